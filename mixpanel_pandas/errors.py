@@ -1,0 +1,162 @@
+"""What can go wrong, as a tree.
+
+- ``MixpanelError``: the base of everything below
+  - ``ProjectError`` (``ValueError``): no token, a token of the wrong shape, no or a bad region
+  - ``OperationError`` (``ValueError``): a call that cannot be meant, or a column that cannot be sent
+    - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
+    - ``OptionError`` (``TypeError``): an option that the verb does not take
+  - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report``
+  - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
+  - ``UploadError``: the upload itself; carries ``.summary``
+    - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
+    - ``UploadFailed`` (``RuntimeError``): asked for by ``check=``
+- ``UploadInterrupted`` (``KeyboardInterrupt`` alone, so that ``except Exception`` lets it pass); carries ``.summary``
+- ``ProfileWarning`` (``UserWarning``): counts of warnings and hints about a frame that is sent all the same
+
+A failed request is not in the tree: it is a row of the summary.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    import pandas as pd
+
+__all__ = [
+    "ColumnNotFoundError",
+    "ConnectionFailed",
+    "MixpanelError",
+    "OperationError",
+    "OptionError",
+    "ProfileWarning",
+    "ProjectError",
+    "SummaryError",
+    "UploadError",
+    "UploadFailed",
+    "UploadInterrupted",
+    "ValidationError",
+]
+
+
+class MixpanelError(Exception):
+    """Base of all errors of this package."""
+
+
+class ProjectError(MixpanelError, ValueError):
+    """The project to write to is not fully or not rightly named."""
+
+
+class OperationError(MixpanelError, ValueError):
+    """The call cannot be meant, or names a column that cannot be sent."""
+
+
+class OptionError(OperationError, TypeError):
+    """The verb does not take this option."""
+
+
+class ColumnNotFoundError(OperationError, KeyError):
+    """A column or index level that is not in the frame."""
+
+    __str__ = Exception.__str__  # KeyError would show the repr of the message
+
+
+class SummaryError(MixpanelError, ValueError):
+    """The summary was made from another frame."""
+
+
+class ValidationError(MixpanelError, ValueError):
+    """Values that Mixpanel would refuse, cut or misread.
+
+    Attributes
+    ----------
+    report : pandas.DataFrame
+        One row per problem, as ``df.mixpanel.validate`` returns it.
+    """
+
+    def __init__(self, message: str, report: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.report)
+
+
+class UploadError(MixpanelError):
+    """The upload ended otherwise than asked.
+
+    Attributes
+    ----------
+    summary : pandas.DataFrame
+        What became of every row up to here.
+    """
+
+    def __init__(self, message: str, summary: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.summary = summary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.summary)
+
+
+class ConnectionFailed(UploadError, ConnectionError):  # noqa: N818 (reads as what happened)
+    """The very first connection could not be made: nothing was sent."""
+
+
+class UploadFailed(UploadError, RuntimeError):  # noqa: N818 (reads as what happened)
+    """Rows were not accepted, and ``check`` asked for an error then."""
+
+
+class UploadInterrupted(KeyboardInterrupt):  # noqa: N818 (reads as what happened)
+    """The upload was stopped by Ctrl-C or the notebook's stop button.
+
+    Attributes
+    ----------
+    summary : pandas.DataFrame
+        What became of every row up to here; nothing else was sent.
+    """
+
+    def __init__(self, message: str, summary: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.summary = summary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.summary)
+
+
+class ProfileWarning(UserWarning):
+    """Something about the frame is worth a look, and does not stop it."""
+
+
+def choices(names: Iterable[Hashable], most: int = 20) -> str:
+    """Return `names` as a readable list, the end of a long one counted.
+
+    >>> choices(["us", "eu"])
+    "'us', 'eu'"
+    >>> choices(range(5), most=3)
+    '0, 1, 2 and 2 more'
+    """
+    shown = list(names)
+    rest = len(shown) - most
+    text = ", ".join(repr(name) for name in shown[:most])
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
+def did_you_mean(name: Hashable, names: Iterable[Hashable]) -> str:
+    """Return a hint for a mistyped `name`: the closest of `names`, else the first of them.
+
+    >>> did_you_mean("emial", ["email", "plan"])
+    "did you mean 'email'?"
+    >>> did_you_mean("xyz", ["email", "plan"])
+    "there are 'email', 'plan'"
+    """
+    from difflib import get_close_matches
+
+    known = list(names)
+    texts = {str(known_name).casefold(): known_name for known_name in known}
+    close = get_close_matches(str(name).casefold(), texts, n=1)
+    if close:
+        return f"did you mean {texts[close[0]]!r}?"
+    return f"there are {choices(known)}" if known else "there are none"

@@ -1,0 +1,191 @@
+"""What Mixpanel publishes about profiles: limits, reserved properties, ids that are no ids. Each row names its source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["JUNK_IDS", "LIMITS", "LOOKALIKES", "RESERVED_PROPERTIES", "Limit", "ReservedProperty", "plain"]
+
+_PROFILES = "https://docs.mixpanel.com/docs/data-structure/user-profiles"
+_TYPES = "https://docs.mixpanel.com/docs/data-structure/property-reference/data-type"
+_RESERVED = "https://docs.mixpanel.com/docs/data-structure/property-reference/reserved-properties"
+_DEFAULT = "https://docs.mixpanel.com/docs/data-structure/property-reference/default-properties"
+_GEOLOCATION = "https://docs.mixpanel.com/docs/tracking-best-practices/geolocation"
+_USER_LIMITS = "https://developer.mixpanel.com/reference/user-profile-limits"
+_IMPORT = "https://developer.mixpanel.com/reference/import-events"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A number that Mixpanel publishes.
+
+    Attributes
+    ----------
+    value : int
+        The largest that is allowed.
+    unit : str
+        What is counted.
+    of : str
+        Where it is counted.
+    source : str
+        Mixpanel's page.
+    note : str
+        What the page leaves open, and how it is read here.
+    """
+
+    value: int
+    unit: str
+    of: str
+    source: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value:,} {self.unit}"
+
+
+LIMITS: dict[str, Limit] = {
+    "properties": Limit(2000, "properties", "a profile", _PROFILES),
+    "name_characters": Limit(255, "characters", "a property name", _PROFILES, "longer names are cut"),
+    "string_bytes": Limit(
+        255, "bytes", "a string (UTF-8)", _TYPES, "one page says 255 characters: bytes are the stricter reading"
+    ),
+    "item_bytes": Limit(255, "bytes", "a string in a list (UTF-8)", _TYPES, "one page says 255 characters"),
+    "item_characters": Limit(255, "characters", "a string in a list", _TYPES),
+    "list_bytes": Limit(256_000, "bytes", "a list (JSON)", _TYPES, "256 KB, read as 256,000"),
+    "object_bytes": Limit(256_000, "bytes", "an object (JSON)", _TYPES, "256 KB, read as 256,000"),
+    "object_keys": Limit(255, "keys", "an object", _TYPES),
+    "object_depth": Limit(3, "levels", "an object", _TYPES),
+    "list_object_depth": Limit(1, "level", "an object in a list", _TYPES, "a list of objects has no nesting"),
+    "update_bytes": Limit(1_000_000, "bytes", "an update (JSON)", _USER_LIMITS, "1 MB, read as 1,000,000"),
+    "row_bytes": Limit(1_000_000, "bytes", "all updates of a row (JSON)", _USER_LIMITS, "they travel together"),
+    "request_updates": Limit(2000, "updates", "a request", _USER_LIMITS),
+    "request_bytes": Limit(
+        2_000_000, "bytes", "a request", _IMPORT, "not documented for profiles; 2,097,152 in the sample of a 413"
+    ),
+    "exact_integer": Limit(2**53, "", "a number", _TYPES, "no range is documented; doubles are the safe reading"),
+    "id_bytes": Limit(255, "bytes", "an id (UTF-8)", _TYPES, "not documented; strings have this limit"),
+    "ip_time_seconds": Limit(100_000_000_000, "seconds", "$time", _PROFILES, "larger numbers are milliseconds"),
+}
+
+#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only.
+#: https://developer.mixpanel.com/reference/import-events
+JUNK_IDS = (
+    "00000000-0000-0000-0000-000000000000",
+    "anon",
+    "anonymous",
+    "nil",
+    "none",
+    "null",
+    "n/a",
+    "na",
+    "undefined",
+    "unknown",
+    "<nil>",
+    "0",
+    "-1",
+    "true",
+    "false",
+    "[]",
+    "{}",
+    "nan",
+    "<na>",
+    "nat",
+)
+
+#: How anonymous ids begin; profiles are for known users.
+#: https://docs.mixpanel.com/docs/tracking-methods/id-management/identifying-users-simplified
+ANONYMOUS_ID_PREFIXES = ("$device:", "anon-", "anon_", "anonymous-", "anonymous_")
+
+
+@dataclass(frozen=True)
+class ReservedProperty:
+    """A property name that means something to Mixpanel.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in a record.
+    display : str
+        As Mixpanel shows it.
+    role : {"editable", "computed", "identity"}
+        May be set; is computed by Mixpanel; names the profile and is no property.
+    expects : {"email", "phone", "avatar", "date", "timezone", "country_code", "text", ""}
+        What its values should look like; a key of the check of that name.
+    source : str
+        Mixpanel's page.
+    lookalikes : tuple of str
+        Plain names that people use for it: letters and digits in lower case.
+    """
+
+    name: str
+    display: str
+    role: Literal["editable", "computed", "identity"]
+    expects: Literal["email", "phone", "avatar", "date", "timezone", "country_code", "text", ""]
+    source: str
+    lookalikes: tuple[str, ...] = ()
+
+
+RESERVED_PROPERTIES: dict[str, ReservedProperty] = {
+    row.name: row
+    for row in (
+        ReservedProperty("$name", "Name", "editable", "text", _RESERVED, ("name", "fullname", "username", "displayname")),
+        ReservedProperty("$first_name", "First Name", "editable", "text", _RESERVED, ("firstname", "givenname")),
+        ReservedProperty(
+            "$last_name", "Last Name", "editable", "text", _RESERVED, ("lastname", "familyname", "surname")
+        ),
+        ReservedProperty(
+            "$email", "Email", "editable", "email", _RESERVED, ("email", "mail", "emailaddress", "mailaddress")
+        ),
+        ReservedProperty(
+            "$phone", "Phone", "editable", "phone", _RESERVED, ("phone", "phonenumber", "mobile", "telephone")
+        ),
+        ReservedProperty("$avatar", "Avatar URL", "editable", "avatar", _RESERVED, ("avatar", "avatarurl", "photourl")),
+        ReservedProperty(
+            "$created", "Created", "editable", "date", _RESERVED, ("created", "createdat", "signupdate", "signedupat")
+        ),
+        ReservedProperty("$city", "City", "editable", "text", _GEOLOCATION, ("city",)),
+        ReservedProperty("$region", "Region", "editable", "text", _GEOLOCATION, ("region",)),
+        ReservedProperty(
+            "$country_code", "Country Code", "editable", "country_code", _GEOLOCATION, ("countrycode", "mpcountrycode")
+        ),
+        ReservedProperty("$timezone", "Timezone", "editable", "timezone", _DEFAULT, ("timezone", "tz")),
+        ReservedProperty("$last_seen", "Updated at", "computed", "", _DEFAULT, ("lastseen",)),
+        ReservedProperty("$mp_first_event_time", "First Seen", "computed", "", _RESERVED),
+        ReservedProperty("$geo_source", "Geo Source", "computed", "", _DEFAULT),
+        ReservedProperty("$distinct_id", "Distinct ID", "identity", "", _RESERVED),
+        ReservedProperty("$group_id", "Group ID", "identity", "", _RESERVED),
+        ReservedProperty("$group_key", "Group Key", "identity", "", _RESERVED),
+        ReservedProperty("$token", "Project token", "identity", "", _RESERVED),
+        ReservedProperty("$device_id", "Device ID", "identity", "", _RESERVED),
+        ReservedProperty("$user_id", "User ID", "identity", "", _RESERVED),
+    )
+}
+
+#: Names that ``rename="reserved"`` turns into ``$`` + name.
+RENAMED_BY_RESERVED = ("name", "first_name", "last_name", "email", "phone", "avatar", "created")
+
+#: Record fields that some tools lift out of the properties; here they stay properties.
+RECORD_FIELDS = ("distinct_id", "group_id", "token", "group_key", "ip", "ignore_time", "ignore_alias")
+
+
+def plain(name: object) -> str:
+    """Return letters and digits of `name` in lower case, the form in which look-alikes are compared.
+
+    >>> plain("E-Mail")
+    'email'
+    """
+    return re.sub(r"[\W_]+", "", str(name).casefold())
+
+
+#: Plain form of a name -> the reserved property that it looks like.
+LOOKALIKES: dict[str, str] = {
+    lookalike: row.name
+    for row in RESERVED_PROPERTIES.values()
+    for lookalike in {plain(row.name), *row.lookalikes}
+    if row.role == "editable"
+}
+
+#: Column names that a frame picks up on its way and that nobody wants on a profile.
+HELPER_COLUMNS = re.compile(r"Unnamed: \d+(_level_\d+)?|_merge|index|level_\d+|__index_level_\d+__|__null_dask_index__")

@@ -1,0 +1,155 @@
+"""The profile operators, a row each: everything that differs between them is a column here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["OPERATORS", "Missing", "Operator", "Verb"]
+
+Verb = Literal["set", "set_once", "add", "union", "append", "remove", "unset", "delete"]
+Missing = Literal["skip", "null", "unset"]
+Duplicates = Literal["raise", "last"]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One profile operator.
+
+    Attributes
+    ----------
+    verb : str
+        What it is called in Python.
+    name : str
+        What it is called in a record.
+    takes : {"any", "number", "list", "item", "scalar", "names", "nothing"}
+        What a property's value may be: ``list`` wraps a scalar, ``item`` is one value of a list, ``names`` stands for
+        property names in place of values.
+    users, groups : bool
+        Whether user and group profiles have it.
+    harmless_twice : bool
+        Whether a profile is the same when the update is applied twice.
+    missing : tuple of str
+        What may be asked for missing values; the first is the default.
+    duplicates : str
+        What happens by default when several rows hold one id.
+    updated_at : str
+        Whether "Updated at" moves by default.
+    ignore_alias : bool
+        Whether an id is taken literally by default.
+    batch_size : int
+        Updates per request by default.
+    does : str
+        One line for documentation.
+    source : str
+        Mixpanel's page.
+    """
+
+    verb: Verb
+    name: str
+    takes: Literal["any", "number", "list", "item", "scalar", "names", "nothing"]
+    does: str
+    users: bool = True
+    groups: bool = True
+    harmless_twice: bool = True
+    missing: tuple[Missing, ...] = ("skip",)
+    duplicates: Duplicates = "raise"
+    updated_at: Literal["keep", "refresh"] = "keep"
+    ignore_alias: bool = False
+    batch_size: int = 2000
+    page: str = ""
+
+    @property
+    def source(self) -> str:
+        """Mixpanel's page."""
+        return f"https://developer.mixpanel.com/reference/{self.page}"
+
+    @property
+    def has_values(self) -> bool:
+        """Whether an update carries values of properties, not only names or nothing."""
+        return self.takes not in {"names", "nothing"}
+
+
+#: Why groups lack two operators: the user profile page says "not supported in group profiles", no SDK offers them and
+#: no endpoint is documented, though one reference page lists $add among the batch operators.
+#: https://docs.mixpanel.com/docs/data-structure/user-profiles
+GROUPS_REFUSAL = (
+    "Mixpanel's documentation says that {name} is not supported in group profiles (one reference page lists it, no SDK "
+    "offers it): compute the new value in the frame and use set, or union for lists"
+)
+
+OPERATORS: dict[str, Operator] = {
+    operator.verb: operator
+    for operator in (
+        Operator(
+            "set",
+            "$set",
+            "any",
+            "Write properties, over what is there.",
+            missing=("skip", "null", "unset"),
+            page="profile-set",
+        ),
+        Operator(
+            "set_once",
+            "$set_once",
+            "any",
+            "Write properties that are not there yet.",
+            missing=("skip", "null"),
+            updated_at="refresh",
+            page="profile-set-property-once",
+        ),
+        Operator(
+            "add",
+            "$add",
+            "number",
+            "Add numbers to properties; a missing one counts from 0.",
+            groups=False,
+            harmless_twice=False,
+            batch_size=200,
+            page="profile-numerical-add",
+        ),
+        Operator(
+            "union",
+            "$union",
+            "list",
+            "Add items to list properties, each once.",
+            page="user-profile-union",
+        ),
+        Operator(
+            "append",
+            "$append",
+            "item",
+            "Add one item to list properties.",
+            groups=False,
+            harmless_twice=False,
+            batch_size=200,
+            page="profile-append-to-list-property",
+        ),
+        Operator(
+            "remove",
+            "$remove",
+            "scalar",
+            "Remove an item from list properties.",
+            harmless_twice=False,
+            batch_size=200,
+            page="profile-remove-from-list-property",
+        ),
+        Operator(
+            "unset",
+            "$unset",
+            "names",
+            "Remove properties.",
+            duplicates="last",
+            page="profile-delete-property",
+        ),
+        Operator(
+            "delete",
+            "$delete",
+            "nothing",
+            "Remove whole profiles; their events stay.",
+            duplicates="last",
+            ignore_alias=True,
+            page="profile-delete",
+        ),
+    )
+}
