@@ -69,7 +69,8 @@ LIMITS: dict[str, Limit] = {
     "ip_time_seconds": Limit(100_000_000_000, "seconds", "$time", _PROFILES, "larger numbers are milliseconds"),
 }
 
-#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only.
+#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only; the last three
+#: are what missing values become in careless text.
 #: https://developer.mixpanel.com/reference/import-events
 JUNK_IDS = (
     "00000000-0000-0000-0000-000000000000",
@@ -130,7 +131,7 @@ class ReservedProperty:
 RESERVED_PROPERTIES: dict[str, ReservedProperty] = {
     row.name: row
     for row in (
-        ReservedProperty("$name", "Name", "editable", "text", _RESERVED, ("name", "fullname", "username", "displayname")),
+        ReservedProperty("$name", "Name", "editable", "text", _RESERVED, ("name", "fullname", "displayname")),
         ReservedProperty("$first_name", "First Name", "editable", "text", _RESERVED, ("firstname", "givenname")),
         ReservedProperty(
             "$last_name", "Last Name", "editable", "text", _RESERVED, ("lastname", "familyname", "surname")

@@ -149,7 +149,7 @@ OPERATORS: dict[str, Operator] = {
             "Remove whole profiles; their events stay.",
             duplicates="last",
             ignore_alias=True,
-            page="profile-delete",
+            page="delete-profile",
         ),
     )
 }

@@ -1,0 +1,164 @@
+"""Payloads -> request bodies, cut by updates and bytes from the array's own offsets.
+
+A payload ends with a comma, so a body is the text of neighbouring payloads, less the last comma, in brackets: no
+payload is touched again, and the size of a batch is the difference of two offsets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from mixpanel_pandas.rules.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Batch", "Payloads", "cut"]
+
+
+@dataclass(frozen=True)
+class Payloads:
+    """What rows of a frame become, one element per row.
+
+    Attributes
+    ----------
+    text : pyarrow.LargeStringArray
+        The row's updates as JSON objects, each followed by a comma.
+    updates : numpy.ndarray
+        How many updates that is (int64).
+    positions : numpy.ndarray
+        Where the row stands in the frame (int64, rising).
+    """
+
+    text: pa.LargeStringArray
+    updates: np.ndarray
+    positions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, rows: slice) -> Payloads:
+        return Payloads(self.text[rows], self.updates[rows], self.positions[rows])
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each element begins in the data buffer, and where the last one ends (int64)."""
+        start = self.text.offset
+        offsets: np.ndarray = np.frombuffer(self.text.buffers()[1], np.int64)[start : start + len(self) + 1]
+        return offsets
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements, the commas included."""
+        return int(self.offsets[-1] - self.offsets[0]) if len(self) else 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Neighbouring rows that travel in one request.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 0 over the upload; the parts of a split batch keep it.
+    payloads : Payloads
+        At least one row.
+    """
+
+    number: int
+    payloads: Payloads
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Where the rows stand in the frame."""
+        return self.payloads.positions
+
+    @property
+    def updates(self) -> int:
+        """How many updates the rows make."""
+        return int(self.payloads.updates.sum())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the body."""
+        return self.payloads.nbytes + 1
+
+    def body(self) -> bytes:
+        """Return the JSON array that is sent."""
+        offsets = self.payloads.offsets
+        data = memoryview(self.payloads.text.buffers()[2])
+        return b"".join((b"[", data[offsets[0] : offsets[-1] - 1], b"]"))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the updates as objects, in the order in which they are sent."""
+        records: list[dict[str, Any]] = orjson.loads(self.body())
+        return records
+
+    def rows_of_records(self) -> np.ndarray:
+        """Return for each update the row of this batch that makes it."""
+        return np.repeat(np.arange(len(self)), self.payloads.updates)
+
+    def split(self) -> tuple[Batch, Batch]:
+        """Return the first and the second half of the rows."""
+        middle = len(self) // 2
+        return Batch(self.number, self.payloads[:middle]), Batch(self.number, self.payloads[middle:])
+
+
+def cut(
+    slices: Iterable[Payloads], batch_size: int, request_bytes: int = LIMITS["request_bytes"].value
+) -> Iterator[Batch]:
+    """Cut payloads into batches that are full, whatever slices they come in.
+
+    Parameters
+    ----------
+    slices : iterable of Payloads
+        Taken one at a time, when its rows are needed.
+    batch_size : int
+        Updates per batch; a single row that makes more travels alone.
+    request_bytes : int
+        The bytes of a body stay below it; a single larger row travels alone.
+
+    Yields
+    ------
+    Batch
+        In the order of the rows; only the last may have room left.
+    """
+    number, rest = 0, None
+    for arrived in slices:
+        payloads = arrived if rest is None else _joined(rest, arrived)
+        starts = _starts(payloads, batch_size, request_bytes)
+        for start, stop in zip(starts, starts[1:], strict=False):
+            yield Batch(number, payloads[start:stop])
+            number += 1
+        rest = payloads[starts[-1] :] if starts else None
+    if rest is not None:
+        yield Batch(number, rest)
+
+
+def _starts(payloads: Payloads, batch_size: int, request_bytes: int) -> list[int]:
+    """Return where batches begin; the last one may have room left."""
+    offsets = payloads.offsets if len(payloads) else np.zeros(1, np.int64)
+    updates = np.concatenate(([0], np.cumsum(payloads.updates)))
+    starts, start = [], 0
+    while start < len(payloads):
+        starts.append(start)
+        by_updates = np.searchsorted(updates, updates[start] + batch_size, side="right") - 1
+        by_bytes = np.searchsorted(offsets, offsets[start] + request_bytes - 1, side="left") - 1
+        start = max(start + 1, int(min(by_updates, by_bytes)))
+    return starts
+
+
+def _joined(first: Payloads, second: Payloads) -> Payloads:
+    return Payloads(
+        pa.concat_arrays([first.text, second.text]),
+        np.concatenate([first.updates, second.updates]),
+        np.concatenate([first.positions, second.positions]),
+    )
