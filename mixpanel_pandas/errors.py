@@ -101,15 +101,15 @@ class UploadError(MixpanelError):
         return type(self), (str(self), self.summary)
 
 
-class ConnectionFailed(UploadError, ConnectionError):  # noqa: N818 (reads as what happened)
+class ConnectionFailed(UploadError, ConnectionError):
     """The very first connection could not be made: nothing was sent."""
 
 
-class UploadFailed(UploadError, RuntimeError):  # noqa: N818 (reads as what happened)
+class UploadFailed(UploadError, RuntimeError):
     """Rows were not accepted, and ``check`` asked for an error then."""
 
 
-class UploadInterrupted(KeyboardInterrupt):  # noqa: N818 (reads as what happened)
+class UploadInterrupted(KeyboardInterrupt):
     """The upload was stopped by Ctrl-C or the notebook's stop button.
 
     Attributes

@@ -155,13 +155,17 @@ def _patience_problem(project: Project) -> str | None:
         )
         if not isinstance(value, int | float) or not least <= value < float("inf")
     ]
-    return f"{', '.join(wrong)} cannot be: a timeout is above 0, retries and backoff 0 or more" if wrong else None
+    return (
+        f"{', '.join(wrong)} cannot be: a timeout is above 0, retries and backoff 0 or more"
+        if wrong
+        else None
+    )
 
 
 _PROBLEMS = (_token_problem, _place_problem, _patience_problem)
 
 
-class set_project:  # noqa: N801 (called as a function; a class so that it can also be a context)
+class set_project:
     """Make `project` the default from here on, or within a ``with`` block.
 
     Parameters

@@ -7,6 +7,7 @@ payload is touched again, and the size of a batch is the difference of two offse
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,7 +136,7 @@ def cut(
     for arrived in slices:
         payloads = arrived if rest is None else _joined(rest, arrived)
         starts = _starts(payloads, batch_size, request_bytes)
-        for start, stop in zip(starts, starts[1:], strict=False):
+        for start, stop in pairwise(starts):
             yield Batch(number, payloads[start:stop])
             number += 1
         rest = payloads[starts[-1] :] if starts else None

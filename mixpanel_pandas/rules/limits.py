@@ -49,7 +49,11 @@ LIMITS: dict[str, Limit] = {
     "properties": Limit(2000, "properties", "a profile", _PROFILES),
     "name_characters": Limit(255, "characters", "a property name", _PROFILES, "longer names are cut"),
     "string_bytes": Limit(
-        255, "bytes", "a string (UTF-8)", _TYPES, "one page says 255 characters: bytes are the stricter reading"
+        255,
+        "bytes",
+        "a string (UTF-8)",
+        _TYPES,
+        "one page says 255 characters: bytes are the stricter reading",
     ),
     "item_bytes": Limit(255, "bytes", "a string in a list (UTF-8)", _TYPES, "one page says 255 characters"),
     "item_characters": Limit(255, "characters", "a string in a list", _TYPES),
@@ -59,14 +63,22 @@ LIMITS: dict[str, Limit] = {
     "object_depth": Limit(3, "levels", "an object", _TYPES),
     "list_object_depth": Limit(1, "level", "an object in a list", _TYPES, "a list of objects has no nesting"),
     "update_bytes": Limit(1_000_000, "bytes", "an update (JSON)", _USER_LIMITS, "1 MB, read as 1,000,000"),
-    "row_bytes": Limit(1_000_000, "bytes", "all updates of a row (JSON)", _USER_LIMITS, "they travel together"),
+    "row_bytes": Limit(
+        1_000_000, "bytes", "all updates of a row (JSON)", _USER_LIMITS, "they travel together"
+    ),
     "request_updates": Limit(2000, "updates", "a request", _USER_LIMITS),
     "request_bytes": Limit(
-        2_000_000, "bytes", "a request", _IMPORT, "not documented for profiles; 2,097,152 in the sample of a 413"
+        2_000_000,
+        "bytes",
+        "a request",
+        _IMPORT,
+        "not documented for profiles; 2,097,152 in the sample of a 413",
     ),
-    "exact_integer": Limit(2**53, "", "a number", _TYPES, "no range is documented; doubles are the safe reading"),
+    "exact_integer": Limit(
+        2**53, "", "a number", _TYPES, "no range is documented; doubles are the safe reading"
+    ),
     "id_bytes": Limit(255, "bytes", "an id (UTF-8)", _TYPES, "not documented; strings have this limit"),
-    "ip_time_seconds": Limit(100_000_000_000, "seconds", "$time", _PROFILES, "larger numbers are milliseconds"),
+    "time_seconds": Limit(100_000_000_000, "seconds", "$time", _PROFILES, "larger numbers are milliseconds"),
 }
 
 #: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only; the last three
@@ -132,24 +144,43 @@ RESERVED_PROPERTIES: dict[str, ReservedProperty] = {
     row.name: row
     for row in (
         ReservedProperty("$name", "Name", "editable", "text", _RESERVED, ("name", "fullname", "displayname")),
-        ReservedProperty("$first_name", "First Name", "editable", "text", _RESERVED, ("firstname", "givenname")),
+        ReservedProperty(
+            "$first_name", "First Name", "editable", "text", _RESERVED, ("firstname", "givenname")
+        ),
         ReservedProperty(
             "$last_name", "Last Name", "editable", "text", _RESERVED, ("lastname", "familyname", "surname")
         ),
         ReservedProperty(
-            "$email", "Email", "editable", "email", _RESERVED, ("email", "mail", "emailaddress", "mailaddress")
+            "$email",
+            "Email",
+            "editable",
+            "email",
+            _RESERVED,
+            ("email", "mail", "emailaddress", "mailaddress"),
         ),
         ReservedProperty(
             "$phone", "Phone", "editable", "phone", _RESERVED, ("phone", "phonenumber", "mobile", "telephone")
         ),
-        ReservedProperty("$avatar", "Avatar URL", "editable", "avatar", _RESERVED, ("avatar", "avatarurl", "photourl")),
         ReservedProperty(
-            "$created", "Created", "editable", "date", _RESERVED, ("created", "createdat", "signupdate", "signedupat")
+            "$avatar", "Avatar URL", "editable", "avatar", _RESERVED, ("avatar", "avatarurl", "photourl")
+        ),
+        ReservedProperty(
+            "$created",
+            "Created",
+            "editable",
+            "date",
+            _RESERVED,
+            ("created", "createdat", "signupdate", "signedupat"),
         ),
         ReservedProperty("$city", "City", "editable", "text", _GEOLOCATION, ("city",)),
         ReservedProperty("$region", "Region", "editable", "text", _GEOLOCATION, ("region",)),
         ReservedProperty(
-            "$country_code", "Country Code", "editable", "country_code", _GEOLOCATION, ("countrycode", "mpcountrycode")
+            "$country_code",
+            "Country Code",
+            "editable",
+            "country_code",
+            _GEOLOCATION,
+            ("countrycode", "mpcountrycode"),
         ),
         ReservedProperty("$timezone", "Timezone", "editable", "timezone", _DEFAULT, ("timezone", "tz")),
         ReservedProperty("$last_seen", "Updated at", "computed", "", _DEFAULT, ("lastseen",)),
@@ -189,4 +220,6 @@ LOOKALIKES: dict[str, str] = {
 }
 
 #: Column names that a frame picks up on its way and that nobody wants on a profile.
-HELPER_COLUMNS = re.compile(r"Unnamed: \d+(_level_\d+)?|_merge|index|level_\d+|__index_level_\d+__|__null_dask_index__")
+HELPER_COLUMNS = re.compile(
+    r"Unnamed: \d+(_level_\d+)?|_merge|index|level_\d+|__index_level_\d+__|__null_dask_index__"
+)
