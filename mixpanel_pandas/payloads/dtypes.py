@@ -1,0 +1,346 @@
+"""Every dtype that a frame really has -> the rule by which its values are read.
+
+`rule_for` takes one look at a whole column; the rule then reads any slice of it, so that every slice comes out the same.
+Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
+read stays an array of objects, and `values` takes it value by value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+__all__ = ["Rule", "rule_for", "rule_for_objects"]
+
+LARGE_STRING = pa.large_string()
+
+Read = Callable[[Any], "pa.Array | np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the values of one column are read.
+
+    Attributes
+    ----------
+    name : str
+        What the column holds, in the reader's words.
+    kind : str
+        Mixpanel's type of the values: string, number, boolean, date, list, object; mixed; missing when there are none.
+    read : callable
+        Slice of the column's array -> Arrow array of a stated type, or an array of objects for `values`.
+    note : str
+        Name of a check that speaks about the column as a whole.
+    refusal : str
+        Why the column cannot be sent, and what to do.
+    """
+
+    name: str
+    kind: str
+    read: Read
+    note: str = ""
+    refusal: str = ""
+
+
+def rule_for(column: pd.Series[Any]) -> Rule:
+    """Return the rule for a whole column."""
+    dtype = column.dtype
+    for dtype_class, rule in EXTENSION_RULES:
+        if isinstance(dtype, dtype_class):
+            return rule(column) if callable(rule) else rule
+    if dtype.kind == "O":
+        return rule_for_objects(column.to_numpy())
+    return NUMPY_RULES.get(dtype.kind, UNKNOWN)
+
+
+def rule_for_objects(values: np.ndarray) -> Rule:
+    """Return the rule for an array of objects, from one look at the types of its values.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Of objects; missing ones tell nothing.
+    """
+    present = values[~pd.isna(values)] if len(values) else values
+    types = set(map(type, present))
+    if not types:
+        return MISSING
+    for family, rule in OBJECT_RULES:
+        if types <= family:
+            return rule
+    if all(issubclass(kind, _LISTS) for kind in types):
+        return _rule_for_lists(present)
+    kinds = {_kind(kind) for plain in types for kind in _without_enum(plain)}
+    if len(kinds) > 1:
+        return MIXED
+    kind = kinds.pop()
+    return Rule(f"{kind} objects", kind, _objects)
+
+
+def _rule_for_lists(present: np.ndarray) -> Rule:
+    """Lists of one simple type have an Arrow type; sets have no order, so they go to Python."""
+    if any(isinstance(value, set | frozenset) or getattr(value, "ndim", 1) != 1 for value in present):
+        return LISTS
+    types = set(map(type, chain.from_iterable(present)))
+    for family, item_type in ITEM_TYPES:
+        if types <= family:
+            return Rule(f"lists of {item_type}", "list", _lists_of(item_type))
+    return LISTS
+
+
+def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
+    array = pa.array(values, type=type, from_pandas=True)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _strings(values: Any) -> pa.Array | np.ndarray:
+    try:
+        return _array(values, LARGE_STRING)
+    except (UnicodeEncodeError, pa.ArrowInvalid):  # a lone surrogate: Python finds and names it
+        return np.asarray(values, dtype=object)
+
+
+def _typed(type: pa.DataType) -> Read:
+    return lambda values: _array(values, type)
+
+
+def _cast(type: pa.DataType) -> Read:
+    return lambda values: _array(values).cast(type)
+
+
+def _integers(values: Any) -> pa.Array | np.ndarray:
+    try:
+        return _array(values, pa.int64())
+    except (OverflowError, pa.ArrowInvalid):
+        return _objects(values)
+
+
+def _datetimes(values: Any) -> pa.Array:
+    """Instants in UTC, whatever the time zone; ``asi8`` counts from the epoch in UTC."""
+    instants = pd.array(values) if isinstance(values, np.ndarray) else values
+    return _array(instants.asi8.view(f"M8[{instants.unit}]"))
+
+
+def _lists_of(item_type: pa.DataType) -> Read:
+    def read(values: np.ndarray) -> pa.Array | np.ndarray:
+        present = ~pd.isna(values)
+        lists = values[present]
+        lengths = np.zeros(len(values) + 1, np.int64)
+        lengths[1:][present] = np.fromiter(map(len, lists), np.int64, len(lists))
+        try:
+            items = _array(list(chain.from_iterable(lists)), item_type)
+        except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid):
+            return values
+        offsets = np.cumsum(lengths)
+        return pa.LargeListArray.from_arrays(pa.array(offsets), items, mask=pa.array(~present))
+
+    return read
+
+
+def _objects(values: Any) -> np.ndarray:
+    return np.asarray(values, dtype=object)
+
+
+def _pylist(values: Any) -> np.ndarray:
+    """Nested Arrow values as Python objects."""
+    return as_objects(_array(values).to_pylist())
+
+
+def _maps(values: Any) -> np.ndarray:
+    """Maps as dicts; Arrow gives lists of pairs."""
+    pairs = _array(values).to_pylist()
+    return as_objects([item if item is None else dict(item) for item in pairs])
+
+
+def as_objects(values: list[Any]) -> np.ndarray:
+    """Return a one-dimensional array of objects, also of lists of one length."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _categorical(column: pd.Series[Any]) -> Rule:
+    """The categories are read once a slice, then taken by code."""
+    categories = pd.Series(column.cat.categories)
+    rule = rule_for(categories)
+
+    def read(values: pd.Categorical) -> pa.Array | np.ndarray:
+        distinct = rule.read(values.categories.array)
+        if isinstance(distinct, np.ndarray):
+            return _objects(values)
+        codes = np.asarray(values.codes)
+        return distinct.take(pa.array(codes, mask=codes < 0))
+
+    return Rule(f"categories of {rule.name}", rule.kind, read, rule.note, rule.refusal)
+
+
+def _period(column: pd.Series[Any]) -> Rule:
+    return Rule("periods", "date", _objects)
+
+
+def _sparse(column: pd.Series[Any]) -> Rule:
+    dense = rule_for(column.iloc[:0].sparse.to_dense())
+    return Rule(f"sparse {dense.name}", dense.kind, lambda values: dense.read(np.asarray(values)), dense.note)
+
+
+def _string_dtype(column: pd.Series[Any]) -> Rule:
+    return STRINGS
+
+
+def _masked(column: pd.Series[Any]) -> Rule:
+    return NUMPY_RULES.get(column.dtype.kind, UNKNOWN)
+
+
+def _arrow_dtype(column: pd.Series[Any]) -> Rule:
+    arrow: pa.DataType = column.dtype.pyarrow_dtype  # type: ignore[union-attr]
+    for fits, rule in ARROW_RULES:
+        if fits(arrow):
+            return rule
+    return UNKNOWN
+
+
+def _refused(name: str, refusal: str) -> Rule:
+    return Rule(name, "missing", lambda values: pa.nulls(len(values)), refusal=refusal)
+
+
+MISSING = Rule("nothing but missing values", "missing", lambda values: pa.nulls(len(values)))
+MIXED = Rule("values of several types", "mixed", _objects, note="mixed_types")
+STRINGS = Rule("strings", "string", _strings)
+LISTS = Rule("lists", "list", _objects)
+OBJECTS = Rule("objects", "object", _objects)
+NUMBERS = Rule("numbers", "number", _array)
+NAIVE = Rule("datetimes without a time zone", "date", _datetimes, note="naive_datetime")
+AWARE = Rule("datetimes", "date", _datetimes)
+
+UNKNOWN = _refused(
+    "values of an unknown dtype", "convert it to a dtype that pandas itself has, or to text with astype(str)"
+)
+TIMEDELTAS = _refused("timedeltas", "send a number instead, such as column.dt.total_seconds()")
+BYTES = _refused("bytes", "decode them to text, with column.str.decode('utf-8') or base64")
+COMPLEX = _refused("complex numbers", "send real and imaginary part as two columns")
+INTERVALS = _refused("intervals", "send them as text, with astype(str), or their bounds as two columns")
+
+#: ``dtype.kind`` of numpy's dtypes and of pandas' nullable ones.
+NUMPY_RULES: dict[str, Rule] = {
+    "b": Rule("booleans", "boolean", _array),
+    "i": NUMBERS,
+    "u": NUMBERS,
+    "f": NUMBERS,
+    "M": NAIVE,
+    "m": TIMEDELTAS,
+    "c": COMPLEX,
+    "S": BYTES,
+    "V": BYTES,
+    "U": STRINGS,
+}
+
+#: Class of an extension dtype -> rule, or what finds it out from the column.
+EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...] = (
+    (pd.CategoricalDtype, _categorical),
+    (pd.DatetimeTZDtype, AWARE),
+    (pd.PeriodDtype, _period),
+    (pd.IntervalDtype, INTERVALS),
+    (pd.SparseDtype, _sparse),
+    (pd.StringDtype, _string_dtype),
+    (pd.ArrowDtype, _arrow_dtype),
+    (pd.api.extensions.ExtensionDtype, _masked),
+)
+
+#: Test of the type of an Arrow list's items -> the type in which they are read; other lists go to Python.
+ARROW_ITEMS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
+    (pa.types.is_string, LARGE_STRING),
+    (pa.types.is_large_string, LARGE_STRING),
+    (pa.types.is_boolean, pa.bool_()),
+    (pa.types.is_signed_integer, pa.int64()),
+    (pa.types.is_float64, pa.float64()),
+)
+
+
+def _is_list_of(fits: Callable[[pa.DataType], bool]) -> Callable[[pa.DataType], bool]:
+    return lambda arrow: (pa.types.is_list(arrow) or pa.types.is_large_list(arrow)) and fits(arrow.value_type)
+
+
+#: Test of an Arrow type -> rule, for Arrow-backed dtypes.
+ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
+    (pa.types.is_null, MISSING),
+    (pa.types.is_boolean, NUMPY_RULES["b"]),
+    (pa.types.is_integer, NUMBERS),
+    (pa.types.is_floating, NUMBERS),
+    (pa.types.is_decimal, Rule("decimal numbers", "number", _array)),
+    (pa.types.is_string, STRINGS),
+    (pa.types.is_large_string, STRINGS),
+    (lambda arrow: str(arrow) == "string_view", STRINGS),
+    (
+        lambda arrow: pa.types.is_timestamp(arrow) and arrow.tz is None,
+        Rule(NAIVE.name, "date", _array, NAIVE.note),
+    ),
+    (pa.types.is_timestamp, Rule(AWARE.name, "date", _array)),
+    (pa.types.is_date, Rule("dates", "date", _cast(pa.date32()))),
+    (pa.types.is_time, Rule("times of day", "string", _array)),
+    (
+        pa.types.is_dictionary,
+        Rule("strings", "string", lambda values: _strings(_array(values).dictionary_decode())),
+    ),
+    *(
+        (_is_list_of(test), Rule(f"lists of {item}", "list", _cast(pa.large_list(item))))
+        for test, item in ARROW_ITEMS
+    ),
+    (pa.types.is_struct, Rule("objects", "object", _pylist)),
+    (pa.types.is_map, Rule("objects", "object", _maps)),
+    (
+        lambda arrow: hasattr(arrow, "value_type"),
+        Rule("lists", "list", _pylist),
+    ),  # after dictionaries and maps
+    (pa.types.is_duration, TIMEDELTAS),
+    (pa.types.is_interval, TIMEDELTAS),
+    (pa.types.is_binary, BYTES),
+    (pa.types.is_large_binary, BYTES),
+    (pa.types.is_fixed_size_binary, BYTES),
+)
+
+_LISTS = (list, tuple, set, frozenset, np.ndarray)
+
+#: Types of the values of an object column -> rule, where one Arrow type holds them all.
+OBJECT_RULES: tuple[tuple[set[type], Rule], ...] = (
+    ({str, np.str_}, STRINGS),
+    ({bool, np.bool_}, Rule("booleans", "boolean", _typed(pa.bool_()))),
+    ({int, np.int64, np.int32, np.int16, np.int8}, Rule("integers", "number", _integers)),
+    ({float, np.float64}, Rule("numbers", "number", _typed(pa.float64()))),
+    ({dict}, OBJECTS),
+)
+
+#: Types of the items of lists -> Arrow type of the items. None is a missing item.
+ITEM_TYPES: tuple[tuple[set[type], pa.DataType], ...] = (
+    ({str, np.str_, type(None)}, LARGE_STRING),
+    ({bool, np.bool_, type(None)}, pa.bool_()),
+    ({int, np.int64, type(None)}, pa.int64()),
+    ({float, np.float64, type(None)}, pa.float64()),
+)
+
+#: Mixpanel's type -> the Python types that become it.
+KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("boolean", (bool, np.bool_)),  # before the numbers: a bool is an int
+    ("number", (int, float, np.integer, np.floating, decimal.Decimal)),
+    ("date", (dt.date, np.datetime64, pd.Period)),
+    ("string", (str, uuid.UUID, dt.time)),
+    ("object", (dict,)),
+)
+
+
+def _kind(kind: type) -> str:
+    return next((name for name, members in KINDS if issubclass(kind, members)), "mixed")
+
+
+def _without_enum(kind: type) -> set[type]:
+    """Return the type, or for an Enum the types of its members' values."""
+    return {type(member.value) for member in kind} if issubclass(kind, enum.Enum) else {kind}

@@ -1,0 +1,229 @@
+"""Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
+
+Each column becomes an array of fragments, ``"name":value``, null where the row has nothing to say. A record is the
+fragments of a row joined by commas between a head and a tail; a row's records follow each other, each ending with a comma.
+Nothing here walks rows, and every step keeps the number of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.batches import Payloads
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixpanel_pandas.payloads.envelope import Envelope
+    from mixpanel_pandas.rules.operators import Missing, Operator
+
+__all__ = ["Property", "encode", "escaped"]
+
+LARGE_STRING = pa.large_string()
+
+
+@dataclass(frozen=True)
+class Property:
+    """The values of one property.
+
+    Attributes
+    ----------
+    name : str
+        As JSON, with its quotes.
+    operator : Operator
+        What happens to it.
+    missing : {"skip", "null", "unset"}
+        What a missing value means.
+    values : Normalised
+        One per row.
+    dropped : numpy.ndarray or None
+        Mask of the rows that say nothing about it, whatever a missing value means.
+    """
+
+    name: str
+    operator: Operator
+    missing: Missing
+    values: Normalised
+    dropped: np.ndarray | None = None
+
+    def said(self, fragments: pa.Array) -> pa.Array:
+        """Return fragments without those of the rows that say nothing."""
+        if self.dropped is None or not self.dropped.any():
+            return fragments
+        return pc.if_else(pa.array(self.dropped), pa.scalar(None, LARGE_STRING), fragments)
+
+
+def encode(
+    properties: Sequence[Property],
+    removed: Sequence[str],
+    deletes: bool,
+    envelope: Envelope,
+    positions: np.ndarray,
+) -> Payloads:
+    """Return the updates of each row as JSON.
+
+    Parameters
+    ----------
+    properties : sequence of Property
+        All of one length.
+    removed : sequence of str
+        Names of properties that every row removes.
+    deletes : bool
+        Every row deletes its profile.
+    envelope : Envelope
+        Of the same length.
+    positions : numpy.ndarray
+        Where the rows stand in the frame.
+    """
+    head, rows = _head(envelope), len(positions)
+    records = [
+        _record(head, operator, _members(properties, operator), rows) for operator in _operators(properties)
+    ]
+    unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
+    names = [pa.array([_json(name)] * rows, LARGE_STRING) for name in removed]
+    if unset or names:
+        records.append(_record(head, None, [*names, *unset], rows))
+    if deletes:
+        records.append(_join(*head, _text(',"$delete":""},')))
+    updates = np.sum([mask_of(record.is_valid()) for record in records], axis=0, dtype=np.int64)
+    return Payloads(_join_present(records, ""), updates, positions)
+
+
+def _head(envelope: Envelope) -> list[pa.Array | pa.Scalar]:
+    """Return what a record begins with, up to the comma before its operator."""
+    token = "" if envelope.token is None else f'"$token":{_json(envelope.token)},'
+    group = envelope.group
+    id_name = '"$distinct_id":"' if group is None else f'"$group_key":{_json(group)},"$group_id":"'
+    return [
+        _text(f"{{{token}{id_name}"),
+        escaped(envelope.ids),
+        _text(f'"{envelope.fields}'),
+        *envelope.columns,
+    ]
+
+
+def _operators(properties: Sequence[Property]) -> list[Operator]:
+    return list(dict.fromkeys(column.operator for column in properties))
+
+
+def _members(properties: Sequence[Property], operator: Operator) -> list[pa.Array]:
+    return [_fragment(column) for column in properties if column.operator == operator]
+
+
+def _record(
+    head: list[pa.Array | pa.Scalar], operator: Operator | None, members: list[pa.Array], rows: int
+) -> pa.Array:
+    """Return the record of one operator, null for rows without members; no operator stands for $unset."""
+    opening, closing = (f',"{operator.name}":{{', "}},") if operator else (',"$unset":[', "]},")
+    present = None
+    if not any(member.null_count == 0 for member in members):
+        present = np.any([mask_of(member.is_valid()) for member in members], axis=0)
+        members = [pc.if_else(pa.array(present), members[0], _text("")), *members[1:]]
+    record = _join(*head, _text(opening), _join_present(members, ","), _text(closing))
+    return record if present is None else pc.if_else(pa.array(present), record, pa.scalar(None, LARGE_STRING))
+
+
+def _fragment(column: Property) -> pa.Array:
+    """Return ``"name":value`` for each row, null where nothing is said about the property."""
+    opening, text, closing = json_texts(column.values)
+    if (
+        column.operator.takes == "list"
+        and not pa.types.is_large_list(column.values.array.type)
+        and column.values.kinds is None
+    ):
+        opening, closing = f"[{opening}", f"{closing}]"
+    fragment = _join(_text(f"{column.name}:{opening}"), text, *([_text(closing)] if closing else []))
+    if column.missing == "null" and fragment.null_count:
+        fragment = fragment.fill_null(_text(f"{column.name}:null"))
+    return column.said(fragment)
+
+
+def _name_where_missing(column: Property) -> pa.Array:
+    missing = column.values.array.is_null()
+    return column.said(pc.if_else(missing, _text(column.name), pa.scalar(None, LARGE_STRING)))
+
+
+def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
+    """Return values as JSON in three parts: what every text begins with, the texts, what every text ends with."""
+    array = values.array
+    if values.kinds is not None:
+        return "", array, ""
+    if pa.types.is_large_string(array.type):
+        return '"', escaped(array), '"'
+    if pa.types.is_timestamp(array.type):
+        return '"', _instants(array), '"'
+    if pa.types.is_date(array.type):
+        return '"', array.cast(LARGE_STRING), '"'
+    if pa.types.is_large_list(array.type):
+        return "[", _items(array), "]"
+    return "", array.cast(LARGE_STRING), ""
+
+
+def _instants(array: pa.Array) -> pa.Array:
+    """Return ISO dates, with milliseconds where they are not zero. A cast writes a blank where ISO has a T."""
+    count = np.asarray(array.cast(pa.int64()).fill_null(0))
+    whole = pa.array(np.floor_divide(count, 1000), pa.timestamp("s"), mask=mask_of(array.is_null()))
+    texts = whole.cast(LARGE_STRING)
+    if (count % 1000).any():
+        texts = pc.if_else(pa.array(count % 1000 != 0), array.cast(LARGE_STRING), texts)
+    return pc.binary_replace_slice(texts, 10, 11, "T")
+
+
+def _items(array: pa.Array) -> pa.Array:
+    """Return the items of each list as JSON, joined by commas."""
+    opening, text, closing = json_texts(Normalised(array.flatten()))
+    items = _join(_text(opening), text, _text(closing)).fill_null("null")
+    missing = mask_of(array.is_null())
+    lengths = np.asarray(pc.list_value_length(array).fill_null(0))
+    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))))
+    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, items, mask=pa.array(missing)), _text(","))
+
+
+def escaped(strings: pa.Array) -> pa.Array:
+    """Return strings as they stand between the quotes of JSON; most columns have nothing to escape, seen from their bytes."""
+    held = np.frombuffer(_held(strings), np.uint8)
+    if not held.size:
+        return strings
+    controls = held.min() < ord(" ")
+    if not controls and not (held == ord('"')).any() and not (held == ord("\\")).any():
+        return strings
+    strings = pc.replace_substring(pc.replace_substring(strings, "\\", "\\\\"), '"', '\\"')
+    for code in np.unique(held[held < ord(" ")]) if controls else ():
+        strings = pc.replace_substring(strings, chr(code), _json(chr(code))[1:-1])
+    return strings
+
+
+def _held(strings: pa.Array) -> memoryview | bytes:
+    """Return the bytes of all strings of an array, which may be a slice."""
+    data = strings.buffers()[2]
+    if data is None or not len(strings):
+        return b""
+    offsets = np.frombuffer(strings.buffers()[1], np.int64)
+    return memoryview(data)[offsets[strings.offset] : offsets[strings.offset + len(strings)]]
+
+
+def _join(*parts: pa.Array | pa.Scalar) -> pa.Array:
+    """Return the parts of each row joined; null where one of them is."""
+    return pc.binary_join_element_wise(*parts, _text(""))
+
+
+def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:
+    """Return the parts of each row that are not null, joined. No row may lack all of them: Arrow would drop it."""
+    if len(parts) == 1:
+        return parts[0]
+    return pc.binary_join_element_wise(*parts, _text(separator), null_handling="skip")
+
+
+def _text(text: str) -> pa.Scalar:
+    return pa.scalar(text, LARGE_STRING)
+
+
+def _json(text: str) -> str:
+    return orjson.dumps(text).decode()

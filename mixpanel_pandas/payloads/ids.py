@@ -1,0 +1,202 @@
+"""The column of identifiers: to text, which rows share one, and a digest of them all.
+
+Rows that share an id are found through 64-bit hashes of the texts, so that a row costs a few bytes however long its id
+is; rows whose hashes meet are compared by text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of
+from mixpanel_pandas.payloads.values import convert
+from mixpanel_pandas.rules.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mixpanel_pandas.payloads.dtypes import Rule
+
+__all__ = ["IdDigest", "hash_texts", "normalise_ids", "repeated"]
+
+LARGE_STRING = pa.large_string()
+
+#: Kinds of columns that can hold ids.
+ID_KINDS = ("string", "number", "mixed", "missing")
+
+_HASHED_BYTES = 256
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+
+
+def normalise_ids(values: Any, rule: Rule) -> Normalised:
+    """Return a slice of the id column as text, null where it is missing or no id.
+
+    Integers and whole floats below 2**53 become their digits; text stays as it is, leading zeros and all. Other numbers
+    are the problem ``inexact_id``, other types ``untyped_id``.
+    """
+    read = rule.read(values)
+    if isinstance(read, np.ndarray):
+        return _from_objects(read)
+    if pa.types.is_floating(read.type):
+        return _from_floats(read)
+    if pa.types.is_decimal(read.type):
+        return _from_objects(np.array(read.to_pylist(), dtype=object))
+    return Normalised(read.cast(LARGE_STRING))
+
+
+def _from_floats(array: pa.Array) -> Normalised:
+    numbers = np.asarray(array.cast(pa.float64()).fill_null(np.nan))
+    missing = np.isnan(numbers)
+    with np.errstate(invalid="ignore"):
+        broken = ~missing & (
+            (np.abs(numbers) >= LIMITS["exact_integer"].value) | (numbers != np.floor(numbers))
+        )
+    whole = np.where(missing | broken, 0, numbers).astype(np.int64)
+    texts = pa.array(whole, mask=missing | broken).cast(LARGE_STRING)
+    return Normalised(texts, {"inexact_id": broken} if broken.any() else {})
+
+
+def _from_objects(values: np.ndarray) -> Normalised:
+    texts: list[str | None] = []
+    broken = {"inexact_id": np.zeros(len(values), bool), "untyped_id": np.zeros(len(values), bool)}
+    for row, value in enumerate(values):
+        text, problem = _text_of(value)
+        texts.append(text)
+        if problem:
+            broken[problem][row] = True
+    return Normalised(
+        pa.array(texts, LARGE_STRING), {name: mask for name, mask in broken.items() if mask.any()}
+    )
+
+
+def _text_of(value: Any) -> tuple[str | None, str]:
+    """Return one id as text, or the name of what is wrong with it."""
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return None, ""
+        whole = abs(value) < LIMITS["exact_integer"].value and float(value).is_integer()
+        return (str(int(value)), "") if whole else (None, "inexact_id")
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(int(value)), ""
+    problems: set[str] = set()
+    text = convert(value, problems, ())
+    if text is None and not problems:
+        return None, ""
+    if not isinstance(text, str) or isinstance(value, bytes) or not _is_text(value):
+        return None, "untyped_id"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return None, "untyped_id"
+    return text, ""
+
+
+def _is_text(value: Any) -> bool:
+    return not isinstance(value, dt.date | dt.time | np.datetime64 | pd.Period)
+
+
+def folded(texts: pa.Array) -> pa.Array:
+    """Return ids without case and outer blanks, the form in which look-alikes are compared."""
+    return pc.utf8_lower(pc.utf8_trim_whitespace(texts))
+
+
+def hash_texts(texts: pa.Array) -> np.ndarray:
+    """Return a 64-bit hash of each text, from its length and its first 256 bytes; 0 for null.
+
+    Parameters
+    ----------
+    texts : pyarrow.LargeStringArray
+        Any number.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint64. Equal texts have equal hashes; unequal ones nearly never.
+    """
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    lengths = np.diff(offsets)
+    data = texts.buffers()[2]
+    held = b"" if data is None or not len(texts) else memoryview(data)[offsets[0] : offsets[-1]]
+    padded = np.zeros(len(held) + 8, np.uint8)
+    padded[: len(held)] = np.frombuffer(held, np.uint8)
+    words = np.ndarray(
+        len(held) + 1, "<u8", padded.data, strides=(1,)
+    )  # the eight bytes that begin at each byte
+    starts = offsets[:-1] - (offsets[0] if len(offsets) else 0)
+    hashes = (lengths.astype(np.uint64) + np.uint64(1)) * _PRIME
+    for begin in range(0, min(int(lengths.max(initial=0)), _HASHED_BYTES), 8):
+        rows = np.flatnonzero(lengths > begin) if begin else slice(None)
+        rest = np.minimum(lengths[rows] - begin, 8)
+        word = words[np.minimum(starts[rows] + begin, len(held))] & _FIRST_BYTES[np.maximum(rest, 0)]
+        mixed = (hashes[rows] ^ word) * _PRIME
+        hashes[rows] = mixed ^ (mixed >> np.uint64(29))
+    hashes[mask_of(texts.is_null())] = 0
+    return hashes
+
+
+#: Mask that keeps the first n bytes of a little-endian word.
+_FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
+
+
+def repeated(hashes: np.ndarray, texts_at: Callable[[np.ndarray], Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows whose text stands in another row, too.
+
+    Parameters
+    ----------
+    hashes : numpy.ndarray
+        From `hash_texts`; rows with 0 are left out.
+    texts_at : callable
+        Positions -> their texts, to confirm that equal hashes are equal texts.
+
+    Returns
+    -------
+    positions : numpy.ndarray
+        Rising.
+    groups : numpy.ndarray
+        A number for each of these rows, equal where the texts are.
+    """
+    ordered = np.sort(hashes)
+    meeting = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
+    if not meeting.size:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    positions = np.flatnonzero(np.isin(hashes, np.unique(meeting)))
+    groups, _texts = pd.factorize(np.asarray(texts_at(positions), dtype=object))
+    several = np.bincount(groups)[groups] > 1
+    return positions[several], groups[several]
+
+
+class IdDigest:
+    """A digest of all ids in the order of the rows, the same however they are sliced.
+
+    Examples
+    --------
+    >>> whole, sliced = IdDigest(), IdDigest()
+    >>> whole.update(pa.array(["a", None, "bc"], pa.large_string()))
+    >>> for ids in (["a"], [None, "bc"]):
+    ...     sliced.update(pa.array(ids, pa.large_string()))
+    >>> whole.hexdigest() == sliced.hexdigest()
+    True
+    """
+
+    def __init__(self) -> None:
+        self._texts = hashlib.blake2b(digest_size=16)
+        self._lengths = hashlib.blake2b(digest_size=16)
+
+    def update(self, ids: pa.Array) -> None:
+        """Add the ids of the next rows; null is not the same as an empty text."""
+        self._lengths.update(np.asarray(pc.binary_length(ids).fill_null(-1), "<i8").tobytes())
+        ids = ids.fill_null("") if ids.null_count else ids  # what lies under a null is anybody's
+        offsets = np.frombuffer(ids.buffers()[1], np.int64)[ids.offset : ids.offset + len(ids) + 1]
+        if len(ids) and ids.buffers()[2] is not None:
+            self._texts.update(memoryview(ids.buffers()[2])[offsets[0] : offsets[-1]])
+
+    def hexdigest(self) -> str:
+        """Return the digest as 32 hexadecimal digits."""
+        return hashlib.blake2b(self._texts.digest() + self._lengths.digest(), digest_size=16).hexdigest()

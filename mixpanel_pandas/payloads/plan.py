@@ -1,0 +1,510 @@
+"""Operation + whole frame -> a `Plan`: which column becomes which property, how it is read and what its gaps mean.
+
+The plan is made once, from one look at every column, so that every slice of the frame comes out the same. What cannot be
+meant raises at once; what is wrong with a column as a whole is a `Note` for the report.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
+from mixpanel_pandas.payloads.dtypes import Rule, as_objects, rule_for, rule_for_objects
+from mixpanel_pandas.rules.limits import (
+    HELPER_COLUMNS,
+    LIMITS,
+    LOOKALIKES,
+    RECORD_FIELDS,
+    RENAMED_BY_RESERVED,
+    RESERVED_PROPERTIES,
+    plain,
+)
+from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mixpanel_pandas.rules.options import Operation
+
+__all__ = ["Note", "Plan", "PropertyColumn", "Source", "make_plan", "values_of"]
+
+#: A slice of the frame makes about this many bytes of JSON.
+SLICE_BYTES = 8_000_000
+
+#: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
+OPERANDS: dict[str, set[str]] = {
+    "any": {"string", "number", "boolean", "date", "list", "object"},
+    "item": {"string", "number", "boolean", "date", "list", "object"},
+    "number": {"number"},
+    "scalar": {"string", "number", "boolean", "date"},
+    "list": {"string", "number", "date", "list"},
+}
+
+#: Kind of reserved property -> Mixpanel types that it may have.
+EXPECTED: dict[str, set[str]] = {"date": {"date", "string"}}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A column or an index level of the frame.
+
+    Attributes
+    ----------
+    label : hashable
+        Its name.
+    place : int
+        Number of the column, or of the index level.
+    in_index : bool
+        Whether it is an index level.
+    rule : Rule
+        How it is read.
+    """
+
+    label: Hashable
+    place: int
+    in_index: bool
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class PropertyColumn:
+    """A column, or one key of the objects in a column, that becomes a property.
+
+    Attributes
+    ----------
+    source : Source
+        Where the values are.
+    name : str
+        The property's name.
+    operator : Operator
+        What happens to it.
+    missing : {"skip", "null", "unset"}
+        What a missing value means.
+    parse : str or None
+        How text is read: ``"json"`` or a separator.
+    key : str or None
+        Which key of the objects it is.
+    rule : Rule
+        How the values are read; the rule of the key's values where there is a key.
+    """
+
+    source: Source
+    name: str
+    operator: Operator
+    missing: Missing
+    rule: Rule
+    parse: str | None = None
+    key: str | None = None
+
+    @property
+    def label(self) -> Hashable:
+        """Name of the column."""
+        return self.source.label
+
+    @property
+    def key_text(self) -> str:
+        """The property's name as JSON."""
+        return orjson.dumps(self.name).decode()
+
+    @property
+    def kind(self) -> str:
+        """Mixpanel's type of the values, after parsing."""
+        if self.parse is None:
+            return self.rule.kind
+        return "mixed" if self.parse == "json" else "list"
+
+    @property
+    def operands(self) -> set[str]:
+        """Mixpanel types that the operator takes."""
+        return OPERANDS[self.operator.takes]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is wrong with a column as a whole.
+
+    Attributes
+    ----------
+    check : str
+        Key of `CHECKS`.
+    column : hashable
+        The column's label.
+    name : str
+        The property's name.
+    value : object
+        What is wrong.
+    advice : str
+        More than the check itself says.
+    """
+
+    check: str
+    column: Hashable
+    name: str
+    value: Any
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the rows of one frame become updates.
+
+    Attributes
+    ----------
+    operation : Operation
+        What was asked for.
+    rows : int
+        Number of rows of the frame.
+    id : Source
+        Where the ids are.
+    columns : tuple of PropertyColumn
+        In the order of the records.
+    removed : tuple of str
+        Names of properties to remove from every row's profile.
+    ip, time : Source, str, number or None
+        Where ``$ip`` and ``$time`` come from; a constant, or nothing.
+    notes : tuple of Note
+        What is wrong with whole columns.
+    rows_per_slice : int
+        How many rows make about `SLICE_BYTES` of JSON.
+    """
+
+    operation: Operation
+    rows: int
+    id: Source
+    columns: tuple[PropertyColumn, ...]
+    removed: tuple[str, ...] = ()
+    ip: Source | str = "0"
+    time: Source | int | str = "keep"
+    notes: tuple[Note, ...] = ()
+    rows_per_slice: int = 1
+
+    def slices(self) -> Iterator[slice]:
+        """Yield the slices of the frame, in order."""
+        for start in range(0, self.rows, self.rows_per_slice):
+            yield slice(start, min(start + self.rows_per_slice, self.rows))
+
+
+def values_of(frame: pd.DataFrame, source: Source, rows: slice | None = None) -> Any:
+    """Return the array of a column or index level, or a slice of it, without copying."""
+    if source.in_index:
+        index = frame.index if rows is None else frame.index[rows]
+        column: Any = index.get_level_values(source.place)
+        return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+    series = frame.iloc[:, source.place]
+    array = series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
+    return array if rows is None else array[rows]
+
+
+def values_of_key(values: Any, key: str) -> np.ndarray:
+    """Return what stands under `key` in each object of `values`; None where there is none."""
+    return as_objects([item.get(key) if isinstance(item, Mapping) else None for item in as_mappings(values)])
+
+
+def as_mappings(values: Any) -> list[Any]:
+    """Return objects, structs and JSON text as dicts; what is none of them stays."""
+    return [_mapping(item) for item in np.asarray(values, dtype=object)]
+
+
+def _mapping(item: Any) -> Any:
+    if not isinstance(item, str):
+        return item
+    try:
+        return orjson.loads(item)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return item
+
+
+def make_plan(frame: pd.DataFrame, operation: Operation) -> Plan:
+    """Return the plan for `operation` on `frame`.
+
+    Raises
+    ------
+    OperationError
+        If the frame has no such columns, or names them in a way that cannot be meant.
+    """
+    _refuse_odd_columns(frame)
+    id_source = _id_source(frame, operation)
+    ip = _ip(frame, operation)
+    time = _time(frame, operation)
+    taken = {
+        source.label for source in (id_source, ip, time) if isinstance(source, Source) and not source.in_index
+    }
+    columns: tuple[PropertyColumn, ...] = ()
+    removed: tuple[str, ...] = ()
+    if operation.verb == "unset":
+        removed = tuple(str(name) for name in operation.properties or ())
+    elif operation.verb != "delete":
+        verbs = _verbs(frame, operation, id_source, taken)
+        removed = tuple(str(label) for label, verb in verbs.items() if verb == "unset")
+        columns = tuple(_columns(frame, operation, {k: v for k, v in verbs.items() if v != "unset"}))
+    plan = Plan(operation, len(frame), id_source, columns, removed, ip, time)
+    return replace(plan, notes=tuple(_notes(plan)), rows_per_slice=_rows_per_slice(frame, plan))
+
+
+def _refuse_odd_columns(frame: pd.DataFrame) -> None:
+    if frame.columns.nlevels > 1:
+        msg = (
+            f"the columns have {frame.columns.nlevels} levels: a property has one name, so flatten them first, with "
+            "df.columns = ['_'.join(map(str, names)) for names in df.columns]"
+        )
+        raise OperationError(msg)
+    if not frame.columns.is_unique:
+        several = [label for label, count in Counter(frame.columns).items() if count > 1]
+        msg = f"columns {choices(several)} stand in the frame more than once: rename or drop them"
+        raise OperationError(msg)
+
+
+def _source(frame: pd.DataFrame, label: Hashable, what: str) -> Source:
+    """Return the column or else the index level of that name."""
+    if label in frame.columns:
+        place = frame.columns.get_loc(label)
+        return Source(label, int(place), False, rule_for(frame.iloc[:, int(place)]))
+    if label in frame.index.names and label is not None:
+        place = frame.index.names.index(label)
+        return Source(label, place, True, rule_for(frame.index.get_level_values(place).to_series()))
+    known = [*frame.columns, *(name for name in frame.index.names if name is not None)]
+    msg = f"{what} {label!r} is not in the frame: {did_you_mean(label, known)}"
+    raise ColumnNotFoundError(msg)
+
+
+def _id_source(frame: pd.DataFrame, operation: Operation) -> Source:
+    if operation.id is not None:
+        return _source(frame, operation.id, "id column")
+    known = [*frame.columns, *(name for name in frame.index.names if name is not None)]
+    usual = ("$group_id", "group_id", operation.group) if operation.group else ("$distinct_id", "distinct_id")
+    for label in usual:
+        if label in known:
+            return _source(frame, label, "id column")
+    msg = f"which column holds the ids? Name it first, as in {operation.verb}('user_id'); there are {choices(known)}"
+    raise OperationError(msg)
+
+
+def _ip(frame: pd.DataFrame, operation: Operation) -> Source | str:
+    value = operation.option("ip")
+    if value is None:
+        return "0"
+    if isinstance(value, str) and value not in frame.columns:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            pass
+    return _source(frame, value, "ip is an address or a column, and")
+
+
+def _time(frame: pd.DataFrame, operation: Operation) -> Source | int | str:
+    value = operation.option("updated_at")
+    if isinstance(value, str) and value in {"keep", "refresh"}:
+        return value
+    if isinstance(value, Hashable) and value in frame.columns:
+        return _source(frame, value, "updated_at")
+    if isinstance(value, str):
+        return _source(frame, value, "updated_at is 'keep', 'refresh', a time or a column, and")
+    if isinstance(value, bool) or value is None or value is pd.NaT:
+        msg = (
+            f"updated_at={value!r} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970"
+        )
+        raise OperationError(msg)
+    if isinstance(value, int | float):
+        if not 0 <= value < LIMITS["time_seconds"].value:
+            msg = f"updated_at={value!r} must be seconds since 1970 below 1e11: this looks like milliseconds"
+            raise OperationError(msg)
+        return int(value)
+    instant = pd.Timestamp(value)
+    return int((instant.tz_localize("UTC") if instant.tz is None else instant).timestamp())
+
+
+def _verbs(
+    frame: pd.DataFrame, operation: Operation, id_source: Source, taken: set[Hashable]
+) -> dict[Hashable, str]:
+    """Return column -> verb for everything that is sent."""
+    labels = operation.properties
+    if labels is None:
+        labels = tuple(label for label in frame.columns if label not in taken)
+    elif id_source.label in labels and not id_source.in_index:
+        msg = (
+            f"column {id_source.label!r} holds the ids, so it is no property: leave it out of the properties"
+        )
+        raise OperationError(msg)
+    verbs = {label: operation.verbs[label] if operation.verbs else operation.verb for label in labels}
+    unknown = [label for label, verb in verbs.items() if label not in frame.columns and verb != "unset"]
+    if unknown:
+        hints = "; ".join(f"{label!r}: {did_you_mean(label, frame.columns)}" for label in unknown)
+        msg = f"not in the frame: {hints}"
+        raise ColumnNotFoundError(msg)
+    if not verbs:
+        msg = f"no column is left to {operation.verb}: the frame has {choices(frame.columns)}, all of them in use already"
+        raise OperationError(msg)
+    _refuse_unknown_labels(operation, verbs)
+    return verbs
+
+
+def _refuse_unknown_labels(operation: Operation, verbs: Mapping[Hashable, str]) -> None:
+    """Refuse options that speak of columns which are not sent."""
+    rename = operation.option("rename")
+    spoken_of = {
+        "parse": list(operation.option("parse") or {}),
+        "spread": list(operation.option("spread") or []),
+        "rename": list(rename) if isinstance(rename, Mapping) else [],
+    }
+    unknown = {name: [label for label in labels if label not in verbs] for name, labels in spoken_of.items()}
+    if any(unknown.values()):
+        hints = [
+            f"{name}: {label!r} ({did_you_mean(label, verbs)})"
+            for name, labels in unknown.items()
+            for label in labels
+        ]
+        msg = f"not among the columns that are sent: {'; '.join(hints)}"
+        raise ColumnNotFoundError(msg)
+
+
+def _columns(
+    frame: pd.DataFrame, operation: Operation, verbs: Mapping[Hashable, str]
+) -> Iterator[PropertyColumn]:
+    name_of = _renamer(operation.option("rename"))
+    parse = operation.option("parse") or {}
+    spread = set(operation.option("spread") or [])
+    for label, verb in verbs.items():
+        source = _source(frame, label, "column")
+        operator = OPERATORS[verb]
+        column = PropertyColumn(
+            source, name_of(label), operator, operation.missing(operator), source.rule, parse.get(label)
+        )
+        yield from _spread(frame, column) if label in spread else [column]
+
+
+def _renamer(rename: Any) -> Callable[[Hashable], str]:
+    if callable(rename):
+        return lambda label: str(rename(label))
+    if rename == "reserved":
+        rename = {name: f"${name}" for name in RENAMED_BY_RESERVED}
+    names = rename or {}
+    return lambda label: str(names.get(label, label))
+
+
+def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
+    """Return a column for each key that the objects of `column` have."""
+    objects = as_mappings(column.rule.read(values_of(frame, column.source)))
+    odd = [
+        place
+        for place, item in enumerate(objects)
+        if not isinstance(item, Mapping) and not pd.api.types.is_scalar(item)
+    ]
+    odd += [place for place, item in enumerate(objects) if pd.api.types.is_scalar(item) and not pd.isna(item)]
+    if odd:
+        msg = (
+            f"cannot spread column {column.label!r}: {len(odd)} of its values are no objects, "
+            f"the first at index {frame.index[min(odd)]!r}"
+        )
+        raise OperationError(msg)
+    keys = dict.fromkeys(str(key) for item in objects if isinstance(item, Mapping) for key in item)
+    return [
+        replace(
+            column,
+            name=key,
+            key=key,
+            parse=None,
+            rule=rule_for_objects(values_of_key(as_objects(objects), key)),
+        )
+        for key in keys
+    ]
+
+
+def _rows_per_slice(frame: pd.DataFrame, plan: Plan) -> int:
+    """Return how many rows make about `SLICE_BYTES` of JSON, judged by some rows of each column."""
+    width = 100 + sum(
+        len(column.name) + 6 + _width(frame, column.source, len(plan.columns)) for column in plan.columns
+    )
+    return max(1, int(SLICE_BYTES / width))
+
+
+def _width(frame: pd.DataFrame, source: Source, columns: int) -> float:
+    """Return about how many bytes of JSON a value makes."""
+    if source.rule.kind in {"number", "boolean", "date", "missing"}:
+        return 12
+    rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), max(8, 4000 // columns)).astype(int))[
+        : len(frame)
+    ]
+    some = frame.iloc[rows, source.place] if not source.in_index else frame.index[rows]
+    lengths = [len(str(value)) for value in some]
+    return float(np.mean(lengths)) + 2 if lengths else 2
+
+
+def _notes(plan: Plan) -> Iterator[Note]:
+    names = Counter(column.name[: LIMITS["name_characters"].value] for column in plan.columns)
+    names.update(name[: LIMITS["name_characters"].value] for name in plan.removed)
+    for column in plan.columns:
+        yield from _notes_on_column(column, names)
+    for name in plan.removed:
+        for check, wrong in _name_checks(name, name, names):
+            if wrong:
+                yield Note(check, name, name, name)
+
+
+def _notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[Note]:
+    label, name = column.label, column.name
+    for check, wrong in _name_checks(label, name, names):
+        if wrong:
+            yield Note(
+                check, label, name, name, _lookalike_advice(label, name) if check == "lookalike" else ""
+            )
+    if column.rule.refusal:
+        yield Note(
+            "unsupported_dtype", label, name, column.rule.name, f"{column.rule.name}: {column.rule.refusal}"
+        )
+    elif column.kind not in column.operands | {"mixed", "missing"}:
+        wanted = choices(sorted(column.operands))
+        yield Note(
+            "wrong_type",
+            label,
+            name,
+            column.kind,
+            f"{column.operator.name} takes {wanted}, not {column.rule.name}",
+        )
+    reserved = RESERVED_PROPERTIES.get(name)
+    if (
+        reserved
+        and reserved.expects
+        and column.kind not in {"mixed", "missing", *EXPECTED.get(reserved.expects, {"string"})}
+    ):
+        check = "created" if reserved.expects == "date" else "reserved_type"
+        yield Note(
+            check, label, name, column.rule.name, f"{name} holds {'a date' if check == 'created' else 'text'}"
+        )
+    if column.rule.note:
+        yield Note(column.rule.note, label, name, column.rule.name)
+    if column.operator.takes == "item" and column.kind == "list":
+        yield Note("appended_list", label, name, column.rule.name)
+
+
+def _name_checks(label: Hashable, name: str, names: Counter[str]) -> Iterator[tuple[str, bool]]:
+    """Yield check -> whether the name of a property fails it."""
+    most = LIMITS["name_characters"].value
+    reserved = RESERVED_PROPERTIES.get(name)
+    yield "no_name", not name.strip() or label is None or (isinstance(label, float) and np.isnan(label))
+    yield "long_name", len(name) > most
+    yield "same_name", names[name[:most]] > 1
+    yield "broken_name", not name.isascii() and bool(set(name) & _SURROGATES)
+    yield "identity_property", bool(reserved) and reserved.role == "identity"  # type: ignore[union-attr]
+    yield "computed_property", bool(reserved) and reserved.role == "computed"  # type: ignore[union-attr]
+    yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
+    yield "no_header", isinstance(label, int | np.integer) and str(label) == name
+    yield "bucket", name in {"bucket", "$bucket"}
+    yield "lookalike", reserved is None and plain(name) in LOOKALIKES
+    yield "dollar_name", name.startswith("$") and reserved is None and plain(name) not in LOOKALIKES
+    yield "record_field", name in RECORD_FIELDS
+
+
+_SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
+
+
+def _lookalike_advice(label: Hashable, name: str) -> str:
+    meant = LOOKALIKES[plain(name)]
+    return f"looks like {meant}, which is another property: rename={{{label!r}: {meant!r}}} sends it as that"

@@ -1,0 +1,297 @@
+"""One Python value -> what orjson writes for it, for columns that only Python can read.
+
+Each type has a converter (`convert` dispatches on the type); what is wrong with a value is added to ``problems`` by the
+name of the check that reports it, and the value goes on as null.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import math
+import uuid
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from mixpanel_pandas.rules.limits import LIMITS
+
+__all__ = ["convert", "kind_of", "to_json"]
+
+_STRING_BYTES = LIMITS["string_bytes"].value
+_ITEM_BYTES = LIMITS["item_bytes"].value
+_ITEM_CHARACTERS = LIMITS["item_characters"].value
+_OBJECT_BYTES = LIMITS["object_bytes"].value
+_LIST_BYTES = LIMITS["list_bytes"].value
+_OBJECT_KEYS = LIMITS["object_keys"].value
+_OBJECT_DEPTH = LIMITS["object_depth"].value
+_LIST_OBJECT_DEPTH = LIMITS["list_object_depth"].value
+_EXACT_INTEGER = LIMITS["exact_integer"].value
+
+#: Deeper than any limit of Mixpanel, and far from Python's own.
+_DEEPEST = 32
+
+#: Type of a converted value -> Mixpanel's name for it. Dates are text by then, and so are named by their converters.
+_KINDS: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    orjson.Fragment: "number",
+    list: "list",
+    dict: "object",
+    type(None): "missing",
+}
+
+_DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
+
+
+def to_json(value: Any, problems: set[str], *, as_list: bool = False) -> tuple[bytes | None, str]:
+    """Return the JSON of `value` and its Mixpanel type; None for a missing value.
+
+    Parameters
+    ----------
+    value : object
+        A cell of a frame.
+    problems : set of str
+        Names of checks that the value does not pass are added to it.
+    as_list : bool
+        Wrap a value that is no list into one.
+    """
+    converted = convert(value, problems, ())
+    kind = kind_of(value, converted)
+    if converted is None:
+        return None, kind
+    _measure(converted, kind, problems)
+    if as_list and kind != "list":
+        converted, kind = [converted], "list"
+    try:
+        text = orjson.dumps(converted)
+    except (
+        orjson.JSONEncodeError,
+        UnicodeEncodeError,
+    ):  # a lone surrogate, the one thing that converters let pass
+        problems.add("broken_text")
+        return None, kind
+    if kind == "list" and len(text) > _LIST_BYTES:
+        problems.add("large_list")
+    if kind == "object" and len(text) > _OBJECT_BYTES:
+        problems.add("large_object")
+    return text, kind
+
+
+def kind_of(value: Any, converted: Any) -> str:
+    """Return Mixpanel's name for the type of a value."""
+    if isinstance(value, enum.Enum):
+        value = value.value
+    return "date" if isinstance(value, _DATES) and converted is not None else _KINDS[type(converted)]
+
+
+@singledispatch
+def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
+    """Return `value` in the types that orjson writes; what cannot be sent is null and a problem.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    problems : set of str
+        Names of checks are added to it.
+    around : tuple of int
+        Identities of the lists and objects that the value stands in.
+    """
+    if value is pd.NA or value is pd.NaT:
+        return None
+    problems.add("unsupported_value")
+    return None
+
+
+@convert.register(type(None))
+def _(value: None, problems: set[str], around: tuple[int, ...]) -> None:
+    return None
+
+
+@convert.register
+def _(value: str, problems: set[str], around: tuple[int, ...]) -> str:
+    return str.__str__(value)  # not str(value): an Enum that is also a str would give its name
+
+
+@convert.register(bool)
+@convert.register(np.bool_)
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> bool:
+    return bool(value)
+
+
+@convert.register(int)
+@convert.register(np.integer)
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
+    number = int(value)
+    if abs(number) <= _EXACT_INTEGER:
+        return number
+    if number.bit_length() > 1023:  # beyond the largest double
+        problems.add("infinite")
+        return None
+    problems.add("inexact_integer")
+    return number if -(2**63) <= number < 2**64 else orjson.Fragment(str(number))
+
+
+@convert.register(float)
+@convert.register(np.floating)
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> float | orjson.Fragment | None:
+    if math.isfinite(value):
+        # a shorter float is written as short as it reads: 0.1, not 0.10000000149011612
+        return float(value) if isinstance(value, float) else float(str(value))
+    if math.isinf(value):
+        problems.add("infinite")
+    return None
+
+
+@convert.register
+def _(value: decimal.Decimal, problems: set[str], around: tuple[int, ...]) -> Any:
+    if value.is_finite():
+        return orjson.Fragment(str(value))
+    if value.is_infinite():
+        problems.add("infinite")
+    return None
+
+
+@convert.register
+def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | None:
+    if value is pd.NaT:  # type: ignore[comparison-overlap]  # NaT calls itself a datetime
+        return None
+    if value.tzinfo is None:
+        problems.add("naive_datetime")
+    else:
+        try:
+            value = value.astimezone(dt.UTC).replace(tzinfo=None)
+        except (OverflowError, ValueError):  # pushed over the first or the last year
+            problems.add("date_range")
+            return None
+    if value.microsecond % 1000:
+        problems.add("sub_millisecond")
+    return value.isoformat(timespec="milliseconds" if value.microsecond >= 1000 else "seconds")[:23]
+
+
+@convert.register
+def _(value: np.datetime64, problems: set[str], around: tuple[int, ...]) -> str | None:
+    if np.isnat(value):
+        return None
+    instant = value.astype("M8[us]").item()
+    if not isinstance(instant, dt.datetime):  # a number, where datetime has no such year
+        problems.add("date_range")
+        return None
+    text: str = convert(instant, problems, around)
+    return text
+
+
+@convert.register
+def _(value: dt.date, problems: set[str], around: tuple[int, ...]) -> str:
+    return value.isoformat()
+
+
+@convert.register
+def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str:
+    problems.add("period")
+    start: str = convert(value.start_time, set(), around)
+    return start.removesuffix("T00:00:00")
+
+
+@convert.register(dt.time)
+@convert.register(uuid.UUID)
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> str:
+    return str(value)
+
+
+@convert.register
+def _(value: enum.Enum, problems: set[str], around: tuple[int, ...]) -> Any:
+    return convert(value.value, problems, around)
+
+
+@convert.register(list)
+@convert.register(tuple)
+@convert.register(np.ndarray)
+@convert.register(pd.Series)
+@convert.register(pd.Index)
+@convert.register(pd.api.extensions.ExtensionArray)
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> list[Any] | None:
+    if getattr(value, "ndim", 1) == 0:
+        return convert(value[()], problems, around)
+    if _too_deep(value, around):
+        problems.add("deep_object")
+        return None
+    inside = (*around, id(value))
+    return [convert(item, problems, inside) for item in value]
+
+
+@convert.register(set)
+@convert.register(frozenset)
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> list[Any] | None:
+    """A set has no order of its own: the text must not change from one process to the next."""
+    ordered = sorted(value, key=lambda item: (type(item).__name__, str(item)))
+    items: list[Any] | None = convert(ordered, problems, around)
+    return items
+
+
+@convert.register
+def _(value: dict, problems: set[str], around: tuple[int, ...]) -> dict[str, Any] | None:  # type: ignore[type-arg]  # dispatch wants the class
+    if _too_deep(value, around):
+        problems.add("deep_object")
+        return None
+    if not all(isinstance(key, str) for key in value):
+        problems.add("odd_key")
+        return None
+    inside = (*around, id(value))
+    return {str.__str__(key): convert(item, problems, inside) for key, item in value.items()}
+
+
+def _too_deep(value: Any, around: tuple[int, ...]) -> bool:
+    """Return whether `value` stands in itself, or deeper than Python's stack is sure to reach."""
+    return len(around) >= _DEEPEST or id(value) in around
+
+
+def _measure(converted: Any, kind: str, problems: set[str]) -> None:
+    """Add what is over a limit, but for the size of the JSON."""
+    if kind == "string" and over(converted, _STRING_BYTES):
+        problems.add("long_string")
+    if kind == "list":
+        _measure_list(converted, problems)
+    if kind == "object":
+        _measure_object(converted, problems, _OBJECT_DEPTH)
+
+
+def _measure_list(items: list[Any], problems: set[str]) -> None:
+    for item in items:
+        if isinstance(item, str) and over(item, _ITEM_BYTES):
+            problems.add("long_item" if len(item) > _ITEM_CHARACTERS else "heavy_item")
+        if isinstance(item, dict):
+            _measure_object(item, problems, _LIST_OBJECT_DEPTH)
+        if isinstance(item, list):
+            problems.add("nested_list")
+        if isinstance(item, bool | dict | list | type(None)):
+            problems.add("union_items")
+
+
+def _measure_object(value: dict[str, Any], problems: set[str], deepest: int) -> None:
+    level: list[Any] = [value]
+    for _depth in range(deepest):
+        if any(len(node) > _OBJECT_KEYS for node in level if isinstance(node, dict)):
+            problems.add("many_keys")
+        level = [
+            item
+            for node in level
+            for item in (node.values() if isinstance(node, dict) else node)
+            if isinstance(item, dict)
+            or (isinstance(item, list) and any(isinstance(x, dict | list) for x in item))
+        ]
+        if not level:
+            return
+    problems.add("deep_object")
+
+
+def over(text: str, most: int) -> bool:
+    """Return whether `text` has more than `most` bytes; lone surrogates count as three."""
+    return 4 * len(text) > most and len(text.encode("utf-8", "surrogatepass")) > most

@@ -1,0 +1,326 @@
+"""The checks, a row each; those on single values have one Arrow function: column -> mask of offending positions.
+
+A row names its severity and its limit, and says what is wrong and what would be right. Checks without a function are
+found on the way: by the plan (a whole column), while values are normalised, or over a whole row or frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CHECKS", "Check"]
+
+Severity = Literal["error", "warning", "hint"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that can be wrong.
+
+    Attributes
+    ----------
+    name : str
+        As the report shows it.
+    of : {"id", "value", "property", "column", "row", "frame", "record"}
+        What it looks at: an id, a value, a reserved property's value, a whole column, a row, ids across the frame, or
+        the parts of a record beside the properties.
+    severity : {"error", "warning", "hint"}
+        An error is never sent; a warning or hint is.
+    says : str
+        What is wrong, and what would be right.
+    limit : str
+        Key of `LIMITS`, where a number decides.
+    finds : callable, optional
+        Strings -> mask of those that do not pass.
+    expects : str
+        The kind of reserved property that it looks at.
+    can_cut : bool
+        Whether cutting the string mends it.
+    """
+
+    name: str
+    of: Literal["id", "value", "property", "column", "row", "frame", "record"]
+    severity: Severity
+    says: str
+    limit: str = ""
+    finds: Callable[[pa.Array], pa.Array] | None = None
+    expects: str = ""
+    can_cut: bool = False
+
+    @property
+    def source(self) -> str:
+        """Mixpanel's page about the limit."""
+        return LIMITS[self.limit].source if self.limit else ""
+
+
+def longer_than(most: int) -> Callable[[pa.Array], pa.Array]:
+    """Return a function that finds strings of more than `most` bytes in UTF-8."""
+    return lambda strings: pc.greater(pc.binary_length(strings), most)
+
+
+def unlike(pattern: str) -> Callable[[pa.Array], pa.Array]:
+    """Return a function that finds strings that do not match a regular expression as a whole."""
+    return lambda strings: pc.invert(pc.match_substring_regex(strings, f"^(?:{pattern})$"))
+
+
+def one_of(words: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
+    """Return a function that finds strings that are one of `words`, whatever their case and outer blanks."""
+    known = pa.array(words, pa.large_string())
+    return lambda strings: pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(strings)), known)
+
+
+def begins_with(prefixes: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
+    """Return a function that finds strings with one of some beginnings, whatever their case."""
+    pattern = "|".join(prefix.replace("$", r"\$") for prefix in prefixes)
+    return lambda strings: pc.match_substring_regex(strings, f"(?i)^(?:{pattern})")
+
+
+def blank(strings: pa.Array) -> pa.Array:
+    """Find strings of nothing but white space."""
+    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(strings)), 0)
+
+
+ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"
+
+CHECKS: dict[str, Check] = {
+    check.name: check
+    for check in (
+        # ids
+        Check("missing_id", "id", "error", "no id: every row needs one"),
+        Check("blank_id", "id", "error", "the id is blank", finds=blank),
+        Check(
+            "junk_id",
+            "id",
+            "error",
+            "the id is a placeholder: all such rows would land on one profile",
+            finds=one_of(JUNK_IDS),
+        ),
+        Check(
+            "inexact_id",
+            "id",
+            "error",
+            "the id is a number with a fraction, or at or above 2**53 where floats lose digits: read the column as text, "
+            "with dtype={column: str}",
+            "exact_integer",
+        ),
+        Check("untyped_id", "id", "error", "the id is neither text nor a whole number"),
+        Check(
+            "long_id",
+            "id",
+            "warning",
+            "the id is long: Mixpanel names no limit",
+            "id_bytes",
+            finds=longer_than(LIMITS["id_bytes"].value),
+        ),
+        Check(
+            "anonymous_id",
+            "id",
+            "warning",
+            "the id looks anonymous: profiles are for known users, and those of devices "
+            "are not kept when they log in",
+            finds=begins_with(ANONYMOUS_ID_PREFIXES),
+        ),
+        Check(
+            "duplicate_id",
+            "frame",
+            "error",
+            "the id stands in several rows: pass duplicates='last', or drop rows",
+        ),
+        Check(
+            "similar_id",
+            "frame",
+            "warning",
+            "the id differs from another only in case or outer blanks: two profiles",
+        ),
+        Check(
+            "shared_email",
+            "frame",
+            "warning",
+            "one e-mail address on several ids: probably one person, two profiles",
+        ),
+        # values of any property
+        Check(
+            "long_string",
+            "value",
+            "error",
+            "the text is too long",
+            "string_bytes",
+            finds=longer_than(LIMITS["string_bytes"].value),
+            can_cut=True,
+        ),
+        Check(
+            "long_item",
+            "value",
+            "error",
+            "an item of the list is too long",
+            "item_characters",
+            can_cut=True,
+        ),
+        Check("heavy_item", "value", "warning", "an item of the list is long", "item_bytes", can_cut=True),
+        Check("large_list", "value", "error", "the list is too large", "list_bytes"),
+        Check("nested_list", "value", "error", "the list holds lists: a list holds single values or objects"),
+        Check("large_object", "value", "error", "the object is too large", "object_bytes"),
+        Check("many_keys", "value", "error", "the object has too many keys", "object_keys"),
+        Check(
+            "deep_object",
+            "value",
+            "error",
+            "the object is nested too deeply (in a list: at all)",
+            "object_depth",
+        ),
+        Check("odd_key", "value", "error", "the object has a key that is no text"),
+        Check("infinite", "value", "error", "infinity is no JSON number: replace it"),
+        Check(
+            "broken_text",
+            "value",
+            "error",
+            "the text holds a lone surrogate, which is no character: decode it rightly",
+        ),
+        Check("date_range", "value", "error", "the date is outside the years 1 to 9999"),
+        Check("unsupported_value", "value", "error", "a value of this type cannot be sent"),
+        Check("bad_json", "value", "error", "the text is no JSON"),
+        Check("wrong_type", "value", "error", "the operator does not take a value of this type"),
+        Check("union_items", "value", "error", "$union takes lists of strings or numbers"),
+        Check(
+            "inexact_integer",
+            "value",
+            "warning",
+            "the number is beyond 2**53, where digits are lost: send it as text",
+            "exact_integer",
+        ),
+        Check(
+            "naive_datetime", "value", "warning", "no time zone: taken as UTC; say which with dt.tz_localize"
+        ),
+        Check(
+            "sub_millisecond",
+            "value",
+            "hint",
+            "finer than a millisecond: Mixpanel keeps milliseconds, the rest is cut",
+        ),
+        Check("period", "value", "hint", "a period is sent as its first day or instant"),
+        # values of reserved properties
+        Check(
+            "email",
+            "property",
+            "warning",
+            "not an e-mail address",
+            expects="email",
+            finds=unlike(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+        ),
+        Check(
+            "phone",
+            "property",
+            "warning",
+            "a phone number without + gets a country code prefixed",
+            expects="phone",
+            finds=unlike(r"\+.*"),
+        ),
+        Check(
+            "avatar",
+            "property",
+            "warning",
+            "not the address of a gif, jpg, jpeg or png",
+            expects="avatar",
+            finds=unlike(r"(?i)https?://\S+\.(gif|jpe?g|png)([?#]\S*)?"),
+        ),
+        Check(
+            "created", "property", "error", "not an ISO date in UTC", expects="date", finds=unlike(ISO_DATE)
+        ),
+        Check(
+            "timezone",
+            "property",
+            "warning",
+            "not the name of a time zone, such as Europe/Berlin",
+            expects="timezone",
+            finds=unlike(r"[A-Za-z]+([/_+\-][A-Za-z0-9_+\-]+)*"),
+        ),
+        Check(
+            "country_code",
+            "property",
+            "warning",
+            "not a country code of two letters",
+            expects="country_code",
+            finds=unlike(r"[A-Za-z]{2}"),
+        ),
+        Check("reserved_type", "column", "warning", "this reserved property holds text"),
+        # whole columns
+        Check("unsupported_dtype", "column", "error", "a column of this dtype cannot be sent"),
+        Check("long_name", "column", "error", "Mixpanel cuts longer names: rename it", "name_characters"),
+        Check(
+            "same_name",
+            "column",
+            "error",
+            "two properties have one name (after Mixpanel's cut): rename one",
+        ),
+        Check("no_name", "column", "error", "a property needs a name: rename it"),
+        Check(
+            "broken_name",
+            "column",
+            "error",
+            "the name holds a lone surrogate, which is no character: rename it",
+        ),
+        Check("computed_property", "column", "error", "Mixpanel computes this property: do not send it"),
+        Check(
+            "identity_property",
+            "column",
+            "error",
+            "this names the profile and is no property: do not send it",
+        ),
+        Check(
+            "mixed_types",
+            "column",
+            "warning",
+            "values of several types: Mixpanel's reports show one type at a time",
+        ),
+        Check(
+            "helper_column",
+            "column",
+            "warning",
+            "looks like a helper column of pandas: drop it, or rename it",
+        ),
+        Check(
+            "no_header",
+            "column",
+            "warning",
+            "columns are named by numbers: was the table read without its header?",
+        ),
+        Check("bucket", "column", "warning", "Mixpanel hides data with a property of this name: rename it"),
+        Check(
+            "lookalike", "column", "hint", "looks like a reserved property, which is another one: see rename"
+        ),
+        Check(
+            "dollar_name",
+            "column",
+            "hint",
+            "begins with $ but is none of Mixpanel's: it becomes a property of yours",
+        ),
+        Check(
+            "record_field",
+            "column",
+            "hint",
+            "sent as an ordinary property, though it is named like a record's field",
+        ),
+        Check("appended_list", "column", "hint", "$append adds each list as one item: union adds its items"),
+        # whole rows, and what stands in a record beside the properties
+        Check("many_properties", "row", "error", "too many properties for one profile", "properties"),
+        Check("large_update", "row", "error", "the update is too large", "update_bytes"),
+        Check("large_row", "row", "error", "the updates of the row are too large together", "row_bytes"),
+        Check("ip", "record", "error", "not an IP address"),
+        Check(
+            "time",
+            "record",
+            "error",
+            "not a time: numbers are seconds since 1970, below 1e11",
+            "time_seconds",
+        ),
+    )
+}

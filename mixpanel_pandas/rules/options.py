@@ -1,0 +1,454 @@
+"""The options of the verbs, a row each, and `Operation`: what a call asks for, checked as far as it can be without a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
+from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Duplicates, Missing, Operator
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandera.pandas as pandera
+
+__all__ = ["OPTIONS", "Operation", "Option", "operation"]
+
+Remedy = Literal["raise", "drop_row", "drop_value", "truncate"]
+REMEDIES: tuple[Remedy, ...] = ("raise", "drop_row", "drop_value", "truncate")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of the verbs.
+
+    Attributes
+    ----------
+    name : str
+        As it is written in a call.
+    default : object
+        None often stands for the operator's own default.
+    type : str
+        What it may be, as numpydoc writes it.
+    does : str
+        What it means, for the docstrings.
+    of : {"rows", "values", "sending", "delete"}
+        Who takes it: every operator, those with values, the verbs that send, or one of them.
+    choices : tuple
+        The values that it may have; anything when empty.
+    """
+
+    name: str
+    default: Any
+    type: str
+    does: str
+    of: Literal["rows", "values", "sending", "delete"] = "rows"
+    choices: tuple[Any, ...] = ()
+
+
+OPTIONS: dict[str, Option] = {
+    option.name: option
+    for option in (
+        Option(
+            "rename",
+            None,
+            'mapping, callable or "reserved", optional',
+            'Column -> property name, as in ``DataFrame.rename``; the other columns keep theirs. ``"reserved"`` turns name, '
+            "first_name, last_name, email, phone, avatar and created into ``$name``, ``$first_name`` and so on.",
+            "values",
+        ),
+        Option(
+            "missing",
+            "skip",
+            '{"skip", "null", "unset"}',
+            "A missing value (NaN, NaT, NA, None) leaves the property alone, sends null, or removes the property. ``set`` knows "
+            "all three, ``set_once`` skip and null, the others skip.",
+            "values",
+            ("skip", "null", "unset"),
+        ),
+        Option(
+            "blank",
+            "keep",
+            '{"keep", "missing"}',
+            'Whether ``""`` and white space are values, or missing.',
+            "values",
+            ("keep", "missing"),
+        ),
+        Option(
+            "parse",
+            None,
+            "mapping, optional",
+            'Column -> how its text is read: ``"json"``, or what separates the items of a list, such as ``";"``.',
+            "values",
+        ),
+        Option(
+            "spread",
+            None,
+            "list of labels, optional",
+            "Columns of objects (dicts, structs, JSON text) that become one property per key.",
+            "values",
+        ),
+        Option(
+            "invalid",
+            "raise",
+            '{"raise", "drop_row", "drop_value", "truncate"} or mapping',
+            "A row with an error: refuse the frame, leave the row out, leave the property out of the row, or cut the string "
+            "to 255 bytes; or a mapping from check to one of them. What is wrong with a whole column always raises.",
+        ),
+        Option(
+            "duplicates",
+            None,
+            '{"raise", "last"}, optional',
+            "Several rows for one id: refuse the frame, or send the last one. By default unset and delete take the last, the "
+            "others raise.",
+            choices=(None, "raise", "last"),
+        ),
+        Option(
+            "ip",
+            None,
+            "str, optional",
+            "Where Mixpanel takes city, region and country from: an IP address, or the column that holds one. By default "
+            "nothing is looked up.",
+        ),
+        Option(
+            "updated_at",
+            None,
+            '{"keep", "refresh"}, label or datetime, optional',
+            '"Updated at" in Mixpanel: stays, becomes now, or is taken from a column or a time (in UTC; numbers are seconds). By '
+            "default set_once refreshes and the others keep.",
+        ),
+        Option(
+            "ignore_alias",
+            None,
+            "bool, optional",
+            "Take the id literally where it is an alias of another. By default only delete does.",
+            choices=(None, True, False),
+        ),
+        Option(
+            "schema",
+            None,
+            "pandera.DataFrameSchema, optional",
+            "Your own checks on the frame, beside Mixpanel's. It must not change the frame.",
+        ),
+        Option("at_most", 1000, "int, default 1000", "More rows than this are refused.", "delete"),
+        Option(
+            "batch_size",
+            None,
+            "int, optional",
+            "Updates per request, at most 2000. By default 2000, and 200 for operators that must not be applied twice.",
+            "sending",
+        ),
+        Option("workers", 4, "int, default 4", "Requests in flight at once.", "sending"),
+        Option(
+            "check",
+            None,
+            "bool, optional",
+            "Raise `UploadFailed`: by default when nothing was accepted though something was tried; True: when any row is "
+            "rejected, unknown, not sent or invalid; False: never.",
+            "sending",
+            (None, True, False),
+        ),
+        Option(
+            "dry_run",
+            False,
+            "bool, default False",
+            "Do everything but send; the outcome is ``not_sent``.",
+            "sending",
+            (True, False),
+        ),
+        Option(
+            "progress",
+            None,
+            "bool, optional",
+            "Show a bar; by default in a notebook and in a terminal.",
+            "sending",
+            (None, True, False),
+        ),
+    )
+}
+
+
+class RowOptions(TypedDict, total=False):
+    """Options that every operator takes."""
+
+    invalid: Remedy | Mapping[str, Remedy]
+    duplicates: Duplicates | None
+    ip: Hashable
+    updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None
+    ignore_alias: bool | None
+    schema: pandera.DataFrameSchema | None
+
+
+class ValueOptions(RowOptions, total=False):
+    """Options that operators with values take."""
+
+    rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None
+    missing: Missing
+    blank: Literal["keep", "missing"]
+    parse: Mapping[Any, str] | None
+    spread: list[Any] | None
+
+
+class Sending(TypedDict, total=False):
+    """Options of the verbs that send."""
+
+    batch_size: int | None
+    workers: int
+    check: bool | None
+    dry_run: bool
+    progress: bool | None
+
+
+class SendRows(RowOptions, Sending, total=False):
+    """Options of unset."""
+
+
+class SendDeletes(SendRows, total=False):
+    """Options of delete."""
+
+    at_most: int
+
+
+class SendValues(ValueOptions, Sending, total=False):
+    """Options of the verbs with values."""
+
+
+class AnyOptions(SendValues, SendDeletes, total=False):  # type: ignore[misc]  # the shared keys are the same
+    """Options of the verbs that name their operator."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a call asks for.
+
+    Attributes
+    ----------
+    verb : str
+        The verb that was called; ``update`` for several operators.
+    id : hashable or None
+        Column or index level of the ids; None: find it.
+    properties : tuple or None
+        Labels of the columns, or for unset the names of the properties; None: every other column.
+    verbs : mapping or None
+        For ``update``: column -> verb.
+    group : str or None
+        Group key; None for user profiles.
+    options : mapping
+        Every option of the verb, with its value.
+    """
+
+    verb: str
+    id: Hashable = None
+    properties: tuple[Hashable, ...] | None = None
+    verbs: Mapping[Hashable, str] | None = None
+    group: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The operators in use, each once."""
+        verbs = dict.fromkeys(self.verbs.values()) if self.verbs else (self.verb,)
+        return tuple(OPERATORS[verb] for verb in verbs)
+
+    @property
+    def harmless_twice(self) -> bool:
+        """Whether profiles are the same when everything is applied twice."""
+        return all(operator.harmless_twice for operator in self.operators)
+
+    @property
+    def endpoint(self) -> str:
+        """Last part of the address."""
+        return "groups" if self.group else "engage"
+
+    def option(self, name: str) -> Any:
+        """Return the value of an option; for None the default of the (first) operator that has one."""
+        value = self.options.get(name, OPTIONS[name].default)
+        if value is None and name in _BY_OPERATOR:
+            values = [getattr(operator, name) for operator in self.operators]
+            return _BY_OPERATOR[name](values)
+        return value
+
+    def missing(self, operator: Operator) -> Missing:
+        """Return what becomes of missing values: as asked where the operator knows it, else the property is left alone."""
+        asked: Missing = self.option("missing")
+        return asked if asked in operator.missing else "skip"
+
+
+#: How the defaults of several operators become one.
+_BY_OPERATOR: dict[str, Callable[[list[Any]], Any]] = {
+    "duplicates": lambda values: "raise" if "raise" in values else values[0],
+    "updated_at": lambda values: "refresh" if set(values) == {"refresh"} else "keep",
+    "ignore_alias": all,
+    "batch_size": min,
+}
+
+
+def operation(
+    verb: str, id: Hashable, properties: Any, group: str | None, options: Mapping[str, Any]
+) -> Operation:
+    """Return what a call asks for.
+
+    Raises
+    ------
+    OperationError
+        With all that is wrong with the call.
+    OptionError
+        If the verb does not take an option.
+    """
+    if verb not in OPERATORS and verb != "update":
+        msg = f"operator {verb!r} is not known: {did_you_mean(verb, [*OPERATORS, 'update'])}"
+        raise OperationError(msg)
+    _refuse_unknown_options(verb, options)
+    problems = [problem for check in _CALL_PROBLEMS if (problem := check(verb, id, properties))]
+    if problems:
+        raise OperationError(problems[0])
+    verbs = dict(properties) if verb == "update" else None
+    asked = Operation(
+        verb, id, _labels(properties if verbs is None else list(verbs)), verbs, group, dict(options)
+    )
+    problems = [*_group_problems(asked), *_option_problems(asked)]
+    if problems:
+        raise OperationError("; ".join(problems))
+    return asked
+
+
+def taken_by(verb: str, *, sending: bool = True) -> list[Option]:
+    """Return the options that a verb takes, in the order of the table."""
+    values = verb == "update" or OPERATORS[verb].has_values
+    takes = {"rows", *(["values"] if values else []), *(["sending"] if sending else []), verb}
+    return [option for option in OPTIONS.values() if option.of in takes]
+
+
+def _refuse_unknown_options(verb: str, options: Mapping[str, Any]) -> None:
+    known = [option.name for option in taken_by(verb)]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        hints = "; ".join(f"no option {name!r}: {did_you_mean(name, known)}" for name in unknown)
+        msg = f"{verb} takes {hints}"
+        raise OptionError(msg)
+
+
+def _labels(properties: Any) -> tuple[Hashable, ...] | None:
+    if properties is None:
+        return None
+    if isinstance(properties, Hashable) and not isinstance(properties, tuple):
+        return (properties,)
+    return tuple(properties)
+
+
+def _names_in_place_of_id(verb: str, id: Any, properties: Any) -> str | None:
+    if isinstance(id, list | tuple | set) or hasattr(id, "dtype"):
+        names = choices(list(id), most=3)
+        return f"the id comes first: {verb}(id, [{names}]), where id is the column that holds the ids"
+    return None
+
+
+def _properties_of_delete(verb: str, id: Any, properties: Any) -> str | None:
+    if verb == "delete" and properties is not None:
+        return (
+            "delete removes whole profiles and takes no properties: to remove properties call "
+            f"unset({id!r}, {properties!r}); to delete the profiles call delete({id!r})"
+        )
+    return None
+
+
+def _unset_without_names(verb: str, id: Any, properties: Any) -> str | None:
+    if verb == "unset" and (properties is None or (not isinstance(properties, str) and len(properties) == 0)):
+        return "unset needs the names of the properties to remove: unset(id, ['fax']); to remove profiles call delete(id)"
+    return None
+
+
+def _mapping_of_properties(verb: str, id: Any, properties: Any) -> str | None:
+    if verb == "update":
+        if not isinstance(properties, Mapping) or not properties:
+            return (
+                "update takes a mapping from column to operator: update(id, {'plan': 'set', 'tags': 'union'})"
+            )
+        verbs = [name for name, row in OPERATORS.items() if row.has_values or name == "unset"]
+        wrong = {column: name for column, name in properties.items() if name not in verbs}
+        if wrong:
+            return f"update knows the operators {choices(verbs)}, not {wrong!r}"
+        return None
+    if isinstance(properties, Mapping):
+        verbs_meant = [name for name in properties.values() if isinstance(name, str) and name in OPERATORS]
+        if verbs_meant:
+            return f"{verb} is one operator; for several call update(id, {dict(properties)!r})"
+        return (
+            f"properties is a list of columns, not a mapping: {verb}(id, {list(properties)!r}, rename={dict(properties)!r}) "
+            "sends them under other names; values come from the frame"
+        )
+    return None
+
+
+_CALL_PROBLEMS = (_names_in_place_of_id, _properties_of_delete, _mapping_of_properties, _unset_without_names)
+
+
+def _group_problems(asked: Operation) -> list[str]:
+    if asked.group is None:
+        return []
+    return [GROUPS_REFUSAL.format(name=operator.name) for operator in asked.operators if not operator.groups]
+
+
+def _option_problems(asked: Operation) -> list[str]:
+    problems = [
+        f"{name}={value!r} is not one of {choices(OPTIONS[name].choices)}"
+        for name, value in asked.options.items()
+        if OPTIONS[name].choices and value not in OPTIONS[name].choices
+    ]
+    return problems + [problem for check in _OPTION_CHECKS if (problem := check(asked))]
+
+
+def _missing_problem(asked: Operation) -> str | None:
+    value = asked.option("missing")
+    if value in OPTIONS["missing"].choices and not any(
+        value in operator.missing for operator in asked.operators
+    ):
+        known = sorted({known for operator in asked.operators for known in operator.missing})
+        return f"missing={value!r} means nothing to {asked.verb}: it knows {choices(known)}"
+    return None
+
+
+def _invalid_problem(asked: Operation) -> str | None:
+    value = asked.option("invalid")
+    asked_for = value.values() if isinstance(value, Mapping) else [value]
+    wrong = [remedy for remedy in asked_for if remedy not in REMEDIES]
+    return f"invalid={value!r}: {choices(wrong)} is not one of {choices(REMEDIES)}" if wrong else None
+
+
+def _number_problem(asked: Operation) -> str | None:
+    bounds = {"batch_size": (1, 2000), "workers": (1, 64), "at_most": (0, None)}
+    wrong = []
+    for name, (least, most) in bounds.items():
+        value = asked.options.get(name)
+        if value is None:
+            continue
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or value < least
+            or (most is not None and value > most)
+        ):
+            between = f"from {least} to {most}" if most is not None else f"of {least} or more"
+            wrong.append(f"{name}={value!r} must be a whole number {between}")
+    return "; ".join(wrong) or None
+
+
+def _mapping_problem(asked: Operation) -> str | None:
+    parse, rename = asked.option("parse"), asked.option("rename")
+    if parse is not None and not isinstance(parse, Mapping):
+        return f"parse={parse!r} must be a mapping from column to 'json' or to a separator, such as {{'tags': ';'}}"
+    if parse is not None and not all(isinstance(how, str) and how for how in parse.values()):
+        return f"parse={parse!r}: each column is read as 'json', or split at a text such as ';'"
+    if (
+        rename is not None
+        and rename != "reserved"
+        and not isinstance(rename, Mapping)
+        and not callable(rename)
+    ):
+        return f"rename={rename!r} must be a mapping from column to property, a function, or 'reserved'"
+    return None
+
+
+_OPTION_CHECKS = (_missing_problem, _invalid_problem, _number_problem, _mapping_problem)
