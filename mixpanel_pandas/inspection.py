@@ -7,7 +7,7 @@ reason is not looked at for the next.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Finding", "Inspection", "LeftOutRows", "id_digest", "inspect"]
+__all__ = [
+    "Finding",
+    "Inspection",
+    "LeftOutRows",
+    "id_digest",
+    "inspect",
+    "property_checks",
+    "severity_of",
+    "value_masks",
+]
 
 Masks = dict[str, np.ndarray]
 
@@ -48,21 +57,15 @@ class Finding:
     ----------
     check : Check
         Which one.
-    severity : {"error", "warning", "hint"}
-        How bad it is here.
     column : PropertyColumn or None
         Whose values; None for ids, rows and what else stands in a record.
     rows : numpy.ndarray
         Mask over the frame.
-    stands : bool
-        An error for which no remedy was asked: the frame is refused.
     """
 
     check: Check
-    severity: str
     column: PropertyColumn | None
     rows: np.ndarray
-    stands: bool
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,16 @@ class Inspection:
         rows = rows & ~self.changes.left_out
         if not rows.any():
             return
-        severity = severity_of(check, self.plan)
-        remedy = remedy_for(check, self.plan, column) if severity == "error" else ""
-        self.findings.append(Finding(check, severity, column, rows, remedy == "raise"))
+        self.findings.append(Finding(check, column, rows))
+        if severity_of(check, self.plan) == "error":
+            self.mend(remedy_for(check, self.plan, column), rows, column, check.words, check.says)
+
+    def mend(
+        self, remedy: str, rows: np.ndarray, column: PropertyColumn | None, reason: str, error: str
+    ) -> None:
+        """Leave rows or values out, or cut strings."""
         if remedy == "drop_row":
-            self.leave_out(rows, "invalid", name, check.says)
+            self.leave_out(rows, "invalid", reason, error)
         elif remedy in {"drop_value", "truncate"} and column is not None:
             masks = self.changes.dropped if remedy == "drop_value" else self.changes.cut
             number = self.plan.columns.index(column)
@@ -276,6 +284,17 @@ def _inspect_columns(inspection: Inspection) -> np.ndarray:
     return longest
 
 
+def value_masks(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:
+    """Return name of a check -> mask for a column that stands alone."""
+    source = replace(column.source, place=0, in_index=False)
+    alone = replace(plan, rows=len(series))
+    masks: Masks = {}
+    for rows in alone.slices():
+        values = normalise_column(series.to_frame(), alone, replace(column, source=source), rows)
+        _collect(masks, _value_problems(values, column), rows, len(series))
+    return masks
+
+
 def _value_problems(values: Normalised, column: PropertyColumn) -> Iterator[tuple[str, np.ndarray]]:
     """Yield check -> mask for the values of a slice."""
     for name, mask in values.problems.items():
@@ -285,7 +304,7 @@ def _value_problems(values: Normalised, column: PropertyColumn) -> Iterator[tupl
         fitting = [*column.operands, "missing"]
         yield "wrong_type", ~np.isin(values.kinds.astype(str), fitting) & ~values.missing
     elif pa.types.is_large_string(values.array.type):
-        for check in [*_VALUE_CHECKS, *_property_checks(column)]:
+        for check in [*_VALUE_CHECKS, *property_checks(column)]:
             yield check.name, mask_of(check.finds(values.array))  # type: ignore[misc]
     elif pa.types.is_large_list(values.array.type) and _longest(values) > LIMITS["list_bytes"].value:
         yield (
@@ -294,7 +313,7 @@ def _value_problems(values: Normalised, column: PropertyColumn) -> Iterator[tupl
         )
 
 
-def _property_checks(column: PropertyColumn) -> list[Check]:
+def property_checks(column: PropertyColumn) -> list[Check]:
     reserved = RESERVED_PROPERTIES.get(column.name)
     check = _PROPERTY_CHECKS.get(reserved.expects) if reserved else None
     return [check] if check else []

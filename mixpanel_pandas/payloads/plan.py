@@ -28,13 +28,12 @@ from mixpanel_pandas.rules.limits import (
     plain,
 )
 from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
+from mixpanel_pandas.rules.options import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mixpanel_pandas.rules.options import Operation
-
-__all__ = ["Note", "Plan", "PropertyColumn", "Source", "make_plan", "values_of"]
+__all__ = ["Note", "Plan", "PropertyColumn", "Source", "id_plan", "make_plan", "values_of"]
 
 #: A slice of the frame makes about this many bytes of JSON.
 SLICE_BYTES = 8_000_000
@@ -247,6 +246,13 @@ def make_plan(frame: pd.DataFrame, operation: Operation) -> Plan:
         columns = tuple(_columns(frame, operation, {k: v for k, v in verbs.items() if v != "unset"}))
     plan = Plan(operation, len(frame), id_source, columns, removed, ip, time)
     return replace(plan, notes=tuple(_notes(plan)), rows_per_slice=_rows_per_slice(frame, plan))
+
+
+def id_plan(frame: pd.DataFrame, label: Hashable) -> Plan:
+    """Return a plan that reads the ids and nothing else."""
+    return Plan(
+        Operation("delete", label), len(frame), _source(frame, label, "id column"), (), rows_per_slice=100_000
+    )
 
 
 def _refuse_odd_columns(frame: pd.DataFrame) -> None:

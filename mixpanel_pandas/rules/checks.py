@@ -45,6 +45,8 @@ class Check:
         The kind of reserved property that it looks at.
     can_cut : bool
         Whether cutting the string mends it.
+    kinds : tuple of str
+        Mixpanel types of columns whose values may fail it.
     """
 
     name: str
@@ -55,6 +57,12 @@ class Check:
     finds: Callable[[pa.Array], pa.Array] | None = None
     expects: str = ""
     can_cut: bool = False
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The name as words, for a summary."""
+        return self.name.replace("_", " ")
 
     @property
     def source(self) -> str:
@@ -90,6 +98,10 @@ def blank(strings: pa.Array) -> pa.Array:
 
 
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"
+
+STRINGS = ("string", "mixed")
+LISTS = ("list", "mixed")
+NESTED = ("list", "object", "mixed")
 
 CHECKS: dict[str, Check] = {
     check.name: check
@@ -156,6 +168,7 @@ CHECKS: dict[str, Check] = {
             "string_bytes",
             finds=longer_than(LIMITS["string_bytes"].value),
             can_cut=True,
+            kinds=STRINGS,
         ),
         Check(
             "long_item",
@@ -164,49 +177,84 @@ CHECKS: dict[str, Check] = {
             "an item of the list is too long",
             "item_characters",
             can_cut=True,
+            kinds=LISTS,
         ),
-        Check("heavy_item", "value", "warning", "an item of the list is long", "item_bytes", can_cut=True),
-        Check("large_list", "value", "error", "the list is too large", "list_bytes"),
-        Check("nested_list", "value", "error", "the list holds lists: a list holds single values or objects"),
-        Check("large_object", "value", "error", "the object is too large", "object_bytes"),
-        Check("many_keys", "value", "error", "the object has too many keys", "object_keys"),
+        Check(
+            "heavy_item",
+            "value",
+            "warning",
+            "an item of the list is long",
+            "item_bytes",
+            can_cut=True,
+            kinds=LISTS,
+        ),
+        Check("large_list", "value", "error", "the list is too large", "list_bytes", kinds=LISTS),
+        Check(
+            "nested_list",
+            "value",
+            "error",
+            "the list holds lists: a list holds single values or objects",
+            kinds=LISTS,
+        ),
+        Check("large_object", "value", "error", "the object is too large", "object_bytes", kinds=NESTED),
+        Check("many_keys", "value", "error", "the object has too many keys", "object_keys", kinds=NESTED),
         Check(
             "deep_object",
             "value",
             "error",
             "the object is nested too deeply (in a list: at all)",
             "object_depth",
+            kinds=NESTED,
         ),
-        Check("odd_key", "value", "error", "the object has a key that is no text"),
-        Check("infinite", "value", "error", "infinity is no JSON number: replace it"),
+        Check("odd_key", "value", "error", "the object has a key that is no text", kinds=NESTED),
+        Check(
+            "infinite", "value", "error", "infinity is no JSON number: replace it", kinds=("number", *NESTED)
+        ),
         Check(
             "broken_text",
             "value",
             "error",
             "the text holds a lone surrogate, which is no character: decode it rightly",
+            kinds=("string", *NESTED),
         ),
-        Check("date_range", "value", "error", "the date is outside the years 1 to 9999"),
-        Check("unsupported_value", "value", "error", "a value of this type cannot be sent"),
-        Check("bad_json", "value", "error", "the text is no JSON"),
-        Check("wrong_type", "value", "error", "the operator does not take a value of this type"),
-        Check("union_items", "value", "error", "$union takes lists of strings or numbers"),
+        Check(
+            "date_range", "value", "error", "the date is outside the years 1 to 9999", kinds=("date", *NESTED)
+        ),
+        Check("unsupported_value", "value", "error", "a value of this type cannot be sent", kinds=NESTED),
+        Check("bad_json", "value", "error", "the text is no JSON", kinds=("mixed",)),
+        Check(
+            "wrong_type",
+            "value",
+            "error",
+            "the operator does not take a value of this type",
+            kinds=("mixed",),
+        ),
+        Check("union_items", "value", "error", "$union takes lists of strings or numbers", kinds=LISTS),
         Check(
             "inexact_integer",
             "value",
             "warning",
             "the number is beyond 2**53, where digits are lost: send it as text",
             "exact_integer",
+            kinds=("number", *NESTED),
         ),
         Check(
-            "naive_datetime", "value", "warning", "no time zone: taken as UTC; say which with dt.tz_localize"
+            "naive_datetime",
+            "value",
+            "warning",
+            "no time zone: taken as UTC; say which with dt.tz_localize",
+            kinds=("date", *NESTED),
         ),
         Check(
             "sub_millisecond",
             "value",
             "hint",
             "finer than a millisecond: Mixpanel keeps milliseconds, the rest is cut",
+            kinds=("date", *NESTED),
         ),
-        Check("period", "value", "hint", "a period is sent as its first day or instant"),
+        Check(
+            "period", "value", "hint", "a period is sent as its first day or instant", kinds=("date", *NESTED)
+        ),
         # values of reserved properties
         Check(
             "email",

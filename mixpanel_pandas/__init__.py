@@ -1,0 +1,71 @@
+"""DataFrames become Mixpanel profiles, and every row is accounted for.
+
+Importing the package registers ``df.mixpanel``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
+from mixpanel_pandas.delivery.summary import totals
+from mixpanel_pandas.errors import (
+    ColumnNotFoundError,
+    ConnectionFailed,
+    MixpanelError,
+    OperationError,
+    OptionError,
+    ProfileWarning,
+    ProjectError,
+    SummaryError,
+    UploadError,
+    UploadFailed,
+    UploadInterrupted,
+    ValidationError,
+)
+from mixpanel_pandas.project import Project, set_project
+from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
+from mixpanel_pandas.rules.operators import OPERATORS
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.emulator import Emulator as Emulator
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LIMITS",
+    "OPERATORS",
+    "RESERVED_PROPERTIES",
+    "ColumnNotFoundError",
+    "ConnectionFailed",
+    "Emulator",
+    "GroupProfiles",
+    "MixpanelAccessor",
+    "MixpanelError",
+    "OperationError",
+    "OptionError",
+    "ProfileWarning",
+    "Project",
+    "ProjectError",
+    "SummaryError",
+    "UploadError",
+    "UploadFailed",
+    "UploadInterrupted",
+    "ValidationError",
+    "set_project",
+    "totals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the emulator when it is first asked for: uploads do without it."""
+    if name == "Emulator":
+        from mixpanel_pandas.emulator import Emulator
+
+        return Emulator
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return __all__

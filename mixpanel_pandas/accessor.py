@@ -1,0 +1,592 @@
+"""``df.mixpanel``: thin methods; each builds an `Operation` and runs the line, or a part of it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+import pandas as pd
+
+from mixpanel_pandas import pipeline
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import Option, operation, taken_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+
+    import pandera.pandas as pandera
+
+    from mixpanel_pandas.rules.operators import Verb
+    from mixpanel_pandas.rules.options import AnyOptions, SendDeletes, SendRows, SendValues
+
+__all__ = ["GroupProfiles", "MixpanelAccessor"]
+
+Method = TypeVar("Method", bound="Callable[..., Any]")
+
+_SUMMARY = """
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: one row per run of rows with one final answer, and one per reason for rows that were left out. The
+            counts ``accepted``, ``rejected``, ``unknown``, ``not_sent``, ``invalid`` and ``skipped`` add up to ``rows``, and
+            ``summary["rows"].sum() == len(df)``. Accepted means that Mixpanel took the request; it does not verify tokens.
+
+        Raises
+        ------
+        ValidationError
+            If a value is over a limit and `invalid` does not say what to do then; nothing was sent.
+        OperationError
+            If the call cannot be meant; nothing was sent.
+        ProjectError
+            If no project is named, see `set_project`.
+        ConnectionFailed
+            If nobody answers at all.
+        UploadFailed
+            As `check` says.
+        UploadInterrupted
+            After Ctrl-C or the notebook's stop button. Like the two before it carries ``.summary``.
+
+        Warns
+        -----
+        ProfileWarning
+            Once, with the counts of warnings and hints.
+"""
+
+_ID = """id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like
+            the group key."""
+
+_PROPERTIES = """properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all others that no option names."""
+
+
+def _documented(verb: str, *, sending: bool = True) -> Callable[[Method], Method]:
+    """Fill in what the docstrings of the verbs share, and give the method the signature that its options make."""
+
+    def document(method: Method) -> Method:
+        options = taken_by(verb, sending=sending)
+        text = inspect.cleandoc(method.__doc__ or "")
+        shared = {
+            "{id}": inspect.cleandoc(_ID),
+            "{properties}": inspect.cleandoc(_PROPERTIES),
+            "{options}": "\n".join(_described(option) for option in options),
+            "{summary}": inspect.cleandoc(_SUMMARY),
+            "{source}": "" if verb == "update" else OPERATORS[verb].source,
+        }
+        for name, filling in shared.items():
+            text = text.replace(name, filling)
+        method.__doc__ = text
+        own = [
+            parameter
+            for parameter in inspect.signature(method).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        keywords = [
+            inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+            for option in options
+        ]
+        method.__signature__ = inspect.Signature([*own, *keywords])  # type: ignore[attr-defined]  # inspect reads it
+        return method
+
+    return document
+
+
+def _described(option: Option) -> str:
+    import textwrap
+
+    does = textwrap.fill(option.does, 110, initial_indent="    ", subsequent_indent="    ")
+    return f"{option.name} : {option.type}\n{does}"
+
+
+class _Profiles:
+    """The verbs, for users or for the profiles of one group key."""
+
+    def __init__(self, frame: pd.DataFrame, group: str | None) -> None:
+        self._frame, self._group = frame, group
+
+    def _send(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> pd.DataFrame:
+        return pipeline.send(self._frame, operation(verb, id, properties, self._group, options))
+
+    @_documented("set")
+    def set(self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]) -> pd.DataFrame:
+        """Write properties, over what is there.
+
+        Parameters
+        ----------
+        {id}
+        {properties}
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        A profile that is not there yet is created. {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", None]})
+        ...     summary = df.mixpanel.set("user_id")
+        ...     emulator.profile("ann")
+        {'plan': 'pro'}
+        >>> summary[["rows", "accepted", "skipped", "reason"]]
+           rows  accepted  skipped           reason
+        0     1         1        0              NaN
+        1     1         0        1  nothing to send
+        """
+        return self._send("set", id, properties, options)
+
+    @_documented("set_once")
+    def set_once(
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
+    ) -> pd.DataFrame:
+        """Write properties that are not there yet; what is there stays.
+
+        Parameters
+        ----------
+        {id}
+        {properties}
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        A profile that is not there yet is created. {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for plan in "free", "pro":
+        ...         _ = pd.DataFrame({"user_id": ["ann"], "first plan": [plan]}).mixpanel.set_once("user_id")
+        ...     emulator.profile("ann")
+        {'first plan': 'free'}
+        """
+        return self._send("set_once", id, properties, options)
+
+    @_documented("add")
+    def add(self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]) -> pd.DataFrame:
+        """Add numbers to properties; a missing property counts from 0, a negative number subtracts.
+
+        An update that may have been applied is never sent again: it is ``unknown``.
+
+        Parameters
+        ----------
+        {id}
+        {properties}
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        Users only. {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for credits in 5, -2:
+        ...         _ = pd.DataFrame({"user_id": ["ann"], "credits": [credits]}).mixpanel.add("user_id")
+        ...     emulator.profile("ann")
+        {'credits': 3}
+        """
+        return self._send("add", id, properties, options)
+
+    @_documented("union")
+    def union(
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
+    ) -> pd.DataFrame:
+        """Add items to list properties, each once; a single value is a list of one.
+
+        Parameters
+        ----------
+        {id}
+        {properties}
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        Items are strings or numbers. Mixpanel ignores the update where the property is no list. {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for genres in ["Rock", "Jazz"], ["Jazz", "Blues"]:
+        ...         _ = pd.DataFrame({"user_id": ["ann"], "genres": [genres]}).mixpanel.union("user_id")
+        ...     emulator.profile("ann")
+        {'genres': ['Rock', 'Jazz', 'Blues']}
+        """
+        return self._send("union", id, properties, options)
+
+    @_documented("append")
+    def append(
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
+    ) -> pd.DataFrame:
+        """Add one item to list properties, whether or not it is there already.
+
+        An update that may have been applied is never sent again: it is ``unknown``.
+
+        Parameters
+        ----------
+        {id}
+        {properties}
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        Users only. Mixpanel ignores the update where the property is no list. {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for page in "home", "home":
+        ...         _ = pd.DataFrame({"user_id": ["ann"], "seen": [page]}).mixpanel.append("user_id")
+        ...     emulator.profile("ann")
+        {'seen': ['home', 'home']}
+        """
+        return self._send("append", id, properties, options)
+
+    @_documented("remove")
+    def remove(
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
+    ) -> pd.DataFrame:
+        """Remove an item from list properties.
+
+        Whether Mixpanel removes the first or all of its occurrences is not documented, so an update that may have been
+        applied is never sent again: it is ``unknown``.
+
+        Parameters
+        ----------
+        {id}
+        {properties}
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann"], "genres": [["Rock", "Jazz"]]})
+        ...     _ = df.mixpanel.union("user_id")
+        ...     _ = df.assign(genres="Rock").mixpanel.remove("user_id")
+        ...     emulator.profile("ann")
+        {'genres': ['Jazz']}
+        """
+        return self._send("remove", id, properties, options)
+
+    @_documented("unset")
+    def unset(self, id: Hashable = None, properties: Any = None, **options: Unpack[SendRows]) -> pd.DataFrame:
+        """Remove properties, for good.
+
+        Parameters
+        ----------
+        {id}
+        properties : str or list of str
+            Names of the properties to remove from the profiles of all ids; they need not be columns.
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann"], "fax": ["+1 555"], "plan": ["pro"]})
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df.mixpanel.unset("user_id", ["fax"])
+        ...     emulator.profile("ann")
+        {'plan': 'pro'}
+        """
+        return self._send("unset", id, properties, options)
+
+    @_documented("delete")
+    def delete(
+        self, id: Hashable = None, properties: None = None, **options: Unpack[SendDeletes]
+    ) -> pd.DataFrame:
+        """Remove whole profiles, for good. Their events stay.
+
+        Parameters
+        ----------
+        {id}
+        properties : None
+            Nothing: to remove properties, see `unset`.
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        {source}
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df[df["plan"] == "free"].mixpanel.delete("user_id")
+        ...     list(emulator.profiles().index)
+        ['ann']
+        """
+        return self._send("delete", id, properties, options)
+
+    @_documented("update")
+    def update(
+        self, id: Hashable, properties: Mapping[Any, str], **options: Unpack[SendValues]
+    ) -> pd.DataFrame:
+        """Apply several operators in one pass.
+
+        The updates of a row travel in one request, and its outcome is the worst of theirs. With an operator that must not
+        be applied twice (add, append, remove) among them, none of them is sent again when it may have been applied; two
+        calls keep them apart.
+
+        Parameters
+        ----------
+        {id}
+        properties : mapping
+            Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
+        {options}
+
+        {summary}
+
+        Notes
+        -----
+        https://developer.mixpanel.com/reference/profile-batch-update
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"], "tags": [["a"]], "credits": [5]})
+        ...     _ = df.mixpanel.update("user_id", {"plan": "set", "tags": "union", "credits": "add"})
+        ...     emulator.profile("ann")
+        {'plan': 'pro', 'tags': ['a'], 'credits': 5}
+        """
+        return self._send("update", id, properties, options)
+
+    def validate(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        first: int | None = 100,
+        **options: Unpack[AnyOptions],
+    ) -> pd.DataFrame:
+        """Return everything that is wrong with the frame for an operator; send nothing.
+
+        Parameters
+        ----------
+        operator : str
+            set, set_once, add, union, append, remove, unset, delete or update.
+        id, properties
+            As the operator takes them.
+        first : int or None, default 100
+            Rows to show of each problem; None for all.
+        **options
+            As the operator takes them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per problem and row of the frame: ``severity`` (error, warning, hint), ``check``, ``column``,
+            ``property``, ``index`` (label) and ``position`` (number) of the row, ``value``, ``limit``, ``message``, and
+            ``count``, how many rows the problem has in all.
+
+        Raises
+        ------
+        OperationError
+            If the call cannot be meant.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", None], "bio": ["x" * 300, "short"]})
+        >>> df.mixpanel.validate("set", "user_id")[["severity", "check", "column", "index", "limit"]]
+          severity        check   column index      limit
+        0    error   missing_id  user_id     1       None
+        1    error  long_string      bio     0  255 bytes
+        """
+        return pipeline.report(self._frame, operation(operator, id, properties, self._group, options), first)
+
+    def payloads(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        **options: Unpack[AnyOptions],
+    ) -> pd.Series[Any]:
+        """Return what would be sent for each row; send nothing.
+
+        Parameters
+        ----------
+        operator, id, properties, **options
+            As for `validate`.
+
+        Returns
+        -------
+        pandas.Series
+            On the frame's index: an object, a list of objects where a row makes several updates, None for rows that are
+            left out. The token is not in them.
+
+        Raises
+        ------
+        ValidationError
+            If a value is over a limit and `invalid` does not say what to do then.
+        OperationError
+            If the call cannot be meant.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> df.mixpanel.payloads("set", "user_id").iloc[0]
+        {'$distinct_id': 'ann', '$ip': '0', '$ignore_time': True, '$set': {'plan': 'pro'}}
+        """
+        return pipeline.payloads(self._frame, operation(operator, id, properties, self._group, options))
+
+    def schema(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        **options: Unpack[AnyOptions],
+    ) -> pandera.DataFrameSchema:
+        """Return the checks for an operator as a pandera schema, to extend or to use elsewhere.
+
+        Parameters
+        ----------
+        operator, id, properties, **options
+            As for `validate`.
+
+        Returns
+        -------
+        pandera.DataFrameSchema
+            Errors fail; warnings and hints are warnings of pandera's.
+
+        Raises
+        ------
+        OperationError
+            If the call cannot be meant.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> schema = df.mixpanel.schema("set", "user_id")
+        >>> schema.validate(df).equals(df)
+        True
+        """
+        return pipeline.schema(self._frame, operation(operator, id, properties, self._group, options))
+
+    def outcomes(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """Return what became of each row of the frame.
+
+        Parameters
+        ----------
+        summary : pandas.DataFrame
+            From a verb on this frame, or from Parquet.
+
+        Returns
+        -------
+        pandas.DataFrame
+            On the frame's index: ``outcome``, ``status_code``, ``attempts``, ``error``.
+
+        Raises
+        ------
+        SummaryError
+            If the summary was made from another frame.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", None]})
+        ...     summary = df.mixpanel.set("user_id")
+        >>> df.mixpanel.outcomes(summary)["outcome"].tolist()
+        ['accepted', 'skipped']
+        """
+        return pipeline.rows_with_outcomes(self._frame, summary)
+
+    def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the rows of the frame that it is right to send again.
+
+        Parameters
+        ----------
+        summary : pandas.DataFrame
+            From a verb on this frame, or from Parquet.
+        outcomes : list of str, optional
+            Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where the operators are harmless
+            when they are applied twice.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of the frame, with its columns and index.
+
+        Raises
+        ------
+        SummaryError
+            If the summary was made from another frame.
+        OperationError
+            If an outcome is not known.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "x" * 300]})
+        ...     summary = df.mixpanel.set("user_id", invalid="drop_row")
+        >>> df.mixpanel.failures(summary)["user_id"].tolist()
+        ['bob']
+        """
+        return pipeline.rows_to_send_again(self._frame, summary, outcomes)
+
+
+class GroupProfiles(_Profiles):
+    """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` makes it."""
+
+    def __init__(self, frame: pd.DataFrame, group: str) -> None:
+        if not isinstance(group, str) or not group.strip():
+            msg = f"group takes the name of a group key, such as 'company_id', not {group!r}"
+            raise OperationError(msg)
+        super().__init__(frame, group)
+
+
+@pd.api.extensions.register_dataframe_accessor("mixpanel")
+class MixpanelAccessor(_Profiles):
+    """``df.mixpanel``: write the rows of a frame to Mixpanel's profiles.
+
+    ``MixpanelAccessor(df).set(...)`` is the same call as ``df.mixpanel.set(...)``, with an editor's completion.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        super().__init__(frame, None)
+
+    def group(self, key: str) -> GroupProfiles:
+        """Return the same verbs for group profiles; add and append are not among those that Mixpanel documents.
+
+        Parameters
+        ----------
+        key : str
+            The group key, exactly as it stands in Mixpanel's project settings. It must be there before data is sent.
+
+        Notes
+        -----
+        https://docs.mixpanel.com/docs/data-structure/group-analytics
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"company": ["acme"], "seats": [12]})
+        ...     _ = df.mixpanel.group("company").set()
+        ...     emulator.profile("acme", "company")
+        {'seats': 12}
+        """
+        return GroupProfiles(self._frame, key)

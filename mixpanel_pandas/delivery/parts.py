@@ -1,0 +1,314 @@
+"""Rows on their way: what an answer makes of the rows of a request. Pure.
+
+A row is ``rejected`` or ``not_sent`` only where none of its updates is applied. What may be applied, by this attempt or
+by an earlier one, is ``unknown``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixpanel_pandas.delivery.answers import NAMING, Answer
+from mixpanel_pandas.delivery.schedule import DECISIONS, Action, Decision, Outcome, Stop
+from mixpanel_pandas.payloads.batches import Batch, Payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mixpanel_pandas.delivery.answers import Evidence, Named
+
+__all__ = ["Delivery", "Part", "follow"]
+
+#: What an answer to the same rows in other company says about a row that is refused alone: nothing.
+_REFUSED_WITH_OTHERS = frozenset({"refused", "none_applied"})
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The final answer on a run of rows: a batch, or a part of one.
+
+    Attributes
+    ----------
+    batch : int
+        Number of the batch.
+    positions : range or numpy.ndarray
+        Where the rows stand in the frame, rising; an array where they are no neighbours.
+    updates, bytes : int
+        How many updates the rows make, and the size of a body that holds them.
+    outcome : str
+        What became of the rows.
+    apart : mapping
+        Row of this run -> outcome and error, for the rows of which something else became.
+    status_code : int or None
+        Of the last answer.
+    requests, attempts : int
+        How many requests are counted here, and how often the rows were sent.
+    started : float or None
+        When the first request began, in seconds since 1970.
+    elapsed : float
+        Seconds from there to the final answer, waits included.
+    reason, error : str or None
+        Short category, and redacted text with the remedy; None for accepted rows.
+    """
+
+    batch: int
+    positions: range | np.ndarray
+    updates: int
+    bytes: int
+    outcome: Outcome
+    apart: Mapping[int, tuple[Outcome, str | None]] = field(default_factory=dict)
+    status_code: int | None = None
+    requests: int = 0
+    attempts: int = 0
+    started: float | None = None
+    elapsed: float = 0.0
+    reason: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A batch, or rows of one, without a final answer.
+
+    Attributes
+    ----------
+    batch : Batch
+        The rows.
+    attempts, requests : int
+        How often the rows were sent, and how many requests are counted here and not at another part.
+    tried : int
+        How often exactly these rows were tried.
+    past : tuple of str
+        Evidence of the attempts after which updates may be applied.
+    status_code, error : int or None, str or None
+        Of the last answer.
+    again : bool
+        Whether named rows were taken out before.
+    on_wire : bool
+        Whether a request is under way.
+    pause : float
+        Seconds to wait before the next try.
+    started, began : float or None
+        Wall clock and growing clock at the first request.
+    """
+
+    batch: Batch
+    attempts: int = 0
+    requests: int = 0
+    tried: int = 0
+    past: tuple[Evidence, ...] = ()
+    status_code: int | None = None
+    error: str | None = None
+    again: bool = False
+    on_wire: bool = False
+    pause: float = 0.0
+    started: float | None = None
+    began: float | None = None
+
+    def sent(self, now: float, clock: float) -> Part:
+        """Return the part with one more request under way."""
+        return replace(
+            self,
+            attempts=self.attempts + 1,
+            requests=self.requests + 1,
+            tried=self.tried + 1,
+            on_wire=True,
+            started=now if self.started is None else self.started,
+            began=clock if self.began is None else self.began,
+        )
+
+    def answered(self, answer: Answer) -> Part:
+        """Return the part with its request answered."""
+        may_be_applied = DECISIONS[answer.evidence].may_be_applied
+        past = (*self.past, answer.evidence) if may_be_applied else self.past
+        return replace(self, past=past, status_code=answer.status_code, error=answer.error, on_wire=False)
+
+    def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Part:
+        """Return rows of this part as a part of their own; the first of them counts the requests so far."""
+        requests = self.requests if first else 0
+        return replace(self, batch=batch, tried=0, pause=0.0, requests=requests, again=again or self.again)
+
+    def halves(self) -> list[Part]:
+        """Return the first and the second half of the rows."""
+        first, second = self.batch.split()
+        return [self.of(first, first=True), self.of(second)]
+
+    def ended(
+        self,
+        outcome: Outcome,
+        reason: str | None,
+        error: str | None,
+        clock: float,
+        apart: Mapping[int, tuple[Outcome, str | None]] | None = None,
+    ) -> Delivery:
+        """Return the final answer."""
+        return Delivery(
+            batch=self.batch.number,
+            positions=_compact(self.batch.positions),
+            updates=self.batch.updates,
+            bytes=self.batch.nbytes,
+            outcome=outcome,
+            apart=apart or {},
+            status_code=self.status_code,
+            requests=self.requests,
+            attempts=self.attempts,
+            started=self.started,
+            elapsed=0.0 if self.began is None else clock - self.began,
+            reason=reason,
+            error=error,
+        )
+
+    def stopped(self, stop: Stop, clock: float) -> Delivery:
+        """Return the final answer where nothing else is sent."""
+        outcome: Outcome = "unknown" if self.past or self.on_wire else "not_sent"
+        error = "; before that: ".join(text for text in (stop.error, self.error) if text)
+        return self.ended(outcome, stop.reason, error, clock)
+
+
+def follow(
+    part: Part, answer: Answer, *, harmless: bool, tries: int, clock: float
+) -> tuple[list[Part], list[Delivery]]:
+    """Return what goes on and what has a final answer after `answer` to `part`.
+
+    Parameters
+    ----------
+    part : Part
+        As it was sent.
+    answer : Answer
+        What came back.
+    harmless : bool
+        Whether all operators are harmless twice.
+    tries : int
+        How often the same rows are tried in all.
+    clock : float
+        Now.
+    """
+    named = answer.named if answer.evidence in NAMING else ()
+    refused = _refused(part.batch, named)
+    if named and not refused:  # a name that is nobody's names nobody
+        answer = replace(answer, evidence="none_applied" if answer.applied == 0 else "refused", named=())
+    decision = DECISIONS[answer.evidence]
+    more = _go_on(part.answered(answer), decision.action(harmless), tries, list(refused))
+    if not refused:
+        return (more, []) if more else ([], [_end(part, answer, decision, harmless, clock)])
+    return more, [_end_named(part, answer, decision, refused, bool(more), clock)]
+
+
+def _go_on(part: Part, action: Action, tries: int, refused: list[int]) -> list[Part]:
+    """Return what is sent next for an answered part: nothing where all is said or tried."""
+    following: dict[Action, Callable[[], list[Part]]] = {
+        "retry": lambda: [part] if part.tried < tries else [],
+        "halve": lambda: part.halves() if len(part.batch) > 1 else [],
+        "again": lambda: _rest(part, refused),
+    }
+    return following.get(action, list)()
+
+
+def _rest(part: Part, refused: list[int]) -> list[Part]:
+    kept = np.ones(len(part.batch), bool)
+    kept[refused] = False
+    return [part.of(_take(part.batch, kept), again=True)] if kept.any() and not part.again else []
+
+
+def _end(part: Part, answer: Answer, decision: Decision, harmless: bool, clock: float) -> Delivery:
+    """Return the final answer on rows of which none is named."""
+    outcome = decision.last
+    whole = decision.action(harmless) == "bisect" and decision.may_be_applied
+    if decision.action(harmless) == "unknown" or (whole and (len(part.batch) > 1 or answer.applied)):
+        outcome = "unknown"  # some row may be at fault, and the others, or a part of it, applied
+    outcome = _over_all(part, outcome, answer.evidence)
+    if outcome == "accepted":
+        return part.answered(answer).ended(outcome, None, None, clock)
+    return part.answered(answer).ended(outcome, decision.reason, _error(answer.error, decision), clock)
+
+
+def _end_named(
+    part: Part,
+    answer: Answer,
+    decision: Decision,
+    refused: dict[int, Named],
+    rest_goes_on: bool,
+    clock: float,
+) -> Delivery:
+    """Return the final answer on the named rows, and on the others unless they go on."""
+    said = part.answered(answer)
+    complete = _all_named(part.batch, answer)
+    own = {
+        row: (
+            _over_all(part, "rejected" if complete(row) else "unknown", answer.evidence),
+            _error(record.message or answer.error, decision),
+        )
+        for row, record in refused.items()
+    }
+    if rest_goes_on:
+        named = np.zeros(len(part.batch), bool)
+        named[list(own)] = True
+        rows = sorted(own)
+        said, own = (
+            replace(said, batch=_take(part.batch, named)),
+            {at: own[row] for at, row in enumerate(rows)},
+        )
+    if len(own) == len(said.batch):
+        outcome, error = own[0]
+        return said.ended(outcome, decision.reason, error, clock, own)
+    outcome = _over_all(part, decision.last, answer.evidence)
+    text = None if outcome == "accepted" else _error(answer.error, decision)
+    return said.ended(outcome, decision.reason, text, clock, own)
+
+
+def _over_all(part: Part, outcome: Outcome, evidence: Evidence) -> Outcome:
+    """Return the outcome over all attempts: an earlier one that may have been applied leaves a doubt."""
+    past = set(part.past)
+    if evidence in _REFUSED_WITH_OTHERS:
+        past -= _REFUSED_WITH_OTHERS
+    return "unknown" if past and outcome in {"rejected", "not_sent"} else outcome
+
+
+def _refused(batch: Batch, named: tuple[Named, ...]) -> dict[int, Named]:
+    """Return row -> the first record that names it; nothing where one of them is not in the batch as it says."""
+    if not named:
+        return {}
+    rows, ids = batch.rows_of_records(), _ids(batch, named)
+    found: dict[int, Named] = {}
+    for record in named:  # few, and each by itself
+        places = {ids.get(record.id)} if record.id is not None else set()
+        places |= {int(rows[record.index])} if record.index is not None else set()
+        if len(places) != 1 or (row := places.pop()) is None:
+            return {}
+        found.setdefault(row, record)
+    return found
+
+
+def _ids(batch: Batch, named: tuple[Named, ...]) -> dict[str, int]:
+    """Return id -> row, if some record is named by id: an id occurs in one row only."""
+    if all(record.id is None for record in named):
+        return {}
+    ids = (str(record.get("$distinct_id", record.get("$group_id"))) for record in batch.records())
+    return dict(zip(ids, batch.rows_of_records().tolist(), strict=True))
+
+
+def _all_named(batch: Batch, answer: Answer) -> Callable[[int], bool]:
+    """Return whether no update of a row is applied: all are named, or the answer counts none."""
+    named = {record.index for record in answer.named if record.index is not None}
+    by_index = np.bincount(batch.rows_of_records()[sorted(named)], minlength=len(batch))
+    updates = batch.payloads.updates
+    return lambda row: bool(answer.applied == 0 or updates[row] == 1 or by_index[row] == updates[row])
+
+
+def _take(batch: Batch, rows: np.ndarray) -> Batch:
+    payloads = batch.payloads
+    return Batch(
+        batch.number, Payloads(payloads.text.filter(rows), payloads.updates[rows], payloads.positions[rows])
+    )
+
+
+def _compact(positions: np.ndarray) -> range | np.ndarray:
+    start, stop = int(positions[0]), int(positions[-1]) + 1
+    return range(start, stop) if stop - start == len(positions) else positions.copy()
+
+
+def _error(text: str | None, decision: Decision) -> str:
+    return "; ".join(part for part in (text, decision.remedy) if part)

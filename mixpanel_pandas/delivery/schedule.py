@@ -1,0 +1,189 @@
+"""What to do after an answer, and when: the decision table, the pauses, and the gate that all workers pass. Pure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mixpanel_pandas.delivery.answers import Evidence
+
+__all__ = ["DECISIONS", "OUTCOMES", "Action", "Decision", "Gate", "Outcome", "Stop", "pause", "tries"]
+
+Outcome = Literal["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
+
+#: What can become of a row, in the order of the summary's categories.
+OUTCOMES: tuple[Outcome, ...] = ("accepted", "rejected", "unknown", "not_sent", "invalid", "skipped")
+
+#: - ``accept``: the rows that are not named are accepted.
+#: - ``retry``: the same request once more, after a pause, while tries are left.
+#: - ``halve``: each half by itself, down to a single row.
+#: - ``bisect``: as ``halve``, to find the rows that spoil the request.
+#: - ``again``: once more without the named rows.
+#: - ``stop``: nothing else is sent.
+#: - ``unknown``: nothing more can be found out without the risk of applying an update twice.
+Action = Literal["accept", "retry", "halve", "bisect", "again", "stop", "unknown"]
+
+#: Seconds: the longest pause of our own, what chance adds to a pause, the longest wait a server may ask for.
+LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
+#: Tries of the very first connection: who mistyped an address wants to know soon.
+FIRST_TRIES = 2
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from one kind of evidence: a row of the decision table.
+
+    Attributes
+    ----------
+    words : str
+        The evidence, for people.
+    may_be_applied : bool
+        Whether updates of the request that are not named may be applied.
+    harmless, otherwise : str
+        What is done where all operators are harmless twice, and where not.
+    last : str
+        Outcome of the rows when nothing is left to try.
+    reason : str
+        Short category for the summary.
+    remedy : str
+        What a person can do.
+    """
+
+    words: str
+    may_be_applied: bool
+    harmless: Action
+    otherwise: Action
+    last: Outcome
+    reason: str
+    remedy: str
+
+    def action(self, harmless: bool) -> Action:
+        """Return what is done."""
+        return self.harmless if harmless else self.otherwise
+
+
+DECISIONS: dict[Evidence, Decision] = {
+    "no_connection": Decision(
+        "no connection (refused, DNS, connect timeout, TLS, proxy)", False, "retry", "retry", "not_sent",
+        "no connection", "check the network, the proxy and the address, then send the failures again",
+    ),
+    "rate_limited": Decision(
+        "429", False, "retry", "retry", "not_sent",
+        "rate limited", "send the failures again later, with fewer workers",
+    ),
+    "too_large": Decision(
+        "413", False, "halve", "halve", "rejected",
+        "too large", "send fewer or shorter values for this row",
+    ),
+    "denied": Decision(
+        "401, 402, 403, 404, 405, 3xx (never followed)", False, "stop", "stop", "rejected",
+        "denied", "check token, region and address, then send the failures again",
+    ),
+    "unclear": Decision(
+        "408, 5xx, a broken or timed-out read, a 2xx of no known shape or cut short", True, "retry", "unknown",
+        "unknown", "no clear answer", "it may have been applied: look at the profiles before sending it again",
+    ),
+    "refused": Decision(
+        "400 or status 0, nobody named", True, "bisect", "unknown", "rejected",
+        "refused", "correct what the text names; rows beside the wrong one may have been applied",
+    ),
+    "none_applied": Decision(
+        "400 or status 0, nobody named, 0 counted", False, "bisect", "bisect", "rejected",
+        "refused", "correct what the text names, then send the failures again",
+    ),
+    "named": Decision(
+        "some records named", True, "again", "unknown", "unknown",
+        "record refused", "correct the named rows; the others of their request may have been applied",
+    ),
+    "named_rest_applied": Decision(
+        "some records named, all others counted", True, "accept", "accept", "accepted",
+        "record refused", "correct the named rows, then send the failures again",
+    ),
+    "named_none_applied": Decision(
+        "some records named, 0 counted", False, "again", "again", "rejected",
+        "record refused", "correct the named rows, then send the failures again",
+    ),
+    "accepted": Decision("a known shape of success", True, "accept", "accept", "accepted", "", ""),
+}  # fmt: skip
+
+
+def tries(retries: int, *, met: bool) -> int:
+    """Return how often a request is tried in all; less often while nobody was `met` at the address."""
+    return retries + 1 if met else min(FIRST_TRIES, retries + 1)
+
+
+def pause(tried: int, backoff: float, retry_after: float | None, random: Callable[[], float]) -> float:
+    """Return the seconds to wait after the `tried`-th try (counted from 1); 0 where `backoff` is 0.
+
+    The pause doubles from `backoff` to 60 seconds, 1 to 5 seconds are added by chance, and a server's wish of up to 300
+    seconds is its floor.
+    """
+    if backoff == 0:
+        return 0.0
+    least, most = JITTER
+    own = min(backoff * 2.0 ** min(tried - 1, 30), LONGEST_PAUSE) + least + (most - least) * random()
+    return max(own, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why nothing else is sent: a short category, and a text."""
+
+    reason: str
+    error: str
+
+
+class Gate:
+    """What every request passes: pauses of one worker or of all, and the end.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds that only grow.
+    sleep : callable, optional
+        Waits some seconds; may return early. By default a wait that ends when `stop` is called.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
+    ) -> None:
+        self.clock = clock
+        self.stopped: Stop | None = None
+        self._lock, self._wake = threading.Lock(), threading.Event()
+        self._sleep = sleep or self._wake.wait
+        self._held_until = float("-inf")
+        self._wait: tuple[float, str] = (float("-inf"), "")
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody pass for so long; a longer hold stays."""
+        with self._lock:
+            self._held_until = max(self._held_until, self.clock() + seconds)
+
+    def stop(self, reason: str, error: str) -> None:
+        """Let nobody pass any more, and end all pauses; the first reason stays."""
+        with self._lock:
+            self.stopped = self.stopped or Stop(reason, error)
+        self._wake.set()
+
+    def passed(self, seconds: float, words: str = "") -> bool:
+        """Wait `seconds` and as long as others are held; return False if the end came before."""
+        until = self.clock() + seconds
+        while self.stopped is None:
+            left = max(until, self._held_until) - self.clock()
+            if left <= 0:
+                return True
+            if words and until >= self._held_until:  # who is held by others says nothing
+                self._wait = (self.clock() + left, words)
+            self._sleep(left)
+        return False
+
+    def waiting(self) -> str:
+        """Return the wait that goes on as progress shows it, ``429, waiting 8 s (try 3 of 9)``, or nothing."""
+        until, words = self._wait
+        left = until - self.clock()
+        return words.format(seconds=f"{left:.0f} s") if left > 0 and self.stopped is None else ""

@@ -1,0 +1,361 @@
+"""Deliveries -> the summary frame; the summary and the frame -> an outcome per row; totals; one line in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome
+from mixpanel_pandas.errors import OperationError, SummaryError, choices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mixpanel_pandas.delivery.parts import Delivery
+
+__all__ = ["COLUMNS", "LeftOut", "failures_mask", "outcomes", "summarise", "totals", "words"]
+
+#: Columns of the summary -> dtype; "text" is what this pandas makes of strings.
+COLUMNS: dict[str, str] = {
+    "batch": "Int64",
+    "operator": "text",
+    "start": "int64",
+    "stop": "int64",
+    "rows": "int64",
+    "updates": "int64",
+    "bytes": "int64",
+    "status_code": "Int64",
+    "outcome": "outcome",
+    **dict.fromkeys(OUTCOMES, "int64"),
+    "requests": "int64",
+    "attempts": "int64",
+    "started": "datetime64[us, UTC]",
+    "elapsed": "float64",
+    "reason": "text",
+    "error": "text",
+    "positions": "object",
+    "position_outcomes": "object",
+    "reasons": "object",
+}
+
+_OUTCOME = pd.CategoricalDtype(list(OUTCOMES))
+#: From harmless to grave: a run of rows is called after its worst.
+_GRAVITY: tuple[Outcome, ...] = ("accepted", "skipped", "invalid", "not_sent", "rejected", "unknown")
+_WORST = np.array([_GRAVITY.index(outcome) for outcome in OUTCOMES])
+#: Outcomes of rows that it is right to send again as they are or corrected; unknown joins them where that is harmless.
+_FAILURES: tuple[Outcome, ...] = ("rejected", "not_sent", "invalid")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows that were left out before sending, for one reason.
+
+    Attributes
+    ----------
+    positions : numpy.ndarray
+        Where they stand in the frame, rising.
+    outcome : {"invalid", "skipped", "not_sent"}
+        What they are called.
+    reason, error : str
+        Short category, and a text that says what is wrong or why there is nothing to do.
+    """
+
+    positions: np.ndarray
+    outcome: Literal["invalid", "skipped", "not_sent"]
+    reason: str
+    error: str | None = None
+
+
+def summarise(
+    deliveries: Iterable[Delivery],
+    left_out: Iterable[LeftOut] = (),
+    *,
+    operator: str,
+    rows: int,
+    digest: str,
+    harmless: bool,
+) -> pd.DataFrame:
+    """Return what became of every row, a run of rows with one final answer per row of the summary.
+
+    Parameters
+    ----------
+    deliveries : iterable of Delivery
+        Final answers.
+    left_out : iterable of LeftOut
+        Rows that were left out.
+    operator : str
+        What the upload is called.
+    rows : int
+        Rows of the frame. Those that neither a delivery nor `left_out` holds were never reached: ``not_sent``.
+    digest : str
+        Digest of the ids.
+    harmless : bool
+        Whether all operators are harmless twice.
+    """
+    runs = [_delivered(delivery) for delivery in deliveries]
+    runs += [_left_out(left) for left in left_out if len(left.positions)]
+    reached = np.zeros(rows, bool)
+    for run in runs:
+        reached[run["_positions"]] = True
+    if not reached.all():
+        runs.append(_left_out(LeftOut(np.flatnonzero(~reached), "not_sent", "not reached", _NOT_REACHED)))
+    runs.sort(key=lambda run: (run["start"], run["stop"]))
+    frame = pd.DataFrame(
+        {
+            name: pd.Series([operator if name == "operator" else run.get(name) for run in runs], dtype=dtype)
+            for name, dtype in _dtypes().items()
+        }
+    )
+    frame.attrs["mixpanel"] = {
+        "operator": operator,
+        "rows": str(rows),
+        "ids": digest,
+        "harmless": str(harmless).lower(),
+    }
+    return frame
+
+
+_NOT_REACHED = "the upload ended before these rows' turn: send the failures again"
+
+
+def _delivered(delivery: Delivery) -> dict[str, Any]:
+    """Return a delivery as a row of the summary."""
+    positions = np.asarray(delivery.positions)
+    codes = np.full(len(positions), OUTCOMES.index(delivery.outcome), np.int8)
+    errors = np.full(len(positions), delivery.error, object)
+    for row, (outcome, error) in delivery.apart.items():  # the rows that an answer named
+        codes[row], errors[row] = OUTCOMES.index(outcome), error
+    started = None if delivery.started is None else pd.Timestamp(delivery.started, unit="s", tz="UTC")
+    return _run(positions, codes, errors) | {
+        "batch": delivery.batch,
+        "updates": delivery.updates,
+        "bytes": delivery.bytes,
+        "status_code": delivery.status_code,
+        "requests": delivery.requests,
+        "attempts": delivery.attempts,
+        "started": None if started is None else started.as_unit("us"),
+        "elapsed": delivery.elapsed,
+        "reason": delivery.reason,
+    }
+
+
+def _left_out(left: LeftOut) -> dict[str, Any]:
+    """Return rows left out for one reason as a row of the summary."""
+    codes = np.full(len(left.positions), OUTCOMES.index(left.outcome), np.int8)
+    errors = np.full(len(codes), left.error, object)
+    none = dict.fromkeys(("updates", "bytes", "requests", "attempts"), 0)
+    return _run(left.positions, codes, errors) | none | {"elapsed": 0.0, "reason": left.reason}
+
+
+def _run(positions: np.ndarray, codes: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
+    """Return the columns that are made of the rows of a run, the worst outcome and what differs from it."""
+    worst = int(np.argmax(_WORST[codes]))
+    start, stop = int(positions[0]), int(positions[-1]) + 1
+    differs = (codes != codes[worst]) | (errors != errors[worst])
+    uniform = not differs.any()
+    if stop - start != len(positions):  # holes
+        differs[:] = True
+    return {
+        "_positions": positions,
+        "start": start,
+        "stop": stop,
+        "rows": len(positions),
+        "outcome": OUTCOMES[codes[worst]],
+        **dict(zip(OUTCOMES, np.bincount(codes, minlength=len(OUTCOMES)).tolist(), strict=True)),
+        "error": errors[worst],
+        "positions": positions[differs].tolist() or None,
+        "position_outcomes": None if uniform else [OUTCOMES[code] for code in codes[differs]],
+        "reasons": None if uniform else errors[differs].tolist(),
+    }
+
+
+def _dtypes() -> dict[str, Any]:
+    text = pd.Series(["text"]).dtype  # object or str, as pandas and its options have it
+    named = {"text": text, "outcome": _OUTCOME}
+    return {name: named.get(dtype, dtype) for name, dtype in COLUMNS.items()}
+
+
+def totals(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return rows and updates by outcome, reason and status code.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As a verb returned it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns outcome, reason, status_code, rows, updates; accepted rows have no reason. Where rows of one request came
+        to different ends, its updates are shared out by rows.
+    """
+    keys = ["outcome", "reason", "status_code"]
+    counts = summary[list(OUTCOMES)].to_numpy()
+    before = np.cumsum(counts, axis=1)
+    rows, updates = summary["rows"].to_numpy(), summary["updates"].to_numpy()
+    upto = np.round(before * (updates / np.maximum(rows, 1))[:, None]).astype(np.int64)
+    shares = np.diff(upto, axis=1, prepend=0)
+    run, outcome = np.nonzero(counts)
+    taken = summary[["reason", "status_code"]].take(run).reset_index(drop=True)
+    taken.loc[outcome == OUTCOMES.index("accepted"), "reason"] = None
+    frame = taken.assign(
+        outcome=pd.Categorical.from_codes(outcome.tolist(), dtype=_OUTCOME),
+        rows=counts[run, outcome],
+        updates=shares[run, outcome],
+    )
+    grouped = frame.groupby(keys, dropna=False, observed=True, sort=False)[["rows", "updates"]].sum()
+    return grouped.reset_index().sort_values(["outcome", "rows"], ascending=[True, False], ignore_index=True)
+
+
+def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFrame:
+    """Return what became of each row of the frame.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As a verb returned it, or read from Parquet.
+    index : pandas.Index
+        Of the frame.
+    digest : str
+        Digest of the frame's ids.
+
+    Returns
+    -------
+    pandas.DataFrame
+        On `index`: outcome (categorical), status_code, attempts (Int64), error (missing for accepted rows).
+
+    Raises
+    ------
+    SummaryError
+        If the summary was made from another frame.
+    """
+    _check(summary, len(index), digest)
+    run = np.full(len(index), -1)
+    starts, stops, rows = (summary[name].to_numpy() for name in ("start", "stop", "rows"))
+    whole = stops - starts == rows
+    run[_ranges(starts[whole], rows[whole])] = np.repeat(np.flatnonzero(whole), rows[whole])
+    holes = np.flatnonzero(~whole)
+    run[_joined(summary["positions"], holes)] = np.repeat(holes, rows[holes])
+    if rows.sum() != len(index) or (run < 0).any():
+        msg = f"the summary accounts for {int(rows.sum()):,} rows, not for {len(index):,}: it was changed"
+        raise SummaryError(msg)
+    codes = summary["outcome"].cat.codes.to_numpy()[run]
+    errors = summary["error"].to_numpy(object)[run]
+    apart = np.flatnonzero(summary["position_outcomes"].notna().to_numpy())
+    at = _joined(summary["positions"], apart)
+    codes[at] = pd.Categorical(_joined(summary["position_outcomes"], apart), dtype=_OUTCOME).codes
+    errors[at] = _joined(summary["reasons"], apart)
+    return pd.DataFrame(
+        {
+            "outcome": pd.Categorical.from_codes(codes, dtype=_OUTCOME),
+            **{name: summary[name].astype("Int64").array.take(run) for name in ("status_code", "attempts")},
+            "error": pd.Series(errors, dtype=_dtypes()["error"]).array,
+        },
+        index=index,
+    )
+
+
+def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the numbers of many ranges, one after the other."""
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+
+
+def _joined(lists: pd.Series, runs: np.ndarray) -> np.ndarray:
+    """Return what the lists of some runs hold, one after the other; Parquet returns arrays for lists."""
+    found = [np.asarray(lists.iloc[run], dtype=object) for run in runs]
+    joined: np.ndarray = np.concatenate(found) if found else np.array([], object)
+    return joined.astype(np.int64) if lists.name == "positions" else joined
+
+
+def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
+    """Refuse a summary of another frame."""
+    made_of = summary.attrs.get("mixpanel")
+    if not isinstance(made_of, dict) or not {"rows", "ids"} <= set(made_of):
+        msg = (
+            "this is no summary, or it lost its attrs['mixpanel'] on the way: keep it in Parquet, not in CSV"
+        )
+        raise SummaryError(msg)
+    if made_of["rows"] != str(rows):
+        msg = f"the summary was made from a frame of {int(made_of['rows']):,} rows, this one has {rows:,}"
+        raise SummaryError(msg)
+    if made_of["ids"] != digest:
+        msg = "the summary was made from a frame with other ids, or with the same ids in another order"
+        raise SummaryError(msg)
+
+
+def failures_mask(
+    summary: pd.DataFrame, index: pd.Index, digest: str, outcomes: Iterable[str] | None = None
+) -> np.ndarray:
+    """Return which rows of the frame it is right to send again.
+
+    Parameters
+    ----------
+    summary, index, digest
+        As `outcomes` takes them.
+    outcomes : iterable of str, optional
+        Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where all operators are harmless twice.
+
+    Raises
+    ------
+    SummaryError
+        If the summary was made from another frame.
+    OperationError
+        If an outcome is not known.
+    """
+    found = _outcomes(summary, index, digest)["outcome"]
+    harmless = summary.attrs["mixpanel"].get("harmless") == "true"
+    default: Sequence[str] = (*_FAILURES, "unknown") if harmless else _FAILURES
+    wanted = default if outcomes is None else [outcomes] if isinstance(outcomes, str) else list(outcomes)
+    if strange := [name for name in wanted if name not in OUTCOMES]:
+        msg = f"outcomes {choices(strange)} are not known: choose from {choices(OUTCOMES)}"
+        raise OperationError(msg)
+    mask: np.ndarray = found.isin(wanted).to_numpy()
+    return mask
+
+
+_outcomes = outcomes  # the parameter of the function above has its name
+
+
+def words(summary: pd.DataFrame, seconds: float, place: str) -> str:
+    """Return what became of an upload in one line.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As `summarise` made it.
+    seconds : float
+        How long it took.
+    place : str
+        Where it went.
+    """
+    found = totals(summary)
+    counts = found.groupby("outcome", observed=True)["rows"].sum().sort_values(ascending=False, kind="stable")
+    texts = []
+    for outcome, rows in counts.items():
+        reasons = found[(found["outcome"] == outcome) & found["reason"].notna()]
+        by_reason = reasons.groupby("reason")["rows"].sum().sort_values(ascending=False, kind="stable")
+        detail = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.items())
+        text = f"{rows:,} {str(outcome).replace('_', ' ')}"
+        texts.append(f"{text} ({detail})" if outcome in {"invalid", "skipped"} and detail else text)
+    requests = int(summary["requests"].sum())
+    size = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
+    said = f"{summary.attrs['mixpanel']['operator']}: {', '.join(texts) or '0 rows'}"
+    return (
+        f"{said}; {requests:,} request{'s' * (requests != 1)}, {_size(size)}, {_duration(seconds)}, {place}"
+    )
+
+
+def _size(size: int) -> str:
+    unit, divisor = next(row for row in _UNITS if size >= row[1] or row[1] == 1)
+    return f"{size / divisor:,.0f} {unit}"
+
+
+_UNITS = (("GB", 10**10), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -1,0 +1,342 @@
+"""Batches -> deliveries, in parallel: the only module with threads.
+
+Workers draw from the iterator of batches, one at a time and under a lock, so that no more batches exist than workers, and
+so that Ctrl-C, which strikes the main thread, never breaks the iterator. The first batch travels alone until somebody
+answers. The thread that asks for the result drives the progress bar.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal
+
+from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.delivery.parts import Delivery, Part, follow
+from mixpanel_pandas.delivery.schedule import DECISIONS, Gate, Stop, pause, tries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import requests
+
+    from mixpanel_pandas.delivery.answers import Answer
+    from mixpanel_pandas.payloads.batches import Batch
+    from mixpanel_pandas.project import Project
+
+__all__ = ["Progress", "Upload", "start"]
+
+#: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
+GRACE, END = 5.0, 1.0
+#: Seconds between two looks at the progress.
+TICK = 0.2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an upload is.
+
+    Attributes
+    ----------
+    rows, total : int
+        Rows with a final answer, and rows to send.
+    requests, bytes : int
+        Requests made, and bytes of their bodies.
+    waiting : str
+        The wait that goes on: ``429, waiting 8 s (try 3 of 9)``; empty if none does.
+    """
+
+    rows: int
+    total: int
+    requests: int
+    bytes: int
+    waiting: str
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (f"{self.bytes / 1e6:,.1f} MB", self.waiting) if part)
+
+
+def start(
+    batches: Iterator[Batch],
+    project: Project,
+    endpoint: Literal["engage", "groups"],
+    *,
+    harmless: bool,
+    workers: int = 4,
+    label: str = "",
+    rows: int = 0,
+    progress: bool | None = None,
+    session: Callable[[Project], requests.Session] = transport.session,
+    attempt: Callable[..., Answer] = transport.attempt,
+    gate: Gate | None = None,
+    chance: Callable[[], float] = random.random,
+) -> Upload:
+    """Begin to send `batches` and return at once.
+
+    Parameters
+    ----------
+    batches : iterator of Batch
+        Drawn by the workers, one after the other.
+    project : Project
+        Where to, as whom, and how patiently.
+    endpoint : {"engage", "groups"}
+        User profiles or group profiles.
+    harmless : bool
+        Whether all operators are harmless twice.
+    workers : int
+        Requests under way at most.
+    label : str
+        What the progress bar is called.
+    rows : int
+        How many rows the batches hold, for progress.
+    progress : bool, optional
+        Whether a bar is shown; None: in a notebook or a terminal.
+    session, attempt, gate, chance
+        What tests and the emulator put in place of the network, the clock and random numbers.
+
+    Raises
+    ------
+    ProjectError
+        If the environment names certificates that do not exist.
+    """
+    sessions = [session(project) for _ in range(workers)]
+    upload = Upload(iter(batches), project, endpoint, harmless, sessions, attempt, gate or Gate(), chance)
+    upload.label, upload.total, upload.bar_wanted = label, rows, progress
+    upload.begin()
+    return upload
+
+
+class Upload:
+    """An upload under way; `start` makes it.
+
+    Attributes
+    ----------
+    deliveries : list of Delivery
+        The final answers so far.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    connection_failed : str or None
+        Why the very first connection could not be made; nothing was sent then.
+    """
+
+    label, total = "", 0
+    bar_wanted: bool | None = False
+
+    def __init__(
+        self,
+        batches: Iterator[Batch],
+        project: Project,
+        endpoint: str,
+        harmless: bool,
+        sessions: list[requests.Session],
+        attempt: Callable[..., Answer],
+        gate: Gate,
+        chance: Callable[[], float],
+    ) -> None:
+        self.deliveries: list[Delivery] = []
+        self.interrupted = False
+        self.connection_failed: str | None = None
+        self._batches, self._project, self._harmless = batches, project, harmless
+        self._attempt, self._gate, self._chance = attempt, gate, chance
+        self._url = transport.address(project, endpoint)
+        self._secrets = transport.secrets_of(project)
+        self._sessions = sessions
+        self._drawing, self._lock = threading.Lock(), threading.Lock()
+        self._met = threading.Event()  # somebody answered, or nobody needs to wait for that any more
+        self._drawn = self._closed = False
+        self._answered = False
+        self._open: dict[int, list[Part]] = {}
+        self._rows = self._requests = self._bytes = 0
+        self._error: BaseException | None = None
+        self._deadline = math.inf
+        self._bar: Any = None
+        self._workers = [
+            threading.Thread(
+                target=self._work, args=(number, session), daemon=True, name="mixpanel_pandas upload"
+            )
+            for number, session in enumerate(sessions)
+        ]
+
+    def begin(self) -> None:
+        """Let the workers begin."""
+        for worker in self._workers:
+            worker.start()
+
+    @property
+    def stopped(self) -> Stop | None:
+        """Why nothing else is sent, if so."""
+        return self._gate.stopped
+
+    def stop(self) -> None:
+        """Send nothing else; what is on the wire has 5 seconds to answer."""
+        self._deadline = min(self._deadline, time.monotonic() + GRACE)
+        self._halt("stopped", "stopped before these rows' turn: send the failures again")
+
+    def progress(self) -> Progress:
+        """Return how far the upload is."""
+        return Progress(self._rows, self.total, self._requests, self._bytes, self._gate.waiting())
+
+    def result(self) -> list[Delivery]:
+        """Wait for the end and return the final answers, in no particular order.
+
+        Ctrl-C stops the upload (a second one does not wait for the wire either) and sets `interrupted`.
+
+        Raises
+        ------
+        Exception
+            Whatever the iterator of batches raised. `deliveries` holds the final answers all the same; rows that were
+            not drawn are in none of them.
+        """
+        while True:
+            try:
+                self._watch()
+                closing = threading.Thread(target=self._close, daemon=True)  # which no Ctrl-C can break
+                closing.start()
+                closing.join()
+                _show(self._bar, self.progress(), last=True)
+                break
+            except KeyboardInterrupt:
+                if self.interrupted:
+                    self._deadline = -math.inf
+                self.interrupted = True
+                self.stop()
+        if self._error is not None:
+            raise self._error
+        return self.deliveries
+
+    def say(self, text: str) -> None:
+        """Write a line below the progress bar, if there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=self._bar.fp)
+
+    def _watch(self) -> None:
+        """Show the progress until all workers have ended or the grace is over."""
+        if self._bar is None:
+            self._bar = _bar(self.label, self.total, self.bar_wanted)
+        for worker in self._workers:
+            while worker.is_alive() and time.monotonic() < self._deadline:
+                worker.join(TICK)
+                _show(self._bar, self.progress())
+
+    def _close(self) -> None:
+        """Settle what has no final answer, and leave no socket and no thread behind."""
+        with self._lock:
+            self._closed = True
+            stop = Stop("interrupted", "the upload ended before an answer came")
+            for part in (part for parts in self._open.values() for part in parts):
+                own = stop if part.on_wire else self._gate.stopped or stop
+                self._record(part.stopped(own, self._gate.clock()))
+            self._open.clear()
+        self._halt("stopped", "the upload has ended")
+        for session in self._sessions:
+            transport.abort(session)
+        until = time.monotonic() + END
+        for worker in self._workers:
+            worker.join(max(0.0, until - time.monotonic()))
+
+    def _halt(self, reason: str, error: str) -> None:
+        self._gate.stop(reason, error)
+        self._met.set()
+
+    def _work(self, number: int, session: requests.Session) -> None:
+        try:
+            while (batch := self._draw(number)) is not None:
+                self._deliver(number, session, batch)
+        except BaseException as error:  # noqa: BLE001  # it is raised again by `result`
+            with self._lock:
+                self._error = self._error or error
+            self._halt("error", f"the upload ended with {type(error).__name__} before these rows' turn")
+        finally:
+            session.close()
+
+    def _draw(self, number: int) -> Batch | None:
+        """Return the next batch; the second one waits until somebody answered the first."""
+        with self._drawing:
+            if self._drawn:
+                self._met.wait()
+            if self._closed:
+                return None
+            self._drawn = True
+            batch = next(self._batches, None)
+            if batch is None:
+                self._met.set()
+            return batch
+
+    def _deliver(self, number: int, session: requests.Session, batch: Batch) -> None:
+        """Send a batch, and what becomes of it, until each of its rows has a final answer."""
+        parts = [Part(batch)]
+        with self._lock:
+            self._open[number] = parts
+        while parts:
+            part = parts[-1]
+            allowed = tries(self._project.retries, met=self._answered)
+            words = (
+                f"{part.status_code or 'no answer'}, waiting {{seconds}} (try {part.tried + 1} of {allowed})"
+            )
+            if self._gate.passed(part.pause, words):
+                parts[-1] = part = part.sent(time.time(), self._gate.clock())
+                more, done = self._sent(session, part)
+            else:
+                more, done = [], [part.stopped(self._gate.stopped or Stop("", ""), self._gate.clock())]
+            with self._lock:
+                if self._closed:
+                    return
+                parts[-1:] = reversed(more)
+                for delivery in done:
+                    self._record(delivery)
+
+    def _sent(self, session: requests.Session, part: Part) -> tuple[list[Part], list[Delivery]]:
+        """Make one request and return what follows from its answer."""
+        body = part.batch.body()
+        answer = self._attempt(
+            session, self._url, body,
+            records=part.batch.updates, timeout=self._project.timeout, secrets=self._secrets,
+        )  # fmt: skip
+        with self._lock:
+            self._requests += 1
+            self._bytes += len(body)
+        if answer.evidence != "no_connection":
+            self._answered = True
+        allowed = tries(self._project.retries, met=self._answered)
+        more, done = follow(part, answer, harmless=self._harmless, tries=allowed, clock=self._gate.clock())
+        if answer.evidence == "no_connection" and not more and not self._answered:
+            self.connection_failed = done[0].error
+            self._halt("no connection", f"nothing was sent: {done[0].error}")
+        if DECISIONS[answer.evidence].action(self._harmless) == "stop":
+            self._halt("denied", f"not sent after an answer to another batch: {done[0].error}")
+        if self._answered:
+            self._met.set()
+        wait = pause(part.tried, self._project.backoff, answer.retry_after, self._chance)
+        if answer.evidence == "rate_limited":
+            self._gate.hold(wait)
+        return [replace(later, pause=wait) if later.tried else later for later in more], done
+
+    def _record(self, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
+        self._rows += len(delivery.positions)
+
+
+def _bar(label: str, total: int, wanted: bool | None) -> Any:
+    """Return a progress bar, or None where none is wanted: in logs and where nobody looks."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    notebook = getattr(shell, "kernel", None) is not None
+    if not (notebook or sys.stderr.isatty() if wanted is None else wanted):
+        return None
+    # tqdm warns in a notebook without widgets
+    home = import_module("tqdm.auto" if notebook and find_spec("ipywidgets") else "tqdm")
+    kind = type("Bar", (home.tqdm,), {"monitor_interval": 0})  # tqdm's own thread would stay
+    return kind(total=total, desc=label or None, unit=" rows", unit_scale=True)
+
+
+def _show(bar: Any, progress: Progress, *, last: bool = False) -> None:
+    if bar is None:
+        return
+    bar.set_postfix_str(str(progress), refresh=False)
+    bar.update(progress.rows - bar.n)
+    bar.close() if last else bar.refresh()

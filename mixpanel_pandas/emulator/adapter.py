@@ -1,0 +1,200 @@
+"""The emulator without sockets: a transport adapter for `requests`.
+
+Only the innermost layer is replaced, urllib3's pool of connections: it raises what urllib3 raises, and `requests` makes of
+that whatever it makes of it on the network.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import socket
+import ssl
+from functools import partial
+from http.client import RemoteDisconnected
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPResponse
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests import PreparedRequest
+    from requests import Response as Answered
+    from urllib3.util import Timeout
+
+    from mixpanel_pandas.emulator.server import Answer
+    from mixpanel_pandas.emulator.wire import Ending, Response
+
+__all__ = ["Adapter"]
+
+
+#: What urllib3 says when a connection ends before an answer.
+_ABORTED = "Connection aborted."
+
+
+class Adapter(HTTPAdapter):
+    """Mounted on a `requests.Session`, answers in place of the network."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: partial(_Pool, answer, scheme) for scheme in ("http", "https")
+        }
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Answered:
+        """Answer `request`; no proxy is asked."""
+        kwargs["proxies"] = None
+        return super().send(request, *args, **kwargs)
+
+
+class _Pool(HTTPConnectionPool):
+    """A pool that connects to nobody."""
+
+    def __init__(
+        self, answer: Answer, scheme: str, host: str, port: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(host, port)
+        self._answer, self.scheme = answer, scheme
+
+    def __str__(self) -> str:
+        """As messages show it."""
+        return f"{self.scheme.upper()}ConnectionPool(host={self.host!r}, port={self.port!r})"
+
+    def urlopen(  # type: ignore[override]  # only what requests passes
+        self, method: str, url: str, body: Any = None, headers: Any = None, *, timeout: Timeout, **kwargs: Any
+    ) -> HTTPResponse:
+        """Return or raise what the emulator's answer comes to on the network."""
+        response = self._answer(method, url, dict(headers or {}), _bytes(body))
+        if response.delay > (timeout.read_timeout or float("inf")):
+            _no_answer(self, url, timeout)
+        return _ENDINGS[response.ending](self, url, timeout, response)
+
+    def connection(self) -> HTTPConnection:
+        """Return a connection as messages show it."""
+        return HTTPConnection(self.host, self.port)
+
+
+def _bytes(body: Any) -> bytes:
+    """Return the body of a request, whatever form `requests` left it in."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    return body if isinstance(body, bytes) else b"".join(body)
+
+
+class _Stalling(io.BytesIO):
+    """A body of which nothing more comes."""
+
+    def read(self, *args: Any) -> bytes:
+        part = super().read(*args)
+        if not part:
+            raise TimeoutError
+        return part
+
+
+def _received(pool: _Pool, response: Response, body: io.BytesIO) -> HTTPResponse:
+    return HTTPResponse(
+        body,
+        response.headers,
+        response.status,
+        reason=response.reason,
+        version=11,
+        version_string="HTTP/1.1",
+        preload_content=False,
+        decode_content=False,
+        pool=pool,
+    )
+
+
+def _complete(pool: _Pool, url: str, timeout: Timeout, response: Response) -> HTTPResponse:
+    return _received(pool, response, io.BytesIO(response.body))
+
+
+def _truncated(pool: _Pool, url: str, timeout: Timeout, response: Response) -> HTTPResponse:
+    return _received(pool, response, io.BytesIO(response.part))
+
+
+def _stalled(pool: _Pool, url: str, timeout: Timeout, response: Response) -> HTTPResponse:
+    return _received(pool, response, _Stalling(response.part))
+
+
+def _no_answer(pool: _Pool, url: str, timeout: Timeout, response: object = None) -> NoReturn:
+    raise ReadTimeoutError(pool, url, f"Read timed out. (read timeout={timeout.read_timeout})")
+
+
+def _closed(pool: _Pool, url: str, timeout: Timeout, response: object) -> NoReturn:
+    cause = RemoteDisconnected("Remote end closed connection without response")
+    raise ProtocolError(_ABORTED, cause)
+
+
+def _reset(pool: _Pool, url: str, timeout: Timeout, response: object) -> NoReturn:
+    raise ProtocolError(_ABORTED, ConnectionResetError(*_words(errno.ECONNRESET)))
+
+
+def _unconnected(reason: Callable[[_Pool, Timeout], HTTPError]) -> Callable[..., NoReturn]:
+    """Return an ending that gives up on connecting because of `reason`."""
+
+    def ending(pool: _Pool, url: str, timeout: Timeout, response: object) -> NoReturn:
+        raise MaxRetryError(pool, url, reason(pool, timeout))
+
+    return ending
+
+
+def _refused(pool: _Pool, timeout: Timeout) -> NewConnectionError:
+    number, words = _words(errno.ECONNREFUSED)
+    return NewConnectionError(
+        pool.connection(), f"Failed to establish a new connection: [Errno {number}] {words}"
+    )
+
+
+def _unresolved(pool: _Pool, timeout: Timeout) -> NameResolutionError:
+    cause = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return NameResolutionError(pool.host, pool.connection(), cause)
+
+
+def _too_slow(pool: _Pool, timeout: Timeout) -> ConnectTimeoutError:
+    words = f"Connection to {pool.host} timed out. (connect timeout={timeout.connect_timeout})"
+    return ConnectTimeoutError(pool.connection(), words)
+
+
+def _tls(pool: _Pool, timeout: Timeout) -> SSLError:
+    return SSLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"))
+
+
+def _proxy(pool: _Pool, timeout: Timeout) -> ProxyError:
+    return ProxyError("Unable to connect to proxy", _refused(pool, timeout))
+
+
+def _words(number: int) -> tuple[int, str]:
+    return number, os.strerror(number)
+
+
+_ENDINGS: dict[Ending, Callable[[_Pool, str, Timeout, Response], HTTPResponse]] = {
+    "complete": _complete,
+    "truncated": _truncated,
+    "stalled": _stalled,
+    "silent": _no_answer,
+    "closed": _closed,
+    "reset": _reset,
+    "refused": _unconnected(_refused),
+    "unresolved": _unconnected(_unresolved),
+    "connect_timeout": _unconnected(_too_slow),
+    "tls": _unconnected(_tls),
+    "proxy": _unconnected(_proxy),
+}

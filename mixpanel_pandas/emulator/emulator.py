@@ -1,0 +1,389 @@
+"""The emulator's face: it answers requests, and shows what became of them."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from mixpanel_pandas.emulator.faults import Cues, Kind
+from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, write
+from mixpanel_pandas.emulator.query import Reader, ServiceAccount, data_group_id
+from mixpanel_pandas.emulator.store import Store
+from mixpanel_pandas.emulator.wire import (
+    NO_CONNECTION,
+    Request,
+    Response,
+    answer_html,
+    answer_json,
+    read_request,
+)
+from mixpanel_pandas.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    import pandas as pd
+
+    from mixpanel_pandas.emulator.adapter import Adapter
+    from mixpanel_pandas.emulator.server import Server
+
+__all__ = ["Applied", "Emulator", "Received"]
+
+#: Where nobody ever listens: the address of an emulator that was not started.
+_NOWHERE = "http://127.0.0.1:1"
+
+#: Bytes of path and query; web servers usually allow 8 KB.
+_TARGET_LIMIT = 8192
+
+_KINDS: dict[str, Kind] = {
+    "/engage": "write",
+    "/groups": "write",
+    "/api/query/engage": "read",
+    "/api/2.0/engage": "read",
+    "/api/2.0/engage/properties": "read",
+}
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request that arrived, and what became of it.
+
+    Attributes
+    ----------
+    number : int
+        From 0, in order of arrival.
+    method, path : str
+        As they arrived, the path without a slash at the end.
+    query, headers : dict of str
+        Names of headers in lower case.
+    records : list, optional
+        What was sent to be written; None if it could not be read.
+    nbytes : int
+        Size of the body.
+    status : int, optional
+        What was answered; None: nothing.
+    applied : tuple of int
+        Positions of the records that were applied, in that order.
+    time : float
+        Seconds since 1970.
+    """
+
+    number: int
+    method: str
+    path: str
+    query: dict[str, str] = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    records: list[Any] | None = field(repr=False)
+    nbytes: int
+    status: int | None
+    applied: tuple[int, ...] = field(repr=False)
+    time: float
+
+
+class Applied(NamedTuple):
+    """One application of one record."""
+
+    request: int
+    position: int
+    record: dict[str, Any]
+
+
+class Emulator:
+    """A Mixpanel on this machine, for tests, notebooks and a first try.
+
+    It keeps the profiles that are written to it, applies every operator as Mixpanel documents it, answers queries, and
+    fails on cue. Nothing leaves this machine: it listens on 127.0.0.1, and with `adapter` not even there.
+
+    Parameters
+    ----------
+    token : str, optional
+        Project token, 32 letters and digits; by default a random one. Records with another token are answered with
+        success and are on no profile, as Mixpanel does.
+    strict : StrictShape, optional
+        How requests with ``strict=1`` are answered, which Mixpanel does not document.
+    page_size : int, default 1000
+        Profiles on a page of the Query API.
+    queries_per_hour : int, default 60
+        Further queries are answered with 429.
+    history : int, optional
+        How many requests are kept in `requests`, the latest; by default all, records included.
+    clock : callable, default time.time
+        Seconds since 1970, for "Updated at" and for the queries of an hour.
+
+    Notes
+    -----
+    No alias exists here: ``$ignore_alias`` is taken and changes nothing. Updates are applied in the order in which they
+    arrive, not by ``$time``.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"id": ["ann", "bob"], "plan": ["pro", "free"]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     summary = customers.mixpanel.set("id")
+    ...     emulator.profiles()
+                  plan
+    $distinct_id
+    ann            pro
+    bob           free
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        strict: StrictShape | None = None,
+        page_size: int = 1000,
+        queries_per_hour: int = 60,
+        history: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.token = token or secrets.token_hex(16)
+        self.service_account = ServiceAccount("emulator", secrets.token_hex(16))
+        self.project_id = 1
+        self.url = _NOWHERE
+        self._strict = strict or StrictShape()
+        self._page_size, self._queries_per_hour = page_size, queries_per_hour
+        self._history, self._clock = history, clock
+        self._lock = threading.RLock()
+        self._server: Server | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget profiles, requests, queries and faults."""
+        with self._lock:
+            self._store, self._cues = Store(), Cues()
+            self._reader = Reader(
+                self.token, self.service_account, self.project_id, self._page_size, self._queries_per_hour
+            )
+            self._requests: deque[Received] = deque(maxlen=self._history)
+            self._arrived = 0
+
+    def __repr__(self) -> str:
+        with self._lock:
+            mine = {group: kind for (token, group), kind in self._store.kinds.items() if token == self.token}
+        profiles = {"users": 0} | {group or "users": len(kind) for group, kind in mine.items()}
+        shown = ", ".join(f"{kind}: {count:,}" for kind, count in profiles.items())
+        return f"<Emulator {self.url if self._server else 'not listening'}, requests: {self._arrived:,}, {shown}>"
+
+    # Life
+
+    def start(self) -> Self:
+        """Listen on 127.0.0.1, on a port that is free; `url` says which."""
+        if self._server is None:
+            from mixpanel_pandas.emulator.server import Server
+
+            self._server = Server(self.answer)
+            self.url = self._server.url
+        return self
+
+    def close(self) -> None:
+        """Stop listening, and end all connections. Profiles and requests stay; connecting to `url` is refused."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def adapter(self) -> Adapter:
+        """Return an adapter for a `requests.Session` that reaches the emulator without sockets.
+
+        Timeouts and delays take no time with it. The emulator need not be started.
+
+        Examples
+        --------
+        >>> import requests
+        >>> emulator = mpd.Emulator()
+        >>> with requests.Session() as session:
+        ...     session.mount(emulator.url, emulator.adapter())
+        ...     session.post(f"{emulator.url}/engage", json=[]).text
+        '0'
+        """
+        from mixpanel_pandas.emulator.adapter import Adapter
+
+        return Adapter(self.answer)
+
+    # What is there
+
+    @property
+    def project(self) -> Project:
+        """The project to write to: this address and token, no pauses between tries."""
+        return Project(self.token, url=self.url, timeout=10.0, backoff=0.0)
+
+    @property
+    def requests(self) -> list[Received]:
+        """What arrived, in order."""
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def applied(self) -> list[Applied]:
+        """Every application of a record, in order: as often as a record stands here, as often it was applied."""
+        return [
+            Applied(request.number, position, request.records[position])
+            for request in self.requests
+            if request.records
+            for position in request.applied
+        ]
+
+    def profile(self, identity: str, group: str | None = None) -> dict[str, Any] | None:
+        """Return the properties of one user, or of one profile of the `group` key; None if there is no such profile."""
+        with self._lock:
+            properties = self._store.kind(self.token, group).get(str(identity))
+            return None if properties is None else dict(properties)
+
+    def profiles(self, group: str | None = None) -> pd.DataFrame:
+        """Return one row per user, or per profile of the `group` key, by id.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A column per property, values as they are kept (dtype object), NaN where a profile lacks the property. The
+            index is called ``$distinct_id``, or like the group key.
+        """
+        import pandas as pd
+
+        with self._lock:
+            profiles = dict(sorted(self._store.kind(self.token, group).items()))
+        names = dict.fromkeys(name for properties in profiles.values() for name in properties)
+        index = pd.Index(list(profiles), dtype=object, name=group or "$distinct_id")
+        return pd.DataFrame(
+            {
+                name: pd.Series(
+                    [properties.get(name, float("nan")) for properties in profiles.values()],
+                    index,
+                    dtype=object,
+                )
+                for name in names
+            },
+            index=index,
+        )
+
+    def data_group_id(self, group: str) -> str:
+        """Return the number by which the Query API knows a group key."""
+        return data_group_id(group)
+
+    # What goes wrong
+
+    def fail(
+        self,
+        fault: str | int,
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        when: Callable[[Request], bool] | None = None,
+        on: Literal["write", "read"] = "write",
+        **details: Any,
+    ) -> None:
+        """Let something go wrong with requests to come.
+
+        Parameters
+        ----------
+        fault : str or int
+            A name in `FAULTS`; a number is the status to answer with.
+        times : int or None, default 1
+            To how many requests it happens. Each request takes the first such fault in line that fits it. None: to all of
+            them, beside the others.
+        skip : int, default 0
+            How many fitting requests pass before it happens.
+        when : callable, optional
+            Request -> whether the fault fits it; a `Request` has ``path``, ``fields``, ``records``, ``nbytes``.
+        on : {"write", "read"}, default "write"
+            Which requests.
+        **details
+            ============  ==================================================================================
+            status        ``status``, ``body`` (text, or an object for JSON), ``headers``, ``retry_after`` (seconds, text
+                          or a datetime), ``location``, ``applied`` (False)
+            garbage       ``body``, ``applied`` (True): 200 with a text that says nothing
+            zero          ``applied`` (False): 200 with a bare 0
+            rejected      ``error``, ``applied`` (False): 200 with status 0, no record named
+            echo          ``status`` (400): an error that repeats the first record, token included
+            too_large     ``limit``, in bytes of a body
+            refuse        ``record`` (record -> whether it is refused), ``message``, and ``naming``, ``count``, ``partial``
+                          as in `StrictShape`
+            shuffle       ``seed``: the records of a request are applied in another order
+            content_type  ``kind``: the right answer under a wrong content type
+            delay         ``seconds`` until the answer
+            truncated     the connection ends in the middle of the answer
+            stalled       nothing more comes from the middle of the answer on
+            closed        ``applied`` (False): the connection ends without an answer
+            reset         ``applied`` (False): the connection is reset
+            timeout       ``applied`` (True): no answer, until the client gives up
+            refused, unresolved, connect_timeout, tls, proxy
+                          no connection; with `adapter` only (a closed emulator refuses connections)
+            ============  ==================================================================================
+
+        Raises
+        ------
+        OperationError
+            If the fault is not known, or does not take a detail.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator()
+        >>> emulator.fail(429, retry_after=2)
+        >>> emulator.fail("reset", applied=True, skip=1)
+        >>> emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "bob", times=None)
+        """
+        name, details = (
+            ("status", {"status": fault, **details}) if isinstance(fault, int) else (fault, details)
+        )
+        with self._lock:
+            self._cues.add(name, details, times=times, skip=skip, when=when, on=on)
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Answer one request for `target`, a path with its query.
+
+        The server and the adapter both do what this returns, so that they always agree. What is applied is applied when
+        this returns.
+        """
+        request = read_request(method, target, headers, body)
+        with self._lock:
+            now = self._clock()
+            response = self._answer(request, Terms(now, self._strict))
+            if response.ending not in NO_CONNECTION:
+                self._requests.append(_received(self._arrived, request, response, now))
+                self._arrived += 1
+        return response
+
+    def _answer(self, request: Request, terms: Terms) -> Response:
+        kind = _KINDS.get(request.path)
+        if kind is None:
+            return answer_json(404, {"error": f"no endpoint {request.path}", "status": "error"})
+        if request.method not in {"GET", "POST"}:
+            return answer_json(405, {"error": f"{request.method} is not allowed", "status": "error"})
+        if request.target_bytes > _TARGET_LIMIT:
+            return answer_html(414)
+
+        def proceed(terms: Terms) -> Response:
+            if kind == "write":
+                return write(self._store, request, terms)
+            reads = self._reader.properties if request.path.endswith("properties") else self._reader.profiles
+            return reads(self._store, request, terms.now)
+
+        return self._cues.around(request, kind, proceed)(terms)
+
+
+def _received(number: int, request: Request, response: Response, now: float) -> Received:
+    return Received(
+        number=number,
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        records=request.records,
+        nbytes=request.nbytes,
+        status=response.status or None,
+        applied=response.applied,
+        time=now,
+    )

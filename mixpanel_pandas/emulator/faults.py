@@ -1,0 +1,259 @@
+"""What can go wrong with a request, on cue.
+
+A fault is a function of the request, of `proceed`, which answers it, and of the terms on which it is taken. It may answer in
+place of `proceed`, change the terms, or change the answer; so faults combine.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from email.utils import format_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from mixpanel_pandas.emulator.ingestion import BODY_LIMIT, Terms, too_large
+from mixpanel_pandas.emulator.wire import (
+    NO_CONNECTION,
+    Ending,
+    Request,
+    Response,
+    answer_html,
+    answer_json,
+    answer_text,
+)
+from mixpanel_pandas.errors import OperationError, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Proceed = Callable[[Terms], Response]
+
+__all__ = ["FAULTS", "Cues", "Kind"]
+
+Kind = Literal["write", "read"]
+
+#: Status -> what is answered with it as far as that is known; the others come as a gateway's page.
+_KNOWN: dict[int, Response] = {
+    401: answer_json(401, {"error": "Unauthorized", "status": "error"}),
+    402: answer_text(402, "Payment required"),
+    403: answer_json(403, {"error": "Forbidden", "status": "error"}),
+    413: too_large(BODY_LIMIT),
+    429: answer_json(
+        429,
+        {
+            "code": 429,
+            "error": "Project exceeded rate limits. Please retry the request with exponential backoff.",
+            "status": "Too Many Requests",
+        },
+    ),
+    500: answer_text(500, "Internal server error"),
+}
+
+
+def _instead(answer: Response, proceed: Proceed, terms: Terms, *, applied: bool) -> Response:
+    """Return `answer` in place of the right one, the records being applied or not."""
+    return replace(answer, applied=proceed(terms).applied if applied else ())
+
+
+def _status(
+    request: Request,
+    proceed: Proceed,
+    terms: Terms,
+    *,
+    status: int = 500,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    retry_after: str | float | datetime | None = None,
+    location: str | None = None,
+    applied: bool = False,
+) -> Response:
+    """Answer with `status`, by default in the usual words; `body` is text, or an object to become JSON."""
+    if body is None:
+        answer = _KNOWN.get(status) or answer_html(status)
+    else:
+        answer = answer_text(status, body) if isinstance(body, str | bytes) else answer_json(status, body)
+    retry = format_datetime(retry_after, usegmt=True) if isinstance(retry_after, datetime) else retry_after
+    named = {
+        name: str(value)
+        for name, value in (("Retry-After", retry), ("Location", location))
+        if value is not None
+    }
+    answer = replace(answer, headers={**answer.headers, **named, **(headers or {})})
+    return _instead(answer, proceed, terms, applied=applied)
+
+
+def _garbage(
+    request: Request,
+    proceed: Proceed,
+    terms: Terms,
+    *,
+    body: str = "<html>Welcome to the airport</html>",
+    applied: bool = True,
+) -> Response:
+    """Answer 200 with a text that says nothing."""
+    return _instead(answer_text(200, body, kind="text/html"), proceed, terms, applied=applied)
+
+
+def _zero(request: Request, proceed: Proceed, terms: Terms, *, applied: bool = False) -> Response:
+    """Answer 200 with a bare 0."""
+    return _instead(answer_text(200, "0"), proceed, terms, applied=applied)
+
+
+def _rejected(
+    request: Request,
+    proceed: Proceed,
+    terms: Terms,
+    *,
+    error: str = "refused on cue",
+    applied: bool = False,
+) -> Response:
+    """Answer 200 with status 0 and one error, no record named."""
+    return _instead(answer_json(200, {"error": error, "status": 0}), proceed, terms, applied=applied)
+
+
+def _echo(request: Request, proceed: Proceed, terms: Terms, *, status: int = 400) -> Response:
+    """Answer with an error that repeats the first record, its token included."""
+    first = orjson.dumps((request.records or [None])[0]).decode()
+    return answer_json(status, {"code": status, "error": f"cannot read {first}", "status": "Bad Request"})
+
+
+def _too_large(request: Request, proceed: Proceed, terms: Terms, *, limit: int) -> Response:
+    """Answer 413 to a body of more than `limit` bytes."""
+    return too_large(limit) if request.nbytes > limit else proceed(terms)
+
+
+def _refuse(
+    request: Request,
+    proceed: Proceed,
+    terms: Terms,
+    *,
+    record: Callable[[Any], bool],
+    message: str = "refused on cue",
+    naming: Literal["index", "id", "text", "nobody"] | None = None,
+    count: Literal["num_good_events", "num_records_imported", ""] | None = None,
+    partial: bool | None = None,
+) -> Response:
+    """Refuse the records for which `record` holds; the rest as in `StrictShape`."""
+    given = {"naming": naming, "count": count, "partial": partial}
+    shape = replace(terms.shape, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # names and types are those of the parameters
+    return proceed(replace(terms, refuse=record, message=message, shape=shape))
+
+
+def _shuffle(request: Request, proceed: Proceed, terms: Terms, *, seed: int = 0) -> Response:
+    """Apply the records of a request in another order."""
+    return proceed(replace(terms, order=seed))
+
+
+def _content_type(request: Request, proceed: Proceed, terms: Terms, *, kind: str = "text/html") -> Response:
+    """Answer rightly, under a wrong content type."""
+    answer = proceed(terms)
+    return replace(answer, headers={**answer.headers, "Content-Type": kind})
+
+
+def _delay(request: Request, proceed: Proceed, terms: Terms, *, seconds: float) -> Response:
+    """Answer after `seconds`; what is applied is applied before them."""
+    return replace(proceed(terms), delay=seconds)
+
+
+def _cut(request: Request, proceed: Proceed, terms: Terms, *, ending: Ending) -> Response:
+    return replace(proceed(terms), ending=ending)
+
+
+def _unanswered(
+    request: Request, proceed: Proceed, terms: Terms, *, ending: Ending, applied: bool = False
+) -> Response:
+    return _instead(Response(0, b"", {}, ending=ending), proceed, terms, applied=applied)
+
+
+def _unarrived(request: Request, proceed: Proceed, terms: Terms, *, ending: Ending) -> Response:
+    return Response(0, b"", {}, ending=ending)
+
+
+#: Name -> what happens. Their keyword arguments are the details that `Emulator.fail` takes.
+FAULTS: dict[str, Callable[..., Response]] = {
+    "status": _status,
+    "garbage": _garbage,
+    "zero": _zero,
+    "rejected": _rejected,
+    "echo": _echo,
+    "too_large": _too_large,
+    "refuse": _refuse,
+    "shuffle": _shuffle,
+    "content_type": _content_type,
+    "delay": _delay,
+    "truncated": partial(_cut, ending="truncated"),
+    "stalled": partial(_cut, ending="stalled"),
+    "closed": partial(_unanswered, ending="closed"),
+    "reset": partial(_unanswered, ending="reset"),
+    "timeout": partial(_unanswered, ending="silent", applied=True),
+    **{ending: partial(_unarrived, ending=ending) for ending in NO_CONNECTION},
+}
+
+
+@dataclass
+class _Cue:
+    """A fault that waits for its request."""
+
+    effect: Callable[[Request, Proceed, Terms], Response]
+    times: int | None
+    skip: int
+    when: Callable[[Request], bool] | None
+    on: Kind
+
+    def fits(self, request: Request, kind: Kind) -> bool:
+        return kind == self.on and (self.when is None or self.when(request))
+
+    def due(self) -> bool:
+        """Count a request that fits; return whether the fault happens to it."""
+        if self.skip:
+            self.skip -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+@dataclass
+class Cues:
+    """Faults in the order in which they were asked for."""
+
+    waiting: list[_Cue] = field(default_factory=list)
+
+    def add(
+        self,
+        fault: str,
+        details: dict[str, Any],
+        *,
+        times: int | None,
+        skip: int,
+        when: Callable[[Request], bool] | None,
+        on: Kind,
+    ) -> None:
+        """Put a fault at the end of the line."""
+        if fault not in FAULTS:
+            msg = f"fault {fault!r} is not known: {did_you_mean(fault, FAULTS)}"
+            raise OperationError(msg)
+        effect = FAULTS[fault]
+        try:
+            inspect.signature(effect).bind(None, None, None, **details)
+        except TypeError as error:
+            msg = f"fault {fault!r}: {error}"
+            raise OptionError(msg) from None
+        self.waiting.append(_Cue(partial(effect, **details), times, skip, when, on))
+
+    def around(self, request: Request, kind: Kind, proceed: Proceed) -> Proceed:
+        """Return `proceed` with the faults around it that are due.
+
+        That is the first counted fault in line that fits the request, around every lasting one.
+        """
+        fitting = [cue for cue in self.waiting if cue.fits(request, kind)]
+        counted = [cue for cue in fitting if cue.times is not None][:1]
+        for cue in [*reversed([cue for cue in fitting if cue.times is None]), *counted]:
+            if cue.due():
+                proceed = partial(cue.effect, request, proceed)
+        self.waiting = [cue for cue in self.waiting if cue.times != 0]
+        return proceed

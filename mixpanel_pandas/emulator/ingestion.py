@@ -1,0 +1,196 @@
+"""Requests that write: ``/engage`` and ``/groups``, with every shape of answer."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from mixpanel_pandas.emulator.store import Problem, problem_of, size_problem
+from mixpanel_pandas.emulator.wire import Request, Response, answer_json, answer_text
+from mixpanel_pandas.rules.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mixpanel_pandas.emulator.store import Store
+
+__all__ = ["BODY_LIMIT", "NAMINGS", "StrictShape", "Terms", "too_large", "write"]
+
+#: Bytes of a request's body. No page says it for profiles; this is the number in Mixpanel's sample of a 413.
+BODY_LIMIT = 2_097_152
+
+
+_PLAIN = {"error": None, "status": 1}
+
+
+class _Refused(NamedTuple):
+    position: int
+    record: Any
+    problem: Problem
+
+
+def _identity(record: Any) -> dict[str, Any]:
+    names = ("$distinct_id", "$group_id")
+    return {name: record[name] for name in names if name in record} if isinstance(record, dict) else {}
+
+
+def _by_id(refused: _Refused) -> dict[str, Any]:
+    return {
+        **_identity(refused.record),
+        "field": refused.problem.field,
+        "message": str(refused.problem),
+    }
+
+
+def _by_index(refused: _Refused) -> dict[str, Any]:
+    return {"index": refused.position, **_by_id(refused)}
+
+
+def _by_text(refused: _Refused) -> str:
+    return str(refused.problem)
+
+
+#: How a strict answer names refused records: by index and id, by id alone, by a text alone, or not at all.
+NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
+    "index": _by_index,
+    "id": _by_id,
+    "text": _by_text,
+    "nobody": None,
+}
+
+
+@dataclass(frozen=True)
+class StrictShape:
+    """How a request with ``strict=1`` is answered.
+
+    Mixpanel publishes no schema of these answers, and does not say whether the good records of a bad request are
+    applied: the default follows the import endpoint, which does document both.
+
+    Parameters
+    ----------
+    naming : {"index", "id", "text", "nobody"}, default "index"
+        How refused records are named.
+    count : {"num_good_events", "num_records_imported", ""}, default "num_good_events"
+        The field that counts the records that were applied. Empty: no count, and success is plain ``status: 1``.
+    partial : bool, default True
+        Whether the good records of a request with bad ones are applied.
+    """
+
+    naming: Literal["index", "id", "text", "nobody"] = "index"
+    count: Literal["num_good_events", "num_records_imported", ""] = "num_good_events"
+    partial: bool = True
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a request is taken: what faults change.
+
+    Attributes
+    ----------
+    now : float
+        Seconds since 1970.
+    shape : StrictShape
+        Of a strict answer.
+    refuse : callable, optional
+        Record -> whether it is refused though nothing is wrong with it.
+    message : str
+        What is said of such records.
+    order : int, optional
+        Seed of the order in which records are applied. None: as they stand.
+    """
+
+    now: float
+    shape: StrictShape
+    refuse: Callable[[Any], bool] | None = None
+    message: str = ""
+    order: int | None = None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a request: what an answer tells more or less of."""
+
+    applied: tuple[int, ...]
+    refused: list[_Refused]
+    shape: StrictShape
+    readable: bool
+
+    @property
+    def error(self) -> str:
+        return str(self.refused[0].problem)
+
+
+def write(store: Store, request: Request, terms: Terms) -> Response:
+    """Apply the records of `request` to `store` as far as they are good, and answer."""
+    if request.nbytes > BODY_LIMIT:
+        return too_large(BODY_LIMIT)
+    group = request.path == "/groups"
+    records, problem = _readable(request)
+    refused = [_Refused(0, None, problem)] if problem else _refused(records, request, terms, group=group)
+    bad = {row.position for row in refused}
+    strict = request.flag("strict")
+    apply = not problem and (terms.shape.partial or not strict or not refused)
+    applied = [index for index in range(len(records)) if index not in bad] if apply else []
+    if terms.order is not None:
+        random.Random(terms.order).shuffle(applied)
+    # The prose says that a request's own address is looked up unless ip=0, the specification says the opposite: the
+    # emulator follows the prose, which is the one that does harm.
+    geolocate = request.flag("ip", "1")
+    for index in applied:
+        store.apply(records[index], group=group, now=terms.now, geolocate=geolocate)
+    answer = _strict if strict else _verbose if request.flag("verbose") else _bare
+    outcome = _Outcome(tuple(applied), refused, terms.shape, readable=not problem)
+    return replace(answer(outcome), applied=outcome.applied)
+
+
+def _readable(request: Request) -> tuple[list[Any], Problem | None]:
+    """Return the records of `request`, or the reason to refuse all of them; no page says how Mixpanel words it."""
+    limit = LIMITS["request_updates"]
+    if request.records is None:
+        return [], Problem("data", "not a list of objects in JSON")
+    if not request.records:
+        return [], Problem("data", "missing or empty")
+    if len(request.records) > limit.value:
+        return [], Problem("data", f"more than {limit}")
+    return request.records, None
+
+
+def _refused(records: list[Any], request: Request, terms: Terms, *, group: bool) -> list[_Refused]:
+    large = request.nbytes > LIMITS["update_bytes"].value  # else no record of it can be
+    problems = (
+        problem_of(record, group=group)
+        or (size_problem(record) if large else None)
+        or (Problem("record", terms.message) if terms.refuse and terms.refuse(record) else None)
+        for record in records
+    )
+    return [
+        _Refused(index, record, problem)
+        for index, (record, problem) in enumerate(zip(records, problems, strict=True))
+        if problem
+    ]
+
+
+def _bare(outcome: _Outcome) -> Response:
+    return answer_text(200, "1" if outcome.applied else "0")
+
+
+def _verbose(outcome: _Outcome) -> Response:
+    return answer_json(200, _PLAIN if outcome.applied else {"error": outcome.error, "status": 0})
+
+
+def _strict(outcome: _Outcome) -> Response:
+    shape = outcome.shape
+    count: dict[str, int] = {shape.count: len(outcome.applied)} if shape.count else {}
+    if not outcome.refused:
+        return answer_json(200, {"code": 200, "error": None, **count, "status": "OK"} if count else _PLAIN)
+    name = NAMINGS[shape.naming] if outcome.readable else None
+    failed: dict[str, Any] = {"failed_records": [name(row) for row in outcome.refused]} if name else {}
+    error = "some data points in the request failed validation" if outcome.readable else outcome.error
+    return answer_json(400, {"code": 400, "error": error, **failed, **count, "status": "Bad Request"})
+
+
+def too_large(limit: int) -> Response:
+    """Return the documented answer to a body of more than `limit` bytes."""
+    error = f"request exceeds max limit of {limit} bytes"
+    return answer_json(413, {"code": 413, "error": error, "status": "Request Entity Too Large"})

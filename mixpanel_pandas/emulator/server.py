@@ -1,0 +1,160 @@
+"""The emulator on a socket of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.emulator.wire import NO_CONNECTION, Ending, Response, answer_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Answer = Callable[[str, str, Mapping[str, str], bytes], Response]
+
+__all__ = ["Server"]
+
+#: No other address can be asked for: the emulator takes whatever comes, and is for this machine.
+_HOST = "127.0.0.1"
+
+
+class Server:
+    """Listens from the start on, in threads of its own, until it is closed."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._listener = _Listener((_HOST, 0), _Handler)
+        self._listener.answer = answer
+        self.url = f"http://{_HOST}:{self._listener.server_port}"
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(0.01,), name="mixpanel-emulator", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening, end all connections, and wait for the threads."""
+        self._listener.shutdown()
+        self._listener.server_close()
+        self._thread.join()
+        for thread, connection in list(self._listener.open.items()):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    answer: Answer
+
+    def __init__(self, *args: Any) -> None:
+        self.open: dict[threading.Thread, socket.socket] = {}
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread that `close` can find."""
+        thread = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            name="mixpanel-emulator",
+            daemon=True,
+        )
+        self.open[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.open.pop(threading.current_thread(), None)
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server what this machine is called, as HTTPServer does."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = _HOST, self.server_address[1]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that leave; show what is wrong here."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def _exchange(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client left in the middle: never applied
+            self.close_connection = True
+            return
+        response = self.server.answer(self.command, self.path, dict(self.headers.items()), body)
+        if response.ending in NO_CONNECTION:
+            text = f"the fault {response.ending!r} has to happen before a connection: use Emulator.adapter()"
+            response = answer_text(501, text)
+        if response.delay:
+            self._wait(response.delay)
+        _ENDINGS[response.ending](self, response)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _exchange
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+    def _send(self, response: Response, body: bytes) -> None:
+        self.send_response_only(response.status, response.reason)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self._headers_buffer: list[bytes]
+        self._headers_buffer.append(b"\r\n" + body)  # one segment for both
+        self.flush_headers()
+
+    def _wait(self, seconds: float | None = None) -> None:
+        """Wait so long, but no longer than the client or the emulator holds the connection."""
+        self.connection.settimeout(seconds)
+        with contextlib.suppress(OSError):
+            self.connection.recv(1, socket.MSG_PEEK)
+        self.connection.settimeout(None)
+
+    def _complete(self, response: Response) -> None:
+        self._send(response, response.body)
+
+    def _truncated(self, response: Response) -> None:
+        self._send(response, response.part)
+        self.close_connection = True
+
+    def _stalled(self, response: Response) -> None:
+        self._send(response, response.part)
+        self._wait()
+        self.close_connection = True
+
+    def _silent(self, response: Response) -> None:
+        self._wait()
+        self.close_connection = True
+
+    def _closed(self, response: Response) -> None:
+        self.close_connection = True
+
+    def _reset(self, response: Response) -> None:
+        # Closing with nothing to linger for sends a reset; socketserver would say an orderly goodbye first.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(self.connection.detach())
+        self.close_connection = True
+
+
+_ENDINGS: dict[Ending, Callable[[_Handler, Response], None]] = {
+    "complete": _Handler._complete,
+    "truncated": _Handler._truncated,
+    "stalled": _Handler._stalled,
+    "silent": _Handler._silent,
+    "closed": _Handler._closed,
+    "reset": _Handler._reset,
+}

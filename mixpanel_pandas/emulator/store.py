@@ -1,0 +1,272 @@
+"""Profiles in memory, and what each operator does to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.rules.operators import OPERATORS, Operator, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["EFFECTS", "GEOLOCATION", "Problem", "Store", "problem_of", "same", "size_problem"]
+
+Properties = dict[str, Any]
+
+#: What the look-up of any address finds: no real place, so that a profile that was moved there stands out. ZZ is the code
+#: that ISO 3166 leaves for an unknown country.
+GEOLOCATION = {"$city": "Nowhere", "$region": "Nowhere", "$country_code": "ZZ", "$timezone": "UTC"}
+
+
+# What the operators do: old properties (None: no profile) and the operand -> new properties (None: no profile).
+# Values are never changed in place, because the requests on record hold the same ones.
+
+
+def _set(old: Properties | None, values: Properties) -> Properties:
+    return {**(old or {}), **values}
+
+
+def _set_once(old: Properties | None, values: Properties) -> Properties:
+    known = old or {}
+    return {**known, **{name: value for name, value in values.items() if name not in known}}
+
+
+def _add(old: Properties | None, values: Properties) -> Properties:
+    # What happens to a property that is no number is not documented; it is left alone, as the list operators do.
+    known = old or {}
+    return {**known, **{n: known.get(n, 0) + v for n, v in values.items() if _is_number(known.get(n, 0))}}
+
+
+def _append(old: Properties | None, values: Properties) -> Properties:
+    return _on_lists(old or {}, values, lambda items, value: [*items, value])
+
+
+def _union(old: Properties | None, values: Properties) -> Properties:
+    return _on_lists(old or {}, values, _united)
+
+
+def _remove(old: Properties | None, values: Properties) -> Properties | None:
+    present = {name: value for name, value in values.items() if name in (old or {})}
+    return None if old is None else _on_lists(old, present, _without_first)
+
+
+def _unset(old: Properties | None, names: list[str]) -> Properties:
+    # One client's documentation says that this creates an empty profile; Mixpanel's is silent.
+    return {name: value for name, value in (old or {}).items() if name not in names}
+
+
+def _delete(old: Properties | None, ignored: object) -> None:
+    return None
+
+
+def _on_lists(
+    old: Properties, values: Properties, change: Callable[[list[Any], Any], list[Any]]
+) -> Properties:
+    """Return `old` with the lists named in `values` changed; what is there and is no list is silently left alone."""
+    lists = {name: old.get(name, []) for name in values}
+    return {**old, **{n: change(lists[n], v) for n, v in values.items() if isinstance(lists[n], list)}}
+
+
+def _united(items: list[Any], more: list[Any]) -> list[Any]:
+    united = list(items)
+    for item in more:
+        if not any(same(item, known) for known in united):
+            united.append(item)
+    return united
+
+
+def _without_first(items: list[Any], value: object) -> list[Any]:
+    # Whether the first or every occurrence goes is not documented; under this reading, sending twice does harm.
+    first = next((place for place, item in enumerate(items) if same(item, value)), len(items))
+    return items[:first] + items[first + 1 :]
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two JSON values are equal: ``true`` is not 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+EFFECTS: dict[Verb, Callable[[Properties | None, Any], Properties | None]] = {
+    "set": _set,
+    "set_once": _set_once,
+    "add": _add,
+    "union": _union,
+    "append": _append,
+    "remove": _remove,
+    "unset": _unset,
+    "delete": _delete,
+}
+
+
+class Problem(NamedTuple):
+    """Why a record is refused."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}, {self.message}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def _is_scalar(value: object) -> bool:
+    return not isinstance(value, dict | list)
+
+
+def _is_list(value: object) -> bool:
+    # A prose page allows a bare value here, the specification only lists of one item or more: the stricter is taken.
+    return isinstance(value, list) and bool(value)
+
+
+def _is_identity(value: object) -> bool:
+    # Some clients send numbers for ids; they are read as text.
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+
+
+def _is_moment(value: object) -> bool:
+    # Clients send seconds or milliseconds; see _moment.
+    return _is_number(value) and 0 <= value < 1e14  # type: ignore[operator]  # a number, then
+
+
+_Rule = tuple["Callable[[object], bool]", str]
+
+#: Operator.takes -> what the operand has to be, and what each value of a property in it.
+_OPERANDS: dict[str, tuple[_Rule | None, _Rule | None]] = {
+    "any": ((_is_object, "an object"), None),
+    "number": ((_is_object, "an object"), (_is_number, "a number")),
+    "list": ((_is_object, "an object"), (_is_list, "a list of at least one item")),
+    "item": ((_is_object, "an object"), None),
+    "scalar": ((_is_object, "an object"), (_is_scalar, "a single value")),
+    "names": ((_is_names, "a list of at least one name"), None),
+    "nothing": (None, None),
+}
+
+_BY_NAME = {operator.name: operator for operator in OPERATORS.values()}
+_REQUIRED = {False: ("$token", "$distinct_id"), True: ("$token", "$group_key", "$group_id")}
+
+
+def operators_in(record: dict[str, Any]) -> list[Operator]:
+    """Return the operators that `record` holds."""
+    return [_BY_NAME[name] for name in record if name in _BY_NAME]
+
+
+def problem_of(record: object, *, group: bool) -> Problem | None:
+    """Return the first reason to refuse `record`, as a user's or as a group's; None if there is none.
+
+    Only the wording for missing fields is Mixpanel's.
+    """
+    if not isinstance(record, dict):
+        return Problem("record", "must be an object")
+    for name in _REQUIRED[group]:
+        if not _is_identity(record.get(name)):
+            return Problem(name, "missing or empty")
+    if group and "$distinct_id" in record:
+        return Problem("$distinct_id", "disallowed on groups records")
+    if not _is_moment(record.get("$time", 0)):
+        return Problem("$time", "must be seconds since 1970")
+    operators = operators_in(record)
+    if len(operators) != 1:
+        found = ", ".join(operator.name for operator in operators) or "none"
+        return Problem("operator", f"exactly one is needed, found {found}")
+    if group and not operators[0].groups:
+        return Problem(operators[0].name, "not supported in group profiles")
+    return _operand_problem(operators[0], record[operators[0].name])
+
+
+def _operand_problem(operator: Operator, operand: Any) -> Problem | None:
+    whole, each = _OPERANDS[operator.takes]
+    if whole and not whole[0](operand):
+        return Problem(operator.name, f"must be {whole[1]}")
+    if each:
+        for name, value in operand.items():
+            if not each[0](value):
+                return Problem(f"{operator.name}.{name}", f"must be {each[1]}")
+    return None
+
+
+def size_problem(record: object) -> Problem | None:
+    """Return the reason to refuse a `record` that is too large."""
+    limit = LIMITS["update_bytes"]
+    return Problem("record", f"larger than {limit}") if len(orjson.dumps(record)) > limit.value else None
+
+
+@dataclass
+class Store:
+    """Profiles by token and kind.
+
+    Mixpanel does not verify a token: records of another one are answered with success and are on no profile here.
+    """
+
+    kinds: dict[tuple[str, str | None], dict[str, Properties]] = field(default_factory=dict)
+
+    def kind(self, token: str, group: str | None) -> dict[str, Properties]:
+        """Return the profiles of users, or of one `group` key, by id."""
+        return self.kinds.get((token, group), {})
+
+    def apply(self, record: dict[str, Any], *, group: bool, now: float, geolocate: bool) -> None:
+        """Apply one `record` that has no problem.
+
+        Parameters
+        ----------
+        now : float
+            Seconds since 1970, for "Updated at".
+        geolocate : bool
+            Whether the request's own address is looked up for records that bring none.
+        """
+        key = (str(record["$token"]), str(record["$group_key"]) if group else None)
+        identity = str(record["$group_id" if group else "$distinct_id"])
+        (operator,) = operators_in(record)
+        profiles = self.kinds.setdefault(key, {})
+        old = profiles.get(identity)
+        new = EFFECTS[operator.verb](old, _cut_names(record[operator.name]))
+        if new is None:
+            profiles.pop(identity, None)
+            return
+        # Mixpanel refreshes its own properties when something is set, and for users only as far as is documented.
+        if operator.takes == "any" and not group and str(record.get("$ip", "1" if geolocate else "0")) != "0":
+            new = new | {
+                name: value for name, value in GEOLOCATION.items() if name not in record[operator.name]
+            }
+        if record.get("$ignore_time") is not True:
+            new["$last_seen"] = _moment(record.get("$time", now))
+        profiles[identity] = _first_properties(new)
+
+
+def _cut_names(operand: Any) -> Any:
+    """Return `operand` with names of properties cut to their limit."""
+    limit = LIMITS["name_characters"].value
+    if isinstance(operand, dict) and any(len(name) > limit for name in operand):
+        return {name[:limit]: value for name, value in operand.items()}
+    return operand
+
+
+def _first_properties(properties: Properties) -> Properties:
+    """Return as many `properties` as a profile holds: more silently fail."""
+    limit = LIMITS["properties"].value
+    return properties if len(properties) <= limit else dict(list(properties.items())[:limit])
+
+
+def _moment(number: float) -> str:
+    """Return seconds since 1970 as text in UTC; as some public clients send milliseconds, those are known by their size.
+
+    >>> _moment(0), _moment(1_700_000_000_000)
+    ('1970-01-01T00:00:00', '2023-11-14T22:13:20')
+    """
+    seconds = number / 1000 if number > LIMITS["time_seconds"].value else number
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

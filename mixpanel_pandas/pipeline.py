@@ -1,0 +1,232 @@
+"""The whole line, frame -> plan -> checks -> payloads -> batches -> deliveries -> summary, and its earlier stops."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from mixpanel_pandas.delivery.parts import Delivery
+from mixpanel_pandas.delivery.summary import LeftOut, failures_mask, outcomes, summarise, words
+from mixpanel_pandas.errors import (
+    ConnectionFailed,
+    OperationError,
+    ProfileWarning,
+    SummaryError,
+    UploadFailed,
+    UploadInterrupted,
+    did_you_mean,
+)
+from mixpanel_pandas.inspection import Inspection, id_digest
+from mixpanel_pandas.payloads.batches import Batch, cut
+from mixpanel_pandas.payloads.plan import Plan, id_plan, make_plan
+from mixpanel_pandas.payloads.slices import encode_slices
+from mixpanel_pandas.project import Project, current_project
+from mixpanel_pandas.report import Problem, make_report, raise_errors
+from mixpanel_pandas.validation import check_frame, make_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+    import pandera.pandas as pandera
+
+    from mixpanel_pandas.rules.options import Operation
+
+__all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
+
+logger = logging.getLogger("mixpanel_pandas")
+
+
+def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
+    """Check `frame`, send it, and return the summary."""
+    project = current_project()
+    plan = make_plan(frame, operation)
+    inspection, problems = check_frame(frame, plan)
+    raise_errors(frame, plan, problems)
+    _refuse_too_many(inspection)
+    _warn(plan, problems)
+    began = time.perf_counter()
+    batches = cut(
+        encode_slices(frame, plan, inspection.changes, project.token), operation.option("batch_size")
+    )
+    deliver = _deliver_nothing if operation.option("dry_run") else _deliver
+    return deliver(batches, inspection, project, began)
+
+
+def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
+    """Check `frame`, and return what is wrong."""
+    plan = make_plan(frame, operation)
+    _inspection, problems = check_frame(frame, plan)
+    return make_report(frame, plan, problems, first)
+
+
+def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
+    """Check `frame`, and return what would be sent for each row, without the token: a Python object per row, to look at."""
+    plan = make_plan(frame, operation)
+    inspection, problems = check_frame(frame, plan)
+    raise_errors(frame, plan, problems)
+    rows = np.full(len(frame), None, dtype=object)
+    for found in encode_slices(frame, plan, inspection.changes):
+        records = orjson.loads(Batch(0, found).body())
+        ends = np.cumsum(found.updates)
+        for position, end, updates in zip(found.positions, ends, found.updates, strict=True):
+            rows[position] = records[end - 1] if updates == 1 else records[end - updates : end]
+    return pd.Series(rows, index=frame.index, name=operation.verb, dtype=object)
+
+
+def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema:
+    """Return the checks for frames like `frame`."""
+    return make_schema(make_plan(frame, operation))
+
+
+def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return what became of each row of `frame`."""
+    return outcomes(summary, frame.index, _digest(frame, summary))
+
+
+def rows_to_send_again(
+    frame: pd.DataFrame, summary: pd.DataFrame, wanted: Iterable[str] | None
+) -> pd.DataFrame:
+    """Return the rows of `frame` that it is right to send again."""
+    return frame[failures_mask(summary, frame.index, _digest(frame, summary), wanted)]
+
+
+def _refuse_too_many(inspection: Inspection) -> None:
+    if inspection.plan.operation.verb == "delete":
+        most = inspection.plan.operation.option("at_most")
+        if inspection.sent > most:
+            msg = (
+                f"this deletes {inspection.sent:,} profiles for good, more than at_most={most:,}: nothing was sent; pass "
+                f"at_most={inspection.sent} if that is what you mean"
+            )
+            raise OperationError(msg)
+
+
+def _warn(plan: Plan, problems: list[Problem]) -> None:
+    """Issue one warning with the counts of warnings and hints."""
+    counts = Counter[str]()
+    for problem in problems:
+        counts[problem.severity] += problem.count
+    parts = [
+        f"{counts[name]:,} {name}{'s' * (counts[name] != 1)}" for name in ("warning", "hint") if counts[name]
+    ]
+    if parts:
+        checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
+        call = f"df.mixpanel{_group_call(plan)}.validate({plan.operation.verb!r}, {plan.id.label!r})"
+        warnings.warn(
+            f"{' and '.join(parts)} ({', '.join(checks)}): {call} shows them", ProfileWarning, stacklevel=5
+        )
+
+
+def _group_call(plan: Plan) -> str:
+    return f".group({plan.operation.group!r})" if plan.operation.group else ""
+
+
+def _deliver(
+    batches: Iterator[Batch], inspection: Inspection, project: Project, began: float
+) -> pd.DataFrame:
+    """Send the batches, and return the summary or raise with it."""
+    from mixpanel_pandas.delivery.upload import start
+
+    operation = inspection.plan.operation
+    if not inspection.sent:
+        return _said(_summary(inspection, []), began, project)
+    upload = start(
+        batches,
+        project,
+        operation.endpoint,
+        harmless=operation.harmless_twice,
+        workers=operation.option("workers"),
+        label=operation.verb,
+        rows=inspection.sent,
+        progress=operation.option("progress"),
+    )
+    try:
+        upload.result()
+    finally:
+        summary = _said(_summary(inspection, upload.deliveries), began, project, upload.say)
+    if upload.interrupted:
+        msg = "the upload was interrupted; .summary tells what became of every row"
+        raise UploadInterrupted(msg, summary)
+    if upload.connection_failed:
+        msg = f"{project.place}: {upload.connection_failed}"
+        raise ConnectionFailed(msg, summary)
+    _raise_if_failed(operation, summary)
+    return summary
+
+
+def _deliver_nothing(
+    batches: Iterator[Batch], inspection: Inspection, project: Project, began: float
+) -> pd.DataFrame:
+    """Make every batch, send none."""
+    deliveries = [
+        Delivery(
+            batch=batch.number,
+            positions=batch.positions,
+            updates=batch.updates,
+            bytes=batch.nbytes,
+            outcome="not_sent",
+            reason="dry run",
+            error="not sent: this was a dry run",
+        )
+        for batch in batches
+    ]
+    return _said(_summary(inspection, deliveries), began, project)
+
+
+def _summary(inspection: Inspection, deliveries: list[Delivery]) -> pd.DataFrame:
+    plan = inspection.plan
+    summary = summarise(
+        deliveries,
+        [LeftOut(left.positions, left.outcome, left.reason, left.error) for left in inspection.left_out],
+        operator=plan.operation.verb,
+        rows=plan.rows,
+        digest=inspection.digest,
+        harmless=plan.operation.harmless_twice,
+    )
+    summary.attrs["mixpanel"] |= {"id": repr(plan.id.label)}
+    return summary
+
+
+def _said(
+    summary: pd.DataFrame, began: float, project: Project, say: Callable[[str], None] | None = None
+) -> pd.DataFrame:
+    """Say in one line what became of the rows, and return the summary."""
+    text = words(summary, time.perf_counter() - began, project.place)
+    logger.info(text)
+    if say is not None:
+        say(text)
+    return summary
+
+
+def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:
+    """Raise where `check` asks for it."""
+    check = operation.option("check")
+    counts = {
+        name: int(summary[name].sum()) for name in ("accepted", "rejected", "unknown", "not_sent", "invalid")
+    }
+    failed = sum(counts[name] for name in ("rejected", "unknown", "not_sent", "invalid"))
+    nothing = summary["attempts"].sum() > 0 and not counts["accepted"]
+    if (check is None and nothing) or (check is True and failed):
+        said = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+        errors = summary["error"].dropna()
+        first = f"; the first error: {errors.iloc[0]}" if len(errors) else ""
+        msg = f"{operation.verb}: {said}{first}; .summary tells what became of every row"
+        raise UploadFailed(msg, summary)
+
+
+def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """Return the digest of the ids of `frame`, in the column that the summary names."""
+    named = summary.attrs.get("mixpanel", {}).get("id")
+    labels: list[Hashable] = [*frame.columns, *(name for name in frame.index.names if name is not None)]
+    label = next((label for label in labels if repr(label) == named), None)
+    if named is not None and label is None:
+        msg = f"the summary was made from a frame with the ids in {named}: {did_you_mean(named, labels)}"
+        raise SummaryError(msg)
+    return id_digest(frame, id_plan(frame, label)) if named is not None else ""

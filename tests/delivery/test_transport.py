@@ -1,0 +1,510 @@
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import requests
+import responses
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.delivery.answers import ANSWER_BYTES, Answer, Named, read, seconds_to_wait
+from mixpanel_pandas.delivery.redaction import redact
+from mixpanel_pandas.errors import ProjectError
+from mixpanel_pandas.project import Project
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+PROJECT = Project(TOKEN, "eu", timeout=2)
+URL = transport.address(PROJECT, "engage")
+RECORDS = 3
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+
+
+def js(**body):
+    return json.dumps(body).encode()
+
+
+def failed(*records, **more):
+    return js(status="Bad Request", code=400, error="some data points failed", failed_records=list(records), **more)
+
+
+@pytest.fixture
+def session():
+    with transport.session(PROJECT) as session:
+        yield session
+
+
+def attempt(session, body=b"[{},{},{}]", url=URL):
+    return transport.attempt(session, url, body, records=RECORDS, timeout=2, secrets=(TOKEN,))
+
+
+SHAPES = [
+    # success
+    pytest.param(200, b"1", "accepted", None, id="bare 1"),
+    pytest.param(200, b"1\n", "accepted", None, id="bare 1 and a line end"),
+    pytest.param(200, js(status=1, error=None), "accepted", None, id="status 1, no error"),
+    pytest.param(200, js(error=None, status=1), "accepted", None, id="the same in another order"),
+    pytest.param(200, js(status=1), "accepted", None, id="status 1 alone"),
+    pytest.param(200, js(status=True), "accepted", None, id="status true"),
+    pytest.param(200, js(status="OK"), "accepted", None, id="status OK"),
+    pytest.param(200, js(status="ok", error=""), "accepted", None, id="status ok, empty error"),
+    pytest.param(200, js(code=200, num_records_imported=3, status="OK"), "accepted", 3, id="OK, all imported"),
+    pytest.param(200, js(num_good_events=3, status=1, error=None), "accepted", 3, id="status 1, all good"),
+    pytest.param(200, js(num_good_events=3, error=None), "accepted", 3, id="all good, no status"),
+    pytest.param(202, js(status=1), "accepted", None, id="another 2xx"),
+    pytest.param(200, js(status=1, failed_records=[]), "accepted", None, id="nobody failed"),
+    pytest.param(200, b"\xef\xbb\xbf1", "accepted", None, id="bare 1 after a byte order mark"),
+    # refused as a whole
+    pytest.param(200, b"0", "refused", None, id="bare 0"),
+    pytest.param(200, js(error="$token, missing or empty", status=0), "refused", None, id="status 0 and an error"),
+    pytest.param(200, js(status=0), "refused", None, id="status 0 alone"),
+    pytest.param(200, js(status=False), "refused", None, id="status false"),
+    pytest.param(200, js(status="error", error="no"), "refused", None, id="status error"),
+    pytest.param(200, js(status=1, error="disallowed"), "refused", None, id="status 1 with an error"),
+    pytest.param(200, js(error="no"), "refused", None, id="an error alone"),
+    pytest.param(200, js(status="OK", code=400), "refused", None, id="OK with the code of a failure"),
+    pytest.param(400, js(status="Bad Request", code=400, error="no"), "refused", None, id="400"),
+    pytest.param(400, HTML, "refused", None, id="400 in HTML"),
+    pytest.param(400, b"1", "refused", None, id="400 with a bare 1"),
+    pytest.param(414, HTML, "refused", None, id="414 of a gateway"),
+    pytest.param(422, b"", "refused", None, id="another 4xx"),
+    pytest.param(200, js(status=1, num_good_events=2), "refused", 2, id="success with a count too small"),
+    pytest.param(200, js(num_good_events=2), "refused", 2, id="only a count too small"),
+    pytest.param(400, js(error="no", num_records_imported=0), "none_applied", 0, id="400, 0 imported"),
+    pytest.param(200, js(status=1, num_good_events=0), "none_applied", 0, id="success with a count of 0"),
+    pytest.param(200, js(status=0, num_good_events=0, error="no"), "none_applied", 0, id="status 0, 0 good"),
+    # some are named
+    pytest.param(400, failed({"index": 1, "message": "m"}), "named", None, id="named by index, no count"),
+    pytest.param(400, failed({"$distinct_id": "a", "message": "m"}), "named", None, id="named by id"),
+    pytest.param(400, failed({"$group_id": "a"}, "text"), "named", None, id="named by group id, and a text"),
+    pytest.param(400, failed({"index": 1}, num_records_imported=2), "named_rest_applied", 2, id="the others imported"),
+    pytest.param(
+        400, failed({"index": 1}, {"index": 1}, num_records_imported=2), "named_rest_applied", 2, id="named twice"
+    ),
+    pytest.param(400, failed({"index": 1}, num_records_imported=1), "named", 1, id="fewer imported than not named"),
+    pytest.param(400, failed({"index": 1}, num_records_imported=0), "named_none_applied", 0, id="named, 0 imported"),
+    pytest.param(200, js(status=0, failed_records=[{"index": 0}]), "named", None, id="lookup table shape"),
+    pytest.param(200, js(status=1, failed_records=[{"index": 0}]), "named", None, id="status 1, one named"),
+    pytest.param(200, failed({"index": 1}, "text", num_records_imported=1), "named", 1, id="one found, one not"),
+    pytest.param(400, failed("no identity events"), "refused", None, id="plain strings name nobody"),
+    pytest.param(400, failed({"index": 3}), "refused", None, id="index behind the end"),
+    pytest.param(400, failed({"index": -1}), "refused", None, id="negative index"),
+    pytest.param(400, failed({"index": 1}, {"index": 9}), "refused", None, id="one index behind the end spoils all"),
+    pytest.param(400, failed({"index": True}, {"index": "1"}), "refused", None, id="indices that are no numbers"),
+    pytest.param(400, failed({"message": "m"}), "refused", None, id="neither index nor id"),
+    pytest.param(200, js(status=1, failed_records="all"), "refused", None, id="failed records of no known shape"),
+    # counts that contradict
+    pytest.param(200, js(status=1, num_good_events=4), "unclear", 4, id="more than were sent"),
+    pytest.param(400, js(error="no", num_records_imported=3), "unclear", 3, id="refused, and all imported"),
+    pytest.param(400, failed({"index": 1}, num_records_imported=3), "unclear", 3, id="named, and all imported"),
+    pytest.param(200, js(status=1, num_good_events=3, num_records_imported=2), "unclear", None, id="two counts"),
+    pytest.param(200, js(status=1, num_good_events="3"), "unclear", None, id="a count in words"),
+    pytest.param(200, js(status=1, num_good_events=-1), "unclear", None, id="a negative count"),
+    pytest.param(200, js(status=1, num_good_events=True), "unclear", None, id="a count that is a truth value"),
+    # no known shape
+    pytest.param(200, b"", "unclear", None, id="empty"),
+    pytest.param(204, b"", "unclear", None, id="no content"),
+    pytest.param(200, HTML, "unclear", None, id="HTML with 200"),
+    pytest.param(200, b'{"status": 1, "err', "unclear", None, id="truncated JSON"),
+    pytest.param(200, b"{}", "unclear", None, id="empty object"),
+    pytest.param(200, b"[1]", "unclear", None, id="a list"),
+    pytest.param(200, b"2", "unclear", None, id="another number"),
+    pytest.param(200, b"1.0", "unclear", None, id="1 with a point"),
+    pytest.param(200, b"true", "unclear", None, id="bare true"),
+    pytest.param(200, b'"1"', "unclear", None, id="1 as a text"),
+    pytest.param(200, b"null", "unclear", None, id="null"),
+    pytest.param(200, js(status="queued"), "unclear", None, id="a status nobody knows"),
+    pytest.param(200, js(status=["ok"]), "unclear", None, id="a status of no type we know"),
+    pytest.param(200, js(status=None, error=None), "unclear", None, id="status null"),
+    pytest.param(200, b"[" * 100_000, "unclear", None, id="nested too deeply"),
+    pytest.param(200, b"1" + b" " * ANSWER_BYTES, "unclear", None, id="huge"),
+    pytest.param(200, b"1" * 5000, "unclear", None, id="a number too long to read"),
+    pytest.param(200, b"\xff\xfe\x00", "unclear", None, id="no text at all"),
+    # the status decides
+    *(
+        pytest.param(code, js(error="...", status="error"), "denied", None, id=f"{code}")
+        for code in (301, 302, 307, 308, 401, 402, 403, 404, 405)
+    ),
+    pytest.param(304, b"", "denied", None, id="304, which has no body"),
+    *(pytest.param(code, HTML, "unclear", None, id=f"{code}") for code in (408, 500, 502, 503, 504, 524, 599)),
+    pytest.param(500, js(status=1), "unclear", None, id="500 that speaks of success"),
+    pytest.param(503, failed({"index": 1}, num_records_imported=2), "unclear", 2, id="503 that names a record"),
+    pytest.param(
+        413,
+        js(code=413, error="request exceeds max limit of 2097152 bytes", status="Request Entity Too Large"),
+        "too_large",
+        None,
+        id="413",
+    ),
+    pytest.param(
+        429, js(code=429, error="rate limits", status="Too Many Requests"), "rate_limited", None, id="429"
+    ),
+    pytest.param(429, b"", "rate_limited", None, id="429, empty"),
+    pytest.param(429, js(error="no", num_good_events=0), "rate_limited", 0, id="429, 0 good"),
+    pytest.param(429, js(error="no", num_good_events=1), "unclear", 1, id="429 that counts one as applied"),
+    pytest.param(413, js(error="no", num_good_events="x"), "unclear", None, id="413 with a count in words"),
+]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html"], ids=["as JSON", "under a wrong content type"])
+@pytest.mark.parametrize(("status", "body", "evidence", "applied"), SHAPES)
+@responses.activate
+def test_every_shape_of_answer(session, status, body, evidence, applied, kind):
+    responses.post(URL, status=status, body=body, content_type=kind)
+    answer = attempt(session)
+    assert (answer.evidence, answer.status_code, answer.applied) == (evidence, status, applied)
+    assert (answer.error is None) == (evidence == "accepted")
+    assert bool(answer.named) == evidence.startswith("named")
+
+
+@pytest.mark.parametrize(
+    ("record", "named"),
+    [
+        pytest.param(
+            {"index": 1, "$distinct_id": "a", "field": "properties.time", "message": "bad"},
+            Named(1, "a", "properties.time: bad"),
+            id="all of it",
+        ),
+        pytest.param({"index": 0, "$insert_id": "x"}, Named(0, None, None), id="index alone"),
+        pytest.param({"$group_id": 12}, Named(None, "12", None), id="id alone, a number"),
+        pytest.param({"index": 2, "error": f"bad {TOKEN}"}, Named(2, None, "bad ***"), id="a message with the token"),
+    ],
+)
+def test_named_records_are_read(record, named):
+    assert read(400, failed(record), RECORDS, secrets=(TOKEN,)).named == (named,)
+
+
+def nested(*errors):
+    """Return the last of `errors`, each wrapping the one before as urllib3 and requests do."""
+    inner = errors[0]
+    for kind in errors[1:]:
+        inner = kind(inner)
+    return inner
+
+
+POOL = urllib3.HTTPSConnectionPool("api-eu.mixpanel.com")
+CONNECTION = urllib3.connection.HTTPConnection("api-eu.mixpanel.com")
+URLLIB3 = urllib3.exceptions
+
+
+def gave_up(reason):
+    return URLLIB3.MaxRetryError(POOL, "/engage", reason)
+
+
+def aborted(cause):
+    return URLLIB3.ProtocolError("Connection aborted.", cause)
+
+
+@pytest.mark.parametrize(
+    ("error", "evidence"),
+    [
+        pytest.param(
+            requests.ConnectionError(gave_up(URLLIB3.NewConnectionError(CONNECTION, "refused"))),
+            "no_connection",
+            id="connection refused",
+        ),
+        pytest.param(
+            requests.ConnectionError(
+                gave_up(URLLIB3.NameResolutionError("host", CONNECTION, socket.gaierror(-2, "unknown")))
+            ),
+            "no_connection",
+            id="no such host",
+        ),
+        pytest.param(
+            requests.ConnectTimeout(gave_up(URLLIB3.ConnectTimeoutError(CONNECTION, "timed out"))),
+            "no_connection",
+            id="connect timeout",
+        ),
+        pytest.param(requests.ConnectionError(ConnectionRefusedError(111, "refused")), "no_connection", id="bare"),
+        pytest.param(
+            requests.exceptions.SSLError(gave_up(URLLIB3.SSLError(ssl.SSLCertVerificationError(1, "self-signed")))),
+            "no_connection",
+            id="certificate",
+        ),
+        pytest.param(requests.exceptions.SSLError("handshake"), "no_connection", id="handshake"),
+        pytest.param(
+            requests.exceptions.ProxyError(gave_up(URLLIB3.ProxyError("no proxy", OSError("tunnel failed")))),
+            "no_connection",
+            id="proxy",
+        ),
+        pytest.param(
+            requests.exceptions.ProxyError(gave_up(URLLIB3.ProxyError("cannot", ConnectionResetError(104, "reset")))),
+            "unclear",
+            id="reset behind a proxy, which some versions call a proxy error",
+        ),
+        pytest.param(requests.ReadTimeout(URLLIB3.ReadTimeoutError(POOL, "/", "slow")), "unclear", id="read timeout"),
+        pytest.param(
+            requests.ConnectionError(URLLIB3.ReadTimeoutError(POOL, "/", "slow")),
+            "unclear",
+            id="read timeout within the body",
+        ),
+        pytest.param(requests.ConnectionError(aborted(ConnectionResetError(104, "reset"))), "unclear", id="reset"),
+        pytest.param(requests.ConnectionError(aborted(ssl.SSLEOFError(8, "EOF"))), "unclear", id="TLS broke off"),
+        pytest.param(
+            requests.exceptions.ChunkedEncodingError(aborted(URLLIB3.IncompleteRead(3, 7))),
+            "unclear",
+            id="short read",
+        ),
+        pytest.param(requests.exceptions.ContentDecodingError("bad gzip"), "unclear", id="cannot be unpacked"),
+        pytest.param(requests.ConnectionError("?"), "unclear", id="a connection error without a cause"),
+        pytest.param(requests.RequestException("?"), "unclear", id="anything else"),
+        pytest.param(URLLIB3.ProtocolError("?"), "unclear", id="an error of urllib3 that slipped through"),
+    ],
+)
+def test_every_exception_is_evidence(session, error, evidence):
+    with responses.RequestsMock() as network:
+        network.post(URL, body=error)
+        answer = attempt(session)
+    assert (answer.evidence, answer.status_code) == (evidence, None)
+    assert answer.error
+
+
+@responses.activate
+def test_a_request_is_a_plain_json_post(session):
+    responses.post(URL, body="1")
+    attempt(session, b'[{"a":1}]')
+    (call,) = responses.calls
+    assert parse_qs(urlsplit(call.request.url).query) == {"ip": ["0"], "strict": ["1"], "verbose": ["1"]}
+    assert call.request.url.startswith("https://api-eu.mixpanel.com/engage?")
+    assert call.request.body == b'[{"a":1}]'
+    assert call.request.headers["Content-Type"] == "application/json"
+    assert "Content-Encoding" not in call.request.headers
+    assert "Authorization" not in call.request.headers
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.example/", "http://[", "ftp://x"])
+@responses.activate
+def test_a_redirect_is_never_followed(session, location):
+    responses.post(URL, status=307, headers={"Location": location}, body="moved")
+    assert attempt(session).evidence == "denied"
+    assert len(responses.calls) == 1
+
+
+def test_netrc_is_never_read_and_proxies_are(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api-eu.mixpanel.com login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with transport.session(PROJECT) as session:
+        assert session.proxies["https"] == "http://proxy.example:3128"
+        with responses.RequestsMock() as network:
+            network.post(URL, body="1")
+            attempt(session)
+            assert "Authorization" not in network.calls[0].request.headers
+    for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"):
+        with transport.session(Project(TOKEN, url=url)) as session:
+            assert session.proxies == {}
+    monkeypatch.setenv("NO_PROXY", "mixpanel.com")
+    with transport.session(PROJECT) as session:
+        assert "https" not in session.proxies
+
+
+def test_certificates_of_the_environment(monkeypatch, tmp_path):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    with transport.session(PROJECT) as session:
+        assert session.verify is True
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
+    with transport.session(PROJECT) as session:
+        assert session.verify == str(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
+    with pytest.raises(ProjectError, match="REQUESTS_CA_BUNDLE names .*none.*does not exist"):
+        transport.session(PROJECT)
+
+
+@responses.activate
+def test_no_cookie_is_kept(session):
+    responses.post(URL, body="1", headers={"Set-Cookie": "a=b"})
+    attempt(session)
+    attempt(session)
+    assert "Cookie" not in responses.calls[1].request.headers
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        pytest.param(None, None, id="absent"),
+        pytest.param("7", 7.0, id="seconds"),
+        pytest.param("0.5", 0.5, id="part of a second"),
+        pytest.param("-3", 0.0, id="negative"),
+        pytest.param("Thu, 01 Jan 1970 00:01:40 GMT", 90.0, id="a date"),
+        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0.0, id="a date gone by"),
+        pytest.param("nan", None, id="not a number"),
+        pytest.param("inf", None, id="for ever"),
+        pytest.param("soon", None, id="a word"),
+        pytest.param("Thu, 99 Jan 1970 00:00:00 GMT", None, id="a date that is none"),
+    ],
+)
+def test_retry_after(header, seconds):
+    assert seconds_to_wait(header, now=10.0) == seconds
+
+
+@responses.activate
+def test_retry_after_is_part_of_the_answer(session):
+    responses.post(URL, status=429, headers={"Retry-After": "12"})
+    assert attempt(session).retry_after == 12.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(f"bad {TOKEN}!", "bad ***!", id="as it is"),
+        pytest.param(f"bad {TOKEN.upper()}!", "bad ***!", id="in capitals"),
+        pytest.param("".join(f"%{ord(c):02X}" for c in TOKEN), "***", id="percent-coded"),
+        pytest.param(f"bad {TOKEN[:20]}", "bad ***", id="its first part"),
+        pytest.param(f"{TOKEN[9:]} bad", "*** bad", id="its last part"),
+        pytest.param(f"\x00{TOKEN[:9]}\x07{TOKEN[9:]}\u202e", "***", id="control characters within"),
+        pytest.param("a\r\n\tb\x1b[31m", "a b[31m", id="control characters"),
+        pytest.param("x" * 300, "x" * 199 + "…", id="too long"),
+        pytest.param("x" * 190 + TOKEN + "y" * 100, "x" * 190 + "***" + "y" * 6 + "…", id="a token at the cut"),
+        pytest.param("y" * 4000 + TOKEN, "y" * 199 + "…", id="a token behind what is looked at"),
+        pytest.param(quote("p&ss wörd"), "***", id="URL-coded"),
+    ],
+)
+def test_redact(text, expected):
+    assert redact(text, (TOKEN, "p&ss wörd")) == expected
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_no_piece_of_a_token_survives_in_base64(before, after):
+    coded = base64.b64encode(before + TOKEN.encode() + after).decode()
+    left = redact(f"echo {coded}", (TOKEN,))
+    assert "***" in left
+    for piece in left.removeprefix("echo ").split("***"):
+        for shift in range(4):
+            whole = piece[shift : shift + (len(piece) - shift) // 4 * 4].rstrip("=")
+            assert TOKEN[:8].encode() not in base64.b64decode(whole + "=" * (-len(whole) % 4))
+
+
+@given(st.text(max_size=400), st.integers(0, 31), st.integers(0, 32))
+def test_redacted_text_is_short_printable_and_without_secrets(text, start, stop):
+    found = redact(text + TOKEN[start:stop] + text, (TOKEN,))
+    assert len(found) <= 200
+    assert found.isprintable()
+    assert not any(TOKEN[at : at + 8] in found for at in range(25))
+
+
+@responses.activate
+def test_an_answer_that_echoes_the_record_is_redacted(session):
+    record = json.dumps([{"$token": TOKEN, "$distinct_id": "a"}])
+    responses.post(URL, status=400, body=js(error=f"cannot read {record}", status=0))
+    assert attempt(session).error == '400 cannot read [{"$token": "***", "$distinct_id": "a"}]'
+
+
+class Server(ThreadingHTTPServer):
+    """A loopback server that answers with what `reply` writes."""
+
+    daemon_threads = True
+
+    def __init__(self, reply):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                reply(self)
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *args):
+        self.shutdown()
+        super().__exit__(*args)
+
+
+def reply_with(head, body=b"", *, reset=False):
+    def reply(handler):
+        handler.wfile.write(head + b"\r\n\r\n" + body)
+        if reset:
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        handler.close_connection = True
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "evidence", "status"),
+    [
+        pytest.param(reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 1", b"1"), "accepted", 200, id="right"),
+        pytest.param(reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 9", b"1"), "unclear", 200, id="cut short"),
+        pytest.param(
+            reply_with(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"5\r\n1"), "unclear", 200, id="broken chunk"
+        ),
+        pytest.param(
+            reply_with(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1", b"1"),
+            "unclear",
+            200,
+            id="no gzip after all",
+        ),
+        pytest.param(
+            reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 90000000", b"[" * 3_000_000, reset=True),
+            "unclear",
+            200,
+            id="larger than is read",
+        ),
+        pytest.param(lambda handler: setattr(handler, "close_connection", True), "unclear", None, id="hung up"),
+        pytest.param(reply_with(b"what?"), "unclear", None, id="no HTTP"),
+    ],
+)
+def test_over_a_real_socket(reply, evidence, status):
+    with Server(reply) as server, transport.session(Project(TOKEN, url=server.url)) as session:
+        answer = attempt(session, url=server.url)
+    assert (answer.evidence, answer.status_code) == (evidence, status)
+
+
+def test_nobody_there():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with transport.session(Project(TOKEN, url=url)) as session:
+            assert attempt(session, url=url).evidence == "no_connection"
+
+
+def test_tls_with_a_server_that_has_none():
+    with Server(reply_with(b"HTTP/1.1 200 OK")) as server:
+        url = server.url.replace("http:", "https:")
+        with transport.session(Project(TOKEN, url=url)) as session:
+            assert attempt(session, url=url).evidence == "no_connection"
+
+
+def test_abort_ends_a_wait_for_an_answer():
+    arrived, over = threading.Event(), threading.Event()
+
+    def reply(handler):
+        arrived.set()
+        over.wait(30)
+        handler.close_connection = True
+
+    answers: list[Answer] = []
+    with Server(reply) as server, transport.session(Project(TOKEN, url=server.url)) as session:
+        call = threading.Thread(
+            target=lambda: answers.append(
+                transport.attempt(session, server.url, b"[]", records=1, timeout=30, secrets=())
+            )
+        )
+        call.start()
+        assert arrived.wait(5)
+        transport.abort(session)
+        call.join(5)
+        over.set()
+        assert not call.is_alive()
+    assert [answer.evidence for answer in answers] == ["unclear"]

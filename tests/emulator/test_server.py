@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+
+from mixpanel_pandas.emulator import Emulator
+
+
+@pytest.fixture
+def emulator():
+    with Emulator() as emulator:
+        yield emulator
+
+
+def connect(emulator):
+    return http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=5)
+
+
+def record(emulator, name="ann"):
+    return {"$token": emulator.token, "$distinct_id": name, "$ignore_time": True, "$add": {"n": 1}}
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "mixpanel-emulator"]
+
+
+def test_listens_on_this_machine_only(emulator):
+    assert emulator._server._listener.server_address[0] == "127.0.0.1"
+
+
+def test_a_connection_is_kept(emulator):
+    connection = connect(emulator)
+    connection.connect()
+    first = connection.sock
+    for _ in range(3):
+        connection.request("POST", "/engage?ip=0", json.dumps(record(emulator)))
+        assert connection.getresponse().read() == b"1"
+    assert connection.sock is first
+    connection.close()
+    assert emulator.profile("ann") == {"n": 3}
+
+
+def test_headers_are_ours_alone(emulator):
+    connection = connect(emulator)
+    connection.request("POST", "/engage", "[]")
+    response = connection.getresponse()
+    assert dict(response.getheaders()) == {"Content-Type": "text/plain", "Content-Length": "1"}
+    connection.close()
+
+
+def test_a_request_that_is_cut_short_is_never_applied(emulator):
+    body = json.dumps(record(emulator)).encode()
+    host, port = urlsplit(emulator.url).hostname, urlsplit(emulator.url).port
+    with socket.create_connection((host, port)) as client:
+        head = f"POST /engage HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 1}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert emulator.requests == []
+    assert emulator.profile("ann") is None
+
+
+def test_a_request_is_applied_before_its_connection_ends(emulator):
+    emulator.fail("closed", applied=True)
+    connection = connect(emulator)
+    connection.request("POST", "/engage?ip=0", json.dumps(record(emulator)))
+    with pytest.raises(http.client.RemoteDisconnected):
+        connection.getresponse()
+    connection.close()
+    assert emulator.profile("ann") == {"n": 1}
+
+
+def test_many_at_once_are_applied_once_each(emulator):
+    def send(worker):
+        connection = connect(emulator)
+        for number in range(20):
+            connection.request(
+                "POST", "/engage?ip=0", json.dumps([record(emulator), record(emulator, f"{worker}-{number}")])
+            )
+            connection.getresponse().read()
+        connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(8)))
+    assert emulator.profile("ann") == {"n": 160}
+    assert len(emulator.profiles()) == 161
+    assert [row.number for row in emulator.requests] == list(range(160))
+
+
+@pytest.mark.parametrize("fault", [None, "timeout", "stalled", "delay"])
+def test_closing_leaves_nothing_behind(fault):
+    emulator = Emulator().start()
+    if fault:
+        emulator.fail(fault, **({"seconds": 60} if fault == "delay" else {}))
+    connection = connect(emulator)
+    connection.request("POST", "/engage", json.dumps(record(emulator)))
+    while not emulator.requests:
+        time.sleep(0.001)
+    emulator.close()
+    assert threads() == []
+    with pytest.raises(ConnectionRefusedError):
+        connect(emulator).connect()
+    connection.close()
+
+
+def test_clients_that_leave_are_not_reported(emulator, capfd):
+    emulator.fail("delay", seconds=0.01)
+    connection = connect(emulator)
+    connection.request("POST", "/engage", json.dumps(record(emulator)))
+    connection.close()
+    while not emulator.requests:
+        time.sleep(0.001)
+    emulator.close()
+    assert capfd.readouterr() == ("", "")
