@@ -127,7 +127,22 @@ class UploadInterrupted(KeyboardInterrupt):
 
 
 class ProfileWarning(UserWarning):
-    """Something about the frame is worth a look, and does not stop it."""
+    """Something about the frame is worth a look, and does not stop it.
+
+    Attributes
+    ----------
+    found : str
+        Counts of warnings and hints, and their checks.
+    call : str
+        The call that shows them.
+    """
+
+    def __init__(self, found: str, call: str) -> None:
+        super().__init__(f"{found}: {call} shows them")
+        self.found, self.call = found, call
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.found, self.call)
 
 
 def choices(names: Iterable[Hashable], most: int = 20) -> str:

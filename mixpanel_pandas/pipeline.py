@@ -119,9 +119,8 @@ def _warn(plan: Plan, problems: list[Problem]) -> None:
     if parts:
         checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
         call = f"df.mixpanel{_group_call(plan)}.validate({plan.operation.verb!r}, {plan.id.label!r})"
-        warnings.warn(
-            f"{' and '.join(parts)} ({', '.join(checks)}): {call} shows them", ProfileWarning, stacklevel=5
-        )
+        found = f"{' and '.join(parts)} ({', '.join(checks)})"
+        warnings.warn(ProfileWarning(found, call), stacklevel=5)
 
 
 def _group_call(plan: Plan) -> str:

@@ -86,20 +86,23 @@ class Project:
         return f"Project(token='{self.token[:4]}…', {place})"
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(cls, region: str | None = None) -> Self:
         """Return the project that the environment names.
 
         ``MIXPANEL_TOKEN`` is needed, and ``MIXPANEL_REGION`` or ``MIXPANEL_URL``.
+
+        Parameters
+        ----------
+        region : {"us", "eu", "in"}, optional
+            Instead of what the environment says about the place.
 
         Raises
         ------
         ProjectError
             If one of them is missing or cannot be right.
         """
-        url = os.environ.get("MIXPANEL_URL")
-        return cls(
-            os.environ.get("MIXPANEL_TOKEN", ""), None if url else os.environ.get("MIXPANEL_REGION"), url=url
-        )
+        token = os.environ.get("MIXPANEL_TOKEN", "")
+        return cls(token, region, url=None if region else os.environ.get("MIXPANEL_URL"))
 
     @property
     def place(self) -> str:

@@ -217,7 +217,7 @@ def _end(part: Part, answer: Answer, decision: Decision, harmless: bool, clock: 
     """Return the final answer on rows of which none is named."""
     outcome = decision.last
     whole = decision.action(harmless) == "bisect" and decision.may_be_applied
-    if decision.action(harmless) == "unknown" or (whole and (len(part.batch) > 1 or answer.applied)):
+    if decision.action(harmless) == "unknown" or (whole and (part.batch.updates > 1 or answer.applied)):
         outcome = "unknown"  # some row may be at fault, and the others, or a part of it, applied
     outcome = _over_all(part, outcome, answer.evidence)
     if outcome == "accepted":

@@ -234,15 +234,12 @@ def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFram
     """
     _check(summary, len(index), digest)
     run = np.full(len(index), -1)
-    starts, stops, rows = (summary[name].to_numpy() for name in ("start", "stop", "rows"))
+    starts, stops, rows = (summary[name].to_numpy(np.int64) for name in ("start", "stop", "rows"))
     whole = stops - starts == rows
     run[_ranges(starts[whole], rows[whole])] = np.repeat(np.flatnonzero(whole), rows[whole])
     holes = np.flatnonzero(~whole)
     run[_joined(summary["positions"], holes)] = np.repeat(holes, rows[holes])
-    if rows.sum() != len(index) or (run < 0).any():
-        msg = f"the summary accounts for {int(rows.sum()):,} rows, not for {len(index):,}: it was changed"
-        raise SummaryError(msg)
-    codes = summary["outcome"].cat.codes.to_numpy()[run]
+    codes = pd.Categorical(summary["outcome"], dtype=_OUTCOME).codes[run]
     errors = summary["error"].to_numpy(object)[run]
     apart = np.flatnonzero(summary["position_outcomes"].notna().to_numpy())
     at = _joined(summary["positions"], apart)
@@ -284,6 +281,9 @@ def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
         raise SummaryError(msg)
     if made_of["ids"] != digest:
         msg = "the summary was made from a frame with other ids, or with the same ids in another order"
+        raise SummaryError(msg)
+    if (accounted := int(summary["rows"].sum())) != rows:
+        msg = f"the summary accounts for {accounted:,} of {rows:,} rows: some of its own rows are missing or were added"
         raise SummaryError(msg)
 
 
@@ -345,17 +345,17 @@ def words(summary: pd.DataFrame, seconds: float, place: str) -> str:
     size = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
     said = f"{summary.attrs['mixpanel']['operator']}: {', '.join(texts) or '0 rows'}"
     return (
-        f"{said}; {requests:,} request{'s' * (requests != 1)}, {_size(size)}, {_duration(seconds)}, {place}"
+        f"{said}; {requests:,} request{'s' * (requests != 1)}, {_size(size)}, {_short(seconds)} s, {place}"
     )
+
+
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))
 
 
 def _size(size: int) -> str:
     unit, divisor = next(row for row in _UNITS if size >= row[1] or row[1] == 1)
-    return f"{size / divisor:,.0f} {unit}"
+    return f"{size} bytes" if divisor == 1 else f"{_short(size / divisor)} {unit}"
 
 
-_UNITS = (("GB", 10**10), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"

@@ -149,6 +149,7 @@ class Upload:
         self._sessions = sessions
         self._drawing, self._lock = threading.Lock(), threading.Lock()
         self._met = threading.Event()  # somebody answered, or nobody needs to wait for that any more
+        self._ended, self._at_work = threading.Event(), len(sessions)
         self._drawn = self._closed = False
         self._answered = False
         self._open: dict[int, list[Part]] = {}
@@ -219,10 +220,9 @@ class Upload:
         """Show the progress until all workers have ended or the grace is over."""
         if self._bar is None:
             self._bar = _bar(self.label, self.total, self.bar_wanted)
-        for worker in self._workers:
-            while worker.is_alive() and time.monotonic() < self._deadline:
-                worker.join(TICK)
-                _show(self._bar, self.progress())
+        # no join here: Ctrl-C during a join makes Python 3.11 believe that the worker has ended
+        while not self._ended.wait(TICK) and time.monotonic() < self._deadline:
+            _show(self._bar, self.progress())
 
     def _close(self) -> None:
         """Settle what has no final answer, and leave no socket and no thread behind."""
@@ -254,6 +254,10 @@ class Upload:
             self._halt("error", f"the upload ended with {type(error).__name__} before these rows' turn")
         finally:
             session.close()
+            with self._lock:
+                self._at_work -= 1
+            if not self._at_work:
+                self._ended.set()
 
     def _draw(self, number: int) -> Batch | None:
         """Return the next batch; the second one waits until somebody answered the first."""

@@ -301,32 +301,40 @@ class Emulator:
         on : {"write", "read"}, default "write"
             Which requests.
         **details
-            ============  ==================================================================================
-            status        ``status``, ``body`` (text, or an object for JSON), ``headers``, ``retry_after`` (seconds, text
-                          or a datetime), ``location``, ``applied`` (False)
-            garbage       ``body``, ``applied`` (True): 200 with a text that says nothing
-            zero          ``applied`` (False): 200 with a bare 0
-            rejected      ``error``, ``applied`` (False): 200 with status 0, no record named
-            echo          ``status`` (400): an error that repeats the first record, token included
-            too_large     ``limit``, in bytes of a body
-            refuse        ``record`` (record -> whether it is refused), ``message``, and ``naming``, ``count``, ``partial``
-                          as in `StrictShape`
-            shuffle       ``seed``: the records of a request are applied in another order
-            content_type  ``kind``: the right answer under a wrong content type
-            delay         ``seconds`` until the answer
-            truncated     the connection ends in the middle of the answer
-            stalled       nothing more comes from the middle of the answer on
-            closed        ``applied`` (False): the connection ends without an answer
-            reset         ``applied`` (False): the connection is reset
-            timeout       ``applied`` (True): no answer, until the client gives up
-            refused, unresolved, connect_timeout, tls, proxy
-                          no connection; with `adapter` only (a closed emulator refuses connections)
-            ============  ==================================================================================
+            What the fault takes; see below.
 
         Raises
         ------
         OperationError
             If the fault is not known, or does not take a detail.
+
+        Notes
+        -----
+        In place of the right answer; `applied` says whether the records are applied all the same:
+
+        - ``status``: `status` (500), `body` (text, or an object for JSON), `headers`, `retry_after` (seconds, a datetime, or
+          any text), `location`, `applied` (False)
+        - ``garbage``: 200 with a `body` that says nothing; `applied` (True)
+        - ``zero``: 200 with a bare 0; `applied` (False)
+        - ``rejected``: 200 with status 0 and one `error`, no record named; `applied` (False)
+        - ``echo``: an error that repeats the first record, its token included; `status` (400)
+        - ``too_large``: 413 to a body above `limit` bytes
+
+        No answer, or not all of it:
+
+        - ``closed``, ``reset``: the connection ends, in order or by a reset; `applied` (False)
+        - ``timeout``: nothing comes until the client gives up; `applied` (True)
+        - ``truncated``, ``stalled``: in the middle of the right answer the connection ends, or nothing more comes
+        - ``refused``, ``unresolved``, ``connect_timeout``, ``tls``, ``proxy``: no connection; with `adapter` only (a closed
+          emulator refuses connections)
+
+        Around the right answer:
+
+        - ``refuse``: records for which `record` (a function of one) holds are refused with `message`; `naming`, `count` and
+          `partial` as in `StrictShape`
+        - ``shuffle``: the records of a request are applied in another order; `seed` (0)
+        - ``delay``: the answer comes after `seconds`; what is applied is applied before them
+        - ``content_type``: the answer comes under another content type; `kind` ("text/html")
 
         Examples
         --------
@@ -364,6 +372,8 @@ class Emulator:
             return answer_json(405, {"error": f"{request.method} is not allowed", "status": "error"})
         if request.target_bytes > _TARGET_LIMIT:
             return answer_html(414)
+        if "transfer-encoding" in request.headers:
+            return answer_html(411)
 
         def proceed(terms: Terms) -> Response:
             if kind == "write":

@@ -93,6 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if "Transfer-Encoding" in self.headers:  # answered with 411, the pieces being left unread
+            self.close_connection = True
         if len(body) < length:  # the client left in the middle: never applied
             self.close_connection = True
             return

@@ -251,7 +251,7 @@ class Store:
 def _cut_names(operand: Any) -> Any:
     """Return `operand` with names of properties cut to their limit."""
     limit = LIMITS["name_characters"].value
-    if isinstance(operand, dict) and any(len(name) > limit for name in operand):
+    if isinstance(operand, dict) and max(map(len, operand), default=0) > limit:
         return {name[:limit]: value for name, value in operand.items()}
     return operand
 

@@ -3,14 +3,10 @@ from __future__ import annotations
 import threading
 from typing import get_args
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from mixpanel_pandas.delivery.answers import NAMING, Answer, Evidence, Named
-from mixpanel_pandas.delivery.parts import Part, follow
+from mixpanel_pandas.delivery.answers import Evidence
 from mixpanel_pandas.delivery.schedule import DECISIONS, OUTCOMES, Action, Gate, pause, tries
-from mixpanel_pandas.payloads.batches import Batch, Payloads
 
 
 class Clock:
@@ -31,38 +27,6 @@ class Clock:
             self.meanwhile.pop(0)()
 
 
-def batch(*updates, first=0):
-    """Return a batch with a row per number: how many updates it makes."""
-    rows = [
-        "".join(f'{{"$distinct_id":"id{first + row}","n":{n}}},' for n in range(count))
-        for row, count in enumerate(updates)
-    ]
-    positions = np.arange(first, first + len(rows), dtype=np.int64)
-    return Batch(7, Payloads(pa.array(rows, pa.large_string()), np.array(updates, np.int64), positions))
-
-
-def sent(part):
-    return part.sent(now=1000.0, clock=10.0)
-
-
-def after(answer, *updates, harmless=True, allowed=3, past=(), tried=0, again=False):
-    part = sent(Part(batch(*updates), past=past, tried=tried, again=again))
-    return follow(part, answer, harmless=harmless, tries=allowed, clock=12.5)
-
-
-def ends(deliveries):
-    """Return position -> outcome."""
-    return {
-        int(position): delivery.apart.get(row, (delivery.outcome,))[0]
-        for delivery in deliveries
-        for row, position in enumerate(delivery.positions)
-    }
-
-
-def on_the_way(parts):
-    return [part.batch.positions.tolist() for part in parts]
-
-
 def test_the_table_has_a_row_for_every_evidence():
     assert set(DECISIONS) == set(get_args(Evidence))
     actions = {action for row in DECISIONS.values() for action in (row.harmless, row.otherwise)}
@@ -75,158 +39,10 @@ def test_every_row_of_the_table_holds_together(evidence):
     assert row.words
     assert row.last in OUTCOMES
     assert (row.reason == "") == (row.remedy == "") == (evidence == "accepted")
-    if row.last in {"not_sent"}:
+    if row.last == "not_sent":
         assert not row.may_be_applied
     if row.otherwise in {"retry", "again", "halve", "bisect"}:  # sent once more although it counts twice
         assert not row.may_be_applied
-
-
-NAMED = (Named(1, None, "bad"),)
-
-#: evidence, answer, then for both kinds of operators: what goes on, and the outcome of three rows when nothing is left
-WALK = [
-    pytest.param("no_connection", None, (), [[0, 1, 2]], "not_sent", [[0, 1, 2]], "not_sent", id="no connection"),
-    pytest.param("rate_limited", None, (), [[0, 1, 2]], "not_sent", [[0, 1, 2]], "not_sent", id="429"),
-    pytest.param("unclear", None, (), [[0, 1, 2]], "unknown", [], "unknown", id="no clear answer"),
-    pytest.param("too_large", None, (), [[0], [1, 2]], None, [[0], [1, 2]], None, id="413"),
-    pytest.param("denied", None, (), [], "rejected", [], "rejected", id="401"),
-    pytest.param("refused", None, (), [], "unknown", [], "unknown", id="refused as a whole"),
-    pytest.param("none_applied", 0, (), [], "rejected", [], "rejected", id="refused, 0 counted"),
-    pytest.param("named", None, NAMED, [[0, 2]], "unknown", [], "unknown", id="named"),
-    pytest.param("named_rest_applied", 2, NAMED, [], "accepted", [], "accepted", id="named, the others counted"),
-    pytest.param("named_none_applied", 0, NAMED, [[0, 2]], "rejected", [[0, 2]], "rejected", id="named, 0 counted"),
-    pytest.param("accepted", None, (), [], "accepted", [], "accepted", id="success"),
-]
-
-
-def test_the_walk_is_complete():
-    assert [case.values[0] for case in WALK] == list(DECISIONS)
-
-
-@pytest.mark.parametrize("harmless", [True, False], ids=["harmless twice", "not harmless twice"])
-@pytest.mark.parametrize(("evidence", "applied", "named", "goes_on", "last", "goes_on_else", "last_else"), WALK)
-def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, last_else, harmless):
-    answer = Answer(evidence, 200, applied, named, "text")
-    expected, outcome = (goes_on, last) if harmless else (goes_on_else, last_else)
-    more, done = after(answer, 1, 1, 1, harmless=harmless)
-    assert on_the_way(more) == expected
-    if named:
-        assert ends(done)[1] == "rejected"
-    assert sorted([*ends(done), *sum(on_the_way(more), [])]) == [0, 1, 2]
-    assert sum(part.requests for part in more) + sum(delivery.requests for delivery in done) == 1
-
-    if outcome is not None:  # the last try
-        more, done = after(answer, 1, 1, 1, harmless=harmless, tried=2, again=True)
-        assert more == []
-        assert ends(done) == {row: "rejected" if named and row == 1 else outcome for row in range(3)}
-
-
-@pytest.mark.parametrize(
-    ("evidence", "harmless", "outcome"),
-    [
-        pytest.param("too_large", True, "rejected", id="413"),
-        pytest.param("too_large", False, "rejected", id="413, not harmless twice"),
-        pytest.param("refused", True, "rejected", id="refused"),
-        pytest.param("refused", False, "unknown", id="refused, not harmless twice"),
-        pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not harmless twice"),
-    ],
-)
-def test_a_single_row(evidence, harmless, outcome):
-    more, done = after(Answer(evidence, 400), 1, harmless=harmless)
-    assert (more, ends(done)) == ([], {0: outcome})
-
-
-def test_a_single_row_of_which_a_part_is_applied_is_unknown():
-    assert ends(after(Answer("refused", 400, applied=1), 2)[1]) == {0: "unknown"}
-
-
-@pytest.mark.parametrize(
-    ("evidence", "named", "past", "outcome"),
-    [
-        pytest.param("no_connection", (), ("unclear",), "unknown", id="not sent after a broken read"),
-        pytest.param("rate_limited", (), ("unclear",), "unknown", id="429 after a broken read"),
-        pytest.param("too_large", (), ("unclear",), "unknown", id="413 after a broken read"),
-        pytest.param("denied", (), ("unclear",), "unknown", id="401 after a broken read"),
-        pytest.param("denied", (), ("refused",), "unknown", id="401 after a refusal with others"),
-        pytest.param("refused", (), ("unclear",), "unknown", id="refused after a broken read"),
-        pytest.param("refused", (), ("refused",), "rejected", id="refused alone after a refusal with others"),
-        pytest.param("refused", (), ("named",), "unknown", id="refused after others were named"),
-        pytest.param("named", (Named(0, None, None),), ("unclear",), "unknown", id="named after a broken read"),
-        pytest.param("named", (Named(0, None, None),), ("named",), "unknown", id="named after others were named"),
-        pytest.param("accepted", (), ("unclear", "unclear"), "accepted", id="accepted after broken reads"),
-    ],
-)
-def test_the_outcome_is_taken_over_all_attempts(evidence, named, past, outcome):
-    more, done = after(Answer(evidence, 400, named=named), 1, past=past, tried=9)
-    assert (more, ends(done)) == ([], {0: outcome})
-
-
-#: rows 0, 1, 2 make 1, 2, 1 updates: records 0 | 1, 2 | 3
-@pytest.mark.parametrize(
-    ("named", "applied", "rows"),
-    [
-        pytest.param([Named(0, None, "m")], None, {0: "rejected"}, id="by index"),
-        pytest.param([Named(3, None, "m")], None, {2: "rejected"}, id="by index behind a row of two"),
-        pytest.param([Named(None, "id2", "m")], None, {2: "rejected"}, id="by id"),
-        pytest.param([Named(3, "id2", "m")], None, {2: "rejected"}, id="index and id agree"),
-        pytest.param([Named(0, None, "m"), Named(3, None, "n")], None, {0: "rejected", 2: "rejected"}, id="two rows"),
-        pytest.param([Named(1, None, "m")], None, {1: "unknown"}, id="one of two updates of a row"),
-        pytest.param([Named(1, None, "m"), Named(2, None, "m")], None, {1: "rejected"}, id="both updates of a row"),
-        pytest.param([Named(None, "id1", "m")], None, {1: "unknown"}, id="a row of two by id: which one?"),
-        pytest.param([Named(1, None, "m")], 0, {1: "rejected"}, id="one of two updates, 0 counted"),
-    ],
-)
-def test_named_records_find_their_rows(named, applied, rows):
-    evidence = "named" if applied is None else "named_none_applied"
-    more, done = after(Answer(evidence, 400, applied, tuple(named), "text"), 1, 2, 1)
-    assert ends(done) == rows
-    assert on_the_way(more) == [[row for row in range(3) if row not in rows]]
-    assert {position for delivery in done for position in delivery.positions} == set(rows)
-
-
-@pytest.mark.parametrize(
-    "named",
-    [
-        pytest.param([Named(None, "nobody", "m")], id="an id that is not in the batch"),
-        pytest.param([Named(0, "id2", "m")], id="index and id of different rows"),
-        pytest.param([Named(0, None, "m"), Named(None, "nobody", "m")], id="one of them is nobody"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("evidence", "applied", "outcome"),
-    [("named", None, "unknown"), ("named_rest_applied", 2, "unknown"), ("named_none_applied", 0, "rejected")],
-)
-def test_a_name_that_is_nobody_s_names_nobody(named, evidence, applied, outcome):
-    more, done = after(Answer(evidence, 400, applied, tuple(named), "text"), 1, 1, 1)
-    assert (more, ends(done)) == ([], dict.fromkeys(range(3), outcome))
-
-
-def test_names_count_only_where_the_evidence_is_a_name():
-    for evidence in set(DECISIONS) - NAMING:
-        more, done = after(Answer(evidence, 400, named=(Named(0, None, "m"),)), 1, 1)
-        assert sorted([*ends(done), *sum(on_the_way(more), [])]) == [0, 1]
-
-
-def test_what_a_delivery_says():
-    named = (Named(1, None, "email: no such thing"),)
-    _, (delivery,) = after(Answer("named_rest_applied", 400, 2, named, "400 some failed"), 1, 1, 1)
-    assert delivery.batch == 7
-    assert delivery.positions == range(3)
-    assert (delivery.updates, delivery.bytes) == (3, len(batch(1, 1, 1).body()))
-    assert (delivery.outcome, delivery.error, delivery.reason) == ("accepted", None, "record refused")
-    assert delivery.apart == {
-        1: ("rejected", "email: no such thing; correct the named rows, then send the failures again")
-    }
-    assert (delivery.status_code, delivery.attempts, delivery.requests) == (400, 1, 1)
-    assert (delivery.started, delivery.elapsed) == (1000.0, 2.5)
-
-
-def test_halves_go_on_with_what_was_known():
-    more, _ = after(Answer("too_large", 413), 1, 1, 1, past=("unclear",))
-    assert [(part.attempts, part.requests, part.tried, part.past) for part in more] == [
-        (1, 1, 0, ("unclear",)),
-        (1, 0, 0, ("unclear",)),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +65,9 @@ def test_pause(tried, backoff, retry_after, chance, seconds):
     assert pause(tried, backoff, retry_after, lambda: chance) == seconds
 
 
-@pytest.mark.parametrize(("retries", "met", "times"), [(8, True, 9), (8, False, 2), (0, True, 1), (0, False, 1)])
+@pytest.mark.parametrize(
+    ("retries", "met", "times"), [(8, True, 9), (8, False, 2), (0, True, 1), (0, False, 1)]
+)
 def test_tries(retries, met, times):
     assert tries(retries, met=met) == times
 

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -61,19 +62,39 @@ def test_the_adapter_stands_in_for_any_address():
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "status"),
     [
-        pytest.param("[]", id="text"),
-        pytest.param(b"[]", id="bytes"),
-        pytest.param(iter([b"[", b"]"]), id="in pieces"),
+        pytest.param("[]", 200, id="text"),
+        pytest.param(b"[]", 200, id="bytes"),
+        pytest.param(iter([b"[", b"]"]), 411, id="in pieces"),
     ],
 )
-def test_the_adapter_takes_every_form_of_body(body):
+def test_forms_of_body(body, status):
     emulator = Emulator()
     with requests.Session() as session:
         session.mount(emulator.url, emulator.adapter())
-        session.post(f"{emulator.url}/engage", data=body)
-    assert emulator.requests[0].records == []
+        assert session.post(f"{emulator.url}/engage", data=body).status_code == status
+
+
+def test_the_adapter_asks_no_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    emulator = Emulator()
+    with requests.Session() as session:
+        session.mount("http://emulator.test", emulator.adapter())
+        assert session.post("http://emulator.test/engage").text == "0"
+
+
+def test_many_at_once_are_applied_once_each():
+    emulator = Emulator()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: write(emulator, {"$distinct_id": "ann", "$add": {"n": 1}}), range(400)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert emulator.profile("ann") == {"n": 400}
+    assert [row.number for row in emulator.requests] == list(range(400))
 
 
 def test_profiles_as_a_frame():
@@ -195,7 +216,14 @@ def test_the_fixture_makes_it_the_default_project(pytester):
         """
     )
     # The entry point of the installed package is left out, so that the plugin is loaded once in any case.
-    plugins = ("-p", "no:mixpanel_pandas", "-p", "mixpanel_pandas.emulator.fixtures", "-p", "no:cacheprovider")
+    plugins = (
+        "-p",
+        "no:mixpanel_pandas",
+        "-p",
+        "mixpanel_pandas.emulator.fixtures",
+        "-p",
+        "no:cacheprovider",
+    )
     result = pytester.runpytest_inprocess(*plugins)
     result.assert_outcomes(passed=1)
     assert set_project.current is None

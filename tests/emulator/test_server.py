@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -111,11 +112,14 @@ def test_closing_leaves_nothing_behind(fault):
 
 
 def test_clients_that_leave_are_not_reported(emulator, capfd):
-    emulator.fail("delay", seconds=0.01)
+    emulator.fail("delay", seconds=60)
     connection = connect(emulator)
     connection.request("POST", "/engage", json.dumps(record(emulator)))
-    connection.close()
+    connection.sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )  # closing is a reset
     while not emulator.requests:
         time.sleep(0.001)
+    connection.close()
     emulator.close()
     assert capfd.readouterr() == ("", "")

@@ -1,0 +1,103 @@
+"""Tables in files -> frames whose values are those of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["read"]
+
+#: Digits that a number would lose: 007, or 1E5, which may be the code of a product.
+_NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9]|[eE]"
+
+
+def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
+    """Return the table in a CSV or Parquet file, Arrow-backed.
+
+    In CSV the id column is text, so that ``007`` stays ``007``. The other columns are what pyarrow infers, but those in
+    which a number has leading zeros or an exponent stay text, too. An empty cell is a missing value.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq``.
+    id : str, optional
+        Name of the id column.
+
+    Raises
+    ------
+    OperationError
+        If the file cannot be read, or is of another kind.
+    ColumnNotFoundError
+        If there is no such column.
+    """
+    path = Path(path)
+    reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
+    if reader is None:
+        msg = f"{path.name!r} is no kind of file that can be read: its name ends in {choices(READERS)}"
+        raise OperationError(msg)
+    try:
+        table = reader(path, id)
+    except (OSError, pa.ArrowException) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise OperationError(msg) from error
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
+    from pyarrow import csv
+
+    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    # an empty cell is missing; "NA" may be Namibia
+    convert = {"null_values": [""], "strings_can_be_null": True}
+    text_id = {} if id is None else {id: pa.large_string()}
+    table = csv.read_csv(
+        path, parse_options=parse, convert_options=csv.ConvertOptions(column_types=text_id, **convert)
+    )
+    if id is not None and id not in table.column_names:
+        msg = f"id column {id!r} is not in {path.name}: {did_you_mean(id, table.column_names)}"
+        raise ColumnNotFoundError(msg)
+    numbers = [field.name for field in table.schema if _is_number(field.type)]
+    if not numbers:
+        return table
+    as_text = csv.ConvertOptions(
+        column_types=dict.fromkeys(numbers, pa.large_string()), include_columns=numbers, **convert
+    )
+    texts = csv.read_csv(path, parse_options=parse, convert_options=as_text)
+    for name in numbers:
+        if pc.any(pc.match_substring_regex(texts[name], _NOT_JUST_A_NUMBER)).as_py():
+            table = table.set_column(table.column_names.index(name), name, texts[name])
+    return table
+
+
+def _read_tsv(path: Path, id: str | None) -> pa.Table:
+    return _read_csv(path, id, delimiter="\t")
+
+
+def _read_parquet(path: Path, id: str | None) -> pa.Table:
+    from pyarrow import parquet
+
+    return parquet.read_table(path)
+
+
+def _is_number(type: pa.DataType) -> bool:
+    return pa.types.is_integer(type) or pa.types.is_floating(type)
+
+
+#: Ending of a file's name -> what reads it.
+READERS: dict[str, Callable[[Path, str | None], pa.Table]] = {
+    ".csv": _read_csv,
+    ".csv.gz": _read_csv,
+    ".tsv": _read_tsv,
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
+}

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixpanel_pandas.delivery.parts import Delivery
+from mixpanel_pandas.delivery.schedule import OUTCOMES
+from mixpanel_pandas.delivery.summary import (
+    COLUMNS,
+    LeftOut,
+    failures_mask,
+    outcomes,
+    summarise,
+    totals,
+    words,
+)
+from mixpanel_pandas.errors import OperationError, SummaryError
+
+DIGEST = "d1g357"
+
+
+def accepted(positions, batch=0, **more):
+    given = {
+        "updates": len(positions),
+        "bytes": 10 * len(positions),
+        "status_code": 200,
+        "requests": 1,
+        "attempts": 1,
+    }
+    return Delivery(
+        batch, positions, **{"outcome": "accepted", "started": 1e9, "elapsed": 0.5, **given, **more}
+    )
+
+
+def ended(positions, outcome, batch=0, reason="refused", error="why", **more):
+    return accepted(positions, batch, outcome=outcome, reason=reason, error=error, **more)
+
+
+def summary_of(deliveries, left_out=(), *, rows, harmless=True, operator="set"):
+    return summarise(deliveries, left_out, operator=operator, rows=rows, digest=DIGEST, harmless=harmless)
+
+
+@pytest.fixture
+def summary():
+    """Ten rows: 0, 1 accepted; 2, 3, 5 of one request, of which 3 named; 4, 9 junk; 6, 7 unknown; 8 never reached."""
+    return summary_of(
+        [
+            accepted(range(2)),
+            ended(
+                range(6, 8),
+                "unknown",
+                2,
+                "no clear answer",
+                "503; look",
+                status_code=503,
+                attempts=3,
+                requests=3,
+            ),
+            accepted(
+                np.array([2, 3, 5]),
+                1,
+                apart={1: ("rejected", "bad email")},
+                reason="record refused",
+                status_code=400,
+            ),
+        ],
+        [LeftOut(np.array([4, 9]), "invalid", "junk id", "'null' is no id")],
+        rows=10,
+    )
+
+
+def test_columns_and_dtypes(summary):
+    text = pd.Series(["text"]).dtype
+    assert list(summary.columns) == list(COLUMNS) == [
+        "batch", "operator", "start", "stop", "rows", "updates", "bytes", "status_code", "outcome",
+        "accepted", "rejected", "unknown", "not_sent", "invalid", "skipped", "requests", "attempts", "started",
+        "elapsed", "reason", "error", "positions", "position_outcomes", "reasons",
+    ]  # fmt: skip
+    assert summary.dtypes[["batch", "status_code"]].eq("Int64").all()
+    assert summary.dtypes[["operator", "reason", "error"]].eq(text).all()
+    assert summary.dtypes[["positions", "position_outcomes", "reasons"]].eq(object).all()
+    assert list(summary["outcome"].cat.categories) == list(OUTCOMES)
+    assert isinstance(summary["started"].dtype, pd.DatetimeTZDtype)
+    assert str(summary["started"].dt.tz) == "UTC"
+
+
+def test_every_row_is_accounted_for(summary):
+    assert summary["rows"].sum() == 10
+    assert (summary[list(OUTCOMES)].sum(axis=1) == summary["rows"]).all()
+    assert summary["start"].is_monotonic_increasing
+    assert summary["start"].tolist() == [0, 2, 4, 6, 8]
+    assert summary["outcome"].tolist() == ["accepted", "rejected", "invalid", "unknown", "not_sent"]
+    assert summary["reason"].tolist()[1:] == ["record refused", "junk id", "no clear answer", "not reached"]
+    assert summary["requests"].sum() == 5
+
+
+def test_what_differs_from_the_outcome_is_listed(summary):
+    listed = summary[["positions", "position_outcomes", "reasons"]].to_numpy().tolist()
+    assert [[None if part is None else list(part) for part in row] for row in listed] == [
+        [None, None, None],
+        [
+            [2, 3, 5],
+            ["accepted", "rejected", "accepted"],
+            [None, "bad email", None],
+        ],  # a run with a hole: all rows
+        [[4, 9], None, None],
+        [None, None, None],
+        [None, None, None],
+    ]
+
+
+def test_without_holes_only_the_others_are_listed():
+    summary = summary_of([accepted(range(4), apart={1: ("rejected", "bad")})], rows=4)
+    assert summary["outcome"].tolist() == ["rejected"]
+    assert summary["error"].tolist() == ["bad"]
+    assert summary["positions"].tolist() == [[0, 2, 3]]
+    assert summary["position_outcomes"].tolist() == [["accepted"] * 3]
+
+
+def test_rows_of_one_outcome_with_texts_of_their_own():
+    summary = summary_of([ended(range(3), "rejected", error="a", apart={2: ("rejected", "b")})], rows=3)
+    assert summary["positions"].tolist() == [[2]]
+    assert summary["reasons"].tolist() == [["b"]]
+    assert outcomes(summary, pd.RangeIndex(3), DIGEST)["error"].tolist() == ["a", "a", "b"]
+
+
+def test_outcome_of_every_row(summary):
+    index = pd.Index(list("abcdefghij"), name="key")
+    found = outcomes(summary, index, DIGEST)
+    assert found.index.equals(index)
+    assert found["outcome"].tolist() == [
+        "accepted", "accepted", "accepted", "rejected", "invalid",
+        "accepted", "unknown", "unknown", "not_sent", "invalid",
+    ]  # fmt: skip
+    missing = pd.NA
+    assert found["status_code"].fillna(0).tolist() == [200, 200, 400, 400, 0, 400, 503, 503, 0, 0]
+    assert found["attempts"].tolist() == [1, 1, 1, 1, 0, 1, 3, 3, 0, 0]
+    assert found["error"].notna().tolist() == [False, False, False, True, True, False, True, True, True, True]
+    assert found["error"].iloc[3] == "bad email"
+    assert found.dtypes[["status_code", "attempts"]].eq("Int64").all()
+    assert missing is found["status_code"].iloc[4]
+
+
+def test_no_rows():
+    empty, full = summary_of([], rows=0), summary_of([accepted(range(2))], rows=2)
+    pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
+    assert len(empty) == 0
+    assert len(outcomes(empty, pd.RangeIndex(0), DIGEST)) == 0
+    assert failures_mask(empty, pd.RangeIndex(0), DIGEST).tolist() == []
+    assert len(totals(empty)) == 0
+    assert words(empty, 0.0, "eu") == "set: 0 rows; 0 requests, 0 bytes, 0.0 s, eu"
+
+
+@pytest.mark.parametrize("rows", [0, 10])
+def test_parquet_there_and_back(summary, tmp_path, rows):
+    summary = summary if rows else summary_of([], rows=0)
+    summary.to_parquet(tmp_path / "summary.parquet")
+    back = pd.read_parquet(tmp_path / "summary.parquet")
+    assert back.attrs == summary.attrs
+    pd.testing.assert_series_equal(back.dtypes, summary.dtypes)
+    lists = ["positions", "position_outcomes", "reasons"]
+    pd.testing.assert_frame_equal(back.drop(columns=lists), summary.drop(columns=lists))
+    for name in lists:
+        assert [None if part is None else list(part) for part in back[name]] == summary[name].tolist()
+    index = pd.RangeIndex(rows)
+    pd.testing.assert_frame_equal(outcomes(back, index, DIGEST), outcomes(summary, index, DIGEST))
+    pd.testing.assert_frame_equal(totals(back), totals(summary))
+
+
+def test_attrs_are_plain_strings(summary):
+    assert summary.attrs["mixpanel"] == {"operator": "set", "rows": "10", "ids": DIGEST, "harmless": "true"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "digest", "change", "message"),
+    [
+        pytest.param(11, DIGEST, lambda s: s, "10 rows, this one has 11", id="more rows"),
+        pytest.param(
+            10, "other", lambda s: s, "other ids, or with the same ids in another order", id="other ids"
+        ),
+        pytest.param(10, DIGEST, lambda s: s.iloc[1:], "accounts for 8 of 10 rows", id="a filtered summary"),
+        pytest.param(10, DIGEST, lambda s: pd.DataFrame(s.to_dict()), "lost its attrs", id="without attrs"),
+    ],
+)
+def test_a_summary_of_another_frame_is_refused(summary, rows, digest, change, message):
+    with pytest.raises(SummaryError, match=message):
+        outcomes(change(summary), pd.RangeIndex(rows), digest)
+    with pytest.raises(SummaryError, match=message):
+        failures_mask(change(summary), pd.RangeIndex(rows), digest)
+
+
+@pytest.mark.parametrize(
+    ("harmless", "wanted", "positions"),
+    [
+        pytest.param(True, None, [3, 4, 6, 7, 8, 9], id="harmless twice: unknown, too"),
+        pytest.param(False, None, [3, 4, 8, 9], id="not harmless twice"),
+        pytest.param(False, ["unknown"], [6, 7], id="asked for by name"),
+        pytest.param(False, "unknown", [6, 7], id="a single name"),
+        pytest.param(True, ("accepted", "skipped"), [0, 1, 2, 5], id="two names"),
+        pytest.param(True, [], [], id="none"),
+    ],
+)
+def test_failures(summary, harmless, wanted, positions):
+    summary.attrs["mixpanel"]["harmless"] = str(harmless).lower()
+    assert np.flatnonzero(failures_mask(summary, pd.RangeIndex(10), DIGEST, wanted)).tolist() == positions
+
+
+def test_failures_of_no_known_name(summary):
+    with pytest.raises(OperationError, match="'lost' are not known: choose from 'accepted', 'rejected'"):
+        failures_mask(summary, pd.RangeIndex(10), DIGEST, ["unknown", "lost"])
+
+
+def test_totals(summary):
+    found = totals(summary)
+    assert list(found.columns) == ["outcome", "reason", "status_code", "rows", "updates"]
+    assert found.fillna({"status_code": 0, "reason": "-"}).to_numpy().tolist() == [
+        ["accepted", "-", 200, 2, 2],
+        ["accepted", "-", 400, 2, 2],
+        ["rejected", "record refused", 400, 1, 1],
+        ["unknown", "no clear answer", 503, 2, 2],
+        ["not_sent", "not reached", 0, 1, 0],
+        ["invalid", "junk id", 0, 2, 0],
+    ]
+    assert found["rows"].sum() == 10
+
+
+def test_totals_share_out_updates_by_rows():
+    found = totals(summary_of([accepted(range(3), updates=7, apart={1: ("rejected", "bad")})], rows=3))
+    assert found["updates"].sum() == 7
+    assert found["rows"].tolist() == [2, 1]
+
+
+def test_in_words():
+    runs = [
+        accepted(range(1_999_212), bytes=611_900_000, requests=1000),
+        ended(range(1_999_212, 1_999_420), "unknown"),
+    ]
+    left = [
+        LeftOut(np.arange(1_999_420, 1_999_488), "invalid", "too long"),
+        LeftOut(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
+    ]
+    assert words(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
+        "set: 1,999,212 accepted, 580 invalid (512 junk id, 68 too long), 208 unknown; "
+        "1,001 requests, 612 MB, 74 s, eu"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "ends"),
+    [
+        pytest.param(999, 0.04, "1 request, 999 bytes, 0.0 s, us", id="little"),
+        pytest.param(1_500, 9.94, "1 request, 1.5 kB, 9.9 s, us", id="kB"),
+        pytest.param(20_000_000_000, 3601, "1 request, 20 GB, 3,601 s, us", id="GB"),
+    ],
+)
+def test_sizes_and_times_in_words(size, seconds, ends):
+    assert words(summary_of([accepted(range(1), bytes=size)], rows=1), seconds, "us").endswith(ends)
+
+
+def test_what_was_not_sent_has_no_size():
+    summary = summary_of([ended(range(5), "not_sent", requests=0, bytes=50)], rows=5)
+    assert words(summary, 0.0, "us") == "set: 5 not sent; 0 requests, 0 bytes, 0.0 s, us"
+
+
+@st.composite
+def uploads(draw):
+    """Return rows, what became of each, and deliveries and rows left out that say so in any order."""
+    rows = draw(st.integers(1, 30))
+    truth = draw(st.lists(st.sampled_from(OUTCOMES), min_size=rows, max_size=rows))
+    owner = draw(st.lists(st.integers(0, 4), min_size=rows, max_size=rows))
+    deliveries, left = [], []
+    for number in draw(st.permutations(range(5))):
+        for kind in ("sent", "invalid", "skipped"):
+            positions = np.array(
+                [
+                    at
+                    for at in range(rows)
+                    if owner[at] == number
+                    and (truth[at] == kind or (kind == "sent" and truth[at] in OUTCOMES[:4]))
+                ],
+                np.int64,
+            )
+            if not len(positions):
+                continue
+            if kind != "sent":
+                left.append(LeftOut(positions, kind, f"reason {number}", kind))
+                continue
+            base = draw(st.sampled_from(OUTCOMES[:4]))
+            apart = {row: (truth[at], truth[at]) for row, at in enumerate(positions) if truth[at] != base}
+            deliveries.append(accepted(positions, number, outcome=base, error=base, apart=apart))
+    return rows, truth, deliveries, left
+
+
+@given(uploads())
+def test_the_summary_tells_what_became_of_each_row(upload):
+    rows, truth, deliveries, left = upload
+    summary = summary_of(deliveries, left, rows=rows)
+    assert summary["rows"].sum() == rows
+    assert (summary[list(OUTCOMES)].sum(axis=1) == summary["rows"]).all()
+    assert summary["start"].is_monotonic_increasing
+    found = outcomes(summary, pd.RangeIndex(rows), DIGEST)
+    assert found["outcome"].tolist() == truth
+    assert found["error"].tolist() == truth
+    counted = totals(summary).groupby("outcome", observed=True)["rows"].sum()
+    assert counted.to_dict() == {outcome: truth.count(outcome) for outcome in set(truth)}

@@ -1,0 +1,499 @@
+from __future__ import annotations
+
+import _thread
+import json
+import threading
+import time
+from collections import Counter
+from itertools import count
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mixpanel_pandas.delivery import upload as module
+from mixpanel_pandas.delivery.answers import Answer, read
+from mixpanel_pandas.delivery.schedule import Gate
+from mixpanel_pandas.delivery.upload import Progress, start
+from mixpanel_pandas.payloads.batches import Payloads, cut
+from mixpanel_pandas.project import Project
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+OK = Answer("accepted", 200)
+LIMITED = Answer("rate_limited", 429, error="429 slow down")
+NOBODY = Answer("no_connection", error="refused")
+BROKEN = Answer("unclear", 503, error="503 oops")
+DENIED = Answer("denied", 401, error="401 who are you?")
+TOO_LARGE = Answer("too_large", 413, error="413")
+
+
+class Session:
+    """A session that goes nowhere."""
+
+    opened = closed = 0
+
+    def __init__(self, project):
+        self.adapters = {}
+        type(self).opened += 1
+
+    def close(self):
+        type(self).closed += 1
+
+
+class Clock:
+    def __init__(self):
+        self.now, self.slept = 0.0, []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def payloads(updates, first=0):
+    rows = [
+        "".join(f'{{"$distinct_id":"{first + row}","n":{n}}},' for n in range(size))
+        for row, size in enumerate(updates)
+    ]
+    positions = np.arange(first, first + len(rows), dtype=np.int64)
+    return Payloads(pa.array(rows, pa.large_string()), np.array(updates, np.int64), positions)
+
+
+def batches(rows, size=2, updates=None):
+    return cut([payloads(updates or [1] * rows)], size)
+
+
+def attempting(answers):
+    """Return an attempt that answers from a list or by a function of the ids, and a list of what was sent."""
+    sent, lock = [], threading.Lock()
+
+    def attempt(session, url, body, *, records, timeout, secrets):
+        ids = [record["$distinct_id"] for record in json.loads(body)]
+        assert len(ids) == records
+        with lock:
+            sent.append(ids)
+            return answers(ids) if callable(answers) else answers.pop(0)
+
+    return attempt, sent
+
+
+def begin(
+    answers, rows=4, *, harmless=True, workers=1, retries=2, backoff=0, clock=None, source=None, **options
+):
+    attempt, sent = attempting(answers)
+    clock = clock or Clock()
+    project = Project(TOKEN, "eu", retries=retries, backoff=backoff)
+    upload = start(
+        batches(rows) if source is None else source,
+        project,
+        "engage",
+        harmless=harmless,
+        workers=workers,
+        rows=rows,
+        progress=options.pop("progress", False),
+        session=Session,
+        attempt=attempt,
+        gate=options.pop("gate", None) or Gate(clock, clock.sleep),
+        chance=lambda: 0.0,
+        **options,
+    )
+    return upload, sent
+
+
+def ends(deliveries):
+    """Return position -> outcome, each position once."""
+    found = [
+        (int(position), delivery.apart.get(row, (delivery.outcome,))[0])
+        for delivery in deliveries
+        for row, position in enumerate(delivery.positions)
+    ]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def named(*indices, applied=None):
+    records = [{"index": index, "message": "bad"} for index in indices]
+    return lambda ids: read(
+        400, json.dumps({"failed_records": records, "num_good_events": applied}).encode(), len(ids)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "options", "outcomes", "sent"),
+    [
+        pytest.param([OK, OK], {}, "aaaa", ["01", "23"], id="all well"),
+        pytest.param([LIMITED, OK, OK], {}, "aaaa", ["01", "01", "23"], id="429, then well"),
+        pytest.param([LIMITED] * 3 + [OK], {}, "nnaa", ["01"] * 3 + ["23"], id="429 until tries are used up"),
+        pytest.param([NOBODY, OK, OK], {}, "aaaa", ["01", "01", "23"], id="the second connection works"),
+        pytest.param(
+            [OK, NOBODY, NOBODY, NOBODY], {}, "aann", ["01"] + ["23"] * 3, id="the connection is lost"
+        ),
+        pytest.param([BROKEN, OK, OK], {}, "aaaa", ["01", "01", "23"], id="503, then well"),
+        pytest.param([BROKEN, OK], {"harmless": False}, "uuaa", ["01", "23"], id="503, not harmless twice"),
+        pytest.param([BROKEN, LIMITED, LIMITED, OK], {}, "uuaa", ["01"] * 3 + ["23"], id="503, then 429"),
+        pytest.param([OK, DENIED], {"rows": 6}, "aarrnn", ["01", "23"], id="401 stops"),
+        pytest.param([BROKEN, DENIED], {}, "uunn", ["01", "01"], id="503, then 401"),
+        pytest.param([TOO_LARGE, OK, OK, OK], {}, "aaaa", ["01", "0", "1", "23"], id="413 is halved"),
+        pytest.param(
+            [TOO_LARGE, TOO_LARGE, OK, OK], {}, "raaa", ["01", "0", "1", "23"], id="413 for a single row"
+        ),
+        pytest.param([Answer("refused", 400), OK], {}, "uuaa", ["01", "23"], id="refused as a whole"),
+        pytest.param([Answer("none_applied", 400, 0), OK], {}, "rraa", ["01", "23"], id="refused, 0 applied"),
+        pytest.param([named(0, applied=1), OK], {}, "raaa", ["01", "23"], id="named, the other counted"),
+        pytest.param([named(0), OK, OK], {}, "raaa", ["01", "1", "23"], id="named, the other sent once more"),
+        pytest.param([named(0), named(0), OK], {}, "ruaa", ["01", "1", "23"], id="the other named then"),
+        pytest.param(
+            [named(0), OK], {"harmless": False}, "ruaa", ["01", "23"], id="named, not harmless twice"
+        ),
+        pytest.param(
+            [named(0, applied=0), OK, OK],
+            {"harmless": False},
+            "raaa",
+            ["01", "1", "23"],
+            id="named, 0 counted",
+        ),
+    ],
+)
+def test_what_becomes_of_every_row(answers, options, outcomes, sent):
+    left = list(answers)
+    upload, found = begin(lambda ids: a(ids) if callable(a := left.pop(0)) else a, **options)
+    words = {"a": "accepted", "r": "rejected", "u": "unknown", "n": "not_sent"}
+    deliveries = upload.result()
+    assert ends(deliveries) == {row: words[letter] for row, letter in enumerate(outcomes)}
+    assert ["".join(ids) for ids in found] == sent
+    assert left == []
+    assert sum(delivery.requests for delivery in deliveries) == len(sent) == upload.progress().requests
+    assert upload.progress().rows == len(outcomes)
+    assert upload.connection_failed is None
+
+
+@pytest.mark.parametrize(("retries", "times"), [(8, 2), (0, 1)])
+def test_nobody_at_the_address(retries, times):
+    upload, sent = begin(lambda ids: NOBODY, rows=40, workers=4, retries=retries)
+    deliveries = upload.result()
+    assert set(ends(deliveries).values()) == {"not_sent"}
+    assert len(ends(deliveries)) == 40
+    assert len(sent) == times
+    assert upload.connection_failed.startswith("refused; check the network")
+
+
+def test_the_first_batch_travels_alone_until_somebody_answers():
+    together, most, lock = 0, [], threading.Lock()
+    all_there = threading.Barrier(3)
+
+    def attempt(session, url, body, **more):
+        nonlocal together
+        with lock:
+            together += 1
+            most.append(together)
+        if len(most) > 1:
+            all_there.wait(10)
+        with lock:
+            together -= 1
+        return OK
+
+    upload = start(
+        batches(14), Project(TOKEN, "eu", backoff=0), "engage",
+        harmless=True, workers=3, progress=False, session=Session, attempt=attempt,
+    )  # fmt: skip
+    assert set(ends(upload.result()).values()) == {"accepted"}
+    assert most[:2] == [1, 1]
+    assert max(most) == 3
+
+
+def test_pauses_double_and_a_429_holds_everyone():
+    clock = Clock()
+    answers = [BROKEN, BROKEN, OK, LIMITED, OK]
+    upload, _ = begin(answers, clock=clock, backoff=2)
+    deliveries = upload.result()
+    assert clock.slept == [3, 5, 3]
+    assert [delivery.elapsed for delivery in deliveries] == [8, 3]
+    assert [delivery.attempts for delivery in deliveries] == [3, 2]
+
+    clock = Clock()
+    upload, _ = begin([Answer("rate_limited", 429, retry_after=20), OK, OK], clock=clock, backoff=2)
+    upload.result()
+    assert clock.slept == [20]
+
+
+def test_memory_stays_flat():
+    alive, most, lock = Counter(), [], threading.Lock()
+
+    def source():
+        for batch in batches(200):
+            with lock:
+                alive["drawn"] += 1
+                most.append(alive["drawn"] - alive["done"])
+            yield batch
+
+    def answer(ids):
+        alive["done"] += 1
+        return OK
+
+    upload, _ = begin(answer, rows=200, workers=4, source=source())
+    assert len(ends(upload.result())) == 200
+    assert max(most) <= 4 + 2
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [Broken("a bug"), MemoryError()])
+def test_an_error_of_the_batches_does_not_lose_the_truth(error):
+    def source():
+        yield from list(batches(6))[:2]
+        raise error
+
+    upload, _ = begin(lambda ids: OK, rows=6, workers=2, source=source())
+    with pytest.raises(type(error)):
+        upload.result()
+    assert ends(upload.deliveries) == dict.fromkeys(range(4), "accepted")
+    assert upload.stopped.reason == "error"
+
+
+def test_an_error_within_a_request_leaves_its_rows_unknown():
+    def answer(ids):
+        raise Broken
+
+    upload, _ = begin(answer, rows=6)
+    with pytest.raises(Broken):
+        upload.result()
+    assert ends(upload.deliveries) == {0: "unknown", 1: "unknown"}
+
+
+def test_stop_sends_nothing_else_and_accounts_for_every_row():
+    upload = None
+
+    def answer(ids):
+        if ids == ["2", "3"]:
+            upload.stop()
+        return OK
+
+    ready = threading.Event()
+
+    def waiting(ids):
+        assert ready.wait(10)
+        return answer(ids)
+
+    upload, sent = begin(waiting, rows=8)
+    ready.set()
+    deliveries = upload.result()
+    assert ends(deliveries) == {row: "accepted" if row < 4 else "not_sent" for row in range(8)}
+    assert sent == [["0", "1"], ["2", "3"]]
+    assert {delivery.reason for delivery in deliveries} == {None, "stopped"}
+    assert not upload.interrupted
+
+
+def test_stop_ends_a_pause_at_once():
+    upload, _ = begin(lambda ids: BROKEN, rows=4, backoff=60, gate=Gate())
+    while not upload.progress().waiting:
+        time.sleep(0.001)
+    assert upload.progress().waiting.startswith("503, waiting 6")
+    assert upload.progress().waiting.endswith("s (try 2 of 3)")
+    began = time.monotonic()
+    upload.stop()
+    assert ends(upload.result()) == {0: "unknown", 1: "unknown", 2: "not_sent", 3: "not_sent"}
+    assert time.monotonic() - began < 5
+    assert "before that: 503 oops" in upload.deliveries[0].error
+
+
+def test_ctrl_c_gives_the_wire_its_grace(monkeypatch):
+    arrived, over, watching = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "_show", lambda *args, **more: watching.set())
+    monkeypatch.setattr(module, "GRACE", 0.2)
+    monkeypatch.setattr(module, "END", 0.1)
+
+    def attempt(session, url, body, **more):
+        arrived.set()
+        over.wait(30)
+        return OK
+
+    def interrupt():
+        assert arrived.wait(10)
+        assert watching.wait(10)
+        _thread.interrupt_main()
+
+    upload = start(
+        batches(4), Project(TOKEN, "eu", backoff=0), "engage",
+        harmless=True, workers=2, progress=False, session=Session, attempt=attempt,
+    )  # fmt: skip
+    threading.Thread(target=interrupt).start()
+    deliveries = upload.result()
+    assert upload.interrupted
+    assert ends(deliveries)[0] == "unknown"
+    assert {delivery.reason for delivery in deliveries if delivery.outcome == "unknown"} == {"interrupted"}
+    over.set()
+    for worker in upload._workers:
+        worker.join(5)
+    assert ends(upload.deliveries) == {0: "unknown", 1: "unknown"} | {
+        row: "not_sent" for row in (2, 3) if row in ends(deliveries)
+    }
+
+
+def test_ctrl_c_lets_an_answer_that_comes_in_time_count(monkeypatch):
+    arrived, over, watching = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "_show", lambda *args, **more: watching.set())
+
+    def attempt(session, url, body, **more):
+        arrived.set()
+        assert over.wait(10)
+        return OK
+
+    upload = start(
+        batches(6), Project(TOKEN, "eu", backoff=0), "engage",
+        harmless=True, workers=2, progress=False, session=Session, attempt=attempt,
+    )  # fmt: skip
+
+    def interrupt():
+        assert arrived.wait(10)
+        assert watching.wait(10)
+        _thread.interrupt_main()
+        while not upload.stopped:
+            time.sleep(0.001)
+        over.set()
+
+    threading.Thread(target=interrupt).start()
+    assert ends(upload.result()) == {row: "accepted" if row < 2 else "not_sent" for row in range(6)}
+    assert upload.interrupted
+
+
+def test_no_threads_and_no_sessions_are_left():
+    before = threading.active_count()
+    Session.opened = Session.closed = 0
+    upload, _ = begin(lambda ids: OK, rows=20, workers=4, progress=True)
+    upload.result()
+    assert threading.active_count() == before
+    assert (Session.opened, Session.closed) == (4, 4)
+
+
+def test_nothing_to_send():
+    upload, sent = begin([], rows=0, source=iter(()), workers=3)
+    assert (upload.result(), sent) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "terminal", "shown"),
+    [
+        pytest.param(None, False, False, id="not in logs"),
+        pytest.param(None, True, True, id="in a terminal"),
+        pytest.param(True, False, True, id="asked for"),
+        pytest.param(False, True, False, id="not wanted"),
+    ],
+)
+def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    upload, _ = begin([LIMITED, OK, OK], progress=wanted, label="set")
+    upload.result()
+    upload.say("set: 4 accepted")
+    _, written = capsys.readouterr()
+    assert ("set: 100%" in written) == shown
+    assert ("4.00/4.00" in written) == shown
+    assert ("0.0 MB" in written) == shown
+    assert written.endswith("set: 4 accepted\n") == shown
+
+
+def test_progress_in_words():
+    assert str(Progress(1, 2, 3, 612_000_000, "429, waiting 8 s (try 3 of 9)")) == (
+        "612.0 MB, 429, waiting 8 s (try 3 of 9)"
+    )
+    assert str(Progress(1, 2, 3, 0, "")) == "0.0 MB"
+
+
+#: What a server does with a request: which records it refuses, whether the others are applied, and what it says.
+behaviours = st.fixed_dictionaries(
+    {
+        "says": st.sampled_from(
+            [
+                "yes",
+                "no",
+                "named",
+                "named by id",
+                "429",
+                "413",
+                "401",
+                "503",
+                "nothing",
+                "refused connection",
+                "html",
+            ]
+        ),
+        "applies": st.booleans(),
+        "counts": st.booleans(),
+    }
+)
+
+
+class Server:
+    """A Mixpanel that refuses some records always, behaves as told, and never lies about what it counts or names."""
+
+    def __init__(self, bad, script):
+        self.bad, self.script, self.at = bad, script, count()
+        self.applied = Counter()
+
+    def __call__(self, records):
+        told = self.script[next(self.at) % len(self.script)]
+        bad = [at for at, record in enumerate(records) if record in self.bad]
+        good = [at for at in range(len(records)) if at not in bad]
+        says = told["says"]
+        if says in {"429", "413", "401", "refused connection"}:
+            return self.without_effect(says, len(records))
+        spoilt = says in {"no", "named", "named by id"} and not bad  # refused without a bad record: all of them are
+        applied = good if (told["applies"] and not spoilt) or (says == "yes" and not bad) else []
+        self.applied.update(records[at] for at in applied)
+        body = {"num_good_events": len(applied)} if told["counts"] else {}
+        if says in {"503", "nothing", "html"}:
+            return read(200 if says == "html" else 503, b"<html>", len(records))
+        if not bad and len(applied) == len(records) and says == "yes":
+            return read(200, json.dumps({"status": 1, "error": None} | body).encode(), len(records))
+        body |= {"status": 0, "error": "some are bad"}
+        if says.startswith("named"):
+            key = "index" if says == "named" else "$distinct_id"
+            body["failed_records"] = [{key: at if key == "index" else records[at][0]} for at in bad]
+        return read(400, json.dumps(body).encode(), len(records))
+
+    @staticmethod
+    def without_effect(says, records):
+        if says == "refused connection":
+            return NOBODY
+        return read(int(says), b"{}", records)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    updates=st.lists(st.integers(1, 2), min_size=1, max_size=12),
+    bad=st.sets(st.tuples(st.integers(0, 11).map(str), st.integers(0, 1)), max_size=4),
+    script=st.lists(behaviours, min_size=1, max_size=8),
+    harmless=st.booleans(),
+    workers=st.integers(1, 3),
+)
+def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, harmless, workers):
+    server, lock = Server(bad, script), threading.Lock()
+
+    def attempt(session, url, body, *, records, timeout, secrets):
+        with lock:
+            return server([(record["$distinct_id"], record["n"]) for record in json.loads(body)])
+
+    upload = start(
+        cut([payloads(updates)], 4), Project(TOKEN, "eu", retries=2, backoff=0), "engage",
+        harmless=harmless, workers=workers, progress=False, session=Session, attempt=attempt,
+    )  # fmt: skip
+    deliveries = upload.result()
+    found = ends(deliveries)
+    assert sorted(found) == list(range(len(updates)))
+    assert sum(delivery.requests for delivery in deliveries) == upload.progress().requests
+    assert sum(delivery.updates for delivery in deliveries) == sum(updates)
+    for position, outcome in found.items():
+        times = [server.applied[str(position), n] for n in range(updates[position])]
+        if outcome == "accepted":
+            assert min(times) > 0
+        if outcome in {"rejected", "not_sent"}:
+            assert max(times) == 0
+        if not harmless:
+            assert max(times) <= 1
+    if upload.connection_failed:
+        assert not server.applied
