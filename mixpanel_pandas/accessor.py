@@ -160,7 +160,8 @@ class _Profiles:
         --------
         >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
         ...     for plan in "free", "pro":
-        ...         _ = pd.DataFrame({"user_id": ["ann"], "first plan": [plan]}).mixpanel.set_once("user_id")
+        ...         df = pd.DataFrame({"user_id": ["ann"], "first plan": [plan]})
+        ...         _ = df.mixpanel.set_once("user_id", updated_at="keep")
         ...     emulator.profile("ann")
         {'first plan': 'free'}
         """
@@ -553,8 +554,9 @@ class GroupProfiles(_Profiles):
     """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` makes it."""
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
-        if not isinstance(group, str) or not group.strip():
-            msg = f"group takes the name of a group key, such as 'company_id', not {group!r}"
+        given: Any = group
+        if not isinstance(given, str) or not given.strip():
+            msg = f"group takes the name of a group key, such as 'company_id', not {given!r}"
             raise OperationError(msg)
         super().__init__(frame, group)
 

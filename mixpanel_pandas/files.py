@@ -50,7 +50,8 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
     except (OSError, pa.ArrowException) as error:
         msg = f"{path} cannot be read: {error}"
         raise OperationError(msg) from error
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
@@ -90,7 +91,7 @@ def _read_parquet(path: Path, id: str | None) -> pa.Table:
 
 
 def _is_number(type: pa.DataType) -> bool:
-    return pa.types.is_integer(type) or pa.types.is_floating(type)
+    return bool(pa.types.is_integer(type) or pa.types.is_floating(type))
 
 
 #: Ending of a file's name -> what reads it.

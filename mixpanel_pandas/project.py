@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mixpanel_pandas.errors import ProjectError, choices
@@ -116,13 +116,14 @@ class Project:
 
 
 def _token_problem(project: Project) -> str | None:
-    if not project.token:
+    token: Any = project.token  # whatever was given
+    if not token:
         return (
             "no project token: set MIXPANEL_TOKEN, or call mpd.set_project(mpd.Project(token, region)) "
             "(Mixpanel: Settings > Project Settings > Access Keys)"
         )
-    if not isinstance(project.token, str) or not _TOKEN.fullmatch(project.token):
-        length = f"{len(project.token)} characters" if isinstance(project.token, str) else "no text"
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        length = f"{len(token)} characters" if isinstance(token, str) else "no text"
         return f"the token cannot be right: a project token has 32 letters and digits, this one is {length}"
     return None
 
@@ -149,13 +150,14 @@ def _url_problem(url: str) -> str | None:
 
 
 def _patience_problem(project: Project) -> str | None:
+    given: tuple[tuple[str, Any, float], ...] = (
+        ("timeout", project.timeout, 1e-9),
+        ("retries", project.retries, 0),
+        ("backoff", project.backoff, 0),
+    )
     wrong = [
         f"{name}={value!r}"
-        for name, value, least in (
-            ("timeout", project.timeout, 1e-9),
-            ("retries", project.retries, 0),
-            ("backoff", project.backoff, 0),
-        )
+        for name, value, least in given
         if not isinstance(value, int | float) or not least <= value < float("inf")
     ]
     return (
@@ -179,15 +181,18 @@ class set_project:
     Examples
     --------
     >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
-    ...     mpd.totals(pd.DataFrame({"id": ["a"], "plan": ["pro"]}).mixpanel.set("id"))["rows"].sum()
-    1
+    ...     summary = pd.DataFrame({"id": ["a"], "plan": ["pro"]}).mixpanel.set("id")
+    >>> mpd.totals(summary)
+        outcome reason  status_code  rows  updates
+    0  accepted    NaN          200     1        1
     """
 
     current: Project | None = None
 
     def __init__(self, project: Project | None) -> None:
-        if project is not None and not isinstance(project, Project):
-            msg = f"set_project takes a Project, not {type(project).__name__}: mpd.set_project(mpd.Project(token, region))"
+        given: Any = project
+        if given is not None and not isinstance(given, Project):
+            msg = f"set_project takes a Project, not {type(given).__name__}: mpd.set_project(mpd.Project(token, region))"
             raise ProjectError(msg)
         self._project, self._before = project, set_project.current
         set_project.current = project

@@ -258,14 +258,17 @@ def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFram
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return the numbers of many ranges, one after the other."""
     before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    numbers: np.ndarray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return numbers
 
 
 def _joined(lists: pd.Series, runs: np.ndarray) -> np.ndarray:
     """Return what the lists of some runs hold, one after the other; Parquet returns arrays for lists."""
-    found = [np.asarray(lists.iloc[run], dtype=object) for run in runs]
-    joined: np.ndarray = np.concatenate(found) if found else np.array([], object)
-    return joined.astype(np.int64) if lists.name == "positions" else joined
+    dtype = np.int64 if lists.name == "positions" else object
+    joined: np.ndarray = np.concatenate(
+        [np.array([], dtype), *(np.asarray(lists.iloc[run], dtype) for run in runs)]
+    )
+    return joined
 
 
 def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
@@ -344,9 +347,7 @@ def words(summary: pd.DataFrame, seconds: float, place: str) -> str:
     requests = int(summary["requests"].sum())
     size = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
     said = f"{summary.attrs['mixpanel']['operator']}: {', '.join(texts) or '0 rows'}"
-    return (
-        f"{said}; {requests:,} request{'s' * (requests != 1)}, {_size(size)}, {_short(seconds)} s, {place}"
-    )
+    return f"{said}; {requests:,} request{'s' * (requests != 1)}, {_size(size)}, {_short(seconds)} s, {place}"
 
 
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))

@@ -117,9 +117,10 @@ def attempt(
 
 def _unanswered(error: Exception, secrets: tuple[str, ...]) -> Answer:
     causes = list(_causes(error))
-    return Answer(
-        _evidence_of_exception(causes), error=redact(f"{type(error).__name__}: {causes[-1]}", secrets)
-    )
+    # the last text: some exceptions hold a connection beside it
+    words = next((arg for arg in reversed(causes[-1].args) if isinstance(arg, str)), str(causes[-1]))
+    text = redact(f"{type(error).__name__}: {words}", secrets)
+    return Answer(_evidence_of_exception(causes), error=text)
 
 
 def _bounded(chunks: Iterator[bytes]) -> bytes:

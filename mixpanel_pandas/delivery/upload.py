@@ -233,7 +233,6 @@ class Upload:
                 own = stop if part.on_wire else self._gate.stopped or stop
                 self._record(part.stopped(own, self._gate.clock()))
             self._open.clear()
-        self._halt("stopped", "the upload has ended")
         for session in self._sessions:
             transport.abort(session)
         until = time.monotonic() + END
@@ -335,7 +334,7 @@ def _bar(label: str, total: int, wanted: bool | None) -> Any:
     # tqdm warns in a notebook without widgets
     home = import_module("tqdm.auto" if notebook and find_spec("ipywidgets") else "tqdm")
     kind = type("Bar", (home.tqdm,), {"monitor_interval": 0})  # tqdm's own thread would stay
-    return kind(total=total, desc=label or None, unit=" rows", unit_scale=True)
+    return kind(total=total, desc=label or None, unit=" rows", unit_scale=total >= 100_000)
 
 
 def _show(bar: Any, progress: Progress, *, last: bool = False) -> None:

@@ -7,7 +7,8 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mixpanel_pandas.emulator.faults import Cues, Kind
 from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, write
@@ -39,14 +40,6 @@ _NOWHERE = "http://127.0.0.1:1"
 
 #: Bytes of path and query; web servers usually allow 8 KB.
 _TARGET_LIMIT = 8192
-
-_KINDS: dict[str, Kind] = {
-    "/engage": "write",
-    "/groups": "write",
-    "/api/query/engage": "read",
-    "/api/2.0/engage": "read",
-    "/api/2.0/engage/properties": "read",
-}
 
 
 @dataclass(frozen=True)
@@ -282,7 +275,7 @@ class Emulator:
         times: int | None = 1,
         skip: int = 0,
         when: Callable[[Request], bool] | None = None,
-        on: Literal["write", "read"] = "write",
+        on: Kind = "write",
         **details: Any,
     ) -> None:
         """Let something go wrong with requests to come.
@@ -365,8 +358,7 @@ class Emulator:
         return response
 
     def _answer(self, request: Request, terms: Terms) -> Response:
-        kind = _KINDS.get(request.path)
-        if kind is None:
+        if request.path not in _ENDPOINTS:
             return answer_json(404, {"error": f"no endpoint {request.path}", "status": "error"})
         if request.method not in {"GET", "POST"}:
             return answer_json(405, {"error": f"{request.method} is not allowed", "status": "error"})
@@ -374,14 +366,26 @@ class Emulator:
             return answer_html(414)
         if "transfer-encoding" in request.headers:
             return answer_html(411)
+        kind, endpoint = _ENDPOINTS[request.path]
+        return self._cues.around(request, kind, partial(endpoint, self, request))(terms)
 
-        def proceed(terms: Terms) -> Response:
-            if kind == "write":
-                return write(self._store, request, terms)
-            reads = self._reader.properties if request.path.endswith("properties") else self._reader.profiles
-            return reads(self._store, request, terms.now)
+    def _write(self, request: Request, terms: Terms) -> Response:
+        return write(self._store, request, terms)
 
-        return self._cues.around(request, kind, proceed)(terms)
+    def _read_profiles(self, request: Request, terms: Terms) -> Response:
+        return self._reader.profiles(self._store, request, terms.now)
+
+    def _read_properties(self, request: Request, terms: Terms) -> Response:
+        return self._reader.properties(self._store, request, terms.now)
+
+
+_ENDPOINTS: dict[str, tuple[Kind, Callable[[Emulator, Request, Terms], Response]]] = {
+    "/engage": ("write", Emulator._write),
+    "/groups": ("write", Emulator._write),
+    "/api/query/engage": ("read", Emulator._read_profiles),
+    "/api/2.0/engage": ("read", Emulator._read_profiles),
+    "/api/2.0/engage/properties": ("read", Emulator._read_properties),
+}
 
 
 def _received(number: int, request: Request, response: Response, now: float) -> Received:

@@ -122,12 +122,10 @@ def phrase(status: int) -> str:
         return ""
 
 
-def answer_text(
-    status: int, text: str | bytes, *, kind: str = "text/plain", headers: Mapping[str, str] | None = None
-) -> Response:
+def answer_text(status: int, text: str | bytes, *, kind: str = "text/plain") -> Response:
     """Return an answer with a text of the content type `kind`."""
     body = text.encode() if isinstance(text, str) else text
-    return Response(status, body, {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})})
+    return Response(status, body, {"Content-Type": kind, "Content-Length": str(len(body))})
 
 
 def answer_html(status: int) -> Response:

@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,18 @@ from tests.benchmarks.sink import sink
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CITIES = ["München", "São Paulo", "Zürich", "Kraków", "Łódź", "Tromsø", "Reykjavík", "Québec", "Málaga", "İzmir"]
+CITIES = [
+    "München",
+    "São Paulo",
+    "Zürich",
+    "Kraków",
+    "Łódź",
+    "Tromsø",
+    "Reykjavík",
+    "Québec",
+    "Málaga",
+    "İzmir",
+]
 
 
 def customers(rows: int, seed: int = 0) -> pd.DataFrame:
@@ -42,17 +53,21 @@ def customers(rows: int, seed: int = 0) -> pd.DataFrame:
             "user_id": "user-" + names,
             "full name": "Customer Number " + names,
             "address": names + "@example.com",
-            "signed up": pd.Series(pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(number % 10**6, "min")).where(
+            "signed up": pd.Series(
+                pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(number % 10**6, "min")
+            ).where(random.random(rows) > 0.1),
+            "plan": pd.Categorical.from_codes(random.integers(0, 3, rows), ["free", "pro", "enterprise"]),
+            "lifetime value": pd.Series(np.round(random.random(rows) * 1000, 2)).where(
                 random.random(rows) > 0.1
             ),
-            "plan": pd.Categorical.from_codes(random.integers(0, 3, rows), ["free", "pro", "enterprise"]),
-            "lifetime value": pd.Series(np.round(random.random(rows) * 1000, 2)).where(random.random(rows) > 0.1),
             "logins": pd.array(random.integers(0, 500, rows), dtype="Int64"),
             "active": random.random(rows) > 0.5,
             "town": pd.Series(np.array(CITIES, dtype=object)[random.integers(0, 10, rows)], dtype="str"),
             "score": random.integers(0, 100, rows),
             "tags": lists,
-            "country": pd.Series(np.array(["DE", "BR", "CH", "PL"], dtype=object)[random.integers(0, 4, rows)], dtype="str"),
+            "country": pd.Series(
+                np.array(["DE", "BR", "CH", "PL"], dtype=object)[random.integers(0, 4, rows)], dtype="str"
+            ),
         }
     )
 
@@ -70,7 +85,7 @@ class Memory(threading.Thread):
         while not self.ended.wait(0.005):
             self.peak = max(self.peak, _resident())
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -111,8 +126,10 @@ def main() -> None:
         project = mpd.Project("0" * 32, url=address)
         frame.head(10).mixpanel.validate("set", "user_id")  # imports are not part of it
         size = frame.memory_usage(deep=True).sum() / 1e6
-        print(f"{chosen.rows:,} rows x {frame.shape[1]} columns, {size:,.0f} MB; Python {platform.python_version()}, "
-              f"pandas {pd.__version__}; medians of {chosen.runs}")
+        print(
+            f"{chosen.rows:,} rows x {frame.shape[1]} columns, {size:,.0f} MB; Python {platform.python_version()}, "
+            f"pandas {pd.__version__}; medians of {chosen.runs}"
+        )
         print(f"{'':28}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>10}")
         with mpd.set_project(project):
             works = {

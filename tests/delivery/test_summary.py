@@ -160,6 +160,8 @@ def test_parquet_there_and_back(summary, tmp_path, rows):
     summary.to_parquet(tmp_path / "summary.parquet")
     back = pd.read_parquet(tmp_path / "summary.parquet")
     assert back.attrs == summary.attrs
+    if not rows:  # Parquet has no place for the categories of no rows
+        back["outcome"] = back["outcome"].astype(summary["outcome"].dtype)
     pd.testing.assert_series_equal(back.dtypes, summary.dtypes)
     lists = ["positions", "position_outcomes", "reasons"]
     pd.testing.assert_frame_equal(back.drop(columns=lists), summary.drop(columns=lists))

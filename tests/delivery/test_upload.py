@@ -169,6 +169,7 @@ def test_what_becomes_of_every_row(answers, options, outcomes, sent):
     assert sum(delivery.requests for delivery in deliveries) == len(sent) == upload.progress().requests
     assert upload.progress().rows == len(outcomes)
     assert upload.connection_failed is None
+    assert (upload.stopped is None) == ("n" not in outcomes or DENIED not in answers)
 
 
 @pytest.mark.parametrize(("retries", "times"), [(8, 2), (0, 1)])
@@ -392,7 +393,7 @@ def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
     upload.say("set: 4 accepted")
     _, written = capsys.readouterr()
     assert ("set: 100%" in written) == shown
-    assert ("4.00/4.00" in written) == shown
+    assert ("4/4" in written) == shown
     assert ("0.0 MB" in written) == shown
     assert written.endswith("set: 4 accepted\n") == shown
 
@@ -442,7 +443,9 @@ class Server:
         says = told["says"]
         if says in {"429", "413", "401", "refused connection"}:
             return self.without_effect(says, len(records))
-        spoilt = says in {"no", "named", "named by id"} and not bad  # refused without a bad record: all of them are
+        spoilt = (
+            says in {"no", "named", "named by id"} and not bad
+        )  # refused without a bad record: all of them are
         applied = good if (told["applies"] and not spoilt) or (says == "yes" and not bad) else []
         self.applied.update(records[at] for at in applied)
         body = {"num_good_events": len(applied)} if told["counts"] else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -44,7 +45,7 @@ def records(emulator, *names):
     ]
 
 
-def post(session, emulator, *names, url=None, timeout=0.1, **options):
+def post(session, emulator, *names, url=None, timeout=5.0, **options):
     body = json.dumps(records(emulator, *(names or ("ann", "bob")))).encode()
     url = url or f"{emulator.url}/engage?ip=0&strict=1"
     headers = {"Content-Type": "application/json"}
@@ -70,13 +71,18 @@ def outcome(session, emulator, **options):
 
 
 def after(emulator):
-    """Return all that is to be seen in the emulator."""
+    """Return all that is to be seen in the emulator, once the request is there."""
+    while not emulator.requests:  # a client may give up before
+        time.sleep(0.001)
     return emulator.profiles().to_dict("index"), [(row.status, row.applied) for row in emulator.requests]
 
 
 def is_bob(record):
     return record["$distinct_id"] == "bob"
 
+
+#: Faults that last until a client gives up.
+WAITING = {"timeout", "stalled", "connect_timeout"}
 
 BOTH, NONE = {"ann": {"log": ["ann"]}, "bob": {"log": ["bob"]}}, {}
 FAULT_CASES = [
@@ -148,10 +154,10 @@ def test_every_fault_has_a_case():
 
 @pytest.mark.parametrize(("fault", "details", "profiles"), FAULT_CASES)
 def test_adapter_gives_what_the_network_gives(emulator, network, in_process, fault, details, profiles):
-    seen = []
+    seen, patience = [], 0.1 if fault in WAITING or details.get("seconds") == 60 else 5.0
     for session in (network, in_process):
         emulator.fail(fault, **details)
-        seen.append((outcome(session, emulator), after(emulator)))
+        seen.append((outcome(session, emulator, timeout=patience), after(emulator)))
         emulator.reset()
     assert seen[0] == seen[1]
     assert seen[0][1][0] == profiles
@@ -172,7 +178,7 @@ def unreachable(fault, emulator, network, monkeypatch):
         with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
             emulator.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             waiting = full(listener)
-            seen = outcome(network, emulator)
+            seen = outcome(network, emulator, timeout=0.1)
             for client in waiting:
                 client.close()
             return seen
@@ -200,7 +206,7 @@ def test_adapter_fails_to_connect_as_the_network_does(emulator, network, monkeyp
     emulator.fail(fault)
     with requests.Session() as in_process:
         in_process.mount(emulator.url, emulator.adapter())
-        seen = outcome(in_process, emulator)
+        seen = outcome(in_process, emulator, timeout=0.1 if fault in WAITING else 5.0)
     assert [kind for kind, _ in seen] == [kind for kind, _ in real]
     if fault not in {"tls", "proxy"}:  # those name OpenSSL's line and the proxy's address
         assert seen == real

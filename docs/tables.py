@@ -1,0 +1,120 @@
+"""Write the pages that are made of the project's tables: ``python docs/tables.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mixpanel_pandas.delivery.schedule import DECISIONS
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
+
+HERE = Path(__file__).parent
+
+CHECKS_PAGE = """# What is checked
+
+Every row of a frame is checked before a byte is sent. An **error** is never sent: it refuses the frame, or the row, the
+value or the end of the string is left out, as `invalid=` says. **Warnings** and **hints** are sent; `df.mixpanel.validate`
+shows them all. This page is made from the tables that the checks walk.
+
+## Checks
+
+{checks}
+
+## Limits
+
+{limits}
+
+## Reserved properties
+
+{reserved}
+
+## Ids that are no ids
+
+Compared in lower case and without outer blanks: {junk}.
+"""
+
+OUTCOMES_PAGE = """# What happens to a row
+
+Each row of the frame has one outcome:
+
+| outcome | meaning | what to do |
+| --- | --- | --- |
+| `accepted` | Mixpanel took the request. It does not verify tokens, so look at one profile after the first upload. | nothing |
+| `rejected` | Mixpanel refused it; it was not applied. | correct it, send it again |
+| `unknown` | It may have been applied: an answer was lost, or says nothing. | harmless twice: send it again; else look first |
+| `not_sent` | It was not sent, or surely not applied. | send it again |
+| `invalid` | Left out before sending: over a limit, or a bad id. | correct it, send it again |
+| `skipped` | Left out because there is nothing to do: superseded by a later row, or no value at all. | nothing |
+
+`df.mixpanel.failures(summary)` picks the rows that it is right to send again.
+
+What an answer means depends on whether the operators are harmless when they are applied twice (set, set_once, union, unset and
+delete are; add, append and remove are not). This is the table that the upload walks:
+
+{decisions}
+
+*Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
+with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* would do so to find the rows that
+spoil a request; today such a batch ends as a whole: `rejected` where the answer proves that nothing was applied, else
+`unknown`. *Again* sends the others once more without the named rows. *Stop* sends nothing else: the rest is `not_sent`. An
+attempt that may have been applied turns a later `not_sent` or `rejected` into `unknown`.
+"""
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def pages() -> dict[Path, str]:
+    """Return path -> text of each page."""
+    checks = table(
+        ["check", "looks at", "severity", "limit", "what is wrong, and what would be right"],
+        [
+            [f"`{row.name}`", row.of, row.severity, str(LIMITS[row.limit]) if row.limit else "", row.says]
+            for row in CHECKS.values()
+        ],
+    )
+    limits = table(
+        ["what", "most", "source", "note"],
+        [[row.of, str(row), f"[page]({row.source})", row.note] for row in LIMITS.values()],
+    )
+    reserved = table(
+        ["property", "Mixpanel shows", "role", "holds", "source"],
+        [
+            [f"`{row.name}`", row.display, row.role, row.expects.replace("_", " "), f"[page]({row.source})"]
+            for row in RESERVED_PROPERTIES.values()
+        ],
+    )
+    decisions = table(
+        [
+            "evidence",
+            "may it be applied?",
+            "harmless twice",
+            "not harmless twice",
+            "outcome in the end",
+            "what to do",
+        ],
+        [
+            [
+                row.words,
+                "yes" if row.may_be_applied else "no",
+                row.harmless,
+                row.otherwise,
+                f"`{row.last}`",
+                row.remedy,
+            ]
+            for row in DECISIONS.values()
+        ],
+    )
+    junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
+    return {
+        HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
+        HERE / "outcomes.md": OUTCOMES_PAGE.format(decisions=decisions),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,184 @@
+"""The project around the code: floors of the house, pages made of tables, public names, lowest versions."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import mixpanel_pandas as mpd
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "mixpanel_pandas"
+
+#: The house from its ground up: a module imports only from rows above its own.
+FLOORS = (
+    "errors",
+    "project",
+    "rules.operators",
+    "rules.limits",
+    "rules.checks",
+    "rules.options",
+    "payloads.values",
+    "payloads.dtypes",
+    "payloads.plan",
+    "payloads.normalise",
+    "payloads.ids",
+    "payloads.envelope",
+    "payloads.batches",
+    "payloads.encoding",
+    "payloads.slices",
+    "delivery.redaction",
+    "delivery.answers",
+    "delivery.schedule",
+    "delivery.parts",
+    "delivery.transport",
+    "delivery.summary",
+    "delivery.upload",
+    "inspection",
+    "report",
+    "validation",
+    "pipeline",
+    "files",
+    "accessor",
+    "cli",
+    "__main__",
+)
+
+#: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
+HOMES = {
+    "requests": {"delivery.transport", "emulator.adapter"},
+    "urllib3": {"delivery.transport", "emulator.adapter"},
+    "pandera": {"validation"},
+    "tqdm": {"delivery.upload"},
+    "click": {"cli"},
+    "ipywidgets": set(),
+}
+
+
+def modules() -> dict[str, ast.Module]:
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        for path in PACKAGE.rglob("*.py")
+    }
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Return what a module imports; what only types need does not count."""
+    unchecked = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in unchecked:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_a_module_imports_only_from_below() -> None:
+    wrong = []
+    for name, tree in modules().items():
+        if name.startswith("emulator") or name.endswith("__init__"):
+            continue
+        own = {
+            found.removeprefix("mixpanel_pandas.")
+            for found in imports(tree)
+            if found.startswith("mixpanel_pandas.")
+        }
+        wrong += [
+            f"{name} imports {other}"
+            for other in own
+            if other in FLOORS and FLOORS.index(other) >= FLOORS.index(name)
+        ]
+    assert not wrong
+
+
+def test_every_module_has_its_floor() -> None:
+    named = {name for name in modules() if not name.startswith("emulator") and not name.endswith("__init__")}
+    assert named == set(FLOORS)
+
+
+def test_the_emulator_stands_apart() -> None:
+    allowed = (
+        "mixpanel_pandas.emulator",
+        "mixpanel_pandas.rules",
+        "mixpanel_pandas.project",
+        "mixpanel_pandas.errors",
+    )
+    wrong = []
+    for name, tree in modules().items():
+        own = {found for found in imports(tree) if found.startswith("mixpanel_pandas")}
+        if name.startswith("emulator"):
+            wrong += [f"{name} imports {other}" for other in own if not other.startswith(allowed)]
+        elif name not in {"cli", "__init__"}:
+            wrong += [
+                f"{name} imports {other}" for other in own if other.startswith("mixpanel_pandas.emulator")
+            ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(("library", "homes"), HOMES.items())
+def test_a_library_has_one_home(library: str, homes: set[str]) -> None:
+    users = {
+        name
+        for name, tree in modules().items()
+        if any(found.split(".")[0] == library for found in imports(tree))
+    }
+    assert users <= homes
+
+
+def test_importing_imports_nothing_slow() -> None:
+    code = (
+        "import sys, mixpanel_pandas; "
+        "print(*[m for m in ('pandera', 'requests', 'ipywidgets', 'tqdm', 'click', 'mixpanel_pandas.emulator') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_public_names_are_there_and_listed() -> None:
+    assert list(mpd.__all__) == sorted(
+        mpd.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name)
+    )
+    for name in mpd.__all__:
+        assert getattr(mpd, name).__doc__
+
+
+def test_pages_made_of_tables_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
+    assert spec
+    assert spec.loader
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    for path, text in tables.pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"run: python docs/tables.py ({path.name})"
+
+
+def test_lowest_versions_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = dict(re.split(r" *>=", dependency) for dependency in project["dependencies"])
+    lines = [
+        line
+        for line in (ROOT / ".ci" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    ]
+    pinned = dict(line.split("==") for line in lines)
+    assert pinned.keys() == wanted.keys()
+    assert all(
+        pinned[name] == version or re.fullmatch(rf"{re.escape(version)}(\.0)+", pinned[name])
+        for name, version in wanted.items()
+    )
+    assert project["version"] == mpd.__version__
