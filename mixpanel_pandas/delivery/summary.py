@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome
+from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome, Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def summarise(
     rows: int,
     digest: str,
     harmless: bool,
+    stopped: Stop | None = None,
 ) -> pd.DataFrame:
     """Return what became of every row, a run of rows with one final answer per row of the summary.
 
@@ -94,6 +95,8 @@ def summarise(
         Digest of the ids.
     harmless : bool
         Whether all operators are harmless twice.
+    stopped : Stop, optional
+        Why rows were never reached.
     """
     runs = [_delivered(delivery) for delivery in deliveries]
     runs += [_left_out(left) for left in left_out if len(left.positions)]
@@ -101,7 +104,8 @@ def summarise(
     for run in runs:
         reached[run["_positions"]] = True
     if not reached.all():
-        runs.append(_left_out(LeftOut(np.flatnonzero(~reached), "not_sent", "not reached", _NOT_REACHED)))
+        why = stopped or _NOT_REACHED
+        runs.append(_left_out(LeftOut(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
     runs.sort(key=lambda run: (run["start"], run["stop"]))
     frame = pd.DataFrame(
         {
@@ -118,7 +122,7 @@ def summarise(
     return frame
 
 
-_NOT_REACHED = "the upload ended before these rows' turn: send the failures again"
+_NOT_REACHED = Stop("not reached", "the upload ended before these rows' turn: send the failures again")
 
 
 def _delivered(delivery: Delivery) -> dict[str, Any]:

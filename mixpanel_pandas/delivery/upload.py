@@ -186,13 +186,14 @@ class Upload:
     def result(self) -> list[Delivery]:
         """Wait for the end and return the final answers, in no particular order.
 
+        Rows whose turn did not come are in none of them; `stopped` says why.
+
         Ctrl-C stops the upload (a second one does not wait for the wire either) and sets `interrupted`.
 
         Raises
         ------
         Exception
-            Whatever the iterator of batches raised. `deliveries` holds the final answers all the same; rows that were
-            not drawn are in none of them.
+            Whatever the iterator of batches raised. `deliveries` holds the final answers all the same.
         """
         while True:
             try:
@@ -263,7 +264,7 @@ class Upload:
         with self._drawing:
             if self._drawn:
                 self._met.wait()
-            if self._closed:
+            if self._closed or self.stopped:
                 return None
             self._drawn = True
             batch = next(self._batches, None)

@@ -103,6 +103,9 @@ SHAPES = [
     pytest.param(
         400, failed({"index": 1}, num_records_imported=0), "named_none_applied", 0, id="named, 0 imported"
     ),
+    pytest.param(
+        400, failed({"index": 1}, "text", num_records_imported=2), "named", 2, id="found, and a text too many"
+    ),
     pytest.param(200, js(status=0, failed_records=[{"index": 0}]), "named", None, id="lookup table shape"),
     pytest.param(200, js(status=1, failed_records=[{"index": 0}]), "named", None, id="status 1, one named"),
     pytest.param(
@@ -280,6 +283,13 @@ def aborted(cause):
             ),
             "unclear",
             id="reset behind a proxy, which some versions call a proxy error",
+        ),
+        pytest.param(
+            requests.exceptions.ProxyError(
+                gave_up(URLLIB3.ProxyError("cannot", URLLIB3.ProtocolError("broken")))
+            ),
+            "unclear",
+            id="broken read behind a proxy",
         ),
         pytest.param(
             requests.ReadTimeout(URLLIB3.ReadTimeoutError(POOL, "/", "slow")), "unclear", id="read timeout"
@@ -525,3 +535,43 @@ def test_abort_ends_a_wait_for_an_answer():
         over.set()
         assert not call.is_alive()
     assert [answer.evidence for answer in answers] == ["unclear"]
+
+
+def test_tls_that_breaks_while_the_answer_is_read(monkeypatch):
+    def getresponse(self):
+        raise ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+
+    monkeypatch.setattr(urllib3.connection.HTTPConnection, "getresponse", getresponse)
+    with (
+        Server(reply_with(b"HTTP/1.1 200 OK")) as server,
+        transport.session(Project(TOKEN, url=server.url)) as session,
+    ):
+        assert attempt(session, url=server.url).evidence == "unclear"
+
+
+def test_a_handshake_that_is_cut_off():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+
+        def hang_up():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1)  # the handshake has begun
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+        hanging_up = threading.Thread(target=hang_up)
+        hanging_up.start()
+        with transport.session(Project(TOKEN, url=url)) as session:
+            assert attempt(session, url=url).evidence == "no_connection"
+        hanging_up.join()
+
+
+@responses.activate
+def test_whatever_breaks_within_the_body_comes_after_the_request(session, monkeypatch):
+    def iter_content(self, size):
+        raise requests.exceptions.SSLError
+
+    responses.post(URL, body="1")
+    monkeypatch.setattr(requests.Response, "iter_content", iter_content)
+    answer = attempt(session)
+    assert (answer.evidence, answer.status_code) == ("unclear", 200)

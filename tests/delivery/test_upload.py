@@ -104,15 +104,15 @@ def begin(
     return upload, sent
 
 
-def ends(deliveries):
-    """Return position -> outcome, each position once."""
+def ends(deliveries, rows=0):
+    """Return position -> outcome, each position once; of `rows` rows those whose turn did not come are not sent."""
     found = [
         (int(position), delivery.apart.get(row, (delivery.outcome,))[0])
         for delivery in deliveries
         for row, position in enumerate(delivery.positions)
     ]
     assert len(dict(found)) == len(found)
-    return dict(found)
+    return dict.fromkeys(range(rows), "not_sent") | dict(found)
 
 
 def named(*indices, applied=None):
@@ -163,11 +163,11 @@ def test_what_becomes_of_every_row(answers, options, outcomes, sent):
     upload, found = begin(lambda ids: a(ids) if callable(a := left.pop(0)) else a, **options)
     words = {"a": "accepted", "r": "rejected", "u": "unknown", "n": "not_sent"}
     deliveries = upload.result()
-    assert ends(deliveries) == {row: words[letter] for row, letter in enumerate(outcomes)}
+    assert ends(deliveries, len(outcomes)) == {row: words[letter] for row, letter in enumerate(outcomes)}
     assert ["".join(ids) for ids in found] == sent
     assert left == []
     assert sum(delivery.requests for delivery in deliveries) == len(sent) == upload.progress().requests
-    assert upload.progress().rows == len(outcomes)
+    assert upload.progress().rows == len(ends(deliveries))
     assert upload.connection_failed is None
     assert (upload.stopped is None) == ("n" not in outcomes or DENIED not in answers)
 
@@ -177,7 +177,7 @@ def test_nobody_at_the_address(retries, times):
     upload, sent = begin(lambda ids: NOBODY, rows=40, workers=4, retries=retries)
     deliveries = upload.result()
     assert set(ends(deliveries).values()) == {"not_sent"}
-    assert len(ends(deliveries)) == 40
+    assert set(ends(deliveries, 40).values()) == {"not_sent"}
     assert len(sent) == times
     assert upload.connection_failed.startswith("refused; check the network")
 
@@ -219,6 +219,13 @@ def test_pauses_double_and_a_429_holds_everyone():
     upload, _ = begin([Answer("rate_limited", 429, retry_after=20), OK, OK], clock=clock, backoff=2)
     upload.result()
     assert clock.slept == [20]
+
+
+def test_a_hold_outlives_its_batch():
+    clock = Clock()
+    upload, _ = begin([OK, LIMITED, OK], rows=6, clock=clock, backoff=2, retries=0)
+    assert list(ends(upload.result()).values()) == ["accepted"] * 2 + ["not_sent"] * 2 + ["accepted"] * 2
+    assert clock.slept == [3]
 
 
 def test_memory_stays_flat():
@@ -284,9 +291,9 @@ def test_stop_sends_nothing_else_and_accounts_for_every_row():
     upload, sent = begin(waiting, rows=8)
     ready.set()
     deliveries = upload.result()
-    assert ends(deliveries) == {row: "accepted" if row < 4 else "not_sent" for row in range(8)}
+    assert ends(deliveries, 8) == {row: "accepted" if row < 4 else "not_sent" for row in range(8)}
     assert sent == [["0", "1"], ["2", "3"]]
-    assert {delivery.reason for delivery in deliveries} == {None, "stopped"}
+    assert upload.stopped.reason == "stopped"
     assert not upload.interrupted
 
 
@@ -298,7 +305,7 @@ def test_stop_ends_a_pause_at_once():
     assert upload.progress().waiting.endswith("s (try 2 of 3)")
     began = time.monotonic()
     upload.stop()
-    assert ends(upload.result()) == {0: "unknown", 1: "unknown", 2: "not_sent", 3: "not_sent"}
+    assert ends(upload.result(), 4) == {0: "unknown", 1: "unknown", 2: "not_sent", 3: "not_sent"}
     assert time.monotonic() - began < 5
     assert "before that: 503 oops" in upload.deliveries[0].error
 
@@ -359,7 +366,7 @@ def test_ctrl_c_lets_an_answer_that_comes_in_time_count(monkeypatch):
         over.set()
 
     threading.Thread(target=interrupt).start()
-    assert ends(upload.result()) == {row: "accepted" if row < 2 else "not_sent" for row in range(6)}
+    assert ends(upload.result(), 6) == {row: "accepted" if row < 2 else "not_sent" for row in range(6)}
     assert upload.interrupted
 
 
@@ -486,10 +493,10 @@ def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, harmless
         harmless=harmless, workers=workers, progress=False, session=Session, attempt=attempt,
     )  # fmt: skip
     deliveries = upload.result()
-    found = ends(deliveries)
+    found = ends(deliveries, len(updates))
     assert sorted(found) == list(range(len(updates)))
     assert sum(delivery.requests for delivery in deliveries) == upload.progress().requests
-    assert sum(delivery.updates for delivery in deliveries) == sum(updates)
+    assert sum(delivery.updates for delivery in deliveries) == sum(updates[row] for row in ends(deliveries))
     for position, outcome in found.items():
         times = [server.applied[str(position), n] for n in range(updates[position])]
         if outcome == "accepted":
