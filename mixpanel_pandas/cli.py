@@ -29,7 +29,7 @@ __all__ = ["main"]
 #: How many profiles of the emulator are shown, and how long their values may be.
 SHOWN_PROFILES, SHOWN_CHARACTERS = 3, 24
 
-#: Columns of the summary that are shown, where they say anything.
+#: Columns of the summary that are shown.
 SHOWN_COLUMNS = (
     "batch",
     "rows",
@@ -167,8 +167,9 @@ def _run(
         if validate:
             taken = {option.name for option in taken_by(verb, sending=False)}
             rows = {name: value for name, value in options.items() if name in taken}
-            _show_report(profiles.validate(verb, id, wanted, **rows), frame)
-            return
+            report = profiles.validate(verb, id, wanted, **rows)
+            _show_report(report, frame)
+            click.get_current_context().exit(int((report["severity"] == "error").any()))
         try:
             summary = getattr(profiles, verb)(id, wanted, **options)
         except (UploadError, UploadInterrupted) as error:
@@ -239,8 +240,7 @@ def _destination(emulated: bool, region: str | None) -> Iterator[Emulator | None
 def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -> None:
     """Print the totals, the summary and some profiles."""
     _table("Totals", totals(summary))
-    said = [name for name in SHOWN_COLUMNS if name in summary and summary[name].notna().any()]
-    _table("Summary", summary[said].assign(elapsed=summary["elapsed"].round(3)))
+    _table("Summary", summary[list(SHOWN_COLUMNS)].assign(elapsed=summary["elapsed"].round(3)))
     if emulator is not None:
         profiles = emulator.profiles(group)
         some = profiles.head(SHOWN_PROFILES).T
@@ -252,14 +252,25 @@ def _show_report(report: pd.DataFrame, frame: pd.DataFrame) -> None:
     counts = report.drop_duplicates(["severity", "check", "column", "message"])
     found = counts.groupby("severity", observed=False)["count"].sum()
     said = ", ".join(f"{count:,} {name}{'s' * (count != 1)}" for name, count in found.items())
-    _table(f"{said} in {len(frame):,} rows", report.drop(columns=["position", "property"]).map(_shown))
+    shown = report.drop(columns=["position", "property"]).assign(value=report["value"].map(_shown))
+    _table(f"{said} in {len(frame):,} rows", shown, widest=120)
 
 
-def _table(title: str, table: pd.DataFrame, *, index: bool = False) -> None:
+def _table(title: str, table: pd.DataFrame, *, index: bool = False, widest: int = 60) -> None:
+    """Print a table, its texts to the left, without columns that say nothing."""
     click.secho(title, bold=True)
     if len(table):
-        text = table.to_string(index=index, na_rep="", max_colwidth=60, index_names=False)
-        click.echo(text + "\n")
+        said = table.loc[:, table.notna().any()]
+        cells = said.astype(object).fillna("").apply(_left)
+        text = cells.to_string(index=index, max_colwidth=widest, index_names=False, justify="left")
+        click.echo("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
+
+
+def _left(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return texts padded to one length; numbers stay at the right."""
+    if not column.map(lambda cell: isinstance(cell, str)).all():
+        return column
+    return column.str.ljust(max(len(str(column.name)), *column.str.len()))
 
 
 def _shown(value: Any) -> Any:

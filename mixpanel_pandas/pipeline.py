@@ -19,9 +19,10 @@ from mixpanel_pandas.errors import (
     OperationError,
     ProfileWarning,
     SummaryError,
+    UploadError,
     UploadFailed,
     UploadInterrupted,
-    did_you_mean,
+    choices,
 )
 from mixpanel_pandas.inspection import Inspection, id_digest
 from mixpanel_pandas.payloads.batches import Batch, cut
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     import pandera.pandas as pandera
 
+    from mixpanel_pandas.delivery.schedule import Stop
     from mixpanel_pandas.rules.options import Operation
 
 __all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
@@ -146,10 +148,11 @@ def _deliver(
         rows=inspection.sent,
         progress=operation.option("progress"),
     )
-    try:
-        upload.result()
-    finally:
-        summary = _said(_summary(inspection, upload.deliveries), began, project, upload.say)
+    broken = _exception_of(upload.result)
+    summary = _said(_summary(inspection, upload.deliveries, upload.stopped), began, project, upload.say)
+    if broken is not None:
+        msg = f"the upload ended with {type(broken).__name__}; .summary tells what became of every row"
+        raise UploadError(msg, summary) from broken
     if upload.interrupted:
         msg = "the upload was interrupted; .summary tells what became of every row"
         raise UploadInterrupted(msg, summary)
@@ -158,6 +161,14 @@ def _deliver(
         raise ConnectionFailed(msg, summary)
     _raise_if_failed(operation, summary)
     return summary
+
+
+def _exception_of(call: Callable[[], object]) -> Exception | None:
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 (it is raised again, with the summary)
+        return error
+    return None
 
 
 def _deliver_nothing(
@@ -179,7 +190,7 @@ def _deliver_nothing(
     return _said(_summary(inspection, deliveries), began, project)
 
 
-def _summary(inspection: Inspection, deliveries: list[Delivery]) -> pd.DataFrame:
+def _summary(inspection: Inspection, deliveries: list[Delivery], stopped: Stop | None = None) -> pd.DataFrame:
     plan = inspection.plan
     summary = summarise(
         deliveries,
@@ -188,6 +199,7 @@ def _summary(inspection: Inspection, deliveries: list[Delivery]) -> pd.DataFrame
         rows=plan.rows,
         digest=inspection.digest,
         harmless=plan.operation.harmless_twice,
+        stopped=stopped,
     )
     summary.attrs["mixpanel"] |= {"id": repr(plan.id.label)}
     return summary
@@ -226,6 +238,6 @@ def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     labels: list[Hashable] = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     label = next((label for label in labels if repr(label) == named), None)
     if named is not None and label is None:
-        msg = f"the summary was made from a frame with the ids in {named}: {did_you_mean(named, labels)}"
+        msg = f"the summary was made from a frame with its ids in {named}, which this one lacks: there are {choices(labels)}"
         raise SummaryError(msg)
     return id_digest(frame, id_plan(frame, label)) if named is not None else ""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
+import mixpanel_pandas as mpd
 from mixpanel_pandas.emulator import Emulator
 from mixpanel_pandas.rules.operators import OPERATORS
 
@@ -133,6 +135,26 @@ def groups(client):
     for verb, identity, operand in GROUP_STEPS:
         write = getattr(client, f"group_{verb}")
         write("company", identity, *([] if verb == "delete" else [operand]))
+
+
+def ours(steps, group=None):
+    """Write the same steps with frames of one row."""
+    for verb, identity, operand in steps:
+        properties = operand if isinstance(operand, dict) else {}
+        frame = pd.DataFrame([{"company": identity, **properties}]).astype(object)
+        profiles = frame.mixpanel.group(group) if group else frame.mixpanel
+        nulls = {"missing": "null"} if None in properties.values() else {}
+        names = [operand] if isinstance(operand, list) else []
+        getattr(profiles, verb)("company", *names, **nulls)
+
+
+@pytest.mark.filterwarnings("ignore::mixpanel_pandas.ProfileWarning")
+def test_our_own_profiles_are_those_of_the_clients(emulator):
+    with mpd.set_project(emulator.project):
+        ours(USER_STEPS)
+        ours(GROUP_STEPS, "company")
+    assert without_updated_at(emulator.profiles()) == USERS
+    assert without_updated_at(emulator.profiles("company")) == GROUPS
 
 
 def test_mixpanel_writes_users(emulator, client):

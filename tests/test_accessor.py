@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import inspect
+import pickle
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import taken_by
+
+FRAME = pd.DataFrame(
+    {
+        "user_id": ["ann", "bob"],
+        "plan": ["pro", "free"],
+        "tags": [["a"], ["b", "c"]],
+        "credits": [1, 2],
+        "note": ["x", "y"],
+    }
+)
+
+VERBS = [*OPERATORS, "update"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_shows_its_options(verb: str) -> None:
+    method = getattr(FRAME.mixpanel, verb)
+    shown = inspect.signature(method).parameters
+    assert list(shown)[:2] == ["id", "properties"]
+    assert list(shown)[2:] == [option.name for option in taken_by(verb)]
+    assert all(shown[option.name].default == option.default for option in taken_by(verb))
+    assert all(f"\n{option.name} : {option.type}\n" in method.__doc__ for option in taken_by(verb))
+    assert "{" not in method.__doc__.replace('{"', "").replace("{'", "").replace("{column", "")
+    assert "https://developer.mixpanel.com/reference/" in method.__doc__
+
+
+@pytest.mark.parametrize(
+    ("verb", "properties", "profile"),
+    [
+        pytest.param("set", ["plan"], {"plan": "pro"}, id="set"),
+        pytest.param("set_once", ["plan"], {"plan": "pro"}, id="set_once"),
+        pytest.param("add", ["credits"], {"credits": 1}, id="add"),
+        pytest.param("union", ["tags", "note"], {"tags": ["a"], "note": ["x"]}, id="union"),
+        pytest.param("append", ["note"], {"note": ["x"]}, id="append"),
+        pytest.param("remove", ["note"], None, id="remove from nothing"),
+        pytest.param("unset", ["fax"], {}, id="unset"),
+        pytest.param("delete", None, None, id="delete"),
+        pytest.param("update", {"plan": "set", "credits": "add"}, {"plan": "pro", "credits": 1}, id="update"),
+    ],
+)
+def test_a_verb_reaches_the_profile(emulator: mpd.Emulator, verb: str, properties: Any, profile: Any) -> None:
+    summary = getattr(FRAME.mixpanel, verb)("user_id", properties, updated_at="keep")
+    assert summary["accepted"].sum() == len(FRAME)
+    assert emulator.profile("ann") == profile
+
+
+@pytest.mark.parametrize("verb", [verb for verb, operator in OPERATORS.items() if operator.groups])
+def test_groups_have_the_verb(emulator: mpd.Emulator, verb: str) -> None:
+    properties = {"delete": None, "unset": ["fax"]}.get(verb, ["note"])
+    summary = getattr(FRAME.mixpanel.group("company"), verb)("user_id", properties)
+    assert summary["accepted"].sum() == 2
+    request = emulator.requests[0]
+    assert request.path == "/groups"
+    assert {record["$group_key"] for record in request.records or ()} == {"company"}
+
+
+@pytest.mark.parametrize("verb", [verb for verb, operator in OPERATORS.items() if not operator.groups])
+def test_groups_lack_the_verb(verb: str) -> None:
+    with pytest.raises(mpd.OperationError, match=r"not supported in group profiles.*use set, or union"):
+        getattr(FRAME.mixpanel.group("company"), verb)("user_id", ["credits"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "group", "id"),
+    [
+        pytest.param(
+            {"$distinct_id": ["a"], "distinct_id": ["b"]}, None, "a", id="$distinct_id before distinct_id"
+        ),
+        pytest.param({"distinct_id": ["b"]}, None, "b", id="distinct_id"),
+        pytest.param({"$group_id": ["a"], "company": ["b"]}, "company", "a", id="$group_id"),
+        pytest.param({"company": ["b"]}, "company", "b", id="the column named like the key"),
+    ],
+)
+def test_the_id_column_is_found(frame: dict[str, list[str]], group: str | None, id: str) -> None:
+    df = pd.DataFrame({**frame, "x": [1]})
+    profiles = df.mixpanel.group(group) if group else df.mixpanel
+    payload = profiles.payloads("set", properties=["x"]).iloc[0]
+    assert payload["$group_id" if group else "$distinct_id"] == id
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        pytest.param(
+            lambda df: df.mixpanel.set("plan_id"),
+            "id column 'plan_id' is not in the frame: did you mean",
+            id="no such id",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set(), "which column holds the ids? Name it first", id="no id named"
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", ["paln"]),
+            "not in the frame: 'paln': did you mean 'plan'?",
+            id="no such column",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.unset(["fax"]),
+            "the id comes first: unset(id, ['fax'])",
+            id="names in place of the id",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.delete("user_id", ["plan"]),
+            "delete removes whole profiles and takes no properties: to remove properties call unset('user_id', ['plan'])",
+            id="properties of delete",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", {"plan": "Plan"}),
+            "properties is a list of columns, not a mapping: set(id, ['plan'], rename={'plan': 'Plan'})",
+            id="mapping to names",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", {"plan": "set", "tags": "union"}),
+            "set is one operator; for several call update(",
+            id="mapping to verbs",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.update("user_id", {"plan": "sett"}),
+            "update knows the operators 'set'",
+            id="mistyped verb",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", ["user_id", "plan"]),
+            "column 'user_id' holds the ids, so it is no property",
+            id="id as a property",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", ip="pln"),
+            "ip is an address or a column, and 'pln' is not in the frame",
+            id="ip",
+        ),
+        pytest.param(
+            lambda df: df[["user_id"]].mixpanel.set("user_id"),
+            "no column is left to set",
+            id="no column to send",
+        ),
+        pytest.param(
+            lambda df: pd.concat([df, df[["plan"]]], axis=1).mixpanel.set("user_id"),
+            "columns 'plan' stand in the frame more than once",
+            id="duplicate columns",
+        ),
+        pytest.param(
+            lambda df: pd.concat({"a": df}, axis=1).mixpanel.set("user_id"),
+            "the columns have 2 levels",
+            id="MultiIndex columns",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", misssing="null"),
+            "no option 'misssing': did you mean 'missing'?",
+            id="option",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.unset("user_id", ["a"], missing="null"),
+            "unset takes no option 'missing'",
+            id="not its option",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.set("user_id", missing="nul"),
+            "missing='nul' is not one of 'skip', 'null', 'unset'",
+            id="value",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.add("user_id", ["credits"], missing="null"),
+            "missing='null' means nothing to add: it knows 'skip'",
+            id="value that the verb does not know",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.group(""), "group takes the name of a group key", id="no group key"
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.validate("sett", "user_id"),
+            "operator 'sett' is not known: did you mean 'set'?",
+            id="operator",
+        ),
+    ],
+)
+def test_a_call_that_cannot_be_meant_is_refused(emulator: mpd.Emulator, call: Any, message: str) -> None:
+    with pytest.raises(mpd.OperationError) as raised:
+        call(FRAME)
+    assert message in str(raised.value)
+    assert not emulator.requests
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+
+
+def test_the_accessor_keeps_the_frame_and_changes_nothing(emulator: mpd.Emulator) -> None:
+    frame = FRAME.copy()
+    frame.mixpanel.set("user_id", ["plan", "tags"])
+    mpd.MixpanelAccessor(frame).set("user_id", ["plan", "tags"])
+    pd.testing.assert_frame_equal(frame, FRAME)
+    assert frame.attrs == {}
+    assert len(emulator.requests) == 2

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.cli import main
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import OPTIONS
+
+CUSTOMERS = str(Path(__file__).parent.parent / "notebooks" / "data" / "customers.csv")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    path = tmp_path / "users.csv"
+    path.write_text("uid,plan,credits,tags\n007,pro,1,a;b\n8,,2,c\n", encoding="utf-8")
+    return str(path)
+
+
+def run(*arguments: str, environment: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, [*arguments], env=environment)
+
+
+def test_the_readme_command() -> None:
+    done = run("set", CUSTOMERS, "--id", "customer_id", "--emulator")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(
+        "Totals\noutcome  status_code rows updates\naccepted 200         59   59\n\nSummary\nbatch rows updates bytes"
+    )
+    assert "Profiles as Mixpanel now holds them (3 of 59)" in done.stdout
+    assert "São José dos Campos" in done.stdout
+    assert done.stderr == "Note: 5 hints (lookalike); --validate shows them\n"
+    assert max(map(len, done.stdout.splitlines())) < 100
+
+
+def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> None:
+    mpd.set_project(None)
+    environment = {"MIXPANEL_TOKEN": emulator.token, "MIXPANEL_URL": emulator.url}
+    done = run("set", table, "--id", "uid", environment=environment)
+    assert done.exit_code == 0, done.output
+    assert emulator.profiles()["plan"].to_dict() == {
+        "007": "pro",
+        "8": pytest.approx(float("nan"), nan_ok=True),
+    }
+    assert emulator.token not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "profile"),
+    [
+        pytest.param(["set"], {"plan": "pro", "credits": 1, "tags": "a;b"}, id="set"),
+        pytest.param(["set", "--property", "plan"], {"plan": "pro"}, id="one property"),
+        pytest.param(
+            ["set", "--property", "plan", "--rename", "plan=Plan", "--updated-at", "keep"],
+            {"Plan": "pro"},
+            id="rename",
+        ),
+        pytest.param(["union", "--property", "tags", "--parse", "tags=;"], {"tags": ["a", "b"]}, id="parse"),
+        pytest.param(["add", "--property", "credits", "--batch-size", "1"], {"credits": 1}, id="batch size"),
+        pytest.param(
+            ["update", "--property", "plan=set", "--property", "credits=add"],
+            {"plan": "pro", "credits": 1},
+            id="update",
+        ),
+        pytest.param(["unset", "--property", "fax"], {}, id="unset"),
+        pytest.param(["delete", "--at-most", "2"], None, id="delete"),
+        pytest.param(["set", "--property", "plan", "--dry-run"], None, id="dry run"),
+    ],
+)
+def test_verbs_and_options(emulator: mpd.Emulator, table: str, arguments: list[str], profile: Any) -> None:
+    verb, *options = arguments
+    done = run(verb, table, "--id", "uid", *options)
+    assert done.exit_code == 0, done.output
+    assert emulator.profile("007") == profile
+
+
+def test_groups(emulator: mpd.Emulator, table: str) -> None:
+    assert run("set", table, "--id", "uid", "--group", "company", "--property", "plan").exit_code == 0
+    assert emulator.profile("007", "company") == {"plan": "pro"}
+
+
+def test_every_verb_and_option_is_there() -> None:
+    assert set(main.commands) == {*OPERATORS, "update"}
+    shown = {parameter.name for command in main.commands.values() for parameter in command.params}
+    assert set(OPTIONS) - shown == {"schema", "progress"}
+
+
+def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
+    emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
+    done = run(
+        "set", table, "--id", "uid",
+        "--save-summary", str(tmp_path / "summary.parquet"), "--save-failures", str(tmp_path / "failures.csv"),
+    )  # fmt: skip
+    assert done.exit_code == 1
+    assert (tmp_path / "failures.csv").read_text(encoding="utf-8") == "uid,plan,credits,tags\n8,,2,c\n"
+    assert pd.read_parquet(tmp_path / "summary.parquet")["rejected"].sum() == 1
+
+
+def test_the_report(table: str) -> None:
+    done = run("add", table, "--id", "uid", "--validate")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("2 errors, 0 warnings, 0 hints in 2 rows\n")
+    assert "$add takes 'number', not strings" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        pytest.param(["set", "FILE"], 1, "Error: which column holds the ids? Name it first", id="no id"),
+        pytest.param(
+            ["set", "FILE", "--id", "ui"],
+            1,
+            "id column 'ui' is not in users.csv: did you mean 'uid'?",
+            id="bad id",
+        ),
+        pytest.param(["set", "none.csv", "--id", "uid"], 2, "'none.csv' does not exist", id="no file"),
+        pytest.param(
+            ["set", "FILE", "--id", "uid", "--missing", "nul"], 2, "'nul' is not one of 'skip'", id="choice"
+        ),
+        pytest.param(["sett", "FILE"], 2, "No such command 'sett'", id="verb"),
+        pytest.param(
+            ["update", "FILE", "--id", "uid", "--property", "plan"], 2, "write LEFT=RIGHT", id="no verb"
+        ),
+        pytest.param(["add", "FILE", "--id", "uid"], 1, "$add takes 'number', not strings", id="text to add"),
+    ],
+)
+def test_mistakes(
+    emulator: mpd.Emulator, table: str, arguments: list[str], status: int, message: str
+) -> None:
+    done = run(*[table if argument == "FILE" else argument for argument in arguments])
+    assert done.exit_code == status
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+    assert not emulator.requests
+
+
+def test_nobody_there(table: str) -> None:
+    emulator = mpd.Emulator().start()
+    emulator.close()
+    with mpd.set_project(mpd.Project(emulator.token, url=emulator.url, backoff=0)):
+        done = run("set", table, "--id", "uid")
+    assert done.exit_code == 1
+    assert "Error: 127.0.0.1" in done.stderr
+    assert "not_sent" in done.stdout
