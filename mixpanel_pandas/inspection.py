@@ -6,7 +6,6 @@ reason is not looked at for the next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,55 +16,38 @@ import pyarrow.compute as pc
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
-from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, values_of
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise, normalise_column
+from mixpanel_pandas.payloads.plan import EXPECTED, Plan, PropertyColumn, values_of
 from mixpanel_pandas.payloads.slices import Changes, encode_slice
+from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
 from mixpanel_pandas.rules.checks import CHECKS, Check
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
 __all__ = [
-    "Finding",
     "Inspection",
     "LeftOutRows",
     "id_digest",
     "inspect",
     "property_checks",
-    "severity_of",
-    "value_masks",
+    "value_problems",
 ]
 
 Masks = dict[str, np.ndarray]
 
-#: Reserved properties whose values are never cut.
-NEVER_CUT = {"$email", "$phone", "$avatar"}
+#: Bytes that stand in a record around its properties, with room to spare, but for the id.
+RECORD_BYTES = 400
+
+#: Where a check stands in the table, so that a report does not depend on how a frame is sliced.
+_PLACE = {name: place for place, name in enumerate(CHECKS)}
 
 _VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
 _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
 _ID_CHECKS = [check for check in CHECKS.values() if check.of == "id" and check.finds]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Rows that do not pass a check.
-
-    Attributes
-    ----------
-    check : Check
-        Which one.
-    column : PropertyColumn or None
-        Whose values; None for ids, rows and what else stands in a record.
-    rows : numpy.ndarray
-        Mask over the frame.
-    """
-
-    check: Check
-    column: PropertyColumn | None
-    rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -86,21 +68,21 @@ class Inspection:
     ----------
     frame, plan
         What was looked at.
+    changes : Changes
+        What is left out or cut.
     digest : str
         Of all ids, in order.
-    findings : list of Finding
+    problems : list of Problem
         Ids first, then columns in their order, then whole rows.
     left_out : list of LeftOutRows
         One for each reason; no row is in two.
-    changes : Changes
-        What is left out or cut.
     """
 
     frame: pd.DataFrame
     plan: Plan
     changes: Changes
     digest: str = ""
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     left_out: list[LeftOutRows] = field(default_factory=list)
 
     @property
@@ -115,56 +97,59 @@ class Inspection:
             self.changes.left_out |= rows
             self.left_out.append(LeftOutRows(np.flatnonzero(rows), outcome, reason, error))
 
-    def add(self, name: str, rows: np.ndarray, column: PropertyColumn | None = None) -> None:
-        """Note that `rows`, a mask, do not pass a check, and do what was asked for such rows."""
-        check = CHECKS[name]
-        rows = rows & ~self.changes.left_out
-        if not rows.any():
-            return
-        self.findings.append(Finding(check, column, rows))
-        if severity_of(check, self.plan) == "error":
-            self.mend(remedy_for(check, self.plan, column), rows, column, check.words, check.says)
+    def add(self, problem: Problem, rows: np.ndarray | None, number: int | None = None) -> None:
+        """Note a problem of those of `rows`, a mask, that are still in, and do what `invalid` asks for.
 
-    def mend(
-        self, remedy: str, rows: np.ndarray, column: PropertyColumn | None, reason: str, error: str
-    ) -> None:
-        """Leave rows or values out, or cut strings."""
+        Parameters
+        ----------
+        problem : Problem
+            Without its rows.
+        rows : numpy.ndarray or None
+            None for a column as a whole.
+        number : int, optional
+            Of the column in the plan, if it is one of the plan's.
+        """
+        if rows is not None:
+            rows = rows & ~self.changes.left_out
+            if not rows.any():
+                return
+        remedy = remedy_for(problem, rows, number, self.plan.operation.option("invalid"))
+        self.problems.append(replace(problem, rows=rows, stands=remedy == "raise"))
+        if rows is None or remedy in {"", "raise"}:
+            return
         if remedy == "drop_row":
-            self.leave_out(rows, "invalid", reason, error)
-        elif remedy in {"drop_value", "truncate"} and column is not None:
+            self.leave_out(rows, "invalid", problem.words, problem.message)
+        elif number is not None:
             masks = self.changes.dropped if remedy == "drop_value" else self.changes.cut
-            number = self.plan.columns.index(column)
             masks[number] = masks.get(number, False) | rows
 
 
-def severity_of(check: Check, plan: Plan) -> str:
-    """Return how bad it is: what is junk for a user may be the name of a group."""
-    return "warning" if check.name == "junk_id" and plan.operation.group else check.severity
+def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> Inspection:
+    """Return what is wrong with a frame, and what becomes of its rows.
 
-
-def remedy_for(check: Check, plan: Plan, column: PropertyColumn | None) -> str:
-    """Return what was asked for rows with this error, or "raise" where that cannot be done."""
-    asked = plan.operation.option("invalid")
-    remedy: str = asked.get(check.name, "raise") if isinstance(asked, Mapping) else asked
-    if check.of == "column" or check.name == "duplicate_id":  # duplicates have an option of their own
-        return "raise"
-    if remedy == "drop_value" and column is None:
-        return "raise"
-    if remedy == "truncate" and not (check.can_cut and column is not None and column.name not in NEVER_CUT):
-        return "raise"
-    return remedy
-
-
-def inspect(frame: pd.DataFrame, plan: Plan) -> Inspection:
-    """Return what is wrong with a frame, and what becomes of its rows."""
+    Parameters
+    ----------
+    theirs : iterable of Problem
+        What the user's own schema found. It counts before rows with nothing to send are left out: that a value is there
+        may be what the schema asks for.
+    """
     inspection = Inspection(frame, plan, Changes(np.zeros(len(frame), bool)))
-    _inspect_ids(inspection)
-    longest = _inspect_columns(inspection)
-    _inspect_sizes(inspection, longest)
+    ids = _inspect_ids(inspection)
+    for note in plan.notes:
+        inspection.add(problem_of_note(note), None)
+    _inspect_theirs(inspection, theirs)
+    seen = _read_columns(frame, plan)
+    if plan.columns and not plan.removed:
+        inspection.leave_out(
+            seen.said == 0, "skipped", "nothing to send", "no property of the row has a value"
+        )
+    _inspect_values(inspection, ids, seen)
+    _inspect_drops(inspection, seen)
+    _inspect_sizes(inspection, seen.longest + ids.longest)
     return inspection
 
 
-# -- ids and what else stands around the properties ---------------------------------------------------------------
+# -- ids ----------------------------------------------------------------------------------------------------------
 
 
 def id_digest(frame: pd.DataFrame, plan: Plan) -> str:
@@ -175,70 +160,96 @@ def id_digest(frame: pd.DataFrame, plan: Plan) -> str:
     return digest.hexdigest()
 
 
-def _inspect_ids(inspection: Inspection) -> None:
+@dataclass(frozen=True)
+class Ids:
+    """What one look at all ids found.
+
+    Attributes
+    ----------
+    hashes : numpy.ndarray
+        One for each row; 0 where there is no usable id.
+    around : dict of str to numpy.ndarray
+        What is wrong beside them, with ``$ip`` and ``$time``: name of a check -> mask.
+    longest : int
+        Bytes that what stands around the properties of a row does not pass.
+    """
+
+    hashes: np.ndarray
+    around: Masks
+    longest: int
+
+
+def _inspect_ids(inspection: Inspection) -> Ids:
+    """Find what is wrong with ids, alone and among themselves."""
     frame, plan = inspection.frame, inspection.plan
-    masks: Masks = {}
+    of_ids: Masks = {}
+    of_records: Masks = {}
+    longest = 0
     digest = IdDigest()
     hashes, alike = np.zeros(len(frame), np.uint64), np.zeros(len(frame), np.uint64)
     for rows in plan.slices():
         around = envelope(frame, plan, rows)
-        _collect(masks, _record_problems(around.ids, around.problems, plan), rows, len(frame))
         digest.update(around.ids)
+        longest = max(longest, _longest_text(around.ids))
         hashes[rows] = hash_texts(around.ids)
         like = folded(around.ids)
         alike[rows] = hashes[rows] if like.equals(around.ids) else hash_texts(like)
+        for name, mask in _id_problems(around.ids, around.problems, plan):
+            _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, len(frame))
     inspection.digest = digest.hexdigest()
-    unusable = _any(len(frame), (mask for name, mask in masks.items() if _bars(name, plan)))
-    hashes[unusable] = alike[unusable] = 0
-    for name, mask in masks.items():
-        inspection.add(name, mask)
-    _inspect_duplicates(inspection, hashes, alike)
+    for name, mask in _in_order(of_ids):
+        if severity_of(CHECKS[name], plan) == "error":
+            hashes[mask] = alike[mask] = 0
+        inspection.add(problem_of(CHECKS[name], plan), mask)
+    _inspect_duplicates(inspection, hashes)
+    similar = _shared(alike, hashes, lambda positions: folded(_ids_at(inspection, positions)))
+    inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
+    records = len(plan.operation.operators) + 1  # one to remove properties
+    return Ids(hashes, of_records, records * (RECORD_BYTES + 6 * longest))
 
 
-def _bars(name: str, plan: Plan) -> bool:
-    return CHECKS[name].of == "id" and severity_of(CHECKS[name], plan) == "error"
-
-
-def _record_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield check -> mask for the ids of a slice, and for ``$ip`` and ``$time``."""
-    yield from problems.items()
-    yield (
-        "missing_id",
-        mask_of(ids.is_null())
-        & ~_any(len(ids), (problems.get(name) for name in ("inexact_id", "untyped_id"))),
-    )
+def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield check -> mask for the ids of a slice."""
+    missing = mask_of(ids.is_null())
+    for name, mask in problems.items():
+        yield name, mask
+        missing &= ~mask | (CHECKS[name].of != "id")  # null because it is no id, not because there is none
+    yield "missing_id", missing
     for check in _ID_CHECKS:
         if check.name != "anonymous_id" or plan.operation.group is None:
-            yield check.name, mask_of(check.finds(ids))  # type: ignore[misc]
+            yield check.name, _found(check, ids)
 
 
-def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray, alike: np.ndarray) -> None:
-    """Find ids that stand in several rows, and ids that differ only in case or outer blanks."""
-    rows = inspection.plan.rows
-
-    def texts_at(positions: np.ndarray) -> pa.Array:
-        return _ids_at(inspection, positions)
-
-    positions, groups = repeated(hashes, texts_at)
-    if positions.size and inspection.plan.operation.option("duplicates") == "last":
+def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
+    """Find ids that stand in several rows; of these the last one is sent, or none."""
+    positions, groups = repeated(hashes, lambda positions: _ids_at(inspection, positions))
+    if not positions.size:
+        return
+    if inspection.plan.operation.option("duplicates") == "last":
         last = np.zeros(groups.max() + 1, np.int64)
         last[groups] = positions  # a later row overwrites an earlier one
-        superseded = _mask(rows, positions[last[groups] != positions])
+        superseded = _mask(len(hashes), positions[last[groups] != positions])
         inspection.leave_out(superseded, "skipped", "superseded", "a later row holds the same id")
-    elif positions.size:
-        inspection.add("duplicate_id", _mask(rows, positions))
-    like, like_groups = repeated(alike, lambda places: folded(texts_at(places)))
-    if like.size:
-        inspection.add("similar_id", _mask(rows, like[_differ(like_groups, texts_at(like))]))
+    else:
+        problem = problem_of(CHECKS["duplicate_id"], inspection.plan)
+        inspection.add(problem, _mask(len(hashes), positions))
 
 
-def _differ(groups: np.ndarray, texts: pa.Array) -> np.ndarray:
-    """Return the mask of the elements whose group holds different texts."""
-    import pandas as pd
+def _shared(hashes: np.ndarray, ids: np.ndarray, texts_at: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """Return the mask of the rows whose text stands on several ids.
 
-    distinct = pd.Series(texts.to_pylist(), dtype=object).groupby(groups).transform("nunique")
-    differ: np.ndarray = distinct.to_numpy() > 1
-    return differ
+    Parameters
+    ----------
+    hashes, ids : numpy.ndarray
+        Hashes of the texts and of the ids; rows with 0 are left out.
+    texts_at : callable
+        Positions -> their texts.
+    """
+    positions, groups = repeated(np.where(ids == 0, ids, hashes), texts_at)
+    one_of = np.zeros(groups.max(initial=-1) + 1, np.uint64)
+    one_of[groups] = ids[positions]
+    others = np.bincount(groups, one_of[groups] != ids[positions]) > 0
+    return _mask(len(hashes), positions[others[groups]])
 
 
 def _ids_at(inspection: Inspection, positions: np.ndarray) -> pa.Array:
@@ -249,49 +260,115 @@ def _ids_at(inspection: Inspection, positions: np.ndarray) -> pa.Array:
 # -- values -------------------------------------------------------------------------------------------------------
 
 
-def _inspect_columns(inspection: Inspection) -> np.ndarray:
-    """Find what is wrong with values, and rows without any; return for each slice how long its longest row may be."""
-    frame, plan = inspection.frame, inspection.plan
+@dataclass(frozen=True)
+class Seen:
+    """What one look at all values found.
+
+    Attributes
+    ----------
+    masks : list of dict
+        For each column of the plan, name of a check -> mask.
+    said, held : numpy.ndarray
+        For each row, how many properties it says something about, and to how many it gives a value (or null).
+    longest : numpy.ndarray
+        For each slice, bytes that the properties of no row pass.
+    emails : numpy.ndarray
+        Hash of each row's ``$email``; 0 where there is none.
+    """
+
+    masks: list[Masks]
+    said: np.ndarray
+    held: np.ndarray
+    longest: np.ndarray
+    emails: np.ndarray
+
+
+def _read_columns(frame: pd.DataFrame, plan: Plan) -> Seen:
+    """Look at every value once, column by column and slice by slice."""
     slices = list(plan.slices())
-    longest = np.full(
-        len(slices), 400 * max(1, len(plan.operation.operators)) + sum(len(n) + 6 for n in plan.removed)
-    )
-    found: list[tuple[PropertyColumn, Masks]] = []
-    said = np.zeros(len(frame), np.int32)  # how many properties the row says something about
-    for column in plan.columns:
-        masks: Masks = {}
+    names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
+    said, held = np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32)
+    emails = np.zeros(len(frame) if _emails_of(plan) else 0, np.uint64)
+    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices), names), emails)
+    for column, masks in zip(plan.columns, seen.masks, strict=True):
         for number, rows in enumerate(slices):
             values = normalise_column(frame, plan, column, rows)
-            _collect(masks, _value_problems(values, column), rows, len(frame))
-            longest[number] += _longest(values) + 6 * len(column.name.encode()) + 4
-            said[rows] += (
-                ~values.missing | _any(len(values), values.problems.values()) | (column.missing != "skip")
-            )
-        found.append((column, masks))
-    if plan.columns and not plan.removed:
-        inspection.leave_out(said == 0, "skipped", "nothing to send", "no property of the row has a value")
-    for column, masks in found:
-        for name, mask in masks.items():
-            inspection.add(name, mask, column)
-    _inspect_shared_emails(inspection)
-    inspection.add("many_properties", said > LIMITS["properties"].value)
-    for mask in inspection.changes.dropped.values():
-        said -= mask
+            for name, mask in _value_problems(values, column):
+                _collect(masks, name, mask, rows, len(frame))
+            seen.longest[number] += _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6
+            has = _has_value(values)
+            said[rows] += has | (column.missing != "skip")
+            held[rows] += has | (column.missing == "null")
+            if column is _emails_of(plan):
+                emails[rows] = hash_texts(folded(values.array))
+    return seen
+
+
+def _emails_of(plan: Plan) -> PropertyColumn | None:
+    return next((c for c in plan.columns if c.name == "$email" and c.kind == "string"), None)
+
+
+def _has_value(values: Normalised) -> np.ndarray:
+    """Return the mask of the values that are there, also of those that cannot be sent."""
+    has = ~values.missing
+    for mask in values.problems.values():
+        has |= mask
+    return has
+
+
+def _inspect_values(inspection: Inspection, ids: Ids, seen: Seen) -> None:
+    """Note what is wrong with values, and what stands in a record beside them."""
+    frame, plan = inspection.frame, inspection.plan
+    for name, mask in _in_order(ids.around):
+        inspection.add(problem_of(CHECKS[name], plan), mask)
+    emails = _emails_of(plan)
+    for number, (column, masks) in enumerate(zip(plan.columns, seen.masks, strict=True)):
+        for name, mask in _in_order(masks):
+            inspection.add(problem_of(CHECKS[name], plan, number), mask, number)
+        if column is emails:
+            sent = np.where(inspection.changes.left_out, np.uint64(0), ids.hashes)
+            shared = _shared(seen.emails, sent, _folded_texts(frame, column))
+            inspection.add(problem_of(CHECKS["shared_email"], plan, number), shared, number)
+
+
+def _folded_texts(frame: pd.DataFrame, column: PropertyColumn) -> Callable[[np.ndarray], pa.Array]:
+    values = values_of(frame, column.source)
+    return lambda positions: folded(normalise(values[positions], column.rule).array)
+
+
+def _inspect_theirs(inspection: Inspection, theirs: Iterable[Problem]) -> None:
+    """Note what the user's own schema found."""
+    numbers = {c.label: number for number, c in enumerate(inspection.plan.columns) if c.key is None}
+    for problem in theirs:
+        inspection.add(problem, problem.rows, numbers.get(problem.column))
+
+
+def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
+    """Find rows that have lost all their values, and those that have too many left."""
+    frame, plan = inspection.frame, inspection.plan
+    for number, dropped in inspection.changes.dropped.items():
+        column = plan.columns[number]
+        for rows in plan.slices():
+            if dropped[rows].any():
+                has = _has_value(normalise_column(frame, plan, column, rows))
+                seen.said[rows] -= dropped[rows] & (has | (column.missing != "skip"))
+                seen.held[rows] -= dropped[rows] & (has | (column.missing == "null"))
     if inspection.changes.dropped and not plan.removed:
         inspection.leave_out(
-            said == 0, "invalid", "no value left", "every value of the row was left out as invalid"
+            seen.said == 0, "invalid", "no value left", "every value of the row was left out as invalid"
         )
-    return longest
+    inspection.add(problem_of(CHECKS["many_properties"], plan), seen.held > LIMITS["properties"].value)
 
 
-def value_masks(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:
+def value_problems(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:
     """Return name of a check -> mask for a column that stands alone."""
-    source = replace(column.source, place=0, in_index=False)
     alone = replace(plan, rows=len(series))
+    source = replace(column.source, place=0, in_index=False)
     masks: Masks = {}
     for rows in alone.slices():
         values = normalise_column(series.to_frame(), alone, replace(column, source=source), rows)
-        _collect(masks, _value_problems(values, column), rows, len(series))
+        for name, mask in _value_problems(values, column):
+            _collect(masks, name, mask, rows, len(series))
     return masks
 
 
@@ -301,19 +378,34 @@ def _value_problems(values: Normalised, column: PropertyColumn) -> Iterator[tupl
         if name != "union_items" or column.operator.takes == "list":
             yield name, mask
     if values.kinds is not None:
-        fitting = [*column.operands, "missing"]
-        yield "wrong_type", ~np.isin(values.kinds.astype(str), fitting) & ~values.missing
+        yield from _problems_of_kinds(values, values.kinds.astype(str), column)
     elif pa.types.is_large_string(values.array.type):
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
-            yield check.name, mask_of(check.finds(values.array))  # type: ignore[misc]
+            yield check.name, _found(check, values.array)
     elif pa.types.is_large_list(values.array.type) and _longest(values) > LIMITS["list_bytes"].value:
-        yield (
-            "large_list",
-            mask_of(pc.greater(pc.binary_length(json_texts(values)[1]), LIMITS["list_bytes"].value - 2)),
-        )
+        _opening, texts, _closing = json_texts(values)
+        yield "large_list", mask_of(pc.greater(pc.binary_length(texts), LIMITS["list_bytes"].value - 2))
+
+
+def _problems_of_kinds(
+    values: Normalised, kinds: np.ndarray, column: PropertyColumn
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield check -> mask for values that are JSON text; where all are of one type, the plan has noted what is wrong."""
+    there = ~values.missing & (column.kind == "mixed")
+    yield "wrong_type", there & ~np.isin(kinds, [*column.operands])
+    for check in property_checks(column):
+        yield check.name, (kinds == "string") & _found(check, pc.utf8_slice_codeunits(values.array, 1, -1))
+        odd = "created" if check.expects == "date" else "reserved_type"
+        yield odd, there & ~np.isin(kinds, [*EXPECTED.get(check.expects, {"string"})])
+
+
+def _found(check: Check, strings: pa.Array) -> np.ndarray:
+    """Return the mask of the strings that do not pass a check."""
+    return mask_of(check.finds(strings))  # type: ignore[misc]  # it was picked for having the function
 
 
 def property_checks(column: PropertyColumn) -> list[Check]:
+    """Return the checks of a reserved property's values."""
     reserved = RESERVED_PROPERTIES.get(column.name)
     check = _PROPERTY_CHECKS.get(reserved.expects) if reserved else None
     return [check] if check else []
@@ -323,36 +415,17 @@ def _longest(values: Normalised) -> int:
     """Return bytes that no value's JSON passes; an escaped byte may take six."""
     array = values.array
     if values.kinds is not None:
-        return int(pc.max(pc.binary_length(array)).as_py() or 0)
+        return _longest_text(array)
     if pa.types.is_large_string(array.type):
-        return 6 * int(pc.max(pc.binary_length(array)).as_py() or 0) + 4
+        return 6 * _longest_text(array) + 4
     if pa.types.is_large_list(array.type):
-        return (_longest(Normalised(array.flatten())) + 1) * int(
-            pc.max(pc.list_value_length(array)).as_py() or 0
-        ) + 4
+        items = int(pc.max(pc.list_value_length(array)).as_py() or 0)
+        return items * (_longest(Normalised(array.flatten())) + 1) + 4
     return 30
 
 
-def _inspect_shared_emails(inspection: Inspection) -> None:
-    """Find addresses that stand on several ids."""
-    frame, plan = inspection.frame, inspection.plan
-    column = next(
-        (column for column in plan.columns if column.name == "$email" and column.kind == "string"), None
-    )
-    if column is None:
-        return
-    hashes = np.zeros(len(frame), np.uint64)
-    for rows in plan.slices():
-        hashes[rows] = hash_texts(folded(normalise_column(frame, plan, column, rows).array))
-    hashes[inspection.changes.left_out] = 0
-
-    def texts_at(positions: np.ndarray) -> pa.Array:
-        return folded(column.rule.read(values_of(frame, column.source)[positions]))
-
-    positions, groups = repeated(hashes, texts_at)
-    if positions.size:
-        shared = positions[_differ(groups, _ids_at(inspection, positions))]
-        inspection.add("shared_email", _mask(len(frame), shared), column)
+def _longest_text(strings: pa.Array) -> int:
+    return int(pc.max(pc.binary_length(strings)).as_py() or 0)
 
 
 # -- whole rows ---------------------------------------------------------------------------------------------------
@@ -370,25 +443,21 @@ def _inspect_sizes(inspection: Inspection, longest: np.ndarray) -> None:
         masks["large_update"][payloads.positions[heavy & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[heavy & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        inspection.add(name, mask)
+        inspection.add(problem_of(CHECKS[name], plan), mask)
 
 
 # -- masks --------------------------------------------------------------------------------------------------------
 
 
-def _collect(masks: Masks, problems: Iterable[tuple[str, np.ndarray]], rows: slice, length: int) -> None:
-    """Put the masks of a slice where they belong in the masks of the frame."""
-    for name, mask in problems:
-        if mask.any():
-            masks.setdefault(name, np.zeros(length, bool))[rows] |= mask
+def _collect(masks: Masks, name: str, mask: np.ndarray, rows: slice, length: int) -> None:
+    """Put the mask of a slice where it belongs in the mask of the frame."""
+    if mask.any():
+        masks.setdefault(name, np.zeros(length, bool))[rows] |= mask
 
 
-def _any(length: int, masks: Iterable[Any]) -> np.ndarray:
-    found = np.zeros(length, bool)
-    for mask in masks:
-        if mask is not None:
-            found |= mask
-    return found
+def _in_order(masks: Masks) -> list[tuple[str, np.ndarray]]:
+    """Return the masks in the order of the table."""
+    return sorted(masks.items(), key=lambda item: _PLACE[item[0]])
 
 
 def _mask(length: int, positions: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,73 +9,18 @@ import pandas as pd
 
 from mixpanel_pandas.errors import ValidationError
 from mixpanel_pandas.payloads.dtypes import as_objects
-from mixpanel_pandas.payloads.plan import Plan, values_of
+from mixpanel_pandas.problems import Problem
+from mixpanel_pandas.rules.checks import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
-__all__ = ["SEVERITIES", "Problem", "make_report", "raise_errors"]
+    from mixpanel_pandas.payloads.plan import Plan
 
-SEVERITIES = ["error", "warning", "hint"]
+__all__ = ["Problem", "make_report", "raise_errors"]
 
 #: How much of a value an error message shows, in characters, and how many checks it names.
 SHOWN_CHARACTERS, SHOWN_CHECKS = 60, 12
-
-#: Column of the report -> dtype.
-REPORT_COLUMNS: dict[str, Any] = {
-    "severity": object,
-    "check": object,
-    "column": object,
-    "property": object,
-    "index": object,
-    "position": "Int64",
-    "value": object,
-    "limit": object,
-    "message": object,
-    "count": "int64",
-}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A check that did not pass, and where.
-
-    Attributes
-    ----------
-    check : str
-        Name of the check; in a schema of the user's, pandera's name for it.
-    severity : {"error", "warning", "hint"}
-        How bad it is.
-    column : hashable
-        Label of the column; None for a whole row.
-    name : str or None
-        The property's name.
-    message : str
-        What is wrong, and what would be right.
-    limit : str or None
-        The number that decides, with its unit.
-    value : object
-        What is wrong, where it is not a value of the frame.
-    positions : numpy.ndarray or None
-        Rows that do not pass; None for a column as a whole.
-    stands : bool
-        An error for which there is no remedy, or none was asked for: the frame is refused.
-    """
-
-    check: str
-    severity: str
-    column: Hashable
-    name: str | None
-    message: str
-    limit: str | None = None
-    value: Any = None
-    positions: np.ndarray | None = None
-    stands: bool = False
-
-    @property
-    def count(self) -> int:
-        """Number of rows; 1 for a column as a whole."""
-        return 1 if self.positions is None else len(self.positions)
 
 
 def make_report(
@@ -90,51 +34,65 @@ def make_report(
         Rows per problem; None for all. ``count`` tells how many there are.
     """
     problems = list(problems)
-    parts = [_report_rows(frame, plan, problem, first) for problem in problems]
-    empty = {name: pd.Series(dtype=dtype) for name, dtype in REPORT_COLUMNS.items()}
-    report = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(empty)
-    report = report.astype({"position": "Int64", "count": "int64"})
-    report["severity"] = pd.Categorical(report["severity"], SEVERITIES, ordered=True)
+    places = [_places(problem, first) for problem in problems]
+    lengths = [len(positions) for positions in places]
+    positions = np.concatenate([np.zeros(0, np.int64), *places])
+    known = np.repeat(np.array([problem.rows is not None for problem in problems], bool), lengths)
+
+    def each(name: str) -> np.ndarray:
+        return np.repeat(as_objects([getattr(problem, name) for problem in problems]), lengths)
+
+    columns: dict[str, Any] = {
+        "severity": pd.Categorical(each("severity"), SEVERITIES, ordered=True),
+        "check": each("check"),
+        "column": each("column"),
+        "property": each("name"),
+        "index": labels_at(frame, positions, known),
+        "position": pd.arrays.IntegerArray(positions, ~known),
+        "value": as_objects(
+            [
+                value
+                for problem, at in zip(problems, places, strict=True)
+                for value in values_at(frame, problem, at)
+            ]
+        ),
+        "limit": each("limit"),
+        "message": each("message"),
+        "count": each("count").astype(np.int64),
+    }
+    report = pd.DataFrame(
+        {
+            name: pd.Series(values, dtype=object) if values.dtype == object else values
+            for name, values in columns.items()
+        }
+    )
     counts = {name: str(sum(p.count for p in problems if p.severity == name)) for name in SEVERITIES}
     report.attrs["mixpanel"] = {"rows": str(plan.rows), "properties": str(len(plan.columns)), **counts}
     return report
 
 
-def _report_rows(frame: pd.DataFrame, plan: Plan, problem: Problem, first: int | None) -> pd.DataFrame:
-    positions = problem.positions
-    shown = np.zeros(1, np.int64) if positions is None else positions[:first]
-    length = len(shown)
-    known = positions is not None
-
-    def same(value: Any) -> np.ndarray:
-        return as_objects([value] * length)
-
-    columns = {
-        "severity": same(problem.severity),
-        "check": same(problem.check),
-        "column": same(problem.column),
-        "property": same(problem.name),
-        "index": as_objects(frame.index[shown]) if known else same(None),
-        "position": pd.array(shown if known else [None] * length, dtype="Int64"),
-        "value": as_objects(_values_at(frame, plan, problem, shown)) if known else same(problem.value),
-        "limit": same(problem.limit),
-        "message": same(problem.message),
-        "count": np.full(length, problem.count),
-    }
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype=REPORT_COLUMNS[name]) for name, values in columns.items()}
-    )
+def _places(problem: Problem, first: int | None) -> np.ndarray:
+    """Return the positions that are shown; a column as a whole has one row, without a position."""
+    return np.zeros(1, np.int64) if problem.rows is None else np.flatnonzero(problem.rows)[:first]
 
 
-def _values_at(frame: pd.DataFrame, plan: Plan, problem: Problem, positions: np.ndarray) -> Any:
-    """Return the user's own values."""
-    if problem.column is None:
-        return [None] * len(positions)
-    if problem.column == plan.id.label and plan.id.in_index:
-        return values_of(frame, plan.id)[positions]
-    if problem.column not in frame.columns:
-        return [None] * len(positions)
-    return frame.iloc[positions, frame.columns.get_loc(problem.column)]
+def labels_at(frame: pd.DataFrame, positions: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the index labels of those positions that are known."""
+    labels = np.full(len(positions), None, dtype=object)
+    labels[known] = as_objects(list(frame.index[positions[known]]))
+    return labels
+
+
+def values_at(frame: pd.DataFrame, problem: Problem, positions: np.ndarray) -> list[Any]:
+    """Return the user's own values; for a column as a whole what is wrong with it."""
+    label: Any = problem.column
+    if problem.rows is None:
+        return [problem.value]
+    if label is not None and label in frame.columns:
+        return list(frame[label].iloc[positions])
+    if label is not None and label in frame.index.names:
+        return list(frame.index.get_level_values(label)[positions])
+    return [None] * len(positions)
 
 
 def raise_errors(frame: pd.DataFrame, plan: Plan, problems: list[Problem]) -> None:
@@ -152,8 +110,8 @@ def raise_errors(frame: pd.DataFrame, plan: Plan, problems: list[Problem]) -> No
 
 def _message(frame: pd.DataFrame, plan: Plan, standing: list[Problem]) -> str:
     count = sum(problem.count for problem in standing)
-    lines = [f"{count:,} error{'s' * (count != 1)} in {plan.rows:,} rows: nothing was sent"]
-    lines += [f"  {_line(frame, plan, problem)}" for problem in standing[:SHOWN_CHECKS]]
+    lines = [f"{_counted(count, 'error')} in {_counted(plan.rows, 'row')}: nothing was sent"]
+    lines += [f"  {_line(frame, problem)}" for problem in standing[:SHOWN_CHECKS]]
     if len(standing) > SHOWN_CHECKS:
         lines.append(f"  and {len(standing) - SHOWN_CHECKS:,} more checks")
     lines.append(
@@ -162,14 +120,21 @@ def _message(frame: pd.DataFrame, plan: Plan, standing: list[Problem]) -> str:
     return "\n".join(lines)
 
 
-def _line(frame: pd.DataFrame, plan: Plan, problem: Problem) -> str:
+def _line(frame: pd.DataFrame, problem: Problem) -> str:
     where = f" in {problem.column!r}" if problem.column is not None else ""
     limit = f" (limit: {problem.limit})" if problem.limit else ""
-    if problem.positions is None:
+    if problem.rows is None:
         return f"{problem.check}{where}: {problem.message}{limit}"
-    place = int(problem.positions[0])
-    value = repr(as_objects(_values_at(frame, plan, problem, np.array([place])))[0])
-    shown = value if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]}…"
-    example = f"first at index {frame.index[place]!r}" + (f": {shown}" if problem.column is not None else "")
-    rows = f"{problem.count:,} row{'s' * (problem.count != 1)}"
-    return f"{problem.check}{where}: {rows}, {problem.message}{limit}; {example}"
+    place = np.flatnonzero(problem.rows)[:1]
+    label = next(iter(frame.index[place]))
+    value = f": {_shortened(repr(values_at(frame, problem, place)[0]))}" if problem.column is not None else ""
+    rows = _counted(problem.count, "row")
+    return f"{problem.check}{where}: {rows}, {problem.message}{limit}; first at index {label!r}{value}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

@@ -42,6 +42,7 @@ FLOORS = (
     "delivery.summary",
     "delivery.upload",
     "inspection",
+    "problems",
     "report",
     "validation",
     "pipeline",

@@ -12,7 +12,7 @@ import decimal
 import enum
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -99,8 +99,12 @@ def _rule_for_lists(present: np.ndarray) -> Rule:
 
 
 def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
-    array = pa.array(values, type=type, from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    objects = isinstance(values, np.ndarray) and values.dtype.kind == "O"
+    # pandas knows more kinds of missing values than Arrow
+    array = pa.array(values, type=type, mask=pd.isna(values) if objects else None, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array if type is None else array.cast(type)  # an extension array may not care for the type
 
 
 def _strings(values: Any) -> pa.Array | np.ndarray:
@@ -114,10 +118,6 @@ def _typed(type: pa.DataType) -> Read:
     return lambda values: _array(values, type)
 
 
-def _cast(type: pa.DataType) -> Read:
-    return lambda values: _array(values).cast(type)
-
-
 def _integers(values: Any) -> pa.Array | np.ndarray:
     try:
         return _array(values, pa.int64())
@@ -127,7 +127,7 @@ def _integers(values: Any) -> pa.Array | np.ndarray:
 
 def _datetimes(values: Any) -> pa.Array:
     """Instants in UTC, whatever the time zone; ``asi8`` counts from the epoch in UTC."""
-    instants = pd.array(values) if isinstance(values, np.ndarray) else values
+    instants: Any = pd.array(values) if isinstance(values, np.ndarray) else values
     return _array(instants.asi8.view(f"M8[{instants.unit}]"))
 
 
@@ -170,18 +170,18 @@ def as_objects(values: list[Any]) -> np.ndarray:
 
 
 def _categorical(column: pd.Series[Any]) -> Rule:
-    """The categories are read once a slice, then taken by code."""
-    categories = pd.Series(column.cat.categories)
-    rule = rule_for(categories)
+    """The categories that a slice holds are read once, then taken by code."""
+    rule = rule_for(pd.Series(column.cat.categories))
 
     def read(values: pd.Categorical) -> pa.Array | np.ndarray:
-        distinct = rule.read(values.categories.array)
+        missing = values.codes < 0
+        used = np.unique(values.codes[~missing])
+        distinct = rule.read(values.categories[used].array)
         if isinstance(distinct, np.ndarray):
             return _objects(values)
-        codes = np.asarray(values.codes)
-        return distinct.take(pa.array(codes, mask=codes < 0))
+        return distinct.take(pa.array(np.searchsorted(used, values.codes), mask=missing))
 
-    return Rule(f"categories of {rule.name}", rule.kind, read, rule.note, rule.refusal)
+    return replace(rule, name=f"categories of {rule.name}", read=read)
 
 
 def _period(column: pd.Series[Any]) -> Rule:
@@ -189,8 +189,8 @@ def _period(column: pd.Series[Any]) -> Rule:
 
 
 def _sparse(column: pd.Series[Any]) -> Rule:
-    dense = rule_for(column.iloc[:0].sparse.to_dense())
-    return Rule(f"sparse {dense.name}", dense.kind, lambda values: dense.read(np.asarray(values)), dense.note)
+    rule = rule_for(pd.Series(np.asarray(column.array)))
+    return replace(rule, name=f"sparse {rule.name}", read=lambda values: rule.read(np.asarray(values)))
 
 
 def _string_dtype(column: pd.Series[Any]) -> Rule:
@@ -202,11 +202,15 @@ def _masked(column: pd.Series[Any]) -> Rule:
 
 
 def _arrow_dtype(column: pd.Series[Any]) -> Rule:
-    arrow: pa.DataType = column.dtype.pyarrow_dtype  # type: ignore[union-attr]
-    for fits, rule in ARROW_RULES:
-        if fits(arrow):
-            return rule
-    return UNKNOWN
+    return rule_for_arrow(column.dtype.pyarrow_dtype)  # type: ignore[union-attr]
+
+
+def rule_for_arrow(arrow: pa.DataType) -> Rule:
+    """Return the rule for a column of an Arrow type."""
+    if pa.types.is_dictionary(arrow):
+        rule = rule_for_arrow(arrow.value_type)
+        return replace(rule, read=lambda values: rule.read(_array(values).dictionary_decode()))
+    return next((rule for fits, rule in ARROW_RULES if fits(arrow)), UNKNOWN)
 
 
 def _refused(name: str, refusal: str) -> Rule:
@@ -262,6 +266,7 @@ ARROW_ITEMS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_large_string, LARGE_STRING),
     (pa.types.is_boolean, pa.bool_()),
     (pa.types.is_signed_integer, pa.int64()),
+    (pa.types.is_float32, pa.float32()),
     (pa.types.is_float64, pa.float64()),
 )
 
@@ -285,14 +290,10 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
         Rule(NAIVE.name, "date", _array, NAIVE.note),
     ),
     (pa.types.is_timestamp, Rule(AWARE.name, "date", _array)),
-    (pa.types.is_date, Rule("dates", "date", _cast(pa.date32()))),
+    (pa.types.is_date, Rule("dates", "date", _typed(pa.date32()))),
     (pa.types.is_time, Rule("times of day", "string", _array)),
-    (
-        pa.types.is_dictionary,
-        Rule("strings", "string", lambda values: _strings(_array(values).dictionary_decode())),
-    ),
     *(
-        (_is_list_of(test), Rule(f"lists of {item}", "list", _cast(pa.large_list(item))))
+        (_is_list_of(test), Rule(f"lists of {item}", "list", _typed(pa.large_list(item))))
         for test, item in ARROW_ITEMS
     ),
     (pa.types.is_struct, Rule("objects", "object", _pylist)),
@@ -300,7 +301,7 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
     (
         lambda arrow: hasattr(arrow, "value_type"),
         Rule("lists", "list", _pylist),
-    ),  # after dictionaries and maps
+    ),  # after maps
     (pa.types.is_duration, TIMEDELTAS),
     (pa.types.is_interval, TIMEDELTAS),
     (pa.types.is_binary, BYTES),
@@ -330,6 +331,7 @@ ITEM_TYPES: tuple[tuple[set[type], pa.DataType], ...] = (
 #: Mixpanel's type -> the Python types that become it.
 KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("boolean", (bool, np.bool_)),  # before the numbers: a bool is an int
+    ("mixed", (np.timedelta64,)),  # and numpy's timedelta, too
     ("number", (int, float, np.integer, np.floating, decimal.Decimal)),
     ("date", (dt.date, np.datetime64, pd.Period)),
     ("string", (str, uuid.UUID, dt.time)),

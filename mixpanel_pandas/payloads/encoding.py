@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of
+from mixpanel_pandas.payloads.normalise import Normalised, emptied, lists_of, mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +55,7 @@ class Property:
 
     def said(self, fragments: pa.Array) -> pa.Array:
         """Return fragments without those of the rows that say nothing."""
-        if self.dropped is None or not self.dropped.any():
-            return fragments
-        return pc.if_else(pa.array(self.dropped), pa.scalar(None, LARGE_STRING), fragments)
+        return fragments if self.dropped is None else emptied(fragments, self.dropped)
 
 
 def encode(
@@ -87,13 +85,13 @@ def encode(
         _record(head, operator, _members(properties, operator), rows) for operator in _operators(properties)
     ]
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
-    names = [pa.array([_json(name)] * rows, LARGE_STRING) for name in removed]
+    names = [pa.repeat(_text(_json(name)), rows) for name in removed]
     if unset or names:
         records.append(_record(head, None, [*names, *unset], rows))
     if deletes:
         records.append(_join(*head, _text(',"$delete":""},')))
     updates = np.sum([mask_of(record.is_valid()) for record in records], axis=0, dtype=np.int64)
-    return Payloads(_join_present(records, ""), updates, positions)
+    return Payloads(_join_present(records, ""), np.asarray(updates), positions)
 
 
 def _head(envelope: Envelope) -> list[pa.Array | pa.Scalar]:
@@ -122,27 +120,31 @@ def _record(
 ) -> pa.Array:
     """Return the record of one operator, null for rows without members; no operator stands for $unset."""
     opening, closing = (f',"{operator.name}":{{', "}},") if operator else (',"$unset":[', "]},")
-    present = None
-    if not any(member.null_count == 0 for member in members):
-        present = np.any([mask_of(member.is_valid()) for member in members], axis=0)
-        members = [pc.if_else(pa.array(present), members[0], _text("")), *members[1:]]
-    record = _join(*head, _text(opening), _join_present(members, ","), _text(closing))
-    return record if present is None else pc.if_else(pa.array(present), record, pa.scalar(None, LARGE_STRING))
+    return _join(*head, _text(opening), _join_present(members, ","), _text(closing))
 
 
 def _fragment(column: Property) -> pa.Array:
     """Return ``"name":value`` for each row, null where nothing is said about the property."""
     opening, text, closing = json_texts(column.values)
-    if (
-        column.operator.takes == "list"
-        and not pa.types.is_large_list(column.values.array.type)
-        and column.values.kinds is None
-    ):
-        opening, closing = f"[{opening}", f"{closing}]"
+    if column.operator.takes == "list":
+        opening, text, closing = _as_lists(column.values, opening, text, closing)
     fragment = _join(_text(f"{column.name}:{opening}"), text, *([_text(closing)] if closing else []))
     if column.missing == "null" and fragment.null_count:
         fragment = fragment.fill_null(_text(f"{column.name}:null"))
     return column.said(fragment)
+
+
+def _as_lists(values: Normalised, opening: str, text: pa.Array, closing: str) -> tuple[str, pa.Array, str]:
+    """Return the parts of values as JSON with brackets around what is no list."""
+    if pa.types.is_large_list(values.array.type):
+        return opening, text, closing
+    if values.kinds is None:
+        return f"[{opening}", text, f"{closing}]"
+    return (
+        opening,
+        pc.if_else(pa.array(values.kinds == "list"), text, _join(_text("["), text, _text("]"))),
+        closing,
+    )
 
 
 def _name_where_missing(column: Property) -> pa.Array:
@@ -180,10 +182,8 @@ def _items(array: pa.Array) -> pa.Array:
     """Return the items of each list as JSON, joined by commas."""
     opening, text, closing = json_texts(Normalised(array.flatten()))
     items = _join(_text(opening), text, _text(closing)).fill_null("null")
-    missing = mask_of(array.is_null())
     lengths = np.asarray(pc.list_value_length(array).fill_null(0))
-    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))))
-    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, items, mask=pa.array(missing)), _text(","))
+    return pc.binary_join(lists_of(items, lengths, array.is_null()), _text(","))
 
 
 def escaped(strings: pa.Array) -> pa.Array:
@@ -215,10 +215,14 @@ def _join(*parts: pa.Array | pa.Scalar) -> pa.Array:
 
 
 def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:
-    """Return the parts of each row that are not null, joined. No row may lack all of them: Arrow would drop it."""
+    """Return the parts of each row that are not null, joined; null where all are: Arrow by itself would drop the row."""
     if len(parts) == 1:
         return parts[0]
-    return pc.binary_join_element_wise(*parts, _text(separator), null_handling="skip")
+    absent = ~np.any([mask_of(part.is_valid()) for part in parts], axis=0)
+    if absent.any():
+        parts = [pc.if_else(pa.array(absent), _text(""), parts[0]), *parts[1:]]
+    joined = pc.binary_join_element_wise(*parts, _text(separator), null_handling="skip")
+    return emptied(joined, absent)
 
 
 def _text(text: str) -> pa.Scalar:

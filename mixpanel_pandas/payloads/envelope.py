@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.ids import normalise_ids
-from mixpanel_pandas.payloads.normalise import mask_of, normalise
-from mixpanel_pandas.payloads.plan import Plan, Source, values_of
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise
+from mixpanel_pandas.payloads.plan import Plan, Source, address, values_of
 from mixpanel_pandas.rules.limits import LIMITS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Envelope", "envelope"]
 
@@ -83,26 +80,14 @@ def _ip_field(address: Any) -> str:
 
 def _ip_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
     """Return the member for each row, "0" where there is no address, and the mask of what is none."""
-    texts = normalise(values, source.rule, blank="missing").array
-    if not pa.types.is_large_string(texts.type):
-        texts = texts.cast(LARGE_STRING)
-    distinct = pc.unique(texts)
-    usable = pa.array(
-        [text for text in distinct.to_pylist() if text is not None and _is_address(text)], LARGE_STRING
-    )
-    good = pc.is_in(texts, usable)
+    normalised = normalise(values, source.rule, blank="missing")
+    texts = _texts(normalised)
+    usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
+    good = pc.is_in(texts, usable, skip_nulls=True)
     members = pc.binary_join_element_wise(
         _text(',"$ip":"'), pc.if_else(good, texts, _text("0")), _text('"'), _text("")
     )
-    return members, {"ip": ~mask_of(good) & mask_of(texts.is_valid())}
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return members, {"ip": ~mask_of(good) & _present(normalised)}
 
 
 def _time_field(time: Any) -> str:
@@ -114,41 +99,58 @@ def _time_field(time: Any) -> str:
 def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
     """Return the member for each row: whole seconds, or where there is no time "Updated at" stays."""
     normalised = normalise(values, source.rule, blank="missing")
-    seconds, broken = _seconds(normalised.array)
-    broken = broken | normalised.problems.get("date_range", False)
-    texts = pc.binary_join_element_wise(_text(',"$time":'), seconds.cast(LARGE_STRING), _text(""))
-    return texts.fill_null(',"$ignore_time":true'), {"time": broken}
+    seconds = np.floor(_seconds(normalised))
+    good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
+    whole = pa.array(np.where(good, seconds, 0).astype(np.int64), mask=~good)
+    texts = pc.binary_join_element_wise(_text(',"$time":'), whole.cast(LARGE_STRING), _text(""))
+    return texts.fill_null(',"$ignore_time":true'), {"time": ~good & _present(normalised)}
 
 
-def _seconds(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Return seconds since the epoch, and the mask of what is no time."""
-    missing = mask_of(array.is_null())
+def _seconds(normalised: Normalised) -> np.ndarray:
+    """Return seconds since the epoch; NaN for what is no time."""
+    array = normalised.array
+    if pa.types.is_null(array.type):
+        return np.full(len(array), np.nan)
+    if normalised.kinds is not None:
+        return _seconds_of_texts(_texts(normalised), normalised.kinds == "number")
+    if pa.types.is_large_string(array.type):
+        return _seconds_of_texts(array, np.zeros(len(array), bool))
     if pa.types.is_timestamp(array.type):
-        count = np.floor_divide(np.asarray(array.cast(pa.int64()).fill_null(0)), 1000)
-    elif pa.types.is_date(array.type):
-        count = np.asarray(array.cast(pa.int32()).fill_null(0)).astype(np.int64) * 86_400
-    elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        count = np.asarray(array.cast(pa.float64()).fill_null(0)).astype(np.int64)
-    else:
-        return _seconds_of_texts(array)
-    broken = ~missing & ((count < 0) | (count >= LIMITS["time_seconds"].value))
-    return pa.array(np.where(broken, 0, count), mask=missing | broken), broken
+        return _doubles(array.cast(pa.int64())) // 1000
+    if pa.types.is_date(array.type):
+        return _doubles(array.cast(pa.int32())) * 86_400
+    return _doubles(array)
 
 
-def _seconds_of_texts(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """JSON text of dates that only Python could read, or ISO text."""
-    import pandas as pd
-
-    texts = [_unquoted(text) for text in array.cast(LARGE_STRING).to_pylist()]
-    instants = pd.to_datetime(pd.Series(texts, dtype=object), utc=True, errors="coerce", format="ISO8601")
-    present = np.array([text is not None for text in texts], bool)
-    broken = present & instants.isna().to_numpy()
-    count = instants.dt.as_unit("s").to_numpy().astype("M8[s]").astype(np.int64)
-    return pa.array(np.where(instants.isna(), 0, count), mask=instants.isna().to_numpy()), broken
+def _doubles(array: pa.Array) -> np.typing.NDArray[np.float64]:
+    """Return numbers as doubles, NaN where null."""
+    return np.asarray(array.cast(pa.float64(), safe=False), np.float64)
 
 
-def _unquoted(text: str | None) -> str | None:
-    return str(orjson.loads(text)) if text is not None and text.startswith('"') else text
+def _seconds_of_texts(texts: pa.Array, numbers: np.ndarray) -> np.ndarray:
+    """Return seconds of ISO dates, and where the mask says so of numbers."""
+    found = texts.to_pylist()
+    instants = pd.DatetimeIndex(pd.to_datetime(found, utc=True, errors="coerce", format="ISO8601"))
+    seconds = np.array(instants.as_unit("s").asi8, np.float64)
+    seconds[instants.isna()] = np.nan
+    seconds[numbers] = [float(found[row]) for row in np.flatnonzero(numbers)]
+    return seconds
+
+
+def _texts(normalised: Normalised) -> pa.Array:
+    """Return values as text; the strings among JSON text without their quotes."""
+    if normalised.kinds is None:
+        return normalised.array.cast(LARGE_STRING)
+    texts = normalised.array.to_pylist()
+    return pa.array([orjson.loads(text) if text and text[0] == '"' else text for text in texts], LARGE_STRING)
+
+
+def _present(normalised: Normalised) -> np.ndarray:
+    """Return the mask of the rows that held a value, be it one that cannot be sent."""
+    present = ~normalised.missing
+    for problem in normalised.problems.values():
+        present |= problem
+    return present
 
 
 def _text(text: str) -> pa.Scalar:

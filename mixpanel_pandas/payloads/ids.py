@@ -7,6 +7,8 @@ is; rows whose hashes meet are compared by text.
 from __future__ import annotations
 
 import datetime as dt
+import decimal
+import enum
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of
-from mixpanel_pandas.payloads.values import convert
-from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.payloads.values import convert, encodable, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
 
@@ -28,8 +29,8 @@ __all__ = ["IdDigest", "hash_texts", "normalise_ids", "repeated"]
 
 LARGE_STRING = pa.large_string()
 
-#: Kinds of columns that can hold ids.
-ID_KINDS = ("string", "number", "mixed", "missing")
+#: Digits of the largest decimals that Arrow has.
+_DECIMAL_DIGITS = 76
 
 _HASHED_BYTES = 256
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -38,32 +39,37 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 def normalise_ids(values: Any, rule: Rule) -> Normalised:
     """Return a slice of the id column as text, null where it is missing or no id.
 
-    Integers and whole floats below 2**53 become their digits; text stays as it is, leading zeros and all. Other numbers
-    are the problem ``inexact_id``, other types ``untyped_id``.
+    Integers, whole decimals, and whole floats below 2**53 (of single precision: 2**24) become their digits; text stays as
+    it is, leading zeros and all. Other numbers are the problem ``inexact_id``, other types ``untyped_id``.
     """
     read = rule.read(values)
     if isinstance(read, np.ndarray):
         return _from_objects(read)
+    if pa.types.is_decimal(read.type):
+        return _from_objects(read.to_pylist())
     if pa.types.is_floating(read.type):
         return _from_floats(read)
-    if pa.types.is_decimal(read.type):
-        return _from_objects(np.array(read.to_pylist(), dtype=object))
-    return Normalised(read.cast(LARGE_STRING))
+    if pa.types.is_integer(read.type) or pa.types.is_large_string(read.type):
+        return Normalised(read.cast(LARGE_STRING))
+    present = ~np.asarray(pd.isna(values), bool)
+    return Normalised(pa.nulls(len(read), LARGE_STRING), {"untyped_id": present} if present.any() else {})
 
 
 def _from_floats(array: pa.Array) -> Normalised:
-    numbers = np.asarray(array.cast(pa.float64()).fill_null(np.nan))
+    numbers = array.to_numpy(zero_copy_only=False)  # NaN where null
     missing = np.isnan(numbers)
-    with np.errstate(invalid="ignore"):
-        broken = ~missing & (
-            (np.abs(numbers) >= LIMITS["exact_integer"].value) | (numbers != np.floor(numbers))
-        )
+    broken = ~missing & ~((np.abs(numbers) < _exact_below(numbers.dtype)) & (numbers == np.floor(numbers)))
     whole = np.where(missing | broken, 0, numbers).astype(np.int64)
     texts = pa.array(whole, mask=missing | broken).cast(LARGE_STRING)
     return Normalised(texts, {"inexact_id": broken} if broken.any() else {})
 
 
-def _from_objects(values: np.ndarray) -> Normalised:
+def _exact_below(dtype: Any) -> int:
+    """Return below what a float type holds every whole number: 2**53 for doubles."""
+    return 1 << int(np.finfo(dtype).nmant) + 1
+
+
+def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
     texts: list[str | None] = []
     broken = {"inexact_id": np.zeros(len(values), bool), "untyped_id": np.zeros(len(values), bool)}
     for row, value in enumerate(values):
@@ -78,28 +84,27 @@ def _from_objects(values: np.ndarray) -> Normalised:
 
 def _text_of(value: Any) -> tuple[str | None, str]:
     """Return one id as text, or the name of what is wrong with it."""
-    if isinstance(value, float | np.floating):
-        if np.isnan(value):
-            return None, ""
-        whole = abs(value) < LIMITS["exact_integer"].value and float(value).is_integer()
-        return (str(int(value)), "") if whole else (None, "inexact_id")
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return str(int(value)), ""
+    if isinstance(value, enum.Enum):
+        value = value.value
     problems: set[str] = set()
-    text = convert(value, problems, ())
-    if text is None and not problems:
+    converted = convert(value, problems, ())
+    kind = kind_of(value, converted)
+    if converted is None and not problems:
         return None, ""
-    if not isinstance(text, str) or isinstance(value, bytes) or not _is_text(value):
-        return None, "untyped_id"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return None, "untyped_id"
-    return text, ""
+    if kind == "string" and encodable(converted) and not isinstance(value, dt.time):
+        return converted, ""
+    if kind == "number" and _is_whole(value):
+        return str(int(value)), ""
+    return None, "inexact_id" if kind == "number" or "infinite" in problems else "untyped_id"
 
 
-def _is_text(value: Any) -> bool:
-    return not isinstance(value, dt.date | dt.time | np.datetime64 | pd.Period)
+def _is_whole(value: Any) -> bool:
+    """Return whether the digits of a number are sure."""
+    if isinstance(value, int | np.integer):
+        return True
+    if isinstance(value, decimal.Decimal):
+        return value.adjusted() < _DECIMAL_DIGITS and value == int(value)
+    return bool(abs(value) < _exact_below(type(value))) and float(value).is_integer()
 
 
 def folded(texts: pa.Array) -> pa.Array:
@@ -131,7 +136,7 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     )  # the eight bytes that begin at each byte
     starts = offsets[:-1] - (offsets[0] if len(offsets) else 0)
     hashes = (lengths.astype(np.uint64) + np.uint64(1)) * _PRIME
-    for begin in range(0, min(int(lengths.max(initial=0)), _HASHED_BYTES), 8):
+    for begin in range(0, min(int(lengths.max(initial=1)), _HASHED_BYTES), 8):
         rows = np.flatnonzero(lengths > begin) if begin else slice(None)
         rest = np.minimum(lengths[rows] - begin, 8)
         word = words[np.minimum(starts[rows] + begin, len(held))] & _FIRST_BYTES[np.maximum(rest, 0)]

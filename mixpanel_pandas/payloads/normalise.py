@@ -7,6 +7,7 @@ that cannot be sent is null, and a problem; the length never changes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +18,26 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.plan import values_of, values_of_key
-from mixpanel_pandas.payloads.values import over, to_json
+from mixpanel_pandas.payloads.values import convert, encodable, over, to_json
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
 
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.plan import Plan, PropertyColumn
 
-__all__ = ["Normalised", "cut_strings", "mask_of", "normalise", "normalise_column"]
+__all__ = [
+    "Normalised",
+    "cut_strings",
+    "emptied",
+    "lists_of",
+    "mask_of",
+    "normalise",
+    "normalise_column",
+]
 
 LARGE_STRING = pa.large_string()
 MILLISECONDS = pa.timestamp("ms")
@@ -70,7 +79,7 @@ class Normalised:
 
     def without(self, rows: np.ndarray) -> Normalised:
         """Return the same with the values of `rows`, a mask, missing."""
-        return Normalised(_emptied(self.array, rows), self.problems, self.kinds)
+        return Normalised(emptied(self.array, rows), self.problems, self.kinds)
 
     def filter(self, rows: pa.Array) -> Normalised:
         """Return only `rows`, a mask; the problems are left behind."""
@@ -78,9 +87,7 @@ class Normalised:
         return Normalised(self.array.filter(rows), kinds=kinds)
 
 
-def normalise(
-    values: Any, rule: Rule, *, parse: str | None = None, blank: str = "keep", as_list: bool = False
-) -> Normalised:
+def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str = "keep") -> Normalised:
     """Return a slice of a column in Mixpanel's types.
 
     Parameters
@@ -92,22 +99,16 @@ def normalise(
     parse : str, optional
         ``"json"``, or what separates the items of a list, for text that stands for more.
     blank : {"keep", "missing"}
-        Whether ``""`` and white space are values.
-    as_list : bool
-        JSON text: wrap what is no list into one.
+        Whether ``""`` and white space are values; they are no JSON and no list.
     """
     read = rule.read(values)
-    if isinstance(read, np.ndarray):
-        normalised = from_objects(read, blank, as_list=as_list)
-        if (
-            rule.kind == "string"
-        ):  # strings with lone surrogates: the other values of the slice are checked as text
-            normalised = _without_surrogates(read)
-    else:
-        normalised = _from_arrow(read)
+    if blank == "missing" or parse is not None:
+        read = _without_blanks(read)
     if parse is not None:
-        return _parsed(normalised, parse, as_list=as_list)
-    return _blanks_missing(normalised) if blank == "missing" else normalised
+        return _parsed(read, parse)
+    if not isinstance(read, np.ndarray):
+        return _from_arrow(read)
+    return _texts(read) if rule.kind == "string" else from_objects(read)
 
 
 def normalise_column(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice) -> Normalised:
@@ -117,7 +118,7 @@ def normalise_column(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, ro
         values = values_of_key(column.source.rule.read(values), column.key)
     unites = column.operator.takes == "list"
     blank = plan.operation.option("blank")
-    normalised = normalise(values, column.rule, parse=column.parse, blank=blank, as_list=unites)
+    normalised = normalise(values, column.rule, parse=column.parse, blank=blank)
     return normalised.without(_empty_lists(normalised)) if unites else normalised
 
 
@@ -129,38 +130,39 @@ def _empty_lists(column: Normalised) -> np.ndarray:
     return np.zeros(len(column), bool)
 
 
-def from_objects(values: np.ndarray, blank: str = "keep", *, as_list: bool = False) -> Normalised:
+def from_objects(values: Iterable[Any]) -> Normalised:
     """Return Python values as JSON text, taken one by one because no Arrow type holds them all."""
     found: list[set[str]] = []
     texts, kinds = [], []
     for value in values:
         problems: set[str] = set()
-        if blank == "missing" and isinstance(value, str) and not value.strip():
-            value = None  # noqa: PLW2901 (the value that is sent)
-        text, kind = to_json(value, problems, as_list=as_list)
+        text, kind = to_json(value, problems)
         texts.append(text)
         kinds.append(kind)
         found.append(problems)
-    names = set().union(*found)
-    problems_of = {name: np.fromiter((name in row for row in found), bool, len(found)) for name in names}
     array = pa.array(texts, pa.large_binary()).cast(LARGE_STRING)
-    return Normalised(array, problems_of, np.array(kinds, dtype=object))
+    return Normalised(array, _masks(found), np.array(kinds, dtype=object))
 
 
-def _without_surrogates(values: np.ndarray) -> Normalised:
-    broken = np.fromiter(
-        (isinstance(value, str) and not _encodable(value) for value in values), bool, len(values)
-    )
-    array = pa.array(np.where(broken, None, values), LARGE_STRING, from_pandas=True)
-    return Normalised(array, {"broken_text": broken})
+def _texts(values: Iterable[Any]) -> Normalised:
+    """Return Python values that become strings, and strings of which some are broken, one by one."""
+    found: list[set[str]] = []
+    texts = []
+    for value in values:
+        problems: set[str] = set()
+        text = convert(value, problems, ())
+        if text is not None and not encodable(text):
+            problems.add("broken_text")
+            text = None
+        texts.append(text)
+        found.append(problems)
+    return Normalised(pa.array(texts, LARGE_STRING), _masks(found))
 
 
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _masks(found: list[set[str]]) -> Problems:
+    """Return name of a problem -> mask, from the names of each row."""
+    names = sorted(set().union(*found))
+    return {name: np.fromiter((name in row for row in found), bool, len(found)) for name in names}
 
 
 def _from_arrow(array: pa.Array) -> Normalised:
@@ -191,28 +193,27 @@ def _integers(array: pa.Array) -> Normalised:
     low, high = bounds["min"].as_py(), bounds["max"].as_py()
     if low is None or (low >= -largest and high <= largest):
         return Normalised(array)
-    inexact = (
-        pc.or_(pc.greater(array, largest), pc.less(array, -largest))
-        if low < 0
-        else pc.greater(array, largest)
-    )
-    return Normalised(array, {"inexact_integer": mask_of(inexact)})
+    inexact = mask_of(pc.greater(array, pa.scalar(largest, array.type)))
+    if low < -largest:
+        inexact |= mask_of(pc.less(array, pa.scalar(-largest, array.type)))
+    return Normalised(array, {"inexact_integer": inexact})
 
 
 def _floats(array: pa.Array) -> Normalised:
-    if array.type == pa.float16():
-        array = array.cast(pa.float32())
-    array = _null_where(array, pc.is_nan(array))
+    if array.type == pa.float16():  # as short as they read: 0.1, not 0.099975586
+        halves = np.asarray(array.to_numpy(zero_copy_only=False), np.float16)
+        array = pa.array(halves.astype(str).astype(np.float64))
     infinite = mask_of(pc.is_inf(array))
-    if not infinite.any():
-        return Normalised(array)
-    return Normalised(_emptied(array, infinite), {"infinite": infinite})
+    array = emptied(array, mask_of(pc.is_nan(array)) | infinite)
+    return Normalised(array, {"infinite": infinite} if infinite.any() else {})
 
 
 def _decimals(array: pa.Array) -> Normalised:
     """All digits, as JSON text. Arrow writes 1.E-8 where JSON wants 1E-8."""
     text = pc.replace_substring(array.cast(LARGE_STRING), ".E", "E")
-    return Normalised(text, kinds=np.full(len(array), "number", dtype=object))
+    inexact = mask_of(pc.greater(pc.abs(array.cast(pa.float64())), LIMITS["exact_integer"].value))
+    problems = {"inexact_integer": inexact} if inexact.any() else {}
+    return Normalised(text, problems, np.full(len(array), "number", dtype=object))
 
 
 def _timestamps(array: pa.Array) -> Normalised:
@@ -240,9 +241,7 @@ def _timestamps(array: pa.Array) -> Normalised:
 def _dates(array: pa.Array) -> Normalised:
     days = np.asarray(array.cast(pa.int32()).fill_null(0)).astype(np.int64) * 86_400_000
     outside = (days < FIRST) | (days >= LAST)
-    if not outside.any():
-        return Normalised(array)
-    return Normalised(_emptied(array, outside), {"date_range": outside})
+    return Normalised(emptied(array, outside), {"date_range": outside} if outside.any() else {})
 
 
 def _lists(array: pa.Array) -> Normalised:
@@ -255,13 +254,16 @@ def _lists(array: pa.Array) -> Normalised:
         problems["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
     if not problems:
         return Normalised(array)
-    parents = np.asarray(pc.list_parent_indices(array))
-    of_lists = {name: np.bincount(parents[mask], minlength=len(array)) > 0 for name, mask in problems.items()}
-    missing = mask_of(array.is_null())
     lengths = np.asarray(pc.list_value_length(array).fill_null(0))
+    parents = np.repeat(np.arange(len(array)), lengths)
+    of_lists = {name: np.bincount(parents[mask], minlength=len(array)) > 0 for name, mask in problems.items()}
+    return Normalised(lists_of(items.array, lengths, array.is_null()), of_lists)
+
+
+def lists_of(items: pa.Array, lengths: np.ndarray, missing: pa.Array) -> pa.Array:
+    """Return an array of lists, given their items one after the other and how many each list has."""
     offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))))
-    rebuilt = pa.LargeListArray.from_arrays(offsets, items.array, mask=pa.array(missing))
-    return Normalised(rebuilt, of_lists)
+    return pa.LargeListArray.from_arrays(offsets, items, mask=missing)
 
 
 def _long_items(items: pa.Array) -> Problems:
@@ -289,60 +291,59 @@ FINISH: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Normalis
 )
 
 
-def _blanks_missing(column: Normalised) -> Normalised:
-    if column.array.type != LARGE_STRING or column.kinds is not None:
-        return column
-    blank = mask_of(pc.equal(pc.utf8_trim_whitespace(column.array), ""))
-    return column.without(blank) if blank.any() else column
+def _without_blanks(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
+    """Return values without the text that is nothing but white space."""
+    if isinstance(read, np.ndarray):
+        return as_objects([None if isinstance(value, str) and not value.strip() else value for value in read])
+    if read.type != LARGE_STRING:
+        return read
+    return emptied(read, mask_of(pc.equal(pc.utf8_trim_whitespace(read), "")))
 
 
-def _parsed(column: Normalised, parse: str, *, as_list: bool) -> Normalised:
+def _parsed(read: pa.Array | np.ndarray, parse: str) -> Normalised:
     """Return text as what it stands for; what is no text (a list already) stays."""
-    if column.array.type != LARGE_STRING or column.kinds is not None:
-        return column
-    column = _blanks_missing(column)
-    if parse == "json":
-        values = [_from_json(text) for text in column.array.to_pylist()]
-        broken = np.fromiter((value is _BROKEN for value in values), bool, len(values))
-        parsed = from_objects(
-            as_objects([None if value is _BROKEN else value for value in values]), as_list=as_list
-        )
-        return Normalised(
-            parsed.array, column.problems | parsed.problems | {"bad_json": broken}, parsed.kinds
-        )
-    pieces = pc.split_pattern(column.array, parse)
+    if isinstance(read, np.ndarray):
+        return _from_texts(read, parse)
+    if read.type != LARGE_STRING:
+        return _from_arrow(read)
+    return _from_texts(read.to_pylist(), parse) if parse == "json" else _lists(_split(read, parse))
+
+
+def _split(texts: pa.Array, separator: str) -> pa.Array:
+    pieces = pc.split_pattern(texts, separator)
     lengths = np.asarray(pc.list_value_length(pieces).fill_null(0))
     items = pc.utf8_trim_whitespace(pieces.flatten()).cast(LARGE_STRING)
     wanted = mask_of(pc.not_equal(items, ""))
-    parents = np.repeat(np.arange(len(column)), lengths)[wanted]
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(parents, minlength=len(column)))))
-    lists = pa.LargeListArray.from_arrays(
-        pa.array(offsets), items.filter(pa.array(wanted)), mask=pa.array(column.missing)
+    parents = np.repeat(np.arange(len(texts)), lengths)[wanted]
+    return lists_of(
+        items.filter(pa.array(wanted)), np.bincount(parents, minlength=len(texts)), texts.is_null()
     )
-    normalised = _lists(lists)
-    return Normalised(normalised.array, column.problems | normalised.problems)
+
+
+def _from_texts(values: Iterable[Any], parse: str) -> Normalised:
+    """Return text as what it stands for where other values stand beside it, or it stands for them."""
+    parsed = [_from_text(value, parse) if isinstance(value, str) else value for value in values]
+    broken = np.fromiter((value is _BROKEN for value in parsed), bool, len(parsed))
+    normalised = from_objects(None if value is _BROKEN else value for value in parsed)
+    problems = {"bad_json": broken} if broken.any() else {}
+    return Normalised(normalised.array, normalised.problems | problems, normalised.kinds)
 
 
 _BROKEN = object()
 
 
-def _from_json(text: str | None) -> Any:
+def _from_text(text: str, parse: str) -> Any:
+    if parse != "json":
+        return [item for piece in text.split(parse) if (item := piece.strip())]
     try:
-        return None if text is None else orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         return _BROKEN
 
 
-def _null_where(array: pa.Array, mask: pa.Array) -> pa.Array:
-    return pc.if_else(mask, pa.scalar(None, array.type), array) if pc.any(mask).as_py() else array
-
-
-def _emptied(array: pa.Array, rows: np.ndarray) -> pa.Array:
-    """Return `array` with null in `rows`, a mask."""
-    if pa.types.is_large_list(array.type):
-        keep = np.arange(len(array))
-        return array.take(pa.array(keep, mask=rows))
-    return pc.if_else(pa.array(rows), pa.scalar(None, array.type), array)
+def emptied(array: pa.Array, rows: np.ndarray) -> pa.Array:
+    """Return `array` with null in `rows`, a mask. (Arrow's own ``if_else`` misread slices of strings in version 17.)"""
+    return array.take(pa.array(np.arange(len(array)), mask=rows)) if rows.any() else array
 
 
 def mask_of(mask: pa.Array) -> np.ndarray:
@@ -354,11 +355,19 @@ def cut_strings(column: Normalised, rows: np.ndarray) -> Normalised:
     """Return `column` with the strings of `rows`, a mask, cut to the limit between two code points."""
     positions = np.flatnonzero(rows)
     whole = column.array.take(pa.array(positions)).to_pylist()
-    parts = [_cut(value) for value in whole]
+    cut = _cut if column.kinds is None else _cut_json
     order = np.arange(len(column))
     order[positions] = len(column) + np.arange(len(positions))
-    both = pa.concat_arrays([column.array, pa.array(parts, column.array.type)])
-    return Normalised(both.take(pa.array(order)), column.problems)
+    both = pa.concat_arrays([column.array, pa.array(map(cut, whole), column.array.type)])
+    return Normalised(both.take(pa.array(order)), column.problems, column.kinds)
+
+
+def _cut_json(text: str | None) -> str | None:
+    """Cut the strings of JSON text; the numbers keep their digits."""
+    if text is None:
+        return None
+    value = json.loads(text, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
+    return orjson.dumps(_cut(value)).decode()
 
 
 def _cut(value: Any) -> Any:

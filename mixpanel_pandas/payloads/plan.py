@@ -6,6 +6,7 @@ meant raises at once; what is wrong with a column as a whole is a `Note` for the
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 from collections import Counter
 from collections.abc import Hashable, Mapping
@@ -17,7 +18,7 @@ import orjson
 import pandas as pd
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
-from mixpanel_pandas.payloads.dtypes import Rule, as_objects, rule_for, rule_for_objects
+from mixpanel_pandas.payloads.dtypes import MISSING, Rule, as_objects, rule_for, rule_for_objects
 from mixpanel_pandas.rules.limits import (
     HELPER_COLUMNS,
     LIMITS,
@@ -215,6 +216,8 @@ def as_mappings(values: Any) -> list[Any]:
 def _mapping(item: Any) -> Any:
     if not isinstance(item, str):
         return item
+    if not item.strip():
+        return None
     try:
         return orjson.loads(item)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
@@ -271,8 +274,8 @@ def _refuse_odd_columns(frame: pd.DataFrame) -> None:
 def _source(frame: pd.DataFrame, label: Hashable, what: str) -> Source:
     """Return the column or else the index level of that name."""
     if label in frame.columns:
-        place = frame.columns.get_loc(label)
-        return Source(label, int(place), False, rule_for(frame.iloc[:, int(place)]))
+        place: Any = frame.columns.get_loc(label)
+        return Source(label, place, False, rule_for(frame.iloc[:, place]))
     if label in frame.index.names and label is not None:
         place = frame.index.names.index(label)
         return Source(label, place, True, rule_for(frame.index.get_level_values(place).to_series()))
@@ -297,34 +300,67 @@ def _ip(frame: pd.DataFrame, operation: Operation) -> Source | str:
     value = operation.option("ip")
     if value is None:
         return "0"
-    if isinstance(value, str) and value not in frame.columns:
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError:
-            pass
-    return _source(frame, value, "ip is an address or a column, and")
+    if not _is_label(frame, value) and (found := address(value)):
+        return found
+    if not isinstance(value, Hashable):
+        msg = f"ip={value!r} is neither an address nor a column"
+        raise OperationError(msg)
+    source = _source(frame, value, "ip is an address or a column, and")
+    return _of_kind(source, "ip", ("string", "mixed", "missing"), "addresses as text")
+
+
+def address(text: object) -> str | None:
+    """Return an IP address as Mixpanel reads it; None for what is none, or is good on one network only."""
+    if not isinstance(text, str) or "%" in text:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def _time(frame: pd.DataFrame, operation: Operation) -> Source | int | str:
     value = operation.option("updated_at")
     if isinstance(value, str) and value in {"keep", "refresh"}:
         return value
-    if isinstance(value, Hashable) and value in frame.columns:
-        return _source(frame, value, "updated_at")
-    if isinstance(value, str):
-        return _source(frame, value, "updated_at is 'keep', 'refresh', a time or a column, and")
-    if isinstance(value, bool) or value is None or value is pd.NaT:
+    if isinstance(value, str) or _is_label(frame, value):
+        source = _source(frame, value, "updated_at is 'keep', 'refresh', a column or a datetime, and")
+        kinds = ("date", "number", "string", "mixed", "missing")
+        return _of_kind(source, "updated_at", kinds, "datetimes, ISO dates or seconds since 1970")
+    seconds = _seconds(value)
+    if not 0 <= seconds < LIMITS["time_seconds"].value:
         msg = (
-            f"updated_at={value!r} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970"
+            f"updated_at={value!r} must be from 1970 on and, as a number, seconds below 1e11: "
+            "larger ones are milliseconds"
         )
         raise OperationError(msg)
-    if isinstance(value, int | float):
-        if not 0 <= value < LIMITS["time_seconds"].value:
-            msg = f"updated_at={value!r} must be seconds since 1970 below 1e11: this looks like milliseconds"
-            raise OperationError(msg)
-        return int(value)
-    instant = pd.Timestamp(value)
-    return int((instant.tz_localize("UTC") if instant.tz is None else instant).timestamp())
+    return int(seconds)
+
+
+def _seconds(time: Any) -> float:
+    """Return a number as it is, and a date or datetime (in UTC where it says nothing else) as seconds since 1970."""
+    try:
+        if isinstance(time, int | float | np.number) and not isinstance(time, bool | np.timedelta64):
+            return float(time)
+        if isinstance(time, dt.date | np.datetime64) and not pd.isna(time):
+            instant = pd.Timestamp(time)
+            return (instant.tz_localize("UTC") if instant.tz is None else instant).timestamp()
+    except (OverflowError, ValueError):  # an integer beyond floats, a date beyond timestamps
+        return np.inf
+    msg = f"updated_at={time!r} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970"
+    raise OperationError(msg)
+
+
+def _is_label(frame: pd.DataFrame, value: Any) -> bool:
+    return isinstance(value, Hashable) and value in frame.columns
+
+
+def _of_kind(source: Source, option: str, kinds: tuple[str, ...], expected: str) -> Source:
+    """Return `source`, if its values can be what is expected of it."""
+    if source.rule.kind not in kinds or source.rule.refusal:
+        msg = f"{option}={source.label!r} is a column of {source.rule.name}: expected {expected}"
+        raise OperationError(msg)
+    return source
 
 
 def _verbs(
@@ -396,38 +432,37 @@ def _renamer(rename: Any) -> Callable[[Hashable], str]:
 
 
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
-    """Return a column for each key that the objects of `column` have."""
-    objects = as_mappings(column.rule.read(values_of(frame, column.source)))
-    odd = [
-        place
-        for place, item in enumerate(objects)
-        if not isinstance(item, Mapping) and not pd.api.types.is_scalar(item)
-    ]
-    odd += [place for place, item in enumerate(objects) if pd.api.types.is_scalar(item) and not pd.isna(item)]
+    """Return a column for each key that the objects of `column` have; one that says nothing where there are none."""
+    objects = as_objects(as_mappings(column.rule.read(values_of(frame, column.source))))
+    odd = [place for place in np.flatnonzero(~pd.isna(objects)) if not _is_object_with_names(objects[place])]
     if odd:
         msg = (
-            f"cannot spread column {column.label!r}: {len(odd)} of its values are no objects, "
-            f"the first at index {frame.index[min(odd)]!r}"
+            f"cannot spread column {column.label!r}: {len(odd)} of its values are no objects with text as keys, "
+            f"the first at index {frame.index[int(odd[0])]!r}"
         )
         raise OperationError(msg)
-    keys = dict.fromkeys(str(key) for item in objects if isinstance(item, Mapping) for key in item)
+    keys = dict.fromkeys(key for item in objects if isinstance(item, Mapping) for key in item)
     return [
         replace(
             column,
             name=key,
             key=key,
             parse=None,
-            rule=rule_for_objects(values_of_key(as_objects(objects), key)),
+            rule=rule_for_objects(values_of_key(objects, key)),
         )
         for key in keys
-    ]
+    ] or [replace(column, parse=None, missing="skip", rule=MISSING)]
+
+
+def _is_object_with_names(item: Any) -> bool:
+    return isinstance(item, Mapping) and all(isinstance(key, str) for key in item)
 
 
 def _rows_per_slice(frame: pd.DataFrame, plan: Plan) -> int:
     """Return how many rows make about `SLICE_BYTES` of JSON, judged by some rows of each column."""
-    width = 100 + sum(
-        len(column.name) + 6 + _width(frame, column.source, len(plan.columns)) for column in plan.columns
-    )
+    names = sum(len(column.name) + 6 for column in plan.columns)
+    sources = {column.source.place: column.source for column in plan.columns}  # spread objects count once
+    width = 100 + names + sum(_width(frame, source, len(sources)) for source in sources.values())
     return max(1, int(SLICE_BYTES / width))
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from mixpanel_pandas.rules.limits import LIMITS
 
-__all__ = ["convert", "kind_of", "to_json"]
+__all__ = ["convert", "encodable", "kind_of", "over", "to_json"]
 
 _STRING_BYTES = LIMITS["string_bytes"].value
 _ITEM_BYTES = LIMITS["item_bytes"].value
@@ -50,7 +50,7 @@ _KINDS: dict[type, str] = {
 _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
 
 
-def to_json(value: Any, problems: set[str], *, as_list: bool = False) -> tuple[bytes | None, str]:
+def to_json(value: Any, problems: set[str]) -> tuple[bytes | None, str]:
     """Return the JSON of `value` and its Mixpanel type; None for a missing value.
 
     Parameters
@@ -59,22 +59,15 @@ def to_json(value: Any, problems: set[str], *, as_list: bool = False) -> tuple[b
         A cell of a frame.
     problems : set of str
         Names of checks that the value does not pass are added to it.
-    as_list : bool
-        Wrap a value that is no list into one.
     """
     converted = convert(value, problems, ())
     kind = kind_of(value, converted)
     if converted is None:
         return None, kind
     _measure(converted, kind, problems)
-    if as_list and kind != "list":
-        converted, kind = [converted], "list"
     try:
         text = orjson.dumps(converted)
-    except (
-        orjson.JSONEncodeError,
-        UnicodeEncodeError,
-    ):  # a lone surrogate, the one thing that converters let pass
+    except orjson.JSONEncodeError:  # a lone surrogate, the one thing that converters let pass
         problems.add("broken_text")
         return None, kind
     if kind == "list" and len(text) > _LIST_BYTES:
@@ -104,14 +97,13 @@ def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     around : tuple of int
         Identities of the lists and objects that the value stands in.
     """
-    if value is pd.NA or value is pd.NaT:
-        return None
     problems.add("unsupported_value")
-    return None
 
 
 @convert.register(type(None))
-def _(value: None, problems: set[str], around: tuple[int, ...]) -> None:
+@convert.register(type(pd.NA))
+@convert.register(type(pd.NaT))
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
     return None
 
 
@@ -152,17 +144,18 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> float | orjson
 
 @convert.register
 def _(value: decimal.Decimal, problems: set[str], around: tuple[int, ...]) -> Any:
-    if value.is_finite():
-        return orjson.Fragment(str(value))
-    if value.is_infinite():
+    if value.is_nan():
+        return None
+    if math.isinf(float(value)):  # or beyond the largest double
         problems.add("infinite")
-    return None
+        return None
+    if abs(value) > _EXACT_INTEGER:
+        problems.add("inexact_integer")
+    return orjson.Fragment(str(value))
 
 
 @convert.register
 def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | None:
-    if value is pd.NaT:  # type: ignore[comparison-overlap]  # NaT calls itself a datetime
-        return None
     if value.tzinfo is None:
         problems.add("naive_datetime")
     else:
@@ -171,7 +164,10 @@ def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | 
         except (OverflowError, ValueError):  # pushed over the first or the last year
             problems.add("date_range")
             return None
-    if value.microsecond % 1000:
+    if not 1 <= value.year <= 9999:  # a Timestamp may be from any year
+        problems.add("date_range")
+        return None
+    if value.microsecond % 1000 or getattr(value, "nanosecond", 0):
         problems.add("sub_millisecond")
     return value.isoformat(timespec="milliseconds" if value.microsecond >= 1000 else "seconds")[:23]
 
@@ -180,12 +176,20 @@ def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | 
 def _(value: np.datetime64, problems: set[str], around: tuple[int, ...]) -> str | None:
     if np.isnat(value):
         return None
-    instant = value.astype("M8[us]").item()
-    if not isinstance(instant, dt.datetime):  # a number, where datetime has no such year
+    if not 1 <= value.astype("M8[Y]").astype(int) + 1970 <= 9999:
         problems.add("date_range")
         return None
-    text: str = convert(instant, problems, around)
+    microseconds = value.astype("M8[us]")
+    if microseconds != value:
+        problems.add("sub_millisecond")
+    text: str = convert(microseconds.item(), problems, around)
     return text
+
+
+@convert.register
+def _(value: np.timedelta64, problems: set[str], around: tuple[int, ...]) -> None:
+    if not np.isnat(value):  # numpy calls it an integer
+        problems.add("unsupported_value")
 
 
 @convert.register
@@ -194,10 +198,12 @@ def _(value: dt.date, problems: set[str], around: tuple[int, ...]) -> str:
 
 
 @convert.register
-def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str:
-    problems.add("period")
-    start: str = convert(value.start_time, set(), around)
-    return start.removesuffix("T00:00:00")
+def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str | None:
+    start = np.datetime64(value.asfreq("us", how="start").ordinal, "us")
+    found = {"period"}
+    text: str | None = convert(start, found, around)
+    problems |= found - {"naive_datetime"}
+    return text and text.removesuffix("T00:00:00")
 
 
 @convert.register(dt.time)
@@ -217,7 +223,7 @@ def _(value: enum.Enum, problems: set[str], around: tuple[int, ...]) -> Any:
 @convert.register(pd.Series)
 @convert.register(pd.Index)
 @convert.register(pd.api.extensions.ExtensionArray)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> list[Any] | None:
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     if getattr(value, "ndim", 1) == 0:
         return convert(value[()], problems, around)
     if _too_deep(value, around):
@@ -290,6 +296,15 @@ def _measure_object(value: dict[str, Any], problems: set[str], deepest: int) -> 
         if not level:
             return
     problems.add("deep_object")
+
+
+def encodable(text: str) -> bool:
+    """Return whether `text` has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def over(text: str, most: int) -> bool:

@@ -12,14 +12,28 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS
+from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CHECKS", "Check"]
+__all__ = ["CHECKS", "SEVERITIES", "Check"]
 
 Severity = Literal["error", "warning", "hint"]
+Of = Literal["id", "value", "property", "column", "row", "frame", "record"]
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "hint")
+
+#: What a check looks at -> Mixpanel's page about it, and what can be done with rows that do not pass.
+SUBJECTS: dict[Of, tuple[str, tuple[str, ...]]] = {
+    "id": (PAGES["ids"], ("drop_row",)),
+    "frame": (PAGES["ids"], ()),
+    "value": (PAGES["types"], ("drop_row", "drop_value")),
+    "property": (PAGES["reserved"], ("drop_row", "drop_value")),
+    "column": (PAGES["profiles"], ()),
+    "row": (PAGES["limits"], ("drop_row",)),
+    "record": (PAGES["set"], ("drop_row",)),
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +46,7 @@ class Check:
         As the report shows it.
     of : {"id", "value", "property", "column", "row", "frame", "record"}
         What it looks at: an id, a value, a reserved property's value, a whole column, a row, ids across the frame, or
-        the parts of a record beside the properties.
+        the parts of a record beside the properties; a key of `SUBJECTS`.
     severity : {"error", "warning", "hint"}
         An error is never sent; a warning or hint is.
     says : str
@@ -50,7 +64,7 @@ class Check:
     """
 
     name: str
-    of: Literal["id", "value", "property", "column", "row", "frame", "record"]
+    of: Of
     severity: Severity
     says: str
     limit: str = ""
@@ -60,14 +74,19 @@ class Check:
     kinds: tuple[str, ...] = ()
 
     @property
-    def words(self) -> str:
-        """The name as words, for a summary."""
-        return self.name.replace("_", " ")
+    def source(self) -> str:
+        """Mixpanel's page about the limit, or else about what the check looks at."""
+        return LIMITS[self.limit].source if self.limit else SUBJECTS[self.of][0]
 
     @property
-    def source(self) -> str:
-        """Mixpanel's page about the limit."""
-        return LIMITS[self.limit].source if self.limit else ""
+    def limit_text(self) -> str | None:
+        """The number that decides, with its unit."""
+        return str(LIMITS[self.limit]) if self.limit else None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What `invalid` can do with rows that do not pass, beside raising."""
+        return (*SUBJECTS[self.of][1], *(["truncate"] if self.can_cut else []))
 
 
 def longer_than(most: int) -> Callable[[pa.Array], pa.Array]:

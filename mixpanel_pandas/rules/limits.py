@@ -6,7 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["JUNK_IDS", "LIMITS", "LOOKALIKES", "RESERVED_PROPERTIES", "Limit", "ReservedProperty", "plain"]
+__all__ = [
+    "JUNK_IDS",
+    "LIMITS",
+    "LOOKALIKES",
+    "PAGES",
+    "RESERVED_PROPERTIES",
+    "Limit",
+    "ReservedProperty",
+    "plain",
+]
 
 _PROFILES = "https://docs.mixpanel.com/docs/data-structure/user-profiles"
 _TYPES = "https://docs.mixpanel.com/docs/data-structure/property-reference/data-type"
@@ -15,6 +24,16 @@ _DEFAULT = "https://docs.mixpanel.com/docs/data-structure/property-reference/def
 _GEOLOCATION = "https://docs.mixpanel.com/docs/tracking-best-practices/geolocation"
 _USER_LIMITS = "https://developer.mixpanel.com/reference/user-profile-limits"
 _IMPORT = "https://developer.mixpanel.com/reference/import-events"
+
+#: Mixpanel's pages, by what they are about.
+PAGES = {
+    "ids": "https://docs.mixpanel.com/docs/tracking-methods/id-management/identifying-users-simplified",
+    "types": _TYPES,
+    "reserved": _RESERVED,
+    "profiles": _PROFILES,
+    "limits": _USER_LIMITS,
+    "set": "https://developer.mixpanel.com/reference/profile-set",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +61,7 @@ class Limit:
     note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:,} {self.unit}"
+        return f"{self.value:,} {self.unit}".rstrip()
 
 
 LIMITS: dict[str, Limit] = {

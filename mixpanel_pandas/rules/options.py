@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -215,7 +215,7 @@ class SendValues(ValueOptions, Sending, total=False):
     """Options of the verbs with values."""
 
 
-class AnyOptions(SendValues, SendDeletes, total=False):  # type: ignore[misc]  # the shared keys are the same
+class AnyOptions(SendValues, SendDeletes, total=False):
     """Options of the verbs that name their operator."""
 
 
@@ -297,8 +297,8 @@ def operation(
     OptionError
         If the verb does not take an option.
     """
-    if verb not in OPERATORS and verb != "update":
-        msg = f"operator {verb!r} is not known: {did_you_mean(verb, [*OPERATORS, 'update'])}"
+    if verb not in (known := [*OPERATORS, "update"]):
+        msg = f"operator {verb!r} is not known: {did_you_mean(verb, known)}"
         raise OperationError(msg)
     _refuse_unknown_options(verb, options)
     problems = [problem for check in _CALL_PROBLEMS if (problem := check(verb, id, properties))]
@@ -339,7 +339,7 @@ def _labels(properties: Any) -> tuple[Hashable, ...] | None:
 
 
 def _names_in_place_of_id(verb: str, id: Any, properties: Any) -> str | None:
-    if isinstance(id, list | tuple | set) or hasattr(id, "dtype"):
+    if isinstance(id, list | tuple | set) or getattr(id, "ndim", False):
         names = choices(list(id), most=3)
         return f"the id comes first: {verb}(id, [{names}]), where id is the column that holds the ids"
     return None
@@ -355,7 +355,7 @@ def _properties_of_delete(verb: str, id: Any, properties: Any) -> str | None:
 
 
 def _unset_without_names(verb: str, id: Any, properties: Any) -> str | None:
-    if verb == "unset" and (properties is None or (not isinstance(properties, str) and len(properties) == 0)):
+    if verb == "unset" and (properties is None or (hasattr(properties, "__len__") and len(properties) == 0)):
         return "unset needs the names of the properties to remove: unset(id, ['fax']); to remove profiles call delete(id)"
     return None
 
@@ -418,25 +418,32 @@ def _invalid_problem(asked: Operation) -> str | None:
 
 
 def _number_problem(asked: Operation) -> str | None:
-    bounds = {"batch_size": (1, 2000), "workers": (1, 64), "at_most": (0, None)}
-    wrong = []
-    for name, (least, most) in bounds.items():
-        value = asked.options.get(name)
-        if value is None:
-            continue
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or value < least
-            or (most is not None and value > most)
-        ):
-            between = f"from {least} to {most}" if most is not None else f"of {least} or more"
-            wrong.append(f"{name}={value!r} must be a whole number {between}")
+    wrong = [
+        f"{name}={asked.options[name]!r} must be a whole number {between}"
+        for name, (least, most, between) in _BOUNDS.items()
+        if name in asked.options and not _is_whole(asked.options[name], least, most, OPTIONS[name].default)
+    ]
     return "; ".join(wrong) or None
 
 
+#: Option -> least and largest value, and the two in words.
+_BOUNDS: dict[str, tuple[int, float, str]] = {
+    "batch_size": (1, 2000, "from 1 to 2000"),
+    "workers": (1, 64, "from 1 to 64"),
+    "at_most": (0, float("inf"), "of 0 or more"),
+}
+
+
+def _is_whole(value: Any, least: int, most: float, default: Any) -> bool:
+    if value is None:
+        return default is None
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
 def _mapping_problem(asked: Operation) -> str | None:
-    parse, rename = asked.option("parse"), asked.option("rename")
+    parse, rename, spread = asked.option("parse"), asked.option("rename"), asked.option("spread")
+    if spread is not None and (isinstance(spread, str | Mapping) or not isinstance(spread, Iterable)):
+        return f"spread={spread!r} must be a list of columns, such as [{spread!r}]"
     if parse is not None and not isinstance(parse, Mapping):
         return f"parse={parse!r} must be a mapping from column to 'json' or to a separator, such as {{'tags': ';'}}"
     if parse is not None and not all(isinstance(how, str) and how for how in parse.values()):

@@ -1,0 +1,209 @@
+# ruff: noqa: DTZ001 (datetimes without a time zone are what is tested)
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import uuid
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import KINDS, column_of
+
+from mixpanel_pandas.payloads.dtypes import Rule, as_objects, rule_for, rule_for_objects
+
+
+class Mixed(enum.Enum):
+    TEXT = "a"
+    NUMBER = 1
+
+
+def objects(*values):
+    return pd.Series(as_objects(list(values)), dtype=object)
+
+
+def arrow(type, *values):
+    return pd.Series(list(values), dtype=pd.ArrowDtype(type))
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "kind", "note"),
+    [
+        pytest.param(pd.Series([1]), "numbers", "number", "", id="int64"),
+        pytest.param(pd.Series([1], dtype="UInt8"), "numbers", "number", "", id="UInt8"),
+        pytest.param(pd.Series([True]), "booleans", "boolean", "", id="bool"),
+        pytest.param(pd.Series([True], dtype="boolean"), "booleans", "boolean", "", id="boolean"),
+        pytest.param(pd.Series(["a"], dtype="string"), "strings", "string", "", id="string"),
+        pytest.param(objects("a", None), "strings", "string", "", id="object strings"),
+        pytest.param(
+            pd.to_datetime(pd.Series(["2024-01-01"])),
+            "datetimes without a time zone",
+            "date",
+            "naive_datetime",
+            id="naive",
+        ),
+        pytest.param(
+            pd.to_datetime(pd.Series(["2024-01-01"]), utc=True), "datetimes", "date", "", id="aware"
+        ),
+        pytest.param(
+            pd.Series(pd.period_range("2024", periods=1, freq="M")), "periods", "date", "", id="periods"
+        ),
+        pytest.param(
+            pd.Series(["a"], dtype="category"), "categories of strings", "string", "", id="categories"
+        ),
+        pytest.param(
+            pd.Series(pd.Categorical(pd.to_datetime(["2024-01-01"]))),
+            "categories of datetimes without a time zone",
+            "date",
+            "naive_datetime",
+            id="categories keep the note",
+        ),
+        pytest.param(pd.Series(pd.arrays.SparseArray([1.0])), "sparse numbers", "number", "", id="sparse"),
+        pytest.param(
+            pd.Series(pd.arrays.SparseArray(np.array(["a"], dtype=object))),
+            "sparse strings",
+            "string",
+            "",
+            id="sparse text",
+        ),
+        pytest.param(objects(None, np.nan, pd.NA), "nothing but missing values", "missing", "", id="nothing"),
+        pytest.param(pd.Series([], dtype=object), "nothing but missing values", "missing", "", id="no rows"),
+        pytest.param(
+            objects(1.5, True), "values of several types", "mixed", "mixed_types", id="a float and a boolean"
+        ),
+        pytest.param(objects(1, 1.5), "number objects", "number", "", id="an integer and a float"),
+        pytest.param(
+            objects(dt.date(2024, 1, 1), dt.datetime(2024, 1, 1)),
+            "date objects",
+            "date",
+            "",
+            id="dates and datetimes",
+        ),
+        pytest.param(objects(decimal.Decimal(1)), "number objects", "number", "", id="Decimal"),
+        pytest.param(objects(uuid.UUID(int=1), "a"), "string objects", "string", "", id="UUID beside text"),
+        pytest.param(
+            objects(Mixed.TEXT), "values of several types", "mixed", "mixed_types", id="Enum of several types"
+        ),
+        pytest.param(
+            objects(np.timedelta64(1, "s")), "mixed objects", "mixed", "", id="numpy's timedelta is no number"
+        ),
+        pytest.param(objects({"a": 1}), "objects", "object", "", id="dicts"),
+        pytest.param(objects(["a", None], []), "lists of large_string", "list", "", id="lists of text"),
+        pytest.param(objects([], []), "lists of large_string", "list", "", id="empty lists"),
+        pytest.param(objects([1], (2,)), "lists of int64", "list", "", id="lists and tuples of integers"),
+        pytest.param(objects([1, 1.5]), "lists", "list", "", id="lists of several types"),
+        pytest.param(objects({1}), "lists", "list", "", id="sets"),
+        pytest.param(objects(np.ones((2, 2))), "lists", "list", "", id="arrays of two dimensions"),
+        pytest.param(
+            objects("a", ["a"]), "values of several types", "mixed", "mixed_types", id="text and lists"
+        ),
+        pytest.param(
+            arrow(pa.dictionary(pa.int32(), pa.int64()), 1),
+            "numbers",
+            "number",
+            "",
+            id="dictionary of integers",
+        ),
+        pytest.param(
+            arrow(pa.dictionary(pa.int32(), pa.string()), "a"),
+            "strings",
+            "string",
+            "",
+            id="dictionary of text",
+        ),
+        pytest.param(
+            arrow(pa.timestamp("s"), dt.datetime(2024, 1, 1)),
+            "datetimes without a time zone",
+            "date",
+            "naive_datetime",
+            id="arrow timestamp",
+        ),
+        pytest.param(arrow(pa.time64("us"), dt.time(1)), "times of day", "string", "", id="arrow time"),
+        pytest.param(
+            arrow(pa.list_(pa.date32()), [dt.date(2024, 1, 1)]), "lists", "list", "", id="arrow list of dates"
+        ),
+        pytest.param(arrow(pa.null(), None), "nothing but missing values", "missing", "", id="arrow null"),
+    ],
+)
+def test_the_rule_for_a_column(column, name, kind, note):
+    rule = rule_for(column)
+    assert (rule.name, rule.kind, rule.note, rule.refusal) == (name, kind, note, "")
+
+
+@pytest.mark.parametrize(
+    ("column", "refusal"),
+    [
+        pytest.param(pd.to_timedelta(pd.Series([1])), "send a number instead", id="timedelta64"),
+        pytest.param(arrow(pa.duration("s"), dt.timedelta(1)), "send a number instead", id="arrow duration"),
+        pytest.param(pd.Series([1j]), "send real and imaginary part", id="complex"),
+        pytest.param(
+            pd.Series(pd.arrays.SparseArray([1j])), "send real and imaginary part", id="sparse complex"
+        ),
+        pytest.param(pd.Series(pd.cut([1.0, 2.0], 2)), "send them as text", id="categories of intervals"),
+        pytest.param(pd.Series(pd.interval_range(0, 2)), "send them as text", id="intervals"),
+        pytest.param(arrow(pa.binary(), b"a"), "decode them to text", id="arrow binary"),
+        pytest.param(arrow(pa.binary(1), b"a"), "decode them to text", id="arrow fixed binary"),
+        pytest.param(
+            arrow(pa.dictionary(pa.int32(), pa.binary()), b"a"),
+            "decode them to text",
+            id="dictionary of binary",
+        ),
+    ],
+)
+def test_columns_that_cannot_be_sent(column, refusal):
+    rule = rule_for(column)
+    assert rule.refusal.startswith(refusal)
+    assert len(rule.read(column.array)) == len(column)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_reading_keeps_the_length_of_every_slice(kind, data):
+    rows = data.draw(st.integers(0, 5))
+    column, _meant = data.draw(column_of(kind, rows))
+    rule = rule_for(column)
+    assert isinstance(rule, Rule)
+    start, stop = sorted(data.draw(st.tuples(st.integers(0, rows), st.integers(0, rows))))
+    values = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+    read = rule.read(values[start:stop])
+    assert len(read) == stop - start
+    assert not isinstance(read, pa.ChunkedArray)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([[1, 2], [3, 4]], id="lists of one length"),
+        pytest.param([np.zeros(2), np.ones(2)], id="arrays of one length"),
+        pytest.param([(1,), (2,)], id="tuples"),
+        pytest.param([[], []], id="empty lists"),
+        pytest.param([], id="nothing"),
+    ],
+)
+def test_an_array_of_objects_has_one_dimension(values):
+    array = as_objects(values)
+    assert array.shape == (len(values),)
+    assert all(found is value for found, value in zip(array, values, strict=True))
+
+
+def test_only_the_categories_of_a_slice_are_read(monkeypatch):
+    """Else a column with a category for each row would be read as many times as it has slices."""
+    column = pd.Series([f"id{row}" for row in range(1000)], dtype="category")
+    rule = rule_for(column)
+    read = []
+    monkeypatch.setattr(
+        "mixpanel_pandas.payloads.dtypes._array",
+        lambda values, *_: read.append(len(values)) or pa.nulls(len(values)),
+    )
+    for start in range(0, 1000, 10):
+        rule.read(column.array[start : start + 10])
+    assert sum(read) == 1000
+
+
+def test_the_rule_looks_at_all_values_not_at_the_first():
+    assert rule_for_objects(as_objects(["a"] * 100_000 + [1])).kind == "mixed"

@@ -1,0 +1,231 @@
+# ruff: noqa: DTZ001 (datetimes without a time zone are what is tested)
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import ipaddress
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from reference import encoded, objects
+
+from mixpanel_pandas.payloads.envelope import envelope
+from mixpanel_pandas.payloads.plan import make_plan
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.options import operation
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+NOON = 1_704_110_400  # 2024-01-01T12:00:00Z
+
+
+def heads(values, *, verb="set", group=None, **options):
+    """Return what stands in the records beside id and operator, and the problems, with `values` as column `t`."""
+    column = values if isinstance(values, pd.Series) else objects(values)
+    frame = pd.DataFrame({"id": [f"u{row}" for row in range(len(column))], "x": 1, "t": column})
+    properties = None if verb == "delete" else ["x"]
+    plan = make_plan(frame, operation(verb, "id", properties, group, options))
+    problems = envelope(frame, plan, slice(0, len(frame))).problems
+    assert set(problems) <= set(CHECKS)
+    rows = encoded(frame, verb, properties, group=group, **options)
+    kept = ("$ip", "$time", "$ignore_time", "$ignore_alias")
+    return (
+        [{key: record[key] for key in kept if key in record} for [record] in rows],
+        {name: mask.tolist() for name, mask in problems.items() if mask.any()},
+    )
+
+
+def arrow(type, *values):
+    return pd.Series(list(values), dtype=pd.ArrowDtype(type))
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "options", "head"),
+    [
+        pytest.param("set", None, {}, {"$ip": "0", "$ignore_time": True}, id="no look-up, Updated at stays"),
+        pytest.param("set_once", None, {}, {"$ip": "0"}, id="set_once moves Updated at"),
+        pytest.param("set", None, {"updated_at": "refresh"}, {"$ip": "0"}, id="refresh"),
+        pytest.param("set_once", None, {"updated_at": "keep"}, {"$ip": "0", "$ignore_time": True}, id="keep"),
+        pytest.param(
+            "set", None, {"ip": "1.2.3.4"}, {"$ip": "1.2.3.4", "$ignore_time": True}, id="an address"
+        ),
+        pytest.param(
+            "set", None, {"ip": "2001:DB8::0:1"}, {"$ip": "2001:db8::1", "$ignore_time": True}, id="IPv6"
+        ),
+        pytest.param("set", None, {"updated_at": NOON}, {"$ip": "0", "$time": NOON}, id="seconds"),
+        pytest.param(
+            "set", None, {"updated_at": np.int64(NOON)}, {"$ip": "0", "$time": NOON}, id="numpy's seconds"
+        ),
+        pytest.param(
+            "set", None, {"updated_at": NOON + 0.9}, {"$ip": "0", "$time": NOON}, id="a fraction of seconds"
+        ),
+        pytest.param(
+            "set",
+            None,
+            {"updated_at": dt.datetime(2024, 1, 1, 12)},
+            {"$ip": "0", "$time": NOON},
+            id="a datetime is in UTC",
+        ),
+        pytest.param(
+            "set",
+            None,
+            {"updated_at": pd.Timestamp("2024-01-01 13:00", tz="Europe/Berlin")},
+            {"$ip": "0", "$time": NOON},
+            id="unless it says otherwise",
+        ),
+        pytest.param(
+            "set", None, {"updated_at": dt.date(2024, 1, 1)}, {"$ip": "0", "$time": NOON - 43200}, id="a date"
+        ),
+        pytest.param(
+            "set",
+            None,
+            {"updated_at": np.datetime64("2024-01-01T12")},
+            {"$ip": "0", "$time": NOON},
+            id="numpy's datetime",
+        ),
+        pytest.param(
+            "delete", None, {}, {"$ip": "0", "$ignore_time": True, "$ignore_alias": True}, id="delete"
+        ),
+        pytest.param(
+            "delete",
+            None,
+            {"ignore_alias": False},
+            {"$ip": "0", "$ignore_time": True},
+            id="delete through aliases",
+        ),
+        pytest.param(
+            "set",
+            None,
+            {"ignore_alias": True},
+            {"$ip": "0", "$ignore_time": True, "$ignore_alias": True},
+            id="ignore_alias",
+        ),
+        pytest.param(
+            "delete", "company", {}, {"$ip": "0", "$ignore_time": True}, id="groups have no aliases"
+        ),
+    ],
+)
+def test_switches(verb, group, options, head):
+    assert heads([None], verb=verb, group=group, **options) == ([head], {})
+
+
+def addresses(values):
+    rows, problems = heads(values, ip="t")
+    return [row["$ip"] for row in rows], problems
+
+
+@pytest.mark.parametrize(
+    ("values", "sent", "broken"),
+    [
+        pytest.param(
+            ["1.2.3.4", "::1", None, "", " "],
+            ["1.2.3.4", "::1", "0", "0", "0"],
+            [],
+            id="text, missing and blank",
+        ),
+        pytest.param(["1.2.3.4", "1.2.3", "x"], ["1.2.3.4", "0", "0"], [1, 2], id="no addresses"),
+        pytest.param(["1.2.3.4", 5, None], ["1.2.3.4", "0", "0"], [1], id="a number beside text"),
+        pytest.param(
+            ['fe80::1%","$set":{"x":1},"', "1.1.1.1"], ["0", "1.1.1.1"], [0], id="a zone that is JSON"
+        ),
+        pytest.param(
+            [ipaddress.ip_address("1.2.3.4")],
+            ["0"],
+            [0],
+            id="an object that is no text is not dropped in silence",
+        ),
+        pytest.param(["1.2.3.4", "\ud800"], ["1.2.3.4", "0"], [1], id="a lone surrogate"),
+        pytest.param(pd.Series(["1.2.3.4", None], dtype="category"), ["1.2.3.4", "0"], [], id="categories"),
+        pytest.param(arrow(pa.string(), "1.2.3.4", None), ["1.2.3.4", "0"], [], id="arrow text"),
+        pytest.param([None, None], ["0", "0"], [], id="nothing"),
+    ],
+)
+def test_a_column_of_addresses(values, sent, broken):
+    found, problems = addresses(values)
+    assert found == sent
+    assert [row for row, wrong in enumerate(problems.get("ip", [])) if wrong] == broken
+
+
+def times(values):
+    rows, problems = heads(values, updated_at="t")
+    assert all(("$time" in row) != ("$ignore_time" in row) for row in rows)
+    return [None if "$time" not in row else int(row["$time"]) for row in rows], problems
+
+
+@pytest.mark.parametrize(
+    ("values", "sent", "broken"),
+    [
+        pytest.param(pd.to_datetime(pd.Series(["2024-01-01T12:00:00", None])), [NOON, None], [], id="naive"),
+        pytest.param(
+            pd.to_datetime(pd.Series(["2024-01-01T12:00:00.999", None]), utc=True).dt.tz_convert(
+                "Asia/Tokyo"
+            ),
+            [NOON, None],
+            [],
+            id="aware",
+        ),
+        pytest.param([dt.date(2024, 1, 1)], [NOON - 43200], [], id="dates"),
+        pytest.param(
+            arrow(pa.date32(), dt.date(2024, 1, 1), None), [NOON - 43200, None], [], id="arrow dates"
+        ),
+        pytest.param(
+            [dt.date(2024, 1, 1), dt.datetime(2024, 1, 1, 12)],
+            [NOON - 43200, NOON],
+            [],
+            id="dates and datetimes",
+        ),
+        pytest.param(
+            ["2024-01-01T12:00:00Z", "2024-01-01 12:00", "2024-01-01T13:00:00+01:00", "", None],
+            [NOON, NOON, NOON, None, None],
+            [],
+            id="ISO text",
+        ),
+        pytest.param(["noon", "01.02.2024", str(NOON)], [None] * 3, [0, 1, 2], id="other text"),
+        pytest.param(pd.Series([NOON, 0]), [NOON, 0], [], id="seconds"),
+        pytest.param(pd.Series([NOON + 0.5, np.nan]), [NOON, None], [], id="seconds with a fraction"),
+        pytest.param([NOON, NOON + 0.5], [NOON, NOON], [], id="integers and floats"),
+        pytest.param([decimal.Decimal(NOON)], [NOON], [], id="Decimals"),
+        pytest.param([NOON, "2024-01-01T12:00:00", True], [NOON, NOON, None], [2], id="mixed"),
+        pytest.param(pd.Series([NOON * 1000, -1]), [None, None], [0, 1], id="milliseconds, and before 1970"),
+        pytest.param(pd.Series([NOON * 10**9]), [None], [0], id="nanoseconds"),
+        pytest.param(pd.Series([1e300, np.inf]), [None, None], [0, 1], id="huge numbers"),
+        pytest.param(
+            pd.to_datetime(pd.Series(["1969-12-31T23:59:59"])), [None], [0], id="datetimes before 1970"
+        ),
+        pytest.param(["1969-12-31"], [None], [0], id="ISO text before 1970"),
+        pytest.param(pd.Series(np.array(["10000-01-01"], "M8[s]")), [None], [0], id="year 10000"),
+        pytest.param(["2024-01-01T12:00:00", "\ud800"], [NOON, None], [1], id="a lone surrogate"),
+        pytest.param([None], [None], [], id="nothing"),
+    ],
+)
+def test_a_column_of_times(values, sent, broken):
+    found, problems = times(values)
+    assert found == sent
+    assert [row for row, wrong in enumerate(problems.get("time", [])) if wrong] == broken
+
+
+def test_the_token_is_not_shown():
+    frame = pd.DataFrame({"id": ["ann"], "x": [1]})
+    plan = make_plan(frame, operation("set", "id", None, None, {}))
+    around = envelope(frame, plan, slice(0, 1), TOKEN)
+    assert around.token == TOKEN
+    assert TOKEN not in repr(around)
+    assert envelope(frame, plan, slice(0, 1)).token is None
+
+
+def test_only_the_rows_of_a_mask_are_kept():
+    frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", "2.2.2.2"], "at": [5, 6], "x": 1})
+    plan = make_plan(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
+    around = envelope(frame, plan, slice(0, 2), TOKEN).filter(pa.array([False, True]))
+    assert around.ids.to_pylist() == ["b"]
+    assert [column.to_pylist() for column in around.columns] == [[',"$ip":"2.2.2.2"'], [',"$time":6']]
+    assert around.token == TOKEN
+
+
+def test_columns_for_ip_and_time_are_no_properties():
+    frame = pd.DataFrame({"id": ["a"], "ip": ["1.1.1.1"], "at": [5], "x": [1]})
+    [[record]] = encoded(frame, "set", ip="ip", updated_at="at")
+    assert record == {"$distinct_id": "a", "$ip": "1.1.1.1", "$time": 5, "$set": {"x": 1}}
+    [[record]] = encoded(frame, "set")
+    assert set(record["$set"]) == {"ip", "at", "x"}

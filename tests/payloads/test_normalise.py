@@ -1,0 +1,333 @@
+# ruff: noqa: DTZ001 (datetimes without a time zone are what is tested)
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import KINDS, MISSING, column_of, objects, values_sent
+
+from mixpanel_pandas.payloads.dtypes import rule_for
+from mixpanel_pandas.payloads.normalise import Normalised, cut_strings, emptied, lists_of, normalise
+from mixpanel_pandas.rules.checks import CHECKS
+
+
+def normalised(values, **options):
+    column = values if isinstance(values, pd.Series) else objects(values)
+    array = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+    return normalise(array, rule_for(column), **options)
+
+
+def masks(found):
+    assert set(found.problems) <= set(CHECKS)
+    assert all(len(mask) == len(found) for mask in found.problems.values())
+    return {name: mask.tolist() for name, mask in found.problems.items() if mask.any()}
+
+
+@pytest.mark.parametrize(
+    ("values", "left", "problems"),
+    [
+        pytest.param(
+            pd.Series([1.0, np.inf, -np.inf, np.nan]),
+            [1.0, None, None, None],
+            {"infinite": [False, True, True, False]},
+            id="infinities are neither text nor silently null",
+        ),
+        pytest.param(
+            pd.Series([1.0, np.inf], dtype="float16"),
+            [1.0, None],
+            {"infinite": [False, True]},
+            id="of half precision",
+        ),
+        pytest.param(
+            pd.Series(pd.arrays.FloatingArray(np.array([np.nan, np.inf]), np.array([False, False]))),
+            [None, None],
+            {"infinite": [False, True]},
+            id="NaN inside a nullable column",
+        ),
+        pytest.param(
+            [[1.0, np.inf], [2.0]],
+            [[1.0, None], [2.0]],
+            {"infinite": [True, False], "union_items": [True, False]},
+            id="infinity in a list",
+        ),
+        pytest.param(
+            pd.Series(
+                np.array(["0000-12-31", "0001-01-01", "9999-12-31T23:59:59", "10000-01-01", "NaT"], "M8[s]")
+            ),
+            [None, dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59), None, None],
+            {"date_range": [True, False, False, True, False]},
+            id="years out of range never become text",
+        ),
+        pytest.param(
+            pd.Series(np.array([-(2**63) + 1, 2**63 - 1], "M8[s]")),
+            [None, None],
+            {"date_range": [True, True]},
+            id="the first and the last second that numpy counts",
+        ),
+        pytest.param(
+            pd.Series([2**31 - 1, -(2**31)], dtype=pd.ArrowDtype(pa.int32())).astype(
+                pd.ArrowDtype(pa.date32())
+            ),
+            [None, None],
+            {"date_range": [True, True]},
+            id="arrow dates out of range",
+        ),
+        pytest.param(
+            pd.Series(np.array(["1969-12-31T23:59:59.9999"], "M8[us]")),
+            [dt.datetime(1969, 12, 31, 23, 59, 59, 999_000)],
+            {"sub_millisecond": [True]},
+            id="microseconds are cut downwards before 1970, too",
+        ),
+        pytest.param(
+            pd.Series([2**53, -(2**53), 2**53 + 1, -(2**53) - 1]),
+            [2**53, -(2**53), 2**53 + 1, -(2**53) - 1],
+            {"inexact_integer": [False, False, True, True]},
+            id="integers beyond 2**53",
+        ),
+        pytest.param(
+            pd.Series([0, 2**64 - 1], dtype="uint64"),
+            [0, 2**64 - 1],
+            {"inexact_integer": [False, True]},
+            id="integers beyond 2**63",
+        ),
+        pytest.param(
+            pd.Series(
+                [decimal.Decimal(2**53), decimal.Decimal(2**53 + 2)],
+                dtype=pd.ArrowDtype(pa.decimal128(20, 0)),
+            ),
+            [str(2**53), str(2**53 + 2)],
+            {"inexact_integer": [False, True]},
+            id="decimals beyond 2**53",
+        ),
+        pytest.param(["a", "\ud800"], ["a", None], {"broken_text": [False, True]}, id="lone surrogate"),
+        pytest.param(
+            objects(["a", "\ud800", None]),
+            ["a", None, None],
+            {"broken_text": [False, True, False]},
+            id="lone surrogate beside a missing value",
+        ),
+        pytest.param(
+            [["a"], ["\ud800"]],
+            ['["a"]', None],
+            {"broken_text": [False, True]},
+            id="lone surrogate in a list",
+        ),
+        pytest.param(
+            [["x" * 256, "a"], ["é" * 128], ["a"], None],
+            [["x" * 256, "a"], ["é" * 128], ["a"], None],
+            {"long_item": [True, False, False, False], "heavy_item": [False, True, False, False]},
+            id="long items",
+        ),
+        pytest.param(
+            [[True], [False, None], None],
+            [[True], [False, None], None],
+            {"union_items": [True, True, False]},
+            id="booleans and missing items are none for union",
+        ),
+    ],
+)
+def test_problems_are_masks(values, left, problems):
+    found = normalised(values)
+    assert found.array.to_pylist() == left
+    assert masks(found) == problems
+
+
+def test_lone_surrogates_in_python_strings_are_found_whatever_the_dtype():
+    column = pd.Series(["a", "\ud800"], dtype=pd.StringDtype("python"))
+    found = normalised(column)
+    assert found.array.to_pylist() == ["a", None]
+    assert masks(found) == {"broken_text": [False, True]}
+
+
+def test_the_type_of_text_does_not_depend_on_what_else_a_slice_holds():
+    """Checks on text look at large_string arrays: a lone surrogate must not hide its neighbours from them."""
+    for values in (["a"], ["a", "\ud800"]):
+        found = normalised(values)
+        assert found.array.type == pa.large_string()
+        assert found.kinds is None
+
+
+def test_problems_of_items_fall_on_the_list_that_holds_them():
+    """Lists without items and missing lists lie between, and the missing one hides items of its own."""
+    items = pa.array(["a", "hidden", "x" * 300, "b"], pa.large_string())
+    lists = pa.LargeListArray.from_arrays(
+        pa.array([0, 1, 2, 2, 3, 4]), items, mask=pa.array([False, True, False, False, False])
+    )
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([lists])))
+    found = normalised(column)
+    assert masks(found) == {"long_item": [False, False, False, True, False]}
+    assert found.array.to_pylist() == [["a"], None, [], ["x" * 300], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("values", "blank", "meant"),
+    [
+        pytest.param(["", " \t\u2003", "a", None], "keep", ["", " \t\u2003", "a", MISSING], id="keep"),
+        pytest.param(
+            ["", " \t\u2003", "a ", None], "missing", [MISSING, MISSING, "a ", MISSING], id="missing"
+        ),
+        pytest.param(
+            ["", 1, [""]], "missing", [MISSING, 1, [""]], id="missing among mixed values, not in lists"
+        ),
+        pytest.param(
+            pd.Series(["", "a"], dtype="category"), "missing", [MISSING, "a"], id="missing categories"
+        ),
+        pytest.param(
+            pd.Series(["", "a"], dtype=pd.ArrowDtype(pa.string())),
+            "missing",
+            [MISSING, "a"],
+            id="missing arrow strings",
+        ),
+        pytest.param(["\u200b"], "missing", ["\u200b"], id="a zero-width space is no white space"),
+    ],
+)
+def test_blank(values, blank, meant):
+    assert values_sent(values, blank=blank) == meant
+
+
+@pytest.mark.parametrize(
+    ("values", "parse", "meant"),
+    [
+        pytest.param(
+            ["a;b", " c ; ;d;", ";", "", None],
+            ";",
+            [["a", "b"], ["c", "d"], [], MISSING, MISSING],
+            id="separator",
+        ),
+        pytest.param(["a b  c"], " ", [["a", "b", "c"]], id="a blank as separator"),
+        pytest.param(["a||b|c"], "||", [["a", "b|c"]], id="separator of two characters"),
+        pytest.param(["a.b"], ".", [["a", "b"]], id="a separator is no pattern"),
+        pytest.param(['"a";\\'], ";", [['"a"', "\\"]], id="items to escape"),
+        pytest.param(
+            ["a;b", ["c;d"], 1, None], ";", [["a", "b"], ["c;d"], 1, MISSING], id="text beside lists"
+        ),
+        pytest.param(pd.Series([1, 2]), ";", [1, 2], id="numbers stay"),
+        pytest.param(pd.Series(["a;b"], dtype="category"), ";", [["a", "b"]], id="categories"),
+        pytest.param(
+            pd.Series(["a;b"], dtype=pd.ArrowDtype(pa.string())), ";", [["a", "b"]], id="arrow strings"
+        ),
+        pytest.param(
+            ["[1, true, null]", '{"a": 1.5}'],
+            "json",
+            [[1, True, None], {"a": decimal.Decimal("1.5")}],
+            id="JSON",
+        ),
+        pytest.param(
+            ["1", '"a"', "true", "null", " "], "json", [1, "a", True, MISSING, MISSING], id="JSON scalars"
+        ),
+        pytest.param(['{"a":1}', {"b": 2}], "json", [{"a": 1}, {"b": 2}], id="JSON beside objects"),
+    ],
+)
+def test_parse(values, parse, meant):
+    assert values_sent(values, parse={"x": parse}) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{'a': 1}", id="Python's own quotes"),
+        pytest.param('{"a": 1', id="cut short"),
+        pytest.param("NaN", id="NaN"),
+        pytest.param('"\\ud800"', id="an escaped lone surrogate"),
+        pytest.param("abc", id="words"),
+    ],
+)
+def test_broken_json_is_a_problem_of_its_row(text):
+    found = normalised(['{"a":1}', text, None], parse="json")
+    assert found.array.to_pylist() == ['{"a":1}', None, None]
+    assert masks(found) == {"bad_json": [False, True, False]}
+
+
+def test_parsed_text_is_checked_for_what_it_stands_for():
+    assert masks(normalised(["a;" + "x" * 300], parse=";")) == {"long_item": [True]}
+    assert "deep_object" in masks(normalised(['{"a":{"b":{"c":{"d":1}}}}'], parse="json"))
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8")) | st.none(), max_size=5),
+    st.sampled_from([";", " ", "\n", "||", "é"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_separator_means_the_same_for_text_alone_and_beside_other_values(texts, separator):
+    meant = [
+        MISSING
+        if text is None or not text.strip()
+        else [piece.strip() for piece in text.split(separator) if piece.strip()]
+        for text in texts
+    ]
+    assert values_sent([*texts, "a"], parse={"x": separator}) == [*meant, ["a"]]
+    assert values_sent([*texts, 1], parse={"x": separator}) == [*meant, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "rows", "meant"),
+    [
+        pytest.param(
+            ["x" * 300, "x" * 300, None], [0], ["x" * 255, "x" * 300, None], id="only the rows of the mask"
+        ),
+        pytest.param(["é" * 200], [0], ["é" * 127], id="between two code points"),
+        pytest.param(["👩" * 100], [0], ["👩" * 63], id="of four bytes"),
+        pytest.param(["short"], [0], ["short"], id="short text stays"),
+        pytest.param(
+            [["é" * 200, "b", None], []], [0, 1], [["é" * 127, "b", None], []], id="strings in a list"
+        ),
+        pytest.param(
+            ["x" * 300, 2**70, ["y" * 300, 1.50], {"a": "z" * 300}],
+            [0, 1, 2, 3],
+            ["x" * 255, 2**70, ["y" * 255, 1.5], {"a": "z" * 300}],
+            id="mixed values: text and text in lists, never in objects",
+        ),
+        pytest.param([{"x" * 300, "b"}, None], [0, 1], [["b", "x" * 255], None], id="sets"),
+        pytest.param(['"' * 300, 1], [0], ['"' * 255, 1], id="text to escape, among mixed values"),
+        pytest.param(["a"], [], ["a"], id="nothing to cut"),
+    ],
+)
+def test_cut_strings(values, rows, meant):
+    column = normalised(values)
+    cut = cut_strings(column, np.isin(np.arange(len(values)), rows))
+    assert (cut.kinds is None) == (column.kinds is None)
+    found = cut.array.to_pylist()
+    assert (found if cut.kinds is None else [text and json.loads(text) for text in found]) == meant
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_every_step_keeps_the_number_of_rows(kind, data):
+    rows = data.draw(st.integers(0, 5))
+    column, _meant = data.draw(column_of(kind, rows))
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows)), bool)
+    for options in ({}, {"blank": "missing"}, {"parse": "json"}, {"parse": ";"}):
+        found = normalised(column, **options)
+        assert len(found) == rows
+        assert len(found.missing) == rows
+        assert found.kinds is None or len(found.kinds) == rows
+        masks(found)
+        emptied_rows = found.without(mask)
+        assert len(emptied_rows) == rows
+        assert (emptied_rows.missing == (found.missing | mask)).all()
+        kept = found.filter(pa.array(mask, pa.bool_()))
+        assert len(kept) == mask.sum()
+        assert kept.kinds is None or len(kept.kinds) == mask.sum()
+
+
+def test_emptied_reads_slices_rightly():
+    array = pa.array(["", "0", None, "bcd", "e"], pa.large_string())[3:]
+    assert emptied(array, np.array([False, True])).to_pylist() == ["bcd", None]
+
+
+def test_lists_of_items_and_lengths():
+    lists = lists_of(pa.array([1, 2, 3]), np.array([2, 0, 0, 1]), pa.array([False, True, False, False]))
+    assert lists.to_pylist() == [[1, 2], None, [], [3]]
+    assert lists_of(pa.array([], pa.int64()), np.array([], int), pa.array([], pa.bool_())).to_pylist() == []
+
+
+def test_normalised_of_nothing():
+    assert len(Normalised(pa.nulls(0))) == 0

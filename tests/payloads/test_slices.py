@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from reference import MISSING, Said, encoded, heads_of, records_of_rows, same
+
+from mixpanel_pandas.payloads.plan import make_plan
+from mixpanel_pandas.payloads.slices import Changes, encode_slice, encode_slices
+from mixpanel_pandas.rules.options import operation
+
+ROWS = 5
+FRAME = pd.DataFrame(
+    {
+        "id": list("abcde"),
+        "text": ["x" * 300, "y", None, "é" * 200, "z"],
+        "list": [["q" * 300], [], None, ["r"], ["s", "t"]],
+        "number": [1, 2, 3, 4, 5],
+    }
+)
+
+
+def mask(*rows):
+    return np.isin(np.arange(ROWS), rows)
+
+
+def plan_of(rows_per_slice, **options):
+    return replace(
+        make_plan(FRAME, operation("set", "id", None, None, options)), rows_per_slice=rows_per_slice
+    )
+
+
+@pytest.mark.parametrize("rows_per_slice", range(1, ROWS + 1))
+def test_rows_and_values_are_left_out_and_cut_whatever_the_slices(rows_per_slice):
+    changes = Changes(mask(1), {1: mask(0, 3), 2: mask(4)}, {0: mask(0, 1, 3)})
+    found = encoded(FRAME, "set", changes=changes, rows_per_slice=rows_per_slice)
+    said = [
+        Said("text", "$set", ["x" * 255, "y", MISSING, "é" * 127, "z"]),
+        Said("list", "$set", [MISSING, [], MISSING, MISSING, ["s", "t"]]),
+        Said("number", "$set", [1, 2, 3, 4, MISSING]),
+    ]
+    meant = records_of_rows(heads_of(list("abcde")), said)
+    assert all(map(same, found, [meant[row] for row in (0, 2, 3, 4)]))
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("rows_per_slice", range(1, ROWS + 1))
+def test_positions_partition_the_rows_that_are_sent(rows_per_slice):
+    plan = plan_of(rows_per_slice)
+    slices = list(encode_slices(FRAME, plan, Changes(mask(0, 3))))
+    assert np.concatenate([payloads.positions for payloads in slices]).tolist() == [1, 2, 4]
+    assert all(len(payloads) for payloads in slices)
+
+
+def test_a_frame_that_is_left_out_as_a_whole_makes_no_slices():
+    assert list(encode_slices(FRAME, plan_of(2), Changes(np.ones(ROWS, bool)))) == []
+
+
+def test_slices_cover_the_frame_in_order():
+    assert [(rows.start, rows.stop) for rows in plan_of(2).slices()] == [(0, 2), (2, 4), (4, 5)]
+    assert list(replace(plan_of(2), rows=0).slices()) == []
+
+
+def test_a_slice_is_encoded_on_demand():
+    plan = plan_of(2)
+    payloads = encode_slice(FRAME, plan, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T")
+    assert payloads.positions.tolist() == [2, 3]
+    assert all(text.startswith('{"$token":"T","$distinct_id":"') for text in payloads.text.to_pylist())
+
+
+def test_cutting_spares_the_other_rows_of_a_mixed_column():
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "x": ["x" * 300, 5, ["y" * 300, True]]})
+    cut = {0: np.array([True, False, True])}
+    rows = encoded(frame, "set", changes=Changes(np.zeros(3, bool), cut=cut))
+    assert [record["$set"]["x"] for [record] in rows] == ["x" * 255, 5, ["y" * 255, True]]
+
+
+def test_the_users_frame_stays_as_it_was():
+    before = FRAME.copy(deep=True)
+    changes = Changes(mask(1), {1: mask(0)}, {0: mask(0)})
+    list(encode_slices(FRAME, plan_of(2), changes))
+    pd.testing.assert_frame_equal(FRAME, before)

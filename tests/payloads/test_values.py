@@ -1,0 +1,252 @@
+# ruff: noqa: DTZ001 (datetimes without a time zone are what is tested)
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import decimal
+import enum
+import ipaddress
+import sys
+import uuid
+import zoneinfo
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+
+from mixpanel_pandas.payloads.values import encodable, over, to_json
+from mixpanel_pandas.rules.checks import CHECKS
+
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+
+
+class Plan(enum.Enum):
+    PRO = "pro"
+    OLD = dt.date(2020, 1, 2)
+    NONE = None
+
+
+class Color(str, enum.Enum):  # noqa: UP042 (what frames hold)
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+def converted(value):
+    problems: set[str] = set()
+    text, kind = to_json(value, problems)
+    assert problems <= set(CHECKS)
+    return None if text is None else text.decode(), kind, problems
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "kind"),
+    [
+        pytest.param("a", '"a"', "string", id="text"),
+        pytest.param(np.str_("a"), '"a"', "string", id="numpy text"),
+        pytest.param('"\\\n\x00\x7f', '"\\"\\\\\\n\\u0000\x7f"', "string", id="text to escape"),
+        pytest.param("\u2028</script>", '"\u2028</script>"', "string", id="line separator and HTML"),
+        pytest.param(True, "true", "boolean", id="true is not 1"),
+        pytest.param(np.bool_(False), "false", "boolean", id="numpy boolean"),
+        pytest.param(1, "1", "number", id="1 is not true"),
+        pytest.param(np.uint8(200), "200", "number", id="numpy integer"),
+        pytest.param(-(2**53), "-9007199254740992", "number", id="the last sure integer"),
+        pytest.param(1.5, "1.5", "number", id="float"),
+        pytest.param(np.float32(0.1), "0.1", "number", id="single precision is as short as it reads"),
+        pytest.param(np.float16(0.1), "0.1", "number", id="half precision, too"),
+        pytest.param(decimal.Decimal("1.50"), "1.50", "number", id="Decimal keeps its digits"),
+        pytest.param(decimal.Decimal("1E-8"), "1E-8", "number", id="small Decimal"),
+        pytest.param(Color.RED, '"red"', "string", id="Enum of text gives its value, not its name"),
+        pytest.param(Plan.PRO, '"pro"', "string", id="Enum"),
+        pytest.param(Plan.OLD, '"2020-01-02"', "date", id="Enum of a date"),
+        pytest.param(Plan.NONE, None, "missing", id="Enum of nothing"),
+        pytest.param(Level.HIGH, "3", "number", id="IntEnum"),
+        pytest.param(uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"', "string", id="UUID"),
+        pytest.param(dt.time(1, 2, 3), '"01:02:03"', "string", id="time of day"),
+        pytest.param(dt.date(5, 1, 2), '"0005-01-02"', "date", id="date with a short year"),
+        pytest.param(
+            dt.datetime(2024, 1, 2, 3, tzinfo=BERLIN), '"2024-01-02T02:00:00"', "date", id="datetime in UTC"
+        ),
+        pytest.param(
+            pd.Timestamp("2024-01-02T03:04:05.006", tz="UTC"),
+            '"2024-01-02T03:04:05.006"',
+            "date",
+            id="milliseconds",
+        ),
+        pytest.param([1, "a", None], '[1,"a",null]', "list", id="list"),
+        pytest.param((1, 2), "[1,2]", "list", id="tuple"),
+        pytest.param({"b", "a", "c"}, '["a","b","c"]', "list", id="set in one order"),
+        pytest.param(frozenset({2, 10}), "[10,2]", "list", id="frozenset"),
+        pytest.param(np.array([1.5, np.nan]), "[1.5,null]", "list", id="numpy array with NaN"),
+        pytest.param(np.array(7), "7", "number", id="numpy array without a dimension"),
+        pytest.param(
+            np.array(["2024-01-02"], "M8[D]"), '["2024-01-02T00:00:00"]', "list", id="numpy array of dates"
+        ),
+        pytest.param(pd.Series([1, 2]), "[1,2]", "list", id="Series"),
+        pytest.param(pd.array([1, None], dtype="Int64"), "[1,null]", "list", id="pandas array"),
+        pytest.param(
+            {"a": float("nan"), "b": {"c": (1,)}}, '{"a":null,"b":{"c":[1]}}', "object", id="nested object"
+        ),
+        pytest.param(collections.OrderedDict(b=1, a=2), '{"b":1,"a":2}', "object", id="ordered dict"),
+        pytest.param(
+            {Color.RED: 1, np.str_("n"): 2}, '{"red":1,"n":2}', "object", id="keys that are also text"
+        ),
+        pytest.param(None, None, "missing", id="None"),
+        pytest.param(float("nan"), None, "missing", id="NaN is missing: orjson would write null"),
+        pytest.param(pd.NA, None, "missing", id="NA"),
+        pytest.param(pd.NaT, None, "missing", id="NaT"),
+        pytest.param(np.datetime64("NaT"), None, "missing", id="numpy's NaT"),
+        pytest.param(np.timedelta64("NaT"), None, "missing", id="numpy's NaT of durations"),
+        pytest.param(decimal.Decimal("NaN"), None, "missing", id="a Decimal that is no number"),
+        pytest.param(decimal.Decimal("sNaN"), None, "missing", id="a Decimal that signals it"),
+    ],
+)
+def test_what_a_value_becomes(value, text, kind):
+    found, found_kind, problems = converted(value)
+    assert (found, found_kind) == (text, kind)
+    assert problems <= {"naive_datetime", "union_items"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "problem"),
+    [
+        pytest.param(float("inf"), None, "infinite", id="infinity"),
+        pytest.param([float("-inf"), 1], "[null,1]", "infinite", id="infinity in a list"),
+        pytest.param(decimal.Decimal("-Infinity"), None, "infinite", id="infinite Decimal"),
+        pytest.param(decimal.Decimal("1E+400"), None, "infinite", id="Decimal beyond doubles"),
+        pytest.param(10**400, None, "infinite", id="integer beyond doubles"),
+        pytest.param(2**53 + 1, "9007199254740993", "inexact_integer", id="integer beyond 2**53"),
+        pytest.param(2**70, "1180591620717411303424", "inexact_integer", id="integer beyond 64 bits"),
+        pytest.param(
+            {"a": -(2**70)}, '{"a":-1180591620717411303424}', "inexact_integer", id="the same in an object"
+        ),
+        pytest.param(
+            decimal.Decimal(2**53 + 1), "9007199254740993", "inexact_integer", id="Decimal beyond 2**53"
+        ),
+        pytest.param(dt.datetime(2024, 1, 2), '"2024-01-02T00:00:00"', "naive_datetime", id="no time zone"),
+        pytest.param(
+            dt.datetime(2024, 1, 2, 3, 4, 5, 6999, tzinfo=dt.UTC),
+            '"2024-01-02T03:04:05.006"',
+            "sub_millisecond",
+            id="microseconds",
+        ),
+        pytest.param(
+            pd.Timestamp("2024-01-02T00:00:00.000000001Z"),
+            '"2024-01-02T00:00:00"',
+            "sub_millisecond",
+            id="nanoseconds",
+        ),
+        pytest.param(
+            np.datetime64("2024-01-02T00:00:00.000000001"),
+            '"2024-01-02T00:00:00"',
+            "sub_millisecond",
+            id="numpy's",
+        ),
+        pytest.param(pd.Period("2024-03", "M"), '"2024-03-01"', "period", id="month"),
+        pytest.param(pd.Period("3024-03", "M"), '"3024-03-01"', "period", id="month beyond nanoseconds"),
+        pytest.param(pd.Period("2024-03-01 05:00", "h"), '"2024-03-01T05:00:00"', "period", id="hour"),
+        pytest.param(pd.Timestamp(np.datetime64("12024-01-02", "s")), None, "date_range", id="year 12024"),
+        pytest.param(pd.Timestamp(np.datetime64("-0005-01-02", "s")), None, "date_range", id="before Christ"),
+        pytest.param(np.datetime64("12024-01-02"), None, "date_range", id="year 12024 of numpy's"),
+        pytest.param(
+            np.datetime64(2**62, "s"), None, "date_range", id="a year that wraps around in microseconds"
+        ),
+        pytest.param(
+            dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1))),
+            None,
+            "date_range",
+            id="pushed over year 1",
+        ),
+        pytest.param(b"a", None, "unsupported_value", id="bytes"),
+        pytest.param(1j, None, "unsupported_value", id="complex"),
+        pytest.param(dt.timedelta(1), None, "unsupported_value", id="timedelta"),
+        pytest.param(np.timedelta64(1, "D"), None, "unsupported_value", id="numpy's timedelta is no integer"),
+        pytest.param(pd.Interval(0, 1), None, "unsupported_value", id="interval"),
+        pytest.param(ipaddress.ip_address("::1"), None, "unsupported_value", id="an object of some class"),
+        pytest.param(object, None, "unsupported_value", id="a class"),
+        pytest.param({1: "a"}, None, "odd_key", id="a number for a key"),
+        pytest.param([{None: 1}], "[null]", "odd_key", id="None for a key, in a list"),
+        pytest.param("\ud800", None, "broken_text", id="lone surrogate"),
+        pytest.param(["a", "\udfff"], None, "broken_text", id="lone surrogate in a list"),
+        pytest.param({"\ud800": 1}, None, "broken_text", id="lone surrogate in a key"),
+        pytest.param([[1]], "[[1]]", "nested_list", id="list in a list"),
+        pytest.param([True], "[true]", "union_items", id="boolean in a list"),
+    ],
+)
+def test_what_is_wrong_with_a_value(value, text, problem):
+    found, _kind, problems = converted(value)
+    assert found == text
+    assert problem in problems
+    assert problems <= {problem, "naive_datetime", "inexact_integer", "union_items", "nested_list"}
+
+
+def nested(depth):
+    return {"a": nested(depth - 1)} if depth > 1 else {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        pytest.param("é" * 127, "é" * 128, "long_string", id="255 bytes of text"),
+        pytest.param(["x" * 255], ["x" * 256], "long_item", id="255 characters of an item"),
+        pytest.param(["é" * 127], ["é" * 128], "heavy_item", id="255 bytes of an item"),
+        pytest.param(["x" * 200] * 1250, ["x" * 200] * 1300, "large_list", id="256 KB of a list"),
+        pytest.param({"a": "x" * 255_990}, {"a": "x" * 256_000}, "large_object", id="256 KB of an object"),
+        pytest.param(
+            dict.fromkeys(map(str, range(255))),
+            dict.fromkeys(map(str, range(256))),
+            "many_keys",
+            id="255 keys",
+        ),
+        pytest.param(
+            {"a": dict.fromkeys(map(str, range(255)))},
+            {"a": dict.fromkeys(map(str, range(256)))},
+            "many_keys",
+            id="255 keys of an object within",
+        ),
+        pytest.param(nested(3), nested(4), "deep_object", id="three levels"),
+        pytest.param([nested(1)], [nested(2)], "deep_object", id="one level in a list"),
+        pytest.param({"a": [1, [2]]}, {"a": [{"b": [{"c": 1}]}]}, "deep_object", id="lists count as levels"),
+    ],
+)
+def test_limits(good, bad, problem):
+    assert problem not in converted(good)[2]
+    assert problem in converted(bad)[2]
+
+
+def test_a_value_that_stands_in_itself_ends():
+    loop: list[object] = [1]
+    loop.append(loop)
+    assert converted(loop)[0] == "[1,null]"
+    assert "deep_object" in converted(loop)[2]
+    tower: dict[str, object] = {}
+    for _ in range(sys.getrecursionlimit() + 10):
+        tower = {"a": tower}
+    assert "deep_object" in converted(tower)[2]
+
+
+def test_one_value_in_two_places_is_no_loop():
+    shared = {"a": 1}
+    assert converted([shared, shared])[0] == '[{"a":1},{"a":1}]'
+
+
+def test_a_set_is_written_in_one_order():
+    texts = {converted(set(order))[0] for order in (["b", 1, "a", 2.5], [2.5, "a", 1, "b"])}
+    assert texts == {orjson.dumps([2.5, 1, "a", "b"]).decode()}
+
+
+@pytest.mark.parametrize(
+    ("text", "too_long", "whole"),
+    [
+        pytest.param("x" * 255, False, True, id="255 bytes"),
+        pytest.param("x" * 256, True, True, id="256 bytes"),
+        pytest.param("é" * 128, True, True, id="128 characters of two bytes"),
+        pytest.param("\ud800" * 86, True, False, id="lone surrogates count three bytes"),
+    ],
+)
+def test_bytes_of_text(text, too_long, whole):
+    assert over(text, 255) is too_long
+    assert encodable(text) is whole

@@ -1,0 +1,102 @@
+"""Every row of the table of checks, and the functions that find what does not pass."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES, SUBJECTS
+from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
+
+TYPES = {"string", "number", "boolean", "date", "list", "object", "mixed"}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_every_check_has_a_severity_a_page_and_words(check):
+    assert check.severity in SEVERITIES
+    assert check.of in SUBJECTS
+    assert check.source.startswith(("https://docs.mixpanel.com/", "https://developer.mixpanel.com/"))
+    assert check.says == check.says.strip().removesuffix(".")
+    assert check.limit_text == (str(LIMITS[check.limit]) if check.limit else None)
+    assert set(check.kinds) <= TYPES
+    assert bool(check.kinds) == (check.of == "value")
+
+
+@pytest.mark.parametrize(
+    "check", [c for c in CHECKS.values() if c.of == "property"], ids=lambda check: check.name
+)
+def test_every_check_of_reserved_properties_has_properties(check):
+    assert check.expects in {row.expects for row in RESERVED_PROPERTIES.values()}
+    assert check.finds
+
+
+#: What a check looks at -> what can be done with rows that do not pass.
+REMEDIES = {
+    "id": {"drop_row"},
+    "frame": set(),
+    "value": {"drop_row", "drop_value"},
+    "property": {"drop_row", "drop_value"},
+    "column": set(),
+    "row": {"drop_row"},
+    "record": {"drop_row"},
+}
+CUT = {"long_string", "long_item", "heavy_item"}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_remedies(check):
+    assert set(check.remedies) == REMEDIES[check.of] | ({"truncate"} if check.name in CUT else set())
+
+
+#: Check -> strings that do not pass, strings that pass.
+FOUND = {
+    "blank_id": (["", " ", "\t\n", "\u3000"], ["a", " a "]),
+    "junk_id": (
+        [*JUNK_IDS, *(f" {junk.upper()} " for junk in JUNK_IDS)],
+        ["annull", "00", "-10", "truer", "unknown1"],
+    ),
+    "long_id": (["x" * 256, "é" * 128], ["x" * 255, "é" * 127]),
+    "anonymous_id": (
+        ["$device:1", "$DEVICE:1", "anon-1", "ANON_1", "anonymous-1", "Anonymous_1"],
+        ["device:1", "anonymouse", "anona", "x$device:1"],
+    ),
+    "long_string": (["x" * 256, "é" * 128], ["x" * 255, "é" * 127, ""]),
+    "email": (
+        ["ann", "ann@", "@x.com", "ann@x", "a b@x.com", "a@b@c.d", ""],
+        ["a@b.c", "ann.bo+1@x-y.co.uk", "ä@ö.de"],
+    ),
+    "phone": (["0049", "49 30", "", " +49"], ["+49", "+1 (555) 1"]),
+    "avatar": (
+        ["a.png", "ftp://x/a.png", "https://x/a.svg", "https://x/png", "https://x /a.png"],
+        ["https://x/a.png", "HTTP://x/a.GIF", "https://x/a.jpeg?s=1", "https://x/a.jpg#x"],
+    ),
+    "created": (
+        ["today", "2024-1-2", "02.01.2024", "2024-01-02T03:04:05+01:00", ""],
+        [
+            "2024-01-02",
+            "2024-01-02T03:04:05",
+            "2024-01-02 03:04:05",
+            "2024-01-02T03:04:05.678",
+            "2024-01-02T03:04:05Z",
+        ],
+    ),
+    "timezone": (
+        ["UTC+1:00", "", "5", "Europe /Berlin"],
+        ["Europe/Berlin", "UTC", "America/Port-au-Prince", "Etc/GMT+5"],
+    ),
+    "country_code": (["DEU", "D", "", "D1", "49"], ["DE", "us"]),
+}
+
+
+def test_every_function_has_its_strings():
+    assert set(FOUND) == {check.name for check in CHECKS.values() if check.finds}
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("type", [pa.large_string()], ids=str)
+def test_functions_find_what_does_not_pass(name, type):
+    finds = CHECKS[name].finds
+    bad, good = FOUND[name]
+    assert finds(pa.array(bad, type)).to_pylist() == [True] * len(bad)
+    assert finds(pa.array([*good, None], type)).fill_null(False).to_pylist() == [False] * (len(good) + 1)
+    assert len(finds(pa.array([], type))) == 0

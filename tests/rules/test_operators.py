@@ -1,0 +1,139 @@
+"""Every row of the table of operators."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from mixpanel_pandas import OperationError
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
+
+#: Verb, name, operand, groups, harmless twice, values that missing may have, duplicates, "Updated at", alias, batch.
+ROWS = [
+    ("set", "$set", "any", True, True, ("skip", "null", "unset"), "raise", "keep", False, 2000),
+    ("set_once", "$set_once", "any", True, True, ("skip", "null"), "raise", "refresh", False, 2000),
+    ("add", "$add", "number", False, False, ("skip",), "raise", "keep", False, 200),
+    ("union", "$union", "list", True, True, ("skip",), "raise", "keep", False, 2000),
+    ("append", "$append", "item", False, False, ("skip",), "raise", "keep", False, 200),
+    ("remove", "$remove", "scalar", True, False, ("skip",), "raise", "keep", False, 200),
+    ("unset", "$unset", "names", True, True, ("skip",), "last", "keep", False, 2000),
+    ("delete", "$delete", "nothing", True, True, ("skip",), "last", "keep", True, 2000),
+]
+
+
+def test_the_table_is_that_of_the_documentation():
+    told = [
+        (
+            row.verb, row.name, row.takes, row.groups, row.harmless_twice, row.missing, row.duplicates, row.updated_at,
+            row.ignore_alias, row.batch_size,
+        )
+        for row in OPERATORS.values()
+    ]  # fmt: skip
+    assert told == ROWS
+
+
+@pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
+def test_every_operator_names_its_page(row):
+    assert re.fullmatch(r"https://developer\.mixpanel\.com/reference/[a-z-]+", row.source)
+    assert row.does.endswith(".")
+    assert row.users
+
+
+def asked(verb, group=None, **options):
+    properties = {"unset": ["fax"], "update": {"a": "set", "b": "union"}}.get(verb)
+    return operation(verb, "user_id", properties, group, options)
+
+
+@pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
+def test_defaults_of_a_call_are_those_of_the_operator(row):
+    call = asked(row.verb)
+    assert call.operators == (row,)
+    assert call.harmless_twice == row.harmless_twice
+    for option in ("duplicates", "updated_at", "ignore_alias", "batch_size"):
+        assert call.option(option) == getattr(row, option)
+    assert call.missing(row) == row.missing[0]
+
+
+@pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
+def test_groups_have_the_operators_that_are_documented_for_them(row):
+    if row.groups:
+        assert asked(row.verb, "company").endpoint == "groups"
+    else:
+        with pytest.raises(OperationError) as caught:
+            asked(row.verb, "company")
+        assert str(caught.value) == (
+            f"Mixpanel's documentation says that {row.name} is not supported in group profiles (one reference page lists it, "
+            "no SDK offers it): compute the new value in the frame and use set, or union for lists"
+        )
+
+
+@pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
+@pytest.mark.parametrize("missing", OPTIONS["missing"].choices)
+def test_what_missing_values_may_mean(row, missing):
+    if not row.has_values:
+        assert "missing" not in [option.name for option in taken_by(row.verb)]
+    elif missing in row.missing:
+        assert asked(row.verb, missing=missing).missing(row) == missing
+    else:
+        known = ", ".join(map(repr, sorted(row.missing)))
+        with pytest.raises(
+            OperationError, match=f"^missing='{missing}' means nothing to {row.verb}: it knows {known}$"
+        ):
+            asked(row.verb, missing=missing)
+
+
+#: Operand -> what fits it, out of one value of each Mixpanel type.
+VALUES = {
+    "string": "x",
+    "number": 1.5,
+    "boolean": True,
+    "date": pd.Timestamp("2024-01-01", tz="UTC"),
+    "list": ["x"],
+    "object": {"k": "x"},
+}
+FITS = {
+    "any": set(VALUES),
+    "item": set(VALUES),
+    "number": {"number"},
+    "scalar": {"string", "number", "boolean", "date"},
+    "list": {"string", "number", "date", "list"},
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize("verb", [verb for verb, row in OPERATORS.items() if row.has_values])
+@pytest.mark.parametrize("mixed", [False, True], ids=["one type", "several types"])
+def test_operands(verb, kind, mixed):
+    fitting = FITS[OPERATORS[verb].takes]
+    other = "x" if kind == "number" and "string" in fitting else 2
+    values = [VALUES[kind], other] if mixed else [VALUES[kind], VALUES[kind]]
+    frame = pd.DataFrame({"user_id": ["a", "b"], "v": pd.Series(values, dtype=object if mixed else None)})
+    report = frame.mixpanel.validate(verb, "user_id")
+    wrong = report[report["check"] == "wrong_type"]
+    assert wrong["severity"].astype(str).tolist() == ([] if kind in fitting else ["error"])
+    if kind not in fitting:
+        assert wrong["position"].isna().tolist() == [not mixed]
+
+
+MIXTURES = [
+    pytest.param({"a": "set", "b": "union"}, (True, "raise", "keep", False, 2000), id="harmless ones"),
+    pytest.param(
+        {"a": "set", "b": "add"}, (False, "raise", "keep", False, 200), id="one that is not harmless twice"
+    ),
+    pytest.param({"a": "set_once"}, (True, "raise", "refresh", False, 2000), id="set_once alone refreshes"),
+    pytest.param(
+        {"a": "set_once", "b": "set"}, (True, "raise", "keep", False, 2000), id="set_once among others"
+    ),
+    pytest.param({"a": "unset"}, (True, "last", "keep", False, 2000), id="unset alone takes the last"),
+    pytest.param({"a": "unset", "b": "set"}, (True, "raise", "keep", False, 2000), id="unset among others"),
+]
+
+
+@pytest.mark.parametrize(("verbs", "expected"), MIXTURES)
+def test_several_operators_have_the_stricter_defaults(verbs, expected):
+    call = operation("update", "user_id", verbs, None, {})
+    options = [call.option(name) for name in ("duplicates", "updated_at", "ignore_alias", "batch_size")]
+    assert (call.harmless_twice, *options) == expected

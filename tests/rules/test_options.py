@@ -1,0 +1,282 @@
+"""Every row of the table of options, and what a call is refused for."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas import OperationError, OptionError
+from mixpanel_pandas.errors import choices
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import OPTIONS, AnyOptions, operation, taken_by
+
+VERBS = [*OPERATORS, "update"]
+
+#: Option, default, who takes it, the values that it may have (anything when empty).
+ROWS = [
+    ("rename", None, "values", ()),
+    ("missing", "skip", "values", ("skip", "null", "unset")),
+    ("blank", "keep", "values", ("keep", "missing")),
+    ("parse", None, "values", ()),
+    ("spread", None, "values", ()),
+    ("invalid", "raise", "rows", ()),
+    ("duplicates", None, "rows", OPTIONS["duplicates"].choices),
+    ("ip", None, "rows", ()),
+    ("updated_at", None, "rows", ()),
+    ("ignore_alias", None, "rows", (None, True, False)),
+    ("schema", None, "rows", ()),
+    ("at_most", 1000, "delete", ()),
+    ("batch_size", None, "sending", ()),
+    ("workers", 4, "sending", ()),
+    ("check", None, "sending", (None, True, False)),
+    ("dry_run", False, "sending", (True, False)),
+    ("progress", None, "sending", (None, True, False)),
+]
+
+
+def ask(verb="set", id="user_id", properties=None, group=None, **options):
+    if properties is None and isinstance(verb, str):
+        properties = {"unset": ["fax"], "update": {"plan": "set"}}.get(verb)
+    return operation(verb, id, properties, group, options)
+
+
+@pytest.mark.parametrize(("name", "default", "of", "values"), ROWS, ids=[row[0] for row in ROWS])
+def test_options(name, default, of, values):
+    option = OPTIONS[name]
+    assert (option.name, option.default, option.of, option.choices) == (name, default, of, values)
+    assert option.does.endswith(".")
+    assert repr(default).strip("'") in option.type or default is None or option.choices
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option):
+    takers = {verb for verb in VERBS if option in taken_by(verb)}
+    expected = {
+        "rows": set(VERBS),
+        "sending": set(VERBS),
+        "values": set(VERBS) - {"unset", "delete"},
+        "delete": {"delete"},
+    }
+    assert takers == expected[option.of]
+    assert option.name in AnyOptions.__annotations__
+    for verb in VERBS:
+        signature = inspect.signature(getattr(mpd.MixpanelAccessor, verb))
+        parameter = signature.parameters.get(option.name)
+        assert (parameter is not None) == (verb in takers)
+        assert parameter is None or (parameter.default, parameter.kind) == (
+            option.default,
+            parameter.KEYWORD_ONLY,
+        )
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS.values() if o.choices], ids=lambda option: option.name)
+def test_closed_options_take_their_values_and_no_others(option):
+    verb = "set" if option.of != "delete" else "delete"
+    for value in option.choices:
+        assert option.name in ask(verb, **{option.name: value}).options
+    with pytest.raises(OperationError) as caught:
+        ask(verb, **{option.name: "sideways"})
+    assert str(caught.value) == f"{option.name}='sideways' is not one of {choices(option.choices)}"
+
+
+CHOSEN = [
+    pytest.param("set", {"duplicates": "last"}, "duplicates", "last", id="what was asked for"),
+    pytest.param("unset", {}, "duplicates", "last", id="the operator's default"),
+    pytest.param("set", {"workers": 8}, "workers", 8, id="a number"),
+    pytest.param("set", {}, "workers", 4, id="the option's default"),
+    pytest.param("delete", {"ignore_alias": False}, "ignore_alias", False, id="False is an answer"),
+    pytest.param("delete", {}, "ignore_alias", True, id="delete takes ids literally"),
+]
+
+
+@pytest.mark.parametrize(("verb", "options", "name", "value"), CHOSEN)
+def test_what_an_option_comes_to(verb, options, name, value):
+    assert ask(verb, **options).option(name) == value
+
+
+FIRST = "the id comes first: "
+WHERE = "where id is the column that holds the ids"
+
+REFUSED = [
+    pytest.param(
+        {"verb": "unset", "id": ["fax"]},
+        f"{FIRST}unset(id, ['fax']), {WHERE}",
+        id="unset: names in place of the id",
+    ),
+    pytest.param({"id": ["a", "b"]}, f"{FIRST}set(id, ['a', 'b']), {WHERE}", id="columns in place of the id"),
+    pytest.param(
+        {"id": pd.Index(list("abcde"))},
+        f"{FIRST}set(id, ['a', 'b', 'c' and 2 more]), {WHERE}",
+        id="an index of them",
+    ),
+    pytest.param(
+        {"id": pd.Series(["a"])}, f"{FIRST}set(id, ['a']), {WHERE}", id="a series in place of its label"
+    ),
+    pytest.param(
+        {"verb": "delete", "properties": ["fax", "plan"]},
+        "delete removes whole profiles and takes no properties: to remove properties call unset('user_id', "
+        "['fax', 'plan']); to delete the profiles call delete('user_id')",
+        id="delete with properties",
+    ),
+    pytest.param(
+        {"verb": "unset", "properties": []},
+        "unset needs the names of the properties to remove: unset(id, ['fax']); to remove profiles call delete(id)",
+        id="unset without names",
+    ),
+    pytest.param(
+        {"properties": {"mail": "$email"}},
+        "properties is a list of columns, not a mapping: set(id, ['mail'], rename={'mail': '$email'}) sends them under other "
+        "names; values come from the frame",
+        id="a mapping of names",
+    ),
+    pytest.param(
+        {"properties": {"plan": "pro"}},
+        "properties is a list of columns, not a mapping: set(id, ['plan'], rename={'plan': 'pro'}) sends them under other "
+        "names; values come from the frame",
+        id="a mapping of values",
+    ),
+    pytest.param(
+        {"properties": {"plan": "set", "tags": "union"}},
+        "set is one operator; for several call update(id, {'plan': 'set', 'tags': 'union'})",
+        id="a mapping of operators",
+    ),
+    pytest.param(
+        {"verb": "update", "properties": ["plan"]},
+        "update takes a mapping from column to operator: update(id, {'plan': 'set', 'tags': 'union'})",
+        id="update without operators",
+    ),
+    pytest.param(
+        {"verb": "update", "properties": {"plan": "delete", "tags": "set"}},
+        "update knows the operators 'set', 'set_once', 'add', 'union', 'append', 'remove', 'unset', not {'plan': 'delete'}",
+        id="update that deletes",
+    ),
+    pytest.param(
+        {"verb": "sett"}, "operator 'sett' is not known: did you mean 'set'?", id="a mistyped operator"
+    ),
+    pytest.param(
+        {"verb": "increment"},
+        "operator 'increment' is not known: there are 'set', 'set_once', 'add', 'union', 'append', 'remove', 'unset', "
+        "'delete', 'update'",
+        id="another library's operator",
+    ),
+    pytest.param(
+        {"verb": ["set"]},
+        "operator ['set'] is not known: did you mean 'set'?",
+        id="a list of operators",
+    ),
+    pytest.param(
+        {"invalid": "drop"},
+        "invalid='drop': 'drop' is not one of 'raise', 'drop_row', 'drop_value', 'truncate'",
+        id="a mistyped remedy",
+    ),
+    pytest.param(
+        {"invalid": {"long_string": "cut"}},
+        "invalid={'long_string': 'cut'}: 'cut' is not one of 'raise', 'drop_row', 'drop_value', 'truncate'",
+        id="a mistyped remedy of one check",
+    ),
+    pytest.param(
+        {"batch_size": 2001}, "batch_size=2001 must be a whole number from 1 to 2000", id="large batches"
+    ),
+    pytest.param({"batch_size": 0}, "batch_size=0 must be a whole number from 1 to 2000", id="empty batches"),
+    pytest.param({"workers": None}, "workers=None must be a whole number from 1 to 64", id="no workers"),
+    pytest.param(
+        {"workers": True}, "workers=True must be a whole number from 1 to 64", id="True is no number"
+    ),
+    pytest.param(
+        {"verb": "delete", "at_most": 1.5},
+        "at_most=1.5 must be a whole number of 0 or more",
+        id="a broken number",
+    ),
+    pytest.param(
+        {"parse": "json"},
+        "parse='json' must be a mapping from column to 'json' or to a separator, such as {'tags': ';'}",
+        id="parse for no column",
+    ),
+    pytest.param(
+        {"parse": {"tags": ""}},
+        "parse={'tags': ''}: each column is read as 'json', or split at a text such as ';'",
+        id="parse by nothing",
+    ),
+    pytest.param(
+        {"spread": "tags"},
+        "spread='tags' must be a list of columns, such as ['tags']",
+        id="spread of a label",
+    ),
+    pytest.param(
+        {"rename": "upper"},
+        "rename='upper' must be a mapping from column to property, a function, or 'reserved'",
+        id="rename to nothing known",
+    ),
+    pytest.param(
+        {"verb": "add", "missing": "null"},
+        "missing='null' means nothing to add: it knows 'skip'",
+        id="null for add",
+    ),
+    pytest.param(
+        {"missing": "none", "workers": 0, "spread": "a"},
+        "missing='none' is not one of 'skip', 'null', 'unset'; workers=0 must be a whole number from 1 to 64; "
+        "spread='a' must be a list of columns, such as ['a']",
+        id="all at once",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_calls_that_cannot_be_meant(call, message):
+    with pytest.raises(OperationError) as caught:
+        ask(**call) if call.get("properties") != [] else operation(call["verb"], "user_id", [], None, {})
+    assert str(caught.value) == message
+
+
+MISTYPED = [
+    pytest.param(
+        "set", {"invald": 1}, "set takes no option 'invald': did you mean 'invalid'?", id="mistyped"
+    ),
+    pytest.param(
+        "set",
+        {"dryrun": True, "at_most": 5},
+        "set takes no option 'dryrun': did you mean 'dry_run'?; no option 'at_most': there are ",
+        id="two, of which one is another verb's",
+    ),
+    pytest.param(
+        "unset", {"missing": "skip"}, "unset takes no option 'missing': there are 'invalid', ", id="no values"
+    ),
+    pytest.param(
+        "delete",
+        {"rename": {}},
+        "delete takes no option 'rename': there are 'invalid', ",
+        id="nothing to rename",
+    ),
+]
+
+
+@pytest.mark.parametrize(("verb", "options", "message"), MISTYPED)
+def test_options_that_the_verb_does_not_take(verb, options, message):
+    with pytest.raises(OptionError) as caught:
+        ask(verb, **options)
+    assert str(caught.value).startswith(message)
+    assert isinstance(caught.value, TypeError)
+
+
+PROPERTIES = [
+    pytest.param(None, None, id="all"),
+    pytest.param("plan", ("plan",), id="a label"),
+    pytest.param(5, (5,), id="a number"),
+    pytest.param(["a", "b"], ("a", "b"), id="a list"),
+    pytest.param(("a", "b"), ("a", "b"), id="a tuple"),
+    pytest.param(pd.Index(["a", "b"]), ("a", "b"), id="an index"),
+    pytest.param(np.array(["a"]), ("a",), id="an array"),
+]
+
+
+@pytest.mark.parametrize(("properties", "labels"), PROPERTIES)
+def test_properties_are_labels(properties, labels):
+    assert operation("set", "user_id", properties, None, {}).properties == labels
+
+
+def test_a_label_of_numpy_is_a_label():
+    assert ask(id=np.int64(3)).id == 3

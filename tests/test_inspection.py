@@ -1,0 +1,406 @@
+"""What becomes of each row: the order of decisions, the remedies, duplicates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixpanel_pandas import ValidationError
+from mixpanel_pandas.inspection import id_digest, inspect
+from mixpanel_pandas.payloads.plan import id_plan, make_plan
+from mixpanel_pandas.rules.options import operation
+
+LONG = "x" * 256
+CUT = "x" * 255
+
+
+def look(frame, verb="set", id="user_id", properties=None, group=None, **options):
+    return inspect(frame, make_plan(frame, operation(verb, id, properties, group, options)))
+
+
+def left_out(inspection):
+    return {(left.outcome, left.reason): left.positions.tolist() for left in inspection.left_out}
+
+
+def users(**columns):
+    rows = len(next(iter(columns.values())))
+    return pd.DataFrame({"user_id": [f"u{row}" for row in range(rows)], **columns})
+
+
+def sent(frame, verb="set", **options):
+    """Return position -> what the row says, for the rows that are sent."""
+    payloads = frame.mixpanel.payloads(verb, "user_id", **options)
+    records = {row: payload for row, payload in enumerate(payloads) if payload is not None}
+    return {row: record[f"${verb}"] for row, record in records.items()}
+
+
+# -- remedies -----------------------------------------------------------------------------------------------------
+
+REMEDIES = [
+    pytest.param({"bio": ["a", LONG]}, "drop_row", {0: {"bio": "a"}}, id="a long text: the row is left out"),
+    pytest.param(
+        {"bio": ["a", LONG], "n": [1, 2]},
+        "drop_value",
+        {0: {"bio": "a", "n": 1}, 1: {"n": 2}},
+        id="a long text: the value is left out",
+    ),
+    pytest.param(
+        {"bio": ["a", LONG]},
+        "drop_value",
+        {0: {"bio": "a"}},
+        id="a long text alone: nothing of the row is left",
+    ),
+    pytest.param(
+        {"bio": ["a", LONG]}, "truncate", {0: {"bio": "a"}, 1: {"bio": CUT}}, id="a long text is cut"
+    ),
+    pytest.param(
+        {"bio": ["ü" * 128]}, "truncate", {0: {"bio": "ü" * 127}}, id="a cut falls between two characters"
+    ),
+    pytest.param(
+        {"tags": [["a"], ["b", LONG]]},
+        "truncate",
+        {0: {"tags": ["a"]}, 1: {"tags": ["b", CUT]}},
+        id="a long text in a flat list is cut",
+    ),
+    pytest.param(
+        {"bio": ["a", LONG]},
+        {"long_string": "truncate", "infinite": "drop_row"},
+        {0: {"bio": "a"}, 1: {"bio": CUT}},
+        id="a mapping names the remedy of each check",
+    ),
+    pytest.param(
+        {"bio": [LONG, "b", "c"], "n": [1.0, np.inf, 3.0]},
+        {"long_string": "truncate", "infinite": "drop_value"},
+        {0: {"bio": CUT, "n": 1.0}, 1: {"bio": "b"}, 2: {"bio": "c", "n": 3.0}},
+        id="each check goes its own way",
+    ),
+    pytest.param(
+        {"$email": ["ann@x.com", "ann"], "n": [1, 2]},
+        {"email": "drop_value"},
+        {0: {"$email": "ann@x.com", "n": 1}, 1: {"n": 2}},
+        id="a mapping may name a warning",
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "invalid", "says"), REMEDIES)
+def test_what_becomes_of_rows_with_an_error(columns, invalid, says):
+    assert sent(users(**columns), invalid=invalid) == says
+
+
+#: What is wrong, and remedies that cannot mend it.
+BEYOND_REMEDY = [
+    pytest.param({"$email": ["a@b.c", LONG]}, "truncate", "long_string", id="addresses are never cut"),
+    pytest.param({"$phone": ["+1", "+" + LONG]}, "truncate", "long_string", id="phone numbers are never cut"),
+    pytest.param(
+        {"$avatar": [f"https://x.org/{LONG}.png"]}, "truncate", "long_string", id="avatars are never cut"
+    ),
+    pytest.param({"n": [1.0, np.inf]}, "truncate", "infinite", id="a number cannot be cut"),
+    pytest.param({"o": [{"k": {1: 2}}]}, "truncate", "odd_key", id="an object cannot be cut"),
+    pytest.param({"x" * 256: [1]}, "drop_row", "long_name", id="a name is a whole column's: drop_row"),
+    pytest.param({"x" * 256: [1]}, "truncate", "long_name", id="a name is never cut"),
+    pytest.param({"$token": [1]}, {"identity_property": "drop_value"}, "identity_property", id="nor dropped"),
+    pytest.param(
+        {"n": [1.0, np.inf]}, {"long_string": "drop_row"}, "infinite", id="a mapping that names others"
+    ),
+    pytest.param({"n": [1.0, np.inf]}, {}, "infinite", id="an empty mapping"),
+    pytest.param({"$email": ["ann"]}, {"email": "raise"}, "email", id="a warning that was asked to raise"),
+]
+
+
+@pytest.mark.parametrize(("columns", "invalid", "check"), BEYOND_REMEDY)
+def test_what_cannot_be_mended_raises(columns, invalid, check):
+    with pytest.raises(ValidationError, match=f"^1 error in .*: nothing was sent\n  {check} "):
+        sent(users(**columns), invalid=invalid)
+
+
+@pytest.mark.parametrize("invalid", ["drop_value", "truncate"])
+def test_a_bad_id_can_only_lose_its_row(invalid):
+    frame = pd.DataFrame({"user_id": ["ann", None], "n": [1, 2]})
+    with pytest.raises(ValidationError, match="missing_id in 'user_id': 1 row"):
+        sent(frame, invalid=invalid)
+    assert sent(frame, invalid="drop_row") == {0: {"n": 1}}
+
+
+def test_columns_of_one_label_and_several_keys_lose_their_own_values():
+    frame = users(o=[{"a": LONG, "b": 1}, {"a": "x", "b": 2}])
+    assert sent(frame, spread=["o"], invalid="drop_value") == {0: {"b": 1}, 1: {"a": "x", "b": 2}}
+
+
+# -- the order of decisions ---------------------------------------------------------------------------------------
+
+ORDER = [
+    pytest.param(
+        {"user_id": [None, "a", "a"], "n": [1.0, 2.0, 3.0]},
+        {"invalid": "drop_row", "duplicates": "last"},
+        {("invalid", "missing id"): [0], ("skipped", "superseded"): [1]},
+        id="ids come before duplicates",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a", "null"], "n": [1.0, 2.0, 3.0]},
+        {"invalid": "drop_row", "duplicates": "last"},
+        {("invalid", "junk id"): [2], ("skipped", "superseded"): [0]},
+        id="the last row with a usable id is picked",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [1.0, np.inf]},
+        {"invalid": "drop_row", "duplicates": "last"},
+        {("skipped", "superseded"): [0], ("invalid", "infinite"): [1]},
+        id="superseded rows stay so when the last one is left out",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [np.inf, 1.0]},
+        {"invalid": "raise", "duplicates": "last"},
+        {("skipped", "superseded"): [0]},
+        id="what is wrong with superseded rows does not matter",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [1.0, np.nan]},
+        {"duplicates": "last"},
+        {("skipped", "superseded"): [0], ("skipped", "nothing to send"): [1]},
+        id="duplicates come before nothing to send",
+    ),
+    pytest.param(
+        {"user_id": ["a", "b"], "n": [np.nan, 1.0], "ip": ["nowhere", "1.1.1.1"]},
+        {"ip": "ip", "invalid": "drop_row"},
+        {("skipped", "nothing to send"): [0]},
+        id="nothing to send comes before what stands around the properties",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [1.0, 2.0], "ip": ["1.1.1.1", "nowhere"]},
+        {"ip": "ip", "invalid": "drop_row", "duplicates": "last"},
+        {("skipped", "superseded"): [0], ("invalid", "ip"): [1]},
+        id="duplicates come before addresses",
+    ),
+    pytest.param(
+        {"user_id": ["a", "b"], "n": [np.nan, np.inf], "s": [None, "x"]},
+        {"invalid": "drop_value"},
+        {("skipped", "nothing to send"): [0]},
+        id="nothing to send is not the same as nothing left",
+    ),
+    pytest.param(
+        {"user_id": ["a", "b"], "n": [1.0, np.inf], "s": ["x", None]},
+        {"invalid": "drop_value"},
+        {("invalid", "no value left"): [1]},
+        id="a row that lost its only value",
+    ),
+    pytest.param(
+        {"user_id": ["a", "b"], "n": [np.inf, np.inf], "s": [LONG, "x"]},
+        {"invalid": "drop_value"},
+        {("invalid", "no value left"): [0]},
+        id="a row that lost all its values",
+    ),
+    pytest.param(
+        {"user_id": ["a", "b"], "n": [np.inf, np.inf], "s": [None, None]},
+        {"invalid": "drop_value", "missing": "unset"},
+        {},
+        id="a row that lost its values and still removes a property",
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "options", "expected"), ORDER)
+def test_the_first_reason_in_the_order_of_decisions_counts(columns, options, expected):
+    columns = {
+        label: pd.Series(values, dtype=object if label == "s" else None) for label, values in columns.items()
+    }
+    inspection = look(pd.DataFrame(columns), **options)
+    assert left_out(inspection) == expected
+    assert inspection.sent == len(inspection.frame) - sum(map(len, expected.values()))
+
+
+def test_rows_that_are_left_out_already_are_not_looked_at():
+    frame = pd.DataFrame({"user_id": ["a", "a", None], "n": [np.inf, 1, np.inf]})
+    inspection = look(frame, invalid={"missing_id": "drop_row"}, duplicates="last")
+    assert [problem.check for problem in inspection.problems] == ["missing_id"]
+
+
+def test_no_row_is_left_out_twice():
+    frame = pd.DataFrame({"user_id": ["a", "a", None, "null", "b"], "n": [np.inf, np.inf, np.inf, 1, np.nan]})
+    inspection = look(frame, invalid="drop_row", duplicates="last")
+    positions = np.concatenate([left.positions for left in inspection.left_out])
+    assert sorted(positions) == sorted(set(positions)) == [0, 1, 2, 3, 4]
+
+
+DUPLICATES = [
+    pytest.param("set", None, "raise", id="set raises"),
+    pytest.param("set_once", None, "raise", id="set_once raises"),
+    pytest.param("unset", None, "last", id="unset takes the last"),
+    pytest.param("delete", None, "last", id="delete takes the last"),
+    pytest.param("set", "last", "last", id="set takes the last when told to"),
+    pytest.param("delete", "raise", "raise", id="delete raises when told to"),
+]
+
+
+@pytest.mark.parametrize(("verb", "duplicates", "does"), DUPLICATES)
+def test_duplicates_by_operator(verb, duplicates, does):
+    frame = pd.DataFrame({"user_id": ["a", "b", "a", "a"], "n": [1, 2, 3, 4]})
+    properties = {"unset": ["n"]}.get(verb)
+    inspection = look(frame, verb, properties=properties, duplicates=duplicates)
+    standing = [(problem.check, np.flatnonzero(problem.rows).tolist()) for problem in inspection.problems]
+    if does == "raise":
+        assert standing == [("duplicate_id", [0, 2, 3])]
+        assert left_out(inspection) == {}
+    else:
+        assert standing == []
+        assert left_out(inspection) == {("skipped", "superseded"): [0, 2]}
+
+
+@pytest.mark.parametrize("invalid", ["drop_row", {"duplicate_id": "drop_row"}], ids=["for all", "by name"])
+def test_invalid_has_no_say_in_duplicates(invalid):
+    with pytest.raises(ValidationError, match="duplicate_id in 'user_id': 2 rows"):
+        sent(pd.DataFrame({"user_id": ["a", "a"], "n": [1, 2]}), invalid=invalid)
+
+
+SIMILAR = [
+    pytest.param(["Ann", "ann", "bob"], [0, 1], id="case"),
+    pytest.param(["ann", "bob", "ann "], [0, 2], id="outer blanks"),
+    pytest.param([" ANN", "bob", "ann", "Bob"], [0, 1, 2, 3], id="two groups"),
+    pytest.param(["ann", "bob"], [], id="none"),
+    pytest.param(["STRASSE", "straße"], [], id="other letters are others"),
+]
+
+
+@pytest.mark.parametrize(("ids", "positions"), SIMILAR)
+def test_ids_that_differ_only_in_case_or_blanks(ids, positions):
+    inspection = look(pd.DataFrame({"user_id": ids, "n": range(len(ids))}))
+    found = [np.flatnonzero(problem.rows).tolist() for problem in inspection.problems]
+    assert found == ([positions] if positions else [])
+
+
+def test_superseded_rows_are_like_no_other():
+    frame = pd.DataFrame({"user_id": ["a", "a", "A", "A"], "n": [1, 2, 3, 4]})
+    (problem,) = look(frame, duplicates="last").problems
+    assert (problem.check, np.flatnonzero(problem.rows).tolist()) == ("similar_id", [1, 3])
+
+
+EMAILS = [
+    pytest.param(["a", "b", "c"], ["x@y.z", "X@y.z ", "o@y.z"], [0, 1], id="two ids"),
+    pytest.param(["a", "a"], ["x@y.z", "x@y.z"], [], id="two rows of one id"),
+    pytest.param(["a", None], ["x@y.z", "x@y.z"], [], id="a row without an id"),
+    pytest.param(["a", "b"], [None, None], [], id="no addresses"),
+]
+
+
+@pytest.mark.parametrize(("ids", "emails", "positions"), EMAILS)
+def test_one_address_on_several_ids(ids, emails, positions):
+    inspection = look(pd.DataFrame({"user_id": ids, "$email": emails, "n": 1}))
+    found = [np.flatnonzero(p.rows).tolist() for p in inspection.problems if p.check == "shared_email"]
+    assert found == ([positions] if positions else [])
+
+
+# -- sizes --------------------------------------------------------------------------------------------------------
+
+
+def wide(rows, columns, **more):
+    values = {f"p{number:04d}": ["x"] * rows for number in range(columns)}
+    return users(**values, **more)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "positions"),
+    [
+        pytest.param(2000, {}, [], id="as many as a profile holds"),
+        pytest.param(2001, {}, [0, 1], id="one more"),
+    ],
+)
+def test_the_number_of_properties_is_counted_by_row(columns, options, positions):
+    inspection = look(wide(2, columns), **options)
+    found = [np.flatnonzero(p.rows).tolist() for p in inspection.problems if p.check == "many_properties"]
+    assert found == ([positions] if positions else [])
+
+
+def test_values_that_are_missing_or_left_out_do_not_count_as_properties():
+    frame = wide(3, 2000, last=[LONG, None, "x"])
+    inspection = look(frame, invalid="drop_value")
+    assert [p.check for p in inspection.problems] == ["long_string", "many_properties"]
+    assert np.flatnonzero(inspection.problems[1].rows).tolist() == [2]
+
+
+def test_properties_to_remove_do_not_count():
+    assert [p.check for p in look(wide(2, 2000, last=["x", None]), missing="unset").problems] == [
+        "many_properties"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "checks"),
+    [
+        pytest.param(240, [], id="below a megabyte"),
+        pytest.param(280, ["large_update"], id="above"),
+    ],
+)
+def test_the_size_of_an_update_is_measured(items, checks):
+    frame = users(**{f"p{number}": [["x" * 200] * items, ["x"]] for number in range(18)})
+    inspection = look(frame)
+    assert [p.check for p in inspection.problems] == checks
+    assert all(np.flatnonzero(p.rows).tolist() == [0] for p in inspection.problems)
+
+
+def test_the_updates_of_a_row_are_measured_together():
+    half = [["x" * 200] * 1200]
+    frame = users(a=half, b=half, c=half, d=half, e=half)
+    asked = {"a": "set", "b": "set", "c": "union", "d": "union", "e": "union"}
+    inspection = look(frame, "update", properties=asked)
+    assert [p.check for p in inspection.problems] == ["large_row"]
+
+
+def test_a_very_long_id_counts():
+    frame = pd.DataFrame({"user_id": ["i" * 1_000_100], "n": [1]})
+    assert [p.check for p in look(frame).problems] == ["long_id", "large_update"]
+
+
+# -- slices -------------------------------------------------------------------------------------------------------
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["a", "A", "b", "null", None, "c "]),
+            st.sampled_from(["x", LONG, None, ""]),
+            st.sampled_from([1.0, np.inf, np.nan]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    size=st.integers(1, 5),
+    invalid=st.sampled_from(["raise", "drop_row", "drop_value", "truncate"]),
+    duplicates=st.sampled_from(["raise", "last"]),
+)
+def test_slices_change_nothing(rows, size, invalid, duplicates):
+    from dataclasses import replace
+
+    frame = pd.DataFrame(rows, columns=["user_id", "s", "n"]).astype(
+        {"user_id": object, "s": object, "n": float}
+    )
+    plan = make_plan(
+        frame, operation("set", "user_id", None, None, {"invalid": invalid, "duplicates": duplicates})
+    )
+    whole, sliced = inspect(frame, plan), inspect(frame, replace(plan, rows_per_slice=size))
+
+    def told(inspection):
+        return (
+            [
+                (p.check, p.column, p.stands, None if p.rows is None else p.rows.tolist())
+                for p in inspection.problems
+            ],
+            left_out(inspection),
+            inspection.digest,
+            {number: mask.tolist() for number, mask in inspection.changes.dropped.items()},
+        )
+
+    assert told(whole) == told(sliced)
+
+
+def test_the_digest_is_that_of_the_ids_alone():
+    frame = users(n=[1, 2, 3])
+    assert look(frame).digest == id_digest(frame, id_plan(frame, "user_id"))
+    assert look(frame).digest != look(frame.iloc[::-1]).digest
+
+
+def test_a_frame_without_rows_has_no_problems():
+    inspection = look(users(n=[1.0])[:0])
+    assert (inspection.problems, inspection.left_out, inspection.sent) == ([], [], 0)
