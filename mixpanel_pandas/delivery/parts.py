@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Part", "follow"]
 
-#: What an answer to the same rows in other company says about a row that is refused alone: nothing.
-_REFUSED_WITH_OTHERS = frozenset({"refused", "none_applied"})
-
 
 @dataclass(frozen=True)
 class Delivery:
@@ -169,7 +166,7 @@ class Part:
 
 
 def follow(
-    part: Part, answer: Answer, *, harmless: bool, tries: int, clock: float
+    part: Part, answer: Answer, *, harmless: bool, tries: int, clock: float, bisect: bool = True
 ) -> tuple[list[Part], list[Delivery]]:
     """Return what goes on and what has a final answer after `answer` to `part`.
 
@@ -185,23 +182,26 @@ def follow(
         How often the same rows are tried in all.
     clock : float
         Now.
+    bisect : bool
+        Whether a batch that is refused as a whole is still halved to find the rows that spoil it.
     """
     named = answer.named if answer.evidence in NAMING else ()
     refused = _refused(part.batch, named)
     if named and not refused:  # a name that is nobody's names nobody
         answer = replace(answer, evidence="none_applied" if answer.applied == 0 else "refused", named=())
     decision = DECISIONS[answer.evidence]
-    more = _go_on(part.answered(answer), decision.action(harmless), tries, list(refused))
+    more = _go_on(part.answered(answer), decision.action(harmless), tries, list(refused), bisect)
     if not refused:
         return (more, []) if more else ([], [_end(part, answer, decision, harmless, clock)])
     return more, [_end_named(part, answer, decision, refused, bool(more), clock)]
 
 
-def _go_on(part: Part, action: Action, tries: int, refused: list[int]) -> list[Part]:
+def _go_on(part: Part, action: Action, tries: int, refused: list[int], bisect: bool) -> list[Part]:
     """Return what is sent next for an answered part: nothing where all is said or tried."""
     following: dict[Action, Callable[[], list[Part]]] = {
         "retry": lambda: [part] if part.tried < tries else [],
         "halve": lambda: part.halves() if len(part.batch) > 1 else [],
+        "bisect": lambda: part.halves() if bisect and len(part.batch) > 1 else [],
         "again": lambda: _rest(part, refused),
     }
     return following.get(action, list)()
@@ -219,7 +219,7 @@ def _end(part: Part, answer: Answer, decision: Decision, harmless: bool, clock: 
     whole = decision.action(harmless) == "bisect" and decision.may_be_applied
     if decision.action(harmless) == "unknown" or (whole and (part.batch.updates > 1 or answer.applied)):
         outcome = "unknown"  # some row may be at fault, and the others, or a part of it, applied
-    outcome = _over_all(part, outcome, answer.evidence)
+    outcome = _over_all(part, outcome)
     if outcome == "accepted":
         return part.answered(answer).ended(outcome, None, None, clock)
     return part.answered(answer).ended(outcome, decision.reason, _error(answer.error, decision), clock)
@@ -238,7 +238,7 @@ def _end_named(
     complete = _all_named(part.batch, answer)
     own = {
         row: (
-            _over_all(part, "rejected" if complete(row) else "unknown", answer.evidence),
+            _over_all(part, "rejected" if complete(row) else "unknown"),
             _error(record.message or answer.error, decision),
         )
         for row, record in refused.items()
@@ -254,17 +254,14 @@ def _end_named(
     if len(own) == len(said.batch):
         outcome, error = own[0]
         return said.ended(outcome, decision.reason, error, clock, own)
-    outcome = _over_all(part, decision.last, answer.evidence)
+    outcome = _over_all(part, decision.last)
     text = None if outcome == "accepted" else _error(answer.error, decision)
     return said.ended(outcome, decision.reason, text, clock, own)
 
 
-def _over_all(part: Part, outcome: Outcome, evidence: Evidence) -> Outcome:
+def _over_all(part: Part, outcome: Outcome) -> Outcome:
     """Return the outcome over all attempts: an earlier one that may have been applied leaves a doubt."""
-    past = set(part.past)
-    if evidence in _REFUSED_WITH_OTHERS:
-        past -= _REFUSED_WITH_OTHERS
-    return "unknown" if past and outcome in {"rejected", "not_sent"} else outcome
+    return "unknown" if part.past and outcome in {"rejected", "not_sent"} else outcome
 
 
 def _refused(batch: Batch, named: tuple[Named, ...]) -> dict[int, Named]:

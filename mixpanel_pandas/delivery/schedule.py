@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,19 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.delivery.answers import Evidence
 
-__all__ = ["DECISIONS", "OUTCOMES", "Action", "Decision", "Gate", "Outcome", "Stop", "pause", "tries"]
+__all__ = [
+    "DECISIONS",
+    "OUTCOMES",
+    "REFUSALS",
+    "Action",
+    "Decision",
+    "Gate",
+    "Outcome",
+    "Refusals",
+    "Stop",
+    "pause",
+    "tries",
+]
 
 Outcome = Literal["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
 
@@ -32,6 +45,10 @@ Action = Literal["accept", "retry", "halve", "bisect", "again", "stop", "unknown
 LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
 #: Tries of the very first connection: who mistyped an address wants to know soon.
 FIRST_TRIES = 2
+#: Requests of one batch in a row that may be refused with one text before bisecting it is given up.
+BISECTING = 24
+#: What Mixpanel's ingestion takes in a minute. https://developer.mixpanel.com/reference/rate-limits
+BYTES_PER_MINUTE = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -138,8 +155,74 @@ class Stop:
     error: str
 
 
+@dataclass(frozen=True)
+class Refusals:
+    """Requests of one batch in a row that were refused with one text, no row accepted: bisecting goes on while it pays.
+
+    Attributes
+    ----------
+    count : int
+        How many.
+    text : str or None
+        What they were refused with.
+    """
+
+    count: int = 0
+    text: str | None = None
+
+    def after(self, evidence: Evidence, text: str | None) -> Refusals:
+        """Return the count after one more answer; what was given up stays so."""
+        if self.given_up:
+            return self
+        if evidence not in REFUSALS:
+            return Refusals()
+        return Refusals(self.count + 1 if text == self.text else 1, text)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the rest of the batch is sent as it is, and not halved any more."""
+        return self.count >= BISECTING
+
+
+#: Evidence that a request was refused as a whole.
+REFUSALS: frozenset[Evidence] = frozenset({"refused", "none_applied"})
+
+
+class Pace:
+    """How much may pass in any stretch of time.
+
+    Parameters
+    ----------
+    seconds : float
+        How long the stretch is.
+    most : float
+        What may pass in it. A single thing that is more passes alone.
+    """
+
+    def __init__(self, seconds: float, most: float) -> None:
+        self._seconds, self._most = seconds, most
+        self._passed: deque[tuple[float, float]] = deque()
+        self._sum = 0.0
+
+    def free(self, now: float, cost: float) -> float:
+        """Return when something that costs `cost` may pass."""
+        while self._passed and self._passed[0][0] <= now - self._seconds:
+            self._sum -= self._passed.popleft()[1]
+        over = self._sum + cost - self._most
+        for passed, earlier in self._passed:
+            if over <= 0:
+                break
+            now, over = passed + self._seconds, over - earlier
+        return now
+
+    def add(self, now: float, cost: float) -> None:
+        """Note that something has passed."""
+        self._passed.append((now, cost))
+        self._sum += cost
+
+
 class Gate:
-    """What every request passes: pauses of one worker or of all, and the end.
+    """What every request passes: pauses of one worker or of all, the pace, the deadline and the end.
 
     Parameters
     ----------
@@ -147,12 +230,23 @@ class Gate:
         Seconds that only grow.
     sleep : callable, optional
         Waits some seconds; may return early. By default a wait that ends when `stop` is called.
+    per_hour : int, optional
+        How many requests may pass in any hour.
+    deadline : float, optional
+        Seconds from now after which none passes.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        *,
+        per_hour: int | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.clock = clock
+        self._bytes, self._requests = Pace(60.0, BYTES_PER_MINUTE), Pace(3600.0, per_hour or float("inf"))
+        self._deadline = float("inf") if deadline is None else clock() + deadline
         self.stopped: Stop | None = None
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._sleep = sleep or self._wake.wait
@@ -170,17 +264,34 @@ class Gate:
             self.stopped = self.stopped or Stop(reason, error)
         self._wake.set()
 
-    def passed(self, seconds: float, words: str = "") -> bool:
-        """Wait `seconds` and as long as others are held; return False if the end came before."""
+    def passed(self, seconds: float, words: str = "", nbytes: int = 0) -> bool:
+        """Wait `seconds`, as long as others are held, and for the pace; return False if the end came before."""
         until = self.clock() + seconds
         while self.stopped is None:
-            left = max(until, self._held_until) - self.clock()
-            if left <= 0:
-                return True
-            if words and until >= self._held_until:  # who is held by others says nothing
-                self._wait = (self.clock() + left, words)
-            self._sleep(left)
+            with self._lock:
+                now = self.clock()
+                paced = max(self._bytes.free(now, nbytes), self._requests.free(now, 1))
+                free = max(until, self._held_until, paced)
+                if free <= now < self._deadline:
+                    self._bytes.add(now, nbytes)
+                    self._requests.add(now, 1)
+                    return True
+            if free >= self._deadline:
+                self._until_deadline(now)
+                continue
+            if free == paced:
+                self._wait = (free, "pace, waiting {seconds}")
+            elif words and free == until:  # who is held by others says nothing
+                self._wait = (free, words)
+            self._sleep(free - now)
         return False
+
+    def _until_deadline(self, now: float) -> None:
+        """Wait for the deadline, and end everything then."""
+        if now < self._deadline:
+            self._sleep(self._deadline - now)
+        if self.clock() >= self._deadline:
+            self.stop("deadline", "the deadline came before these rows' turn: send the failures again")
 
     def waiting(self) -> str:
         """Return the wait that goes on as progress shows it, ``429, waiting 8 s (try 3 of 9)``, or nothing."""

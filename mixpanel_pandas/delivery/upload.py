@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.delivery.parts import Delivery, Part, follow
-from mixpanel_pandas.delivery.schedule import DECISIONS, Gate, Stop, pause, tries
+from mixpanel_pandas.delivery.schedule import DECISIONS, REFUSALS, Gate, Refusals, Stop, pause, tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +34,8 @@ __all__ = ["Progress", "Upload", "start"]
 
 #: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
 GRACE, END = 5.0, 1.0
+#: Evidence of an outage, when it is all that retries brought.
+EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
 #: Seconds between two looks at the progress.
 TICK = 0.2
 
@@ -151,7 +153,8 @@ class Upload:
         self._met = threading.Event()  # somebody answered, or nobody needs to wait for that any more
         self._ended, self._at_work = threading.Event(), len(sessions)
         self._drawn = self._closed = False
-        self._answered = False
+        self._answered = self._accepted = False
+        self._exhausted = 0
         self._open: dict[int, list[Part]] = {}
         self._rows = self._requests = self._bytes = 0
         self._error: BaseException | None = None
@@ -274,7 +277,7 @@ class Upload:
 
     def _deliver(self, number: int, session: requests.Session, batch: Batch) -> None:
         """Send a batch, and what becomes of it, until each of its rows has a final answer."""
-        parts = [Part(batch)]
+        parts, refusals = [Part(batch)], Refusals()
         with self._lock:
             self._open[number] = parts
         while parts:
@@ -283,9 +286,9 @@ class Upload:
             words = (
                 f"{part.status_code or 'no answer'}, waiting {{seconds}} (try {part.tried + 1} of {allowed})"
             )
-            if self._gate.passed(part.pause, words):
+            if self._gate.passed(part.pause, words, part.batch.nbytes):
                 parts[-1] = part = part.sent(time.time(), self._gate.clock())
-                more, done = self._sent(session, part)
+                more, done, refusals = self._sent(session, part, refusals)
             else:
                 more, done = [], [part.stopped(self._gate.stopped or Stop("", ""), self._gate.clock())]
             with self._lock:
@@ -294,8 +297,13 @@ class Upload:
                 parts[-1:] = reversed(more)
                 for delivery in done:
                     self._record(delivery)
+        if batch.number == 0 and refusals.given_up and not self._accepted:
+            self._halt("refused", f"not sent, as nothing of the first batch was accepted: {refusals.text}")
+        self._met.set()
 
-    def _sent(self, session: requests.Session, part: Part) -> tuple[list[Part], list[Delivery]]:
+    def _sent(
+        self, session: requests.Session, part: Part, refusals: Refusals
+    ) -> tuple[list[Part], list[Delivery], Refusals]:
         """Make one request and return what follows from its answer."""
         body = part.batch.body()
         answer = self._attempt(
@@ -308,18 +316,41 @@ class Upload:
         if answer.evidence != "no_connection":
             self._answered = True
         allowed = tries(self._project.retries, met=self._answered)
-        more, done = follow(part, answer, harmless=self._harmless, tries=allowed, clock=self._gate.clock())
+        refusals = refusals.after(answer.evidence, answer.error)
+        more, done = follow(
+            part, answer,
+            harmless=self._harmless, tries=allowed, clock=self._gate.clock(), bisect=not refusals.given_up,
+        )  # fmt: skip
         if answer.evidence == "no_connection" and not more and not self._answered:
             self.connection_failed = done[0].error
             self._halt("no connection", f"nothing was sent: {done[0].error}")
         if DECISIONS[answer.evidence].action(self._harmless) == "stop":
             self._halt("denied", f"not sent after an answer to another batch: {done[0].error}")
-        if self._answered:
+        self._accepted |= any(delivery.outcome == "accepted" for delivery in done)
+        if self._answered and answer.evidence not in REFUSALS:
             self._met.set()
+        self._burn(answer, done)
         wait = pause(part.tried, self._project.backoff, answer.retry_after, self._chance)
         if answer.evidence == "rate_limited":
             self._gate.hold(wait)
-        return [replace(later, pause=wait) if later.tried else later for later in more], done
+        return [replace(later, pause=wait) if later.tried else later for later in more], done, refusals
+
+    def _burn(self, answer: Answer, done: list[Delivery]) -> None:
+        """Count requests in a row that brought no clear answer, and stop when there are too many.
+
+        As many as workers, when each was tried to the end; where nothing is tried twice, at least as many as one would be.
+        """
+        fuse = len(self._workers) if self._harmless else max(len(self._workers), self._project.retries + 1)
+        with self._lock:
+            if answer.evidence not in EXHAUSTING:
+                self._exhausted = 0
+            elif done:
+                self._exhausted += 1
+            blown = self._exhausted >= fuse
+        if blown and done:
+            self._halt(
+                "fuse", f"not sent after {fuse} requests in a row without a clear answer: {done[0].error}"
+            )
 
     def _record(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)

@@ -26,9 +26,9 @@ def sent(part):
     return part.sent(now=1000.0, clock=10.0)
 
 
-def after(answer, *updates, harmless=True, allowed=3, past=(), tried=0, again=False):
+def after(answer, *updates, harmless=True, allowed=3, past=(), tried=0, again=False, bisect=True):
     part = sent(Part(batch(*updates), past=past, tried=tried, again=again))
-    return follow(part, answer, harmless=harmless, tries=allowed, clock=12.5)
+    return follow(part, answer, harmless=harmless, tries=allowed, clock=12.5, bisect=bisect)
 
 
 def ends(deliveries):
@@ -55,8 +55,8 @@ WALK = [
     pytest.param("unclear", None, (), [[0, 1, 2]], "unknown", [], "unknown", id="no clear answer"),
     pytest.param("too_large", None, (), [[0], [1, 2]], None, [[0], [1, 2]], None, id="413"),
     pytest.param("denied", None, (), [], "rejected", [], "rejected", id="401"),
-    pytest.param("refused", None, (), [], "unknown", [], "unknown", id="refused as a whole"),
-    pytest.param("none_applied", 0, (), [], "rejected", [], "rejected", id="refused, 0 counted"),
+    pytest.param("refused", None, (), [[0], [1, 2]], None, [], "unknown", id="refused as a whole"),
+    pytest.param("none_applied", 0, (), [[0], [1, 2]], None, [[0], [1, 2]], None, id="refused, 0 counted"),
     pytest.param("named", None, NAMED, [[0, 2]], "unknown", [], "unknown", id="named"),
     pytest.param(
         "named_rest_applied", 2, NAMED, [], "accepted", [], "accepted", id="named, the others counted"
@@ -95,6 +95,19 @@ def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, las
 @pytest.mark.parametrize(
     ("evidence", "harmless", "outcome"),
     [
+        pytest.param("refused", True, "unknown", id="refused"),
+        pytest.param("none_applied", True, "rejected", id="refused, 0 counted"),
+        pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not harmless twice"),
+    ],
+)
+def test_a_batch_that_is_not_bisected_any_more_ends_as_a_whole(evidence, harmless, outcome):
+    more, done = after(Answer(evidence, 400), 1, 1, 1, harmless=harmless, bisect=False)
+    assert (more, ends(done)) == ([], dict.fromkeys(range(3), outcome))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "harmless", "outcome"),
+    [
         pytest.param("too_large", True, "rejected", id="413"),
         pytest.param("too_large", False, "rejected", id="413, not harmless twice"),
         pytest.param("refused", True, "rejected", id="refused"),
@@ -121,7 +134,7 @@ def test_a_single_row_of_two_updates_may_be_applied_in_part(applied):
         pytest.param("denied", (), ("unclear",), "unknown", id="401 after a broken read"),
         pytest.param("denied", (), ("refused",), "unknown", id="401 after a refusal with others"),
         pytest.param("refused", (), ("unclear",), "unknown", id="refused after a broken read"),
-        pytest.param("refused", (), ("refused",), "rejected", id="refused alone after a refusal with others"),
+        pytest.param("refused", (), ("refused",), "unknown", id="refused alone after a refusal with others"),
         pytest.param("refused", (), ("named",), "unknown", id="refused after others were named"),
         pytest.param(
             "named", (Named(0, None, None),), ("unclear",), "unknown", id="named after a broken read"
@@ -177,7 +190,7 @@ def test_named_records_find_their_rows(named, applied, rows):
     [("named", None, "unknown"), ("named_rest_applied", 2, "unknown"), ("named_none_applied", 0, "rejected")],
 )
 def test_a_name_that_is_nobody_s_names_nobody(named, evidence, applied, outcome):
-    more, done = after(Answer(evidence, 400, applied, tuple(named), "text"), 1, 1, 1)
+    more, done = after(Answer(evidence, 400, applied, tuple(named), "text"), 1, 1, 1, bisect=False)
     assert (more, ends(done)) == ([], dict.fromkeys(range(3), outcome))
 
 

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from mixpanel_pandas.delivery.answers import Evidence
-from mixpanel_pandas.delivery.schedule import DECISIONS, OUTCOMES, Action, Gate, pause, tries
+from mixpanel_pandas.delivery.schedule import DECISIONS, OUTCOMES, Action, Gate, Pace, Refusals, pause, tries
 
 
 class Clock:
@@ -130,3 +130,61 @@ def test_the_wait_in_words():
     gate.passed(8, "429, waiting {seconds} (try 3 of 9)")
     assert seen == ["429, waiting 8 s (try 3 of 9)"]
     assert gate.waiting() == ""
+
+
+@pytest.mark.parametrize(
+    ("costs", "times"),
+    [
+        pytest.param([1, 1, 1], [0, 0, 0], id="what fits passes at once"),
+        pytest.param([1, 1, 1, 1, 1], [0, 0, 0, 10, 10], id="the next ones when the first have gone by"),
+        pytest.param([2, 2, 2], [0, 10, 20], id="two of two do not fit together"),
+        pytest.param([5, 1], [0, 10], id="what is more than the most passes alone"),
+    ],
+)
+def test_a_pace_holds_in_any_stretch(costs, times):
+    pace, now, found = Pace(10, 3), 0.0, []
+    for cost in costs:
+        now = pace.free(now, cost)
+        pace.add(now, cost)
+        found.append(now)
+    assert found == times
+
+
+def test_the_gate_paces_requests_and_bytes():
+    clock = Clock()
+    gate = Gate(clock, clock.sleep, per_hour=2)
+    assert [gate.passed(0) and clock() - 100 for _ in range(5)] == [0, 0, 3600, 3600, 7200]
+    clock = Clock()
+    gate = Gate(clock, clock.sleep)
+    assert [gate.passed(0, nbytes=10**9) and clock() - 100 for _ in range(3)] == [0, 0, 60]
+
+
+def test_the_gate_says_that_it_is_the_pace():
+    clock = Clock()
+    said = []
+
+    def sleep(seconds):
+        said.append(gate.waiting())
+        clock.sleep(seconds)
+
+    gate = Gate(clock, sleep, per_hour=1)
+    assert gate.passed(0)
+    assert gate.passed(0, "503, waiting {seconds}")
+    assert said == ["pace, waiting 3600 s"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "count", "given_up"),
+    [
+        pytest.param([("refused", "a")] * 3, 3, False, id="three"),
+        pytest.param([("refused", "a")] * 24, 24, True, id="enough"),
+        pytest.param([("refused", "a")] * 23 + [("refused", "b")], 1, False, id="another text"),
+        pytest.param([("none_applied", "a")] * 23 + [("accepted", None)], 0, False, id="something accepted"),
+        pytest.param([("refused", "a")] * 24 + [("accepted", None)], 24, True, id="given up stays given up"),
+    ],
+)
+def test_refusals_are_counted_in_a_row(answers, count, given_up):
+    refusals = Refusals()
+    for evidence, text in answers:
+        refusals = refusals.after(evidence, text)
+    assert (refusals.count, refusals.given_up) == (count, given_up)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import random
 import threading
 import time
 from collections import Counter
@@ -27,6 +28,8 @@ NOBODY = Answer("no_connection", error="refused")
 BROKEN = Answer("unclear", 503, error="503 oops")
 DENIED = Answer("denied", 401, error="401 who are you?")
 TOO_LARGE = Answer("too_large", 413, error="413")
+REFUSED = Answer("refused", 400, error="400 bad")
+NOTHING = Answer("none_applied", 400, 0, error="400 bad, 0 good")
 
 
 class Session:
@@ -127,22 +130,52 @@ def named(*indices, applied=None):
     [
         pytest.param([OK, OK], {}, "aaaa", ["01", "23"], id="all well"),
         pytest.param([LIMITED, OK, OK], {}, "aaaa", ["01", "01", "23"], id="429, then well"),
-        pytest.param([LIMITED] * 3 + [OK], {}, "nnaa", ["01"] * 3 + ["23"], id="429 until tries are used up"),
+        pytest.param(
+            [LIMITED] * 3, {}, "nnnn", ["01"] * 3, id="429 until tries are used up, which blows the fuse"
+        ),
         pytest.param([NOBODY, OK, OK], {}, "aaaa", ["01", "01", "23"], id="the second connection works"),
         pytest.param(
             [OK, NOBODY, NOBODY, NOBODY], {}, "aann", ["01"] + ["23"] * 3, id="the connection is lost"
         ),
         pytest.param([BROKEN, OK, OK], {}, "aaaa", ["01", "01", "23"], id="503, then well"),
         pytest.param([BROKEN, OK], {"harmless": False}, "uuaa", ["01", "23"], id="503, not harmless twice"),
-        pytest.param([BROKEN, LIMITED, LIMITED, OK], {}, "uuaa", ["01"] * 3 + ["23"], id="503, then 429"),
+        pytest.param(
+            [BROKEN, LIMITED, LIMITED], {}, "uunn", ["01"] * 3, id="503, then 429, which blows the fuse"
+        ),
+        pytest.param(
+            [BROKEN] * 3,
+            {"harmless": False, "rows": 8},
+            "uuuuuunn",
+            ["01", "23", "45"],
+            id="503 without end, not harmless twice",
+        ),
         pytest.param([OK, DENIED], {"rows": 6}, "aarrnn", ["01", "23"], id="401 stops"),
         pytest.param([BROKEN, DENIED], {}, "uunn", ["01", "01"], id="503, then 401"),
         pytest.param([TOO_LARGE, OK, OK, OK], {}, "aaaa", ["01", "0", "1", "23"], id="413 is halved"),
         pytest.param(
             [TOO_LARGE, TOO_LARGE, OK, OK], {}, "raaa", ["01", "0", "1", "23"], id="413 for a single row"
         ),
-        pytest.param([Answer("refused", 400), OK], {}, "uuaa", ["01", "23"], id="refused as a whole"),
-        pytest.param([Answer("none_applied", 400, 0), OK], {}, "rraa", ["01", "23"], id="refused, 0 applied"),
+        pytest.param([REFUSED, OK, OK, OK], {}, "aaaa", ["01", "0", "1", "23"], id="refused as a whole"),
+        pytest.param(
+            [REFUSED, REFUSED, OK, OK], {}, "uaaa", ["01", "0", "1", "23"], id="a row refused alone"
+        ),
+        pytest.param(
+            [NOTHING, NOTHING, OK, OK],
+            {},
+            "raaa",
+            ["01", "0", "1", "23"],
+            id="a row refused alone, 0 counted",
+        ),
+        pytest.param(
+            [REFUSED, OK], {"harmless": False}, "uuaa", ["01", "23"], id="refused, not harmless twice"
+        ),
+        pytest.param(
+            [NOTHING, NOTHING, OK, OK],
+            {"harmless": False},
+            "raaa",
+            ["01", "0", "1", "23"],
+            id="refused, 0 counted, not harmless twice",
+        ),
         pytest.param([named(0, applied=1), OK], {}, "raaa", ["01", "23"], id="named, the other counted"),
         pytest.param([named(0), OK, OK], {}, "raaa", ["01", "1", "23"], id="named, the other sent once more"),
         pytest.param([named(0), named(0), OK], {}, "ruaa", ["01", "1", "23"], id="the other named then"),
@@ -169,7 +202,7 @@ def test_what_becomes_of_every_row(answers, options, outcomes, sent):
     assert sum(delivery.requests for delivery in deliveries) == len(sent) == upload.progress().requests
     assert upload.progress().rows == len(ends(deliveries))
     assert upload.connection_failed is None
-    assert (upload.stopped is None) == ("n" not in outcomes or DENIED not in answers)
+    assert (upload.stopped is None) == ("n" not in outcomes)
 
 
 @pytest.mark.parametrize(("retries", "times"), [(8, 2), (0, 1)])
@@ -223,9 +256,9 @@ def test_pauses_double_and_a_429_holds_everyone():
 
 def test_a_hold_outlives_its_batch():
     clock = Clock()
-    upload, _ = begin([OK, LIMITED, OK], rows=6, clock=clock, backoff=2, retries=0)
+    upload, _ = begin([OK, LIMITED, LIMITED, OK], rows=6, clock=clock, backoff=2, retries=1, harmless=False)
     assert list(ends(upload.result()).values()) == ["accepted"] * 2 + ["not_sent"] * 2 + ["accepted"] * 2
-    assert clock.slept == [3]
+    assert clock.slept == [3, 5]
 
 
 def test_memory_stays_flat():
@@ -448,6 +481,8 @@ class Server:
         bad = [at for at, record in enumerate(records) if record in self.bad]
         good = [at for at in range(len(records)) if at not in bad]
         says = told["says"]
+        if says == "no" and not bad and any(self.applied[record] for record in records):
+            says = "yes"  # what was good among others is good alone
         if says in {"429", "413", "401", "refused connection"}:
             return self.without_effect(says, len(records))
         spoilt = (
@@ -507,3 +542,77 @@ def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, harmless
             assert max(times) <= 1
     if upload.connection_failed:
         assert not server.applied
+
+
+def spoilt(bad, rows, *, size=2000, workers=4, counted=True):
+    """Send to a server that refuses whole batches in which a row is bad, naming none; return upload, deliveries, requests."""
+
+    def answer(ids):
+        return (NOTHING if counted else REFUSED) if bad & set(map(int, ids)) else OK
+
+    attempt, sent = attempting(answer)
+    upload = start(
+        cut([payloads([1] * rows)], size), Project(TOKEN, "eu", backoff=0), "engage",
+        harmless=True, workers=workers, progress=False, session=Session, attempt=attempt,
+    )  # fmt: skip
+    return upload, upload.result(), sent
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("share", [0.0001, 0.001, 0.01])
+def test_bisecting_finds_the_bad_rows(share, workers):
+    rows = 20_000
+    bad = set(random.Random(7).sample(range(rows), int(rows * share)))
+    _, deliveries, sent = spoilt(bad, rows, workers=workers)
+    found = ends(deliveries)
+    assert {row for row, outcome in found.items() if outcome == "rejected"} == bad
+    assert sum(outcome == "accepted" for outcome in found.values()) == rows - len(bad)
+    assert len(sent) <= rows / 2000 + 2 * len(bad) * 11
+
+
+def test_where_nothing_is_good_the_upload_stops_soon():
+    upload, deliveries, sent = spoilt(set(range(20_000)), 20_000)
+    assert len(sent) <= 50
+    assert set(ends(deliveries).values()) == {"rejected"}
+    assert len(ends(deliveries)) == 2000
+    assert upload.stopped.reason == "refused"
+    assert "nothing of the first batch was accepted: 400 bad, 0 good" in upload.stopped.error
+
+
+def test_bisecting_is_given_up_for_one_batch_and_not_for_the_next():
+    bad = set(range(2000, 4000)) | {5000}
+    _, deliveries, sent = spoilt(bad, 6000, workers=1)
+    found = ends(deliveries)
+    assert {row for row, outcome in found.items() if outcome == "rejected"} == bad
+    assert len(sent) <= 3 + 24 + 11 + 22
+
+
+def test_an_outage_in_the_middle_blows_the_fuse():
+    answers = iter([OK] * 3)
+    upload, sent = begin(lambda ids: next(answers, BROKEN), rows=400, workers=4, retries=2)
+    found = ends(upload.result(), 400)
+    assert upload.stopped.reason == "fuse"
+    assert "in a row without a clear answer: 503 oops" in upload.stopped.error
+    assert len(sent) < 3 + 8 * 3
+    assert Counter(found.values())["not_sent"] > 350
+
+
+def test_no_request_begins_after_the_deadline():
+    clock = Clock()
+
+    def slowly(ids):
+        clock.now += 4
+        return OK
+
+    upload, sent = begin(slowly, rows=20, clock=clock, gate=Gate(clock, clock.sleep, deadline=10))
+    found = ends(upload.result(), 20)
+    assert [ids[0] for ids in sent] == ["0", "2", "4"]
+    assert upload.stopped.reason == "deadline"
+    assert Counter(found.values()) == {"accepted": 6, "not_sent": 14}
+
+
+def test_a_pause_ends_at_the_deadline():
+    clock = Clock()
+    upload, _ = begin([OK, BROKEN], clock=clock, backoff=60, gate=Gate(clock, clock.sleep, deadline=10))
+    assert ends(upload.result(), 4) == {0: "accepted", 1: "accepted", 2: "unknown", 3: "unknown"}
+    assert clock.slept == [10]
