@@ -7,7 +7,7 @@ reason is not looked at for the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise, normalise_column
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
 from mixpanel_pandas.payloads.plan import EXPECTED, Plan, PropertyColumn, values_of
 from mixpanel_pandas.payloads.slices import Changes, encode_slice
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
@@ -55,7 +55,7 @@ class LeftOutRows:
     """Rows that are not sent, for one reason."""
 
     positions: np.ndarray
-    outcome: str
+    outcome: Literal["invalid", "skipped"]
     reason: str
     error: str
 
@@ -90,7 +90,9 @@ class Inspection:
         """Number of rows that are sent."""
         return int(self.plan.rows - self.changes.left_out.sum())
 
-    def leave_out(self, rows: np.ndarray, outcome: str, reason: str, error: str) -> None:
+    def leave_out(
+        self, rows: np.ndarray, outcome: Literal["invalid", "skipped"], reason: str, error: str
+    ) -> None:
         """Leave out those of `rows`, a mask, that are still in."""
         rows = rows & ~self.changes.left_out
         if rows.any():
@@ -327,13 +329,23 @@ def _inspect_values(inspection: Inspection, ids: Ids, seen: Seen) -> None:
             inspection.add(problem_of(CHECKS[name], plan, number), mask, number)
         if column is emails:
             sent = np.where(inspection.changes.left_out, np.uint64(0), ids.hashes)
-            shared = _shared(seen.emails, sent, _folded_texts(frame, column))
+            shared = _shared(seen.emails, sent, _folded_texts(frame, plan, column))
             inspection.add(problem_of(CHECKS["shared_email"], plan, number), shared, number)
 
 
-def _folded_texts(frame: pd.DataFrame, column: PropertyColumn) -> Callable[[np.ndarray], pa.Array]:
-    values = values_of(frame, column.source)
-    return lambda positions: folded(normalise(values[positions], column.rule).array)
+def _folded_texts(
+    frame: pd.DataFrame, plan: Plan, column: PropertyColumn
+) -> Callable[[np.ndarray], pa.Array]:
+    def texts_at(positions: np.ndarray) -> pa.Array:
+        some = frame.iloc[positions, [column.source.place]]
+        return folded(normalise_column(some, plan, _alone(column), slice(None)).array)
+
+    return texts_at
+
+
+def _alone(column: PropertyColumn) -> PropertyColumn:
+    """Return the column as it is read from a frame that holds no other."""
+    return replace(column, source=replace(column.source, place=0))
 
 
 def _inspect_theirs(inspection: Inspection, theirs: Iterable[Problem]) -> None:
@@ -362,12 +374,10 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
 
 def value_problems(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:
     """Return name of a check -> mask for a column that stands alone."""
-    alone = replace(plan, rows=len(series))
-    source = replace(column.source, place=0, in_index=False)
+    frame = series.to_frame()
     masks: Masks = {}
-    for rows in alone.slices():
-        values = normalise_column(series.to_frame(), alone, replace(column, source=source), rows)
-        for name, mask in _value_problems(values, column):
+    for rows in replace(plan, rows=len(series)).slices():
+        for name, mask in _value_problems(normalise_column(frame, plan, _alone(column), rows), column):
             _collect(masks, name, mask, rows, len(series))
     return masks
 

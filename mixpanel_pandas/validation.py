@@ -103,8 +103,8 @@ def make_schema(plan: Plan) -> pandera.DataFrameSchema:
         problems = inspect(frame, make_plan(frame, operation)).problems
         return {_key(problem): True if problem.rows is None else problem.rows for problem in problems}
 
-    def of_column(column: PropertyColumn) -> Callable[[Any], Failings]:
-        return lambda series: _of_column(series, plan, column)
+    def of_column(column: PropertyColumn) -> Callable[[Any, Hashable], Failing]:
+        return lambda series, name: _of_column(series, plan, column).get(name)
 
     found = _remembering(of_frame)
     whole = [
@@ -133,8 +133,8 @@ def _key(problem: Problem) -> Hashable:
     )
 
 
-def _looking_up(found: Callable[[Any], Failings], key: Hashable) -> Callable[[Any], Failing]:
-    return lambda checked: found(checked).get(key)
+def _looking_up(found: Callable[[Any, Hashable], Failing], key: Hashable) -> Callable[[Any], Failing]:
+    return lambda checked: found(checked, key)
 
 
 def _checks_of(column: PropertyColumn) -> Iterator[str]:
@@ -169,15 +169,18 @@ def _reread(column: PropertyColumn, series: pd.Series[Any]) -> PropertyColumn:
     return replace(column, source=source, rule=rule)
 
 
-def _remembering(function: Callable[[Any], Failings]) -> Callable[[Any], Failings]:
-    """Return `function` with a memory of its last answer: pandera asks once for each check."""
-    last: tuple[Callable[[], Any], Failings] = (lambda: None, {})
+def _remembering(function: Callable[[Any], Failings]) -> Callable[[Any, Hashable], Failing]:
+    """Return what looks up `function` of a frame by key, called once a run: pandera asks once for each check."""
+    frame_of: Callable[[], Any] = lambda: None
+    failings: Failings = {}
+    told: set[Hashable] = set()
 
-    def remembered(frame: Any) -> Failings:
-        nonlocal last
-        if last[0]() is not frame:
-            last = weakref.ref(frame), function(frame)
-        return last[1]
+    def remembered(frame: Any, key: Hashable) -> Failing:
+        nonlocal frame_of, failings, told
+        if frame_of() is not frame or key in told:  # a check that asks again belongs to another run
+            frame_of, failings, told = weakref.ref(frame), function(frame), set()
+        told.add(key)
+        return failings.get(key)
 
     return remembered
 

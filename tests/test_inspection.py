@@ -292,6 +292,12 @@ def test_one_address_on_several_ids(ids, emails, positions):
     assert found == ([positions] if positions else [])
 
 
+def test_one_address_in_spread_objects():
+    objects = [{"$email": "x@y.z"}, {"$email": "X@y.z"}, {"plan": "pro"}, {"$email": "o@y.z"}]
+    (problem,) = look(users(o=objects), spread=["o"]).problems
+    assert (problem.check, np.flatnonzero(problem.rows).tolist()) == ("shared_email", [0, 1])
+
+
 # -- sizes --------------------------------------------------------------------------------------------------------
 
 
@@ -321,9 +327,8 @@ def test_values_that_are_missing_or_left_out_do_not_count_as_properties():
 
 
 def test_properties_to_remove_do_not_count():
-    assert [p.check for p in look(wide(2, 2000, last=["x", None]), missing="unset").problems] == [
-        "many_properties"
-    ]
+    (problem,) = look(wide(2, 2000, last=["x", None]), missing="unset").problems
+    assert (problem.check, np.flatnonzero(problem.rows).tolist()) == ("many_properties", [0])
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,26 @@ def test_a_row_that_is_too_much(columns, verb, properties, check, limit):
     }
 
 
+ALONE = [
+    pytest.param(
+        {"user_id": [1.5]}, {}, ["inexact_id"], id="an id that is no whole number is not missing, too"
+    ),
+    pytest.param({"user_id": [["x"]]}, {}, ["untyped_id"], id="an id of another type is not missing, too"),
+    pytest.param({"v": [[True]]}, {}, [], id="only $union is particular about items"),
+    pytest.param({"v": [[{"k": 1}]]}, {}, [], id="also about objects"),
+    pytest.param(
+        {"v": [LONG]}, {"verb": "add"}, ["wrong_type", "long_string"], id="a column of the wrong type"
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "call", "checks"), ALONE)
+def test_nothing_is_told_twice(columns, call, checks):
+    frame = {"user_id": ["u"], "n": [1], **columns}
+    report = pd.DataFrame(frame).mixpanel.validate(call.get("verb", "set"), "user_id")
+    assert report["check"].tolist() == checks
+
+
 GROUPS = [
     pytest.param("null", [("warning", "junk_id")], id="junk may be the name of a group"),
     pytest.param("$device:1", [], id="groups are not anonymous"),
@@ -537,6 +557,23 @@ SCHEMAS = [
         people(),
         [("positive", "error", "age", [1], "ages are positive")],
         id="columns by pattern",
+    ),
+    pytest.param(
+        pandera.DataFrameSchema(
+            {
+                "age": pandera.Column(
+                    checks=pandera.Check(
+                        lambda of: pd.Series([ages.min() > 0 for ages in of.values()]),
+                        name="by",
+                        groupby="key",
+                    )
+                ),
+                "key": pandera.Column(),
+            }
+        ),
+        people(key=["x", "x", "y"]),
+        [("by", "error", "age", None, "your schema: by")],
+        id="a check with an answer for each group",
     ),
     pytest.param(
         pandera.DataFrameSchema(
@@ -856,12 +893,12 @@ def test_a_schema_works_on_other_frames(columns, errors, warned, index):
     assert sorted(failures(schema, frame, warned)) == sorted(errors)
 
 
-def failures(schema, frame, warned=()):
+def failures(schema, frame, warned=(), *, inplace=False):
     """Return names of the checks that fail; those that warn are `warned`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            schema.validate(frame, lazy=True)
+            schema.validate(frame, lazy=True, inplace=inplace)
             failed = []
         except pandera.errors.SchemaErrors as error:
             failed = [
@@ -874,6 +911,22 @@ def failures(schema, frame, warned=()):
         for name, message in zip(warned, messages, strict=True)
     )
     return failed
+
+
+def test_a_schema_looks_at_each_frame_anew():
+    schema = sample().mixpanel.schema("set", "user_id")
+    good, bad = sample(), sample().assign(user_id=["null", "b"])
+    assert [failures(schema, frame, inplace=True) for frame in (good, bad, good)] == [[], ["junk_id"], []]
+
+
+def test_a_schema_looks_again_at_a_frame_that_was_changed():
+    schema = sample().mixpanel.schema("set", "user_id")
+    frame = sample()
+    assert failures(schema, frame, inplace=True) == []
+    frame.loc[0, "user_id"] = "null"
+    assert failures(schema, frame, inplace=True) == ["junk_id"]
+    frame.loc[0, "user_id"] = "a"
+    assert failures(schema, frame, inplace=True) == []
 
 
 def test_a_schema_can_be_extended():

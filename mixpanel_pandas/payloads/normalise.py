@@ -209,7 +209,7 @@ def _floats(array: pa.Array) -> Normalised:
 
 
 def _decimals(array: pa.Array) -> Normalised:
-    """All digits, as JSON text. Arrow writes 1.E-8 where JSON wants 1E-8."""
+    """All digits, as JSON text. Arrow 17 writes 1.E-8 where JSON wants 1E-8."""
     text = pc.replace_substring(array.cast(LARGE_STRING), ".E", "E")
     inexact = mask_of(pc.greater(pc.abs(array.cast(pa.float64())), LIMITS["exact_integer"].value))
     problems = {"inexact_integer": inexact} if inexact.any() else {}

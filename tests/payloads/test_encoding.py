@@ -28,9 +28,11 @@ from reference import (
 
 from mixpanel_pandas.payloads.encoding import Property, encode, escaped
 from mixpanel_pandas.payloads.envelope import Envelope
-from mixpanel_pandas.payloads.normalise import Normalised
+from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
+from mixpanel_pandas.payloads.plan import make_plan
 from mixpanel_pandas.payloads.slices import Changes
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import operation
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SOME = settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
@@ -269,6 +271,14 @@ def test_values_that_inference_would_change(values, meant):
         assert (read is MISSING) if value is MISSING else same(read, value), (read, value)
 
 
+@pytest.mark.parametrize("digits", ["0.00000001", "-0.00000001", "0.00000012", "0E-8", "12.00000000"])
+@pytest.mark.parametrize("type", [pa.decimal128(12, 8), pa.decimal256(50, 8)], ids=str)
+def test_small_arrow_decimals_are_correct_json(digits, type):
+    """Arrow 17 writes 1.E-8."""
+    values = pd.Series([decimal.Decimal(digits)], dtype=pd.ArrowDtype(type))
+    assert values_sent(values) == [decimal.Decimal(digits)]
+
+
 @pytest.mark.parametrize(
     ("values", "meant"),
     [
@@ -389,10 +399,6 @@ def test_a_frame_without_rows_makes_nothing():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_slice_without_rows_is_empty(kind):
-    from mixpanel_pandas.payloads.normalise import normalise_column
-    from mixpanel_pandas.payloads.plan import make_plan
-    from mixpanel_pandas.rules.options import operation
-
     column = KINDS[kind].column([])
     frame = pd.DataFrame({"id": pd.Series([], dtype=object), "x": column})
     plan = make_plan(frame, operation("set", "id", None, None, {}))

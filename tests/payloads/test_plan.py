@@ -11,6 +11,7 @@ import pytest
 from reference import MISSING, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
+from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.plan import SLICE_BYTES, address, id_plan, make_plan, values_of
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.options import operation
@@ -514,6 +515,15 @@ def test_spread(values, meant):
             for [record] in rows
         ]
         assert found == meant
+
+
+@pytest.mark.parametrize("value", [pytest.param(None, id="nothing"), pytest.param({}, id="an empty object")])
+def test_objects_without_keys_leave_a_column_that_says_nothing(value):
+    frame = pd.DataFrame({"user_id": ["a"], "x": objects([value])})
+    plan = plan_for(frame, spread=["x"], missing="unset")
+    [column] = plan.columns
+    assert (column.name, column.missing) == ("x", "skip")
+    assert normalise_column(frame, plan, column, slice(0, 1)).missing.tolist() == [True]
 
 
 def test_a_key_that_no_object_has_is_neither_null_nor_removed():
