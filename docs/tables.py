@@ -54,10 +54,14 @@ delete are; add, append and remove are not). This is the table that the upload w
 {decisions}
 
 *Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
-with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* would do so to find the rows that
-spoil a request; today such a batch ends as a whole: `rejected` where the answer proves that nothing was applied, else
-`unknown`. *Again* sends the others once more without the named rows. *Stop* sends nothing else: the rest is `not_sent`. An
-attempt that may have been applied turns a later `not_sent` or `rejected` into `unknown`.
+with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does so to find the rows that spoil a
+request, until 24 requests in a row are refused with one text; if that happens to the first batch, nothing else is sent.
+*Again* sends the others once more without the named rows. *Stop* sends nothing else: the rest is `not_sent`. An attempt that
+may have been applied turns a later `not_sent` or `rejected` into `unknown`.
+
+When as many requests in a row as there are workers have used up their tries without a clear answer, a fuse blows: the rest is
+`not_sent`. Several rows of one id (`duplicates="all"`) are sent one after the other; a row that comes after an `unknown` or
+`not_sent` row of its id is `not_sent`, because the order would be lost.
 """
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.order import Repeats
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Inspection",
-    "LeftOutRows",
     "id_digest",
     "inspect",
     "property_checks",
@@ -50,16 +51,6 @@ _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.o
 _ID_CHECKS = [check for check in CHECKS.values() if check.of == "id" and check.finds]
 
 
-@dataclass(frozen=True)
-class LeftOutRows:
-    """Rows that are not sent, for one reason."""
-
-    positions: np.ndarray
-    outcome: Literal["invalid", "skipped"]
-    reason: str
-    error: str
-
-
 @dataclass
 class Inspection:
     """What is wrong with a frame, and what becomes of its rows.
@@ -74,8 +65,10 @@ class Inspection:
         Of all ids, in order.
     problems : list of Problem
         Ids first, then columns in their order, then whole rows.
-    left_out : list of LeftOutRows
+    left_out : list of LeftOut
         One for each reason; no row is in two.
+    repeats : Repeats or None
+        The rows whose id stands in several rows, where all of them are sent.
     """
 
     frame: pd.DataFrame
@@ -83,7 +76,8 @@ class Inspection:
     changes: Changes
     digest: str = ""
     problems: list[Problem] = field(default_factory=list)
-    left_out: list[LeftOutRows] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    repeats: Repeats | None = None
 
     @property
     def sent(self) -> int:
@@ -97,7 +91,7 @@ class Inspection:
         rows = rows & ~self.changes.left_out
         if rows.any():
             self.changes.left_out |= rows
-            self.left_out.append(LeftOutRows(np.flatnonzero(rows), outcome, reason, error))
+            self.left_out.append(LeftOut(np.flatnonzero(rows), outcome, reason, error))
 
     def add(self, problem: Problem, rows: np.ndarray | None, number: int | None = None) -> None:
         """Note a problem of those of `rows`, a mask, that are still in, and do what `invalid` asks for.
@@ -223,11 +217,14 @@ def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[s
 
 
 def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
-    """Find ids that stand in several rows; of these the last one is sent, or none."""
+    """Find ids that stand in several rows; of these the last one is sent, or all in their order, or none."""
     positions, groups = repeated(hashes, lambda positions: _ids_at(inspection, positions))
     if not positions.size:
         return
-    if inspection.plan.operation.option("duplicates") == "last":
+    wanted = inspection.plan.operation.option("duplicates")
+    if wanted == "all":
+        inspection.repeats = Repeats(positions, groups)
+    elif wanted == "last":
         last = np.zeros(groups.max() + 1, np.int64)
         last[groups] = positions  # a later row overwrites an earlier one
         superseded = _mask(len(hashes), positions[last[groups] != positions])

@@ -13,7 +13,7 @@ import orjson
 import pandas as pd
 
 from mixpanel_pandas.delivery.parts import Delivery
-from mixpanel_pandas.delivery.summary import LeftOut, failures_mask, outcomes, summarise, words
+from mixpanel_pandas.delivery.summary import failures_mask, outcomes, summarise, words
 from mixpanel_pandas.errors import (
     ConnectionFailed,
     OperationError,
@@ -25,7 +25,8 @@ from mixpanel_pandas.errors import (
     choices,
 )
 from mixpanel_pandas.inspection import Inspection, id_digest
-from mixpanel_pandas.payloads.batches import Batch, cut
+from mixpanel_pandas.order import Waves
+from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.payloads.plan import Plan, id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.project import Project, current_project
@@ -33,11 +34,12 @@ from mixpanel_pandas.report import Problem, make_report, raise_errors
 from mixpanel_pandas.validation import check_frame, make_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable
 
     import pandera.pandas as pandera
 
     from mixpanel_pandas.delivery.schedule import Stop
+    from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.rules.options import Operation
 
 __all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
@@ -54,11 +56,9 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     _refuse_too_many(inspection)
     _warn(plan, problems)
     began = time.perf_counter()
-    batches = cut(
-        encode_slices(frame, plan, inspection.changes, project.token), operation.option("batch_size")
-    )
+    waves = Waves(frame, plan, inspection.changes, inspection.repeats, project.token)
     deliver = _deliver_nothing if operation.option("dry_run") else _deliver
-    return deliver(batches, inspection, project, began)
+    return deliver(waves, inspection, project, began)
 
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
@@ -129,17 +129,16 @@ def _group_call(plan: Plan) -> str:
     return f".group({plan.operation.group!r})" if plan.operation.group else ""
 
 
-def _deliver(
-    batches: Iterator[Batch], inspection: Inspection, project: Project, began: float
-) -> pd.DataFrame:
+def _deliver(waves: Waves, inspection: Inspection, project: Project, began: float) -> pd.DataFrame:
     """Send the batches, and return the summary or raise with it."""
+    from mixpanel_pandas.delivery.schedule import Gate
     from mixpanel_pandas.delivery.upload import start
 
     operation = inspection.plan.operation
     if not inspection.sent:
         return _said(_summary(inspection, []), began, project)
     upload = start(
-        batches,
+        waves.first(),
         project,
         operation.endpoint,
         harmless=operation.harmless_twice,
@@ -147,9 +146,13 @@ def _deliver(
         label=operation.verb,
         rows=inspection.sent,
         progress=operation.option("progress"),
+        gate=Gate(per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")),
+        later=waves.later,
     )
     broken = _exception_of(upload.result)
-    summary = _said(_summary(inspection, upload.deliveries, upload.stopped), began, project, upload.say)
+    summary = _said(
+        _summary(inspection, upload.deliveries, upload.stopped, waves.held), began, project, upload.say
+    )
     if broken is not None:
         msg = f"the upload ended with {type(broken).__name__}; .summary tells what became of every row"
         raise UploadError(msg, summary) from broken
@@ -171,9 +174,7 @@ def _exception_of(call: Callable[[], object]) -> Exception | None:
     return None
 
 
-def _deliver_nothing(
-    batches: Iterator[Batch], inspection: Inspection, project: Project, began: float
-) -> pd.DataFrame:
+def _deliver_nothing(waves: Waves, inspection: Inspection, project: Project, began: float) -> pd.DataFrame:
     """Make every batch, send none."""
     deliveries = [
         Delivery(
@@ -185,16 +186,21 @@ def _deliver_nothing(
             reason="dry run",
             error="not sent: this was a dry run",
         )
-        for batch in batches
+        for batch in waves.every()
     ]
     return _said(_summary(inspection, deliveries), began, project)
 
 
-def _summary(inspection: Inspection, deliveries: list[Delivery], stopped: Stop | None = None) -> pd.DataFrame:
+def _summary(
+    inspection: Inspection,
+    deliveries: list[Delivery],
+    stopped: Stop | None = None,
+    held: Iterable[LeftOut] = (),
+) -> pd.DataFrame:
     plan = inspection.plan
     summary = summarise(
         deliveries,
-        [LeftOut(left.positions, left.outcome, left.reason, left.error) for left in inspection.left_out],
+        [*inspection.left_out, *held],
         operator=plan.operation.verb,
         rows=plan.rows,
         digest=inspection.digest,

@@ -41,6 +41,7 @@ FLOORS = (
     "delivery.transport",
     "delivery.summary",
     "delivery.upload",
+    "order",
     "problems",
     "inspection",
     "report",

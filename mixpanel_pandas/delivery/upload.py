@@ -12,6 +12,7 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -22,7 +23,7 @@ from mixpanel_pandas.delivery.parts import Delivery, Part, follow
 from mixpanel_pandas.delivery.schedule import DECISIONS, REFUSALS, Gate, Refusals, Stop, pause, tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import requests
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.project import Project
 
 __all__ = ["Progress", "Upload", "start"]
+
+#: Final answers so far -> batches that had to wait for them, or None.
+Later = Callable[[list[Delivery]], "Iterator[Batch] | None"]
 
 #: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
 GRACE, END = 5.0, 1.0
@@ -78,6 +82,7 @@ def start(
     attempt: Callable[..., Answer] = transport.attempt,
     gate: Gate | None = None,
     chance: Callable[[], float] = random.random,
+    later: Later | None = None,
 ) -> Upload:
     """Begin to send `batches` and return at once.
 
@@ -101,6 +106,8 @@ def start(
         Whether a bar is shown; None: in a notebook or a terminal.
     session, attempt, gate, chance
         What tests and the emulator put in place of the network, the clock and random numbers.
+    later : callable, optional
+        Asked when all batches have final answers, and given these: returns the batches that had to wait for that, or None.
 
     Raises
     ------
@@ -109,7 +116,7 @@ def start(
     """
     sessions = [session(project) for _ in range(workers)]
     upload = Upload(iter(batches), project, endpoint, harmless, sessions, attempt, gate or Gate(), chance)
-    upload.label, upload.total, upload.bar_wanted = label, rows, progress
+    upload.label, upload.total, upload.bar_wanted, upload.later = label, rows, progress, later
     upload.begin()
     return upload
 
@@ -129,6 +136,7 @@ class Upload:
 
     label, total = "", 0
     bar_wanted: bool | None = False
+    later: Later | None = None
 
     def __init__(
         self,
@@ -149,7 +157,8 @@ class Upload:
         self._url = transport.address(project, endpoint)
         self._secrets = transport.secrets_of(project)
         self._sessions = sessions
-        self._drawing, self._lock = threading.Lock(), threading.Lock()
+        self._drawing, self._lock = threading.Lock(), threading.RLock()
+        self._settled = threading.Condition(self._lock)  # a batch has got its final answers
         self._met = threading.Event()  # somebody answered, or nobody needs to wait for that any more
         self._ended, self._at_work = threading.Event(), len(sessions)
         self._drawn = self._closed = False
@@ -246,6 +255,8 @@ class Upload:
     def _halt(self, reason: str, error: str) -> None:
         self._gate.stop(reason, error)
         self._met.set()
+        with self._settled:
+            self._settled.notify_all()
 
     def _work(self, number: int, session: requests.Session) -> None:
         try:
@@ -271,9 +282,22 @@ class Upload:
                 return None
             self._drawn = True
             batch = next(self._batches, None)
+            while batch is None and self.later is not None:
+                batch = self._next_wave(self.later)
             if batch is None:
                 self._met.set()
             return batch
+
+    def _next_wave(self, later: Later) -> Batch | None:
+        """Return the first batch of those that wait for all others, when these have final answers."""
+        with self._settled:
+            self._settled.wait_for(lambda: not any(self._open.values()) or self._closed or self.stopped)
+            batches = None if self._closed or self.stopped else later(self.deliveries)
+        if batches is None:
+            self.later = None
+            return None
+        self._batches = batches
+        return next(batches, None)
 
     def _deliver(self, number: int, session: requests.Session, batch: Batch) -> None:
         """Send a batch, and what becomes of it, until each of its rows has a final answer."""
@@ -297,6 +321,7 @@ class Upload:
                 parts[-1:] = reversed(more)
                 for delivery in done:
                     self._record(delivery)
+                self._settled.notify_all()
         if batch.number == 0 and refusals.given_up and not self._accepted:
             self._halt("refused", f"not sent, as nothing of the first batch was accepted: {refusals.text}")
         self._met.set()

@@ -9,7 +9,7 @@ __all__ = ["OPERATORS", "Missing", "Operator", "Verb"]
 
 Verb = Literal["set", "set_once", "add", "union", "append", "remove", "unset", "delete"]
 Missing = Literal["skip", "null", "unset"]
-Duplicates = Literal["raise", "last"]
+Duplicates = Literal["raise", "last", "all"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ OPERATORS: dict[str, Operator] = {
             groups=False,
             harmless_twice=False,
             batch_size=200,
+            duplicates="all",
             page="profile-numerical-add",
         ),
         Operator(
@@ -113,6 +114,7 @@ OPERATORS: dict[str, Operator] = {
             "$union",
             "list",
             "Add items to list properties, each once.",
+            duplicates="all",
             page="user-profile-union",
         ),
         Operator(
@@ -123,6 +125,7 @@ OPERATORS: dict[str, Operator] = {
             groups=False,
             harmless_twice=False,
             batch_size=200,
+            duplicates="all",
             page="profile-append-to-list-property",
         ),
         Operator(
@@ -132,6 +135,7 @@ OPERATORS: dict[str, Operator] = {
             "Remove an item from list properties.",
             harmless_twice=False,
             batch_size=200,
+            duplicates="all",
             page="profile-remove-from-list-property",
         ),
         Operator(

@@ -100,10 +100,10 @@ OPTIONS: dict[str, Option] = {
         Option(
             "duplicates",
             None,
-            '{"raise", "last"}, optional',
-            "Several rows for one id: refuse the frame, or send the last one. By default unset and delete take the last, the "
-            "others raise.",
-            choices=(None, "raise", "last"),
+            '{"raise", "last", "all"}, optional',
+            "Several rows for one id: refuse the frame, send the last one, or send all in the order of the rows. By default "
+            "set and set_once refuse, unset and delete take the last, the others send all.",
+            choices=(None, "raise", "last", "all"),
         ),
         Option(
             "ip",
@@ -141,6 +141,20 @@ OPTIONS: dict[str, Option] = {
             "sending",
         ),
         Option("workers", 4, "int, default 4", "Requests in flight at once.", "sending"),
+        Option(
+            "requests_per_hour",
+            None,
+            "int, optional",
+            "Requests in any hour at most, further tries counted. By default only Mixpanel's own 2 GB a minute are kept.",
+            "sending",
+        ),
+        Option(
+            "deadline",
+            None,
+            "float, optional",
+            "Seconds after which no request begins; the rest is ``not_sent``.",
+            "sending",
+        ),
         Option(
             "check",
             None,
@@ -196,6 +210,8 @@ class Sending(TypedDict, total=False):
 
     batch_size: int | None
     workers: int
+    requests_per_hour: int | None
+    deadline: float | None
     check: bool | None
     dry_run: bool
     progress: bool | None
@@ -258,7 +274,7 @@ class Operation:
         return all(operator.harmless_twice for operator in self.operators)
 
     @property
-    def endpoint(self) -> str:
+    def endpoint(self) -> Literal["engage", "groups"]:
         """Last part of the address."""
         return "groups" if self.group else "engage"
 
@@ -278,7 +294,7 @@ class Operation:
 
 #: How the defaults of several operators become one.
 _BY_OPERATOR: dict[str, Callable[[list[Any]], Any]] = {
-    "duplicates": lambda values: "raise" if "raise" in values else values[0],
+    "duplicates": lambda values: next(way for way in ("raise", "all", "last") if way in values),
     "updated_at": lambda values: "refresh" if set(values) == {"refresh"} else "keep",
     "ignore_alias": all,
     "batch_size": min,

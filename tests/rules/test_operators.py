@@ -15,10 +15,10 @@ from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
 ROWS = [
     ("set", "$set", "any", True, True, ("skip", "null", "unset"), "raise", "keep", False, 2000),
     ("set_once", "$set_once", "any", True, True, ("skip", "null"), "raise", "refresh", False, 2000),
-    ("add", "$add", "number", False, False, ("skip",), "raise", "keep", False, 200),
-    ("union", "$union", "list", True, True, ("skip",), "raise", "keep", False, 2000),
-    ("append", "$append", "item", False, False, ("skip",), "raise", "keep", False, 200),
-    ("remove", "$remove", "scalar", True, False, ("skip",), "raise", "keep", False, 200),
+    ("add", "$add", "number", False, False, ("skip",), "all", "keep", False, 200),
+    ("union", "$union", "list", True, True, ("skip",), "all", "keep", False, 2000),
+    ("append", "$append", "item", False, False, ("skip",), "all", "keep", False, 200),
+    ("remove", "$remove", "scalar", True, False, ("skip",), "all", "keep", False, 200),
     ("unset", "$unset", "names", True, True, ("skip",), "last", "keep", False, 2000),
     ("delete", "$delete", "nothing", True, True, ("skip",), "last", "keep", True, 2000),
 ]
