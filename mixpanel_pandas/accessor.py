@@ -131,10 +131,10 @@ class _Profiles:
         ...     summary = df.mixpanel.set("user_id")
         ...     emulator.profile("ann")
         {'plan': 'pro'}
-        >>> summary[["rows", "accepted", "skipped", "reason"]]
-           rows  accepted  skipped           reason
-        0     1         1        0              NaN
-        1     1         0        1  nothing to send
+        >>> summary[["rows", "outcome", "accepted", "skipped"]]
+           rows   outcome  accepted  skipped
+        0     1  accepted         1        0
+        1     1   skipped         0        1
         """
         return self._send("set", id, properties, options)
 

@@ -261,7 +261,7 @@ def _table(title: str, table: pd.DataFrame, *, index: bool = False, widest: int 
     click.secho(title, bold=True)
     if len(table):
         said = table.loc[:, table.notna().any()]
-        cells = said.astype(object).fillna("").apply(_left)
+        cells = said.astype(object).where(said.notna(), "").apply(_left)
         text = cells.to_string(index=index, max_colwidth=widest, index_names=False, justify="left")
         click.echo("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
 
