@@ -45,6 +45,7 @@ FLOORS = (
     "problems",
     "inspection",
     "report",
+    "user_schema",
     "validation",
     "pipeline",
     "files",
@@ -57,7 +58,7 @@ FLOORS = (
 HOMES = {
     "requests": {"delivery.transport", "emulator.adapter"},
     "urllib3": {"delivery.transport", "emulator.adapter"},
-    "pandera": {"validation"},
+    "pandera": {"user_schema", "validation"},
     "tqdm": {"delivery.upload"},
     "click": {"cli"},
     "ipywidgets": set(),
