@@ -54,11 +54,11 @@ _SUMMARY = """
 """
 
 _ID = """id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like
-            the group key."""
+    Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like
+    the group key."""
 
 _PROPERTIES = """properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names."""
+    Columns to send, each as the property of its name. By default all others that no option names."""
 
 
 def _documented(verb: str, *, sending: bool = True) -> Callable[[Method], Method]:
@@ -68,8 +68,8 @@ def _documented(verb: str, *, sending: bool = True) -> Callable[[Method], Method
         options = taken_by(verb, sending=sending)
         text = inspect.cleandoc(method.__doc__ or "")
         shared = {
-            "{id}": inspect.cleandoc(_ID),
-            "{properties}": inspect.cleandoc(_PROPERTIES),
+            "{id}": _ID,
+            "{properties}": _PROPERTIES,
             "{options}": "\n".join(_described(option) for option in options),
             "{summary}": inspect.cleandoc(_SUMMARY),
             "{source}": "" if verb == "update" else OPERATORS[verb].source,
@@ -99,11 +99,16 @@ def _described(option: Option) -> str:
     return f"{option.name} : {option.type}\n{does}"
 
 
-class _Profiles:
+class Profiles:
     """The verbs, for users or for the profiles of one group key."""
 
     def __init__(self, frame: pd.DataFrame, group: str | None) -> None:
         self._frame, self._group = frame, group
+
+    def __repr__(self) -> str:
+        rows, columns = self._frame.shape
+        whose = f"profiles of the group {self._group!r}" if self._group else "user profiles"
+        return f"<{whose} from {rows:,} rows x {columns:,} columns; see .set, .validate and the others>"
 
     def _send(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> pd.DataFrame:
         return pipeline.send(self._frame, operation(verb, id, properties, self._group, options))
@@ -345,7 +350,7 @@ class _Profiles:
 
     @_documented("update")
     def update(
-        self, id: Hashable, properties: Mapping[Any, str], **options: Unpack[SendValues]
+        self, id: Hashable = None, properties: Mapping[Any, str] | None = None, **options: Unpack[SendValues]
     ) -> pd.DataFrame:
         """Apply several operators in one pass.
 
@@ -550,7 +555,7 @@ class _Profiles:
         return pipeline.rows_to_send_again(self._frame, summary, outcomes)
 
 
-class GroupProfiles(_Profiles):
+class GroupProfiles(Profiles):
     """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` makes it."""
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
@@ -562,7 +567,7 @@ class GroupProfiles(_Profiles):
 
 
 @pd.api.extensions.register_dataframe_accessor("mixpanel")
-class MixpanelAccessor(_Profiles):
+class MixpanelAccessor(Profiles):
     """``df.mixpanel``: write the rows of a frame to Mixpanel's profiles.
 
     ``MixpanelAccessor(df).set(...)`` is the same call as ``df.mixpanel.set(...)``, with an editor's completion.

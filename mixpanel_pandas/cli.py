@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import textwrap
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import pandas as pd
 
 from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
-from mixpanel_pandas.files import read
+from mixpanel_pandas.files import read, write
 from mixpanel_pandas.project import REGIONS, Project, set_project
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
@@ -20,14 +24,12 @@ from mixpanel_pandas.rules.options import Option, taken_by
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
     from mixpanel_pandas.emulator import Emulator
 
 __all__ = ["main"]
 
-#: How many profiles of the emulator are shown, and how long their values may be.
-SHOWN_PROFILES, SHOWN_CHARACTERS = 3, 24
+#: How many profiles of the emulator and how many batches are shown, and how long values may be.
+SHOWN_PROFILES, SHOWN_BATCHES, SHOWN_CHARACTERS = 3, 10, 24
 
 #: Columns of the summary that are shown.
 SHOWN_COLUMNS = (
@@ -48,18 +50,49 @@ WRITTEN: dict[str, dict[str, Any]] = {
     "rename": {
         "multiple": True,
         "metavar": "COLUMN=PROPERTY",
-        "help": "Send a column as another property, or: reserved.",
+        "help": "Send a column as another property, or: reserved. May be repeated.",
     },
-    "parse": {"multiple": True, "metavar": "COLUMN=HOW", "help": "Read text as json, or split it at HOW."},
-    "spread": {"multiple": True, "metavar": "COLUMN", "help": "Send each key of an object as a property."},
+    "parse": {
+        "multiple": True,
+        "metavar": "COLUMN=HOW",
+        "help": "Read text as json, or split it at HOW. May be repeated.",
+    },
+    "spread": {
+        "multiple": True,
+        "metavar": "COLUMN",
+        "help": "Send each key of an object as a property. May be repeated.",
+    },
     "invalid": {
         "multiple": True,
         "metavar": "[CHECK=]REMEDY",
-        "help": "raise, drop_row, drop_value or truncate.",
+        "help": "raise, drop_row, drop_value or truncate, for one check or all. May be repeated.",
     },
+    "blank": {"help": "Whether empty text and white space are values, or missing."},
+    "check": {"help": "Say so when rows are not accepted; by default only when none is."},
+    "dry_run": {"help": "Do everything but send."},
     "schema": {},
     "progress": {},
 }
+
+
+#: Verb -> what it takes as properties, where these are no columns to send.
+PROPERTY = {
+    "unset": ("NAME", "Remove this property. May be repeated."),
+    "update": ("COLUMN=VERB", "Send this column with this verb, as in plan=set. May be repeated."),
+}
+
+
+class NewFile(click.Path):
+    """A file to write, refused before anything is sent where it cannot be written."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"{str(path.parent)!r} is no folder that can be written to.", param, ctx)
+        return path
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -69,6 +102,13 @@ def main() -> None:
 
     The project is taken from the environment: MIXPANEL_TOKEN, and MIXPANEL_REGION (us, eu, in) or MIXPANEL_URL. With
     --emulator nothing leaves this machine.
+
+    FILE is a table in CSV (.csv, .csv.gz, .tsv) or Parquet. For example:
+
+        python -m mixpanel_pandas set users.csv --id user_id --rename email='$email'
+
+    The exit status is 0 when every row is as it was meant to be, 1 when a row is rejected, unknown, not sent or invalid or
+    nothing could be sent, and 2 when the command itself is wrong.
     """
 
 
@@ -83,32 +123,22 @@ def _verb(name: str, does: str) -> click.Command:
         ),
         click.Option(["--region"], type=click.Choice(list(REGIONS)), help="Instead of MIXPANEL_REGION."),
         click.Option(["--validate"], is_flag=True, help="Only show what is wrong with the table."),
+        click.Option(["--save-summary"], type=NewFile(), help="Write the summary to a Parquet file."),
         click.Option(
-            ["--save-summary"], type=click.Path(path_type=Path), help="Write the summary to a Parquet file."
-        ),
-        click.Option(
-            ["--save-failures"],
-            type=click.Path(path_type=Path),
-            help="Write the rows to send again to a CSV file.",
+            ["--save-failures"], type=NewFile(), help="Write the rows to send again (.csv or .parquet)."
         ),
     ]
-    if name == "update":
-        own.append(
-            click.Option(
-                ["properties", "--property"],
-                multiple=True,
-                required=True,
-                metavar="COLUMN=VERB",
-                help="What to do.",
-            )
+    if name != "delete":
+        metavar, does_it = PROPERTY.get(
+            name, ("COLUMN", "Send this column; by default all. May be repeated.")
         )
-    elif name != "delete":
         own.append(
             click.Option(
                 ["properties", "--property"],
                 multiple=True,
-                metavar="NAME",
-                help="What to send; by default all.",
+                required=name in PROPERTY,
+                metavar=metavar,
+                help=does_it,
             )
         )
     options = [_option(option) for option in taken_by(name) if WRITTEN.get(option.name) != {}]
@@ -179,7 +209,7 @@ def _run(
         if save_summary is not None:
             summary.to_parquet(save_summary)
         if save_failures is not None:
-            profiles.failures(summary).to_csv(save_failures, index=False)
+            write(profiles.failures(summary), save_failures)
     click.get_current_context().exit(_status(summary, dry_run=bool(options.get("dry_run"))))
 
 
@@ -201,7 +231,7 @@ def _pairs(name: str, words: tuple[str, ...]) -> dict[str, str]:
     """Return ``a=b`` as a mapping."""
     odd = [word for word in words if "=" not in word]
     if odd:
-        msg = f"--{name} {odd[0]!r}: write LEFT=RIGHT"
+        msg = f"--{name} {odd[0]!r}: write it as {'COLUMN=VERB' if name == 'property' else 'LEFT=RIGHT'}"
         raise click.UsageError(msg)
     return dict(word.split("=", 1) for word in words)
 
@@ -240,45 +270,70 @@ def _destination(emulated: bool, region: str | None) -> Iterator[Emulator | None
 def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -> None:
     """Print the totals, the summary and some profiles."""
     _table("Totals", totals(summary))
-    _table("Summary", summary[list(SHOWN_COLUMNS)].assign(elapsed=summary["elapsed"].round(3)))
+    whole = summary[list(SHOWN_COLUMNS)].assign(elapsed=summary["elapsed"].round(3))
+    telling = whole[summary["accepted"] < summary["rows"]]
+    shown = (telling if len(telling) else whole).head(SHOWN_BATCHES)
+    rest = len(whole) - len(shown)
+    _table(f"Summary ({len(shown):,} of {len(whole):,} lines)" if rest else "Summary", shown)
     if emulator is not None:
         profiles = emulator.profiles(group)
         some = profiles.head(SHOWN_PROFILES).T
         title = f"Profiles as Mixpanel now holds them ({some.shape[1]:,} of {len(profiles):,})"
-        _table(title, some.map(_shown), index=True)
+        _table(title, some, index=True)
 
 
 def _show_report(report: pd.DataFrame, frame: pd.DataFrame) -> None:
-    counts = report.drop_duplicates(["severity", "check", "column", "message"])
-    found = counts.groupby("severity", observed=False)["count"].sum()
+    """Print a paragraph for each problem."""
+    problems = report.drop_duplicates(["severity", "check", "column", "property", "message"])
+    found = problems.groupby("severity", observed=False)["count"].sum()
     said = ", ".join(f"{count:,} {name}{'s' * (count != 1)}" for name, count in found.items())
-    shown = report.drop(columns=["position", "property"]).assign(value=report["value"].map(_shown))
-    _table(f"{said} in {len(frame):,} rows", shown, widest=120)
+    click.secho(f"{said} in {len(frame):,} rows", bold=True)
+    for problem in problems.itertuples():
+        where = "" if problem.column is None else f" in {problem.column!r}"
+        limit = f" (limit: {problem.limit!s})" if problem.limit else ""
+        first = (
+            f"; {problem.count:,} rows, the first is {problem.position}"
+            if isinstance(problem.position, int)
+            else ""
+        )
+        value = f": {_shown(problem.value)!r}" if first and problem.column is not None else ""
+        text = f"{problem.severity!s}: {problem.check!s}{where}: {problem.message!s}{limit}{first}{value}"
+        click.echo(textwrap.fill(text, _width(), subsequent_indent="    "))
 
 
-def _table(title: str, table: pd.DataFrame, *, index: bool = False, widest: int = 60) -> None:
-    """Print a table, its texts to the left, without columns that say nothing."""
+def _table(title: str, table: pd.DataFrame, *, index: bool = False) -> None:
+    """Print a table as wide as the terminal, numbers to the right, without columns that say nothing."""
     click.secho(title, bold=True)
-    if len(table):
-        said = table.loc[:, table.notna().any()]
-        cells = said.astype(object).where(said.notna(), "").apply(_left)
-        text = cells.to_string(index=index, max_colwidth=widest, index_names=False, justify="left")
-        click.echo("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
+    said = table.loc[:, table.notna().any()]
+    if not said.size:
+        click.echo("nothing\n")
+        return
+    names = [str(name) for name in table.index] if index else []
+    widest = max(12, (_width() - max(map(len, names), default=0)) // SHOWN_PROFILES - 2)
+    columns = [[str(name), *(_shown(value, widest) for value in said[name].tolist())] for name in said]
+    numbers = [bool(pd.api.types.is_numeric_dtype(said[name].dtype)) for name in said]
+    if index:
+        columns, numbers = [["", *names], *columns], [False, *numbers]
+    padded = [_padded(cells, right) for cells, right in zip(columns, numbers, strict=True)]
+    for cells in zip(*padded, strict=True):
+        click.echo("  ".join(cells).rstrip())
+    click.echo()
 
 
-def _left(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return texts padded to one length; numbers stay at the right."""
-    if not column.map(lambda cell: isinstance(cell, str)).all():
-        return column
-    return column.str.ljust(max(len(str(column.name)), *column.str.len()))
+def _padded(cells: list[str], right: bool) -> list[str]:
+    """Return cells of one length."""
+    longest = max(map(len, cells))
+    return [cell.rjust(longest) if right else cell.ljust(longest) for cell in cells]
 
 
-def _shown(value: Any) -> Any:
-    """Return a value as it is shown: whole, or its beginning."""
-    if value is None or (isinstance(value, float) and value != value):
-        return ""
-    text = str(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+def _width() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def _shown(value: Any, most: int = SHOWN_CHARACTERS) -> str:
+    """Return a value as text: whole, or its beginning; nothing for a missing one."""
+    text = "" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _status(summary: pd.DataFrame, *, dry_run: bool) -> int:

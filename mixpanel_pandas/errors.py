@@ -41,6 +41,9 @@ __all__ = [
 ]
 
 
+SUMMARY_NOTE = ".summary tells what became of every row."
+
+
 class MixpanelError(Exception):
     """Base of all errors of this package."""
 
@@ -79,6 +82,7 @@ class ValidationError(MixpanelError, ValueError):
     def __init__(self, message: str, report: pd.DataFrame) -> None:
         super().__init__(message)
         self.report = report
+        self.add_note("The rows are in .report; df.mixpanel.validate(..., first=None) returns all of them.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.report)
@@ -96,6 +100,7 @@ class UploadError(MixpanelError):
     def __init__(self, message: str, summary: pd.DataFrame) -> None:
         super().__init__(message)
         self.summary = summary
+        self.add_note(SUMMARY_NOTE)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.summary)
@@ -121,6 +126,7 @@ class UploadInterrupted(KeyboardInterrupt):
     def __init__(self, message: str, summary: pd.DataFrame) -> None:
         super().__init__(message)
         self.summary = summary
+        self.add_note(SUMMARY_NOTE)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.summary)

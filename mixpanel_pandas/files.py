@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +16,7 @@ from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["read"]
+__all__ = ["read", "write"]
 
 #: Digits that a number would lose: 007, or 1E5, which may be the code of a product.
 _NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9]|[eE]"
@@ -50,8 +52,42 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
     except (OSError, pa.ArrowException) as error:
         msg = f"{path} cannot be read: {error}"
         raise OperationError(msg) from error
+    broken = [
+        field.name for field in table.schema if pa.types.is_binary(field.type) and reader is not _read_parquet
+    ]
+    if broken:
+        msg = f"{path} is not in UTF-8 (see {choices(broken)}): save it as that"
+        raise OperationError(msg)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table to Parquet or CSV; in CSV lists and objects are JSON, which ``parse={column: "json"}`` reads.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Any.
+    path : Path
+        Parquet where it ends in ``.parquet`` or ``.pq``, else CSV.
+    """
+    if path.suffix in {".parquet", ".pq"}:
+        frame.to_parquet(path, index=False)
+        return
+    nested = {
+        label: column.map(_as_json)
+        for label, column in frame.items()
+        if column.dtype == object
+        or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
+    }
+    frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+
+
+def _as_json(value: Any) -> Any:
+    if not isinstance(value, list | tuple | dict | np.ndarray):
+        return value
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
 
 
 def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:

@@ -31,6 +31,7 @@ from mixpanel_pandas.payloads.plan import Plan, id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.report import Problem, make_report, raise_errors
+from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.validation import check_frame, make_schema
 
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ __all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "sc
 
 logger = logging.getLogger("mixpanel_pandas")
 
+#: Where a dry run goes: a token of the right length, so that sizes are right.
+NOWHERE = Project("0" * 32, url="https://dry.run")
+
 
 def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     """Check `frame`, send it, and return the summary."""
-    project = current_project()
+    project = NOWHERE if operation.option("dry_run") else current_project()
     plan = make_plan(frame, operation)
     inspection, problems = check_frame(frame, plan)
     raise_errors(frame, plan, problems)
@@ -120,9 +124,25 @@ def _warn(plan: Plan, problems: list[Problem]) -> None:
     ]
     if parts:
         checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
-        call = f"df.mixpanel{_group_call(plan)}.validate({plan.operation.verb!r}, {plan.id.label!r})"
+        call = f"df.mixpanel{_group_call(plan)}.validate({_arguments(plan)})"
         found = f"{' and '.join(parts)} ({', '.join(checks)})"
         warnings.warn(ProfileWarning(found, call), stacklevel=5)
+
+
+def _arguments(plan: Plan) -> str:
+    """Return the arguments of the call as they are written, or the first of them where they are long."""
+    operation = plan.operation
+    properties = operation.verbs or (list(operation.properties) if operation.properties is not None else None)
+    rows = [option.name for option in taken_by(operation.verb, sending=False)]
+    given = [repr(operation.verb), repr(plan.id.label)]
+    given += [repr(properties)] if properties is not None else []
+    given += [f"{name}={value!r}" for name, value in operation.options.items() if name in rows]
+    text = ", ".join(given)
+    return text if len(text) <= LONGEST_CALL else f"{given[0]}, {given[1]}, ..."
+
+
+#: Longer calls are not written out in a warning, in characters.
+LONGEST_CALL = 200
 
 
 def _group_call(plan: Plan) -> str:
@@ -154,10 +174,10 @@ def _deliver(waves: Waves, inspection: Inspection, project: Project, began: floa
         _summary(inspection, upload.deliveries, upload.stopped, waves.held), began, project, upload.say
     )
     if broken is not None:
-        msg = f"the upload ended with {type(broken).__name__}; .summary tells what became of every row"
+        msg = f"the upload ended with {type(broken).__name__}"
         raise UploadError(msg, summary) from broken
     if upload.interrupted:
-        msg = "the upload was interrupted; .summary tells what became of every row"
+        msg = "the upload was interrupted"
         raise UploadInterrupted(msg, summary)
     if upload.connection_failed:
         msg = f"{project.place}: {upload.connection_failed}"
@@ -234,7 +254,7 @@ def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:
         said = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
         errors = summary["error"].dropna()
         first = f"; the first error: {errors.iloc[0]}" if len(errors) else ""
-        msg = f"{operation.verb}: {said}{first}; .summary tells what became of every row"
+        msg = f"{operation.verb}: {said}{first}"
         raise UploadFailed(msg, summary)
 
 

@@ -114,9 +114,8 @@ def _message(frame: pd.DataFrame, plan: Plan, standing: list[Problem]) -> str:
     lines += [f"  {_line(frame, problem)}" for problem in standing[:SHOWN_CHECKS]]
     if len(standing) > SHOWN_CHECKS:
         lines.append(f"  and {len(standing) - SHOWN_CHECKS:,} more checks")
-    lines.append(
-        "All of them are in .report of this error; invalid= can leave rows or values out, or cut strings."
-    )
+    if any(problem.remedies for problem in standing):
+        lines.append("The option invalid can leave such rows or values out, or cut strings.")
     return "\n".join(lines)
 
 

@@ -109,6 +109,18 @@ def refuse_unknown_checks(invalid: Any, schema: pandera.DataFrameSchema | None) 
         hints = "; ".join(f"no check {name!r}: {did_you_mean(name, known)}" for name in unknown)
         msg = f"invalid names {hints}"
         raise OperationError(msg)
+    idle = {
+        name: remedy
+        for name, remedy in invalid.items()
+        if name in CHECKS and remedy not in ("raise", *CHECKS[name].remedies)
+    }
+    if idle:
+        hints = "; ".join(
+            f"{name!r} knows {choices(('raise', *CHECKS[name].remedies))}, not {remedy!r}"
+            for name, remedy in idle.items()
+        )
+        msg = f"invalid={invalid!r}: {hints}"
+        raise OperationError(msg)
 
 
 def users_problems(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Problem]:

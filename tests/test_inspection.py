@@ -102,7 +102,7 @@ BEYOND_REMEDY = [
     pytest.param({"o": [{"k": {1: 2}}]}, "truncate", "odd_key", id="an object cannot be cut"),
     pytest.param({"x" * 256: [1]}, "drop_row", "long_name", id="a name is a whole column's: drop_row"),
     pytest.param({"x" * 256: [1]}, "truncate", "long_name", id="a name is never cut"),
-    pytest.param({"$token": [1]}, {"identity_property": "drop_value"}, "identity_property", id="nor dropped"),
+    pytest.param({"$token": [1]}, "drop_value", "identity_property", id="nor dropped"),
     pytest.param(
         {"n": [1.0, np.inf]}, {"long_string": "drop_row"}, "infinite", id="a mapping that names others"
     ),
@@ -249,9 +249,21 @@ def test_duplicates_by_operator(verb, duplicates, does):
         assert left_out(inspection) == {("skipped", "superseded"): [0, 2]}
 
 
-@pytest.mark.parametrize("invalid", ["drop_row", {"duplicate_id": "drop_row"}], ids=["for all", "by name"])
-def test_invalid_has_no_say_in_duplicates(invalid):
+def test_invalid_has_no_say_in_duplicates():
+    frame = pd.DataFrame({"user_id": ["a", "a"], "n": [1, 2]})
     with pytest.raises(ValidationError, match="duplicate_id in 'user_id': 2 rows"):
+        sent(frame, invalid="drop_row")
+
+
+@pytest.mark.parametrize(
+    ("invalid", "message"),
+    [
+        ({"duplicate_id": "drop_row"}, "'duplicate_id' knows 'raise', not 'drop_row'"),
+        ({"missing_id": "truncate"}, "'missing_id' knows 'raise', 'drop_row', not 'truncate'"),
+    ],
+)
+def test_a_remedy_that_does_nothing_is_refused(invalid, message):
+    with pytest.raises(OperationError, match=message):
         sent(pd.DataFrame({"user_id": ["a", "a"], "n": [1, 2]}), invalid=invalid)
 
 

@@ -161,7 +161,8 @@ class Part:
     def stopped(self, stop: Stop, clock: float) -> Delivery:
         """Return the final answer where nothing else is sent."""
         outcome: Outcome = "unknown" if self.past or self.on_wire else "not_sent"
-        error = "; before that: ".join(text for text in (stop.error, self.error) if text)
+        own = f"no further try: {stop.reason}" if self.attempts else stop.error
+        error = "; before that: ".join(text for text in (own, self.error) if text)
         return self.ended(outcome, stop.reason, error, clock)
 
 

@@ -47,6 +47,8 @@ LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
 FIRST_TRIES = 2
 #: Requests of one batch in a row that may be refused with one text before bisecting it is given up.
 BISECTING = 24
+#: Requests of one batch that may be refused at all before: with more bad rows than this finds, look at the data.
+BISECTING_AT_ALL = 500
 #: What Mixpanel's ingestion takes in a minute. https://developer.mixpanel.com/reference/rate-limits
 BYTES_PER_MINUTE = 2_000_000_000
 
@@ -161,13 +163,14 @@ class Refusals:
 
     Attributes
     ----------
-    count : int
-        How many.
+    count, refused : int
+        How many in a row, and how many in all.
     text : str or None
         What they were refused with.
     """
 
     count: int = 0
+    refused: int = 0
     text: str | None = None
 
     def after(self, evidence: Evidence, text: str | None) -> Refusals:
@@ -175,13 +178,13 @@ class Refusals:
         if self.given_up:
             return self
         if evidence not in REFUSALS:
-            return Refusals()
-        return Refusals(self.count + 1 if text == self.text else 1, text)
+            return Refusals(0, self.refused)
+        return Refusals(self.count + 1 if text == self.text else 1, self.refused + 1, text)
 
     @property
     def given_up(self) -> bool:
         """Whether the rest of the batch is sent as it is, and not halved any more."""
-        return self.count >= BISECTING
+        return self.count >= BISECTING or self.refused >= BISECTING_AT_ALL
 
 
 #: Evidence that a request was refused as a whole.

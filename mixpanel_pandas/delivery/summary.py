@@ -195,7 +195,15 @@ def totals(summary: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Columns outcome, reason, status_code, rows, updates; accepted rows have no reason. Where rows of one request came
         to different ends, its updates are shared out by rows.
+
+    Raises
+    ------
+    SummaryError
+        If it is no summary.
     """
+    if not set(COLUMNS) <= set(getattr(summary, "columns", ())):
+        msg = "totals takes the summary that a verb returned, with all its columns"
+        raise SummaryError(msg)
     keys = ["outcome", "reason", "status_code"]
     counts = summary[list(OUTCOMES)].to_numpy()
     before = np.cumsum(counts, axis=1)

@@ -51,7 +51,7 @@ class Progress:
     Attributes
     ----------
     rows, total : int
-        Rows with a final answer, and rows to send.
+        Rows that Mixpanel took or refused, and rows to send.
     requests, bytes : int
         Requests made, and bytes of their bodies.
     waiting : str
@@ -379,7 +379,8 @@ class Upload:
 
     def _record(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
-        self._rows += len(delivery.positions)
+        if delivery.outcome in {"accepted", "rejected"}:
+            self._rows += len(delivery.positions)
 
 
 def _bar(label: str, total: int, wanted: bool | None) -> Any:

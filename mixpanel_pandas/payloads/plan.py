@@ -48,6 +48,14 @@ OPERANDS: dict[str, set[str]] = {
     "list": {"string", "number", "date", "list"},
 }
 
+OPERANDS_IN_WORDS = {
+    "any": "values that have a type in Mixpanel",
+    "item": "values that have a type in Mixpanel",
+    "number": "numbers (for numbers in text, see pandas.to_numeric)",
+    "scalar": "single values",
+    "list": "strings, numbers, dates and lists of them",
+}
+
 #: Kind of reserved property -> Mixpanel types that it may have.
 EXPECTED: dict[str, set[str]] = {"date": {"date", "string"}}
 
@@ -323,7 +331,10 @@ def _time(frame: pd.DataFrame, operation: Operation) -> Source | int | str:
     value = operation.option("updated_at")
     if isinstance(value, str) and value in {"keep", "refresh"}:
         return value
-    if isinstance(value, str) or _is_label(frame, value):
+    instant = _from_iso(value)
+    if instant is not None and not _is_label(frame, value):
+        value = instant
+    elif isinstance(value, str) or _is_label(frame, value):
         source = _source(frame, value, "updated_at is 'keep', 'refresh', a column or a datetime, and")
         kinds = ("date", "number", "string", "mixed", "missing")
         return _of_kind(source, "updated_at", kinds, "datetimes, ISO dates or seconds since 1970")
@@ -335,6 +346,14 @@ def _time(frame: pd.DataFrame, operation: Operation) -> Source | int | str:
         )
         raise OperationError(msg)
     return int(seconds)
+
+
+def _from_iso(value: Any) -> dt.datetime | None:
+    """Return the time that an ISO text stands for."""
+    try:
+        return dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _seconds(time: Any) -> float:
@@ -382,7 +401,11 @@ def _verbs(
         msg = f"not in the frame: {hints}"
         raise ColumnNotFoundError(msg)
     if not verbs:
-        msg = f"no column is left to {operation.verb}: the frame has {choices(frame.columns)}, all of them in use already"
+        msg = (
+            f"no column is left to {operation.verb}: the frame has {choices(frame.columns)}, all of them in use already"
+            if operation.properties is None
+            else "properties names no column: leave it out to send all columns"
+        )
         raise OperationError(msg)
     _refuse_unknown_labels(operation, verbs)
     return verbs
@@ -501,7 +524,7 @@ def _notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[No
             "unsupported_dtype", label, name, column.rule.name, f"{column.rule.name}: {column.rule.refusal}"
         )
     elif column.kind not in column.operands | {"mixed", "missing"}:
-        wanted = choices(sorted(column.operands))
+        wanted = OPERANDS_IN_WORDS[column.operator.takes]
         yield Note(
             "wrong_type",
             label,

@@ -387,6 +387,8 @@ def _mapping_of_properties(verb: str, id: Any, properties: Any) -> str | None:
         if wrong:
             return f"update knows the operators {choices(verbs)}, not {wrong!r}"
         return None
+    if isinstance(properties, Mapping) and verb == "unset":
+        return f"unset takes the names of the properties: unset(id, {list(properties)!r})"
     if isinstance(properties, Mapping):
         verbs_meant = [name for name in properties.values() if isinstance(name, str) and name in OPERATORS]
         if verbs_meant:
@@ -464,6 +466,9 @@ def _mapping_problem(asked: Operation) -> str | None:
         return f"parse={parse!r} must be a mapping from column to 'json' or to a separator, such as {{'tags': ';'}}"
     if parse is not None and not all(isinstance(how, str) and how for how in parse.values()):
         return f"parse={parse!r}: each column is read as 'json', or split at a text such as ';'"
+    odd = [how for how in (parse or {}).values() if how != "json" and len(how) > 1 and how.isalnum()]
+    if odd:
+        return f"parse={parse!r}: {choices(odd)} is neither 'json' nor a separator such as ';'"
     if (
         rename is not None
         and rename != "reserved"

@@ -458,7 +458,10 @@ def test_notes_on_whole_columns(frame, call, check, value):
             id="look-alike",
         ),
         pytest.param(
-            {"verb": "add", "properties": "plan"}, "wrong_type", "$add takes 'number', not strings", id="type"
+            {"verb": "add", "properties": "plan"},
+            "wrong_type",
+            "$add takes numbers (for numbers in text, see pandas.to_numeric), not strings",
+            id="type",
         ),
         pytest.param({"rename": {"age": "$created"}}, "created", "$created holds a date", id="reserved date"),
     ],
