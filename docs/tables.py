@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mixpanel_pandas.delivery.schedule import DECISIONS
+from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
 
@@ -48,6 +49,16 @@ Each row of the frame has one outcome:
 
 `df.mixpanel.failures(summary)` picks the rows that it is right to send again.
 
+## The summary
+
+A verb returns one row per run of rows with one final answer (a batch, or a part of one), and one per reason for rows that were
+left out. `mpd.totals(summary)` adds it up; `df.mixpanel.outcomes(summary)` gives a row for each row of the frame. Keep it in
+Parquet, which both read again in another process.
+
+{columns}
+
+## What an answer means
+
 What an answer means depends on whether the operators are harmless when they are applied twice (set, set_once, union, unset and
 delete are; add, append and remove are not). This is the table that the upload walks:
 
@@ -63,6 +74,35 @@ When as many requests in a row as there are workers have used up their tries wit
 `not_sent`. Several rows of one id (`duplicates="all"`) are sent one after the other; a row that comes after an `unknown` or
 `not_sent` row of its id is `not_sent`, because the order would be lost.
 """
+
+
+#: Column of the summary -> what it tells.
+COLUMNS_IN_WORDS = {
+    "batch": "number of the batch; missing for rows that were left out or never reached",
+    "operator": "the verb",
+    "start": "position of the first row in the frame",
+    "stop": "position after the last row",
+    "rows": "number of rows; the column adds up to the length of the frame",
+    "updates": "JSON records that the rows make",
+    "bytes": "size of the request's body",
+    "status_code": "HTTP status of the last answer; missing when none came",
+    "outcome": "the worst of the rows' outcomes",
+    "accepted": "rows with this outcome; the six counts add up to `rows`",
+    "rejected": "likewise",
+    "unknown": "likewise",
+    "not_sent": "likewise",
+    "invalid": "likewise",
+    "skipped": "likewise",
+    "requests": "requests that are counted here",
+    "attempts": "how often the rows were sent",
+    "started": "when the first request began (UTC)",
+    "elapsed": "seconds from then to the final answer, waits included",
+    "reason": "short category, missing for accepted rows",
+    "error": "what the server said, without secrets, and what to do",
+    "positions": "positions of the rows that differ from `outcome`, or of all where the run has holes",
+    "position_outcomes": "their outcomes",
+    "reasons": "their errors",
+}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -112,10 +152,14 @@ def pages() -> dict[Path, str]:
             for row in DECISIONS.values()
         ],
     )
+    columns = table(
+        ["column", "dtype", "what it tells"],
+        [[f"`{name}`", dtype, COLUMNS_IN_WORDS[name]] for name, dtype in COLUMNS.items()],
+    )
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
-        HERE / "outcomes.md": OUTCOMES_PAGE.format(decisions=decisions),
+        HERE / "outcomes.md": OUTCOMES_PAGE.format(decisions=decisions, columns=columns),
     }
 
 

@@ -560,7 +560,7 @@ class GroupProfiles(Profiles):
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
         given: Any = group
-        if not isinstance(given, str) or not given.strip():
+        if not isinstance(given, str) or not given.strip() or given.encode(errors="ignore").decode() != given:
             msg = f"group takes the name of a group key, such as 'company_id', not {given!r}"
             raise OperationError(msg)
         super().__init__(frame, group)

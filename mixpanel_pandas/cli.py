@@ -22,7 +22,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mixpanel_pandas.emulator import Emulator
 
@@ -123,7 +123,7 @@ def _verb(name: str, does: str) -> click.Command:
         ),
         click.Option(["--region"], type=click.Choice(list(REGIONS)), help="Instead of MIXPANEL_REGION."),
         click.Option(["--validate"], is_flag=True, help="Only show what is wrong with the table."),
-        click.Option(["--save-summary"], type=NewFile(), help="Write the summary to a Parquet file."),
+        click.Option(["--save-summary"], type=NewFile(), help="Write the summary (.parquet)."),
         click.Option(
             ["--save-failures"], type=NewFile(), help="Write the rows to send again (.csv or .parquet)."
         ),
@@ -192,7 +192,7 @@ def _run(
     options = {name: value for name, value in _read(written).items() if value not in (None, ())}
     with _errors_in_words(), _destination(emulator, region) as running:
         frame = read(file, id)
-        profiles = GroupProfiles(frame, group) if group else MixpanelAccessor(frame)
+        profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
         wanted: Any = _pairs("property", properties) if verb == "update" else list(properties) or None
         if validate:
             taken = {option.name for option in taken_by(verb, sending=False)}
@@ -206,11 +206,22 @@ def _run(
             click.echo(f"Error: {error}", err=True)
             summary = error.summary
         _show(summary, running, group)
-        if save_summary is not None:
-            summary.to_parquet(save_summary)
-        if save_failures is not None:
-            write(profiles.failures(summary), save_failures)
-    click.get_current_context().exit(_status(summary, dry_run=bool(options.get("dry_run"))))
+        saved = _saved(save_summary, lambda: summary, always_parquet=True)
+        saved &= _saved(save_failures, lambda: profiles.failures(summary))
+    click.get_current_context().exit(_status(summary, dry_run=bool(options.get("dry_run"))) or int(not saved))
+
+
+def _saved(path: Path | None, table: Callable[[], pd.DataFrame], *, always_parquet: bool = False) -> bool:
+    """Write a table if a file is named, and return whether that went well: what was sent is told all the same."""
+    try:
+        if path is not None and always_parquet:
+            table().to_parquet(path)
+        elif path is not None:
+            write(table(), path)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the upload is over)
+        click.echo(f"Error: {path} was not written: {type(error).__name__}: {error}", err=True)
+        return False
+    return True
 
 
 def _read(written: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "write"]
 
-#: Digits that a number would lose: 007, or 1E5, which may be the code of a product.
-_NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9]|[eE]"
+#: What a number would lose or mistake: the zeros of 007, the letters of 1E5 and 0x10, which may be codes of products.
+_NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9xX]|[0-9][eE]"
+
+#: More digits than a float keeps.
+_TOO_LONG_FOR_FLOATS = r"^\D*(?:\d\D*){16,}$"
 
 
 def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
@@ -49,7 +52,7 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
         raise OperationError(msg)
     try:
         table = reader(path, id)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, pa.ArrowException) as error:
         msg = f"{path} cannot be read: {error}"
         raise OperationError(msg) from error
     broken = [
@@ -103,6 +106,10 @@ def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
     if id is not None and id not in table.column_names:
         msg = f"id column {id!r} is not in {path.name}: {did_you_mean(id, table.column_names)}"
         raise ColumnNotFoundError(msg)
+    several = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if several:
+        msg = f"columns {choices(several)} stand in {path.name} more than once: rename them"
+        raise OperationError(msg)
     numbers = [field.name for field in table.schema if _is_number(field.type)]
     if not numbers:
         return table
@@ -111,7 +118,9 @@ def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
     )
     texts = csv.read_csv(path, parse_options=parse, convert_options=as_text)
     for name in numbers:
-        if pc.any(pc.match_substring_regex(texts[name], _NOT_JUST_A_NUMBER)).as_py():
+        floats = pa.types.is_floating(table.schema.field(name).type)
+        pattern = f"{_NOT_JUST_A_NUMBER}|{_TOO_LONG_FOR_FLOATS}" if floats else _NOT_JUST_A_NUMBER
+        if pc.any(pc.match_substring_regex(texts[name], pattern)).as_py():
             table = table.set_column(table.column_names.index(name), name, texts[name])
     return table
 

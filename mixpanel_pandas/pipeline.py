@@ -6,6 +6,7 @@ import logging
 import time
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mixpanel_pandas.delivery.parts import Delivery
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes, summarise, words
 from mixpanel_pandas.errors import (
     ConnectionFailed,
+    MixpanelError,
     OperationError,
     ProfileWarning,
     SummaryError,
@@ -35,7 +37,7 @@ from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.validation import check_frame, make_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     import pandera.pandas as pandera
 
@@ -51,14 +53,34 @@ logger = logging.getLogger("mixpanel_pandas")
 NOWHERE = Project("0" * 32, url="https://dry.run")
 
 
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Let what a frame or an option raises when it is read, whatever it is, be an error of ours."""
+    try:
+        yield
+    except (MixpanelError, Warning, MemoryError):
+        raise
+    except Exception as error:
+        msg = f"the frame or an option cannot be read: {type(error).__name__} (see the error above)"
+        raise OperationError(msg) from error
+
+
+def _checked(frame: pd.DataFrame, operation: Operation) -> tuple[Inspection, list[Problem]]:
+    """Plan and check, on a frame of its own: columns that are set, moved or dropped meanwhile do not matter."""
+    with _in_our_words():
+        frame = frame.copy(deep=False)
+        return check_frame(frame, make_plan(frame, operation))
+
+
 def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     """Check `frame`, send it, and return the summary."""
     project = NOWHERE if operation.option("dry_run") else current_project()
-    plan = make_plan(frame, operation)
-    inspection, problems = check_frame(frame, plan)
-    raise_errors(frame, plan, problems)
-    _refuse_too_many(inspection)
-    _warn(plan, problems)
+    inspection, problems = _checked(frame, operation)
+    frame, plan = inspection.frame, inspection.plan
+    with _in_our_words():
+        raise_errors(frame, plan, problems)
+        _refuse_too_many(inspection)
+        _warn(plan, problems)
     began = time.perf_counter()
     waves = Waves(frame, plan, inspection.changes, inspection.repeats, project.token)
     deliver = _deliver_nothing if operation.option("dry_run") else _deliver
@@ -67,16 +89,17 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
     """Check `frame`, and return what is wrong."""
-    plan = make_plan(frame, operation)
-    _inspection, problems = check_frame(frame, plan)
-    return make_report(frame, plan, problems, first)
+    inspection, problems = _checked(frame, operation)
+    with _in_our_words():
+        return make_report(inspection.frame, inspection.plan, problems, first)
 
 
 def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     """Check `frame`, and return what would be sent for each row, without the token: a Python object per row, to look at."""
-    plan = make_plan(frame, operation)
-    inspection, problems = check_frame(frame, plan)
-    raise_errors(frame, plan, problems)
+    inspection, problems = _checked(frame, operation)
+    frame, plan = inspection.frame, inspection.plan
+    with _in_our_words():
+        raise_errors(frame, plan, problems)
     rows = np.full(len(frame), None, dtype=object)
     for found in encode_slices(frame, plan, inspection.changes):
         records = orjson.loads(Batch(0, found).body())
@@ -88,19 +111,22 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
 
 def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema:
     """Return the checks for frames like `frame`."""
-    return make_schema(make_plan(frame, operation))
+    with _in_our_words():
+        return make_schema(make_plan(frame, operation))
 
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """Return what became of each row of `frame`."""
-    return outcomes(summary, frame.index, _digest(frame, summary))
+    with _in_our_words():
+        return outcomes(summary, frame.index, _digest(frame, summary))
 
 
 def rows_to_send_again(
     frame: pd.DataFrame, summary: pd.DataFrame, wanted: Iterable[str] | None
 ) -> pd.DataFrame:
     """Return the rows of `frame` that it is right to send again."""
-    return frame[failures_mask(summary, frame.index, _digest(frame, summary), wanted)]
+    with _in_our_words():
+        return frame[failures_mask(summary, frame.index, _digest(frame, summary), wanted)]
 
 
 def _refuse_too_many(inspection: Inspection) -> None:
@@ -152,7 +178,7 @@ def _group_call(plan: Plan) -> str:
 def _deliver(waves: Waves, inspection: Inspection, project: Project, began: float) -> pd.DataFrame:
     """Send the batches, and return the summary or raise with it."""
     from mixpanel_pandas.delivery.schedule import Gate
-    from mixpanel_pandas.delivery.upload import start
+    from mixpanel_pandas.delivery.upload import start, unbroken
 
     operation = inspection.plan.operation
     if not inspection.sent:
@@ -168,15 +194,19 @@ def _deliver(waves: Waves, inspection: Inspection, project: Project, began: floa
         progress=operation.option("progress"),
         gate=Gate(per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")),
         later=waves.later,
+        begin=False,
     )
     broken = _exception_of(upload.result)
-    summary = _said(
-        _summary(inspection, upload.deliveries, upload.stopped, waves.held), began, project, upload.say
-    )
+
+    def account() -> pd.DataFrame:
+        summary = _summary(inspection, upload.deliveries, upload.stopped, waves.held)
+        return _said(summary, began, project, upload.say)
+
+    summary, struck = unbroken(account)
     if broken is not None:
         msg = f"the upload ended with {type(broken).__name__}"
         raise UploadError(msg, summary) from broken
-    if upload.interrupted:
+    if upload.interrupted or struck:
         msg = "the upload was interrupted"
         raise UploadInterrupted(msg, summary)
     if upload.connection_failed:
@@ -260,7 +290,7 @@ def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:
 
 def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     """Return the digest of the ids of `frame`, in the column that the summary names."""
-    named = summary.attrs.get("mixpanel", {}).get("id")
+    named = getattr(summary, "attrs", {}).get("mixpanel", {}).get("id")
     labels: list[Hashable] = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     label = next((label for label in labels if repr(label) == named), None)
     if named is not None and label is None:

@@ -27,6 +27,15 @@ _TOKEN = re.compile(r"[0-9A-Za-z]{32}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
+class Token(str):
+    """A project token: text, but for its repr, which debuggers and reports of errors show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{self[:4]}…'"
+
+
 @dataclass(frozen=True)
 class Project:
     """A Mixpanel project: where profiles go, as whom, and how patiently.
@@ -80,10 +89,11 @@ class Project:
         problems = [problem for check in _PROBLEMS if (problem := check(self))]
         if problems:
             raise ProjectError("; ".join(problems))
+        object.__setattr__(self, "token", Token(self.token))
 
     def __repr__(self) -> str:
         place = f"region={self.region!r}" if self.url is None else f"url={self.url!r}"
-        return f"Project(token='{self.token[:4]}…', {place})"
+        return f"Project(token={self.token!r}, {place})"
 
     @classmethod
     def from_env(cls, region: str | None = None) -> Self:
@@ -117,7 +127,7 @@ class Project:
 
 def _token_problem(project: Project) -> str | None:
     token: Any = project.token  # whatever was given
-    if not token:
+    if token is None or token == "":
         return (
             "no project token: set MIXPANEL_TOKEN, or call mpd.set_project(mpd.Project(token, region)) "
             "(Mixpanel: Settings > Project Settings > Access Keys)"
@@ -138,7 +148,9 @@ def _place_problem(project: Project) -> str | None:
     return None
 
 
-def _url_problem(url: str) -> str | None:
+def _url_problem(url: Any) -> str | None:
+    if not isinstance(url, str):
+        return f"url must be text, not {type(url).__name__}"
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return "url must be an address such as 'https://proxy.example'"

@@ -88,10 +88,13 @@ def values_at(frame: pd.DataFrame, problem: Problem, positions: np.ndarray) -> l
     label: Any = problem.column
     if problem.rows is None:
         return [problem.value]
-    if label is not None and label in frame.columns:
-        return list(frame[label].iloc[positions])
-    if label is not None and label in frame.index.names:
-        return list(frame.index.get_level_values(label)[positions])
+    try:
+        if label is not None and label in frame.columns:
+            return list(frame[label].iloc[positions])
+        if label is not None and label in frame.index.names:
+            return list(frame.index.get_level_values(label)[positions])
+    except Exception:  # noqa: BLE001 (dates beyond Python's years and the like: the problem is told without its values)
+        return ["cannot be shown"] * len(positions)
     return [None] * len(positions)
 
 

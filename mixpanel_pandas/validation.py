@@ -82,7 +82,7 @@ def _returning(rows: np.ndarray | None) -> Callable[[Any], Failing]:
 
 def _addressable(label: Any, frame: pd.DataFrame) -> bool:
     """Return whether pandera can look at a column of that name: no missing value, and no text with a lone surrogate."""
-    if label not in frame.columns or (pd.api.types.is_scalar(label) and pd.isna(label)):
+    if callable(label) or label not in frame.columns or (pd.api.types.is_scalar(label) and pd.isna(label)):
         return False
     return not isinstance(label, str) or label.isascii() or label.encode(errors="ignore").decode() == label
 

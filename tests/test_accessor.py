@@ -153,7 +153,7 @@ def test_the_id_column_is_found(frame: dict[str, list[str]], group: str | None, 
         ),
         pytest.param(
             lambda df: pd.concat({"a": df}, axis=1).mixpanel.set("user_id"),
-            "the columns have 2 levels",
+            "the columns are a MultiIndex of 2 levels",
             id="MultiIndex columns",
         ),
         pytest.param(

@@ -150,3 +150,25 @@ def test_nobody_there(table: str) -> None:
     assert done.exit_code == 1
     assert "Error: 127.0.0.1" in done.stderr
     assert "not_sent" in done.stdout
+
+
+def test_a_group_without_a_name_is_refused(emulator: mpd.Emulator, table: str) -> None:
+    done = run("set", table, "--id", "uid", "--group", "")
+    assert done.exit_code == 1
+    assert "group takes the name of a group key" in done.stderr
+    assert not emulator.requests
+
+
+def test_a_path_that_cannot_be_written_stops_the_command_first(emulator: mpd.Emulator, table: str) -> None:
+    done = run("set", table, "--id", "uid", "--save-failures", "/nowhere/failures.csv")
+    assert done.exit_code == 2
+    assert "'/nowhere' is no folder that can be written to" in done.stderr
+    assert not emulator.requests
+
+
+def test_tables_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        for verb, option in (("set", "--emulator"), ("set", "--validate"), ("add", "--validate")):
+            shown = run(verb, CUSTOMERS, "--id", "customer_id", option).stdout
+            assert max(map(len, shown.splitlines())) <= columns

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.files import read
+from mixpanel_pandas.files import read, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,34 @@ def test_integers_with_gaps_stay_integers(tmp_path: Path) -> None:
         {"n": 3},
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        pytest.param("12345678901234567890123\n1", ["12345678901234567890123", "1"], id="beyond 64 bits"),
+        pytest.param(
+            "9007199254740993\n0.5", ["9007199254740993", "0.5"], id="more digits than a float keeps"
+        ),
+        pytest.param("0x10\n0xFF", ["0x10", "0xFF"], id="hexadecimal"),
+        pytest.param("9007199254740993\n1", [9007199254740993, 1], id="digits that an integer keeps"),
+        pytest.param("nan\n0.5", None, id="not a number"),
+    ],
+)
+def test_no_digit_is_lost(tmp_path: Path, column: str, found: list[object] | None) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("p\n" + column + "\n", encoding="utf-8")
+    values = read(path)["p"]
+    assert values.tolist() == found if found else str(values.dtype) == "double[pyarrow]"
+
+
+def test_lists_and_objects_come_back(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": ["a"], "tags": [list(range(2000))], "o": [{"k": "v"}]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    for source in (frame, read(tmp_path / "t.parquet")):
+        write(source, tmp_path / "t.csv")
+        back = read(tmp_path / "t.csv").mixpanel.payloads("set", "id", parse={"tags": "json", "o": "json"})
+        assert back.iloc[0]["$set"] == {"tags": list(range(2000)), "o": {"k": "v"}}
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,9 @@ def read(
     says = _parsed(body)
     applied, named = _applied(says), _named(says, secrets)
     evidence = _BY_STATUS.get(status_code) or _BY_HUNDRED.get(status_code // 100)
-    if evidence is None:
+    if evidence is None and status_code // 100 not in {2, 4}:  # no status that HTTP knows
+        evidence = "unclear"
+    elif evidence is None:
         evidence = _judged(_success(says), 200 <= status_code < 300, applied, named, records)
     elif applied:  # what is not applied for sure is not counted either
         evidence = "unclear"

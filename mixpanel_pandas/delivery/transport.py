@@ -38,7 +38,18 @@ def address(project: Project, endpoint: str) -> str:
 
 def secrets_of(project: Project) -> tuple[str, ...]:
     """Return the texts that no message may hold."""
-    return tuple(secret for secret in (project.token, getattr(project, "secret", None)) if secret)
+    from requests.utils import get_environ_proxies
+
+    proxies = {} if _is_loopback(project.base) else get_environ_proxies(project.base)
+    passwords = [part for url in proxies.values() for part in _credentials(url)]
+    return tuple(secret for secret in (project.token, *passwords) if secret)
+
+
+def _credentials(url: str) -> list[str]:
+    """Return what stands before the @ of an address, as a whole and in parts; no parser is needed to be right about the rest."""
+    before, at, _host = url.rpartition("@")
+    credentials = before.rpartition("//")[2] if at else ""
+    return [credentials, *credentials.partition(":")[::2]]
 
 
 def session(project: Project) -> requests.Session:
@@ -148,6 +159,12 @@ def _evidence_of_exception(causes: list[BaseException]) -> Evidence:
         (of_urllib3.ProtocolError, "unclear"),  # TLS that broke later is one, too: see `_adapter`
         (ConnectionResetError, "unclear"),
         (of_requests.ProxyError, "no_connection"),
+        (of_requests.InvalidURL, "no_connection"),  # of a proxy, as all of these: ours is checked
+        (of_requests.InvalidSchema, "no_connection"),
+        (of_requests.MissingSchema, "no_connection"),
+        (of_urllib3.LocationParseError, "no_connection"),
+        (of_urllib3.ProxySchemeUnknown, "no_connection"),
+        (of_urllib3.ProxySchemeUnsupported, "no_connection"),
         (of_requests.SSLError, "no_connection"),
         (ConnectionRefusedError, "no_connection"),
         (socket.gaierror, "no_connection"),

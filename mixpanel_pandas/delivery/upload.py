@@ -12,11 +12,13 @@ import random
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.delivery.parts import Delivery, Part, follow
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
-__all__ = ["Progress", "Upload", "start"]
+__all__ = ["Progress", "Upload", "start", "unbroken"]
+
+Result = TypeVar("Result")
 
 #: Final answers so far -> batches that had to wait for them, or None.
 Later = Callable[[list[Delivery]], "Iterator[Batch] | None"]
@@ -83,6 +87,7 @@ def start(
     gate: Gate | None = None,
     chance: Callable[[], float] = random.random,
     later: Later | None = None,
+    begin: bool = True,
 ) -> Upload:
     """Begin to send `batches` and return at once.
 
@@ -108,6 +113,8 @@ def start(
         What tests and the emulator put in place of the network, the clock and random numbers.
     later : callable, optional
         Asked when all batches have final answers, and given these: returns the batches that had to wait for that, or None.
+    begin : bool
+        Whether to begin at once; otherwise `Upload.result` does, which no Ctrl-C can miss.
 
     Raises
     ------
@@ -117,7 +124,8 @@ def start(
     sessions = [session(project) for _ in range(workers)]
     upload = Upload(iter(batches), project, endpoint, harmless, sessions, attempt, gate or Gate(), chance)
     upload.label, upload.total, upload.bar_wanted, upload.later = label, rows, progress, later
-    upload.begin()
+    if begin:
+        upload.begin()
     return upload
 
 
@@ -175,11 +183,14 @@ class Upload:
             )
             for number, session in enumerate(sessions)
         ]
+        self._waiting = list(self._workers)
 
     def begin(self) -> None:
-        """Let the workers begin."""
-        for worker in self._workers:
-            worker.start()
+        """Let the workers begin; those that have begun go on."""
+        while self._waiting:
+            with suppress(RuntimeError):  # it had begun when Ctrl-C struck
+                self._waiting[0].start()
+            self._waiting.pop(0)
 
     @property
     def stopped(self) -> Stop | None:
@@ -209,6 +220,7 @@ class Upload:
         """
         while True:
             try:
+                self.begin()
                 self._watch()
                 closing = threading.Thread(target=self._close, daemon=True)  # which no Ctrl-C can break
                 closing.start()
@@ -263,6 +275,7 @@ class Upload:
             while (batch := self._draw(number)) is not None:
                 self._deliver(number, session, batch)
         except BaseException as error:  # noqa: BLE001  # it is raised again by `result`
+            traceback.clear_frames(error.__traceback__)  # locals hold the token
             with self._lock:
                 self._error = self._error or error
             self._halt("error", f"the upload ended with {type(error).__name__} before these rows' turn")
@@ -381,6 +394,34 @@ class Upload:
         self.deliveries.append(delivery)
         if delivery.outcome in {"accepted", "rejected"}:
             self._rows += len(delivery.positions)
+
+
+def unbroken(work: Callable[[], Result]) -> tuple[Result, bool]:
+    """Do `work` in a thread, which no Ctrl-C can break, and return what it returns and whether Ctrl-C struck meanwhile."""
+    done, struck = threading.Event(), False
+    found: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # noqa: BLE001  # it is raised again below
+            errors.append(error)
+        done.set()
+
+    waiting = [threading.Thread(target=run, daemon=True)]
+    while not done.is_set():
+        try:
+            if waiting:
+                with suppress(RuntimeError):
+                    waiting[0].start()
+                waiting.clear()
+            done.wait()
+        except KeyboardInterrupt:
+            struck = True
+    if errors:
+        raise errors[0]
+    return found[0], struck
 
 
 def _bar(label: str, total: int, wanted: bool | None) -> Any:

@@ -24,6 +24,9 @@ __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
 LARGE_STRING = pa.large_string()
 
+#: Arrow's longest numbers; numpy has longer floats on some machines, which Mixpanel does not keep.
+ARROW_BYTES = 8
+
 Read = Callable[[Any], "pa.Array | np.ndarray"]
 
 
@@ -100,6 +103,12 @@ def _rule_for_lists(present: np.ndarray) -> Rule:
 
 def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     objects = isinstance(values, np.ndarray) and values.dtype.kind == "O"
+    if isinstance(values, np.ndarray) and not (
+        values.dtype.isnative and values.dtype.itemsize <= ARROW_BYTES
+    ):
+        values = values.astype(
+            "f8" if values.dtype.itemsize > ARROW_BYTES else values.dtype.newbyteorder("=")
+        )
     # pandas knows more kinds of missing values than Arrow
     array = pa.array(values, type=type, mask=pd.isna(values) if objects else None, from_pandas=True)
     if isinstance(array, pa.ChunkedArray):

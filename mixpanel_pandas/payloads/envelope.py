@@ -133,6 +133,7 @@ def _seconds_of_texts(texts: pa.Array, numbers: np.ndarray) -> np.ndarray:
     instants = pd.DatetimeIndex(pd.to_datetime(found, utc=True, errors="coerce", format="ISO8601"))
     seconds = np.array(instants.as_unit("s").asi8, np.float64)
     seconds[instants.isna()] = np.nan
+    numbers = numbers & mask_of(texts.is_valid())
     seconds[numbers] = [float(found[row]) for row in np.flatnonzero(numbers)]
     return seconds
 

@@ -267,15 +267,19 @@ def id_plan(frame: pd.DataFrame, label: Hashable) -> Plan:
 
 
 def _refuse_odd_columns(frame: pd.DataFrame) -> None:
-    if frame.columns.nlevels > 1:
+    if isinstance(frame.columns, pd.MultiIndex):
         msg = (
-            f"the columns have {frame.columns.nlevels} levels: a property has one name, so flatten them first, with "
+            f"the columns are a MultiIndex of {frame.columns.nlevels} levels: a property has one name, so flatten them first, with "
             "df.columns = ['_'.join(map(str, names)) for names in df.columns]"
         )
         raise OperationError(msg)
     if not frame.columns.is_unique:
         several = [label for label, count in Counter(frame.columns).items() if count > 1]
         msg = f"columns {choices(several)} stand in the frame more than once: rename or drop them"
+        raise OperationError(msg)
+    names = [name for name in frame.index.names if name is not None]
+    if len(set(names)) < len(names):
+        msg = f"levels of the index share a name ({choices(names)}): rename them"
         raise OperationError(msg)
 
 
@@ -298,7 +302,7 @@ def _id_source(frame: pd.DataFrame, operation: Operation) -> Source:
     known = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     usual = ("$group_id", "group_id", operation.group) if operation.group else ("$distinct_id", "distinct_id")
     for label in usual:
-        if label in known:
+        if label in frame.columns or label in frame.index.names:
             return _source(frame, label, "id column")
     msg = f"which column holds the ids? Name it first, as in {operation.verb}('user_id'); there are {choices(known)}"
     raise OperationError(msg)
@@ -447,11 +451,19 @@ def _columns(
 
 def _renamer(rename: Any) -> Callable[[Hashable], str]:
     if callable(rename):
-        return lambda label: str(rename(label))
+        return lambda label: _renamed(rename, label)
     if rename == "reserved":
         rename = {name: f"${name}" for name in RENAMED_BY_RESERVED}
     names = rename or {}
     return lambda label: str(names.get(label, label))
+
+
+def _renamed(rename: Callable[[Any], Any], label: Hashable) -> str:
+    try:
+        return str(rename(label))
+    except Exception as error:
+        msg = f"rename fails on column {label!r}: {type(error).__name__}: {error}"
+        raise OperationError(msg) from error
 
 
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.encoding import Property, encode
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
@@ -57,7 +58,11 @@ def encode_slice(
     properties = [_property(frame, plan, number, changes, rows, keep) for number in range(len(plan.columns))]
     around = envelope(frame, plan, rows, token).filter(keep)
     positions = np.flatnonzero(~changes.left_out[rows]) + rows.start
-    return encode(properties, plan.removed, plan.operation.verb == "delete", around, positions)
+    payloads = encode(properties, plan.removed, plan.operation.verb == "delete", around, positions)
+    if around.ids.null_count or not payloads.updates.all():
+        msg = "the frame was changed during the call: rows that had an id and values have none any more"
+        raise OperationError(msg)
+    return payloads
 
 
 def _property(

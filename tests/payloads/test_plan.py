@@ -114,7 +114,7 @@ def with_columns(*labels):
             pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])),
             {},
             OperationError,
-            "the columns have 2 levels: a property has one name, so flatten them first, with "
+            "the columns are a MultiIndex of 2 levels: a property has one name, so flatten them first, with "
             "df.columns = ['_'.join(map(str, names)) for names in df.columns]",
             id="columns of two levels",
         ),
