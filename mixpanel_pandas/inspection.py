@@ -19,7 +19,8 @@ from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
-from mixpanel_pandas.payloads.plan import EXPECTED, Plan, PropertyColumn, values_of
+from mixpanel_pandas.payloads.notes import EXPECTED
+from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, values_of
 from mixpanel_pandas.payloads.slices import Changes, encode_slice
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
 from mixpanel_pandas.rules.checks import CHECKS, Check

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.payloads.plan import Note, Plan, Source
+from mixpanel_pandas.payloads.plan import Plan, Source
 from mixpanel_pandas.rules.checks import CHECKS, Check
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     import numpy as np
+
+    from mixpanel_pandas.payloads.notes import Note
 
 __all__ = ["Problem", "problem_of", "problem_of_note", "remedy_for", "severity_of"]
 

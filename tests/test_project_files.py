@@ -27,6 +27,7 @@ FLOORS = (
     "rules.options",
     "payloads.values",
     "payloads.dtypes",
+    "payloads.notes",
     "payloads.plan",
     "payloads.normalise",
     "payloads.ids",

@@ -19,14 +19,10 @@ import pandas as pd
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule, as_objects, rule_for, rule_for_objects
+from mixpanel_pandas.payloads.notes import Note, notes_on
 from mixpanel_pandas.rules.limits import (
-    HELPER_COLUMNS,
     LIMITS,
-    LOOKALIKES,
-    RECORD_FIELDS,
     RENAMED_BY_RESERVED,
-    RESERVED_PROPERTIES,
-    plain,
 )
 from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
 from mixpanel_pandas.rules.options import Operation
@@ -34,7 +30,7 @@ from mixpanel_pandas.rules.options import Operation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Note", "Plan", "PropertyColumn", "Source", "id_plan", "make_plan", "values_of"]
+__all__ = ["Plan", "PropertyColumn", "Source", "id_plan", "make_plan", "values_of"]
 
 #: A slice of the frame makes about this many bytes of JSON.
 SLICE_BYTES = 8_000_000
@@ -47,17 +43,6 @@ OPERANDS: dict[str, set[str]] = {
     "scalar": {"string", "number", "boolean", "date"},
     "list": {"string", "number", "date", "list"},
 }
-
-OPERANDS_IN_WORDS = {
-    "any": "values that have a type in Mixpanel",
-    "item": "values that have a type in Mixpanel",
-    "number": "numbers (for numbers in text, see pandas.to_numeric)",
-    "scalar": "single values",
-    "list": "strings, numbers, dates and lists of them",
-}
-
-#: Kind of reserved property -> Mixpanel types that it may have.
-EXPECTED: dict[str, set[str]] = {"date": {"date", "string"}}
 
 
 @dataclass(frozen=True)
@@ -133,31 +118,6 @@ class PropertyColumn:
     def operands(self) -> set[str]:
         """Mixpanel types that the operator takes."""
         return OPERANDS[self.operator.takes]
-
-
-@dataclass(frozen=True)
-class Note:
-    """What is wrong with a column as a whole.
-
-    Attributes
-    ----------
-    check : str
-        Key of `CHECKS`.
-    column : hashable
-        The column's label.
-    name : str
-        The property's name.
-    value : object
-        What is wrong.
-    advice : str
-        More than the check itself says.
-    """
-
-    check: str
-    column: Hashable
-    name: str
-    value: Any
-    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -256,7 +216,7 @@ def make_plan(frame: pd.DataFrame, operation: Operation) -> Plan:
         removed = tuple(str(label) for label, verb in verbs.items() if verb == "unset")
         columns = tuple(_columns(frame, operation, {k: v for k, v in verbs.items() if v != "unset"}))
     plan = Plan(operation, len(frame), id_source, columns, removed, ip, time)
-    return replace(plan, notes=tuple(_notes(plan)), rows_per_slice=_rows_per_slice(frame, plan))
+    return replace(plan, notes=tuple(notes_on(plan)), rows_per_slice=_rows_per_slice(frame, plan))
 
 
 def id_plan(frame: pd.DataFrame, label: Hashable) -> Plan:
@@ -511,76 +471,3 @@ def _width(frame: pd.DataFrame, source: Source, columns: int) -> float:
     some = frame.iloc[rows, source.place] if not source.in_index else frame.index[rows]
     lengths = [len(str(value)) for value in some]
     return float(np.mean(lengths)) + 2 if lengths else 2
-
-
-def _notes(plan: Plan) -> Iterator[Note]:
-    names = Counter(column.name[: LIMITS["name_characters"].value] for column in plan.columns)
-    names.update(name[: LIMITS["name_characters"].value] for name in plan.removed)
-    for column in plan.columns:
-        yield from _notes_on_column(column, names)
-    for name in plan.removed:
-        for check, wrong in _name_checks(name, name, names):
-            if wrong:
-                yield Note(check, name, name, name)
-
-
-def _notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[Note]:
-    label, name = column.label, column.name
-    for check, wrong in _name_checks(label, name, names):
-        if wrong:
-            yield Note(
-                check, label, name, name, _lookalike_advice(label, name) if check == "lookalike" else ""
-            )
-    if column.rule.refusal:
-        yield Note(
-            "unsupported_dtype", label, name, column.rule.name, f"{column.rule.name}: {column.rule.refusal}"
-        )
-    elif column.kind not in column.operands | {"mixed", "missing"}:
-        wanted = OPERANDS_IN_WORDS[column.operator.takes]
-        yield Note(
-            "wrong_type",
-            label,
-            name,
-            column.kind,
-            f"{column.operator.name} takes {wanted}, not {column.rule.name}",
-        )
-    reserved = RESERVED_PROPERTIES.get(name)
-    if (
-        reserved
-        and reserved.expects
-        and column.kind not in {"mixed", "missing", *EXPECTED.get(reserved.expects, {"string"})}
-    ):
-        check = "created" if reserved.expects == "date" else "reserved_type"
-        yield Note(
-            check, label, name, column.rule.name, f"{name} holds {'a date' if check == 'created' else 'text'}"
-        )
-    if column.rule.note:
-        yield Note(column.rule.note, label, name, column.rule.name)
-    if column.operator.takes == "item" and column.kind == "list":
-        yield Note("appended_list", label, name, column.rule.name)
-
-
-def _name_checks(label: Hashable, name: str, names: Counter[str]) -> Iterator[tuple[str, bool]]:
-    """Yield check -> whether the name of a property fails it."""
-    most = LIMITS["name_characters"].value
-    reserved = RESERVED_PROPERTIES.get(name)
-    yield "no_name", not name.strip() or label is None or (isinstance(label, float) and np.isnan(label))
-    yield "long_name", len(name) > most
-    yield "same_name", names[name[:most]] > 1
-    yield "broken_name", not name.isascii() and bool(set(name) & _SURROGATES)
-    yield "identity_property", bool(reserved) and reserved.role == "identity"  # type: ignore[union-attr]
-    yield "computed_property", bool(reserved) and reserved.role == "computed"  # type: ignore[union-attr]
-    yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
-    yield "no_header", isinstance(label, int | np.integer) and str(label) == name
-    yield "bucket", name in {"bucket", "$bucket"}
-    yield "lookalike", reserved is None and plain(name) in LOOKALIKES
-    yield "dollar_name", name.startswith("$") and reserved is None and plain(name) not in LOOKALIKES
-    yield "record_field", name in RECORD_FIELDS
-
-
-_SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
-
-
-def _lookalike_advice(label: Hashable, name: str) -> str:
-    meant = LOOKALIKES[plain(name)]
-    return f"looks like {meant}, which is another property: rename={{{label!r}: {meant!r}}} sends it as that"
