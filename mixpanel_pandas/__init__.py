@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import (
+    AlreadySent,
     ColumnNotFoundError,
     ConnectionFailed,
     MixpanelError,
@@ -23,6 +24,7 @@ from mixpanel_pandas.errors import (
     UploadInterrupted,
     ValidationError,
 )
+from mixpanel_pandas.memory import last_summary
 from mixpanel_pandas.project import Project, set_project
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -36,6 +38,7 @@ __all__ = [
     "LIMITS",
     "OPERATORS",
     "RESERVED_PROPERTIES",
+    "AlreadySent",
     "ColumnNotFoundError",
     "ConnectionFailed",
     "Emulator",
@@ -52,6 +55,7 @@ __all__ = [
     "UploadFailed",
     "UploadInterrupted",
     "ValidationError",
+    "last_summary",
     "set_project",
     "totals",
 ]

@@ -44,8 +44,10 @@ _SUMMARY = """
             If nobody answers at all.
         UploadFailed
             As `check` says.
+        AlreadySent
+            If an operator that must not be applied twice was already sent on the same frame by this process; see `repeat`.
         UploadInterrupted
-            After Ctrl-C or the notebook's stop button. Like the two before it carries ``.summary``.
+            After Ctrl-C or the notebook's stop button. Like the errors of the upload it carries ``.summary``.
 
         Warns
         -----
@@ -251,8 +253,8 @@ class Profiles:
         Examples
         --------
         >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
-        ...     for page in "home", "home":
-        ...         _ = pd.DataFrame({"user_id": ["ann"], "seen": [page]}).mixpanel.append("user_id")
+        ...     df = pd.DataFrame({"user_id": ["ann", "ann"], "seen": ["home", "home"]})
+        ...     _ = df.mixpanel.append("user_id")
         ...     emulator.profile("ann")
         {'seen': ['home', 'home']}
         """

@@ -5,6 +5,7 @@
   - ``OperationError`` (``ValueError``): a call that cannot be meant, or a column that cannot be sent
     - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
     - ``OptionError`` (``TypeError``): an option that the verb does not take
+    - ``AlreadySent``: an update that must not be applied twice was sent before by this process
   - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``UploadError``: the upload itself; carries ``.summary``
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "AlreadySent",
     "ColumnNotFoundError",
     "ConnectionFailed",
     "MixpanelError",
@@ -58,6 +60,10 @@ class OperationError(MixpanelError, ValueError):
 
 class OptionError(OperationError, TypeError):
     """The verb does not take this option."""
+
+
+class AlreadySent(OperationError):
+    """The same updates, which must not be applied twice, were sent before by this process."""
 
 
 class ColumnNotFoundError(OperationError, KeyError):

@@ -27,6 +27,7 @@ from mixpanel_pandas.errors import (
     choices,
 )
 from mixpanel_pandas.inspection import Inspection, id_digest
+from mixpanel_pandas.memory import digest_of, refuse_repetition, remember
 from mixpanel_pandas.order import Waves
 from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.payloads.plan import Plan, id_plan, make_plan
@@ -81,10 +82,24 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
         raise_errors(frame, plan, problems)
         _refuse_too_many(inspection)
         _warn(plan, problems)
+    digest = _digest_of_updates(inspection, project)
     began = time.perf_counter()
     waves = Waves(frame, plan, inspection.changes, inspection.repeats, project.token)
-    deliver = _deliver_nothing if operation.option("dry_run") else _deliver
-    return deliver(waves, inspection, project, began)
+    if operation.option("dry_run"):
+        return _deliver_nothing(waves, inspection, project, began)
+    return _deliver(waves, inspection, project, began, digest)
+
+
+def _digest_of_updates(inspection: Inspection, project: Project) -> bytes | None:
+    """Return the digest of updates that must not be applied twice, refused where this process has sent them; None for others."""
+    operation = inspection.plan.operation
+    if operation.harmless_twice or operation.option("dry_run") or not inspection.sent:
+        return None
+    with _in_our_words():
+        digest = digest_of(encode_slices(inspection.frame, inspection.plan, inspection.changes), project)
+    if not operation.option("repeat"):
+        refuse_repetition(digest)
+    return digest
 
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
@@ -175,7 +190,9 @@ def _group_call(plan: Plan) -> str:
     return f".group({plan.operation.group!r})" if plan.operation.group else ""
 
 
-def _deliver(waves: Waves, inspection: Inspection, project: Project, began: float) -> pd.DataFrame:
+def _deliver(
+    waves: Waves, inspection: Inspection, project: Project, began: float, digest: bytes | None
+) -> pd.DataFrame:
     """Send the batches, and return the summary or raise with it."""
     from mixpanel_pandas.delivery.schedule import Gate
     from mixpanel_pandas.delivery.upload import start, unbroken
@@ -200,6 +217,7 @@ def _deliver(waves: Waves, inspection: Inspection, project: Project, began: floa
 
     def account() -> pd.DataFrame:
         summary = _summary(inspection, upload.deliveries, upload.stopped, waves.held)
+        remember(summary, digest)
         return _said(summary, began, project, upload.say)
 
     summary, struck = unbroken(account)

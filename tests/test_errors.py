@@ -18,6 +18,7 @@ RAISED: list[BaseException] = [
     errors.OperationError("m"),
     errors.ColumnNotFoundError("m"),
     errors.OptionError("m"),
+    errors.AlreadySent("m"),
     errors.SummaryError("m"),
     errors.ValidationError("m", FRAME),
     errors.UploadError("m", FRAME),

@@ -39,7 +39,7 @@ def test_all_rows_of_an_id_arrive_in_their_order(emulator, ids, batch_size, work
     emulator.fail("shuffle", seed=len(ids), times=None)
     emulator.fail("delay", seconds=0.002, times=3, skip=1)
     frame = pd.DataFrame({"id": ids, "n": range(len(ids))})
-    summary = frame.mixpanel.append("id", batch_size=batch_size, workers=workers)
+    summary = frame.mixpanel.append("id", batch_size=batch_size, workers=workers, repeat=True)
     assert summary["accepted"].sum() == len(frame)
     assert emulator.profiles()["n"].to_dict() == sequential(frame)
     for request in emulator.requests:

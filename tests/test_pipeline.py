@@ -76,6 +76,7 @@ def test_every_row_is_accounted_for(
         "duplicates": duplicates,
         "check": False,
         "workers": 2,
+        "repeat": True,
     }
     try:
         with warnings.catch_warnings():
@@ -342,3 +343,48 @@ def test_a_large_frame_goes_through_in_many_batches(emulator: mpd.Emulator) -> N
     assert summary["accepted"].sum() == 30_000
     assert len(summary) == 15
     assert emulator.profiles()["score"].sum() == frame["score"].sum()
+
+
+@pytest.mark.parametrize("verb", ["add", "append", "remove"])
+def test_a_cell_run_twice_sends_once(emulator: mpd.Emulator, verb: str) -> None:
+    frame = users(3, credits=[1, 2, 3])[["id", "credits"]]
+    again = getattr(frame.mixpanel, verb)
+    again("id", dry_run=True)
+    assert again("id")["accepted"].sum() == 3
+    with pytest.raises(mpd.AlreadySent, match="pass repeat=True"):
+        again("id")
+    assert len(emulator.applied) == 3
+    assert again("id", repeat=True)["accepted"].sum() == 3
+    assert getattr(frame.assign(credits=[1, 2, 4]).mixpanel, verb)("id")["accepted"].sum() == 3
+
+
+def test_what_was_not_applied_may_be_sent_again(emulator: mpd.Emulator) -> None:
+    frame = users(3, credits=[1, 2, 3])[["id", "credits"]]
+    emulator.fail(403)
+    assert frame.mixpanel.add("id", check=False)["rejected"].sum() == 3
+    assert frame.mixpanel.add("id")["accepted"].sum() == 3
+
+
+def test_an_update_with_an_increment_is_not_repeated(emulator: mpd.Emulator) -> None:
+    frame = users(2, credits=[1, 2])
+    frame.mixpanel.update("id", {"plan": "set", "credits": "add"})
+    with pytest.raises(mpd.AlreadySent):
+        frame.mixpanel.update("id", {"plan": "set", "credits": "add"})
+    frame.mixpanel.set("id")
+    assert frame.mixpanel.set("id")["accepted"].sum() == 2
+
+
+def test_another_project_is_another_upload(emulator: mpd.Emulator) -> None:
+    frame = users(2, credits=[1, 2])[["id", "credits"]]
+    frame.mixpanel.add("id")
+    with mpd.Emulator() as other, mpd.set_project(other.project):
+        assert frame.mixpanel.add("id")["accepted"].sum() == 2
+
+
+def test_the_last_summary_is_at_hand(emulator: mpd.Emulator) -> None:
+    summary = users(2).mixpanel.set("id")
+    assert mpd.last_summary() is summary
+    emulator.fail(403)
+    with pytest.raises(mpd.UploadFailed):
+        users(3).mixpanel.set("id")
+    assert mpd.last_summary()["rejected"].sum() == 3

@@ -42,6 +42,7 @@ FLOORS = (
     "delivery.transport",
     "delivery.summary",
     "delivery.upload",
+    "memory",
     "order",
     "problems",
     "inspection",

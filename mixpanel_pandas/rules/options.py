@@ -173,6 +173,14 @@ OPTIONS: dict[str, Option] = {
             (True, False),
         ),
         Option(
+            "repeat",
+            False,
+            "bool, default False",
+            "Send updates that must not be applied twice (add, append, remove) although this process has sent the same before.",
+            "sending",
+            (True, False),
+        ),
+        Option(
             "progress",
             None,
             "bool, optional",
@@ -214,6 +222,7 @@ class Sending(TypedDict, total=False):
     deadline: float | None
     check: bool | None
     dry_run: bool
+    repeat: bool
     progress: bool | None
 
 

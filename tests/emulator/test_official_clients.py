@@ -145,7 +145,7 @@ def ours(steps, group=None):
         profiles = frame.mixpanel.group(group) if group else frame.mixpanel
         nulls = {"missing": "null"} if None in properties.values() else {}
         names = [operand] if isinstance(operand, list) else []
-        getattr(profiles, verb)("company", *names, **nulls)
+        getattr(profiles, verb)("company", *names, **nulls, repeat=True)
 
 
 @pytest.mark.filterwarnings("ignore::mixpanel_pandas.ProfileWarning")
