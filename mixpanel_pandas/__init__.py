@@ -5,10 +5,10 @@ Importing the package registers ``df.mixpanel``.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
-from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import (
     AlreadySent,
     ColumnNotFoundError,
@@ -24,13 +24,14 @@ from mixpanel_pandas.errors import (
     UploadInterrupted,
     ValidationError,
 )
-from mixpanel_pandas.memory import last_summary
 from mixpanel_pandas.project import Project, set_project
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
+    from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.emulator import Emulator as Emulator
+    from mixpanel_pandas.memory import last_summary as last_summary
 
 __version__ = "0.1.0"
 
@@ -61,12 +62,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Return the emulator when it is first asked for: uploads do without it."""
-    if name == "Emulator":
-        from mixpanel_pandas.emulator import Emulator
+#: Public name -> the module that is imported when it is first asked for: importing the package stays quick.
+_LATER = {
+    "Emulator": "mixpanel_pandas.emulator",
+    "last_summary": "mixpanel_pandas.memory",
+    "totals": "mixpanel_pandas.delivery.summary",
+}
 
-        return Emulator
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

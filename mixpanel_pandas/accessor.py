@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import pandas as pd
 
-from mixpanel_pandas import pipeline
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, operation, taken_by
@@ -113,6 +112,8 @@ class Profiles:
         return f"<{whose} from {rows:,} rows x {columns:,} columns; see .set, .validate and the others>"
 
     def _send(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> pd.DataFrame:
+        from mixpanel_pandas import pipeline
+
         return pipeline.send(self._frame, operation(verb, id, properties, self._group, options))
 
     @_documented("set")
@@ -425,6 +426,8 @@ class Profiles:
         0    error   missing_id  user_id     1       None
         1    error  long_string      bio     0  255 bytes
         """
+        from mixpanel_pandas import pipeline
+
         return pipeline.report(self._frame, operation(operator, id, properties, self._group, options), first)
 
     def payloads(
@@ -460,6 +463,8 @@ class Profiles:
         >>> df.mixpanel.payloads("set", "user_id").iloc[0]
         {'$distinct_id': 'ann', '$ip': '0', '$ignore_time': True, '$set': {'plan': 'pro'}}
         """
+        from mixpanel_pandas import pipeline
+
         return pipeline.payloads(self._frame, operation(operator, id, properties, self._group, options))
 
     def schema(
@@ -493,6 +498,8 @@ class Profiles:
         >>> schema.validate(df).equals(df)
         True
         """
+        from mixpanel_pandas import pipeline
+
         return pipeline.schema(self._frame, operation(operator, id, properties, self._group, options))
 
     def outcomes(self, summary: pd.DataFrame) -> pd.DataFrame:
@@ -521,6 +528,8 @@ class Profiles:
         >>> df.mixpanel.outcomes(summary)["outcome"].tolist()
         ['accepted', 'skipped']
         """
+        from mixpanel_pandas import pipeline
+
         return pipeline.rows_with_outcomes(self._frame, summary)
 
     def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
@@ -554,6 +563,8 @@ class Profiles:
         >>> df.mixpanel.failures(summary)["user_id"].tolist()
         ['bob']
         """
+        from mixpanel_pandas import pipeline
+
         return pipeline.rows_to_send_again(self._frame, summary, outcomes)
 
 
