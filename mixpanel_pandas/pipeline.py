@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,6 @@ from mixpanel_pandas.errors import (
     ConnectionFailed,
     MixpanelError,
     OperationError,
-    ProfileWarning,
     SummaryError,
     UploadError,
     UploadFailed,
@@ -30,11 +27,10 @@ from mixpanel_pandas.inspection import Inspection, id_digest
 from mixpanel_pandas.memory import digest_of, refuse_repetition, remember
 from mixpanel_pandas.order import Waves
 from mixpanel_pandas.payloads.batches import Batch
-from mixpanel_pandas.payloads.plan import Plan, id_plan, make_plan
+from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.project import Project, current_project
-from mixpanel_pandas.report import Problem, make_report, raise_errors
-from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.report import make_report, raise_errors, warn
 from mixpanel_pandas.validation import check_frame, make_schema
 
 if TYPE_CHECKING:
@@ -44,6 +40,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.delivery.schedule import Stop
     from mixpanel_pandas.delivery.summary import LeftOut
+    from mixpanel_pandas.problems import Problem
     from mixpanel_pandas.rules.options import Operation
 
 __all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
@@ -75,15 +72,15 @@ def _checked(frame: pd.DataFrame, operation: Operation) -> tuple[Inspection, lis
 
 def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     """Check `frame`, send it, and return the summary."""
+    began = time.perf_counter()
     project = NOWHERE if operation.option("dry_run") else current_project()
     inspection, problems = _checked(frame, operation)
     frame, plan = inspection.frame, inspection.plan
     with _in_our_words():
         raise_errors(frame, plan, problems)
         _refuse_too_many(inspection)
-        _warn(plan, problems)
+        warn(plan, problems)
     digest = _digest_of_updates(inspection, project)
-    began = time.perf_counter()
     waves = Waves(frame, plan, inspection.changes, inspection.repeats, project.token)
     if operation.option("dry_run"):
         return _deliver_nothing(waves, inspection, project, began)
@@ -153,41 +150,6 @@ def _refuse_too_many(inspection: Inspection) -> None:
                 f"at_most={inspection.sent} if that is what you mean"
             )
             raise OperationError(msg)
-
-
-def _warn(plan: Plan, problems: list[Problem]) -> None:
-    """Issue one warning with the counts of warnings and hints."""
-    counts = Counter[str]()
-    for problem in problems:
-        counts[problem.severity] += problem.count
-    parts = [
-        f"{counts[name]:,} {name}{'s' * (counts[name] != 1)}" for name in ("warning", "hint") if counts[name]
-    ]
-    if parts:
-        checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
-        call = f"df.mixpanel{_group_call(plan)}.validate({_arguments(plan)})"
-        found = f"{' and '.join(parts)} ({', '.join(checks)})"
-        warnings.warn(ProfileWarning(found, call), stacklevel=5)
-
-
-def _arguments(plan: Plan) -> str:
-    """Return the arguments of the call as they are written, or the first of them where they are long."""
-    operation = plan.operation
-    properties = operation.verbs or (list(operation.properties) if operation.properties is not None else None)
-    rows = [option.name for option in taken_by(operation.verb, sending=False)]
-    given = [repr(operation.verb), repr(plan.id.label)]
-    given += [repr(properties)] if properties is not None else []
-    given += [f"{name}={value!r}" for name, value in operation.options.items() if name in rows]
-    text = ", ".join(given)
-    return text if len(text) <= LONGEST_CALL else f"{given[0]}, {given[1]}, ..."
-
-
-#: Longer calls are not written out in a warning, in characters.
-LONGEST_CALL = 200
-
-
-def _group_call(plan: Plan) -> str:
-    return f".group({plan.operation.group!r})" if plan.operation.group else ""
 
 
 def _deliver(

@@ -1,26 +1,32 @@
-"""What is wrong with a frame, as a frame to look at, and as an error that reads well."""
+"""What is wrong with a frame: as a frame to look at, as an error that reads well, and as one warning."""
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.errors import ValidationError
+from mixpanel_pandas.errors import ProfileWarning, ValidationError
 from mixpanel_pandas.payloads.dtypes import as_objects
-from mixpanel_pandas.problems import Problem
 from mixpanel_pandas.rules.checks import SEVERITIES
+from mixpanel_pandas.rules.options import taken_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mixpanel_pandas.payloads.plan import Plan
+    from mixpanel_pandas.problems import Problem
 
-__all__ = ["Problem", "make_report", "raise_errors"]
+__all__ = ["make_report", "raise_errors", "warn"]
 
 #: How much of a value an error message shows, in characters, and how many checks it names.
 SHOWN_CHARACTERS, SHOWN_CHECKS = 60, 12
+
+#: Longer calls are not written out in a warning, in characters.
+LONGEST_CALL = 200
 
 
 def make_report(
@@ -140,3 +146,34 @@ def _counted(count: int, noun: str) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def warn(plan: Plan, problems: list[Problem]) -> None:
+    """Issue one warning with the counts of warnings and hints, at the line of the user's that called a verb."""
+    counts = Counter[str]()
+    for problem in problems:
+        counts[problem.severity] += problem.count
+    parts = [
+        f"{counts[name]:,} {name}{'s' * (counts[name] != 1)}" for name in ("warning", "hint") if counts[name]
+    ]
+    if parts:
+        checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
+        call = f"df.mixpanel{_group_call(plan)}.validate({_arguments(plan)})"
+        found = f"{' and '.join(parts)} ({', '.join(checks)})"
+        warnings.warn(ProfileWarning(found, call), stacklevel=5)
+
+
+def _arguments(plan: Plan) -> str:
+    """Return the arguments of the call as they are written, or the first of them where they are long."""
+    operation = plan.operation
+    properties = operation.verbs or (list(operation.properties) if operation.properties is not None else None)
+    rows = [option.name for option in taken_by(operation.verb, sending=False)]
+    given = [repr(operation.verb), repr(plan.id.label)]
+    given += [repr(properties)] if properties is not None else []
+    given += [f"{name}={value!r}" for name, value in operation.options.items() if name in rows]
+    text = ", ".join(given)
+    return text if len(text) <= LONGEST_CALL else f"{given[0]}, {given[1]}, ..."
+
+
+def _group_call(plan: Plan) -> str:
+    return f".group({plan.operation.group!r})" if plan.operation.group else ""
