@@ -135,7 +135,7 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     for note in plan.notes:
         inspection.add(problem_of_note(note), None)
     _inspect_theirs(inspection, theirs)
-    seen = _read_columns(frame, plan)
+    seen = _read_columns(frame, plan, inspection.repeats)
     if plan.columns and not plan.removed:
         inspection.leave_out(
             seen.said == 0, "skipped", "nothing to send", "no property of the row has a value"
@@ -274,6 +274,9 @@ class Seen:
         For each slice, bytes that the properties of no row pass.
     emails : numpy.ndarray
         Hash of each row's ``$email``; 0 where there is none.
+    of_ids : numpy.ndarray
+        For each id that stands in several rows, how many properties these give a value together; empty where that cannot be
+        too many.
     """
 
     masks: list[Masks]
@@ -281,16 +284,20 @@ class Seen:
     held: np.ndarray
     longest: np.ndarray
     emails: np.ndarray
+    of_ids: np.ndarray
 
 
-def _read_columns(frame: pd.DataFrame, plan: Plan) -> Seen:
+def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> Seen:
     """Look at every value once, column by column and slice by slice."""
+    several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     slices = list(plan.slices())
     names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
     said, held = np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32)
     emails = np.zeros(len(frame) if _emails_of(plan) else 0, np.uint64)
-    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices), names), emails)
+    of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
+    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices), names), emails, of_ids)
     for column, masks in zip(plan.columns, seen.masks, strict=True):
+        before = held.copy() if several else held
         for number, rows in enumerate(slices):
             values = normalise_column(frame, plan, column, rows)
             for name, mask in _value_problems(values, column):
@@ -301,6 +308,9 @@ def _read_columns(frame: pd.DataFrame, plan: Plan) -> Seen:
             held[rows] += has | (column.missing == "null")
             if column is _emails_of(plan):
                 emails[rows] = hash_texts(folded(values.array))
+        if several:
+            given = (held > before)[several.positions]
+            seen.of_ids[np.unique(several.groups[given])] += 1
     return seen
 
 
@@ -367,7 +377,11 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
         inspection.leave_out(
             seen.said == 0, "invalid", "no value left", "every value of the row was left out as invalid"
         )
-    inspection.add(problem_of(CHECKS["many_properties"], plan), seen.held > LIMITS["properties"].value)
+    many = seen.held > LIMITS["properties"].value
+    if inspection.repeats is not None and seen.of_ids.size:
+        together = seen.of_ids[inspection.repeats.groups] > LIMITS["properties"].value
+        many[inspection.repeats.positions[together]] = True
+    inspection.add(problem_of(CHECKS["many_properties"], plan), many)
 
 
 def value_problems(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:

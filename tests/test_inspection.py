@@ -422,3 +422,14 @@ def test_the_digest_is_that_of_the_ids_alone():
 def test_a_frame_without_rows_has_no_problems():
     inspection = look(users(n=[1.0])[:0])
     assert (inspection.problems, inspection.left_out, inspection.sent) == ([], [], 0)
+
+
+def test_properties_are_counted_over_all_rows_of_an_id():
+    half = [1.0] * 1500 + [None] * 1500
+    frame = pd.DataFrame(
+        [half, half[::-1], half, [1.0] * 1500 + [None] * 1500], columns=[f"p{n}" for n in range(3000)]
+    )
+    frame.insert(0, "user_id", ["ann", "ann", "bob", "bob"])
+    with pytest.raises(ValidationError, match="many_properties: 2 rows"):
+        sent(frame, duplicates="all")
+    assert len(sent(frame.iloc[2:], duplicates="all")) == 2
