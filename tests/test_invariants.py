@@ -1,0 +1,191 @@
+"""Whatever goes wrong on the way: the summary tells the truth about every row.
+
+Random frames meet random faults in process; what the emulator says that it applied is held against the summary.
+``HYPOTHESIS_PROFILE=thorough`` tries thousands of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.rules.operators import OPERATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
+
+OUTCOMES = ["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
+
+#: Faults as `Emulator.fail` takes them; ``applied`` only where the decision table says that updates may be applied.
+FAULTS: list[dict[str, Any]] = [
+    {"fault": "refused"},
+    {"fault": "unresolved"},
+    {"fault": "connect_timeout"},
+    {"fault": "tls"},
+    {"fault": "reset", "applied": False},
+    {"fault": "reset", "applied": True},
+    {"fault": "closed", "applied": True},
+    {"fault": "timeout", "applied": True},
+    {"fault": "delay", "seconds": 5},
+    {"fault": 408, "applied": True},
+    {"fault": 429},
+    {"fault": 429, "retry_after": 3},
+    {"fault": 429, "retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"},
+    {"fault": 429, "retry_after": "soon"},
+    {"fault": 500, "applied": True},
+    {"fault": 502, "body": "<html>Bad Gateway</html>"},
+    {"fault": 503, "applied": True},
+    {"fault": 504},
+    {"fault": "too_large", "limit": 400},
+    {"fault": 302, "location": "http://127.0.0.1:1/"},
+    {"fault": 401},
+    {"fault": 403},
+    {"fault": "rejected"},
+    {"fault": "zero"},
+    {"fault": "garbage"},
+    {"fault": "truncated"},
+    {"fault": "stalled"},
+    {"fault": "echo"},
+    {"fault": "content_type", "kind": "text/html"},
+    {"fault": "shuffle", "seed": 3},
+    *(
+        {
+            "fault": "refuse",
+            "record": lambda record: str(record["$distinct_id"]) in "ace",
+            "naming": naming,
+            "partial": partial,
+        }
+        for naming in ("index", "id", "text", "nobody")
+        for partial in (True, False)
+    ),
+]
+
+faults = st.tuples(st.sampled_from(FAULTS), st.integers(0, 3), st.sampled_from([1, 1, 2, None]))
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
+    """A Mixpanel without sockets: the adapter raises what the network would raise."""
+    emulator = mpd.Emulator()
+    monkeypatch.setattr(transport, "_adapter", emulator.adapter)
+    project = mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)
+    with mpd.set_project(project):
+        yield emulator
+
+
+def number_of(record: dict[str, Any]) -> int:
+    """Return the row that a record was made of."""
+    operand = next(record[operator.name] for operator in OPERATORS.values() if operator.name in record)["n"]
+    return operand[0] if isinstance(operand, list) else operand
+
+
+def replayed(frame: pd.DataFrame, verb: str, rows: set[int]) -> dict[str, Any]:
+    """Return the profiles that some rows make when they are applied one after the other."""
+    fresh, name = mpd.Emulator(), OPERATORS[verb].name
+    for identity, number in zip(frame["id"], frame["n"], strict=True):
+        if number in rows:
+            operand = [number] if verb == "union" else number
+            record = {
+                "$token": fresh.token,
+                "$distinct_id": identity,
+                "$ignore_time": True,
+                name: {"n": operand},
+            }
+            fresh.answer("POST", "/engage", {"content-type": "application/json"}, orjson.dumps([record]))
+    return profiles(fresh)
+
+
+def profiles(emulator: mpd.Emulator) -> dict[str, Any]:
+    frame = emulator.profiles()
+    return (
+        {}
+        if "n" not in frame
+        else {key: sorted(n) if isinstance(n, list) else n for key, n in frame["n"].items()}
+    )
+
+
+def sent(frame: pd.DataFrame, verb: str, **options: Any) -> pd.DataFrame:
+    try:
+        return getattr(frame.mixpanel, verb)(
+            "id", duplicates="all", check=False, repeat=True, updated_at="keep", **options
+        )
+    except mpd.ConnectionFailed as error:
+        return error.summary
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    ids=st.lists(st.sampled_from("abcdefghijklmnopqrst"), min_size=1, max_size=25),
+    verb=st.sampled_from(["set", "union", "add", "append"]),
+    batch_size=st.integers(1, 8),
+    workers=st.sampled_from([1, 3]),
+    script=st.lists(faults, max_size=5),
+)
+def test_the_summary_tells_the_truth(
+    emulator: mpd.Emulator, ids: list[str], verb: str, batch_size: int, workers: int, script: list[Any]
+) -> None:
+    emulator.reset()
+    for fault, skip, times in script:
+        emulator.fail(**fault, skip=skip, times=times)
+    frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)})
+    summary = sent(frame, verb, batch_size=batch_size, workers=workers)
+
+    assert summary["rows"].sum() == len(frame)
+    assert (summary[OUTCOMES].sum(axis=1) == summary["rows"]).all()
+    assert emulator.token not in summary.to_csv()
+    outcomes = dict(zip(frame["n"], frame.mixpanel.outcomes(summary)["outcome"], strict=True))
+    applied = Counter(number_of(application.record) for application in emulator.applied)
+    for number, outcome in outcomes.items():
+        if outcome == "accepted":
+            assert applied[number] >= 1
+        if outcome in {"rejected", "not_sent", "invalid", "skipped"}:
+            assert not applied[number]
+        if not OPERATORS[verb].harmless_twice:
+            assert applied[number] <= 1
+    assert profiles(emulator) == replayed(frame, verb, set(applied))
+
+
+@settings(
+    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    ids=st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=15),
+    verb=st.sampled_from(["set", "union", "add", "append"]),
+    script=st.lists(
+        st.tuples(st.sampled_from(FAULTS[:19]), st.integers(0, 3), st.sampled_from([1, 3])), max_size=4
+    ),
+)
+def test_failures_sent_again_end_where_one_row_after_the_other_does(
+    emulator: mpd.Emulator, ids: list[str], verb: str, script: list[Any]
+) -> None:
+    emulator.reset()
+    for fault, skip, times in script:
+        emulator.fail(**fault, skip=skip, times=times)
+    frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)})
+    rest = frame
+    for _attempt in range(12):
+        rest = rest.mixpanel.failures(sent(rest, verb, batch_size=3))
+        if not len(rest):
+            break
+    assert not len(rest)
+    applied = Counter(number_of(application.record) for application in emulator.applied)
+    if OPERATORS[verb].harmless_twice:
+        assert set(applied) == set(frame["n"])
+    else:
+        assert max(applied.values(), default=0) <= 1
+    assert profiles(emulator) == replayed(frame, verb, set(applied))
