@@ -1,0 +1,80 @@
+"""A real notebook kernel: the stop button ends an upload and loses nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+jupyter = pytest.importorskip("jupyter_client.manager", reason="no Jupyter kernel is installed")
+
+SETUP = """
+import threading
+import pandas as pd
+import mixpanel_pandas as mpd
+emulator = mpd.Emulator().start()
+emulator.fail("delay", seconds=0.3, times=None)
+_ = mpd.set_project(emulator.project)
+frame = pd.DataFrame({"id": range(1, 2001), "n": 1})
+frame.mixpanel.append("id", dry_run=True)["rows"].sum()
+"""
+
+AFTER = """
+import sys
+summary = sys.last_value.summary
+outcomes = frame.mixpanel.outcomes(summary)["outcome"]
+emulator.reset()
+print(
+    type(sys.last_value).__name__,
+    summary["rows"].sum() == len(frame),
+    (outcomes == "accepted").sum() > 0,
+    (outcomes == "not_sent").sum() > 0,
+    mpd.last_summary() is summary,
+    [thread.name for thread in threading.enumerate() if thread.name == "mixpanel_pandas upload"],
+    frame.mixpanel.set("id")["accepted"].sum(),
+)
+emulator.close()
+"""
+
+
+@pytest.fixture
+def kernel() -> Iterator[Any]:
+    manager, client = jupyter.start_new_kernel(kernel_name="python3")
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def printed(client: Any, code: str) -> str:
+    """Run a cell and return what it prints."""
+    texts: list[str] = []
+
+    def keep(message: Any) -> None:
+        if message["msg_type"] == "stream":
+            texts.append(message["content"]["text"])
+
+    client.execute_interactive(code, timeout=120, output_hook=keep)
+    return "".join(texts)
+
+
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::ResourceWarning"
+)  # of the client's sockets
+def test_the_stop_button(kernel: Any) -> None:
+    manager, client = kernel
+    printed(client, SETUP)
+    request = client.execute('frame.mixpanel.append("id", batch_size=20, workers=2)')
+    moves = 0
+    while (
+        moves < 30
+    ):  # the progress bar has moved: some of the requests, which take 15 seconds, have their answers
+        message = client.get_iopub_msg(timeout=30)
+        moves += message["msg_type"] in {"comm_msg", "stream"}
+    manager.interrupt_kernel()
+    reply = client.get_shell_msg(timeout=30)
+    assert reply["parent_header"]["msg_id"] == request
+    assert reply["content"]["ename"] == "UploadInterrupted"
+    assert printed(client, AFTER).split("\n")[-2] == "UploadInterrupted True True True True [] 2000"
