@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.schedule import DECISIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.delivery.answers import Evidence
+    from mixpanel_pandas.delivery.schedule import Action
 
 HERE = Path(__file__).parent
 
@@ -105,6 +111,51 @@ COLUMNS_IN_WORDS = {
 }
 
 
+FAULTS_PAGE = """# What happens when...
+
+...something goes wrong on the way. What you see is the outcome in the summary; `set`, `set_once`, `union`, `unset` and `delete` are
+harmless when they are applied twice, `add`, `append` and `remove` are not. This page is made from the table that the upload
+walks; [What happens to a row](outcomes.md) explains the outcomes.
+
+{faults}
+
+Besides: Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`. The same `add`,
+`append` or `remove` run twice in one process is refused (`AlreadySent`). Rows over a limit are `invalid` and never sent.
+"""
+
+#: What goes wrong, in words -> what it proves.
+FAULTS_IN_WORDS: tuple[tuple[str, Evidence], ...] = (
+    ("the network is down, or the address is mistyped", "no_connection"),
+    ("the proxy or TLS refuses", "no_connection"),
+    ("too many requests (429)", "rate_limited"),
+    ("the body is larger than the server takes (413)", "too_large"),
+    ("no access, the wrong host, a redirect (401, 402, 403, 404, 405, 3xx)", "denied"),
+    ("the server is overloaded or broken (408, 5xx)", "unclear"),
+    ("the connection breaks, or no answer comes in time", "unclear"),
+    ("the answer makes no sense, or is cut short", "unclear"),
+    ("the request is refused as a whole (400, or status 0), and nobody is named", "refused"),
+    ("the same, and the answer counts 0", "none_applied"),
+    ("some records are named", "named"),
+    ("some records are named, and all others counted", "named_rest_applied"),
+    ("some records are named, and the answer counts 0", "named_none_applied"),
+)
+
+#: Action -> what you see, in the end with this outcome.
+ACTIONS_IN_WORDS: dict[Action, str] = {
+    "accept": "the named rows are `rejected`, the others `accepted`",
+    "retry": "tried again, at most 8 times; then `{last}`",
+    "halve": "each half is sent by itself; a single row is `{last}`",
+    "bisect": "halved to find the rows at fault; these are `{last}`, or `unknown` where they may have been applied before",
+    "again": "the named rows are `rejected`, the others are sent once more; then `{last}`",
+    "stop": "the batch is `{last}`, all the rest `not_sent`",
+    "unknown": "`unknown` at once (named rows: `rejected`)",
+}
+
+
+#: What is said only where records are named.
+NAMED = " (named rows: `rejected`)"
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
@@ -156,9 +207,34 @@ def pages() -> dict[Path, str]:
         ["column", "dtype", "what it tells"],
         [[f"`{name}`", dtype, COLUMNS_IN_WORDS[name]] for name, dtype in COLUMNS.items()],
     )
+    faults = table(
+        [
+            "what happens",
+            "set, set_once, union, unset, delete",
+            "add, append, remove",
+            "what Mixpanel may hold",
+            "what to do next",
+        ],
+        [
+            [
+                words,
+                *(
+                    ACTIONS_IN_WORDS[action]
+                    .format(last=row.last)
+                    .replace(NAMED, NAMED * (evidence in NAMING))
+                    for action in (row.harmless, row.otherwise)
+                ),
+                "the updates, or some of them" if row.may_be_applied else "nothing of them",
+                row.remedy,
+            ]
+            for words, evidence in FAULTS_IN_WORDS
+            for row in [DECISIONS[evidence]]
+        ],
+    )
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
+        HERE / "faults.md": FAULTS_PAGE.format(faults=faults),
         HERE / "outcomes.md": OUTCOMES_PAGE.format(decisions=decisions, columns=columns),
     }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.delivery.schedule import DECISIONS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mixpanel_pandas"
@@ -170,6 +171,7 @@ def test_pages_made_of_tables_are_up_to_date() -> None:
     spec.loader.exec_module(tables)
     for path, text in tables.pages().items():
         assert path.read_text(encoding="utf-8") == text, f"run: python docs/tables.py ({path.name})"
+    assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(DECISIONS) - {"accepted"}
 
 
 def test_lowest_versions_are_those_of_the_project() -> None:
