@@ -162,8 +162,8 @@ def _option(option: Option) -> click.Option:
     elif True in option.choices:
         flag = option.name.replace("_", "-")
         return click.Option([f"--{flag}/--no-{flag}"], default=None, **written)
-    elif "int" in option.type:
-        kind = {"type": int}
+    elif option.type.startswith(("int", "float")):
+        kind = {"type": float if option.type.startswith("float") else int}
     shown = isinstance(option.default, int | str)
     return click.Option(
         [f"--{option.name.replace('_', '-')}"],

@@ -177,6 +177,11 @@ def test_the_id_column_is_found(frame: dict[str, list[str]], group: str | None, 
             id="value that the verb does not know",
         ),
         pytest.param(
+            lambda df: df.mixpanel.set("user_id", requests_per_hour=0, deadline="soon"),
+            "requests_per_hour=0 must be a whole number of 1 or more; deadline='soon' must be a number of seconds above 0",
+            id="no pace and no deadline",
+        ),
+        pytest.param(
             lambda df: df.mixpanel.group(""), "group takes the name of a group key", id="no group key"
         ),
         pytest.param(

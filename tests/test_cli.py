@@ -68,6 +68,11 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
             id="update",
         ),
         pytest.param(["unset", "--property", "fax"], {}, id="unset"),
+        pytest.param(
+            ["set", "--property", "plan", "--deadline", "30", "--requests-per-hour", "400"],
+            {"plan": "pro"},
+            id="pace",
+        ),
         pytest.param(["delete", "--at-most", "2"], None, id="delete"),
         pytest.param(["set", "--property", "plan", "--dry-run"], None, id="dry run"),
     ],

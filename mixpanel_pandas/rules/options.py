@@ -62,7 +62,7 @@ OPTIONS: dict[str, Option] = {
         Option(
             "missing",
             "skip",
-            '{"skip", "null", "unset"}',
+            '{"skip", "null", "unset"}, default "skip"',
             "A missing value (NaN, NaT, NA, None) leaves the property alone, sends null, or removes the property. ``set`` knows "
             "all three, ``set_once`` skip and null, the others skip.",
             "values",
@@ -71,7 +71,7 @@ OPTIONS: dict[str, Option] = {
         Option(
             "blank",
             "keep",
-            '{"keep", "missing"}',
+            '{"keep", "missing"}, default "keep"',
             'Whether ``""`` and white space are values, or missing.',
             "values",
             ("keep", "missing"),
@@ -93,7 +93,7 @@ OPTIONS: dict[str, Option] = {
         Option(
             "invalid",
             "raise",
-            '{"raise", "drop_row", "drop_value", "truncate"} or mapping',
+            '{"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"',
             "A row with an error: refuse the frame, leave the row out, leave the property out of the row, or cut the string "
             "to 255 bytes; or a mapping from check to one of them. What is wrong with a whole column always raises.",
         ),
@@ -450,6 +450,11 @@ def _number_problem(asked: Operation) -> str | None:
         for name, (least, most, between) in _BOUNDS.items()
         if name in asked.options and not _is_whole(asked.options[name], least, most, OPTIONS[name].default)
     ]
+    deadline = asked.options.get("deadline")
+    if deadline is not None and (
+        isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline > 0
+    ):
+        wrong.append(f"deadline={deadline!r} must be a number of seconds above 0")
     return "; ".join(wrong) or None
 
 
@@ -458,6 +463,7 @@ _BOUNDS: dict[str, tuple[int, float, str]] = {
     "batch_size": (1, 2000, "from 1 to 2000"),
     "workers": (1, 64, "from 1 to 64"),
     "at_most": (0, float("inf"), "of 0 or more"),
+    "requests_per_hour": (1, float("inf"), "of 1 or more"),
 }
 
 
