@@ -152,7 +152,9 @@ def _verb(name: str, does: str) -> click.Command:
 
 
 def _option(option: Option) -> click.Option:
-    written = WRITTEN.get(option.name) or {"help": option.does.split(". ")[0].rstrip(".") + "."}
+    written = WRITTEN.get(option.name) or {
+        "help": option.does.split(". ")[0].replace("`", "").rstrip(".") + "."
+    }
     kind: dict[str, Any] = {}
     choices = [choice for choice in option.choices if isinstance(choice, str)]
     if choices:
@@ -233,6 +235,8 @@ def _read(written: dict[str, Any]) -> dict[str, Any]:
             options[name] = _pairs(name, words)
         elif words:
             options[name] = words[-1]
+    if options.get("updated_at", "").isdigit():
+        options["updated_at"] = int(options["updated_at"])
     if "spread" in options:
         options["spread"] = list(options["spread"])
     return options

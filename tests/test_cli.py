@@ -69,6 +69,16 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
         ),
         pytest.param(["unset", "--property", "fax"], {}, id="unset"),
         pytest.param(
+            ["set", "--property", "plan", "--updated-at", "1600000000"],
+            {"plan": "pro", "$last_seen": "2020-09-13T12:26:40"},
+            id="seconds since 1970",
+        ),
+        pytest.param(
+            ["set", "--property", "plan", "--updated-at", "2020-09-13"],
+            {"plan": "pro", "$last_seen": "2020-09-13T00:00:00"},
+            id="a date",
+        ),
+        pytest.param(
             ["set", "--property", "plan", "--deadline", "30", "--requests-per-hour", "400"],
             {"plan": "pro"},
             id="pace",
