@@ -55,12 +55,6 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
     except (OSError, UnicodeError, pa.ArrowException) as error:
         msg = f"{path} cannot be read: {error}"
         raise OperationError(msg) from error
-    broken = [
-        field.name for field in table.schema if pa.types.is_binary(field.type) and reader is not _read_parquet
-    ]
-    if broken:
-        msg = f"{path} is not in UTF-8 (see {choices(broken)}): save it as that"
-        raise OperationError(msg)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -106,6 +100,10 @@ def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
     if id is not None and id not in table.column_names:
         msg = f"id column {id!r} is not in {path.name}: {did_you_mean(id, table.column_names)}"
         raise ColumnNotFoundError(msg)
+    broken = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if broken:
+        msg = f"{path} is not in UTF-8 (see {choices(broken)}): save it as that"
+        raise OperationError(msg)
     several = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if several:
         msg = f"columns {choices(several)} stand in {path.name} more than once: rename them"

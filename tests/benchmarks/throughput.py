@@ -131,8 +131,10 @@ def main() -> None:
             f"pandas {pd.__version__}; medians of {chosen.runs}"
         )
         print(f"{'':28}{'s':>8}{'cpu s':>8}{'rows/s':>12}{'peak MB':>10}")
+        bad = frame.assign(**dict.fromkeys(frame.columns.drop("user_id"), "x" * 300))
         with mpd.set_project(project):
             works = {
+                "check, all values bad": lambda: bad.mixpanel.validate("set", "user_id"),
                 "check": lambda: frame.mixpanel.validate("set", "user_id"),
                 "check, encode (dry run)": lambda: frame.mixpanel.set("user_id", dry_run=True),
                 "check, encode, send": lambda: frame.mixpanel.set("user_id"),
