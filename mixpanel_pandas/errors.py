@@ -19,10 +19,11 @@ A failed request is not in the tree: it is a row of the summary.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Iterator
 
     import pandas as pd
 
@@ -155,6 +156,18 @@ class ProfileWarning(UserWarning):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.found, self.call)
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Let what a frame or an option raises when it is read, whatever it is, be an error of ours."""
+    try:
+        yield
+    except (MixpanelError, Warning, MemoryError):
+        raise
+    except Exception as error:
+        msg = f"the frame or an option cannot be read: {type(error).__name__} (see the error above)"
+        raise OperationError(msg) from error
 
 
 def choices(names: Iterable[Hashable], most: int = 20) -> str:

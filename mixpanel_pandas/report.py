@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,7 +162,15 @@ def warn(plan: Plan, problems: list[Problem]) -> None:
         checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
         call = f"df.mixpanel{_group_call(plan)}.validate({_arguments(plan)})"
         found = f"{' and '.join(parts)} ({', '.join(checks)})"
-        warnings.warn(ProfileWarning(found, call), stacklevel=5)
+        warnings.warn(ProfileWarning(found, call), stacklevel=_frames_of_ours())
+
+
+def _frames_of_ours() -> int:
+    """Return how far up the caller of this package stands, as ``stacklevel`` of a warning."""
+    folder, level, frame = str(Path(__file__).parent), 0, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(folder):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _arguments(plan: Plan) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.inspection import Inspection, inspect, property_checks, value_problems
 from mixpanel_pandas.payloads.dtypes import rule_for, rule_for_objects
 from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, make_plan, values_of_key
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 
     import pandera.pandas as pandera
 
-__all__ = ["check_frame", "make_schema"]
+    from mixpanel_pandas.rules.options import Operation
+
+__all__ = ["check_frame", "checked", "make_schema"]
 
 #: What does not pass: the mask of the rows, True for the column as a whole, or None.
 Failing = np.ndarray | bool | None
@@ -43,6 +46,13 @@ Failings = dict[Any, Failing]
 #: A check as pandera gets it: label of the column that it looks at, or None for the frame; the problem that it reports;
 #: what finds it.
 Applied = tuple[Any, Problem, Callable[[Any], Failing]]
+
+
+def checked(frame: pd.DataFrame, operation: Operation) -> tuple[Inspection, list[Problem]]:
+    """Plan and check, on a frame of its own: columns that are set, moved or dropped meanwhile do not matter."""
+    with in_our_words():
+        frame = frame.copy(deep=False)
+        return check_frame(frame, make_plan(frame, operation))
 
 
 def check_frame(frame: pd.DataFrame, plan: Plan) -> tuple[Inspection, list[Problem]]:

@@ -50,6 +50,7 @@ FLOORS = (
     "report",
     "user_schema",
     "validation",
+    "sending",
     "pipeline",
     "files",
     "accessor",

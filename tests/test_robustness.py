@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas import pipeline
+from mixpanel_pandas import sending
 from mixpanel_pandas.delivery import upload
 
 
@@ -153,8 +153,8 @@ def test_ctrl_c_during_the_account_waits_for_it(
         signal.pthread_kill(main.ident, signal.SIGINT)
         return summarise(*arguments, **options)
 
-    summarise = pipeline.summarise
-    monkeypatch.setattr(pipeline, "summarise", slowly)
+    summarise = sending.summarise
+    monkeypatch.setattr(sending, "summarise", slowly)
     frame = pd.DataFrame({"id": ["a", "b"], "n": 1})
     with pytest.raises(mpd.UploadInterrupted) as raised:
         frame.mixpanel.append("id")
@@ -178,7 +178,7 @@ def test_a_frame_that_is_changed_meanwhile_is_sent_as_it_was_checked(
         frame["p"] = ["z" * 300, b"z"]
         frame.insert(0, "new", [1, 2])
 
-    monkeypatch.setattr(pipeline, "warn", changing(change))
+    monkeypatch.setattr(sending, "warn", changing(change))
     frame.mixpanel.set("id")
     assert emulator.profiles()["p"].to_dict() == {"a": "x", "b": "y"}
 
