@@ -24,5 +24,9 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _names_of_examples(doctest_namespace: dict[str, Any]) -> None:
+def _names_and_folder_of_examples(
+    request: pytest.FixtureRequest, doctest_namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     doctest_namespace.update(mpd=mpd, pa=pa, pd=pd)
+    if isinstance(request.node, pytest.DoctestItem) and request.path.suffix == ".py":
+        monkeypatch.chdir(request.getfixturevalue("tmp_path"))

@@ -119,7 +119,24 @@ walks; [What happens to a row](outcomes.md) explains the outcomes.
 
 {faults}
 
-Besides: Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`. The same `add`,
+## A run that goes on
+
+`df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
+and after its answer. After a crash, `kill -9` or a power cut the same call goes on: what is accepted or was refused is not sent
+again; what was on the wire is sent again where that is harmless, else it is `unknown`; the summary covers the whole frame.
+
+- Without `run` the content is the name: the same call goes on until every row had its turn, and begins afresh after that.
+- The same `run` with another content is refused, with what changed. `on_changed="remaining"` sends only the ids that have no
+  outcome in that run.
+- A second process at the same run is refused. A journal that cannot be written is an error before anything is sent; when it
+  cannot be written any more, nothing else is sent.
+- `mpd.read_journal("mp.sqlite")` gives the summary back, and the outcome of each id, in any process.
+- The file holds ids, names of columns, outcomes and what the server said (without secrets), and of values only digests. It is
+  readable for its owner alone. One file holds many runs; remove it when you do not need them any more.
+
+## Besides
+
+Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`. The same `add`,
 `append` or `remove` run twice in one process is refused (`AlreadySent`). Rows over a limit are `invalid` and never sent.
 """
 

@@ -13,6 +13,7 @@ from mixpanel_pandas.errors import (
     AlreadySent,
     ColumnNotFoundError,
     ConnectionFailed,
+    JournalError,
     MixpanelError,
     OperationError,
     OptionError,
@@ -29,6 +30,7 @@ from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
+    from mixpanel_pandas.delivery.journal import read_journal as read_journal
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.memory import last_summary as last_summary
@@ -44,6 +46,7 @@ __all__ = [
     "ConnectionFailed",
     "Emulator",
     "GroupProfiles",
+    "JournalError",
     "MixpanelAccessor",
     "MixpanelError",
     "OperationError",
@@ -57,6 +60,7 @@ __all__ = [
     "UploadInterrupted",
     "ValidationError",
     "last_summary",
+    "read_journal",
     "set_project",
     "totals",
 ]
@@ -66,6 +70,7 @@ __all__ = [
 _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
     "last_summary": "mixpanel_pandas.memory",
+    "read_journal": "mixpanel_pandas.delivery.journal",
     "totals": "mixpanel_pandas.delivery.summary",
 }
 

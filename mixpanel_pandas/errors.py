@@ -8,6 +8,7 @@
     - ``AlreadySent``: an update that must not be applied twice was sent before by this process
   - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
+  - ``JournalError`` (``OSError``): a journal that cannot be written, is in use, or holds the run with another content
   - ``UploadError``: the upload itself; carries ``.summary``
     - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
     - ``UploadFailed`` (``RuntimeError``): asked for by ``check=``
@@ -31,6 +32,7 @@ __all__ = [
     "AlreadySent",
     "ColumnNotFoundError",
     "ConnectionFailed",
+    "JournalError",
     "MixpanelError",
     "OperationError",
     "OptionError",
@@ -75,6 +77,10 @@ class ColumnNotFoundError(OperationError, KeyError):
 
 class SummaryError(MixpanelError, ValueError):
     """The summary was made from another frame."""
+
+
+class JournalError(MixpanelError, OSError):
+    """The journal cannot be written, another process is at the run, or the run has another content."""
 
 
 class ValidationError(MixpanelError, ValueError):

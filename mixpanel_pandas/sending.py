@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery.parts import Delivery
@@ -11,6 +12,7 @@ from mixpanel_pandas.delivery.schedule import Gate
 from mixpanel_pandas.delivery.summary import summarise, words
 from mixpanel_pandas.errors import (
     ConnectionFailed,
+    MixpanelError,
     OperationError,
     UploadError,
     UploadFailed,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mixpanel_pandas.delivery.journal import Journal
     from mixpanel_pandas.delivery.schedule import Stop
     from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.delivery.upload import Progress, Upload
@@ -62,7 +65,16 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
         raise_errors(inspection.frame, inspection.plan, problems)
         _refuse_too_many(inspection)
         warn(inspection.plan, problems)
-    return Sending(inspection, project, _digest_of_updates(inspection, project), began)
+    digest = _digest_of_updates(inspection, project)
+    journal = _journal_of(inspection, project)
+    try:
+        if digest is not None and not operation.option("repeat") and not (journal and journal.resumed):
+            refuse_repetition(digest)
+        return Sending(inspection, project, digest, journal, began)
+    except BaseException:
+        if journal is not None:
+            journal.close()
+        raise
 
 
 def _refuse_too_many(inspection: Inspection) -> None:
@@ -77,15 +89,28 @@ def _refuse_too_many(inspection: Inspection) -> None:
 
 
 def _digest_of_updates(inspection: Inspection, project: Project) -> bytes | None:
-    """Return the digest of updates that must not be applied twice, refused where this process has sent them; None for others."""
+    """Return the digest of updates that must not be applied twice; None for others."""
     operation = inspection.plan.operation
     if operation.harmless_twice or operation.option("dry_run") or not inspection.sent:
         return None
     with in_our_words():
-        digest = digest_of(encode_slices(inspection.frame, inspection.plan, inspection.changes), project)
-    if not operation.option("repeat"):
-        refuse_repetition(digest)
-    return digest
+        return digest_of(encode_slices(inspection.frame, inspection.plan, inspection.changes), project)
+
+
+def _journal_of(inspection: Inspection, project: Project) -> Journal | None:
+    """Return the run that is written down, if one is."""
+    operation = inspection.plan.operation
+    path = operation.option("journal")
+    if path is None or operation.option("dry_run"):
+        return None
+    from mixpanel_pandas.content import content_of
+    from mixpanel_pandas.delivery.journal import Journal
+
+    with in_our_words():
+        content = content_of(inspection, project)
+    return Journal(
+        path, operation.option("run"), content, remaining=operation.option("on_changed") == "remaining"
+    )
 
 
 class Sending:
@@ -101,19 +126,28 @@ class Sending:
         Where to, and as whom.
     digest : bytes or None
         Of updates that must not be applied twice.
+    journal : Journal or None
+        The run that is written down: rows that are settled in it are not sent.
     began : float
         When the call began, on the clock of `time.perf_counter`.
     """
 
     def __init__(
-        self, inspection: Inspection, project: Project, digest: bytes | None = None, began: float = 0.0
+        self,
+        inspection: Inspection,
+        project: Project,
+        digest: bytes | None,
+        journal: Journal | None,
+        began: float,
     ) -> None:
         self._inspection, self._project, self._digest, self._began = inspection, project, digest, began
-        self._operation = inspection.plan.operation
-        self._waves = Waves(
-            inspection.frame, inspection.plan, inspection.changes, inspection.repeats, project.token
-        )
-        self._upload = self._start() if inspection.sent and not self._operation.option("dry_run") else None
+        self._operation, self._journal = inspection.plan.operation, journal
+        changes = inspection.changes
+        if journal is not None:
+            changes = replace(changes, left_out=changes.left_out | journal.settled())
+        self._rows = int((~changes.left_out).sum())
+        self._waves = Waves(inspection.frame, inspection.plan, changes, inspection.repeats, project.token)
+        self._upload = self._start() if self._rows and not self._operation.option("dry_run") else None
 
     def _start(self) -> Upload:
         from mixpanel_pandas.delivery.upload import start
@@ -126,10 +160,11 @@ class Sending:
             harmless=operation.harmless_twice,
             workers=operation.option("workers"),
             label=operation.verb,
-            rows=self._inspection.sent,
+            rows=self._rows,
             progress=operation.option("progress"),
             gate=Gate(per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")),
             later=self._waves.later,
+            record=None if self._journal is None else self._journal.record,
             begin=False,
         )
 
@@ -150,11 +185,16 @@ class Sending:
         UploadError, UploadInterrupted
             If it did not end as asked, with the summary.
         """
-        if self._operation.option("dry_run"):
-            return self._said(self._summary(self._not_sent()))
-        if self._upload is None:
-            return self._said(self._summary([]))
-        return self._deliver(self._upload)
+        try:
+            if self._operation.option("dry_run"):
+                return self._said(self._summary(self._not_sent()))
+            if self._upload is None:
+                self._write_down_the_end(None)
+                return self._said(self._summary([]))
+            return self._deliver(self._upload)
+        finally:
+            if self._journal is not None:
+                self._journal.close()
 
     def _not_sent(self) -> list[Delivery]:
         """Make every batch, send none."""
@@ -177,14 +217,15 @@ class Sending:
 
         broken = _exception_of(upload.result)
 
-        def account() -> pd.DataFrame:
+        def account() -> tuple[pd.DataFrame, Exception | None]:
             summary = self._summary(upload.deliveries, upload.stopped, self._waves.held)
             remember(summary, self._digest)
-            return self._said(summary, upload.say)
+            unwritten = _exception_of(lambda: self._write_down_the_end(upload.stopped))
+            return self._said(summary, upload.say), broken or unwritten
 
-        summary, struck = unbroken(account)
+        (summary, broken), struck = unbroken(account)
         if broken is not None:
-            msg = f"the upload ended with {type(broken).__name__}"
+            msg = f"the upload ended with {broken if isinstance(broken, MixpanelError) else type(broken).__name__}"
             raise UploadError(msg, summary) from broken
         if upload.interrupted or struck:
             msg = "the upload was interrupted"
@@ -195,13 +236,19 @@ class Sending:
         _raise_if_failed(self._operation, summary)
         return summary
 
+    def _write_down_the_end(self, stopped: Stop | None) -> None:
+        if self._journal is not None:
+            self._journal.end(self._waves.held, stopped)
+
     def _summary(
         self, deliveries: list[Delivery], stopped: Stop | None = None, held: Iterable[LeftOut] = ()
     ) -> pd.DataFrame:
-        plan = self._inspection.plan
+        plan, left_out = self._inspection.plan, [*self._inspection.left_out, *held]
+        if self._journal is not None:
+            deliveries, left_out = self._journal.together(deliveries), [*left_out, *self._journal.carried]
         summary = summarise(
             deliveries,
-            [*self._inspection.left_out, *held],
+            left_out,
             operator=plan.operation.verb,
             rows=plan.rows,
             digest=self._inspection.digest,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DECISIONS",
+    "ENDED",
     "OUTCOMES",
     "REFUSALS",
     "Action",
@@ -155,6 +156,10 @@ class Stop:
 
     reason: str
     error: str
+
+
+#: What is true of rows if the process ends before their answer is written down, or between two tries.
+ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -57,14 +57,14 @@ class LeftOut:
     ----------
     positions : numpy.ndarray
         Where they stand in the frame, rising.
-    outcome : {"invalid", "skipped", "not_sent"}
+    outcome : {"invalid", "skipped", "not_sent", "unknown"}
         What they are called.
     reason, error : str
         Short category, and a text that says what is wrong or why there is nothing to do.
     """
 
     positions: np.ndarray
-    outcome: Literal["invalid", "skipped", "not_sent"]
+    outcome: Outcome
     reason: str
     error: str | None = None
 

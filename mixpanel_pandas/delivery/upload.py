@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.delivery.parts import Delivery, Part, follow
-from mixpanel_pandas.delivery.schedule import DECISIONS, REFUSALS, Gate, Refusals, Stop, pause, tries
+from mixpanel_pandas.delivery.schedule import DECISIONS, ENDED, REFUSALS, Gate, Refusals, Stop, pause, tries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +40,19 @@ Result = TypeVar("Result")
 #: Final answers so far -> batches that had to wait for them, or None.
 Later = Callable[[list[Delivery]], "Iterator[Batch] | None"]
 
+#: What becomes of some rows -> a note of it, in a journal.
+Record = Callable[[list[Delivery]], None]
+
 #: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
 GRACE, END = 5.0, 1.0
 #: Evidence of an outage, when it is all that retries brought.
 EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
 #: Seconds between two looks at the progress.
 TICK = 0.2
+
+
+def _forget(_deliveries: list[Delivery]) -> None:
+    """Write nothing down."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def start(
     gate: Gate | None = None,
     chance: Callable[[], float] = random.random,
     later: Later | None = None,
+    record: Record | None = None,
     begin: bool = True,
 ) -> Upload:
     """Begin to send `batches` and return at once.
@@ -113,6 +121,9 @@ def start(
         What tests and the emulator put in place of the network, the clock and random numbers.
     later : callable, optional
         Asked when all batches have final answers, and given these: returns the batches that had to wait for that, or None.
+    record : callable, optional
+        Given what becomes of the rows of a request if the process ends there and then: before it is made, and again after
+        its answer. Where it raises, nothing else is sent.
     begin : bool
         Whether to begin at once; otherwise `Upload.result` does, which no Ctrl-C can miss.
 
@@ -124,6 +135,7 @@ def start(
     sessions = [session(project) for _ in range(workers)]
     upload = Upload(iter(batches), project, endpoint, harmless, sessions, attempt, gate or Gate(), chance)
     upload.label, upload.total, upload.bar_wanted, upload.later = label, rows, progress, later
+    upload.record = record or upload.record
     if begin:
         upload.begin()
     return upload
@@ -145,6 +157,7 @@ class Upload:
     label, total = "", 0
     bar_wanted: bool | None = False
     later: Later | None = None
+    record: Record = staticmethod(_forget)
 
     def __init__(
         self,
@@ -256,7 +269,7 @@ class Upload:
             stop = Stop("interrupted", "the upload ended before an answer came")
             for part in (part for parts in self._open.values() for part in parts):
                 own = stop if part.on_wire else self._gate.stopped or stop
-                self._record(part.stopped(own, self._gate.clock()))
+                self._count(part.stopped(own, self._gate.clock()))
             self._open.clear()
         for session in self._sessions:
             transport.abort(session)
@@ -324,20 +337,30 @@ class Upload:
                 f"{part.status_code or 'no answer'}, waiting {{seconds}} (try {part.tried + 1} of {allowed})"
             )
             if self._gate.passed(part.pause, words, part.batch.nbytes):
-                parts[-1] = part = part.sent(time.time(), self._gate.clock())
+                sent = part.sent(time.time(), self._gate.clock())
+                self.record([sent.stopped(ENDED, self._gate.clock())])
+                parts[-1] = part = sent
                 more, done, refusals = self._sent(session, part, refusals)
             else:
                 more, done = [], [part.stopped(self._gate.stopped or Stop("", ""), self._gate.clock())]
-            with self._lock:
-                if self._closed:
-                    return
-                parts[-1:] = reversed(more)
-                for delivery in done:
-                    self._record(delivery)
-                self._settled.notify_all()
+            try:
+                self.record([*done, *(part.stopped(ENDED, self._gate.clock()) for part in more)])
+            finally:
+                self._settle(parts, more, done)
+            if self._closed:
+                return
         if batch.number == 0 and refusals.given_up and not self._accepted:
             self._halt("refused", f"not sent, as nothing of the first batch was accepted: {refusals.text}")
         self._met.set()
+
+    def _settle(self, parts: list[Part], more: list[Part], done: list[Delivery]) -> None:
+        """Put in place of the last part what goes on of it; the rest has its final answers."""
+        with self._lock:
+            if not self._closed:
+                parts[-1:] = reversed(more)
+                for delivery in done:
+                    self._count(delivery)
+                self._settled.notify_all()
 
     def _sent(
         self, session: requests.Session, part: Part, refusals: Refusals
@@ -390,7 +413,7 @@ class Upload:
                 "fuse", f"not sent after {fuse} requests in a row without a clear answer: {done[0].error}"
             )
 
-    def _record(self, delivery: Delivery) -> None:
+    def _count(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
         if delivery.outcome in {"accepted", "rejected"}:
             self._rows += len(delivery.positions)

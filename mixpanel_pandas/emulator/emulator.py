@@ -342,6 +342,18 @@ class Emulator:
         with self._lock:
             self._cues.add(name, details, times=times, skip=skip, when=when, on=on)
 
+    def heal(self) -> None:
+        """Let nothing go wrong any more: the faults that are still to come are forgotten.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator()
+        >>> emulator.fail(503, times=None)
+        >>> emulator.heal()
+        """
+        with self._lock:
+            self._cues = Cues()
+
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Answer one request for `target`, a path with its query.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
@@ -173,6 +174,30 @@ OPTIONS: dict[str, Option] = {
             (True, False),
         ),
         Option(
+            "journal",
+            None,
+            "path-like, optional",
+            "A file that remembers what has been sent, so that the same call goes on after an interruption, even after a power "
+            "cut. It holds ids and outcomes, no values; one file holds many runs. See `read_journal`.",
+            "sending",
+        ),
+        Option(
+            "run",
+            None,
+            "str, optional",
+            "Name of the run in the journal, such as a date: what is accepted in a run is not sent again in it. By default the "
+            "content is the name, and the call begins afresh once every row had its turn.",
+            "sending",
+        ),
+        Option(
+            "on_changed",
+            "raise",
+            '{"raise", "remaining"}, default "raise"',
+            "Where the run in the journal has another content: refuse, or send only the ids that have no outcome in it.",
+            "sending",
+            ("raise", "remaining"),
+        ),
+        Option(
             "repeat",
             False,
             "bool, default False",
@@ -222,6 +247,9 @@ class Sending(TypedDict, total=False):
     deadline: float | None
     check: bool | None
     dry_run: bool
+    journal: str | PathLike[str] | None
+    run: str | None
+    on_changed: Literal["raise", "remaining"]
     repeat: bool
     progress: bool | None
 
@@ -494,4 +522,17 @@ def _mapping_problem(asked: Operation) -> str | None:
     return None
 
 
-_OPTION_CHECKS = (_missing_problem, _invalid_problem, _number_problem, _mapping_problem)
+def _journal_problem(asked: Operation) -> str | None:
+    journal, run = asked.option("journal"), asked.option("run")
+    if journal is not None and (not isinstance(journal, str | PathLike) or not str(journal)):
+        return f"journal={journal!r} must be the path of a file"
+    if run is not None and (not isinstance(run, str) or not run):
+        return f"run={run!r} must be a name, such as '2026-11-21'"
+    if run is not None and journal is None:
+        return f"run={run!r} names a run of a journal: pass journal='mp.sqlite' as well"
+    if asked.option("on_changed") == "remaining" and run is None:
+        return "on_changed='remaining' needs the name of a run: pass journal='mp.sqlite', run='2026-11-21'"
+    return None
+
+
+_OPTION_CHECKS = (_missing_problem, _invalid_problem, _number_problem, _mapping_problem, _journal_problem)

@@ -1,0 +1,90 @@
+"""What an upload sends, as a journal keeps it: digests in place of values."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from mixpanel_pandas.delivery.journal import Content
+from mixpanel_pandas.payloads.ids import normalise_ids
+from mixpanel_pandas.payloads.plan import values_of
+from mixpanel_pandas.payloads.slices import encode_slices
+from mixpanel_pandas.rules.options import taken_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from mixpanel_pandas.inspection import Inspection
+    from mixpanel_pandas.payloads.plan import Plan
+    from mixpanel_pandas.project import Project
+
+__all__ = ["content_of"]
+
+
+def content_of(inspection: Inspection, project: Project) -> Content:
+    """Return what tells these updates from all others.
+
+    Each row's payload, without the token, becomes a 64-bit hash whose key is made of the token: who reads the journal
+    cannot try values.
+    """
+    plan = inspection.plan
+    operation = plan.operation
+    key = hashlib.blake2b(project.token.encode(), digest_size=8, person=b"journal key").hexdigest()
+    digests = np.zeros(plan.rows, np.uint64)
+    for payloads in encode_slices(inspection.frame, plan, inspection.changes):
+        texts = payloads.text.to_numpy(zero_copy_only=False)
+        digests[payloads.positions] = pd.util.hash_array(texts, hash_key=key, categorize=False)
+    described = _described(plan, project)
+    name = hashlib.blake2b(orjson.dumps(described), digest_size=16)
+    name.update(digests.tobytes())
+    name.update(inspection.digest.encode())
+
+    def ids() -> Iterator[pa.LargeStringArray]:
+        for rows in plan.slices():
+            yield normalise_ids(values_of(inspection.frame, plan.id, rows), plan.id.rule).array
+
+    return Content(
+        name=name.hexdigest(),
+        described=described,
+        operator=operation.verb,
+        harmless=operation.harmless_twice,
+        digests=digests,
+        ids=ids,
+        ids_digest=inspection.digest,
+        id=repr(plan.id.label),
+        left_out=inspection.left_out,
+    )
+
+
+def _described(plan: Plan, project: Project) -> dict[str, Any]:
+    """Return what shows up in a message when it differs: names and options, no values."""
+    operation = plan.operation
+    token = hashlib.blake2b(project.token.encode(), digest_size=4, person=b"journal project").hexdigest()
+    options = [
+        option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
+    ]
+    return {
+        "project": f"{project.base}, {token}",
+        "operator": operation.verb,
+        "group": repr(operation.group),
+        "id": repr(plan.id.label),
+        "columns": [
+            *(f"{column.name} ({column.operator.name})" for column in plan.columns),
+            *(f"{name} (unset)" for name in plan.removed),
+        ],
+        "options": {name: _option_text(operation.option(name)) for name in options},
+    }
+
+
+#: Options that say no more than the rows and columns do.
+_NOT_CONTENT = {"schema", "rename", "at_most"}
+
+
+def _option_text(value: Any) -> str:
+    return value.__qualname__ if callable(value) else repr(value)

@@ -1,0 +1,117 @@
+"""What the sessions of one run made of its rows: answers replace earlier ones, and doubts stay. Pure.
+
+A session writes down what becomes of the rows of a request if the process ends there and then: before the request, and
+again after it. The last word on a row counts; a row that may have been applied in one session stays in doubt in the
+next, unless it is accepted there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixpanel_pandas.delivery.parts import Delivery
+
+__all__ = ["codes", "last_words", "over"]
+
+#: What a row is not any more once it may have been applied.
+SURE: frozenset[Outcome] = frozenset({"rejected", "not_sent"})
+
+IN_DOUBT = "may be applied by an earlier attempt of this run"
+
+
+def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
+    """Return those deliveries of one session that no later ones replace.
+
+    A part of a batch that goes on replaces the batch, or the part that it was taken from, as a whole.
+
+    Parameters
+    ----------
+    deliveries : sequence of Delivery
+        In the order in which they were written down.
+    rows : int
+        Rows of the frame.
+    """
+    last = np.full(rows, -1)
+    for number, delivery in enumerate(deliveries):
+        last[_index(delivery.positions)] = number
+    return [deliveries[number] for number in np.unique(last[last >= 0])]
+
+
+def over(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> list[Delivery]:
+    """Return what became of the rows after one more session.
+
+    Parameters
+    ----------
+    earlier, later : sequence of Delivery
+        What became of them before, and in the session; within each, no row is in two.
+    rows : int
+        Rows of the frame.
+    """
+    doubtful = codes(earlier, rows) == OUTCOMES.index("unknown")
+    untouched = np.ones(rows, bool)
+    for delivery in later:
+        untouched[_index(delivery.positions)] = False
+    batches = 1 + max((delivery.batch for delivery in earlier), default=-1)
+    stay = (_restricted(delivery, untouched[_index(delivery.positions)]) for delivery in earlier)
+    return [
+        *(delivery for delivery in stay if delivery is not None),
+        *(
+            replace(_doubted(delivery, doubtful[_index(delivery.positions)]), batch=delivery.batch + batches)
+            for delivery in later
+        ),
+    ]
+
+
+def codes(deliveries: Sequence[Delivery], rows: int) -> np.ndarray:
+    """Return the place in `OUTCOMES` of what became of each row; -1 for those that were never on their way."""
+    found = np.full(rows, -1, np.int8)
+    for delivery in deliveries:
+        found[_index(delivery.positions)] = OUTCOMES.index(delivery.outcome)
+        apart = np.fromiter(delivery.apart, np.int64, len(delivery.apart))
+        found[np.asarray(delivery.positions)[apart]] = [
+            OUTCOMES.index(outcome) for outcome, _error in delivery.apart.values()
+        ]
+    return found
+
+
+def _index(positions: range | np.ndarray) -> slice | np.ndarray:
+    return slice(positions.start, positions.stop) if isinstance(positions, range) else positions
+
+
+def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
+    """Return the part of a delivery whose rows are kept; updates and bytes are shared out by rows."""
+    if kept.all():
+        return delivery
+    if not kept.any():
+        return None
+    share, places = kept.mean(), np.cumsum(kept) - 1
+    return replace(
+        delivery,
+        positions=np.asarray(delivery.positions)[kept],
+        updates=round(delivery.updates * share),
+        bytes=round(delivery.bytes * share),
+        apart={int(places[row]): said for row, said in delivery.apart.items() if kept[row]},
+    )
+
+
+def _doubted(delivery: Delivery, doubtful: np.ndarray) -> Delivery:
+    """Return a delivery with those rows in doubt that were so before, and were not accepted now."""
+    if not doubtful.any():
+        return delivery
+    error = "; ".join(text for text in (IN_DOUBT, delivery.error) if text)
+    if delivery.outcome in SURE and doubtful.all() and not delivery.apart:
+        return replace(delivery, outcome="unknown", error=error)
+    apart = dict(delivery.apart)
+    for row in np.flatnonzero(doubtful).tolist():  # few: what was under way when the session before ended
+        outcome, text = apart.get(row, (delivery.outcome, delivery.error))
+        if outcome in SURE:
+            apart[row] = ("unknown", "; ".join(part for part in (IN_DOUBT, text) if part))
+    return replace(delivery, apart=apart)
