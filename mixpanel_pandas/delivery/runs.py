@@ -81,8 +81,14 @@ class Runs:
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             self._file.row_factory = sqlite3.Row
-            self._file.execute("PRAGMA synchronous = FULL")  # a row on disk before its request is on the wire
-            self._check(create)
+            try:
+                self._file.execute(
+                    "PRAGMA synchronous = FULL"
+                )  # a row on disk before its request is on the wire
+                self._check(create)
+            except BaseException:
+                self._file.close()
+                raise
 
     def _check(self, create: bool) -> None:
         """Make the tables of a new file, and refuse one that is no journal."""
