@@ -357,6 +357,21 @@ def _status(summary: pd.DataFrame, *, dry_run: bool) -> int:
     return int(summary[failed].to_numpy().sum() > 0)
 
 
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--run", help="Name of the run; by default the one that began last.")
+@click.option("--save-outcomes", type=NewFile(), help="Write what became of each id (.csv or .parquet).")
+def journal(file: Path, run: str | None, save_outcomes: Path | None) -> None:
+    """Show what became of the rows of a run, from the journal of an upload."""
+    from mixpanel_pandas.delivery.journal import read_journal
+
+    with _errors_in_words():
+        told = read_journal(file, run)
+    _show(told.summary, None, None)
+    saved = _saved(save_outcomes, told.outcomes.reset_index)
+    click.get_current_context().exit(_status(told.summary, dry_run=False) or int(not saved))
+
+
 for _name, _does in [(name, row.does) for name, row in OPERATORS.items()] + [
     ("update", "Apply several operators in one pass.")
 ]:

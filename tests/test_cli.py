@@ -100,7 +100,7 @@ def test_groups(emulator: mpd.Emulator, table: str) -> None:
 
 
 def test_every_verb_and_option_is_there() -> None:
-    assert set(main.commands) == {*OPERATORS, "update"}
+    assert set(main.commands) == {*OPERATORS, "update", "journal"}
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
     assert set(OPTIONS) - shown == {"schema", "progress"}
 
@@ -114,6 +114,19 @@ def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tm
     assert done.exit_code == 1
     assert (tmp_path / "failures.csv").read_text(encoding="utf-8") == "uid,plan,credits,tags\n8,,2,c\n"
     assert pd.read_parquet(tmp_path / "summary.parquet")["rejected"].sum() == 1
+
+
+def test_a_run_goes_on_and_its_journal_tells(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
+    journal, outcomes = str(tmp_path / "mp.sqlite"), str(tmp_path / "outcomes.csv")
+    call = ("set", table, "--id", "uid", "--journal", journal, "--run", "monday")
+    for _call in range(2):
+        assert run(*call).exit_code == 0
+    assert len(emulator.requests) == 1
+    told = run("journal", journal, "--save-outcomes", outcomes)
+    assert told.exit_code == 0
+    assert "accepted" in told.output
+    assert set(pd.read_csv(outcomes)["outcome"]) == {"accepted"}
+    assert "there is no run 'sunday'" in run("journal", journal, "--run", "sunday").output
 
 
 def test_the_report(table: str) -> None:
