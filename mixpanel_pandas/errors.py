@@ -165,14 +165,14 @@ class ProfileWarning(UserWarning):
 
 
 @contextmanager
-def in_our_words() -> Iterator[None]:
+def in_our_words(what: str = "the frame or an option", remedy: str = "") -> Iterator[None]:
     """Let what a frame or an option raises when it is read, whatever it is, be an error of ours."""
     try:
         yield
     except (MixpanelError, Warning, MemoryError):
         raise
     except Exception as error:
-        msg = f"the frame or an option cannot be read: {type(error).__name__} (see the error above)"
+        msg = f"{what} cannot be read: {type(error).__name__} (see the error above){remedy}"
         raise OperationError(msg) from error
 
 

@@ -72,7 +72,9 @@ def rows_to_send_again(
 ) -> pd.DataFrame:
     """Return the rows of `frame` that it is right to send again."""
     with in_our_words():
-        return frame[failures_mask(summary, frame.index, _digest(frame, summary), wanted)]
+        rows = failures_mask(summary, frame.index, _digest(frame, summary), wanted)
+    with in_our_words("a column", ": convert it to another dtype, so that pandas can take rows of it"):
+        return frame[rows]
 
 
 def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:

@@ -27,6 +27,9 @@ __all__ = ["make_report", "raise_errors", "warn"]
 #: How much of a value an error message shows, in characters, and how many checks it names.
 SHOWN_CHARACTERS, SHOWN_CHECKS = 60, 12
 
+#: Stands for a value of which there is no text.
+NOT_SHOWN = "cannot be shown"
+
 #: Longer calls are not written out in a warning, in characters.
 LONGEST_CALL = 200
 
@@ -87,8 +90,17 @@ def _places(problem: Problem, first: int | None) -> np.ndarray:
 def labels_at(frame: pd.DataFrame, positions: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the index labels of those positions that are known."""
     labels = np.full(len(positions), None, dtype=object)
-    labels[known] = as_objects(list(frame.index[positions[known]]))
+    labels[known] = as_objects([_showable(label) for label in frame.index[positions[known]]])
     return labels
+
+
+def _showable(value: Any) -> Any:
+    """Return `value`, unless it cannot show itself: a time zone's dates beyond Python's years cannot, for one."""
+    try:
+        repr(value)
+    except Exception:  # noqa: BLE001  # whatever it is, the report is shown
+        return NOT_SHOWN
+    return value
 
 
 def values_at(frame: pd.DataFrame, problem: Problem, positions: np.ndarray) -> list[Any]:
@@ -98,11 +110,11 @@ def values_at(frame: pd.DataFrame, problem: Problem, positions: np.ndarray) -> l
         return [problem.value]
     try:
         if label is not None and label in frame.columns:
-            return list(frame[label].iloc[positions])
+            return [_showable(value) for value in frame[label].iloc[positions]]
         if label is not None and label in frame.index.names:
-            return list(frame.index.get_level_values(label)[positions])
-    except Exception:  # noqa: BLE001 (dates beyond Python's years and the like: the problem is told without its values)
-        return ["cannot be shown"] * len(positions)
+            return [_showable(value) for value in frame.index.get_level_values(label)[positions]]
+    except Exception:  # noqa: BLE001 (text that is no UTF-8 and the like: the problem is told without its values)
+        return [NOT_SHOWN] * len(positions)
     return [None] * len(positions)
 
 
@@ -136,7 +148,7 @@ def _line(frame: pd.DataFrame, problem: Problem) -> str:
     if problem.rows is None:
         return f"{problem.check}{where}: {problem.message}{limit}"
     place = np.flatnonzero(problem.rows)[:1]
-    label = next(iter(frame.index[place]))
+    label = _showable(next(iter(frame.index[place])))
     value = f": {_shortened(repr(values_at(frame, problem, place)[0]))}" if problem.column is not None else ""
     rows = _counted(problem.count, "row")
     return f"{problem.check}{where}: {rows}, {problem.message}{limit}; first at index {label!r}{value}"

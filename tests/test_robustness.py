@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import mixpanel_pandas as mpd
@@ -32,7 +33,11 @@ def arrow(values: pa.Array) -> Any:
     return pd.array(values, dtype=pd.ArrowDtype(values.type))
 
 
+NO_TEXT = pa.array([b"\xff", b"a"]).cast(pa.string(), safe=False)
 FAR = pa.array([2**60, 0], pa.timestamp("s"))
+
+TWICE = pa.MapArray.from_arrays(pa.array([0, 2, 2], pa.int32()), pa.array(["k", "k"]), pa.array([1, 2]))
+MAP = pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64()))
 
 #: Columns that once ended in a traceback of somebody else's.
 COLUMNS = [
@@ -46,8 +51,24 @@ COLUMNS = [
     ),
     pytest.param([Unreadable(a=1), {}], None, id="an object that cannot be read"),
     pytest.param(pd.Series([10**5000, 1], dtype=object), None, id="more digits than Python shows"),
+    pytest.param(arrow(NO_TEXT), None, id="text that is no UTF-8"),
+    pytest.param(arrow(NO_TEXT.dictionary_encode()), None, id="a dictionary of it"),
+    pytest.param(arrow(pa.array([["a"], []]).cast(pa.list_(pa.string()))), {"p": ["a"]}, id="lists of text"),
+    pytest.param(arrow(pa.ListArray.from_arrays(pa.array([0, 1, 2]), NO_TEXT)), None, id="lists of no text"),
+    pytest.param(arrow(pa.StructArray.from_arrays([NO_TEXT], ["k"])), None, id="objects of no text"),
+    pytest.param(arrow(TWICE), None, id="a map that holds a key twice"),
+    pytest.param(arrow(pa.StructArray.from_arrays([MAP], ["m"])), {"p": {"m": {"k": 1}}}, id="a map within"),
     pytest.param(
-        arrow(pa.array([b"\xff", b"a"]).cast(pa.string(), safe=False)), None, id="text that is no UTF-8"
+        arrow(pa.ListArray.from_arrays(pa.array([0, 1, 2]), MAP)), {"p": [{"k": 1}]}, id="maps in lists"
+    ),
+    pytest.param(
+        arrow(pa.array([{"k": 0.1}, None], pa.struct([("k", pa.float32())]))),
+        {"p": {"k": 0.1}},
+        id="short floats within",
+    ),
+    pytest.param(arrow(pc.run_end_encode(pa.array([1, 1]))), {"p": 1}, id="runs"),
+    pytest.param(
+        arrow(pa.StructArray.from_arrays([NO_TEXT, NO_TEXT], ["k", "k"])), None, id="two fields of one name"
     ),
 ]
 
@@ -58,10 +79,20 @@ def test_a_column_is_sent_or_refused_in_our_words(values: Any, sent: dict[str, A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         if sent is None:
-            with pytest.raises(mpd.MixpanelError):
+            with pytest.raises(mpd.MixpanelError, match="'p'"):
                 frame.mixpanel.payloads("set", "id")
             return
         assert frame.mixpanel.payloads("set", "id").iloc[0]["$set"] == sent
+
+
+def test_text_that_is_no_utf8_is_found_in_any_row(emulator: mpd.Emulator) -> None:
+    texts = pa.array([b"a"] * 5000 + [b"caf\xe9"] + [b"a"] * 5000).cast(pa.string(), safe=False)
+    frame = pd.DataFrame({"id": range(1, 10_002), "p": arrow(texts)})
+    report = frame.mixpanel.validate("set", "id")
+    assert report[["check", "position"]].to_numpy().tolist() == [["broken_text", 5000]]
+    summary = frame.mixpanel.set("id", invalid="drop_row")
+    assert summary[["accepted", "invalid"]].sum().tolist() == [10_000, 1]
+    assert summary["requests"].sum() == 5  # none of them is refused
 
 
 @pytest.mark.parametrize(

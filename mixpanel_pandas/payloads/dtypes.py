@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
@@ -111,16 +112,34 @@ def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
         )
     # pandas knows more kinds of missing values than Arrow
     array = pa.array(values, type=type, mask=pd.isna(values) if objects else None, from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+    array = _whole(array)
+    if not isinstance(values, np.ndarray):
+        array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
     return array if type is None else array.cast(type)  # an extension array may not care for the type
+
+
+def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _encoded(values: Any) -> pa.Array:
+    """A dictionary or runs as they are: what they stand for is looked at when it is read."""
+    return _whole(pa.array(values))
 
 
 def _strings(values: Any) -> pa.Array | np.ndarray:
     try:
         return _array(values, LARGE_STRING)
-    except (UnicodeEncodeError, pa.ArrowInvalid):  # a lone surrogate: Python finds and names it
-        return np.asarray(values, dtype=object)
+    except UnicodeEncodeError:  # a lone surrogate: Python finds and names it
+        return _objects(values)
+    except pa.ArrowInvalid:
+        return _objects(values) if isinstance(values, np.ndarray) else _broken_strings(pa.array(values))
+
+
+def _broken_strings(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Strings one by one, with a lone surrogate for every byte that is no UTF-8."""
+    texts = array.cast(pa.large_binary()).to_pylist()
+    return as_objects([text and text.decode("utf-8", "surrogateescape") for text in texts])
 
 
 def _typed(type: pa.DataType) -> Read:
@@ -161,14 +180,35 @@ def _objects(values: Any) -> np.ndarray:
 
 
 def _pylist(values: Any) -> np.ndarray:
-    """Nested Arrow values as Python objects."""
-    return as_objects(_array(values).to_pylist())
+    """Nested Arrow values as Python objects: maps as dicts, short floats as they read."""
+    array = _array(values)
+    convert = _converter(array.type)
+    return as_objects([convert(item) for item in array.to_pylist()])
 
 
-def _maps(values: Any) -> np.ndarray:
-    """Maps as dicts; Arrow gives lists of pairs."""
-    pairs = _array(values).to_pylist()
-    return as_objects([item if item is None else dict(item) for item in pairs])
+def _converter(arrow: pa.DataType) -> Callable[[Any], Any]:
+    """Return what makes of the Python value that Arrow gives for a type the one that is meant."""
+    if pa.types.is_map(arrow):
+        item = _converter(arrow.item_type)
+        return lambda pairs: None if pairs is None else _as_dict([(key, item(value)) for key, value in pairs])
+    if pa.types.is_struct(arrow):
+        fields = {field.name: _converter(field.type) for field in arrow}
+        return lambda struct: struct and {name: fields[name](value) for name, value in struct.items()}
+    if pa.types.is_float16(arrow) or pa.types.is_float32(arrow):
+        short = arrow.to_pandas_dtype()
+        return lambda number: None if number is None else short(number)
+    if hasattr(arrow, "value_type"):  # lists, dictionaries, runs
+        inner = _converter(arrow.value_type)
+        return lambda value: [inner(item) for item in value] if isinstance(value, list) else inner(value)
+    return lambda value: value
+
+
+def _as_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        msg = "a map holds a key twice, an object once"
+        raise ValueError(msg)
+    return found
 
 
 def as_objects(values: list[Any]) -> np.ndarray:
@@ -218,7 +258,10 @@ def rule_for_arrow(arrow: pa.DataType) -> Rule:
     """Return the rule for a column of an Arrow type."""
     if pa.types.is_dictionary(arrow):
         rule = rule_for_arrow(arrow.value_type)
-        return replace(rule, read=lambda values: rule.read(_array(values).dictionary_decode()))
+        return replace(rule, read=lambda values: rule.read(_encoded(values).dictionary_decode()))
+    if pa.types.is_run_end_encoded(arrow):
+        rule = rule_for_arrow(arrow.value_type)
+        return replace(rule, read=lambda values: rule.read(pc.run_end_decode(_encoded(values))))
     return next((rule for fits, rule in ARROW_RULES if fits(arrow)), UNKNOWN)
 
 
@@ -306,7 +349,7 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
         for test, item in ARROW_ITEMS
     ),
     (pa.types.is_struct, Rule("objects", "object", _pylist)),
-    (pa.types.is_map, Rule("objects", "object", _maps)),
+    (pa.types.is_map, Rule("objects", "object", _pylist)),
     (
         lambda arrow: hasattr(arrow, "value_type"),
         Rule("lists", "list", _pylist),

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise
-from mixpanel_pandas.payloads.plan import Plan, Source, address, values_of
+from mixpanel_pandas.payloads.plan import Plan, Source, address, reading, values_of
 from mixpanel_pandas.rules.limits import LIMITS
 
 __all__ = ["Envelope", "envelope"]
@@ -56,7 +56,8 @@ class Envelope:
 
 def envelope(frame: pd.DataFrame, plan: Plan, rows: slice, token: str | None = None) -> Envelope:
     """Return the envelope of a slice of the frame."""
-    ids = normalise_ids(values_of(frame, plan.id, rows), plan.id.rule)
+    with reading(plan.id.label):
+        ids = normalise_ids(values_of(frame, plan.id, rows), plan.id.rule)
     problems = dict(ids.problems)
     fields, columns = "", []
     for source, constant, column in (

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
-from mixpanel_pandas.payloads.plan import values_of, values_of_key
+from mixpanel_pandas.payloads.plan import reading, values_of, values_of_key
 from mixpanel_pandas.payloads.values import convert, encodable, over, to_json
 from mixpanel_pandas.rules.limits import LIMITS
 
@@ -113,12 +113,13 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
 
 def normalise_column(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice) -> Normalised:
     """Return a slice of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
-    values = values_of(frame, column.source, rows)
-    if column.key is not None:
-        values = values_of_key(column.source.rule.read(values), column.key)
     unites = column.operator.takes == "list"
     blank = plan.operation.option("blank")
-    normalised = normalise(values, column.rule, parse=column.parse, blank=blank)
+    with reading(column.label):
+        values = values_of(frame, column.source, rows)
+        if column.key is not None:
+            values = values_of_key(column.source.rule.read(values), column.key)
+        normalised = normalise(values, column.rule, parse=column.parse, blank=blank)
     return normalised.without(_empty_lists(normalised)) if unites else normalised
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
+from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean, in_our_words
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule, as_objects, rule_for, rule_for_objects
 from mixpanel_pandas.payloads.notes import Note, notes_on
 from mixpanel_pandas.rules.limits import (
@@ -29,8 +29,9 @@ from mixpanel_pandas.rules.options import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-__all__ = ["Plan", "PropertyColumn", "Source", "id_plan", "make_plan", "values_of"]
+__all__ = ["Plan", "PropertyColumn", "Source", "id_plan", "make_plan", "reading", "values_of"]
 
 #: A slice of the frame makes about this many bytes of JSON.
 SLICE_BYTES = 8_000_000
@@ -160,6 +161,11 @@ class Plan:
             yield slice(start, min(start + self.rows_per_slice, self.rows))
 
 
+def reading(label: Hashable) -> AbstractContextManager[None]:
+    """Let what a column raises when it is read, whatever it is, name the column."""
+    return in_our_words(f"column {label!r}", ": convert it to another dtype, or leave it out")
+
+
 def values_of(frame: pd.DataFrame, source: Source, rows: slice | None = None) -> Any:
     """Return the array of a column or index level, or a slice of it, without copying."""
     if source.in_index:
@@ -247,10 +253,12 @@ def _source(frame: pd.DataFrame, label: Hashable, what: str) -> Source:
     """Return the column or else the index level of that name."""
     if label in frame.columns:
         place: Any = frame.columns.get_loc(label)
-        return Source(label, place, False, rule_for(frame.iloc[:, place]))
+        with reading(label):
+            return Source(label, place, False, rule_for(frame.iloc[:, place]))
     if label in frame.index.names and label is not None:
         place = frame.index.names.index(label)
-        return Source(label, place, True, rule_for(frame.index.get_level_values(place).to_series()))
+        with reading(label):
+            return Source(label, place, True, rule_for(frame.index.get_level_values(place).to_series()))
     known = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     msg = f"{what} {label!r} is not in the frame: {did_you_mean(label, known)}"
     raise ColumnNotFoundError(msg)
@@ -428,7 +436,8 @@ def _renamed(rename: Callable[[Any], Any], label: Hashable) -> str:
 
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
     """Return a column for each key that the objects of `column` have; one that says nothing where there are none."""
-    objects = as_objects(as_mappings(column.rule.read(values_of(frame, column.source))))
+    with reading(column.label):
+        objects = as_objects(as_mappings(column.rule.read(values_of(frame, column.source))))
     odd = [place for place in np.flatnonzero(~pd.isna(objects)) if not _is_object_with_names(objects[place])]
     if odd:
         msg = (
@@ -469,5 +478,8 @@ def _width(frame: pd.DataFrame, source: Source, columns: int) -> float:
         : len(frame)
     ]
     some = frame.iloc[rows, source.place] if not source.in_index else frame.index[rows]
-    lengths = [len(str(value)) for value in some]
+    try:
+        lengths = [len(str(value)) for value in some]
+    except Exception:  # noqa: BLE001  # a guess: whoever reads the values says what is wrong with them
+        lengths = []
     return float(np.mean(lengths)) + 2 if lengths else 2

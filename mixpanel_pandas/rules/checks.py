@@ -250,7 +250,7 @@ CHECKS: dict[str, Check] = {
             "broken_text",
             "value",
             "error",
-            "the text holds a lone surrogate, which is no character: decode it rightly",
+            "the text holds bytes or surrogates that are no character: decode it rightly",
             kinds=("string", *NESTED),
         ),
         Check(
