@@ -72,7 +72,7 @@ delete are; add, append and remove are not). This is the table that the upload w
 
 *Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
 with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does so to find the rows that spoil a
-request, until 24 requests in a row are refused with one text; if that happens to the first batch, nothing else is sent.
+request, until 24 requests in a row are refused with one text; if that happens before anything is accepted, nothing else is sent.
 *Again* sends the others once more without the named rows. *Stop* sends nothing else: the rest is `not_sent`. An attempt that
 may have been applied turns a later `not_sent` or `rejected` into `unknown`.
 

@@ -6,8 +6,11 @@ Random frames meet random faults in process; what the emulator says that it appl
 
 from __future__ import annotations
 
+import math
 import os
+import random
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,7 +24,7 @@ from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
 
@@ -189,3 +192,80 @@ def test_failures_sent_again_end_where_one_row_after_the_other_does(
     else:
         assert max(applied.values(), default=0) <= 1
     assert profiles(emulator) == replayed(frame, verb, set(applied))
+
+
+def test_a_counter_is_never_lifted_twice(emulator: mpd.Emulator) -> None:
+    """10,000 increments, of which one request in twenty breaks off after or before it is applied."""
+    chance = random.Random(11)
+    for share, applied in ((0.05, True), (0.02, False)):
+        emulator.fail(
+            "reset", applied=applied, times=None, when=lambda _, share=share: chance.random() < share
+        )
+    frame = pd.DataFrame({"id": [f"u{row % 9000}" for row in range(10_000)], "n": range(1, 10_001)})
+    with mpd.set_project(replace(emulator.project, retries=8)):
+        summary = frame.mixpanel.add("id", duplicates="all")
+    outcomes = frame.mixpanel.outcomes(summary)["outcome"]
+    applied = Counter(number_of(application.record) for application in emulator.applied)
+    assert max(applied.values()) == 1
+    assert {"accepted", "unknown"} <= set(outcomes)
+
+    asked, held = frame.groupby("id")["n"].sum(), emulator.profiles()["n"].astype(int)
+    assert (held <= asked.reindex(held.index)).all()
+    short = frame["id"].isin(asked.index[held.reindex(asked.index, fill_value=0) < asked])
+    lost = short & ~frame["n"].isin(applied)
+    assert lost.any()
+    assert set(outcomes[lost]) <= {"unknown", "not_sent"}
+    assert set(outcomes[frame["n"].isin(applied)]) <= {"accepted", "unknown"}
+    waited = frame["id"].isin(frame["id"][outcomes == "unknown"])
+    assert waited[outcomes == "not_sent"].all()  # a later row of an id whose earlier row is in doubt
+
+
+#: What the server counts -> whether the operator is harmless twice -> what becomes of the bad rows, and of those beside them.
+POISON = [
+    pytest.param("num_good_events", "set", "rejected", "accepted", id="0 counted"),
+    pytest.param("num_good_events", "append", "rejected", "accepted", id="0 counted, not harmless twice"),
+    pytest.param("", "set", "unknown", "accepted", id="nothing counted"),
+    pytest.param("", "append", "unknown", "unknown", id="nothing counted, not harmless twice"),
+]
+
+
+@pytest.mark.parametrize("share", [0.0002, 0.01])
+@pytest.mark.parametrize(("count", "verb", "of_bad", "of_others"), POISON)
+def test_poison_rows_are_found(
+    emulator: mpd.Emulator, count: str, verb: str, of_bad: str, of_others: str, share: float
+) -> None:
+    """A server that refuses whole requests and names nobody."""
+    rows, size = 10_000, 2000
+    bad = set(random.Random(7).sample(range(1, rows + 1), int(rows * share)))
+    poison(emulator, count, lambda record: number_of(record) in bad)
+    frame = pd.DataFrame({"id": [f"u{row}" for row in range(rows)], "n": range(1, rows + 1)})
+    summary = getattr(frame.mixpanel, verb)("id", batch_size=size, check=False)
+    outcomes = frame.mixpanel.outcomes(summary)["outcome"]
+    is_bad = frame["n"].isin(bad)
+    assert set(outcomes[is_bad]) == {of_bad}
+    requests = rows // size
+    if of_others == "accepted":
+        assert (outcomes[~is_bad] == "accepted").all()
+        requests += 2 * len(bad) * math.ceil(math.log2(size))
+    else:  # nothing is tried twice: the whole request is in doubt
+        batch = (frame["n"] - 1) // size
+        assert (outcomes.eq("unknown") == batch.isin(batch[is_bad])).all()
+    assert summary["requests"].sum() == len(emulator.requests) <= requests
+
+
+@pytest.mark.parametrize(("count", "verb", "of_bad", "of_others"), POISON)
+def test_nothing_but_poison_ends_soon(
+    emulator: mpd.Emulator, count: str, verb: str, of_bad: str, of_others: str
+) -> None:
+    poison(emulator, count, lambda record: True)
+    frame = pd.DataFrame({"id": [f"u{row}" for row in range(100_000)], "n": 1})
+    summary = getattr(frame.mixpanel, verb)("id", batch_size=2000, check=False)
+    assert summary["requests"].sum() == len(emulator.requests) <= 50
+    assert not emulator.applied
+    assert set(summary["reason"]) == {"refused"}
+    assert summary[[of_bad, "not_sent"]].sum().sum() == 100_000
+    assert summary["not_sent"].sum() >= 40_000
+
+
+def poison(emulator: mpd.Emulator, count: Any, is_bad: Callable[[Any], bool]) -> None:
+    emulator.fail("refuse", record=is_bad, naming="nobody", partial=False, count=count, times=None)

@@ -184,6 +184,7 @@ class Upload:
         self._ended, self._at_work = threading.Event(), len(sessions)
         self._drawn = self._closed = False
         self._answered = self._accepted = False
+        self._refusals = Refusals()  # of all batches
         self._exhausted = 0
         self._open: dict[int, list[Part]] = {}
         self._rows = self._requests = self._bytes = 0
@@ -349,8 +350,8 @@ class Upload:
                 self._settle(parts, more, done)
             if self._closed:
                 return
-        if batch.number == 0 and refusals.given_up and not self._accepted:
-            self._halt("refused", f"not sent, as nothing of the first batch was accepted: {refusals.text}")
+        if self._refusals.given_up and not self._accepted:
+            self._halt("refused", f"not sent, as nothing was accepted before: {self._refusals.text}")
         self._met.set()
 
     def _settle(self, parts: list[Part], more: list[Part], done: list[Delivery]) -> None:
@@ -374,6 +375,7 @@ class Upload:
         with self._lock:
             self._requests += 1
             self._bytes += len(body)
+            self._refusals = self._refusals.after(answer.evidence, answer.error)
         if answer.evidence != "no_connection":
             self._answered = True
         allowed = tries(self._project.retries, met=self._answered)

@@ -477,9 +477,9 @@ def _width(frame: pd.DataFrame, source: Source, columns: int) -> float:
     rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), max(8, 4000 // columns)).astype(int))[
         : len(frame)
     ]
-    some = frame.iloc[rows, source.place] if not source.in_index else frame.index[rows]
     try:
+        some = frame.iloc[rows, source.place] if not source.in_index else frame.index[rows]
         lengths = [len(str(value)) for value in some]
     except Exception:  # noqa: BLE001  # a guess: whoever reads the values says what is wrong with them
-        lengths = []
+        lengths = [100]
     return float(np.mean(lengths)) + 2 if lengths else 2

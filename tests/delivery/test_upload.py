@@ -578,7 +578,7 @@ def test_where_nothing_is_good_the_upload_stops_soon():
     assert set(ends(deliveries).values()) == {"rejected"}
     assert len(ends(deliveries)) == 2000
     assert upload.stopped.reason == "refused"
-    assert "nothing of the first batch was accepted: 400 bad, 0 good" in upload.stopped.error
+    assert "nothing was accepted before: 400 bad, 0 good" in upload.stopped.error
 
 
 def test_bisecting_is_given_up_for_one_batch_and_not_for_the_next():
