@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import mixpanel_pandas as mpd
 
 jupyter = pytest.importorskip("jupyter_client.manager", reason="no Jupyter kernel is installed")
 
@@ -40,6 +43,11 @@ emulator.close()
 """
 
 
+of_the_client = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::ResourceWarning"
+)  # its sockets
+
+
 @pytest.fixture
 def kernel() -> Iterator[Any]:
     manager, client = jupyter.start_new_kernel(kernel_name="python3")
@@ -60,9 +68,48 @@ def printed(client: Any, code: str) -> str:
     return "".join(texts)
 
 
-@pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::ResourceWarning"
-)  # of the client's sockets
+#: A request that hangs is waited for without end, unless the button is pressed once more.
+PATIENT = """
+import pandas as pd
+import mixpanel_pandas as mpd
+from mixpanel_pandas.delivery import upload
+upload.GRACE = 10_000
+def stop(self, stop=upload.Upload.stop):
+    stop(self)
+    print("heard", flush=True)
+upload.Upload.stop = stop
+_ = mpd.set_project(mpd.Project({token!r}, url={url!r}, timeout=600, backoff=0))
+frame = pd.DataFrame({{"id": range(1, 2001), "n": 1}})
+frame.mixpanel.append("id", dry_run=True)["rows"].sum()
+"""
+
+AFTER_PATIENCE = """
+import sys, threading
+names = ["accepted", "unknown", "not_sent"]
+print(sys.last_value.summary[names].sum().tolist(), [t.name for t in threading.enumerate() if "mixpanel" in t.name])
+print(frame.mixpanel.set("id", progress=False)["accepted"].sum())
+"""
+
+
+@of_the_client
+def test_the_stop_button_once_more(kernel: Any, emulator: mpd.Emulator) -> None:
+    manager, client = kernel
+    printed(client, PATIENT.format(token=str(emulator.token), url=emulator.url))
+    emulator.fail("timeout", skip=1, times=1)
+    request = client.execute('frame.mixpanel.append("id", batch_size=20, workers=1)')
+    while len(emulator.requests) < 2:
+        time.sleep(0.01)
+    manager.interrupt_kernel()
+    while "heard" not in client.get_iopub_msg(timeout=100)["content"].get("text", ""):
+        pass
+    manager.interrupt_kernel()
+    reply = client.get_shell_msg(timeout=100)
+    assert reply["parent_header"]["msg_id"] == request
+    assert reply["content"]["ename"] == "UploadInterrupted"
+    assert printed(client, AFTER_PATIENCE).split("\n")[:2] == ["[20, 20, 1960] []", "2000"]
+
+
+@of_the_client
 def test_the_stop_button(kernel: Any) -> None:
     manager, client = kernel
     printed(client, SETUP)

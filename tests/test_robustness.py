@@ -175,6 +175,39 @@ def test_ctrl_c_never_loses_the_summary(
     assert not [thread for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
 
 
+class Dying:
+    """Python ignores what is raised when it dies."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_within_a_finalizer_counts(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress bars have finalizers."""
+    alive = [Dying()]
+    monkeypatch.setattr(upload, "_show", lambda *arguments, **options: alive.clear())
+    emulator.fail("delay", seconds=0.3, times=None)
+    frame = pd.DataFrame({"id": [f"user {n}" for n in range(2000)], "n": 1})
+    with pytest.raises(mpd.UploadInterrupted) as raised:
+        frame.mixpanel.append("id", batch_size=20, workers=1)
+    assert raised.value.summary["not_sent"].sum() > 1000
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_handler_of_somebody_else_stays(emulator: mpd.Emulator) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        emulator.fail(
+            "delay", seconds=0, times=None, when=lambda _: signal.raise_signal(signal.SIGINT) or True
+        )
+        summary = pd.DataFrame({"id": ["a"], "n": 1}).mixpanel.append("id")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert summary["accepted"].sum() == 1
+    assert heard == [signal.SIGINT]
+
+
 def test_ctrl_c_during_the_account_waits_for_it(
     emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -190,6 +191,7 @@ class Upload:
         self._rows = self._requests = self._bytes = 0
         self._error: BaseException | None = None
         self._deadline = math.inf
+        self._waits, self._strikes, self._heeded = False, 0, 0  # whether a Ctrl-C ends a wait; how many came
         self._bar: Any = None
         self._workers = [
             threading.Thread(
@@ -232,6 +234,19 @@ class Upload:
         Exception
             Whatever the iterator of batches raised. `deliveries` holds the final answers all the same.
         """
+        with _heard(self._strike):
+            self._follow()
+        if self._error is not None:
+            raise self._error
+        return self.deliveries
+
+    def say(self, text: str) -> None:
+        """Write a line below the progress bar, if there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=self._bar.fp)
+
+    def _follow(self) -> None:
+        """See the upload to its end; every Ctrl-C brings that nearer."""
         while True:
             try:
                 self.begin()
@@ -242,26 +257,34 @@ class Upload:
                 _show(self._bar, self.progress(), last=True)
                 break
             except KeyboardInterrupt:
-                if self.interrupted:
+                if self.interrupted or self._strikes > 1:
                     self._deadline = -math.inf
-                self.interrupted = True
+                self.interrupted, self._heeded = True, self._strikes
                 self.stop()
-        if self._error is not None:
-            raise self._error
-        return self.deliveries
+        self.interrupted |= self._strikes > 0
 
-    def say(self, text: str) -> None:
-        """Write a line below the progress bar, if there is one."""
-        if self._bar is not None:
-            self._bar.write(text, file=self._bar.fp)
+    def _strike(self) -> None:
+        """Take note of a Ctrl-C, and end the wait that goes on; what else goes on is not broken."""
+        self._strikes += 1
+        if self._waits:
+            raise KeyboardInterrupt
 
     def _watch(self) -> None:
         """Show the progress until all workers have ended or the grace is over."""
         if self._bar is None:
             self._bar = _bar(self.label, self.total, self.bar_wanted)
-        # no join here: Ctrl-C during a join makes Python 3.11 believe that the worker has ended
-        while not self._ended.wait(TICK) and time.monotonic() < self._deadline:
+        while not self._wait() and time.monotonic() < self._deadline:
             _show(self._bar, self.progress())
+
+    def _wait(self) -> bool:
+        """Wait for a moment, and return whether all workers have ended."""
+        if self._strikes > self._heeded:
+            raise KeyboardInterrupt
+        self._waits = True
+        try:  # no join here: Ctrl-C during a join makes Python 3.11 believe that the worker has ended
+            return self._ended.wait(TICK)
+        finally:
+            self._waits = False
 
     def _close(self) -> None:
         """Settle what has no final answer, and leave no socket and no thread behind."""
@@ -419,6 +442,23 @@ class Upload:
         self.deliveries.append(delivery)
         if delivery.outcome in {"accepted", "rejected"}:
             self._rows += len(delivery.positions)
+
+
+@contextmanager
+def _heard(strike: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C call `strike`: as an exception, it is lost where a finalizer happens to run, such as a progress bar's.
+
+    A handler that somebody else has set stays, and so does everything in another thread, where no Ctrl-C arrives.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: strike())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def unbroken(work: Callable[[], Result]) -> tuple[Result, bool]:
