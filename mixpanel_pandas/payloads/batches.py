@@ -6,7 +6,7 @@ payload is touched again, and the size of a batch is the difference of two offse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ class Payloads:
         Where the row stands in the frame (int64, rising).
     """
 
-    text: pa.LargeStringArray
+    text: pa.LargeStringArray = field(repr=False)  # it holds the token, and reports of errors show locals
     updates: np.ndarray
     positions: np.ndarray
 
