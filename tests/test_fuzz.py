@@ -370,6 +370,8 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "batch_size": ([None, 1, 2], [2001, 0, 1.5]),
     "workers": ([1, 3], [0, 65, "2"]),
     "requests_per_hour": ([None, 100_000], [0, float("nan")]),
+    "journal": ([None], ["", 5, "/nowhere/at/all.sqlite"]),
+    "run": ([None], ["one", "", 5]),
     "deadline": ([None, 60, float("inf")], [0, -1, float("nan"), dt.timedelta(1)]),
 }  # fmt: skip
 
