@@ -31,7 +31,7 @@ def content_of(inspection: Inspection, project: Project) -> Content:
     """Return what tells these updates from all others.
 
     Each row's payload, without the token, becomes a 64-bit hash whose key is made of the token: who reads the journal
-    cannot try values.
+    cannot try values. Rows that are merged have one payload, and all its hash.
     """
     plan = inspection.plan
     operation = plan.operation
@@ -40,6 +40,8 @@ def content_of(inspection: Inspection, project: Project) -> Content:
     for payloads in encode_slices(inspection.frame, plan, inspection.changes):
         texts = payloads.text.to_numpy(zero_copy_only=False)
         digests[payloads.positions] = pd.util.hash_array(texts, hash_key=key, categorize=False)
+    together = inspection.changes.together
+    digests[together.positions] = digests[together.last()]
     described = _described(plan, project)
     name = hashlib.blake2b(orjson.dumps(described), digest_size=16)
     name.update(digests.tobytes())

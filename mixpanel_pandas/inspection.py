@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery.summary import LeftOut
-from mixpanel_pandas.order import Repeats
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
 from mixpanel_pandas.payloads.notes import EXPECTED
 from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, values_of
-from mixpanel_pandas.payloads.slices import Changes, encode_slice
+from mixpanel_pandas.payloads.repeats import Repeats
+from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_slice
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
 from mixpanel_pandas.rules.checks import CHECKS, Check
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
+
+    from mixpanel_pandas.payloads.batches import Payloads
 
 __all__ = [
     "Inspection",
@@ -69,7 +71,7 @@ class Inspection:
     left_out : list of LeftOut
         One for each reason; no row is in two.
     repeats : Repeats or None
-        The rows whose id stands in several rows, where all of them are sent.
+        The rows whose id stands in several rows, where all of them are sent one after the other.
     """
 
     frame: pd.DataFrame
@@ -82,8 +84,8 @@ class Inspection:
 
     @property
     def sent(self) -> int:
-        """Number of rows that are sent."""
-        return int(self.plan.rows - self.changes.left_out.sum())
+        """Number of rows that are sent; those that are merged count as one."""
+        return self.changes.sent
 
     def leave_out(
         self, rows: np.ndarray, outcome: Literal["invalid", "skipped"], reason: str, error: str
@@ -135,15 +137,33 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     for note in plan.notes:
         inspection.add(problem_of_note(note), None)
     _inspect_theirs(inspection, theirs)
-    seen = _read_columns(frame, plan, inspection.repeats)
-    if plan.columns and not plan.removed:
-        inspection.leave_out(
-            seen.said == 0, "skipped", "nothing to send", "no property of the row has a value"
-        )
+    seen = _read_columns(frame, plan, _accumulating(inspection))
+    _leave_out_silent(inspection, seen)
     _inspect_values(inspection, ids, seen)
+    _leave_out_silent(inspection, seen)  # a row may have lost those with which it was to be merged
     _inspect_drops(inspection, seen)
-    _inspect_sizes(inspection, seen.longest + ids.longest)
+    _inspect_sizes(inspection, seen, ids.longest)
     return inspection
+
+
+def _accumulating(inspection: Inspection) -> Repeats | None:
+    """Return the rows whose values meet on one profile with those of other rows, if there are any."""
+    if inspection.repeats is not None:
+        return inspection.repeats
+    return inspection.changes.merged if len(inspection.changes.merged) else None
+
+
+def _leave_out_silent(inspection: Inspection, seen: Seen) -> None:
+    """Leave out rows that say nothing about any property, and have not lost what they said."""
+    if inspection.plan.columns and not inspection.plan.removed:
+        error = "no property of the row has a value"
+        inspection.leave_out(_silent(inspection, seen), "skipped", "nothing to send", error)
+
+
+def _silent(inspection: Inspection, seen: Seen) -> np.ndarray:
+    """Return the mask of the rows that say nothing, nor do those with which they are merged."""
+    silent: np.ndarray = ~inspection.changes.together.shared(seen.said > 0)
+    return silent
 
 
 # -- ids ----------------------------------------------------------------------------------------------------------
@@ -199,8 +219,9 @@ def _inspect_ids(inspection: Inspection) -> Ids:
             hashes[mask] = alike[mask] = 0
         inspection.add(problem_of(CHECKS[name], plan), mask)
     _inspect_duplicates(inspection, hashes)
-    similar = _shared(alike, hashes, lambda positions: folded(_ids_at(inspection, positions)))
-    inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
+    if not np.array_equal(alike, hashes):
+        similar = _shared(alike, hashes, lambda positions: folded(_ids_at(inspection, positions)))
+        inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
     records = len(plan.operation.operators) + 1  # one to remove properties
     return Ids(hashes, of_records, records * (RECORD_BYTES + 6 * longest))
 
@@ -218,17 +239,17 @@ def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[s
 
 
 def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
-    """Find ids that stand in several rows; of these the last one is sent, or all in their order, or none."""
+    """Find ids that stand in several rows; of these the last one is sent, or all merged, or all in their order, or none."""
     positions, groups = repeated(hashes, lambda positions: _ids_at(inspection, positions))
     if not positions.size:
         return
     wanted = inspection.plan.operation.option("duplicates")
     if wanted == "all":
         inspection.repeats = Repeats(positions, groups)
+    elif wanted == "merge":
+        inspection.changes.merged = Repeats(positions, groups)
     elif wanted == "last":
-        last = np.zeros(groups.max() + 1, np.int64)
-        last[groups] = positions  # a later row overwrites an earlier one
-        superseded = _mask(len(hashes), positions[last[groups] != positions])
+        superseded = _mask(len(hashes), positions[Repeats(positions, groups).last() != positions])
         inspection.leave_out(superseded, "skipped", "superseded", "a later row holds the same id")
     else:
         problem = problem_of(CHECKS["duplicate_id"], inspection.plan)
@@ -271,7 +292,7 @@ class Seen:
     said, held : numpy.ndarray
         For each row, how many properties it says something about, and to how many it gives a value (or null).
     longest : numpy.ndarray
-        For each slice, bytes that the properties of no row pass.
+        For each slice, bytes that the properties of no row pass; last, bytes that those of no merged rows pass.
     emails : numpy.ndarray
         Hash of each row's ``$email``; 0 where there is none.
     of_ids : numpy.ndarray
@@ -295,19 +316,23 @@ def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> S
     said, held = np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32)
     emails = np.zeros(len(frame) if _emails_of(plan) else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
-    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices), names), emails, of_ids)
+    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices) + 1, names), emails, of_ids)
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
+        longest = 0
         for number, rows in enumerate(slices):
             values = normalise_column(frame, plan, column, rows)
             for name, mask in _value_problems(values, column):
                 _collect(masks, name, mask, rows, len(frame))
-            seen.longest[number] += _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6
+            bound = _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6
+            seen.longest[number] += bound
+            longest = max(longest, bound)
             has = _has_value(values)
             said[rows] += has | (column.missing != "skip")
             held[rows] += has | (column.missing == "null")
             if column is _emails_of(plan):
                 emails[rows] = hash_texts(folded(values.array))
+        seen.longest[-1] += longest
         if several:
             given = (held > before)[several.positions]
             seen.of_ids[np.unique(several.groups[given])] += 1
@@ -374,13 +399,13 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
                 seen.said[rows] -= dropped[rows] & (has | (column.missing != "skip"))
                 seen.held[rows] -= dropped[rows] & (has | (column.missing == "null"))
     if inspection.changes.dropped and not plan.removed:
-        inspection.leave_out(
-            seen.said == 0, "invalid", "no value left", "every value of the row was left out as invalid"
-        )
+        error = "every value of the row was left out as invalid"
+        inspection.leave_out(_silent(inspection, seen), "invalid", "no value left", error)
     many = seen.held > LIMITS["properties"].value
-    if inspection.repeats is not None and seen.of_ids.size:
-        together = seen.of_ids[inspection.repeats.groups] > LIMITS["properties"].value
-        many[inspection.repeats.positions[together]] = True
+    repeats = _accumulating(inspection)
+    if repeats is not None and seen.of_ids.size:
+        together = seen.of_ids[repeats.groups] > LIMITS["properties"].value
+        many[repeats.positions[together]] = True
     inspection.add(problem_of(CHECKS["many_properties"], plan), many)
 
 
@@ -453,19 +478,32 @@ def _longest_text(strings: pa.Array) -> int:
 # -- whole rows ---------------------------------------------------------------------------------------------------
 
 
-def _inspect_sizes(inspection: Inspection, longest: np.ndarray) -> None:
-    """Find rows over the limit; only slices in which a row may be that long are encoded to know."""
-    plan = inspection.plan
+def _inspect_sizes(inspection: Inspection, seen: Seen, around: int) -> None:
+    """Find rows over the limit, of those that are merged all of the id.
+
+    Parameters
+    ----------
+    around : int
+        Bytes that what stands around the properties of a row does not pass.
+    """
+    plan, together = inspection.plan, inspection.changes.together
     masks = {name: np.zeros(plan.rows, bool) for name in ("large_update", "large_row")}
-    for rows, most in zip(plan.slices(), longest, strict=True):
-        if most <= LIMITS["update_bytes"].value or inspection.changes.left_out[rows].all():
-            continue
-        payloads = encode_slice(inspection.frame, plan, inspection.changes, rows, token=" " * 32)
+    for payloads in _perhaps_large(inspection, seen.longest + around):
         heavy = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
         masks["large_update"][payloads.positions[heavy & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[heavy & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        inspection.add(problem_of(CHECKS[name], plan), mask)
+        inspection.add(problem_of(CHECKS[name], plan), together.shared(mask))
+
+
+def _perhaps_large(inspection: Inspection, longest: np.ndarray) -> Iterator[Payloads]:
+    """Yield payloads to weigh: only of slices in which a row may be over the limit."""
+    frame, plan, changes = inspection.frame, inspection.plan, inspection.changes
+    for rows, most in zip(plan.slices(), longest[:-1], strict=True):
+        if most > LIMITS["update_bytes"].value and changes.alone(rows).any():
+            yield encode_slice(frame, plan, changes, rows, token=" " * 32)
+    if longest[-1] > LIMITS["update_bytes"].value:
+        yield from encode_merged(frame, plan, changes, token=" " * 32)
 
 
 # -- masks --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Rows of one id, one after the other: the n-th row of an id travels in wave n.
+"""Rows of one id, one after the other: the n-th row of an id travels in wave n. Or merged, and then all meet one fate.
 
 A wave begins when every request of the wave before has its final answer, so no two updates of one id are ever on the way
 together. A row whose earlier row may or may not have been applied is held back: the order would be lost.
@@ -6,14 +6,14 @@ together. A row whose earlier row may or may not have been applied is held back:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixpanel_pandas.delivery.summary import LeftOut
-from mixpanel_pandas.payloads.batches import Payloads, cut
-from mixpanel_pandas.payloads.slices import Changes, encode_slices
+from mixpanel_pandas.payloads.batches import cut
+from mixpanel_pandas.payloads.slices import encode_rows, encode_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,45 +21,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.delivery.parts import Delivery
-    from mixpanel_pandas.payloads.batches import Batch
+    from mixpanel_pandas.payloads.batches import Batch, Payloads
     from mixpanel_pandas.payloads.plan import Plan
+    from mixpanel_pandas.payloads.repeats import Repeats
+    from mixpanel_pandas.payloads.slices import Changes
 
-__all__ = ["Repeats", "Waves"]
+__all__ = ["Sharing", "Waves"]
 
 #: Outcomes after which a later row of the same id is held back.
 DOUBTFUL = {"unknown", "not_sent"}
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """The rows whose id stands in several rows.
-
-    Attributes
-    ----------
-    positions : numpy.ndarray
-        Where they stand in the frame, rising.
-    groups : numpy.ndarray
-        A number for each of them, equal where the ids are.
-    """
-
-    positions: np.ndarray
-    groups: np.ndarray
-
-    def ranks(self) -> np.ndarray:
-        """Return for each of the rows how many rows of its id stand before it.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> Repeats(np.array([0, 2, 3, 7]), np.array([5, 8, 5, 5])).ranks().tolist()
-        [0, 0, 1, 2]
-        """
-        order = np.argsort(self.groups, kind="stable")
-        ordered = self.groups[order]
-        first = np.searchsorted(ordered, ordered)
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(len(order)) - first
-        return ranks
 
 
 class Waves:
@@ -85,8 +55,7 @@ class Waves:
         self.held: list[LeftOut] = []
         self._positions = self._groups = self._ranks = np.zeros(0, np.int64)
         if repeats is not None:
-            sent = ~changes.left_out[repeats.positions]
-            kept = Repeats(repeats.positions[sent], repeats.groups[sent])
+            kept = repeats.without(changes.left_out)
             self._positions, self._groups, self._ranks = kept.positions, kept.groups, kept.ranks()
 
     def first(self) -> Iterator[Batch]:
@@ -136,17 +105,56 @@ class Waves:
         """Yield the payloads of a few rows, wherever they stand."""
         size = self._plan.rows_per_slice
         for start in range(0, len(positions), size):
-            some = positions[start : start + size]
-            plan = replace(self._plan, rows=len(some))
-            changes = Changes(
-                np.zeros(len(some), bool),
-                {number: mask[some] for number, mask in self._changes.dropped.items()},
-                {number: mask[some] for number, mask in self._changes.cut.items()},
+            yield encode_rows(
+                self._frame, self._plan, self._changes, positions[start : start + size], self._token
             )
-            for payloads in encode_slices(self._frame.iloc[some], plan, changes, self._token):
-                yield replace(payloads, positions=some[payloads.positions])
 
     def _cut(self, slices: Iterator[Payloads]) -> Iterator[Batch]:
         for batch in cut(slices, self._batch_size):
             yield replace(batch, number=self._batches)
             self._batches += 1
+
+
+class Sharing:
+    """What turns final answers on updates into final answers on rows: those that were merged share one.
+
+    Parameters
+    ----------
+    merged : Repeats
+        The rows that were merged. Their update stands where the last row of its id stands.
+    """
+
+    def __init__(self, merged: Repeats) -> None:
+        last = merged.last()
+        order = np.argsort(last, kind="stable")
+        self._rows, self._last = merged.positions[order], last[order]
+        self._several = np.zeros(self._last[-1] + 1 if len(last) else 0, bool)
+        self._several[last] = True
+
+    def of_rows(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Return final answers on all rows that the updates were made of."""
+        return [
+            self._shared(delivery) if self._several[self._known(delivery.positions)].any() else delivery
+            for delivery in deliveries
+        ]
+
+    def _known(self, positions: range | np.ndarray) -> slice | np.ndarray:
+        """Return those positions that do not lie beyond all rows that were merged."""
+        if isinstance(positions, range):
+            return slice(positions.start, positions.stop)
+        return positions[: np.searchsorted(positions, len(self._several))]
+
+    def _shared(self, delivery: Delivery) -> Delivery:
+        updates = np.asarray(delivery.positions)
+        begin = np.searchsorted(self._last, updates)
+        counts = np.searchsorted(self._last, updates, side="right") - begin
+        alone = np.flatnonzero(counts == 0)
+        update = np.repeat(np.arange(len(updates)), counts)
+        within = np.arange(len(update)) - np.repeat(np.cumsum(counts) - counts, counts)
+        positions = np.concatenate([updates[alone], self._rows[begin[update] + within]])
+        update = np.concatenate([alone, update])
+        order = np.argsort(positions)
+        positions, update = positions[order], update[order]
+        named = np.flatnonzero(np.isin(update, list(delivery.apart)))
+        apart = {int(row): delivery.apart[int(update[row])] for row in named}
+        return replace(delivery, positions=positions, apart=apart)

@@ -20,7 +20,7 @@ from mixpanel_pandas.errors import (
     in_our_words,
 )
 from mixpanel_pandas.memory import digest_of, refuse_repetition, remember
-from mixpanel_pandas.order import Waves
+from mixpanel_pandas.order import Sharing, Waves
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.report import raise_errors, warn
@@ -145,7 +145,7 @@ class Sending:
         changes = inspection.changes
         if journal is not None:
             changes = replace(changes, left_out=changes.left_out | journal.settled())
-        self._rows = int((~changes.left_out).sum())
+        self._rows, self._sharing = changes.sent, Sharing(changes.together)
         self._waves = Waves(inspection.frame, inspection.plan, changes, inspection.repeats, project.token)
         self._upload = self._start() if self._rows and not self._operation.option("dry_run") else None
 
@@ -164,7 +164,7 @@ class Sending:
             progress=operation.option("progress"),
             gate=Gate(per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")),
             later=self._waves.later,
-            record=None if self._journal is None else self._journal.record,
+            record=None if self._journal is None else self._write_down,
             begin=False,
         )
 
@@ -236,6 +236,10 @@ class Sending:
         _raise_if_failed(self._operation, summary)
         return summary
 
+    def _write_down(self, deliveries: list[Delivery]) -> None:
+        if self._journal is not None:
+            self._journal.record(self._sharing.of_rows(deliveries))
+
     def _write_down_the_end(self, stopped: Stop | None) -> None:
         if self._journal is not None:
             self._journal.end(self._waves.held, stopped)
@@ -244,6 +248,7 @@ class Sending:
         self, deliveries: list[Delivery], stopped: Stop | None = None, held: Iterable[LeftOut] = ()
     ) -> pd.DataFrame:
         plan, left_out = self._inspection.plan, [*self._inspection.left_out, *held]
+        deliveries = self._sharing.of_rows(deliveries)
         if self._journal is not None:
             deliveries, left_out = self._journal.together(deliveries), [*left_out, *self._journal.carried]
         summary = summarise(

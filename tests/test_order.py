@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mixpanel_pandas.order import Repeats
+from mixpanel_pandas.payloads.repeats import Repeats
 
 LETTERS = "abcdefghij"
 

@@ -33,6 +33,7 @@ FLOORS = (
     "payloads.normalise",
     "payloads.ids",
     "payloads.envelope",
+    "payloads.repeats",
     "payloads.batches",
     "payloads.encoding",
     "payloads.slices",

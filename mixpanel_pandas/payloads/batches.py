@@ -130,10 +130,13 @@ def cut(
     Yields
     ------
     Batch
-        In the order of the rows; only the last may have room left.
+        In the order of the rows; only the last may have room left, and the last before rows that stand further up.
     """
     number, rest = 0, None
     for arrived in slices:
+        if rest is not None and len(arrived) and arrived.positions[0] < rest.positions[-1]:
+            yield Batch(number, rest)  # what arrives stands further up in the frame
+            number, rest = number + 1, None
         payloads = arrived if rest is None else _joined(rest, arrived)
         starts = _starts(payloads, batch_size, request_bytes)
         for start, stop in pairwise(starts):

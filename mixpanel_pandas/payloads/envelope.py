@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -16,7 +16,12 @@ from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise
 from mixpanel_pandas.payloads.plan import Plan, Source, address, reading, values_of
 from mixpanel_pandas.rules.limits import LIMITS
 
-__all__ = ["Envelope", "envelope"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mixpanel_pandas.payloads.plan import Rows
+
+__all__ = ["MEMBERS", "Envelope", "envelope", "has_member"]
 
 LARGE_STRING = pa.large_string()
 
@@ -54,25 +59,43 @@ class Envelope:
         return Envelope(self.ids.filter(rows), self.group, self.token, self.fields, columns)
 
 
-def envelope(frame: pd.DataFrame, plan: Plan, rows: slice, token: str | None = None) -> Envelope:
-    """Return the envelope of a slice of the frame."""
+def envelope(
+    frame: pd.DataFrame,
+    plan: Plan,
+    rows: Rows,
+    token: str | None = None,
+    elsewhere: Mapping[str, np.ndarray] | None = None,
+) -> Envelope:
+    """Return the envelope of some rows of the frame.
+
+    Parameters
+    ----------
+    elsewhere : mapping, optional
+        Key of `MEMBERS` -> the rows that it is taken from instead, as many as `rows`.
+    """
     with reading(plan.id.label):
         ids = normalise_ids(values_of(frame, plan.id, rows), plan.id.rule)
     problems = dict(ids.problems)
     fields, columns = "", []
-    for source, constant, column in (
-        (plan.ip, _ip_field, _ip_column),
-        (plan.time, _time_field, _time_column),
-    ):
+    for name, member in MEMBERS.items():
+        source = getattr(plan, name)
         if isinstance(source, Source):
-            members, found = column(values_of(frame, source, rows), source)
-            columns.append(members)
+            texts, found = member.of_column(
+                values_of(frame, source, (elsewhere or {}).get(name, rows)), source
+            )
+            columns.append(texts.fill_null(member.none))
             problems |= found
         else:
-            fields += constant(source)
+            fields += member.constant(source)
     if plan.operation.option("ignore_alias") and plan.operation.group is None:
         fields += ',"$ignore_alias":true'
     return Envelope(ids.array, plan.operation.group, token, fields, tuple(columns), problems)
+
+
+def has_member(frame: pd.DataFrame, source: Source, name: str, rows: np.ndarray) -> np.ndarray:
+    """Return the mask of those of `rows` that hold a member of their own, given its key in `MEMBERS`."""
+    texts, _problems = MEMBERS[name].of_column(values_of(frame, source, rows), source)
+    return mask_of(texts.is_valid())
 
 
 def _ip_field(address: Any) -> str:
@@ -80,13 +103,13 @@ def _ip_field(address: Any) -> str:
 
 
 def _ip_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
-    """Return the member for each row, "0" where there is no address, and the mask of what is none."""
+    """Return the member for each row, null where there is no address, and the mask of what is none."""
     normalised = normalise(values, source.rule, blank="missing")
     texts = _texts(normalised)
     usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
     good = pc.is_in(texts, usable, skip_nulls=True)
     members = pc.binary_join_element_wise(
-        _text(',"$ip":"'), pc.if_else(good, texts, _text("0")), _text('"'), _text("")
+        _text(',"$ip":"'), pc.if_else(good, texts, pa.scalar(None, LARGE_STRING)), _text('"'), _text("")
     )
     return members, {"ip": ~mask_of(good) & _present(normalised)}
 
@@ -98,13 +121,39 @@ def _time_field(time: Any) -> str:
 
 
 def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
-    """Return the member for each row: whole seconds, or where there is no time "Updated at" stays."""
+    """Return the member for each row, whole seconds, null where there is no time, and the mask of what is none."""
     normalised = normalise(values, source.rule, blank="missing")
     seconds = np.floor(_seconds(normalised))
     good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
     whole = pa.array(np.where(good, seconds, 0).astype(np.int64), mask=~good)
     texts = pc.binary_join_element_wise(_text(',"$time":'), whole.cast(LARGE_STRING), _text(""))
-    return texts.fill_null(',"$ignore_time":true'), {"time": ~good & _present(normalised)}
+    return texts, {"time": ~good & _present(normalised)}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a record that is a constant, or comes from a column.
+
+    Attributes
+    ----------
+    constant : callable
+        The constant -> the member.
+    of_column : callable
+        Values of the column -> the member for each row, null where there is none, and what is wrong.
+    none : str
+        What stands in a row without one.
+    """
+
+    constant: Callable[[Any], str]
+    of_column: Callable[[Any, Source], tuple[pa.Array, dict[str, np.ndarray]]]
+    none: str
+
+
+#: Attribute of the plan -> the member that it says the source of. Without a time "Updated at" stays.
+MEMBERS = {
+    "ip": Member(_ip_field, _ip_column, ',"$ip":"0"'),
+    "time": Member(_time_field, _time_column, ',"$ignore_time":true'),
+}
 
 
 def _seconds(normalised: Normalised) -> np.ndarray:

@@ -171,7 +171,7 @@ def repeated(hashes: np.ndarray, texts_at: Callable[[np.ndarray], Any]) -> tuple
     meeting = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
     if not meeting.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    positions = np.flatnonzero(np.isin(hashes, np.unique(meeting)))
+    positions = np.flatnonzero(pd.Index(hashes).isin(meeting))
     groups, _texts = pd.factorize(np.asarray(texts_at(positions), dtype=object))
     several = np.bincount(groups)[groups] > 1
     return positions[several], groups[several]

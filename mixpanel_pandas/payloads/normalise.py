@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.plan import Plan, PropertyColumn
+    from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, Rows
 
 __all__ = [
     "Normalised",
@@ -111,8 +111,8 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
     return _texts(read) if rule.kind == "string" else from_objects(read)
 
 
-def normalise_column(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice) -> Normalised:
-    """Return a slice of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
+def normalise_column(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: Rows) -> Normalised:
+    """Return some of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
     unites = column.operator.takes == "list"
     blank = plan.operation.option("blank")
     with reading(column.label):

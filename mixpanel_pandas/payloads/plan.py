@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-__all__ = ["Plan", "PropertyColumn", "Source", "id_plan", "make_plan", "reading", "values_of"]
+__all__ = ["Plan", "PropertyColumn", "Rows", "Source", "id_plan", "make_plan", "reading", "values_of"]
+
+#: Rows of a frame: a slice, or positions.
+Rows = slice | np.ndarray
 
 #: A slice of the frame makes about this many bytes of JSON.
 SLICE_BYTES = 8_000_000
@@ -166,8 +169,8 @@ def reading(label: Hashable) -> AbstractContextManager[None]:
     return in_our_words(f"column {label!r}", ": convert it to another dtype, or leave it out")
 
 
-def values_of(frame: pd.DataFrame, source: Source, rows: slice | None = None) -> Any:
-    """Return the array of a column or index level, or a slice of it, without copying."""
+def values_of(frame: pd.DataFrame, source: Source, rows: Rows | None = None) -> Any:
+    """Return the array of a column or index level, or some of its rows; of a slice nothing is copied."""
     if source.in_index:
         index = frame.index if rows is None else frame.index[rows]
         column: Any = index.get_level_values(source.place)

@@ -1,8 +1,9 @@
-"""A slice of the frame -> its payloads: normalise, leave out what was decided, encode."""
+"""Rows of the frame -> their payloads: normalise, leave out what was decided, merge, encode."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,23 +11,28 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.encoding import Property, encode
-from mixpanel_pandas.payloads.envelope import envelope
+from mixpanel_pandas.payloads.envelope import MEMBERS, envelope, has_member
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
+from mixpanel_pandas.payloads.plan import Source
+from mixpanel_pandas.payloads.repeats import Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
     from mixpanel_pandas.payloads.batches import Payloads
-    from mixpanel_pandas.payloads.plan import Plan
+    from mixpanel_pandas.payloads.envelope import Envelope
+    from mixpanel_pandas.payloads.plan import Plan, Rows
 
-__all__ = ["Changes", "encode_slice", "encode_slices"]
+__all__ = ["Changes", "encode_merged", "encode_rows", "encode_slice", "encode_slices"]
+
+_NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 @dataclass
 class Changes:
-    """What is left out or cut before a frame is sent.
+    """What is left out, cut or merged before a frame is sent.
 
     Attributes
     ----------
@@ -34,30 +40,127 @@ class Changes:
         Mask of the rows that are not sent.
     dropped, cut : dict of int to numpy.ndarray
         Number of a column of the plan -> mask of the rows whose value is left out, or cut.
+    merged : Repeats
+        The rows that make one update together with the others of their id, those that are left out excepted.
     """
 
     left_out: np.ndarray
     dropped: dict[int, np.ndarray] = field(default_factory=dict)
     cut: dict[int, np.ndarray] = field(default_factory=dict)
+    merged: Repeats = _NONE
+
+    @property
+    def together(self) -> Repeats:
+        """The rows that are sent merged."""
+        return self.merged.without(self.left_out)
+
+    @property
+    def sent(self) -> int:
+        """Number of rows that are sent; those that are merged count as one."""
+        together = self.together
+        more = np.count_nonzero(together.last() != together.positions)
+        return int(np.count_nonzero(~self.left_out) - more)
+
+    def alone(self, rows: slice) -> np.ndarray:
+        """Return the mask of those rows of a slice that are sent each by itself."""
+        alone: np.ndarray = ~self.left_out[rows]
+        first, last = np.searchsorted(self.merged.positions, [rows.start, rows.stop])
+        alone[self.merged.positions[first:last] - rows.start] = False
+        return alone
 
 
 def encode_slices(
     frame: pd.DataFrame, plan: Plan, changes: Changes, token: str | None = None
 ) -> Iterator[Payloads]:
-    """Yield the payloads of the rows that are sent, a slice at a time."""
+    """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
     for rows in plan.slices():
-        if not changes.left_out[rows].all():
+        if changes.alone(rows).any():
             yield encode_slice(frame, plan, changes, rows, token)
+    yield from encode_merged(frame, plan, changes, token)
 
 
 def encode_slice(
     frame: pd.DataFrame, plan: Plan, changes: Changes, rows: slice, token: str | None = None
 ) -> Payloads:
-    """Return the payloads of those rows of a slice that are sent."""
-    keep = pa.array(~changes.left_out[rows])
+    """Return the payloads of those rows of a slice that are sent each by itself."""
+    keep = changes.alone(rows)
     properties = [_property(frame, plan, number, changes, rows, keep) for number in range(len(plan.columns))]
-    around = envelope(frame, plan, rows, token).filter(keep)
-    positions = np.flatnonzero(~changes.left_out[rows]) + rows.start
+    around = envelope(frame, plan, rows, token).filter(pa.array(keep))
+    return _encoded(plan, properties, around, np.flatnonzero(keep) + rows.start)
+
+
+def encode_rows(
+    frame: pd.DataFrame, plan: Plan, changes: Changes, positions: np.ndarray, token: str | None = None
+) -> Payloads:
+    """Return the payloads of a slice's worth of rows, wherever they stand."""
+    properties = [_property(frame, plan, number, changes, positions) for number in range(len(plan.columns))]
+    return _encoded(plan, properties, envelope(frame, plan, positions, token), positions)
+
+
+def encode_merged(
+    frame: pd.DataFrame, plan: Plan, changes: Changes, token: str | None = None
+) -> Iterator[Payloads]:
+    """Yield the payloads of the rows that are merged; one stands where the last row of its id stands.
+
+    Of what the rows of an id say about a property the last value counts. Where there is none, a missing value means what
+    it means in a row by itself, and a value that is left out says nothing. ``$ip`` and ``$time`` are those of the last
+    row that has one.
+    """
+    for rows, starts in changes.together.by_id(plan.rows_per_slice):
+        last_rows = rows[np.append(starts[1:], len(rows)) - 1]
+        latest = partial(_latest, rows, starts, plan.rows_per_slice)
+        properties = [
+            _property(frame, plan, number, changes, latest(_worth(frame, plan, number, changes)))
+            for number in range(len(plan.columns))
+        ]
+        elsewhere = {
+            name: latest(_has_member(frame, source, name))
+            for name in MEMBERS
+            if isinstance(source := getattr(plan, name), Source)
+        }
+        around = envelope(frame, plan, last_rows, token, elsewhere)
+        yield _encoded(plan, properties, around, last_rows)
+
+
+def _latest(
+    rows: np.ndarray, starts: np.ndarray, most: int, worth: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Return for each id the last of those of its rows that are worth most.
+
+    Parameters
+    ----------
+    rows, starts : numpy.ndarray
+        As `Repeats.by_id` yields them.
+    most : int
+        Rows that are looked at at once.
+    worth : callable
+        Rows -> small numbers.
+    """
+    keys = np.arange(len(rows))
+    for begin in range(0, len(rows), most):
+        keys[begin : begin + most] += len(rows) * worth(rows[begin : begin + most])
+    latest: np.ndarray = rows[np.maximum.reduceat(keys, starts) % len(rows)]
+    return latest
+
+
+def _worth(
+    frame: pd.DataFrame, plan: Plan, number: int, changes: Changes
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what weighs rows by what they say about a property: a value, that it is missing, or nothing."""
+
+    def worth(rows: np.ndarray) -> np.ndarray:
+        there = ~normalise_column(frame, plan, plan.columns[number], rows).missing
+        dropped = changes.dropped[number][rows] if number in changes.dropped else False
+        return np.where(dropped, 0, 1 + there)
+
+    return worth
+
+
+def _has_member(frame: pd.DataFrame, source: Source, name: str) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda rows: has_member(frame, source, name, rows)
+
+
+def _encoded(plan: Plan, properties: list[Property], around: Envelope, positions: np.ndarray) -> Payloads:
     payloads = encode(properties, plan.removed, plan.operation.verb == "delete", around, positions)
     if around.ids.null_count or not payloads.updates.all():
         msg = "the frame was changed during the call: rows that had an id and values have none any more"
@@ -66,11 +169,14 @@ def encode_slice(
 
 
 def _property(
-    frame: pd.DataFrame, plan: Plan, number: int, changes: Changes, rows: slice, keep: pa.Array
+    frame: pd.DataFrame, plan: Plan, number: int, changes: Changes, rows: Rows, keep: np.ndarray | None = None
 ) -> Property:
+    """Return a property of some rows, or of those of them that are to be kept, a mask."""
     column = plan.columns[number]
     values = normalise_column(frame, plan, column, rows)
     if number in changes.cut and changes.cut[number][rows].any():
         values = cut_strings(values, changes.cut[number][rows])
-    dropped = changes.dropped[number][rows][~changes.left_out[rows]] if number in changes.dropped else None
-    return Property(column.key_text, column.operator, column.missing, values.filter(keep), dropped)
+    dropped = changes.dropped[number][rows] if number in changes.dropped else None
+    if keep is not None:
+        values, dropped = values.filter(pa.array(keep)), None if dropped is None else dropped[keep]
+    return Property(column.key_text, column.operator, column.missing, values, dropped)

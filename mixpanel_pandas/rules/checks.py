@@ -181,7 +181,8 @@ CHECKS: dict[str, Check] = {
             "duplicate_id",
             "frame",
             "error",
-            "the id stands in several rows: duplicates='last' sends the last of them, 'all' one after the other",
+            "the id stands in several rows: duplicates='last' sends the last of them, 'merge' the last value of each property, "
+            "'all' one after the other",
         ),
         Check(
             "similar_id",

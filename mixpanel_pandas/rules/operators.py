@@ -9,7 +9,7 @@ __all__ = ["OPERATORS", "Missing", "Operator", "Verb"]
 
 Verb = Literal["set", "set_once", "add", "union", "append", "remove", "unset", "delete"]
 Missing = Literal["skip", "null", "unset"]
-Duplicates = Literal["raise", "last", "all"]
+Duplicates = Literal["raise", "last", "merge", "all"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Operator:
         What may be asked for missing values; the first is the default.
     duplicates : str
         What happens by default when several rows hold one id.
+    merges : bool
+        Whether rows of one id may become one update: nothing is lost but values that a later row replaces.
     updated_at : str
         Whether "Updated at" moves by default.
     ignore_alias : bool
@@ -54,6 +56,7 @@ class Operator:
     harmless_twice: bool = True
     missing: tuple[Missing, ...] = ("skip",)
     duplicates: Duplicates = "raise"
+    merges: bool = False
     updated_at: Literal["keep", "refresh"] = "keep"
     ignore_alias: bool = False
     batch_size: int = 2000
@@ -87,6 +90,7 @@ OPERATORS: dict[str, Operator] = {
             "any",
             "Write properties, over what is there.",
             missing=("skip", "null", "unset"),
+            merges=True,
             page="profile-set",
         ),
         Operator(
@@ -95,6 +99,7 @@ OPERATORS: dict[str, Operator] = {
             "any",
             "Write properties that are not there yet.",
             missing=("skip", "null"),
+            merges=True,
             updated_at="refresh",
             page="profile-set-property-once",
         ),
@@ -144,6 +149,7 @@ OPERATORS: dict[str, Operator] = {
             "names",
             "Remove properties.",
             duplicates="last",
+            merges=True,
             page="profile-delete-property",
         ),
         Operator(
@@ -152,6 +158,7 @@ OPERATORS: dict[str, Operator] = {
             "nothing",
             "Remove whole profiles; their events stay.",
             duplicates="last",
+            merges=True,
             ignore_alias=True,
             page="delete-profile",
         ),

@@ -101,10 +101,13 @@ OPTIONS: dict[str, Option] = {
         Option(
             "duplicates",
             None,
-            '{"raise", "last", "all"}, optional',
-            "Several rows for one id: refuse the frame, send the last one, or send all in the order of the rows. By default "
-            "set and set_once refuse, unset and delete take the last, the others send all.",
-            choices=(None, "raise", "last", "all"),
+            '{"raise", "last", "merge", "all"}, optional',
+            "Several rows for one id: refuse the frame, send the last one, merge them to one update, or send all in the order "
+            "of the rows. Merged, a property has the last value that is there (also with set_once), and is missing only where "
+            "no row has one; rows left out as invalid do not take part, and all others share one outcome. add, union, append "
+            "and remove cannot be merged. By default set and set_once refuse, unset and delete take the last, the others send "
+            "all.",
+            choices=(None, "raise", "last", "merge", "all"),
         ),
         Option(
             "ip",
@@ -465,6 +468,15 @@ def _missing_problem(asked: Operation) -> str | None:
     return None
 
 
+def _duplicates_problem(asked: Operation) -> str | None:
+    losing = [operator.verb for operator in asked.operators if not operator.merges]
+    if asked.option("duplicates") != "merge" or not losing:
+        return None
+    return (
+        f"duplicates='merge' would lose values of {', '.join(losing)}: 'all' sends each row, in their order"
+    )
+
+
 def _invalid_problem(asked: Operation) -> str | None:
     value = asked.option("invalid")
     asked_for = value.values() if isinstance(value, Mapping) else [value]
@@ -535,4 +547,11 @@ def _journal_problem(asked: Operation) -> str | None:
     return None
 
 
-_OPTION_CHECKS = (_missing_problem, _invalid_problem, _number_problem, _mapping_problem, _journal_problem)
+_OPTION_CHECKS = (
+    _missing_problem,
+    _duplicates_problem,
+    _invalid_problem,
+    _number_problem,
+    _mapping_problem,
+    _journal_problem,
+)

@@ -1,0 +1,78 @@
+"""What ids that stand in several rows cost: one row in a hundred holds the id of another, sent in order or merged.
+
+    python -m tests.benchmarks.order [ROWS]
+
+Prints for 4 and 16 workers the median of several runs, each way in turn, rows a second, and the throughput beside that of
+the same frame without duplicates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+
+import mixpanel_pandas as mpd
+from tests.benchmarks.sink import sink
+from tests.benchmarks.throughput import customers
+
+#: How it is called -> share of rows that hold the id of another, and what is asked for.
+WAYS = {
+    "no duplicates": (0.0, "raise"),
+    "1 % duplicates, all": (0.01, "all"),
+    "1 % duplicates, merge": (0.01, "merge"),
+}
+
+
+def repeating(frame: pd.DataFrame, share: float, seed: int = 1) -> pd.DataFrame:
+    """Return the frame with the ids of other rows in a share of its rows, wherever they stand."""
+    random = np.random.default_rng(seed)
+    source = np.arange(len(frame))
+    rows = random.choice(len(frame), int(share * len(frame)), replace=False)
+    source[rows] = random.integers(0, len(frame), len(rows))
+    return frame.assign(user_id=frame["user_id"].take(source).array)
+
+
+def seconds(frame: pd.DataFrame, duplicates: str, workers: int) -> float:
+    began = time.perf_counter()
+    summary = frame.mixpanel.set("user_id", duplicates=duplicates, workers=workers)
+    taken = time.perf_counter() - began
+    assert summary["accepted"].sum() == len(frame)
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--runs", type=int, default=5)
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore", mpd.ProfileWarning)
+    with sink() as (address, _counter):  # before the frame: the process is forked
+        frame = customers(chosen.rows)
+        frames = {share: repeating(frame, share) for share, _duplicates in WAYS.values()}
+        print(
+            f"{chosen.rows:,} rows x {frame.shape[1]} columns; Python {platform.python_version()}, pandas {pd.__version__}; "
+            f"medians of {chosen.runs}"
+        )
+        with mpd.set_project(mpd.Project("0" * 32, url=address)):
+            frame.head(10).mixpanel.set("user_id", progress=False)  # imports are not part of it
+            for workers in (4, 16):
+                taken: dict[str, list[float]] = {name: [] for name in WAYS}
+                for name, (share, duplicates) in (
+                    list(WAYS.items()) * chosen.runs
+                ):  # in turn: the machine has moods
+                    taken[name].append(seconds(frames[share], duplicates, workers))
+                medians = {name: statistics.median(values) for name, values in taken.items()}
+                base = next(iter(medians.values()))
+                print(f"{workers} workers{'':18}{'s':>8}{'rows/s':>12}{'throughput':>13}")
+                for name, median in medians.items():
+                    print(f"  {name:25}{median:8.2f}{chosen.rows / median:12,.0f}{base / median:11.2f} x")
+
+
+if __name__ == "__main__":
+    main()
