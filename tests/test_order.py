@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -9,18 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mixpanel_pandas.delivery.parts import Delivery
+from mixpanel_pandas.order import of_merged
 from mixpanel_pandas.payloads.repeats import Repeats
 
 LETTERS = "abcdefghij"
-
-
-@given(st.lists(st.sampled_from(LETTERS), max_size=40))
-def test_a_rank_counts_the_rows_before(ids):
-    groups = np.array([LETTERS.index(identity) for identity in ids], np.int64)
-    counters = {letter: itertools.count() for letter in LETTERS}
-    assert Repeats(np.arange(len(ids)), groups).ranks().tolist() == [
-        next(counters[identity]) for identity in ids
-    ]
 
 
 def sequential(frame: pd.DataFrame) -> dict[str, list[int]]:
@@ -111,3 +103,159 @@ def test_large_frames_with_few_repeats_take_few_more_requests(emulator):
     assert summary["accepted"].sum() == 20_000
     waves = frame.groupby("id").size().max()
     assert len(emulator.requests) <= 10 + waves
+
+
+# -- merged -------------------------------------------------------------------------------------------------------
+
+
+@given(
+    ids=st.lists(st.sampled_from(LETTERS), min_size=1, max_size=30),
+    size=st.integers(1, 7),
+    named=st.sets(st.sampled_from(LETTERS)),
+)
+def test_rows_of_a_merged_update_share_its_answer(ids, size, named):
+    frame = pd.DataFrame({"id": ids})
+    repeated = np.flatnonzero(frame["id"].duplicated(keep=False))
+    merged = Repeats(repeated, pd.factorize(frame["id"].iloc[repeated])[0])
+    updates = np.flatnonzero(~frame["id"].duplicated(keep="last"))
+    deliveries = [
+        Delivery(
+            batch=number,
+            positions=updates[begin : begin + size],
+            updates=1,
+            bytes=1,
+            outcome="accepted",
+            apart={
+                row: ("rejected", f"{ids[position]} is refused")
+                for row, position in enumerate(updates[begin : begin + size])
+                if ids[position] in named
+            },
+        )
+        for number, begin in enumerate(range(0, len(updates), size))
+    ]
+    told = {}
+    for before, after in zip(deliveries, of_merged(iter(deliveries), merged), strict=True):
+        positions = np.asarray(after.positions).tolist()
+        assert positions == sorted(set(positions))
+        assert {ids[row] for row in positions} == {ids[row] for row in before.positions}
+        outcomes = [after.apart.get(row, ("accepted", None)) for row in range(len(positions))]
+        told |= dict(zip(positions, outcomes, strict=True))
+    assert told == {
+        row: ("rejected", f"{identity} is refused") if identity in named else ("accepted", None)
+        for row, identity in enumerate(ids)
+    }
+
+
+def test_answers_on_neighbours_stay_neighbours():
+    delivery = Delivery(batch=0, positions=range(3, 6), updates=3, bytes=9, outcome="accepted")
+    [same] = of_merged([delivery], Repeats(np.array([0, 9]), np.array([0, 0])))
+    assert same is delivery
+
+
+PEOPLE = pd.DataFrame(
+    {
+        "id": ["ann", "bob", "ann", "cid", "bob", "dan"],
+        "plan": ["free", "pro", None, None, None, "pro"],
+        "town": [None, "Bonn", "Rome", None, "Kiel", None],
+    }
+)
+
+
+def test_rows_of_an_id_become_one_update(emulator):
+    summary = PEOPLE.mixpanel.set("id", duplicates="merge")
+    assert [len(request.records) for request in emulator.requests] == [1, 2]
+    assert emulator.profile("ann") == {"plan": "free", "town": "Rome"}
+    assert emulator.profile("bob") == {"plan": "pro", "town": "Kiel"}
+    assert emulator.profile("dan") == {"plan": "pro"}
+    assert summary["rows"].sum() == len(PEOPLE)
+    assert summary["updates"].sum() == 3
+    outcomes = PEOPLE.mixpanel.outcomes(summary)
+    assert outcomes["outcome"].tolist() == ["accepted"] * 3 + ["skipped"] + ["accepted"] * 2
+
+
+def test_a_merged_update_is_shown_where_its_last_row_stands():
+    shown = PEOPLE.mixpanel.payloads("set", "id", duplicates="merge")
+    assert [payload and payload["$set"] for payload in shown] == [
+        None,
+        None,
+        {"plan": "free", "town": "Rome"},
+        None,
+        {"plan": "pro", "town": "Kiel"},
+        {"plan": "pro"},
+    ]
+
+
+def test_rows_of_an_id_fail_together_and_are_sent_again_together(emulator):
+    emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "ann", times=1, skip=1)
+    summary = PEOPLE.mixpanel.set("id", duplicates="merge")
+    assert summary[["accepted", "rejected", "skipped"]].sum().tolist() == [3, 2, 1]
+    failures = PEOPLE.mixpanel.failures(summary)
+    assert failures.index.tolist() == [0, 2]
+    failures.mixpanel.set("id", duplicates="merge")
+    assert emulator.profile("ann") == {"plan": "free", "town": "Rome"}
+
+
+MERGED = [
+    pytest.param("skip", [{"$set": {"x": 1}}], id="a missing value: the last that is there counts"),
+    pytest.param("null", [{"$set": {"x": 1, "y": None}}], id="null: only where no row of the id has a value"),
+    pytest.param(
+        "unset", [{"$set": {"x": 1}}, {"$unset": ["y"]}], id="unset: only where no row of the id has a value"
+    ),
+]
+
+
+@pytest.mark.parametrize(("missing", "meant"), MERGED)
+def test_what_a_missing_value_means_in_rows_that_are_merged(missing, meant):
+    frame = pd.DataFrame({"id": ["a", "a"], "x": [1, None], "y": [None, None]}, dtype=object)
+    _none, shown = frame.mixpanel.payloads("set", "id", duplicates="merge", missing=missing)
+    records = shown if isinstance(shown, list) else [shown]
+    assert [
+        {name: record[name] for name in record if name in {"$set", "$unset"}} for record in records
+    ] == meant
+
+
+def test_the_address_and_the_time_are_those_of_the_last_row_that_has_one():
+    frame = pd.DataFrame(
+        {
+            "id": list("aaabb"),
+            "ip": ["1.1.1.1", "2.2.2.2", None, None, ""],
+            "at": [5.0, None, None, None, None],
+            "x": range(5),
+        }
+    )
+    shown = frame.mixpanel.payloads("set", "id", duplicates="merge", ip="ip", updated_at="at")
+    assert shown[2] == {"$distinct_id": "a", "$ip": "2.2.2.2", "$time": 5, "$set": {"x": 2}}
+    assert shown[4] == {"$distinct_id": "b", "$ip": "0", "$ignore_time": True, "$set": {"x": 4}}
+
+
+def test_several_operators_merge_together():
+    frame = pd.DataFrame({"id": ["a", "a"], "plan": ["pro", None], "since": [None, "may"], "n": [1, 2]})
+    verbs = {"plan": "set", "since": "set_once", "fax": "unset"}
+    _none, shown = frame.mixpanel.payloads("update", "id", verbs, duplicates="merge")
+    said = {
+        name: record[name] for record in shown for name in record if name in {"$set", "$set_once", "$unset"}
+    }
+    assert said == {"$set": {"plan": "pro"}, "$set_once": {"since": "may"}, "$unset": ["fax"]}
+
+
+@pytest.mark.parametrize(("verb", "properties"), [("unset", ["x"]), ("delete", None)])
+def test_verbs_without_values_send_one_update_for_an_id(emulator, verb, properties):
+    frame = pd.DataFrame({"id": ["a", "b", "a"], "x": [1, 2, 3]})
+    frame.mixpanel.set("id", duplicates="last")
+    options = {"at_most": 2} if verb == "delete" else {}
+    summary = getattr(frame.mixpanel, verb)("id", properties, duplicates="merge", **options)
+    assert (summary["accepted"].sum(), summary["updates"].sum()) == (3, 2)
+
+
+def test_one_id_in_every_row_of_a_frame_of_many_slices():
+    rows = 200_000
+    frame = pd.DataFrame({"id": "a", "n": np.arange(rows), "t": pd.Series([None] * rows, dtype="str")})
+    frame.loc[5, "t"] = "early"
+    shown = frame.mixpanel.payloads("set", "id", duplicates="merge")
+    assert shown.notna().sum() == 1
+    assert shown.iloc[-1]["$set"] == {"n": rows - 1, "t": "early"}
+
+
+def test_a_dry_run_of_merged_rows_accounts_for_all(emulator):
+    summary = PEOPLE.mixpanel.set("id", duplicates="merge", dry_run=True)
+    assert (summary["not_sent"].sum(), summary["skipped"].sum()) == (5, 1)

@@ -74,6 +74,18 @@ def test_where_batches_end(lengths, updates, batch_size, request_bytes, meant):
     assert sizes(cut([rows_of(lengths, updates)], batch_size, request_bytes)) == meant
 
 
+def test_rows_that_stand_further_up_begin_a_batch():
+    slices = [
+        payloads(["a,"] * 3, start=10),
+        payloads(["b,"] * 2, start=0),
+        payloads([]),
+        payloads(["c,"], start=4),
+    ]
+    batches = list(cut(slices, 100))
+    assert [batch.positions.tolist() for batch in batches] == [[10, 11, 12], [0, 1, 4]]
+    assert [batch.number for batch in batches] == [0, 1]
+
+
 def test_no_slices_make_no_batches():
     assert list(cut([], 5)) == []
     assert list(cut([rows_of([])], 5)) == []

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from reference import encoded, objects
 
-from mixpanel_pandas.payloads.envelope import envelope
+from mixpanel_pandas.payloads.envelope import envelope, has_member
 from mixpanel_pandas.payloads.plan import make_plan
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.options import operation
@@ -221,6 +221,18 @@ def test_only_the_rows_of_a_mask_are_kept():
     assert around.ids.to_pylist() == ["b"]
     assert [column.to_pylist() for column in around.columns] == [[',"$ip":"2.2.2.2"'], [',"$time":6']]
     assert around.token == TOKEN
+
+
+def test_address_and_time_may_come_from_other_rows():
+    frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", None], "at": [5, 6], "x": 1})
+    plan = make_plan(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
+    around = envelope(frame, plan, np.array([1, 0]), elsewhere={"ip": np.array([0, 1])})
+    assert around.ids.to_pylist() == ["b", "a"]
+    assert [column.to_pylist() for column in around.columns] == [
+        [',"$ip":"1.1.1.1"', ',"$ip":"0"'],
+        [',"$time":6', ',"$time":5'],
+    ]
+    assert has_member(frame, plan.ip, "ip", np.array([1, 0])).tolist() == [False, True]
 
 
 def test_columns_for_ip_and_time_are_no_properties():

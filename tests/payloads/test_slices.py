@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from reference import MISSING, Said, encoded, heads_of, records_of_rows, same
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reference import KINDS, MISSING, Said, column_of, encoded, heads_of, records_of_rows, same
 
 from mixpanel_pandas.payloads.plan import make_plan
+from mixpanel_pandas.payloads.repeats import Repeats
 from mixpanel_pandas.payloads.slices import Changes, encode_slice, encode_slices
 from mixpanel_pandas.rules.options import operation
 
@@ -82,3 +85,53 @@ def test_the_users_frame_stays_as_it_was():
     changes = Changes(mask(1), {1: mask(0)}, {0: mask(0)})
     list(encode_slices(FRAME, plan_of(2), changes))
     pd.testing.assert_frame_equal(FRAME, before)
+
+
+def repeats_of(ids):
+    repeated = np.flatnonzero(pd.Series(ids).duplicated(keep=False))
+    return Repeats(repeated, pd.factorize(np.array(ids, object)[repeated])[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_merged_rows_of_every_kind_are_what_the_reference_says(kind, data):
+    """The last value that is there, in the form that it has in a row by itself, whatever the slices."""
+    ids = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8))
+    values, meant = data.draw(column_of(kind, len(ids)))
+    missing = data.draw(st.sampled_from(["skip", "null", "unset"]))
+    dropped, left_out = (
+        data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))) for _ in range(2)
+    )
+    frame = pd.DataFrame({"id": ids, "x": values, "row": range(len(ids))})
+    changes = Changes(np.array(left_out), {0: np.array(dropped)}, merged=repeats_of(ids))
+    size = data.draw(st.integers(1, len(ids)))
+    found = encoded(frame, "set", changes=changes, rows_per_slice=size, missing=missing)
+
+    rows_of = {}  # id -> its rows that are sent
+    for row, identity in enumerate(ids):
+        if not left_out[row]:
+            rows_of.setdefault(identity, []).append(row)
+    alone = [identity for identity in rows_of if ids.count(identity) == 1]
+    merged = sorted(set(rows_of) - set(alone), key=lambda identity: rows_of[identity][-1])
+    order = [*alone, *merged]
+
+    def best(rows):
+        """Return the row that decides: it has a value, or else misses one, or else has lost it; the last of its like."""
+        return max(rows, key=lambda row: (0 if dropped[row] else 1 if meant[row] is MISSING else 2, row))
+
+    deciding = [best(rows_of[identity]) for identity in order]
+    silent = [place for place, row in enumerate(deciding) if dropped[row]]
+    said = [
+        Said("x", "$set", [meant[row] for row in deciding], missing, silent),
+        Said("row", "$set", [rows_of[identity][-1] for identity in order]),
+    ]
+    expected = records_of_rows(heads_of(order), said)
+    assert len(found) == len(expected)
+    assert all(map(same, found, expected))
+
+
+def test_merged_values_are_cut_where_they_are_too_long():
+    frame = pd.DataFrame({"id": ["a", "a", "b"], "x": ["x" * 300, None, "y"]})
+    changes = Changes(np.zeros(3, bool), cut={0: np.array([True, False, False])}, merged=repeats_of([*"aab"]))
+    assert [record["$set"]["x"] for [record] in encoded(frame, "set", changes=changes)] == ["y", "x" * 255]
