@@ -213,6 +213,96 @@ def test_the_first_reason_in_the_order_of_decisions_counts(columns, options, exp
     assert inspection.sent == len(inspection.frame) - sum(map(len, expected.values()))
 
 
+MERGED = [
+    pytest.param(
+        {"user_id": ["a", None, "a"], "n": [1.0, 2.0, 3.0]},
+        {"invalid": "drop_row"},
+        {("invalid", "missing id"): [1]},
+        {2: {"n": 3.0}},
+        id="only rows with a usable id are merged",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [1.0, np.nan]},
+        {},
+        {},
+        {1: {"n": 1.0}},
+        id="a row without values shares the update of the others",
+    ),
+    pytest.param(
+        {"user_id": ["a", "b", "a"], "n": [np.nan, 1.0, np.nan]},
+        {},
+        {("skipped", "nothing to send"): [0, 2]},
+        {1: {"n": 1.0}},
+        id="nothing to send: no row of the id has a value",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [1.0, np.inf], "s": [None, "x"]},
+        {"invalid": "drop_row"},
+        {("invalid", "infinite"): [1]},
+        {0: {"n": 1.0}},
+        id="a row that is left out takes no part",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a", "b"], "n": [np.inf, np.nan, 1.0]},
+        {"invalid": "drop_row"},
+        {("invalid", "infinite"): [0], ("skipped", "nothing to send"): [1]},
+        {2: {"n": 1.0}},
+        id="nothing to send once the other row is left out",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [1.0, np.inf]},
+        {"invalid": "drop_value"},
+        {},
+        {1: {"n": 1.0}},
+        id="a value that is left out gives way to an earlier one",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a", "b"], "n": [np.inf, np.nan, 1.0]},
+        {"invalid": "drop_value"},
+        {("invalid", "no value left"): [0, 1]},
+        {2: {"n": 1.0}},
+        id="all rows of an id that lost its only value",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a"], "n": [np.inf, np.nan]},
+        {"invalid": "drop_value", "missing": "null"},
+        {},
+        {1: {"n": None}},
+        id="a value that is left out says nothing, a missing one says null",
+    ),
+    pytest.param(
+        {"user_id": ["a", "a", "b"], "n": [1.0, np.nan, 2.0], "ip": ["nowhere", "1.1.1.1", None]},
+        {"ip": "ip", "invalid": "drop_row"},
+        {("invalid", "ip"): [0], ("skipped", "nothing to send"): [1]},
+        {2: {"n": 2.0}},
+        id="a row left out for its address takes no part",
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "options", "expected", "payloads"), MERGED)
+def test_what_becomes_of_rows_that_are_merged(columns, options, expected, payloads):
+    columns = {
+        label: pd.Series(values, dtype=object if label in {"s", "ip"} else None)
+        for label, values in columns.items()
+    }
+    frame = pd.DataFrame(columns)
+    inspection = look(frame, duplicates="merge", **options)
+    assert left_out(inspection) == expected
+    assert inspection.sent == len(payloads)
+    assert sent(frame, duplicates="merge", **options) == payloads
+
+
+def test_rows_that_are_too_large_together_are_left_out_together():
+    tags = ["x" * 250] * 30
+    wide = {f"p{number}": [tags, None] if number % 2 else [None, tags] for number in range(160)}
+    frame = pd.DataFrame({"user_id": ["a", "a"], **wide}, dtype=object)
+    assert not (frame.mixpanel.validate("set", "user_id", duplicates="all")["severity"] == "error").any()
+    inspection = look(frame, duplicates="merge", invalid="drop_row")
+    assert left_out(inspection) == {("invalid", "large update"): [0, 1]}
+    assert inspection.sent == 0
+
+
 def test_rows_that_are_left_out_already_are_not_looked_at():
     frame = pd.DataFrame({"user_id": ["a", "a", None], "n": [np.inf, 1, np.inf]})
     inspection = look(frame, invalid={"missing_id": "drop_row"}, duplicates="last")
@@ -233,6 +323,8 @@ DUPLICATES = [
     pytest.param("delete", None, "last", id="delete takes the last"),
     pytest.param("set", "last", "last", id="set takes the last when told to"),
     pytest.param("delete", "raise", "raise", id="delete raises when told to"),
+    pytest.param("set", "merge", "merge", id="set merges when told to"),
+    pytest.param("delete", "merge", "merge", id="delete merges when told to"),
 ]
 
 
@@ -247,7 +339,8 @@ def test_duplicates_by_operator(verb, duplicates, does):
         assert left_out(inspection) == {}
     else:
         assert standing == []
-        assert left_out(inspection) == {("skipped", "superseded"): [0, 2]}
+        assert left_out(inspection) == ({("skipped", "superseded"): [0, 2]} if does == "last" else {})
+        assert inspection.sent == 2
 
 
 def test_invalid_has_no_say_in_duplicates():
@@ -386,7 +479,7 @@ def test_a_very_long_id_counts():
     ),
     size=st.integers(1, 5),
     invalid=st.sampled_from(["raise", "drop_row", "drop_value", "truncate"]),
-    duplicates=st.sampled_from(["raise", "last"]),
+    duplicates=st.sampled_from(["raise", "last", "merge"]),
 )
 def test_slices_change_nothing(rows, size, invalid, duplicates):
     from dataclasses import replace
@@ -433,3 +526,6 @@ def test_properties_are_counted_over_all_rows_of_an_id():
     with pytest.raises(ValidationError, match="many_properties: 2 rows"):
         sent(frame, duplicates="all")
     assert len(sent(frame.iloc[2:], duplicates="all")) == 2
+    with pytest.raises(ValidationError, match="many_properties: 2 rows"):
+        sent(frame, duplicates="merge")
+    assert len(sent(frame.iloc[2:], duplicates="merge")) == 1

@@ -11,24 +11,24 @@ from mixpanel_pandas import OperationError
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
 
-#: Verb, name, operand, groups, harmless twice, values that missing may have, duplicates, "Updated at", alias, batch.
+#: Verb, name, operand, groups, harmless twice, values that missing may have, duplicates, merges, "Updated at", alias, batch.
 ROWS = [
-    ("set", "$set", "any", True, True, ("skip", "null", "unset"), "raise", "keep", False, 2000),
-    ("set_once", "$set_once", "any", True, True, ("skip", "null"), "raise", "refresh", False, 2000),
-    ("add", "$add", "number", False, False, ("skip",), "all", "keep", False, 200),
-    ("union", "$union", "list", True, True, ("skip",), "all", "keep", False, 2000),
-    ("append", "$append", "item", False, False, ("skip",), "all", "keep", False, 200),
-    ("remove", "$remove", "scalar", True, False, ("skip",), "all", "keep", False, 200),
-    ("unset", "$unset", "names", True, True, ("skip",), "last", "keep", False, 2000),
-    ("delete", "$delete", "nothing", True, True, ("skip",), "last", "keep", True, 2000),
+    ("set", "$set", "any", True, True, ("skip", "null", "unset"), "raise", True, "keep", False, 2000),
+    ("set_once", "$set_once", "any", True, True, ("skip", "null"), "raise", True, "refresh", False, 2000),
+    ("add", "$add", "number", False, False, ("skip",), "all", False, "keep", False, 200),
+    ("union", "$union", "list", True, True, ("skip",), "all", False, "keep", False, 2000),
+    ("append", "$append", "item", False, False, ("skip",), "all", False, "keep", False, 200),
+    ("remove", "$remove", "scalar", True, False, ("skip",), "all", False, "keep", False, 200),
+    ("unset", "$unset", "names", True, True, ("skip",), "last", True, "keep", False, 2000),
+    ("delete", "$delete", "nothing", True, True, ("skip",), "last", True, "keep", True, 2000),
 ]
 
 
 def test_the_table_is_that_of_the_documentation():
     told = [
         (
-            row.verb, row.name, row.takes, row.groups, row.harmless_twice, row.missing, row.duplicates, row.updated_at,
-            row.ignore_alias, row.batch_size,
+            row.verb, row.name, row.takes, row.groups, row.harmless_twice, row.missing, row.duplicates, row.merges,
+            row.updated_at, row.ignore_alias, row.batch_size,
         )
         for row in OPERATORS.values()
     ]  # fmt: skip
@@ -83,6 +83,23 @@ def test_what_missing_values_may_mean(row, missing):
             OperationError, match=f"^missing='{missing}' means nothing to {row.verb}: it knows {known}$"
         ):
             asked(row.verb, missing=missing)
+
+
+@pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
+def test_rows_are_merged_only_where_no_value_is_lost(row):
+    if row.merges:
+        assert asked(row.verb, duplicates="merge").option("duplicates") == "merge"
+    else:
+        with pytest.raises(
+            OperationError,
+            match=f"^duplicates='merge' would lose values of {row.verb}: 'all' sends each row, in their order$",
+        ):
+            asked(row.verb, duplicates="merge")
+
+
+def test_all_operators_of_an_update_must_merge():
+    with pytest.raises(OperationError, match="would lose values of union, add:"):
+        operation("update", "id", {"a": "set", "b": "union", "c": "add"}, None, {"duplicates": "merge"})
 
 
 #: Operand -> what fits it, out of one value of each Mixpanel type.
