@@ -448,7 +448,7 @@ class Profiles:
         -------
         pandas.Series
             On the frame's index: an object, a list of objects where a row makes several updates, None for rows that are
-            left out. The token is not in them.
+            left out. What rows merge to stands at the last of them. The token is not in them.
 
         Raises
         ------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
@@ -25,6 +26,8 @@ from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mixpanel_pandas.emulator.adapter import Adapter
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
 
@@ -93,8 +96,8 @@ def number_of(record: dict[str, Any]) -> int:
     return operand[0] if isinstance(operand, list) else operand
 
 
-def replayed(frame: pd.DataFrame, verb: str, rows: set[int]) -> dict[str, Any]:
-    """Return the profiles that some rows make when they are applied one after the other."""
+def replayed(frame: pd.DataFrame, verb: str, rows: set[int]) -> mpd.Emulator:
+    """Return an emulator to which some rows were applied, one after the other."""
     fresh, name = mpd.Emulator(), OPERATORS[verb].name
     for identity, number in zip(frame["id"], frame["n"], strict=True):
         if number in rows:
@@ -106,23 +109,17 @@ def replayed(frame: pd.DataFrame, verb: str, rows: set[int]) -> dict[str, Any]:
                 name: {"n": operand},
             }
             fresh.answer("POST", "/engage", {"content-type": "application/json"}, orjson.dumps([record]))
-    return profiles(fresh)
+    return fresh
 
 
 def profiles(emulator: mpd.Emulator) -> dict[str, Any]:
-    frame = emulator.profiles()
-    return (
-        {}
-        if "n" not in frame
-        else {key: sorted(n) if isinstance(n, list) else n for key, n in frame["n"].items()}
-    )
+    return {key: emulator.profile(key)["n"] for key in emulator.profiles().index}
 
 
 def sent(frame: pd.DataFrame, verb: str, **options: Any) -> pd.DataFrame:
+    options = {"duplicates": "all", "updated_at": "keep"} | options
     try:
-        return getattr(frame.mixpanel, verb)(
-            "id", duplicates="all", check=False, repeat=True, updated_at="keep", **options
-        )
+        return getattr(frame.mixpanel, verb)("id", check=False, repeat=True, **options)
     except mpd.ConnectionFailed as error:
         return error.summary
 
@@ -160,7 +157,7 @@ def test_the_summary_tells_the_truth(
             assert not applied[number]
         if not OPERATORS[verb].harmless_twice:
             assert applied[number] <= 1
-    assert profiles(emulator) == replayed(frame, verb, set(applied))
+    assert profiles(emulator) == profiles(replayed(frame, verb, set(applied)))
 
 
 @settings(
@@ -191,7 +188,7 @@ def test_failures_sent_again_end_where_one_row_after_the_other_does(
         assert set(applied) == set(frame["n"])
     else:
         assert max(applied.values(), default=0) <= 1
-    assert profiles(emulator) == replayed(frame, verb, set(applied))
+    assert profiles(emulator) == profiles(replayed(frame, verb, set(applied)))
 
 
 def test_a_counter_is_never_lifted_twice(emulator: mpd.Emulator) -> None:
@@ -269,3 +266,148 @@ def test_nothing_but_poison_ends_soon(
 
 def poison(emulator: mpd.Emulator, count: Any, is_bad: Callable[[Any], bool]) -> None:
     emulator.fail("refuse", record=is_bad, naming="nobody", partial=False, count=count, times=None)
+
+
+def late(adapter: Adapter, seed: int) -> Adapter:
+    """Let requests arrive late, each after a time of its own."""
+    send, chance = adapter.send, random.Random(seed)
+
+    def send_later(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(chance.random() * 0.002)
+        return send(*args, **kwargs)
+
+    adapter.send = send_later
+    return adapter
+
+
+@settings(
+    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    ids=st.lists(st.sampled_from("abcdef"), min_size=1, max_size=20),
+    verb=st.sampled_from(["set", "union", "append"]),
+    duplicates=st.sampled_from(["all", "merge"]),
+    batch_size=st.integers(1, 6),
+    seed=st.integers(0, 99),
+    script=st.lists(
+        st.tuples(st.sampled_from(FAULTS[:19]), st.integers(0, 3), st.sampled_from([1, 2])), max_size=2
+    ),
+)
+def test_order_is_kept_whatever_arrives_late_or_is_shuffled(
+    emulator: mpd.Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    ids: list[str],
+    verb: str,
+    duplicates: str,
+    batch_size: int,
+    seed: int,
+    script: list[Any],
+) -> None:
+    assume(duplicates == "all" or verb == "set")
+    emulator.reset()
+    monkeypatch.setattr(transport, "_adapter", lambda: late(emulator.adapter(), seed))
+    for fault, skip, times in script:
+        emulator.fail(**fault, skip=skip, times=times)
+    emulator.fail("shuffle", seed=seed, times=None)
+    frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)})
+    sent(frame, verb, duplicates=duplicates, batch_size=batch_size, workers=4)
+    applied = {number_of(application.record) for application in emulator.applied}
+    assert profiles(emulator) == profiles(replayed(frame, verb, applied))
+
+
+# -- merged rows --------------------------------------------------------------------------------------------------
+
+#: Rows of an id with what they say about two properties.
+people = st.lists(
+    st.tuples(
+        st.sampled_from("abcdefgh"),
+        st.sampled_from([None, "free", "pro"]),
+        st.sampled_from([None, 1, 2.5, True, "text", ["a"]]),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+def frame_of(rows: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["id", "plan", "x"], dtype=object)
+
+
+def set_one_by_one(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the profiles that rows make when each is set after the other, missing values skipped."""
+    fresh = mpd.Emulator()
+    for row in frame.to_dict("records"):
+        said = {name: row[name] for name in ("plan", "x") if row[name] is not None}
+        if said:
+            head = {"$token": fresh.token, "$distinct_id": row["id"], "$ip": "0", "$ignore_time": True}
+            record = head | {"$set": said}
+            fresh.answer("POST", "/engage", {"content-type": "application/json"}, orjson.dumps([record]))
+    return {identity: fresh.profile(identity) for identity in fresh.profiles().index}
+
+
+@pytest.mark.filterwarnings("ignore::mixpanel_pandas.ProfileWarning")
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    rows=people,
+    batch_size=st.integers(1, 6),
+    workers=st.sampled_from([1, 3]),
+    script=st.lists(faults, max_size=5),
+)
+def test_the_summary_tells_the_truth_about_merged_rows(
+    emulator: mpd.Emulator, rows: list[Any], batch_size: int, workers: int, script: list[Any]
+) -> None:
+    emulator.reset()
+    for fault, skip, times in script:
+        emulator.fail(**fault, skip=skip, times=times)
+    frame = frame_of(rows)
+    summary = sent(frame, "set", duplicates="merge", batch_size=batch_size, workers=workers)
+
+    assert summary["rows"].sum() == len(frame)
+    assert (summary[OUTCOMES].sum(axis=1) == summary["rows"]).all()
+    outcomes = frame.mixpanel.outcomes(summary)["outcome"].astype(str)
+    assert len(outcomes) == len(frame)
+    outcome_of = outcomes.groupby(frame["id"]).agg(set)
+    assert all(len(of_id) == 1 for of_id in outcome_of)
+    meant = set_one_by_one(frame)
+    applied = {application.record["$distinct_id"] for application in emulator.applied}
+    for identity, [outcome] in outcome_of.items():
+        assert (outcome == "skipped") == (identity not in meant)
+        assert identity in applied or outcome != "accepted"
+        assert identity not in applied or outcome in {"accepted", "unknown"}
+    for application in emulator.applied:
+        assert application.record["$set"] == meant[application.record["$distinct_id"]]
+    assert {identity: emulator.profile(identity) for identity in applied} == {
+        identity: meant[identity] for identity in applied
+    }
+    failing = outcomes.isin(["rejected", "not_sent", "invalid", "unknown"])
+    assert frame.mixpanel.failures(summary).index.tolist() == frame.index[failing].tolist()
+
+
+@pytest.mark.filterwarnings("ignore::mixpanel_pandas.ProfileWarning")
+@settings(
+    max_examples=EXAMPLES // 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=people,
+    script=st.lists(
+        st.tuples(st.sampled_from(FAULTS[:19]), st.integers(0, 3), st.sampled_from([1, 3])), max_size=4
+    ),
+)
+def test_merged_failures_sent_again_end_where_one_row_after_the_other_does(
+    emulator: mpd.Emulator, rows: list[Any], script: list[Any]
+) -> None:
+    emulator.reset()
+    for fault, skip, times in script:
+        emulator.fail(**fault, skip=skip, times=times)
+    frame = rest = frame_of(rows)
+    for _attempt in range(12):
+        rest = rest.mixpanel.failures(sent(rest, "set", duplicates="merge", batch_size=3))
+        if not len(rest):
+            break
+    assert not len(rest)
+    meant = set_one_by_one(frame)
+    assert {identity: emulator.profile(identity) for identity in emulator.profiles().index} == meant
