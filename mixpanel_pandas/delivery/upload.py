@@ -336,6 +336,9 @@ class Upload:
                 batch = self._next_wave(self.later)
             if batch is None:
                 self._met.set()
+                return None
+            with self._lock:  # while nobody else draws: the next wave waits for all that is open
+                self._open[number] = [Part(batch)]
             return batch
 
     def _next_wave(self, later: Later) -> Batch | None:
@@ -351,9 +354,7 @@ class Upload:
 
     def _deliver(self, number: int, session: requests.Session, batch: Batch) -> None:
         """Send a batch, and what becomes of it, until each of its rows has a final answer."""
-        parts, refusals = [Part(batch)], Refusals()
-        with self._lock:
-            self._open[number] = parts
+        parts, refusals = self._open.get(number, []), Refusals()  # none where the end came first
         while parts:
             part = parts[-1]
             allowed = tries(self._project.retries, met=self._answered)
