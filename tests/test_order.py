@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.parts import Delivery
-from mixpanel_pandas.order import of_merged
+from mixpanel_pandas.order import Sharing
 from mixpanel_pandas.payloads.repeats import Repeats
 
 LETTERS = "abcdefghij"
@@ -134,7 +134,7 @@ def test_rows_of_a_merged_update_share_its_answer(ids, size, named):
         for number, begin in enumerate(range(0, len(updates), size))
     ]
     told = {}
-    for before, after in zip(deliveries, of_merged(iter(deliveries), merged), strict=True):
+    for before, after in zip(deliveries, Sharing(merged).of_rows(iter(deliveries)), strict=True):
         positions = np.asarray(after.positions).tolist()
         assert positions == sorted(set(positions))
         assert {ids[row] for row in positions} == {ids[row] for row in before.positions}
@@ -148,8 +148,9 @@ def test_rows_of_a_merged_update_share_its_answer(ids, size, named):
 
 def test_answers_on_neighbours_stay_neighbours():
     delivery = Delivery(batch=0, positions=range(3, 6), updates=3, bytes=9, outcome="accepted")
-    [same] = of_merged([delivery], Repeats(np.array([0, 9]), np.array([0, 0])))
-    assert same is delivery
+    for merged in (Repeats(np.array([0, 9]), np.array([0, 0])), Repeats(np.zeros(0, int), np.zeros(0, int))):
+        [same] = Sharing(merged).of_rows([delivery])
+        assert same is delivery
 
 
 PEOPLE = pd.DataFrame(

@@ -144,7 +144,8 @@ def test_the_message_reads_well():
     assert str(refusal(frame)) == (
         "7 errors in 5 rows: nothing was sent\n"
         "  missing_id in 'user_id': 1 row, no id: every row needs one; first at index 'q': nan\n"
-        "  duplicate_id in 'user_id': 2 rows, the id stands in several rows: duplicates='last' sends the last of them, 'all' one after the other; "
+        "  duplicate_id in 'user_id': 2 rows, the id stands in several rows: duplicates='last' sends the last of them, 'merge' "
+        "the last value of each property, 'all' one after the other; "
         "first at index 'r': 'bob'\n"
         "  computed_property in '$last_seen': Mixpanel computes this property: do not send it\n"
         "  long_string in 'bio': 1 row, the text is too long (limit: 255 bytes); first at index 't': "

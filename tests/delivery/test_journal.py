@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
@@ -218,6 +218,23 @@ def test_remaining_ids_are_those_of_which_no_update_may_be_applied(
     pd.testing.assert_frame_equal(mpd.read_journal(path).summary, second)
 
 
+def test_rows_that_were_merged_are_settled_together(emulator: mpd.Emulator, path: Path) -> None:
+    frame = pd.DataFrame({"id": [*"abab"], "x": [1, 2, None, None], "y": [None, None, 3, 4]})
+    emulator.fail(403, skip=1, times=None)
+    options: dict[str, Any] = {"duplicates": "merge", "journal": path, "run": "monday", "check": False}
+    first = frame.mixpanel.set("id", workers=1, batch_size=1, **options)
+    assert frame.mixpanel.outcomes(first)["outcome"].tolist() == ["accepted", "rejected"] * 2
+    pd.testing.assert_frame_equal(mpd.read_journal(path).summary, first)
+    emulator.heal()
+    second = frame.mixpanel.set("id", **options)
+    assert second["accepted"].sum() == 4
+    assert [request.records[0]["$distinct_id"] for request in emulator.requests] == ["a", "b", "b"]
+    changed = frame.assign(x=[7, None, None, None])
+    remaining = changed.mixpanel.set("id", on_changed="remaining", **options)
+    assert remaining["skipped"].sum() == 4
+    assert emulator.profiles().to_dict("index") == {"a": {"x": 1, "y": 3}, "b": {"x": 2, "y": 4}}
+
+
 # -- a file that cannot be used -----------------------------------------------------------------------------------
 
 
@@ -374,6 +391,7 @@ FAULTS: list[dict[str, Any]] = [
 @given(
     ids=st.lists(st.sampled_from("abcdefghijklmno"), min_size=1, max_size=15),
     verb=st.sampled_from(["set", "union", "add", "append"]),
+    duplicates=st.sampled_from(["all", "merge"]),
     batch_size=st.integers(1, 5),
     workers=st.sampled_from([1, 3]),
     ends=st.lists(st.tuples(st.integers(1, 14), st.booleans()), min_size=1, max_size=3),
@@ -384,17 +402,20 @@ def test_calls_until_it_is_done_come_to_one_upload(
     tmp_path_factory: pytest.TempPathFactory,
     ids: list[str],
     verb: str,
+    duplicates: str,
     batch_size: int,
     workers: int,
     ends: list[Any],
     script: list[Any],
 ) -> None:
+    assume(duplicates == "all" or verb == "set")
     unplugged.reset()
     for fault, skip in script:
         unplugged.fail(**fault, skip=skip)
     frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)})
     path = tmp_path_factory.mktemp("run") / "mp.sqlite"
-    options: dict[str, Any] = {"duplicates": "all", "check": False, "repeat": True, "updated_at": "keep"}
+    numbers = frame["n"] if duplicates == "all" else frame.groupby("id")["n"].transform("last")
+    options: dict[str, Any] = {"duplicates": duplicates, "check": False, "repeat": True, "updated_at": "keep"}
     options |= {"batch_size": batch_size, "workers": workers, "journal": path, "run": "monday"}
 
     def call() -> pd.DataFrame:
@@ -411,7 +432,7 @@ def test_calls_until_it_is_done_come_to_one_upload(
             for number in [application.record[OPERATORS[verb].name]["n"]]
             for number in (number if isinstance(number, list) else [number])
         )
-        for number, outcome in zip(frame["n"], frame.mixpanel.outcomes(summary)["outcome"], strict=True):
+        for number, outcome in zip(numbers, frame.mixpanel.outcomes(summary)["outcome"], strict=True):
             assert outcome != "accepted" or applied[number]
             assert outcome in {"accepted", "unknown"} or not applied[number]
             assert OPERATORS[verb].harmless_twice or applied[number] <= 1

@@ -618,3 +618,20 @@ def test_a_pause_ends_at_the_deadline():
     upload, _ = begin([OK, BROKEN], clock=clock, backoff=60, gate=Gate(clock, clock.sleep, deadline=10))
     assert ends(upload.result(), 4) == {0: "accepted", 1: "accepted", 2: "unknown", 3: "unknown"}
     assert clock.slept == [10]
+
+
+def test_a_batch_is_open_as_soon_as_it_is_drawn():
+    """Another worker that draws next must not find all batches settled, and begin the next wave."""
+    attempt, _sent = attempting([OK])
+    upload = start(
+        batches(2),
+        Project(TOKEN, "eu"),
+        "engage",
+        harmless=True,
+        workers=2,
+        session=Session,
+        attempt=attempt,
+        begin=False,
+    )
+    batch = upload._draw(0)
+    assert [part.batch for parts in upload._open.values() for part in parts] == [batch]
