@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixpanel_pandas import ValidationError
@@ -467,6 +467,7 @@ def test_a_very_long_id_counts():
 # -- slices -------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(

@@ -108,6 +108,7 @@ def test_large_frames_with_few_repeats_take_few_more_requests(emulator):
 # -- merged -------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     ids=st.lists(st.sampled_from(LETTERS), min_size=1, max_size=30),
     size=st.integers(1, 7),

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixpanel_pandas.payloads.repeats import Repeats
@@ -23,6 +23,7 @@ def repeats_of(ids):
     return Repeats(np.array(positions, np.int64), np.array(groups, np.int64))
 
 
+@settings(deadline=None)
 @given(ids_of_rows)
 def test_a_rank_counts_the_rows_before(ids):
     repeats = repeats_of(ids)
@@ -30,6 +31,7 @@ def test_a_rank_counts_the_rows_before(ids):
     assert repeats.ranks().tolist() == [next(counters[ids[row]]) for row in repeats.positions]
 
 
+@settings(deadline=None)
 @given(ids_of_rows)
 def test_the_last_row_of_an_id(ids):
     repeats = repeats_of(ids)
@@ -37,6 +39,7 @@ def test_the_last_row_of_an_id(ids):
     assert repeats.last().tolist() == [last[ids[row]] for row in repeats.positions]
 
 
+@settings(deadline=None)
 @given(ids_of_rows, st.data())
 def test_what_one_row_of_an_id_has_all_have(ids, data):
     rows = np.array(data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))), bool)
@@ -46,6 +49,7 @@ def test_what_one_row_of_an_id_has_all_have(ids, data):
     assert (rows == before).all()
 
 
+@settings(deadline=None)
 @given(ids_of_rows, st.data())
 def test_rows_that_are_left_out_leave_their_ids(ids, data):
     left_out = np.array(data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))), bool)
@@ -57,6 +61,7 @@ def test_rows_that_are_left_out_leave_their_ids(ids, data):
     ]
 
 
+@settings(deadline=None)
 @given(ids_of_rows, st.integers(1, 12))
 def test_rows_by_id_come_whole_and_in_the_order_of_their_last(ids, most):
     repeats = repeats_of(ids)
