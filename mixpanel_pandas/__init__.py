@@ -32,6 +32,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.journal import read_journal as read_journal
     from mixpanel_pandas.delivery.summary import totals as totals
+    from mixpanel_pandas.display import show as show
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.memory import last_summary as last_summary
 
@@ -62,6 +63,7 @@ __all__ = [
     "last_summary",
     "read_journal",
     "set_project",
+    "show",
     "totals",
 ]
 
@@ -71,6 +73,7 @@ _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
     "last_summary": "mixpanel_pandas.memory",
     "read_journal": "mixpanel_pandas.delivery.journal",
+    "show": "mixpanel_pandas.display",
     "totals": "mixpanel_pandas.delivery.summary",
 }
 

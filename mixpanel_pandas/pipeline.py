@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from mixpanel_pandas.inspection import id_digest
 from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
-from mixpanel_pandas.report import make_report, raise_errors
+from mixpanel_pandas.report import make_report, raise_errors, report_in_words
 from mixpanel_pandas.sending import prepare
 from mixpanel_pandas.validation import checked, make_schema
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
 
+logger = logging.getLogger("mixpanel_pandas")
+
 
 def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     """Check `frame`, send it, and return the summary."""
@@ -37,7 +40,9 @@ def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -
     """Check `frame`, and return what is wrong."""
     inspection, problems = checked(frame, operation)
     with in_our_words():
-        return make_report(inspection.frame, inspection.plan, problems, first)
+        found = make_report(inspection.frame, inspection.plan, problems, first)
+    logger.info("validate: %s", report_in_words(found))
+    return found
 
 
 def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:

@@ -15,6 +15,7 @@ from mixpanel_pandas.errors import ProfileWarning, ValidationError
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.plan import Plan
     from mixpanel_pandas.problems import Problem
 
-__all__ = ["make_report", "raise_errors", "warn"]
+__all__ = ["make_report", "raise_errors", "report_in_words", "warn"]
 
 #: How much of a value an error message shows, in characters, and how many checks it names.
 SHOWN_CHARACTERS, SHOWN_CHECKS = 60, 12
@@ -58,6 +59,8 @@ def make_report(
         "check": each("check"),
         "column": each("column"),
         "property": each("name"),
+        "limit": each("limit"),
+        "message": each("message"),
         "index": labels_at(frame, positions, known),
         "position": pd.arrays.IntegerArray(positions, ~known),
         "value": as_objects(
@@ -67,8 +70,6 @@ def make_report(
                 for value in values_at(frame, problem, at)
             ]
         ),
-        "limit": each("limit"),
-        "message": each("message"),
         "count": each("count").astype(np.int64),
     }
     report = pd.DataFrame(
@@ -78,8 +79,25 @@ def make_report(
         }
     )
     counts = {name: str(sum(p.count for p in problems if p.severity == name)) for name in SEVERITIES}
-    report.attrs["mixpanel"] = {"rows": str(plan.rows), "properties": str(len(plan.columns)), **counts}
+    properties = len(plan.columns) + len(plan.removed)
+    report.attrs["mixpanel"] = {"rows": str(plan.rows), "properties": str(properties), **counts}
     return report
+
+
+def report_in_words(report: pd.DataFrame) -> str:
+    """Return what a report found in one line.
+
+    Parameters
+    ----------
+    report : pandas.DataFrame
+        As `make_report` made it. Where it has lost its attrs, its own lines are counted.
+    """
+    made: dict[str, str] = report.attrs.get("mixpanel", {})
+    lines = report["severity"].astype(str).value_counts()
+    counts = [counted(int(made.get(name, lines.get(name, 0))), name) for name in SEVERITIES]
+    sizes = {"row": int(made.get("rows", -1)), "property": int(made.get("properties", 0)) or -1}
+    of = " x ".join(counted(size, noun) for noun, size in sizes.items() if size >= 0)
+    return ", ".join(counts) + (f" in {of}" if of else "")
 
 
 def _places(problem: Problem, first: int | None) -> np.ndarray:
@@ -133,7 +151,7 @@ def raise_errors(frame: pd.DataFrame, plan: Plan, problems: list[Problem]) -> No
 
 def _message(frame: pd.DataFrame, plan: Plan, standing: list[Problem]) -> str:
     count = sum(problem.count for problem in standing)
-    lines = [f"{_counted(count, 'error')} in {_counted(plan.rows, 'row')}: nothing was sent"]
+    lines = [f"{counted(count, 'error')} in {counted(plan.rows, 'row')}: nothing was sent"]
     lines += [f"  {_line(frame, problem)}" for problem in standing[:SHOWN_CHECKS]]
     if len(standing) > SHOWN_CHECKS:
         lines.append(f"  and {len(standing) - SHOWN_CHECKS:,} more checks")
@@ -150,12 +168,8 @@ def _line(frame: pd.DataFrame, problem: Problem) -> str:
     place = np.flatnonzero(problem.rows)[:1]
     label = _showable(next(iter(frame.index[place])))
     value = f": {_shortened(repr(values_at(frame, problem, place)[0]))}" if problem.column is not None else ""
-    rows = _counted(problem.count, "row")
+    rows = counted(problem.count, "row")
     return f"{problem.check}{where}: {rows}, {problem.message}{limit}; first at index {label!r}{value}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _shortened(text: str) -> str:

@@ -265,7 +265,9 @@ class Sending:
 
     def _said(self, summary: pd.DataFrame, say: Callable[[str], None] | None = None) -> pd.DataFrame:
         """Say in one line what became of the rows, and return the summary."""
-        text = words(summary, time.perf_counter() - self._began, self._project.place)
+        seconds = time.perf_counter() - self._began
+        summary.attrs["mixpanel"] |= {"seconds": f"{seconds:.3f}", "place": self._project.place}
+        text = words(summary)
         logger.info(text)
         if say is not None:
             say(text)

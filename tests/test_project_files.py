@@ -21,6 +21,7 @@ PACKAGE = ROOT / "mixpanel_pandas"
 #: The house from its ground up: a module imports only from rows above its own.
 FLOORS = (
     "errors",
+    "wording",
     "project",
     "rules.operators",
     "rules.limits",
@@ -53,6 +54,7 @@ FLOORS = (
     "problems",
     "inspection",
     "report",
+    "display",
     "user_schema",
     "validation",
     "content",

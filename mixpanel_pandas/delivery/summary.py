@@ -10,6 +10,7 @@ import pandas as pd
 
 from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome, Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
+from mixpanel_pandas.wording import counted, short, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,27 +19,28 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "LeftOut", "failures_mask", "outcomes", "summarise", "totals", "words"]
 
-#: Columns of the summary -> dtype; "text" is what this pandas makes of strings.
+#: Columns of the summary -> dtype; "text" is what this pandas makes of strings. What tells most stands first and last, because
+#: pandas leaves out the middle where a frame is wider than the screen.
 COLUMNS: dict[str, str] = {
     "batch": "Int64",
+    "outcome": "outcome",
+    "rows": "int64",
+    **dict.fromkeys(OUTCOMES, "int64"),
     "operator": "text",
     "start": "int64",
     "stop": "int64",
-    "rows": "int64",
-    "updates": "int64",
-    "bytes": "int64",
-    "status_code": "Int64",
-    "outcome": "outcome",
-    **dict.fromkeys(OUTCOMES, "int64"),
-    "requests": "int64",
-    "attempts": "int64",
-    "started": "datetime64[us, UTC]",
-    "elapsed": "float64",
-    "reason": "text",
-    "error": "text",
     "positions": "object",
     "position_outcomes": "object",
     "reasons": "object",
+    "started": "datetime64[us, UTC]",
+    "updates": "int64",
+    "bytes": "int64",
+    "requests": "int64",
+    "attempts": "int64",
+    "elapsed": "float64",
+    "status_code": "Int64",
+    "reason": "text",
+    "error": "text",
 }
 
 _OUTCOME = pd.CategoricalDtype(list(OUTCOMES))
@@ -335,17 +337,13 @@ def failures_mask(
 _outcomes = outcomes  # the parameter of the function above has its name
 
 
-def words(summary: pd.DataFrame, seconds: float, place: str) -> str:
+def words(summary: pd.DataFrame) -> str:
     """Return what became of an upload in one line.
 
     Parameters
     ----------
     summary : pandas.DataFrame
-        As `summarise` made it.
-    seconds : float
-        How long it took.
-    place : str
-        Where it went.
+        As a verb returned it. How long it took and where it went is told as far as its attrs still do.
     """
     found = totals(summary)
     counts = found.groupby("outcome", observed=True)["rows"].sum().sort_values(ascending=False, kind="stable")
@@ -356,19 +354,12 @@ def words(summary: pd.DataFrame, seconds: float, place: str) -> str:
         detail = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.items())
         text = f"{rows:,} {str(outcome).replace('_', ' ')}"
         texts.append(f"{text} ({detail})" if outcome in {"invalid", "skipped"} and detail else text)
-    requests = int(summary["requests"].sum())
-    size = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
-    said = f"{summary.attrs['mixpanel']['operator']}: {', '.join(texts) or '0 rows'}"
-    return f"{said}; {requests:,} request{'s' * (requests != 1)}, {_size(size)}, {_short(seconds)} s, {place}"
-
-
-_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))
-
-
-def _size(size: int) -> str:
-    unit, divisor = next(row for row in _UNITS if size >= row[1] or row[1] == 1)
-    return f"{size} bytes" if divisor == 1 else f"{_short(size / divisor)} {unit}"
-
-
-def _short(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+    made: dict[str, str] = summary.attrs.get("mixpanel", {})
+    operators = made.get("operator") or ", ".join(summary["operator"].unique())
+    how = [
+        counted(int(summary["requests"].sum()), "request"),
+        size_of(int(summary.loc[summary["requests"] > 0, "bytes"].sum())),
+        *([f"{short(float(made['seconds']))} s"] if "seconds" in made else []),
+        *([made["place"]] if "place" in made else []),
+    ]
+    return f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}"

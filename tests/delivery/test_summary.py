@@ -75,9 +75,9 @@ def summary():
 def test_columns_and_dtypes(summary):
     text = pd.Series(["text"]).dtype
     assert list(summary.columns) == list(COLUMNS) == [
-        "batch", "operator", "start", "stop", "rows", "updates", "bytes", "status_code", "outcome",
-        "accepted", "rejected", "unknown", "not_sent", "invalid", "skipped", "requests", "attempts", "started",
-        "elapsed", "reason", "error", "positions", "position_outcomes", "reasons",
+        "batch", "outcome", "rows", "accepted", "rejected", "unknown", "not_sent", "invalid", "skipped",
+        "operator", "start", "stop", "positions", "position_outcomes", "reasons", "started", "updates", "bytes",
+        "requests", "attempts", "elapsed", "status_code", "reason", "error",
     ]  # fmt: skip
     assert summary.dtypes[["batch", "status_code"]].eq("Int64").all()
     assert summary.dtypes[["operator", "reason", "error"]].eq(text).all()
@@ -151,7 +151,7 @@ def test_no_rows():
     assert len(outcomes(empty, pd.RangeIndex(0), DIGEST)) == 0
     assert failures_mask(empty, pd.RangeIndex(0), DIGEST).tolist() == []
     assert len(totals(empty)) == 0
-    assert words(empty, 0.0, "eu") == "set: 0 rows; 0 requests, 0 bytes, 0.0 s, eu"
+    assert said(empty, 0.0, "eu") == "set: 0 rows; 0 requests, 0 bytes, 0.0 s, eu"
 
 
 @pytest.mark.parametrize("rows", [0, 10])
@@ -235,6 +235,17 @@ def test_totals_share_out_updates_by_rows():
     assert found["rows"].tolist() == [2, 1]
 
 
+def said(summary, seconds, place):
+    summary.attrs["mixpanel"] |= {"seconds": str(seconds), "place": place}
+    return words(summary)
+
+
+def test_in_words_where_attrs_were_lost():
+    summary = summary_of([accepted(range(2), bytes=50)], rows=2)
+    summary.attrs = {}
+    assert words(summary) == "set: 2 accepted; 1 request, 50 bytes"
+
+
 def test_in_words():
     runs = [
         accepted(range(1_999_212), bytes=611_900_000, requests=1000),
@@ -244,7 +255,7 @@ def test_in_words():
         LeftOut(np.arange(1_999_420, 1_999_488), "invalid", "too long"),
         LeftOut(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
     ]
-    assert words(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
+    assert said(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
         "set: 1,999,212 accepted, 580 invalid (512 junk id, 68 too long), 208 unknown; "
         "1,001 requests, 612 MB, 74 s, eu"
     )
@@ -259,12 +270,12 @@ def test_in_words():
     ],
 )
 def test_sizes_and_times_in_words(size, seconds, ends):
-    assert words(summary_of([accepted(range(1), bytes=size)], rows=1), seconds, "us").endswith(ends)
+    assert said(summary_of([accepted(range(1), bytes=size)], rows=1), seconds, "us").endswith(ends)
 
 
 def test_what_was_not_sent_has_no_size():
     summary = summary_of([ended(range(5), "not_sent", requests=0, bytes=50)], rows=5)
-    assert words(summary, 0.0, "us") == "set: 5 not sent; 0 requests, 0 bytes, 0.0 s, us"
+    assert said(summary, 0.0, "us") == "set: 5 not sent; 0 requests, 0 bytes, 0.0 s, us"
 
 
 @st.composite
