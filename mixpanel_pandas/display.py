@@ -104,6 +104,8 @@ def _instant(value: Any) -> str:
 
 def _listed(values: Any) -> str:
     """Return a list, or a mapping of names to counts, as words."""
+    if isinstance(values, str):
+        return _plain(values)
     pairs = values.items() if isinstance(values, Mapping) else ((value, None) for value in values)
     return ", ".join(_plain(name) if count is None else f"{_plain(name)} {count:,}" for name, count in pairs)
 
@@ -141,7 +143,7 @@ FORMATS: dict[str, Column] = {
     **dict.fromkeys(("batch", "status_code"), Column(str, right=True)),
     **dict.fromkeys(("outcome", "severity"), Column(_marked)),
     **dict.fromkeys(("message", "error", "reason", "of them"), Column(_sentence, wraps=True)),
-    **dict.fromkeys(("types", "examples", "problems"), Column(_listed, wraps=True)),
+    **dict.fromkeys(("type", "types", "problems"), Column(_listed, wraps=True)),
     "limit": Column(_sentence),
     "elapsed": Column(_seconds, right=True),
     "started": Column(_instant, name="started (UTC)"),
@@ -221,6 +223,23 @@ def _with_what_tells(report: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _with_types(found: pd.DataFrame) -> pd.DataFrame:
+    """Count types where there are several; give no more examples than fit a line."""
+    types = [kind if len(of) < 2 else of for kind, of in zip(found["type"], found["types"], strict=True)]
+    examples = [_few([_plain(value) for value in values]) for values in found["examples"]]
+    return found.assign(
+        type=pd.Series(types, found.index, dtype=object),
+        examples=pd.Series(examples, found.index, dtype=object),
+    )
+
+
+def _few(texts: list[str]) -> str:
+    """Return as many texts as fit a short line, but one at least."""
+    while len(texts) > 1 and len(", ".join(texts)) > SHOWN_CHARACTERS // 2:
+        texts = texts[:-1]
+    return ", ".join(texts)
+
+
 def _size_in_words(frame: pd.DataFrame) -> str:
     return f"{counted(len(frame), 'row')} x {counted(frame.shape[1], 'column')}"
 
@@ -244,9 +263,10 @@ VIEWS: tuple[View, ...] = (
     ),
     View(("outcome", "reason", "status_code", "rows", "updates"), (), _totals_in_words),
     View(
-        ("column", "types", "filled", "over_limit", "nearly_constant", "reserved"),
-        ("column", "types", "fill", "distinct", "examples", "largest", "nearly_constant", "reserved", "problems"),
+        ("column", "type", "types", "filled", "examples", "over_limit", "nearly_constant", "reserved"),
+        ("column", "type", "fill", "distinct", "examples", "largest", "nearly_constant", "reserved", "problems"),
         _inventory_in_words,
+        _with_types,
     ),
 )  # fmt: skip
 

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Inspection",
+    "has_value",
     "id_digest",
     "inspect",
+    "problems_of_slice",
     "property_checks",
     "value_problems",
 ]
@@ -322,12 +324,12 @@ def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> S
         longest = 0
         for number, rows in enumerate(slices):
             values = normalise_column(frame, plan, column, rows)
-            for name, mask in _value_problems(values, column):
+            for name, mask in problems_of_slice(values, column):
                 _collect(masks, name, mask, rows, len(frame))
             bound = _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6
             seen.longest[number] += bound
             longest = max(longest, bound)
-            has = _has_value(values)
+            has = has_value(values)
             said[rows] += has | (column.missing != "skip")
             held[rows] += has | (column.missing == "null")
             if column is _emails_of(plan):
@@ -343,7 +345,7 @@ def _emails_of(plan: Plan) -> PropertyColumn | None:
     return next((c for c in plan.columns if c.name == "$email" and c.kind == "string"), None)
 
 
-def _has_value(values: Normalised) -> np.ndarray:
+def has_value(values: Normalised) -> np.ndarray:
     """Return the mask of the values that are there, also of those that cannot be sent."""
     has = ~values.missing
     for mask in values.problems.values():
@@ -395,7 +397,7 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
         column = plan.columns[number]
         for rows in plan.slices():
             if dropped[rows].any():
-                has = _has_value(normalise_column(frame, plan, column, rows))
+                has = has_value(normalise_column(frame, plan, column, rows))
                 seen.said[rows] -= dropped[rows] & (has | (column.missing != "skip"))
                 seen.held[rows] -= dropped[rows] & (has | (column.missing == "null"))
     if inspection.changes.dropped and not plan.removed:
@@ -414,12 +416,12 @@ def value_problems(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -
     frame = series.to_frame()
     masks: Masks = {}
     for rows in replace(plan, rows=len(series)).slices():
-        for name, mask in _value_problems(normalise_column(frame, plan, _alone(column), rows), column):
+        for name, mask in problems_of_slice(normalise_column(frame, plan, _alone(column), rows), column):
             _collect(masks, name, mask, rows, len(series))
     return masks
 
 
-def _value_problems(values: Normalised, column: PropertyColumn) -> Iterator[tuple[str, np.ndarray]]:
+def problems_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tuple[str, np.ndarray]]:
     """Yield check -> mask for the values of a slice."""
     for name, mask in values.problems.items():
         if name != "union_items" or column.operator.takes == "list":

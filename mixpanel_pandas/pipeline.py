@@ -12,6 +12,7 @@ import pandas as pd
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
 from mixpanel_pandas.errors import SummaryError, choices, in_our_words
 from mixpanel_pandas.inspection import id_digest
+from mixpanel_pandas.inventory import take_inventory
 from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.options import Operation
 
-__all__ = ["payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
+__all__ = ["inventory", "payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
 
 logger = logging.getLogger("mixpanel_pandas")
 
@@ -58,6 +59,12 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
         for position, end, updates in zip(found.positions, ends, found.updates, strict=True):
             rows[position] = records[end - 1] if updates == 1 else records[end - updates : end]
     return pd.Series(rows, index=frame.index, name=operation.verb, dtype=object)
+
+
+def inventory(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what the columns of `frame` hold."""
+    with in_our_words():
+        return take_inventory(frame.copy(deep=False))
 
 
 def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema:

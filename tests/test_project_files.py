@@ -53,6 +53,7 @@ FLOORS = (
     "order",
     "problems",
     "inspection",
+    "inventory",
     "report",
     "display",
     "user_schema",

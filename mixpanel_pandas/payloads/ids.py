@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.dtypes import Rule
 
-__all__ = ["IdDigest", "hash_texts", "normalise_ids", "repeated"]
+__all__ = ["HASHED_BYTES", "IdDigest", "hash_texts", "normalise_ids", "repeated"]
 
 LARGE_STRING = pa.large_string()
 
 #: Digits of the largest decimals that Arrow has.
 _DECIMAL_DIGITS = 76
 
-_HASHED_BYTES = 256
+#: How many of a text's bytes its hash is made of.
+HASHED_BYTES = 256
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -136,7 +137,7 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     )  # the eight bytes that begin at each byte
     starts = offsets[:-1] - (offsets[0] if len(offsets) else 0)
     hashes = (lengths.astype(np.uint64) + np.uint64(1)) * _PRIME
-    for begin in range(0, min(int(lengths.max(initial=1)), _HASHED_BYTES), 8):
+    for begin in range(0, min(int(lengths.max(initial=1)), HASHED_BYTES), 8):
         rows = np.flatnonzero(lengths > begin) if begin else slice(None)
         rest = np.minimum(lengths[rows] - begin, 8)
         word = words[np.minimum(starts[rows] + begin, len(held))] & _FIRST_BYTES[np.maximum(rest, 0)]

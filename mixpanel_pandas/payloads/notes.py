@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.plan import Plan, PropertyColumn
 
-__all__ = ["EXPECTED", "Note", "notes_on"]
+__all__ = ["EXPECTED", "Note", "names_of", "notes_on", "notes_on_column"]
 
 #: Operator's operand -> what it takes, in words.
 OPERANDS_IN_WORDS = {
@@ -62,18 +62,23 @@ class Note:
     advice: str = ""
 
 
+def names_of(plan: Plan) -> Counter[str]:
+    """Return the names of all properties as Mixpanel cuts them, and how often each stands there."""
+    names = [*(column.name for column in plan.columns), *plan.removed]
+    return Counter(name[: LIMITS["name_characters"].value] for name in names)
+
+
 def notes_on(plan: Plan) -> Iterator[Note]:
-    names = Counter(column.name[: LIMITS["name_characters"].value] for column in plan.columns)
-    names.update(name[: LIMITS["name_characters"].value] for name in plan.removed)
+    names = names_of(plan)
     for column in plan.columns:
-        yield from _notes_on_column(column, names)
+        yield from notes_on_column(column, names)
     for name in plan.removed:
         for check, wrong in _name_checks(name, name, names):
             if wrong:
                 yield Note(check, name, name, name)
 
 
-def _notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[Note]:
+def notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[Note]:
     label, name = column.label, column.name
     for check, wrong in _name_checks(label, name, names):
         if wrong:

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-__all__ = ["Plan", "PropertyColumn", "Rows", "Source", "id_plan", "make_plan", "reading", "values_of"]
+__all__ = [
+    "Plan",
+    "PropertyColumn",
+    "Rows",
+    "Source",
+    "id_plan",
+    "make_plan",
+    "plan_of_columns",
+    "reading",
+    "values_of",
+]
 
 #: Rows of a frame: a slice, or positions.
 Rows = slice | np.ndarray
@@ -235,13 +245,27 @@ def id_plan(frame: pd.DataFrame, label: Hashable) -> Plan:
     )
 
 
+def plan_of_columns(frame: pd.DataFrame) -> Plan:
+    """Return a plan that reads every column as it would be set, also those that share a name, and no ids.
+
+    Raises
+    ------
+    OperationError
+        If the columns are a MultiIndex.
+    """
+    _refuse_levels(frame)
+    set_ = OPERATORS["set"]
+    columns = []
+    for place, label in enumerate(frame.columns):
+        source = Source(label, place, False, rule_for(frame.iloc[:, place]))
+        columns.append(PropertyColumn(source, str(label), set_, "skip", source.rule))
+    no_ids = Source(None, -1, True, MISSING)
+    plan = Plan(Operation("set", None), len(frame), no_ids, tuple(columns))
+    return replace(plan, rows_per_slice=_rows_per_slice(frame, plan))
+
+
 def _refuse_odd_columns(frame: pd.DataFrame) -> None:
-    if isinstance(frame.columns, pd.MultiIndex):
-        msg = (
-            f"the columns are a MultiIndex of {frame.columns.nlevels} levels: a property has one name, so flatten them first, with "
-            "df.columns = ['_'.join(map(str, names)) for names in df.columns]"
-        )
-        raise OperationError(msg)
+    _refuse_levels(frame)
     if not frame.columns.is_unique:
         several = [label for label, count in Counter(frame.columns).items() if count > 1]
         msg = f"columns {choices(several)} stand in the frame more than once: rename or drop them"
@@ -249,6 +273,15 @@ def _refuse_odd_columns(frame: pd.DataFrame) -> None:
     names = [name for name in frame.index.names if name is not None]
     if len(set(names)) < len(names):
         msg = f"levels of the index share a name ({choices(names)}): rename them"
+        raise OperationError(msg)
+
+
+def _refuse_levels(frame: pd.DataFrame) -> None:
+    if isinstance(frame.columns, pd.MultiIndex):
+        msg = (
+            f"the columns are a MultiIndex of {frame.columns.nlevels} levels: a property has one name, so flatten them first, with "
+            "df.columns = ['_'.join(map(str, names)) for names in df.columns]"
+        )
         raise OperationError(msg)
 
 
