@@ -618,7 +618,7 @@ class MixpanelAccessor(Profiles):
             examples
                 The first three different values.
             largest
-                Bytes of the largest value in UTF-8: of text as it is, of everything else as JSON.
+                Bytes of the largest value in UTF-8: of text and dates as they are, of everything else as JSON.
             over_limit
                 Number of values over a limit of Mixpanel's; `problems` says which.
             reserved

@@ -171,7 +171,8 @@ def _texts(values: Normalised) -> pa.Array:
     opening, texts, closing = json_texts(values)
     if opening != "[":
         return texts
-    return pc.binary_join_element_wise(opening, texts, closing, "").cast(pa.large_string())
+    brackets = [pa.scalar(text, pa.large_string()) for text in (opening, closing, "")]
+    return pc.binary_join_element_wise(brackets[0], texts, *brackets[1:])
 
 
 def _hashes(texts: pa.Array) -> np.ndarray:
@@ -188,10 +189,10 @@ def _hashes(texts: pa.Array) -> np.ndarray:
 
 
 def _largest(values: Normalised, texts: pa.Array) -> int:
-    """Return the bytes of the largest value; strings count without the quotes and escapes of JSON."""
+    """Return the bytes of the largest value; strings and dates count without the quotes and escapes of JSON."""
     lengths = np.asarray(pc.binary_length(texts).fill_null(0))
     if values.kinds is not None:
-        strings = (values.kinds == "string") & ~values.missing
+        strings = np.isin(values.kinds.astype(str), ["string", "date"]) & ~values.missing
         raw = texts.filter(pa.array(strings)).to_pylist()
         lengths = np.concatenate([lengths[~strings], [len(orjson.loads(text).encode()) for text in raw]])
     return int(lengths.max(initial=0))
