@@ -13,6 +13,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from mixpanel_pandas.report import report_in_words
 from mixpanel_pandas.wording import counted, percent, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable
 
 __all__ = ["LOOKS", "Look", "Table", "show"]
 
@@ -134,12 +135,11 @@ class Column:
 
 #: Name of a column -> how it is shown.
 FORMATS: dict[str, Column] = {
-    **dict.fromkeys(
-        ("rows", "updates", "requests", "attempts", "start", "stop", *OUTCOMES), Column(_count, right=True)
-    ),
+    **dict.fromkeys(("rows", "updates", "attempts", "start", "stop", *OUTCOMES), Column(_count, right=True)),
     **dict.fromkeys(("count", "position", "filled", "distinct", "over_limit"), Column(_count, right=True)),
     **dict.fromkeys(("bytes", "largest"), Column(_size, right=True)),
     **dict.fromkeys(("fill", "top_share"), Column(percent, right=True)),
+    "requests": Column(lambda requests: _count(requests) if requests > 1 else "", right=True),
     **dict.fromkeys(("batch", "status_code"), Column(str, right=True)),
     **dict.fromkeys(("outcome", "severity"), Column(_marked)),
     **dict.fromkeys(("message", "error", "reason", "of them"), Column(_sentence, wraps=True)),
@@ -311,25 +311,31 @@ class Table:
             Characters in a line at most, as long as the columns can be made narrow enough. By default those of the terminal.
         """
         lines = textwrap.wrap(self.caption, width := width or shutil.get_terminal_size().columns)
-        if self.cells:
-            widths = self._widths(width)
-            for cells in (self.names, *self.cells):
-                lines += _lines(cells, widths, self.right)
+        blocks = self._blocks(width) if self.cells else []
+        numbers = [_Cells(["", *map(str, range(len(self.cells)))], True, False)] if len(blocks) > 1 else []
+        for block in blocks:
+            lines += _lines([*numbers, *block], width)
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
-    def _widths(self, width: int) -> list[int]:
-        """Return how wide the columns are: columns of text give way, the widest first."""
-        widths = [max(map(_width, column)) for column in zip(self.names, *self.cells, strict=True)]
-        while sum(widths) + 2 * (len(widths) - 1) > width:
-            can = [
-                number
-                for number, wraps in enumerate(self.wraps)
-                if wraps and widths[number] > max(NARROWEST, len(self.names[number]))
-            ]
-            if not can:
-                break
-            widths[max(can, key=widths.__getitem__)] -= 1
-        return widths
+    def _blocks(self, width: int) -> list[list[_Cells]]:
+        """Return the columns in one block, or where they are too wide for that in several, one below the other as pandas has them."""
+        columns = [
+            _Cells(list(texts), right, wraps)
+            for texts, right, wraps in zip(
+                zip(self.names, *self.cells, strict=True), self.right, self.wraps, strict=True
+            )
+        ]
+        if sum(column.narrowest + 2 for column in columns) - 2 <= width:
+            return [columns]
+        blocks: list[list[_Cells]] = [[]]
+        taken = number_width = len(str(len(self.cells)))
+        for column in columns:
+            if taken + 2 + column.narrowest > width and blocks[-1]:
+                blocks.append([])
+                taken = number_width
+            blocks[-1].append(column)
+            taken += 2 + column.narrowest
+        return blocks
 
     def _repr_html_(self) -> str:
         rows = [_row("th", self.names, self), *(_row("td", cells, self) for cells in self.cells)]
@@ -361,17 +367,39 @@ def _row(tag: str, cells: Iterable[str], table: Table) -> str:
     return f"<tr>{''.join(found)}</tr>"
 
 
-def _lines(cells: Iterable[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
-    """Return the lines of text that one line of the table takes."""
-    wrapped = [textwrap.wrap(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
-    height = max(map(len, wrapped))
-    return [
-        "  ".join(
-            _padded(parts[number] if number < len(parts) else "", width, to_the_right)
-            for parts, width, to_the_right in zip(wrapped, widths, right, strict=True)
-        ).rstrip()
-        for number in range(height)
-    ]
+@dataclass(frozen=True)
+class _Cells:
+    """A column as text, its name first."""
+
+    texts: list[str]
+    right: bool
+    wraps: bool
+
+    @property
+    def widest(self) -> int:
+        return max(map(_width, self.texts))
+
+    @property
+    def narrowest(self) -> int:
+        return min(self.widest, max(NARROWEST, len(self.texts[0]))) if self.wraps else self.widest
+
+
+def _lines(columns: list[_Cells], width: int) -> list[str]:
+    """Return columns beside each other; those of text give way where they are too wide, the widest first."""
+    widths = [column.widest for column in columns]
+    least = [column.narrowest for column in columns]
+    while sum(widths) + 2 * (len(widths) - 1) > width and widths != least:
+        widths[max(range(len(widths)), key=lambda n: (widths[n] > least[n], widths[n]))] -= 1
+    lines = []
+    for cells in zip(*(column.texts for column in columns), strict=True):
+        wrapped = [textwrap.wrap(cell, most) or [""] for cell, most in zip(cells, widths, strict=True)]
+        for parts in zip_longest(*wrapped, fillvalue=""):
+            padded = [
+                _padded(part, most, column.right)
+                for part, most, column in zip(parts, widths, columns, strict=True)
+            ]
+            lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def _padded(text: str, width: int, right: bool) -> str:

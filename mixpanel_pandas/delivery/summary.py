@@ -32,6 +32,7 @@ COLUMNS: dict[str, str] = {
     "positions": "object",
     "position_outcomes": "object",
     "reasons": "object",
+    "error": "text",
     "started": "datetime64[us, UTC]",
     "updates": "int64",
     "bytes": "int64",
@@ -40,7 +41,6 @@ COLUMNS: dict[str, str] = {
     "elapsed": "float64",
     "status_code": "Int64",
     "reason": "text",
-    "error": "text",
 }
 
 _OUTCOME = pd.CategoricalDtype(list(OUTCOMES))

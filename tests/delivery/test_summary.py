@@ -76,8 +76,8 @@ def test_columns_and_dtypes(summary):
     text = pd.Series(["text"]).dtype
     assert list(summary.columns) == list(COLUMNS) == [
         "batch", "outcome", "rows", "accepted", "rejected", "unknown", "not_sent", "invalid", "skipped",
-        "operator", "start", "stop", "positions", "position_outcomes", "reasons", "started", "updates", "bytes",
-        "requests", "attempts", "elapsed", "status_code", "reason", "error",
+        "operator", "start", "stop", "positions", "position_outcomes", "reasons", "error", "started", "updates",
+        "bytes", "requests", "attempts", "elapsed", "status_code", "reason",
     ]  # fmt: skip
     assert summary.dtypes[["batch", "status_code"]].eq("Int64").all()
     assert summary.dtypes[["operator", "reason", "error"]].eq(text).all()
