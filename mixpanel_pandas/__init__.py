@@ -14,6 +14,7 @@ from mixpanel_pandas.errors import (
     ColumnNotFoundError,
     ConnectionFailed,
     JournalError,
+    MissingExtraError,
     MixpanelError,
     OperationError,
     OptionError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.display import show as show
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.memory import last_summary as last_summary
+    from mixpanel_pandas.plotting import plot as plot
 
 __version__ = "0.1.0"
 
@@ -48,6 +50,7 @@ __all__ = [
     "Emulator",
     "GroupProfiles",
     "JournalError",
+    "MissingExtraError",
     "MixpanelAccessor",
     "MixpanelError",
     "OperationError",
@@ -62,6 +65,7 @@ __all__ = [
     "ValidationError",
     "last_summary",
     "read_journal",
+    "plot",
     "set_project",
     "show",
     "totals",
@@ -73,6 +77,7 @@ _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
     "last_summary": "mixpanel_pandas.memory",
     "read_journal": "mixpanel_pandas.delivery.journal",
+    "plot": "mixpanel_pandas.plotting",
     "show": "mixpanel_pandas.display",
     "totals": "mixpanel_pandas.delivery.summary",
 }

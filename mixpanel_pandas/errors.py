@@ -9,6 +9,7 @@
   - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``JournalError`` (``OSError``): a journal that cannot be written, is in use, or holds the run with another content
+  - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
   - ``UploadError``: the upload itself; carries ``.summary``
     - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
     - ``UploadFailed`` (``RuntimeError``): asked for by ``check=``
@@ -33,6 +34,7 @@ __all__ = [
     "ColumnNotFoundError",
     "ConnectionFailed",
     "JournalError",
+    "MissingExtraError",
     "MixpanelError",
     "OperationError",
     "OptionError",
@@ -81,6 +83,10 @@ class SummaryError(MixpanelError, ValueError):
 
 class JournalError(MixpanelError, OSError):
     """The journal cannot be written, another process is at the run, or the run has another content."""
+
+
+class MissingExtraError(MixpanelError, ImportError):
+    """A library that only some uses of this package need is not installed."""
 
 
 class ValidationError(MixpanelError, ValueError):

@@ -21,6 +21,7 @@ RAISED: list[BaseException] = [
     errors.AlreadySent("m"),
     errors.SummaryError("m"),
     errors.JournalError("m"),
+    errors.MissingExtraError("m"),
     errors.ValidationError("m", FRAME),
     errors.UploadError("m", FRAME),
     errors.ConnectionFailed("m", FRAME),

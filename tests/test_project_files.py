@@ -56,6 +56,7 @@ FLOORS = (
     "inventory",
     "report",
     "display",
+    "plotting",
     "user_schema",
     "validation",
     "content",
@@ -75,6 +76,7 @@ HOMES = {
     "tqdm": {"delivery.upload"},
     "click": {"cli"},
     "ipywidgets": set(),
+    "matplotlib": {"plotting"},
 }
 
 
@@ -159,7 +161,7 @@ def test_a_library_has_one_home(library: str, homes: set[str]) -> None:
 def test_importing_imports_nothing_slow() -> None:
     code = (
         "import sys, mixpanel_pandas; "
-        "print(*[m for m in ('pandera', 'requests', 'ipywidgets', 'tqdm', 'click', 'mixpanel_pandas.emulator') if m in sys.modules])"
+        "print(*[m for m in ('pandera', 'requests', 'ipywidgets', 'tqdm', 'click', 'matplotlib', 'mixpanel_pandas.emulator') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
