@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "percent", "short", "size_of"]
+__all__ = ["counted", "duration", "percent", "short", "size_of"]
 
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))
+_TIMES = (("h", 3600), ("min", 60), ("s", 1))
 
 
 def counted(count: int, noun: str) -> str:
@@ -34,6 +35,16 @@ def short(number: float) -> str:
     ('74', '0.3')
     """
     return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Return about how long something takes.
+
+    >>> duration(45), duration(150), duration(9000)
+    ('45 s', '2.5 min', '2.5 h')
+    """
+    unit, length = next(row for row in _TIMES if seconds >= 1.5 * row[1] or row[1] == 1)
+    return f"{short(seconds / length)} {unit}"
 
 
 def percent(share: float) -> str:

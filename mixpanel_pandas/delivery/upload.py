@@ -7,6 +7,7 @@ answers. The thread that asks for the result drives the progress bar.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import signal
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.delivery.parts import Delivery, Part, follow
 from mixpanel_pandas.delivery.schedule import DECISIONS, ENDED, REFUSALS, Gate, Refusals, Stop, pause, tries
+from mixpanel_pandas.wording import counted, duration, percent, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
-__all__ = ["Progress", "Upload", "start", "unbroken"]
+__all__ = ["Lines", "Progress", "Upload", "start", "unbroken"]
 
 Result = TypeVar("Result")
 
@@ -48,8 +50,10 @@ Record = Callable[[list[Delivery]], None]
 GRACE, END = 5.0, 1.0
 #: Evidence of an outage, when it is all that retries brought.
 EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
-#: Seconds between two looks at the progress.
-TICK = 0.2
+#: Seconds between two looks at the progress, and between two lines about it in the log.
+TICK, LINE = 0.2, 60.0
+
+logger = logging.getLogger("mixpanel_pandas")
 
 
 def _forget(_deliveries: list[Delivery]) -> None:
@@ -78,6 +82,52 @@ class Progress:
 
     def __str__(self) -> str:
         return ", ".join(part for part in (f"{self.bytes / 1e6:,.1f} MB", self.waiting) if part)
+
+    def in_words(self, seconds: float) -> str:
+        """Return all of it in one line, with the rate and the time that is left by that.
+
+        Parameters
+        ----------
+        seconds : float
+            Since the upload began.
+        """
+        rate = self.rows / seconds if seconds > 0 else 0.0
+        parts = [
+            f"{self.rows:,} of {counted(self.total, 'row')}",
+            *([f"{percent(self.rows / self.total)}"] if self.total else []),
+            counted(self.requests, "request"),
+            size_of(self.bytes),
+            *(
+                [f"{rate:,.0f} rows/s, about {duration((self.total - self.rows) / rate)} left"]
+                if rate
+                else []
+            ),
+        ]
+        return "; ".join(part for part in (", ".join(parts), self.waiting) if part)
+
+
+class Lines:
+    """Lines in the log about an upload that nobody watches, never more than one a minute.
+
+    Parameters
+    ----------
+    label : str
+        What the upload is called.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, label: str, clock: Callable[[], float]) -> None:
+        self._label, self._clock = label, clock
+        self._began = clock()
+        self._due = self._began + LINE
+
+    def tell(self, progress: Progress) -> None:
+        """Write a line if a minute has passed since the last one, or since the begin."""
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + LINE
+            logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))
 
 
 def start(
@@ -193,6 +243,7 @@ class Upload:
         self._deadline = math.inf
         self._waits, self._strikes, self._heeded = False, 0, 0  # whether a Ctrl-C ends a wait; how many came
         self._bar: Any = None
+        self._lines: Lines | None = None
         self._workers = [
             threading.Thread(
                 target=self._work, args=(number, session), daemon=True, name="mixpanel_pandas upload"
@@ -273,7 +324,10 @@ class Upload:
         """Show the progress until all workers have ended or the grace is over."""
         if self._bar is None:
             self._bar = _bar(self.label, self.total, self.bar_wanted)
+        lines = self._lines = self._lines or Lines(self.label, self._gate.clock)
         while not self._wait() and time.monotonic() < self._deadline:
+            if self._bar is None:
+                lines.tell(self.progress())
             _show(self._bar, self.progress())
 
     def _wait(self) -> bool:

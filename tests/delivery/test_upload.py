@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import logging
 import random
 import threading
 import time
@@ -438,6 +439,77 @@ def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
     assert ("4/4" in written) == shown
     assert ("0.0 MB" in written) == shown
     assert written.endswith("set: 4 accepted\n") == shown
+
+
+class Kept(logging.Handler):
+    """Keeps what is logged, and says when something is."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts, self.came = [], threading.Event()
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+        self.came.set()
+
+
+@pytest.fixture
+def kept():
+    handler = Kept()
+    module.logger.addHandler(handler)
+    before = module.logger.level
+    module.logger.setLevel("INFO")
+    yield handler
+    module.logger.setLevel(before)
+    module.logger.removeHandler(handler)
+
+
+def test_a_line_in_the_log_at_most_once_a_minute(kept):
+    clock = Clock()
+    lines = module.Lines("set", clock)
+    half, more = Progress(500, 1000, 5, 2_000_000, ""), Progress(800, 1000, 8, 3_000_000, "429, waiting 8 s")
+    for now, progress in (
+        (0, half),
+        (59.9, half),
+        (60, half),
+        (61, more),
+        (119.9, more),
+        (250, more),
+        (251, more),
+    ):
+        clock.now = now
+        lines.tell(progress)
+    assert kept.texts == [
+        "set: 500 of 1,000 rows, 50 %, 5 requests, 2.0 MB, 8 rows/s, about 60 s left",
+        "set: 800 of 1,000 rows, 80 %, 8 requests, 3.0 MB, 3 rows/s, about 62 s left; 429, waiting 8 s",
+    ]
+
+
+def test_nothing_yet_has_no_rate():
+    assert Progress(0, 10, 0, 0, "").in_words(60) == "0 of 10 rows, 0 %, 0 requests, 0 bytes"
+    assert Progress(0, 0, 0, 0, "").in_words(0) == "0 of 0 rows, 0 requests, 0 bytes"
+
+
+@pytest.mark.parametrize(("bar", "lines"), [(False, 2), (True, 0)])
+def test_an_upload_without_a_bar_tells_the_log(kept, monkeypatch, bar, lines):
+    monkeypatch.setattr(module, "TICK", 0.001)
+    clock = Clock()
+    seen = threading.Event()  # somebody has looked at the progress after the clock moved
+    show = module._show
+    monkeypatch.setattr(module, "_show", lambda *args, **more: (seen.set(), show(*args, **more)))
+
+    def answer(ids):
+        if int(ids[0]) in {4, 8}:
+            clock.now += 61
+            for _twice in range(2):
+                seen.clear()
+                assert seen.wait(10)
+        return OK
+
+    upload, _ = begin(answer, rows=20, clock=clock, progress=bar, label="set")
+    upload.result()
+    assert len(kept.texts) == lines
+    assert all(text.startswith("set: ") for text in kept.texts)
 
 
 def test_progress_in_words():
