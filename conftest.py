@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the environment's project, nor the one that another test has set."""
+    """No test sees the environment's project, nor the one that another test has set, nor how wide the terminal is."""
+    monkeypatch.setenv("COLUMNS", "80")
     for name in ("MIXPANEL_TOKEN", "MIXPANEL_REGION", "MIXPANEL_URL"):
         monkeypatch.delenv(name, raising=False)
     with mpd.set_project(None):

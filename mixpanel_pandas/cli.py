@@ -15,9 +15,11 @@ import pandas as pd
 
 from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.delivery.summary import totals
+from mixpanel_pandas.display import show
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
 from mixpanel_pandas.files import read, write
 from mixpanel_pandas.project import REGIONS, Project, set_project
+from mixpanel_pandas.report import report_in_words
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
 
@@ -30,20 +32,6 @@ __all__ = ["main"]
 
 #: How many profiles of the emulator and how many batches are shown, and how long values may be.
 SHOWN_PROFILES, SHOWN_BATCHES, SHOWN_CHARACTERS = 3, 10, 24
-
-#: Columns of the summary that are shown.
-SHOWN_COLUMNS = (
-    "batch",
-    "rows",
-    "updates",
-    "bytes",
-    "status_code",
-    "outcome",
-    "requests",
-    "elapsed",
-    "reason",
-    "error",
-)
 
 #: Option -> how it is written on the command line, where that is not how it is written in Python.
 WRITTEN: dict[str, dict[str, Any]] = {
@@ -200,7 +188,7 @@ def _run(
             taken = {option.name for option in taken_by(verb, sending=False)}
             rows = {name: value for name, value in options.items() if name in taken}
             report = profiles.validate(verb, id, wanted, **rows)
-            _show_report(report, frame)
+            _show_report(report)
             click.get_current_context().exit(int((report["severity"] == "error").any()))
         try:
             summary = getattr(profiles, verb)(id, wanted, **options)
@@ -284,12 +272,7 @@ def _destination(emulated: bool, region: str | None) -> Iterator[Emulator | None
 
 def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -> None:
     """Print the totals, the summary and some profiles."""
-    _table("Totals", totals(summary))
-    whole = summary[list(SHOWN_COLUMNS)].assign(elapsed=summary["elapsed"].round(3))
-    telling = whole[summary["accepted"] < summary["rows"]]
-    shown = (telling if len(telling) else whole).head(SHOWN_BATCHES)
-    rest = len(whole) - len(shown)
-    _table(f"Summary ({len(shown):,} of {len(whole):,} lines)" if rest else "Summary", shown)
+    click.echo(f"{show(totals(summary))}\n\n{show(summary, SHOWN_BATCHES)}\n")
     if emulator is not None:
         profiles = emulator.profiles(group)
         some = profiles.head(SHOWN_PROFILES).T
@@ -297,12 +280,10 @@ def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -
         _table(title, some, index=True)
 
 
-def _show_report(report: pd.DataFrame, frame: pd.DataFrame) -> None:
+def _show_report(report: pd.DataFrame) -> None:
     """Print a paragraph for each problem."""
     problems = report.drop_duplicates(["severity", "check", "column", "property", "message"])
-    found = problems.groupby("severity", observed=False)["count"].sum()
-    said = ", ".join(f"{count:,} {name}{'s' * (count != 1)}" for name, count in found.items())
-    click.secho(f"{said} in {len(frame):,} rows", bold=True)
+    click.secho(report_in_words(report), bold=True)
     for problem in problems.itertuples():
         where = "" if problem.column is None else f" in {problem.column!r}"
         limit = f" (limit: {problem.limit!s})" if problem.limit else ""
@@ -370,6 +351,20 @@ def journal(file: Path, run: str | None, save_outcomes: Path | None) -> None:
     _show(told.summary, None, None)
     saved = _saved(save_outcomes, told.outcomes.reset_index)
     click.get_current_context().exit(_status(told.summary, dry_run=False) or int(not saved))
+
+
+@main.command(short_help="Show what a table holds.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--save", type=NewFile(), help="Write the inventory to a file, too (.csv).")
+def inventory(file: Path, save: Path | None) -> None:
+    """Show what each column of a table holds, as Mixpanel would see it: types, fill, sizes, and what is wrong.
+
+    Nothing is sent, and no project is needed.
+    """
+    with _errors_in_words():
+        found = MixpanelAccessor(read(file)).inventory()
+        click.echo(show(found, len(found)))
+        click.get_current_context().exit(int(not _saved(save, lambda: found)))
 
 
 for _name, _does in [(name, row.does) for name, row in OPERATORS.items()] + [

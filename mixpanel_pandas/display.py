@@ -147,7 +147,7 @@ FORMATS: dict[str, Column] = {
     "limit": Column(_sentence),
     "elapsed": Column(_seconds, right=True),
     "started": Column(_instant, name="started (UTC)"),
-    "nearly_constant": Column(lambda constant: "yes" if constant else ""),
+    "nearly_constant": Column(lambda constant: "yes" if constant else "", name="constant"),
 }
 
 

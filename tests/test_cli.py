@@ -30,7 +30,7 @@ def test_the_readme_command() -> None:
     done = run("set", CUSTOMERS, "--id", "customer_id", "--emulator")
     assert done.exit_code == 0
     assert done.stdout.startswith(
-        "Totals\noutcome   status_code  rows  updates\naccepted          200    59       59\n\nSummary\nbatch  rows  updates"
+        "59 rows, 59 updates\noutcome     status_code  rows  updates\n✓ accepted          200    59       59\n\nset: 59 accepted; "
     )
     assert "Profiles as Mixpanel now holds them (3 of 59)" in done.stdout
     assert "São José dos Campos" in done.stdout
@@ -100,7 +100,8 @@ def test_groups(emulator: mpd.Emulator, table: str) -> None:
 
 
 def test_every_verb_and_option_is_there() -> None:
-    assert set(main.commands) == {*OPERATORS, "update", "journal"}
+    assert set(main.commands) == {*OPERATORS, "update", "journal", "inventory"}
+
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
     assert set(OPTIONS) - shown == {"schema", "progress"}
 
@@ -129,10 +130,17 @@ def test_a_run_goes_on_and_its_journal_tells(emulator: mpd.Emulator, table: str,
     assert "there is no run 'sunday'" in run("journal", journal, "--run", "sunday").output
 
 
+def test_the_inventory(table: str, tmp_path: Path) -> None:
+    done = run("inventory", table, "--save", str(tmp_path / "found.csv"))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("4 properties of 2 rows\ncolumn   type")
+    assert pd.read_csv(tmp_path / "found.csv")["column"].tolist() == ["uid", "plan", "credits", "tags"]
+
+
 def test_the_report(table: str) -> None:
     done = run("add", table, "--id", "uid", "--validate")
     assert done.exit_code == 1
-    assert done.stdout.startswith("2 errors, 0 warnings, 0 hints in 2 rows\n")
+    assert done.stdout.startswith("2 errors, 0 warnings, 0 hints in 2 rows x 3 properties\n")
     assert "$add takes numbers" in done.stdout
 
 

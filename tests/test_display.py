@@ -158,7 +158,7 @@ def test_an_inventory():
     )
     email, plan, mixed = cells(table)
     assert (email["fill"], email["largest"], email["reserved"]) == ("33 %", "7 bytes", "$email")
-    assert (plan["type"], plan["fill"], plan["nearly_constant"]) == ("string", "100 %", "yes")
+    assert (plan["type"], plan["fill"], plan["constant"]) == ("string", "100 %", "yes")
     assert mixed["type"] == "number 1, string 1"
     assert mixed["problems"] == "long_string 1, mixed_types 1"
 
