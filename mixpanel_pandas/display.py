@@ -363,7 +363,8 @@ def _row(tag: str, cells: Iterable[str], table: Table) -> str:
         style = f"text-align: {'right' if right else 'left'}; vertical-align: top; padding: 0.2em 0.7em"
         style += "" if wraps else "; white-space: nowrap"
         style += f"; border-left: 4px solid {colour}; background: {colour}33" if colour else ""
-        found.append(f'<{tag} style="{style}">{html.escape(cell)}</{tag}>')
+        scope = ' scope="col"' if tag == "th" else ""
+        found.append(f'<{tag}{scope} style="{style}">{html.escape(cell)}</{tag}>')
     return f"<tr>{''.join(found)}</tr>"
 
 

@@ -108,7 +108,7 @@ def timeline(summary: pd.DataFrame) -> Timeline | None:
     ended = (sent["started"] - began).dt.total_seconds().to_numpy(float) + elapsed
     span = float(ended.max())
     # no bin is shorter than most batches take, or a rate would be that of a moment
-    count = max(1, min(MOST_BINS, len(sent), int(span / max(np.median(elapsed), span / MOST_BINS, 1e-6))))
+    count = max(1, min(MOST_BINS, len(sent), int(span / max(np.median(elapsed), 1e-6))))
     width = max(span, 1e-6) / count
     bins = np.minimum(ended / width, count - 1).astype(np.int64)
     outcomes = sent["outcome"].astype(str).to_numpy()

@@ -141,6 +141,7 @@ def main() -> None:
         with mpd.set_project(project):
             works = {
                 "check, all values bad": lambda: bad.mixpanel.validate("set", "user_id"),
+                "inventory": frame.mixpanel.inventory,
                 "check": lambda: frame.mixpanel.validate("set", "user_id"),
                 "check, encode (dry run)": lambda: frame.mixpanel.set("user_id", dry_run=True),
                 "check, encode, send": lambda: frame.mixpanel.set("user_id"),
