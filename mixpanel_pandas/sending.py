@@ -265,9 +265,7 @@ class Sending:
 
     def _said(self, summary: pd.DataFrame, say: Callable[[str], None] | None = None) -> pd.DataFrame:
         """Say in one line what became of the rows, and return the summary."""
-        seconds = time.perf_counter() - self._began
-        summary.attrs["mixpanel"] |= {"seconds": f"{seconds:.3f}", "place": self._project.place}
-        text = words(summary)
+        text = words(summary, time.perf_counter() - self._began, self._project.place)
         logger.info(text)
         if say is not None:
             say(text)

@@ -337,13 +337,17 @@ def failures_mask(
 _outcomes = outcomes  # the parameter of the function above has its name
 
 
-def words(summary: pd.DataFrame) -> str:
+def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") -> str:
     """Return what became of an upload in one line.
 
     Parameters
     ----------
     summary : pandas.DataFrame
-        As a verb returned it. How long it took and where it went is told as far as its attrs still do.
+        As a verb returned it.
+    seconds : float, optional
+        How long it took; by default from the first request to the last answer.
+    place : str, optional
+        Where it went.
     """
     found = totals(summary)
     counts = found.groupby("outcome", observed=True)["rows"].sum().sort_values(ascending=False, kind="stable")
@@ -354,12 +358,18 @@ def words(summary: pd.DataFrame) -> str:
         detail = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.items())
         text = f"{rows:,} {str(outcome).replace('_', ' ')}"
         texts.append(f"{text} ({detail})" if outcome in {"invalid", "skipped"} and detail else text)
-    made: dict[str, str] = summary.attrs.get("mixpanel", {})
-    operators = made.get("operator") or ", ".join(summary["operator"].unique())
+    operators = summary.attrs.get("mixpanel", {}).get("operator") or ", ".join(summary["operator"].unique())
     how = [
         counted(int(summary["requests"].sum()), "request"),
         size_of(int(summary.loc[summary["requests"] > 0, "bytes"].sum())),
-        *([f"{short(float(made['seconds']))} s"] if "seconds" in made else []),
-        *([made["place"]] if "place" in made else []),
+        f"{short(_seconds(summary) if seconds is None else seconds)} s",
+        *([place] if place else []),
     ]
     return f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}"
+
+
+def _seconds(summary: pd.DataFrame) -> float:
+    """Return seconds from the first request to the last answer."""
+    sent = summary[summary["started"].notna()]
+    ended = sent["started"] + pd.to_timedelta(sent["elapsed"], unit="s")
+    return (ended.max() - sent["started"].min()).total_seconds() if len(sent) else 0.0

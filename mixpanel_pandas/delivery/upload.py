@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.delivery.parts import Delivery, Part, follow
 from mixpanel_pandas.delivery.schedule import DECISIONS, ENDED, REFUSALS, Gate, Refusals, Stop, pause, tries
-from mixpanel_pandas.wording import counted, duration, percent, size_of
+from mixpanel_pandas.wording import counted, duration, percent, short, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ class Progress:
             counted(self.requests, "request"),
             size_of(self.bytes),
             *(
-                [f"{rate:,.0f} rows/s, about {duration((self.total - self.rows) / rate)} left"]
+                [f"{short(rate)} rows/s, about {duration((self.total - self.rows) / rate)} left"]
                 if rate
                 else []
             ),
@@ -243,7 +243,7 @@ class Upload:
         self._deadline = math.inf
         self._waits, self._strikes, self._heeded = False, 0, 0  # whether a Ctrl-C ends a wait; how many came
         self._bar: Any = None
-        self._lines: Lines | None = None
+        self._lines = Lines("", gate.clock)
         self._workers = [
             threading.Thread(
                 target=self._work, args=(number, session), daemon=True, name="mixpanel_pandas upload"
@@ -254,6 +254,8 @@ class Upload:
 
     def begin(self) -> None:
         """Let the workers begin; those that have begun go on."""
+        if len(self._waiting) == len(self._workers):
+            self._lines = Lines(self.label, self._gate.clock)
         while self._waiting:
             with suppress(RuntimeError):  # it had begun when Ctrl-C struck
                 self._waiting[0].start()
@@ -324,10 +326,9 @@ class Upload:
         """Show the progress until all workers have ended or the grace is over."""
         if self._bar is None:
             self._bar = _bar(self.label, self.total, self.bar_wanted)
-        lines = self._lines = self._lines or Lines(self.label, self._gate.clock)
         while not self._wait() and time.monotonic() < self._deadline:
             if self._bar is None:
-                lines.tell(self.progress())
+                self._lines.tell(self.progress())
             _show(self._bar, self.progress())
 
     def _wait(self) -> bool:

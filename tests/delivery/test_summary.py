@@ -151,7 +151,7 @@ def test_no_rows():
     assert len(outcomes(empty, pd.RangeIndex(0), DIGEST)) == 0
     assert failures_mask(empty, pd.RangeIndex(0), DIGEST).tolist() == []
     assert len(totals(empty)) == 0
-    assert said(empty, 0.0, "eu") == "set: 0 rows; 0 requests, 0 bytes, 0.0 s, eu"
+    assert words(empty, 0.0, "eu") == "set: 0 rows; 0 requests, 0 bytes, 0.0 s, eu"
 
 
 @pytest.mark.parametrize("rows", [0, 10])
@@ -235,15 +235,14 @@ def test_totals_share_out_updates_by_rows():
     assert found["rows"].tolist() == [2, 1]
 
 
-def said(summary, seconds, place):
-    summary.attrs["mixpanel"] |= {"seconds": str(seconds), "place": place}
-    return words(summary)
-
-
-def test_in_words_where_attrs_were_lost():
-    summary = summary_of([accepted(range(2), bytes=50)], rows=2)
+def test_in_words_from_the_summary_alone():
+    runs = [
+        accepted(range(2), bytes=50, started=1e9, elapsed=2),
+        accepted(range(2, 4), 1, started=1e9 + 10, elapsed=2),
+    ]
+    summary = summary_of(runs, rows=5)
     summary.attrs = {}
-    assert words(summary) == "set: 2 accepted; 1 request, 50 bytes"
+    assert words(summary) == "set: 4 accepted, 1 not sent; 2 requests, 70 bytes, 12 s"
 
 
 def test_in_words():
@@ -255,7 +254,7 @@ def test_in_words():
         LeftOut(np.arange(1_999_420, 1_999_488), "invalid", "too long"),
         LeftOut(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
     ]
-    assert said(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
+    assert words(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
         "set: 1,999,212 accepted, 580 invalid (512 junk id, 68 too long), 208 unknown; "
         "1,001 requests, 612 MB, 74 s, eu"
     )
@@ -270,12 +269,12 @@ def test_in_words():
     ],
 )
 def test_sizes_and_times_in_words(size, seconds, ends):
-    assert said(summary_of([accepted(range(1), bytes=size)], rows=1), seconds, "us").endswith(ends)
+    assert words(summary_of([accepted(range(1), bytes=size)], rows=1), seconds, "us").endswith(ends)
 
 
 def test_what_was_not_sent_has_no_size():
     summary = summary_of([ended(range(5), "not_sent", requests=0, bytes=50)], rows=5)
-    assert said(summary, 0.0, "us") == "set: 5 not sent; 0 requests, 0 bytes, 0.0 s, us"
+    assert words(summary, 0.0, "us") == "set: 5 not sent; 0 requests, 0 bytes, 0.0 s, us"
 
 
 @st.composite
