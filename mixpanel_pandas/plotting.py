@@ -34,7 +34,7 @@ UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 #: Text, axes and grid in a grey that is read on white as on black; no background, so that a notebook's own is seen.
 GREY = "#808080"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     **dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color", "axes.titlecolor"), GREY
     ),
@@ -212,7 +212,7 @@ def _draw_requests(panel: Axes, found: Timeline, seconds: float) -> None:
         )  # fmt: skip
         below += counts
     panel.set_ylabel("requests")
-    panel.yaxis.get_major_locator().set_params(integer=True)
+    panel.locator_params(axis="y", integer=True)
     panel.legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(OUTCOMES), borderpad=0)
 
 
