@@ -466,7 +466,7 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     columns = [_column(labels[place], shown.iloc[:, place]) for place in places]
     columns = [column for column in columns if any(column[1])]
     return Table(
-        view.caption(frame),
+        _sentence(view.caption(frame)),
         tuple(how.name or name for name, _texts, how in columns),
         tuple(zip(*(texts for _name, texts, _how in columns), strict=True)),
         tuple(how.right for _name, _texts, how in columns),

@@ -203,6 +203,13 @@ def test_what_users_wrote_is_text_and_nothing_else():
         assert "mathjax_ignore" in shown._repr_html_()  # $x$ is no formula
 
 
+def test_a_reason_of_the_users_own_does_not_paint_the_terminal(summary):
+    summary.loc[3, "reason"] = HOSTILE
+    table = mpd.show(summary)
+    assert r"\n\x1b[31m$x$" in table.caption
+    assert "\x1b" not in str(table) + table._repr_html_()
+
+
 def test_html_has_what_the_text_has(summary):
     table = mpd.show(summary)
     page = html_of(table)
