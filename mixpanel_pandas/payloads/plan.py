@@ -257,7 +257,8 @@ def plan_of_columns(frame: pd.DataFrame) -> Plan:
     set_ = OPERATORS["set"]
     columns = []
     for place, label in enumerate(frame.columns):
-        source = Source(label, place, False, rule_for(frame.iloc[:, place]))
+        with reading(label):
+            source = Source(label, place, False, rule_for(frame.iloc[:, place]))
         columns.append(PropertyColumn(source, str(label), set_, "skip", source.rule))
     no_ids = Source(None, -1, True, MISSING)
     plan = Plan(Operation("set", None), len(frame), no_ids, tuple(columns))
