@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandera.pandas as pandera
 
+    from mixpanel_pandas.preview.preview import Preview
     from mixpanel_pandas.rules.operators import Verb
     from mixpanel_pandas.rules.options import AnyOptions, SendDeletes, SendRows, SendValues
 
@@ -466,6 +467,73 @@ class Profiles:
         from mixpanel_pandas import pipeline
 
         return pipeline.payloads(self._frame, operation(operator, id, properties, self._group, options))
+
+    def preview(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        save_values: bool = False,
+        **options: Unpack[AnyOptions],
+    ) -> Preview:
+        """Return a preview: look at what would be sent, change it, and send it from there.
+
+        In a notebook it is a widget with four views: Map (which column goes where), Problems (what `validate` finds and what
+        `invalid` would do about it), Payloads (the JSON of each row) and Send (how much, where to, and a button that does
+        it). Where no widget lives (a saved notebook, GitHub, nbconvert) it is HTML, in a terminal a text table.
+
+        Parameters
+        ----------
+        operator, id, properties, **options
+            As for `validate`. Everything can be changed in the widget.
+        save_values : bool, default False
+            Whether ids and the values of ``$email``, ``$phone`` and the name properties (and what looks like them) may stand
+            in what the notebook saves. By default they are masked there, and in the widget until its tick shows them.
+
+        Returns
+        -------
+        Preview
+            ``.code`` is the line of Python that does what it shows, ``.summary`` the summary after something was sent,
+            ``.widget`` the ipywidgets widget.
+
+        Raises
+        ------
+        OperationError
+            If the call cannot be meant.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann@x.com", "bob@x.com"], "plan": ["pro", None]})
+        >>> preview = df.mixpanel.preview("set", "user_id", missing="null")
+        >>> preview.code
+        "df.mixpanel.set('user_id', missing='null')"
+        >>> preview
+        set on user profiles, ids in 'user_id'
+          df.mixpanel.set('user_id', missing='null')
+          2 rows: 0 missing, 0 junk, 0 duplicate
+        <BLANKLINE>
+          column  property  type    fill  example  hint
+          plan    plan      string  50%   "pro"
+        <BLANKLINE>
+        0 errors, 0 warnings, 0 hints in 2 rows x 1 property
+        <BLANKLINE>
+        row 0, 124 bytes
+        {
+          "$distinct_id": "an***@x***",
+          "$ip": "0",
+          "$ignore_time": true,
+          "$set": {
+            "plan": "pro"
+          }
+        }
+        <BLANKLINE>
+        Set 1 property on 2 users: 2 updates in 1 request, 250 bytes. No project is named yet.
+        """
+        from mixpanel_pandas.preview.preview import Preview
+
+        asked = operation(operator, id, properties, self._group, options)
+        return Preview(self._frame, asked, save_values=save_values)
 
     def schema(
         self,

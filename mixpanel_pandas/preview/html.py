@@ -1,0 +1,103 @@
+"""Plain data -> HTML, for the widget and for what is saved. Everything that comes from a frame is escaped here.
+
+Colours come from JupyterLab's theme where there is one, and are never the only sign.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["STYLE", "badge", "code", "note", "page", "pre", "table", "text"]
+
+#: Rules for everything inside ``.mixpanel-preview`` and ``.mixpanel-saved``.
+STYLE = """
+.mixpanel-preview, .mixpanel-saved {
+  --mp-line: var(--jp-border-color2, #9e9e9e80); --mp-soft: var(--jp-layout-color2, #8888881f);
+  --mp-text: var(--jp-ui-font-color1, inherit); --mp-quiet: var(--jp-ui-font-color1, inherit);
+  --mp-mono: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace);
+  color: var(--mp-text); max-width: 100%;
+}
+.mixpanel-saved { font-size: 13px; line-height: 1.45; }
+.mp-html { line-height: 1.45; overflow-wrap: anywhere; }
+.mp-html table, .mixpanel-saved table { border-collapse: collapse; width: 100%; table-layout: fixed; margin: 4px 0; font-size: 12px; }
+.mp-html th, .mp-html td, .mixpanel-saved th, .mixpanel-saved td {
+  border: 0; border-bottom: 1px solid var(--mp-line); padding: 3px 8px 3px 0; text-align: left; vertical-align: top;
+  overflow-wrap: anywhere; white-space: normal; background: none; color: var(--mp-text);
+}
+.mp-html th, .mixpanel-saved th { font-weight: 600; }
+.mp-html pre, .mixpanel-saved pre {
+  background: var(--mp-soft); color: var(--mp-text); padding: 8px 10px; margin: 4px 0; border-radius: 3px;
+  font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere;
+  max-height: 420px; overflow-y: auto;
+}
+.mp-html pre.mp-code, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; }
+.mixpanel-preview .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 90px !important; max-width: none !important; }
+.mp-head { display: grid; gap: 0 8px; font-size: 12px; margin-top: 6px; }
+.mp-badge { border: 1px solid currentColor; border-radius: 3px; padding: 0 4px; font-size: 11px; white-space: nowrap; }
+.mp-error { color: var(--jp-error-color0, #b71c1c); font-weight: 600; }
+.mp-warning { font-weight: 600; }
+.mp-mono { font-family: var(--mp-mono); font-size: 12px; }
+.mp-quiet { color: var(--mp-quiet); opacity: 0.85; }
+.mp-message { border-left: 3px solid currentColor; padding: 4px 10px; margin: 4px 0; background: var(--mp-soft); }
+"""
+
+
+def text(value: object) -> str:
+    """Return text as it stands in HTML.
+
+    >>> text("<img onerror=alert(1)>")
+    '&lt;img onerror=alert(1)&gt;'
+    """
+    return escape(str(value))
+
+
+def badge(severity: str) -> str:
+    """Return a severity as a word in a frame."""
+    return f'<span class="mp-badge mp-{text(severity)}">{text(severity)}</span>'
+
+
+def note(words: str, kind: str = "quiet") -> str:
+    """Return a line of text; `kind` is quiet, message or error."""
+    name = "mp-message mp-error" if kind == "error" else f"mp-{kind}"
+    return f'<div class="{name}">{text(words)}</div>'
+
+
+def pre(words: str) -> str:
+    """Return text with its line breaks."""
+    return f'<pre tabindex="0">{text(words)}</pre>'
+
+
+def code(line: str) -> str:
+    """Return a line of Python; one click selects all of it."""
+    return f'<pre class="mp-code" tabindex="0" aria-label="The same in Python">{text(line)}</pre>'
+
+
+def mono(words: str) -> str:
+    """Return a value as it is written in a program."""
+    return f'<span class="mp-mono">{text(words)}</span>'
+
+
+def table(head: Mapping[str, str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table.
+
+    Parameters
+    ----------
+    head : mapping of str to str
+        What stands above each column -> its width; the table is never wider than its place.
+    rows : iterable of sequences of str
+        HTML: made by the functions of this module.
+    """
+    heads = "".join(
+        f'<th scope="col" style="width: {width}">{text(name)}</th>' for name, width in head.items()
+    )
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def page(parts: Iterable[str], name: str = "mp-html") -> str:
+    """Return parts, one below the other."""
+    return f'<div class="{name}">{"".join(parts)}</div>'

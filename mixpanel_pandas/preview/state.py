@@ -1,0 +1,266 @@
+"""One operation on one frame, as plain data: what every view is made of. No widget knows more, and none decides anything.
+
+A change makes a new `State`. What costs something is worked out when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from mixpanel_pandas.errors import in_our_words
+from mixpanel_pandas.inspection import inspect
+from mixpanel_pandas.order import Waves
+from mixpanel_pandas.payloads.dtypes import rule_for
+from mixpanel_pandas.payloads.ids import normalise_ids
+from mixpanel_pandas.payloads.normalise import mask_of
+from mixpanel_pandas.payloads.plan import Source, make_plan, values_of
+from mixpanel_pandas.payloads.slices import Changes, encode_slice
+from mixpanel_pandas.preview.code import line_of
+from mixpanel_pandas.preview.edits import explicit_names
+from mixpanel_pandas.preview.masking import is_private, masked
+from mixpanel_pandas.preview.wording import counted, shortened
+from mixpanel_pandas.project import current_project
+from mixpanel_pandas.rules.checks import SEVERITIES
+from mixpanel_pandas.rules.options import Operation
+from mixpanel_pandas.sending import NOWHERE
+from mixpanel_pandas.validation import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from mixpanel_pandas.inspection import Inspection
+    from mixpanel_pandas.payloads.batches import Payloads
+    from mixpanel_pandas.payloads.dtypes import Rule
+    from mixpanel_pandas.problems import Problem
+    from mixpanel_pandas.project import Project
+
+__all__ = ["Measured", "State"]
+
+#: Frames of more cells are checked when somebody wants to know, not after every change.
+CHECKED_AT_ONCE = 20_000_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What every row sends, from making every request and sending none.
+
+    Attributes
+    ----------
+    positions, sizes : numpy.ndarray
+        Of each row that is sent: where it stands in the frame, and its bytes.
+    updates, requests, bytes : int
+        How many there are; bytes of the requests' bodies.
+    """
+
+    positions: np.ndarray
+    sizes: np.ndarray
+    updates: int
+    requests: int
+    bytes: int
+
+
+class Facts:
+    """What a frame holds, whatever the operation: worked out once for each column that somebody looks at."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._columns: dict[int, tuple[Rule, int, int]] = {}
+        self._ids: dict[tuple[Hashable, str | None], dict[str, int]] = {}
+
+    def column(self, place: int) -> tuple[Rule, int, int]:
+        """Return how a column is read, how many values it has, and where the first of them is (-1: nowhere)."""
+        if place not in self._columns:
+            series = self._frame.iloc[:, place]
+            there = series.notna().to_numpy()
+            first = int(there.argmax()) if there.any() else -1
+            self._columns[place] = rule_for(series), int(there.sum()), first
+        return self._columns[place]
+
+    def ids(self, label: Hashable, group: str | None) -> dict[str, int]:
+        """Return check -> rows whose id in that column does not pass it, whatever the options say."""
+        if (label, group) not in self._ids:
+            alone = Operation("delete", label, group=group, options={"duplicates": "raise"})
+            with in_our_words():
+                found = inspect(self._frame, make_plan(self._frame, alone)).problems
+            self._ids[label, group] = {problem.check: problem.count for problem in found}
+        return self._ids[label, group]
+
+
+class State:
+    """One operation on one frame.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What is sent.
+    operation : Operation
+        What is asked for. A function as ``rename`` becomes the mapping that it makes of the columns.
+    facts : Facts, optional
+        What is known of the frame from another state.
+
+    Raises
+    ------
+    OperationError
+        If the operation cannot be meant on this frame.
+    """
+
+    def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
+        self.frame, self.facts = frame, facts or Facts(frame)
+        with in_our_words():
+            plan = make_plan(frame, operation)
+            if callable(operation.option("rename")):
+                options = {name: value for name, value in operation.options.items() if name != "rename"}
+                names = explicit_names(plan)
+                operation = replace(operation, options={**options, **({"rename": names} if names else {})})
+                plan = make_plan(frame, operation)
+        self.operation, self.plan = operation, plan
+
+    def changed(self, operation: Operation) -> State:
+        """Return the state of another operation on the same frame."""
+        return State(self.frame, operation, self.facts)
+
+    def code(self, frame: str = "df") -> str:
+        """Return the line of Python that does the same to the frame of that name."""
+        return line_of(self.operation, frame)
+
+    def project(self) -> Project:
+        """Return where it would be sent.
+
+        Raises
+        ------
+        ProjectError
+            If no project is named.
+        """
+        return NOWHERE if self.operation.option("dry_run") else current_project()
+
+    # -- what is wrong ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _checked(self) -> tuple[Inspection, list[Problem]]:
+        return checked(self.frame, self.operation)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the check pass has run, or is quick enough to run after every change."""
+        return "_checked" in self.__dict__ or self.frame.size <= CHECKED_AT_ONCE
+
+    @property
+    def inspection(self) -> Inspection:
+        """What is wrong, and what becomes of each row."""
+        return self._checked[0]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All problems, worst first."""
+        return self._checked[1]
+
+    @property
+    def standing(self) -> int:
+        """How many errors refuse the frame."""
+        return sum(problem.count for problem in self.problems if problem.stands)
+
+    def verdict(self) -> str:
+        """Return the counts of problems in one line."""
+        counts = dict.fromkeys(map(str, SEVERITIES), 0)
+        for problem in self.problems:
+            counts[problem.severity] += problem.count
+        found = ", ".join(counted(count, name) for name, count in counts.items())
+        properties = len(self.plan.columns) + len(self.plan.removed)
+        of = f" x {counted(properties, 'property')}" if properties else ""
+        return f"{found} in {counted(self.plan.rows, 'row')}{of}"
+
+    # -- rows -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def refused_columns(self) -> bool:
+        """Whether a column as a whole refuses the frame: there are no payloads then."""
+        return any(problem.stands and problem.rows is None for problem in self.problems)
+
+    @cached_property
+    def sent_rows(self) -> np.ndarray:
+        """Positions of the rows that have a payload: all but those that are left out, or refuse the frame."""
+        return np.zeros(0, np.int64) if self.refused_columns else np.flatnonzero(~self._changes.left_out)
+
+    @cached_property
+    def _changes(self) -> Changes:
+        changes = self.inspection.changes
+        left_out = changes.left_out.copy()
+        for problem in self.problems:
+            if problem.stands and problem.rows is not None:
+                left_out |= problem.rows
+        return replace(changes, left_out=left_out)
+
+    def encoded(self, rows: slice) -> Payloads:
+        """Return the payloads of a slice of the frame, with a token of the right length."""
+        with in_our_words():
+            return encode_slice(
+                self.inspection.frame, self.inspection.plan, self._changes, rows, NOWHERE.token
+            )
+
+    @cached_property
+    def measured(self) -> Measured:
+        """What every row sends; every row is encoded to know."""
+        inspection = self.inspection
+        waves = Waves(inspection.frame, inspection.plan, self._changes, inspection.repeats, NOWHERE.token)
+        positions, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        updates = requests = nbytes = 0
+        with in_our_words():
+            for batch in [] if self.refused_columns else waves.every():
+                positions.append(batch.positions)
+                sizes.append(np.diff(batch.payloads.offsets))
+                updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
+        return Measured(np.concatenate(positions), np.concatenate(sizes), updates, requests, nbytes)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether every row was encoded."""
+        return "measured" in self.__dict__
+
+    def repeated_rows(self) -> int:
+        """Return how many rows are sent whose id stands in a row before them, too."""
+        repeats = self.inspection.repeats
+        if repeats is None:
+            return 0
+        groups = repeats.groups[~self._changes.left_out[repeats.positions]]
+        return len(groups) - len(np.unique(groups))
+
+    def rows_of_id(self, text: str) -> np.ndarray:
+        """Return the positions of all rows with an id."""
+        found = [np.zeros(0, np.int64)]
+        with in_our_words():
+            for rows in self.plan.slices():
+                ids = normalise_ids(values_of(self.frame, self.plan.id, rows), self.plan.id.rule).array
+                found.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
+        return np.concatenate(found)
+
+    # -- what nobody else may read ----------------------------------------------------------------------------
+
+    def is_private(self, label: Hashable, name: str | None = None) -> bool:
+        """Return whether a column, or the property that it becomes, holds ids, addresses or names of people."""
+        sources = {source.label for source in (self.plan.id, self.plan.ip) if isinstance(source, Source)}
+        return label in sources or is_private(label) or (name is not None and is_private(name))
+
+    def row_label(self, position: int, *, shown: bool) -> str:
+        """Return the index label of a row as it is written in Python; unless `shown`, its private parts are masked."""
+        label: Any = self.frame.index[position]
+        if shown:
+            return shortened(repr(label))
+        if self.frame.index.nlevels == 1:
+            return shortened(repr(masked(label) if self._hides_level(0) else label))
+        parts = [masked(part) if self._hides_level(level) else part for level, part in enumerate(label)]
+        return shortened(repr(tuple(parts)))
+
+    def _hides_level(self, number: int) -> bool:
+        """Return whether an index level is private; text in a level without a name may be anything."""
+        index = self.frame.index
+        name = index.names[number]
+        if name is not None:
+            return self.is_private(name)
+        dtype = (index.levels[number] if isinstance(index, pd.MultiIndex) else index).dtype
+        return not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype))

@@ -1,0 +1,210 @@
+"""The preview where no widget lives: text for a terminal, HTML for a saved notebook, GitHub and nbconvert.
+
+What stands here is saved, so ids and values that name a person or reach one are masked unless the call said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mixpanel_pandas.errors import MixpanelError
+from mixpanel_pandas.preview import html
+from mixpanel_pandas.preview.findings import effect_of_invalid, offences
+from mixpanel_pandas.preview.mapping import columns, ids_in_words, labels
+from mixpanel_pandas.preview.payload_page import payload
+from mixpanel_pandas.preview.totals import deed, totals, totals_in_words
+from mixpanel_pandas.preview.wording import counted, percent
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.preview.mapping import Column
+    from mixpanel_pandas.preview.payload_page import Payload
+    from mixpanel_pandas.preview.state import State
+
+__all__ = ["as_html", "as_text", "sent_to", "whose"]
+
+#: How many columns, problems, values of each and payloads are shown.
+COLUMNS, PROBLEMS, VALUES, PAYLOADS = 25, 12, 3, 2
+
+PROBLEMS_HEAD = {
+    "severity": "68px",
+    "check": "14%",
+    "column": "14%",
+    "rows": "56px",
+    "what is wrong": "auto",
+    "first": "24%",
+}
+NARROW = {"type": "70px", "fill": "50px"}
+HEAD = ("column", "property", "type", "fill", "example", "hint")
+
+#: How wide the parts of the text table are at most, in characters.
+WIDTHS = (24, 24, 9, 5, 28, 30)
+
+UNCHECKED = "not checked yet: large frames are checked when Problems, Payloads or Send is opened"
+
+
+def whose(state: State) -> str:
+    """Return what is written to, and from where."""
+    group = state.operation.group
+    profiles = "user profiles" if group is None else f"profiles of group {group!r}"
+    return f"{state.operation.verb} on {profiles}, ids in {state.plan.id.label!r}"
+
+
+def sent_to(state: State, place: str) -> str:
+    """Return what would be sent, and where to, in one line."""
+    if state.standing:
+        return f"Nothing would be sent: {counted(state.standing, 'error')} would refuse the frame."
+    found = totals(state)
+    left_out = state.plan.rows - found.rows
+    rest = f"; {counted(left_out, 'row')} left out" if left_out else ""
+    named = "" if place else " No project is named yet."
+    return f"{deed(state, found, place)}: {totals_in_words(found)}{rest}.{named}"
+
+
+def _payloads(state: State, shown: bool) -> list[Payload]:
+    return [payload(state, number, shown=shown) for number in range(min(PAYLOADS, len(state.sent_rows)))]
+
+
+def _more(state: State) -> list[str]:
+    """Return what is said of the problems that are not shown."""
+    rest = len(state.problems) - PROBLEMS
+    return [f"and {counted(rest, 'more problem')}"] if rest > 0 else []
+
+
+# -- text -----------------------------------------------------------------------------------------------------------
+
+
+def as_text(state: State, line: str, place: str, *, shown: bool = False) -> str:
+    """Return the preview for a terminal.
+
+    Parameters
+    ----------
+    line : str
+        The same in Python.
+    place : str
+        Where it would be sent.
+    shown : bool
+        Whether private values are readable.
+    """
+    parts = [whose(state), f"  {line}", f"  {ids_in_words(state)}", "", *_text_table(state, shown), ""]
+    if not state.is_checked:
+        return "\n".join([*parts, UNCHECKED])
+    parts.append(state.verdict())
+    for problem in state.problems[:PROBLEMS]:
+        where = f" in {problem.column!r}" if problem.column is not None else ""
+        parts.append(f"  {problem.severity} {problem.check}{where}: {problem.count:,}, {problem.message}")
+        parts += [f"    {effect_of_invalid(problem)}"] * (problem.severity == "error")
+    parts += [f"  {more}" for more in _more(state)]
+    for found in _payloads(state, shown)[:1]:
+        parts += ["", f"row {found.label}, {found.bytes:,} bytes", *found.text.split("\n")]
+    return "\n".join([*parts, "", sent_to(state, place)])
+
+
+def _text_table(state: State, shown: bool) -> list[str]:
+    if state.operation.verb == "delete":
+        return ["  whole profiles are deleted: no column is sent"]
+    rows: list[tuple[str, ...]] = [HEAD]
+    rows += [_cells(column) for column in columns(state, 0, COLUMNS, shown=shown)]
+    widths = [min(max(len(row[place]) for row in rows), most) for place, most in enumerate(WIDTHS)]
+    lines = [
+        "  " + "  ".join(_fitted(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    rest = len(labels(state)) - COLUMNS
+    return lines + ([f"  and {rest:,} more columns"] if rest > 0 else [])
+
+
+def _cells(column: Column) -> tuple[str, ...]:
+    """Return the text of a row of the map."""
+    name = column.name if column.sent else "(not sent)"
+    fill = "" if column.fill is None else percent(column.fill)
+    hint = "; ".join(hint.text for hint in column.hints)
+    return str(column.label), name, column.type, fill, column.example, hint
+
+
+def _fitted(cell: str, width: int) -> str:
+    cell = "".join(character if character.isprintable() else " " for character in cell)
+    return (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
+
+
+# -- HTML -----------------------------------------------------------------------------------------------------------
+
+
+def as_html(
+    state: State, line: str, place: str, *, shown: bool = False, outcome: str = "", classes: str = ""
+) -> str:
+    """Return the preview for what is saved.
+
+    Parameters
+    ----------
+    line : str
+        The same in Python.
+    place : str
+        Where it would be sent.
+    shown : bool
+        Whether private values are readable.
+    outcome : str
+        What became of it, when it was sent.
+    classes : str
+        Further classes of the element around it.
+    """
+    parts = [f"<h4>{html.text(whose(state))}</h4>", html.code(line)]
+    parts += [html.note(outcome, "message")] if outcome else []
+    parts += [html.note(ids_in_words(state)), _html_columns(state, shown)]
+    if state.is_checked:
+        parts += [*_html_problems(state, shown), *_html_payloads(state, shown)]
+        parts += [] if outcome else [html.note(sent_to(state, place), "message")]
+    else:
+        parts.append(html.note(UNCHECKED))
+    return html.page(parts, f"mixpanel-saved {classes}".strip())
+
+
+def _html_columns(state: State, shown: bool) -> str:
+    if state.operation.verb == "delete":
+        return html.note("Whole profiles are deleted: no column is sent.")
+    rows = [
+        (
+            html.text(label),
+            html.text(name),
+            html.text(kind),
+            html.text(fill),
+            html.mono(example),
+            html.text(hint),
+        )
+        for label, name, kind, fill, example, hint in map(_cells, columns(state, 0, COLUMNS, shown=shown))
+    ]
+    rest = len(labels(state)) - COLUMNS
+    more = html.note(f"and {rest:,} more columns") if rest > 0 else ""
+    return html.table(dict.fromkeys(HEAD, "auto") | NARROW, rows) + more
+
+
+def _html_problems(state: State, shown: bool) -> list[str]:
+    parts = [f"<p><b>{html.text(state.verdict())}</b></p>"]
+    rows = []
+    for problem in state.problems[:PROBLEMS]:
+        found = offences(state, [problem], 0, VALUES, shown=shown)
+        examples = ", ".join(f"{one.row}: {one.value}" if one.row else one.value for one in found)
+        effect = f" {effect_of_invalid(problem)}" if problem.severity == "error" else ""
+        column = "" if problem.column is None else str(problem.column)
+        rows.append(
+            (
+                html.badge(problem.severity),
+                html.text(problem.check),
+                html.text(column),
+                html.text(f"{problem.count:,}"),
+                html.text(problem.message + effect),
+                html.mono(examples),
+            )
+        )
+    if rows:
+        parts.append(html.table(PROBLEMS_HEAD, rows))
+    return parts + [html.note(more) for more in _more(state)]
+
+
+def _html_payloads(state: State, shown: bool) -> list[str]:
+    parts = []
+    try:
+        for found in _payloads(state, shown):
+            parts += [html.note(f"Row {found.label}, {found.bytes:,} bytes"), html.pre(found.text)]
+    except MixpanelError as error:  # the frame was changed since
+        parts.append(html.note(str(error), "error"))
+    return parts
