@@ -1,7 +1,7 @@
 """Labelled controls, made of ipywidgets: every one has a name that is read aloud, and a class by which it is found.
 
 This is the home of ipywidgets. Text that comes from a frame stands in HTML (escaped), in tooltips, in inputs or in the
-options of a dropdown, never in descriptions: JupyterLab typesets these.
+options of a dropdown; in descriptions, which JupyterLab typesets, only without what begins a formula.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["Button", "Choice", "Html", "Input", "Number", "Tick", "column", "grid", "row", "show", "tabs"]
 
 Widget = Any
+
+#: Class of controls whose name is only heard: the place says what they are for.
+HIDDEN_NAME = "mp-hidden-name"
+
+#: Signs that begin formulas where JupyterLab typesets -> signs that look like them.
+NO_MATHS = str.maketrans({"$": "\N{FULLWIDTH DOLLAR SIGN}", "\\": "\N{FULLWIDTH REVERSE SOLIDUS}"})
 
 
 class Control:
@@ -55,7 +61,8 @@ class Control:
         self.widget.disabled = not enabled
 
     def name(self, words: str) -> None:
-        """Say what it is for."""
+        """Say what it is for, to those who hear it and to those who point at it; `HIDDEN_NAME` hides it from the others."""
+        self.widget.description = words.translate(NO_MATHS)
         self.widget.tooltip = words
 
     def show(self, shown: bool) -> None:

@@ -25,21 +25,25 @@ STYLE = """
 .mp-html { line-height: 1.45; overflow-wrap: anywhere; }
 .mp-html table, .mixpanel-saved table { border-collapse: collapse; width: 100%; table-layout: fixed; margin: 4px 0; font-size: 12px; }
 .mp-html th, .mp-html td, .mixpanel-saved th, .mixpanel-saved td {
-  border: 0; border-bottom: 1px solid var(--mp-line); padding: 3px 8px 3px 0; text-align: left; vertical-align: top;
+  border: 0; border-bottom: 1px solid var(--mp-line); padding: 3px 8px 3px 0; text-align: left !important; vertical-align: top;
   overflow-wrap: anywhere; white-space: normal; background: none; color: var(--mp-text);
 }
 .mp-html th, .mixpanel-saved th { font-weight: 600; }
 .mp-html pre, .mixpanel-saved pre {
-  background: var(--mp-soft); color: var(--mp-text); padding: 8px 10px; margin: 4px 0; border-radius: 3px;
-  font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere;
+  background: var(--mp-soft) !important; color: var(--mp-text); padding: 8px 10px !important; margin: 4px 0; border-radius: 3px;
+  font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; word-break: normal;
   max-height: 420px; overflow-y: auto;
 }
 .mp-html pre.mp-code, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; }
 .mixpanel-preview .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 90px !important; max-width: none !important; }
 .mp-head { display: grid; gap: 0 8px; font-size: 12px; margin-top: 6px; }
+.mixpanel-preview .mp-column-map { white-space: normal; height: auto; min-height: 28px; line-height: 1.3; overflow-wrap: anywhere; }
+.mp-hidden-name .widget-label, .mp-hidden-name label > span {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
 .mp-badge { border: 1px solid currentColor; border-radius: 3px; padding: 0 4px; font-size: 11px; white-space: nowrap; }
-.mp-error { color: var(--jp-error-color0, #b71c1c); font-weight: 600; }
-.mp-warning { font-weight: 600; }
+.mp-error, .mp-warning { font-weight: 600; }
+.mp-badge.mp-error, .mp-message.mp-error { border-color: var(--jp-error-color1, #d32f2f); }
 .mp-mono { font-family: var(--mp-mono); font-size: 12px; }
 .mp-quiet { color: var(--mp-quiet); opacity: 0.85; }
 .mp-message { border-left: 3px solid currentColor; padding: 4px 10px; margin: 4px 0; background: var(--mp-soft); }

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.preview import html
-from mixpanel_pandas.preview.controls import Button, Choice, Html, Input, Tick, column, grid, show
+from mixpanel_pandas.preview.controls import (
+    HIDDEN_NAME,
+    Button,
+    Choice,
+    Html,
+    Input,
+    Tick,
+    column,
+    grid,
+    show,
+)
 from mixpanel_pandas.preview.edits import (
     with_columns,
     with_group,
@@ -154,6 +164,8 @@ class MapRow:
         self._hint = Html("column-hint")
         self._map = Button("", "column-map", self._map_to_hint)
         self._last = column(self._map, self._hint, min_width="0")
+        for control in (self._tick, self._name, self._verb):
+            control.widget.add_class(HIDDEN_NAME)
         cells = (self._tick, self._label, self._name, self._verb, self._type, self._example, self._last)
         self.box = grid(*cells, columns=WIDTHS)
         self._cells = list(self.box.children)

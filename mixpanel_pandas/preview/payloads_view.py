@@ -68,8 +68,7 @@ class PayloadsView:
         state, wanted = self._host.state, self._id.value.strip()
         if not wanted:
             return
-        if not self._host.shown:
-            self._id.value = ""  # what stands in a control may be saved
+        self._id.value = ""  # what stands in a control may be saved
         rows = state.rows_of_id(wanted)
         sent = [number for number in state.sent_rows.searchsorted(rows) if number < len(state.sent_rows)]
         sent = [number for number in sent if state.sent_rows[number] in rows]

@@ -81,9 +81,11 @@ class SendView:
         self._repeat.value = bool(state.operation.option("repeat"))
         place = self._seen.place if self._seen else ""
         left_out = state.plan.rows - found.rows
-        lines = [html.note(totals_in_words(found).capitalize())] if found.rows else []
+        lines = [html.note(_sentence(totals_in_words(found)))] if found.rows else []
         lines += (
-            [html.note(f"{counted(left_out, 'row')} left out, see Problems and Payloads")] if left_out else []
+            [html.note(f"{counted(left_out, 'row')} left out, see Problems and Payloads")]
+            if left_out and not state.standing
+            else []
         )
         if state.operation.option("dry_run"):
             lines.append(html.note("A dry run: everything but the sending itself"))
@@ -93,8 +95,7 @@ class SendView:
         self._send.say(deed(state, found, place), "Send it now")
         word = confirmation(state, found)
         self._typed.show(bool(word))
-        self._typed.widget.description = f"Type “{word}” to confirm"
-        self._typed.name(f"Type {word} to confirm")
+        self._typed.name(f'Type "{word}" to confirm')
         self._allow()
 
     def _project(self) -> Project | None:
@@ -180,6 +181,10 @@ class SendView:
             self._outcome.value = html.page(_outcome(runner))
             self._allow()
             self._host.save()
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _as_error(words: str) -> str:

@@ -183,7 +183,7 @@ def _html_problems(state: State, shown: bool) -> list[str]:
     for problem in state.problems[:PROBLEMS]:
         found = offences(state, [problem], 0, VALUES, shown=shown)
         examples = ", ".join(f"{one.row}: {one.value}" if one.row else one.value for one in found)
-        effect = f" {effect_of_invalid(problem)}" if problem.severity == "error" else ""
+        effect = f". {effect_of_invalid(problem)}" if problem.severity == "error" else ""
         column = "" if problem.column is None else str(problem.column)
         rows.append(
             (
