@@ -12,11 +12,29 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["Button", "Choice", "Html", "Input", "Number", "Tick", "column", "grid", "row", "show", "tabs"]
+__all__ = [
+    "HIDDEN_NAME",
+    "Bar",
+    "Button",
+    "Choice",
+    "Html",
+    "Input",
+    "Number",
+    "Shared",
+    "Tick",
+    "column",
+    "fill",
+    "grid",
+    "row",
+    "tabs",
+]
 
 Widget = Any
+
+#: Class of a control -> layout and style of all that are alike.
+Shared = dict[str, dict[str, Any]]
 
 #: Class of controls whose name is only heard: the place says what they are for.
 HIDDEN_NAME = "mp-hidden-name"
@@ -67,17 +85,17 @@ class Control:
 
     def show(self, shown: bool) -> None:
         """Let it be seen, or not."""
-        show(self.widget, shown)
+        self.widget.layout.display = None if shown else "none"
 
 
 class Choice(Control):
     """One of several values, each with its words."""
 
-    def __init__(self, label: str, name: str, changed: Callable[[Any], object], tooltip: str = "") -> None:
+    def __init__(
+        self, label: str, name: str, changed: Callable[[Any], object], *, shared: Shared | None = None
+    ) -> None:
         super().__init__(
-            widgets.Dropdown(description=label, tooltip=tooltip or label, style=OWN_WIDTH, layout=FULL()),
-            name,
-            changed,
+            widgets.Dropdown(description=label, tooltip=label, **looks(shared, name, FULL)), name, changed
         )
 
     def offer(self, options: Sequence[tuple[str, Any]], value: Any) -> None:
@@ -89,7 +107,7 @@ class Choice(Control):
 
 
 class Input(Control):
-    """A line of text; `changed` hears of it when it is left, or on Enter."""
+    """A line of text; `changed` hears of it when it is left or on Enter, or of each key."""
 
     def __init__(
         self,
@@ -97,17 +115,16 @@ class Input(Control):
         name: str,
         changed: Callable[[str], object],
         *,
-        tooltip: str = "",
         hint: str = "",
         each_key: bool = False,
+        shared: Shared | None = None,
     ) -> None:
         widget = widgets.Text(
             description=label,
             placeholder=hint,
-            tooltip=tooltip or label,
+            tooltip=label,
             continuous_update=each_key,
-            style=OWN_WIDTH,
-            layout=FULL(),
+            **looks(shared, name, FULL),
         )
         super().__init__(widget, name, changed)
 
@@ -117,7 +134,11 @@ class Number(Control):
 
     def __init__(self, label: str, name: str, changed: Callable[[int], object]) -> None:
         widget = widgets.BoundedIntText(
-            description=label, tooltip=label, min=1, max=1, style=OWN_WIDTH, layout=FULL(max_width="190px")
+            description=label,
+            tooltip=label,
+            min=1,
+            max=1,
+            **looks(None, name, {**FULL, "max_width": "190px"}),
         )
         super().__init__(widget, name, changed)
 
@@ -131,13 +152,20 @@ class Number(Control):
 class Tick(Control):
     """Yes or no."""
 
-    def __init__(self, label: str, name: str, changed: Callable[[bool], object], tooltip: str = "") -> None:
+    def __init__(
+        self,
+        label: str,
+        name: str,
+        changed: Callable[[bool], object],
+        tooltip: str = "",
+        *,
+        shared: Shared | None = None,
+    ) -> None:
         widget = widgets.Checkbox(
             description=label,
             tooltip=tooltip or label,
             indent=False,
-            style=OWN_WIDTH,
-            layout=widgets.Layout(width="auto", margin="0"),
+            **looks(shared, name, {"width": "auto", "margin": "0"}),
         )
         super().__init__(widget, name, changed)
 
@@ -146,13 +174,18 @@ class Button(Control):
     """Something to do."""
 
     def __init__(
-        self, label: str, name: str, clicked: Callable[[], object], tooltip: str = "", style: str = ""
+        self,
+        label: str,
+        name: str,
+        clicked: Callable[[], object],
+        tooltip: str = "",
+        *,
+        style: str = "",
+        shared: Shared | None = None,
     ) -> None:
+        own = {"width": "auto", "max_width": "100%"}
         widget = widgets.Button(
-            description=label,
-            tooltip=tooltip,
-            button_style=style,
-            layout=widgets.Layout(width="auto", max_width="100%"),
+            description=label, tooltip=tooltip, button_style=style, **looks(shared, name, own, {})
         )
         super().__init__(widget, name)
         widget.on_click(lambda _button: clicked())
@@ -165,15 +198,18 @@ class Button(Control):
 class Html(Control):
     """HTML to read; whoever writes it escapes what comes from a frame."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(widgets.HTML(layout=widgets.Layout(width="auto", margin="0", min_width="0")), name)
+    def __init__(self, name: str, *, shared: Shared | None = None) -> None:
+        own = {"width": "auto", "margin": "0", "min_width": "0"}
+        super().__init__(widgets.HTML(**looks(shared, name, own, {})), name)
 
 
 class Bar(Control):
     """How much of something is done."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(widgets.IntProgress(min=0, max=1, layout=FULL(), tooltip="How much is sent"), name)
+        super().__init__(
+            widgets.IntProgress(min=0, max=1, layout=widgets.Layout(**FULL), tooltip="How much is sent"), name
+        )
 
     def reach(self, done: int, total: int) -> None:
         """Show that so much is done."""
@@ -181,22 +217,28 @@ class Bar(Control):
         self.widget.value = done
 
 
+#: Layout of what takes the width that there is.
+FULL = {"width": "auto", "min_width": "0", "margin": "2px 0"}
+
+#: Style of controls with a label, which is as wide as its text.
 OWN_WIDTH = {"description_width": "initial"}
 
 
-def FULL(**more: str) -> widgets.Layout:
-    """Return the layout of what takes the width that there is."""
-    return widgets.Layout(**{"width": "auto", "min_width": "0", "margin": "2px 0", **more})
+def looks(
+    shared: Shared | None, name: str, layout: Mapping[str, str], style: Mapping[str, str] = OWN_WIDTH
+) -> dict[str, Any]:
+    """Return layout and style; those that are shared are made once, and the browser gets them once."""
+    if shared is not None and name in shared:
+        return shared[name]
+    found: dict[str, Any] = {"layout": widgets.Layout(**layout), "style": dict(style)}
+    if shared is not None:
+        shared[name] = found
+    return found
 
 
 def same(one: Any, other: Any) -> bool:
     """Return whether two values are equal and of one type: 1 is not True."""
     return type(one) is type(other) and bool(one == other)
-
-
-def show(widget: Widget, shown: bool) -> None:
-    """Let a widget be seen, or not."""
-    widget.layout.display = None if shown else "none"
 
 
 def row(*controls: Any, **layout: str) -> Widget:
@@ -210,12 +252,18 @@ def column(*controls: Any, **layout: str) -> Widget:
     return widgets.VBox([_widget(control) for control in controls], layout=widgets.Layout(**layout))
 
 
-def grid(*controls: Any, columns: str) -> Widget:
+def grid(*controls: Any, columns: str, shared: Shared | None = None) -> Widget:
     """Return controls in columns of a stated width."""
-    layout = widgets.Layout(
-        grid_template_columns=columns, grid_gap="0 8px", align_items="center", width="auto"
-    )
+    own = {"grid_template_columns": columns, "grid_gap": "0 8px", "align_items": "center", "width": "auto"}
+    layout = looks(shared, "grid", own)["layout"]
     return widgets.GridBox([_widget(control) for control in controls], layout=layout)
+
+
+def fill(box: Widget, controls: Sequence[Any]) -> None:
+    """Let a box hold other controls; those at its beginning that stay are not drawn again."""
+    children = tuple(map(_widget, controls))
+    if box.children != children:
+        box.children = children
 
 
 def tabs(views: Sequence[tuple[str, Any]], chosen: Callable[[int], object]) -> Widget:

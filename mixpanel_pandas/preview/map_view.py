@@ -11,10 +11,11 @@ from mixpanel_pandas.preview.controls import (
     Choice,
     Html,
     Input,
+    Shared,
     Tick,
     column,
+    fill,
     grid,
-    show,
 )
 from mixpanel_pandas.preview.edits import (
     with_columns,
@@ -84,16 +85,15 @@ class MapView:
         )
         self._options = {name: self._option(name, label) for name, (label, _) in OPTIONS.items()}
         self._head = Html("columns-head")
-        self._rows = [MapRow(host) for _ in range(PAGE)]
+        self._rows = _rows(host)
         self._pager = Pager("page of columns", "columns", lambda: host.look(self.refresh), PAGE)
         self._nothing = Html("columns-none")
         top = grid(
             self._id, self._kind, self._group, self._verb, *self._options.values(),
             columns="repeat(auto-fit, minmax(270px, 1fr))",
         )  # fmt: skip
-        self.box = column(
-            top, self._ids, self._head, *(line.box for line in self._rows), self._nothing, self._pager.box
-        )
+        self._table = column()
+        self.box = column(top, self._ids, self._head, self._table, self._nothing, self._pager.box)
 
     def _option(self, name: str, label: str) -> Choice:
         return Choice(
@@ -145,39 +145,42 @@ class MapView:
         self._nothing.value = html.page([html.note("Whole profiles are deleted: no column is sent.")])
         self._nothing.show(deletes)
         found = columns(state, self._pager.start, self._pager.stop, shown=self._host.shown) if known else []
-        for place, line in enumerate(self._rows):
-            line.show(found[place] if place < len(found) else None, several, widths)
+        shown = self._rows[: len(found)]
+        for line, one in zip(shown, found, strict=True):
+            line.show(one, several, widths)
+        fill(self._table, [line.box for line in shown])
 
 
 class MapRow:
     """One column of the frame."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, shared: Shared) -> None:
         self._host = host
         self._column: Column | None = None
-        self._tick = Tick("", "column-sent", self._choose)
-        self._label = Html("column-label")
-        self._name = Input("", "column-name", self._rename)
-        self._verb = Choice("", "column-operator", self._choose_verb)
-        self._type = Html("column-type")
-        self._example = Html("column-example")
-        self._hint = Html("column-hint")
-        self._map = Button("", "column-map", self._map_to_hint)
-        self._last = column(self._map, self._hint, min_width="0")
+        self._tick = Tick("", "column-sent", self._choose, shared=shared)
+        self._label = Html("column-label", shared=shared)
+        self._name = Input("", "column-name", self._rename, shared=shared)
+        self._verb = Choice("", "column-operator", self._choose_verb, shared=shared)
+        self._type = Html("column-type", shared=shared)
+        self._example = Html("column-example", shared=shared)
+        self._hint = Html("column-hint", shared=shared)
+        self._map = Button("", "column-map", self._map_to_hint, shared=shared)
         for control in (self._tick, self._name, self._verb):
             control.widget.add_class(HIDDEN_NAME)
-        cells = (self._tick, self._label, self._name, self._verb, self._type, self._example, self._last)
-        self.box = grid(*cells, columns=WIDTHS)
-        self._cells = list(self.box.children)
+        self.box = grid(columns=WIDTHS, shared=shared)
 
-    def show(self, found: Column | None, several: bool, widths: str) -> None:
-        """Show a column, or nothing."""
+    def show(self, found: Column, several: bool, widths: str) -> None:
+        """Show a column.
+
+        Parameters
+        ----------
+        several : bool
+            Whether each column has an operator of its own.
+        widths : str
+            Of the columns of the map.
+        """
         self._column = found
-        show(self.box, found is not None)
-        if found is None:
-            return
         self.box.layout.grid_template_columns = widths
-        self.box.children = [cell for cell in self._cells if several or cell is not self._verb.widget]
         label = str(found.label)
         self._tick.value = found.sent
         self._tick.name(f"Send {label}")
@@ -191,19 +194,21 @@ class MapRow:
         filled = "" if found.fill is None else f", {percent(found.fill)}"
         self._type.value = html.page([html.text(f"{found.type}{filled}")])
         self._example.value = html.page([html.mono(shortened(found.example, EXAMPLE))])
-        self._show_hints(found)
+        verb = [self._verb] if several else []
+        fill(
+            self.box,
+            [self._tick, self._label, self._name, *verb, self._type, self._example, self._hints(found)],
+        )
 
-    def _show_hints(self, found: Column) -> None:
-        meant = self._meant(found)
-        self._map.show(bool(meant))
+    def _hints(self, found: Column) -> Any:
+        """Return what is noteworthy: a button where one click mends it, else text."""
+        meant = _meant(found)
         self._map.say(f"Send as {meant}", f"{found.label} looks like {meant}: send it as that")
-        rest = [hint.text for hint in found.hints if hint.name is None]
-        self._hint.value = html.page([html.text("; ".join(rest))])
-        self._hint.show(bool(rest))
-
-    @staticmethod
-    def _meant(found: Column) -> str:
-        return next((hint.name for hint in found.hints if hint.name and found.renames), "")
+        words = "; ".join(hint.text for hint in found.hints if hint.name is None)
+        self._hint.value = html.page([html.text(words)])
+        if meant and words:
+            return column(self._map, self._hint, min_width="0")
+        return self._map if meant else self._hint
 
     def _choose(self, sent: bool) -> None:
         if (found := self._column) is not None:
@@ -222,7 +227,18 @@ class MapRow:
 
     def _map_to_hint(self) -> None:
         if self._column is not None:
-            self._rename(self._meant(self._column))
+            self._rename(_meant(self._column))
+
+
+def _rows(host: Host) -> list[MapRow]:
+    """Return rows for a page; they share what they look like."""
+    shared: Shared = {}
+    return [MapRow(host, shared) for _ in range(PAGE)]
+
+
+def _meant(found: Column) -> str:
+    """Return the reserved property that a column looks like, if it can be sent as that."""
+    return next((hint.name for hint in found.hints if hint.name and found.renames), "")
 
 
 def _given(operation: Any, name: str) -> Any:

@@ -178,7 +178,7 @@ def _held(
     if label not in state.frame.columns:
         return "", None, ""
     place: Any = state.frame.columns.get_loc(label)
-    rule, count, first = state.facts.column(place)
+    rule, count, first = state.facts.column(place, column.source.rule if column else None)
     kind = column.kind if column and column.key is None else rule.kind
     fill = count / max(state.plan.rows, 1)
     if first < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ class Preview:
         self._save_values, self._name = save_values, uuid.uuid4().hex[:8]
         self._window: Window | None = None
         self._saved: Any = None
+        self._lock = threading.Lock()
+        self._checking: threading.Thread | None = None
 
     @property
     def code(self) -> str:
@@ -74,10 +77,11 @@ class Preview:
             from mixpanel_pandas.preview.window import Window
 
             self._window = Window(self, self._name)
+            self._check_beside()
         return self._window.box
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the upload that the Send button began.
+        """Wait for what goes on beside the notebook: the check of a large frame, and the upload that the Send button began.
 
         Parameters
         ----------
@@ -87,10 +91,14 @@ class Preview:
         Returns
         -------
         bool
-            Whether it has ended; also True where none was begun.
+            Whether it has ended; also True where nothing was begun.
         """
         runner = self._window.send.runner if self._window is not None else None
-        return True if runner is None else runner.join(timeout)
+        checking = self._checking
+        if checking is not None:
+            checking.join(timeout)
+        sent = runner is None or runner.join(timeout)
+        return sent and (checking is None or not checking.is_alive())
 
     # -- what the views ask for -------------------------------------------------------------------------------
 
@@ -106,6 +114,29 @@ class Preview:
             words = str(error)
         if self._window is not None:
             self._window.refresh(words)
+            self._check_beside()
+        self.save()
+
+    def _check_beside(self) -> None:
+        """Check a frame that is too large to be checked at once, beside the notebook."""
+        with self._lock:
+            if self._checking is None and not self.state.is_checked:
+                self._checking = threading.Thread(
+                    target=self._check, daemon=True, name="mixpanel_pandas check"
+                )
+                self._checking.start()
+
+    def _check(self) -> None:
+        """Check until nobody has changed anything meanwhile, and show what was found."""
+        while True:
+            state = self.state
+            self.look(lambda state=state: state.problems)  # type: ignore[misc]  # the state of now
+            with self._lock:
+                if self.state is state:
+                    self._checking = None
+                    break
+        if self._window is not None:
+            self._window.found()
         self.save()
 
     def look(self, show: Callable[[], object]) -> None:
@@ -155,6 +186,8 @@ class Preview:
         return {"text/html": f"{style}{found}", "text/plain": repr(self)}
 
     def __repr__(self) -> str:
+        if self._window is None:
+            _ = self.state.problems  # nobody would look again
         return as_text(self.state, self.code, self._place, shown=self._save_values)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -177,8 +210,9 @@ class Preview:
             print(repr(self))  # noqa: T201 (what a terminal shows)
             return
         show: Any = display
+        live = self._view()
         self._saved = show(self._static(), raw=True, display_id=True)
-        show({**self._view(), "text/plain": ""}, raw=True)
+        show({**live, "text/plain": ""}, raw=True)
 
 
 def _shell() -> Any:

@@ -46,7 +46,7 @@ class SendView:
         )
         self._typed = Input("Confirm", "confirm", lambda _text: host.look(self._allow), each_key=True)
         self._send = Button("Send", "send", lambda: host.look(self._begin), style="primary")
-        self._stop = Button("Stop", "stop", self._end, "Send nothing else", "warning")
+        self._stop = Button("Stop", "stop", self._end, "Send nothing else", style="warning")
         self._bar = Bar("progress")
         self._progress = Html("progress-words")
         self._outcome = Html("outcome")

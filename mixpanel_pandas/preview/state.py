@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "State"]
 
-#: Frames of more cells are checked when somebody wants to know, not after every change.
-CHECKED_AT_ONCE = 20_000_000
+#: Frames of more cells are not checked while somebody waits.
+CHECKED_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,19 @@ class Facts:
         self._columns: dict[int, tuple[Rule, int, int]] = {}
         self._ids: dict[tuple[Hashable, str | None], dict[str, int]] = {}
 
-    def column(self, place: int) -> tuple[Rule, int, int]:
-        """Return how a column is read, how many values it has, and where the first of them is (-1: nowhere)."""
+    def column(self, place: int, rule: Rule | None) -> tuple[Rule, int, int]:
+        """Return how a column is read, how many values it has, and where the first of them is (-1: nowhere).
+
+        Parameters
+        ----------
+        rule : Rule or None
+            How it is read, if that is known already.
+        """
         if place not in self._columns:
             series = self._frame.iloc[:, place]
             there = series.notna().to_numpy()
             first = int(there.argmax()) if there.any() else -1
-            self._columns[place] = rule_for(series), int(there.sum()), first
+            self._columns[place] = rule or rule_for(series), int(there.sum()), first
         return self._columns[place]
 
     def ids(self, label: Hashable, group: str | None) -> dict[str, int]:

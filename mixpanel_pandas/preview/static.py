@@ -39,7 +39,7 @@ HEAD = ("column", "property", "type", "fill", "example", "hint")
 #: How wide the parts of the text table are at most, in characters.
 WIDTHS = (24, 24, 9, 5, 28, 30)
 
-UNCHECKED = "not checked yet: large frames are checked when Problems, Payloads or Send is opened"
+UNCHECKED = "not checked yet: a large frame is checked in the background"
 
 
 def whose(state: State) -> str:

@@ -60,6 +60,10 @@ class Window:
             preview.look(self._name_tabs)
         self._show(self._tabs.selected_index)
 
+    def found(self) -> None:
+        """Show what a check beside the notebook has found; a view that is being used stays as it is."""
+        self._name_tabs()
+
     def tell(self, words: str) -> None:
         """Say what is wrong; nothing takes it back."""
         self._message.value = html.page([html.note(words, "error")] if words else [])
