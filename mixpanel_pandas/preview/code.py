@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +66,8 @@ def literal(value: Any) -> str:
         return f"pd.{value!r}"
     if isinstance(value, dt.date):
         return f"pd.Timestamp({value.isoformat()!r}).date()"
+    if isinstance(value, PathLike):
+        value = fspath(value)
     if isinstance(value, np.generic):
         value = value.item()
     return f"float({str(value)!r})" if isinstance(value, float) and not np.isfinite(value) else repr(value)

@@ -22,6 +22,10 @@ class Host(Protocol):
     shown: bool
     summary: pd.DataFrame | None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the notebook calls the frame and the preview."""
+
     def change(self, edit: Callable[[State], Operation]) -> None:
         """Let the operation be another one, and show it; one that cannot be meant is told, and nothing changes."""
 

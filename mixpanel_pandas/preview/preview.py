@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import uuid
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.options import Operation
 
 __all__ = ["Preview"]
+
+logger = logging.getLogger("mixpanel_pandas")
 
 #: Hides what is saved while the widget lives beside it, and the place of the widget once it does not.
 BESIDE = """
@@ -53,7 +56,7 @@ class Preview:
         self.state = State(frame.copy(deep=False), operation)
         self.shown = save_values
         self.summary: pd.DataFrame | None = None
-        self._frame_name = _name_of(frame)
+        self._frame_name = _name_of(frame, "df")
         self._save_values, self._name = save_values, uuid.uuid4().hex[:8]
         self._window: Window | None = None
         self._saved: Any = None
@@ -100,6 +103,11 @@ class Preview:
         sent = runner is None or runner.join(timeout)
         return sent and (checking is None or not checking.is_alive())
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the notebook calls the frame and the preview."""
+        return self._frame_name, _name_of(self, "preview")
+
     # -- what the views ask for -------------------------------------------------------------------------------
 
     def change(self, edit: Callable[[State], Operation]) -> None:
@@ -110,8 +118,8 @@ class Preview:
                 _ = state.problems
             self.state = state
             words = ""
-        except MixpanelError as error:
-            words = str(error)
+        except Exception as error:  # noqa: BLE001 (a notebook would show it with the frame's values)
+            words = _in_words(error)
         if self._window is not None:
             self._window.refresh(words)
             self._check_beside()
@@ -143,8 +151,8 @@ class Preview:
         """Show something; what goes wrong is told."""
         try:
             show()
-        except MixpanelError as error:
-            self.tell(str(error))
+        except Exception as error:  # noqa: BLE001 (a notebook would show it with the frame's values)
+            self.tell(_in_words(error))
 
     def tell(self, words: str) -> None:
         """Say what is wrong."""
@@ -215,6 +223,14 @@ class Preview:
         show({**live, "text/plain": ""}, raw=True)
 
 
+def _in_words(error: Exception) -> str:
+    """Return what went wrong: errors of ours in their words, of others without their text, which may hold values."""
+    if isinstance(error, MixpanelError):
+        return str(error)
+    logger.debug("a view of the preview failed", exc_info=error)
+    return f"this failed with {type(error).__name__}; the logger mixpanel_pandas tells more at level DEBUG"
+
+
 def _shell() -> Any:
     """Return the IPython that runs, if one does."""
     return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -224,8 +240,8 @@ def _in_notebook() -> bool:
     return getattr(_shell(), "kernel", None) is not None
 
 
-def _name_of(frame: pd.DataFrame) -> str:
-    """Return what a notebook calls the frame; ``df`` where it has no name."""
+def _name_of(thing: object, otherwise: str) -> str:
+    """Return what a notebook calls something."""
     names = getattr(_shell(), "user_ns", {})
-    known = (name for name, value in list(names.items()) if value is frame and not name.startswith("_"))
-    return next(known, "df")
+    known = (name for name, value in list(names.items()) if value is thing and not name.startswith("_"))
+    return next(known, otherwise)

@@ -178,7 +178,7 @@ class SendView:
             self._host.summary = runner.summary
             self._stop.show(False)
             self._progress.show(False)
-            self._outcome.value = html.page(_outcome(runner))
+            self._outcome.value = html.page(_outcome(runner, *self._host.names))
             self._allow()
             self._host.save()
 
@@ -191,7 +191,7 @@ def _as_error(words: str) -> str:
     return html.note(words, "error")
 
 
-def _outcome(runner: Runner) -> list[str]:
+def _outcome(runner: Runner, frame: str, preview: str) -> list[str]:
     """Return what became of it: in words, as totals, and why rows were not accepted."""
     parts = [html.note(runner.outcome(), "error" if runner.error else "message")]
     summary = runner.summary
@@ -209,7 +209,7 @@ def _outcome(runner: Runner) -> list[str]:
     lines = dict.fromkeys(zip(failed["outcome"].astype(str), failed["error"].astype(str), strict=True))
     parts += [html.note(f"{outcome}: {error}") for outcome, error in list(lines)[:REASONS]]
     again = int(summary[["rejected", "unknown", "not_sent", "invalid"]].to_numpy().sum())
-    after = "preview.summary holds this as a frame"
+    after = f"{preview}.summary holds this as a frame"
     if again:
-        after += f"; df.mixpanel.failures(preview.summary) gives those of the {counted(again, 'row')} that it is right to send again"
+        after += f"; {frame}.mixpanel.failures({preview}.summary) gives those of the {counted(again, 'row')} that it is right to send again"
     return [*parts, html.note(f"{after}.")]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -74,6 +75,7 @@ def test_the_line_asks_for_the_same_operation(asked: Operation) -> None:
         pytest.param(
             pd.Period("2024-01", "M"), lambda found: found == pd.Period("2024-01", "M"), id="period"
         ),
+        pytest.param(Path("a/b"), lambda found: Path(found) == Path("a/b"), id="path"),
         pytest.param(("a",), lambda found: found == ("a",), id="tuple of one"),
         pytest.param(pd.Series([3])[0], lambda found: found == 3, id="numpy's integer"),
     ],

@@ -14,7 +14,6 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
 from mixpanel_pandas.preview import preview as module
-from mixpanel_pandas.preview import send_view
 from mixpanel_pandas.preview import state as state_module
 from tests.preview.frames import ATTACKS, people
 
@@ -533,4 +532,21 @@ def test_what_goes_wrong_in_a_view_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("mixpanel_pandas.preview.payloads_view.payload", broken)
     found.open(PAYLOADS)
     assert "the frame was changed" in found.text()
-    assert send_view.SendView.title == "Send"
+
+
+def test_what_nobody_foresaw_is_told_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = screen(good())
+
+    def broken(*_args: Any, **_options: Any) -> Any:
+        msg = "ann@example.com"
+        raise ZeroDivisionError(msg)
+
+    monkeypatch.setattr("mixpanel_pandas.preview.payloads_view.payload", broken)
+    found.open(PAYLOADS)
+    assert "this failed with ZeroDivisionError" in found.text()
+    assert "ann@example.com" not in found.text()
+    monkeypatch.setattr("mixpanel_pandas.preview.map_view.with_id", broken)
+    found.open(MAP)
+    found.one("id").value = "plan"
+    assert "this failed with ZeroDivisionError" in found.text()
+    assert found.one("id").value == "user_id"
