@@ -511,7 +511,7 @@ class Profiles:
         >>> preview
         set on user profiles, ids in 'user_id'
           df.mixpanel.set('user_id', missing='null')
-          2 rows: 0 missing, 0 junk, 0 duplicate
+          ids in 2 rows: 0 missing, 0 junk, 0 duplicate
         <BLANKLINE>
           column  property  type    fill  example  hint
           plan    plan      string  50%   "pro"

@@ -85,7 +85,7 @@ def as_text(state: State, line: str, place: str, *, shown: bool = False) -> str:
     shown : bool
         Whether private values are readable.
     """
-    parts = [whose(state), f"  {line}", f"  {ids_in_words(state)}", "", *_text_table(state, shown), ""]
+    parts = [whose(state), f"  {line}", f"  ids in {ids_in_words(state)}", "", *_text_table(state, shown), ""]
     if not state.is_checked:
         return "\n".join([*parts, UNCHECKED])
     parts.append(state.verdict())
@@ -149,7 +149,7 @@ def as_html(
     """
     parts = [f"<h4>{html.text(whose(state))}</h4>", html.code(line)]
     parts += [html.note(outcome, "message")] if outcome else []
-    parts += [html.note(ids_in_words(state)), _html_columns(state, shown)]
+    parts += [html.note(f"Ids in {ids_in_words(state)}"), _html_columns(state, shown)]
     if state.is_checked:
         parts += [*_html_problems(state, shown), *_html_payloads(state, shown)]
         parts += [] if outcome else [html.note(sent_to(state, place), "message")]
@@ -182,7 +182,7 @@ def _html_problems(state: State, shown: bool) -> list[str]:
     rows = []
     for problem in state.problems[:PROBLEMS]:
         found = offences(state, [problem], 0, VALUES, shown=shown)
-        examples = ", ".join(f"{one.row}: {one.value}" if one.row else one.value for one in found)
+        examples = ", ".join(f"{one.row}: {one.value}" for one in found if one.row)
         effect = f". {effect_of_invalid(problem)}" if problem.severity == "error" else ""
         column = "" if problem.column is None else str(problem.column)
         rows.append(
