@@ -34,7 +34,7 @@ STYLE = """
   font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; word-break: normal;
   max-height: 420px; overflow-y: auto;
 }
-.mp-html pre.mp-code, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; }
+.mp-html pre.mp-code, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; max-height: 110px; }
 .mixpanel-preview .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 90px !important; max-width: none !important; }
 .mp-head { display: grid; gap: 0 8px; font-size: 12px; margin-top: 6px; }
 .mixpanel-preview .mp-column-map { white-space: normal; height: auto; min-height: 28px; line-height: 1.3; overflow-wrap: anywhere; }

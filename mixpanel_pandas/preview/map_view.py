@@ -44,8 +44,8 @@ PAGE = 12
 EXAMPLE = 32
 
 #: How the table is laid out: tick, column, property, operator (for update), type, example, hint.
-WIDTHS = "22px minmax(0, 10fr) minmax(0, 12fr) 92px minmax(0, 13fr) minmax(0, 12fr)"
-WIDTHS_OF_UPDATE = f"22px minmax(0, 10fr) minmax(0, 11fr) 86px {WIDTHS.split(' ', 5)[-1]}"
+WIDTHS = "22px minmax(0, 11fr) minmax(0, 12fr) 92px minmax(0, 13fr) minmax(0, 12fr)"
+WIDTHS_OF_UPDATE = "22px minmax(0, 13fr) minmax(0, 12fr) 86px 74px minmax(0, 10fr) minmax(0, 10fr)"
 HEAD = ("", "column", "property", "type, filled", "example", "hint")
 
 #: Option -> its label, and what its values are called.
