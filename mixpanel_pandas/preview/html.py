@@ -41,6 +41,7 @@ STYLE = """
 .mp-hidden-name .widget-label, .mp-hidden-name label > span {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }
+.mixpanel-preview .mp-row { border-bottom: 1px solid var(--mp-line); padding: 1px 0; }
 .mp-badge { border: 1px solid currentColor; border-radius: 3px; padding: 0 4px; font-size: 11px; white-space: nowrap; }
 .mp-error, .mp-warning { font-weight: 600; }
 .mp-badge.mp-error, .mp-message.mp-error { border-color: var(--jp-error-color1, #d32f2f); }

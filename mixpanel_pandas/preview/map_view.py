@@ -168,6 +168,7 @@ class MapRow:
         for control in (self._tick, self._name, self._verb):
             control.widget.add_class(HIDDEN_NAME)
         self.box = grid(columns=WIDTHS, shared=shared)
+        self.box.add_class("mp-row")
 
     def show(self, found: Column, several: bool, widths: str) -> None:
         """Show a column.
