@@ -56,8 +56,7 @@ class Window:
         )
         self._shown.value = preview.shown
         self.tell(words)
-        if preview.state.is_checked:
-            preview.look(self._name_tabs)
+        preview.look(self._name_tabs)
         self._show(self._tabs.selected_index)
 
     def found(self) -> None:

@@ -234,6 +234,19 @@ def test_payloads_are_paged_searched_and_the_largest_is_found() -> None:
     assert "No row has this id." in found.text()
 
 
+def test_a_page_that_is_no_more_becomes_the_last_one() -> None:
+    frame = good(6).assign(user_id=["a", "b", "a", "b", "a", "b"])
+    found = screen(frame, duplicates="all")
+    found.open(PAYLOADS)
+    found.one("payload-last").click()
+    assert "Row 5, " in found.text()
+    found.open(MAP)
+    found.one("duplicates").value = "last"
+    found.open(PAYLOADS)
+    assert found.one("payload-number").value == 2
+    assert "Row 5, " in found.text()
+
+
 def test_an_id_that_is_not_sent_says_why() -> None:
     found = screen(duplicates="last", invalid="drop_row")
     found.open(PAYLOADS)
