@@ -245,6 +245,7 @@ def test_a_page_that_is_no_more_becomes_the_last_one() -> None:
     found.open(PAYLOADS)
     assert found.one("payload-number").value == 2
     assert "Row 5, " in found.text()
+    assert "failed" not in found.text()
 
 
 def test_an_id_that_is_not_sent_says_why() -> None:
