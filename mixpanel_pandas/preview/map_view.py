@@ -28,8 +28,9 @@ from mixpanel_pandas.preview.edits import (
 )
 from mixpanel_pandas.preview.mapping import choices_of, columns, id_labels, ids_in_words, labels, verbs
 from mixpanel_pandas.preview.pager import Pager
-from mixpanel_pandas.preview.wording import percent, shortened
+from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.wording import percent
 
 if TYPE_CHECKING:
     from mixpanel_pandas.preview.host import Host
@@ -61,6 +62,7 @@ OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
             None: "as the operator does",
             "raise": "refuse the frame",
             "last": "send the last one",
+            "merge": "send one, of the last values",
             "all": "send all, in order",
         },
     ),

@@ -11,10 +11,11 @@ from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
 from mixpanel_pandas.payloads.plan import Source, values_of
 from mixpanel_pandas.preview.masking import masked, masked_record
-from mixpanel_pandas.preview.wording import counted, shortened
+from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -18,12 +18,12 @@ __all__ = ["Payload", "largest", "payload", "why_without"]
 
 @dataclass(frozen=True)
 class Payload:
-    """What one row sends.
+    """What one row sends, or several that are merged.
 
     Attributes
     ----------
     position : int
-        Of the row in the frame.
+        Of the row in the frame; of rows that are merged the last.
     label : str
         Of the row in the frame's index.
     text : str
@@ -49,7 +49,7 @@ def payload(state: State, number: int, *, shown: bool = False) -> Payload:
         Whether private values are readable.
     """
     position = int(state.sent_rows[number])
-    found = state.encoded(slice(position, position + 1))
+    (found,) = state.encoded(np.array([position]))
     records = json.loads(f"[{found.text[0].as_py()[:-1]}]")  # each record ends with a comma
     for record in records:
         del record["$token"]

@@ -8,7 +8,7 @@ from mixpanel_pandas.preview import html
 from mixpanel_pandas.preview.controls import Button, Html, Input, column, row
 from mixpanel_pandas.preview.pager import Pager
 from mixpanel_pandas.preview.payload_page import largest, payload, why_without
-from mixpanel_pandas.preview.wording import counted
+from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:
     from mixpanel_pandas.preview.host import Host
@@ -42,7 +42,7 @@ class PayloadsView:
         """Show the state."""
         state = self._host.state
         self._pager.of(len(state.sent_rows))
-        rest = state.plan.rows - len(state.sent_rows)
+        rest = state.left_out
         refused = (
             f" {counted(state.standing, 'error')} would refuse the frame, see Problems."
             if state.standing
@@ -80,7 +80,7 @@ class PayloadsView:
         else:
             later = [number for number in sent if number > self._pager.number]
             self._pager.turn(int((later or sent)[0]))
-            self._say(f"{counted(len(rows), 'row')} with this id, {counted(len(sent), 'row')} sent.")
+            self._say(f"{counted(len(rows), 'row')} with this id, {counted(len(sent), 'payload')}.")
 
     def _to_largest(self) -> None:
         if len(self._host.state.sent_rows):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery.summary import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
-from mixpanel_pandas.preview.wording import duration, size
 from mixpanel_pandas.sending import prepare
+from mixpanel_pandas.wording import duration, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ def progress_in_words(progress: Progress, seconds: float) -> str:
     >>> progress_in_words(Progress(2000, 10000, 1, 1_200_000, "429, waiting 8 s (try 3 of 9)"), 4.0)
     '2,000 of 10,000 rows, 1.2 MB, 500 rows/s, about 16 s left, 429, waiting 8 s (try 3 of 9)'
     """
-    parts = [f"{progress.rows:,} of {progress.total:,} rows", f"{size(progress.bytes)}"]
+    parts = [f"{progress.rows:,} of {progress.total:,} rows", f"{size_of(progress.bytes)}"]
     if progress.rows and seconds > 0:
         rate = progress.rows / seconds
         parts += [f"{rate:,.0f} rows/s", f"about {duration((progress.total - progress.rows) / rate)} left"]

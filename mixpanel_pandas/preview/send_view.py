@@ -12,7 +12,7 @@ from mixpanel_pandas.preview.controls import Bar, Button, Html, Input, Tick, col
 from mixpanel_pandas.preview.edits import with_option
 from mixpanel_pandas.preview.runner import Runner
 from mixpanel_pandas.preview.totals import confirmation, deed, totals, totals_in_words
-from mixpanel_pandas.preview.wording import counted
+from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:
     from mixpanel_pandas.preview.host import Host

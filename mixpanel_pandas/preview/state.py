@@ -20,13 +20,13 @@ from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.normalise import mask_of
 from mixpanel_pandas.payloads.plan import Source, make_plan, values_of
-from mixpanel_pandas.payloads.slices import Changes, encode_slice
+from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_rows
 from mixpanel_pandas.preview.code import line_of
 from mixpanel_pandas.preview.edits import explicit_names
 from mixpanel_pandas.preview.masking import is_private, masked
-from mixpanel_pandas.preview.wording import counted, shortened
+from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.project import current_project
-from mixpanel_pandas.rules.checks import SEVERITIES
+from mixpanel_pandas.report import make_report, report_in_words
 from mixpanel_pandas.rules.options import Operation
 from mixpanel_pandas.sending import NOWHERE
 from mixpanel_pandas.validation import checked
@@ -173,13 +173,7 @@ class State:
 
     def verdict(self) -> str:
         """Return the counts of problems in one line."""
-        counts = dict.fromkeys(map(str, SEVERITIES), 0)
-        for problem in self.problems:
-            counts[problem.severity] += problem.count
-        found = ", ".join(counted(count, name) for name, count in counts.items())
-        properties = len(self.plan.columns) + len(self.plan.removed)
-        of = f" x {counted(properties, 'property')}" if properties else ""
-        return f"{found} in {counted(self.plan.rows, 'row')}{of}"
+        return report_in_words(make_report(self.frame, self.plan, self.problems, first=0))
 
     # -- rows -------------------------------------------------------------------------------------------------
 
@@ -190,8 +184,19 @@ class State:
 
     @cached_property
     def sent_rows(self) -> np.ndarray:
-        """Positions of the rows that have a payload: all but those that are left out, or refuse the frame."""
-        return np.zeros(0, np.int64) if self.refused_columns else np.flatnonzero(~self._changes.left_out)
+        """Positions of the payloads: of rows that are neither left out nor refuse the frame, the last of those that are merged."""
+        if self.refused_columns:
+            return np.zeros(0, np.int64)
+        together = self._changes.together
+        sent = ~self._changes.left_out
+        sent[together.positions] = False
+        sent[together.last()] = True
+        return np.flatnonzero(sent)
+
+    @property
+    def left_out(self) -> int:
+        """How many rows have no part in any payload."""
+        return self.plan.rows if self.refused_columns else int(self._changes.left_out.sum())
 
     @cached_property
     def _changes(self) -> Changes:
@@ -202,12 +207,20 @@ class State:
                 left_out |= problem.rows
         return replace(changes, left_out=left_out)
 
-    def encoded(self, rows: slice) -> Payloads:
-        """Return the payloads of a slice of the frame, with a token of the right length."""
+    def encoded(self, positions: np.ndarray) -> list[Payloads]:
+        """Return the payloads at some of the `sent_rows`, with a token of the right length."""
+        frame, plan, changes = self.inspection.frame, self.inspection.plan, self._changes
+        together = changes.together
+        merged = np.isin(positions, together.last())
+        found = []
         with in_our_words():
-            return encode_slice(
-                self.inspection.frame, self.inspection.plan, self._changes, rows, NOWHERE.token
-            )
+            if not merged.all():
+                found.append(encode_rows(frame, plan, changes, positions[~merged], NOWHERE.token))
+            if merged.any():
+                left_out = np.ones(plan.rows, bool)
+                left_out[together.positions[np.isin(together.last(), positions)]] = False
+                found += encode_merged(frame, plan, replace(changes, left_out=left_out), NOWHERE.token)
+        return found
 
     @cached_property
     def measured(self) -> Measured:

@@ -13,7 +13,7 @@ from mixpanel_pandas.preview.findings import effect_of_invalid, offences
 from mixpanel_pandas.preview.mapping import columns, ids_in_words, labels
 from mixpanel_pandas.preview.payload_page import payload
 from mixpanel_pandas.preview.totals import deed, totals, totals_in_words
-from mixpanel_pandas.preview.wording import counted, percent
+from mixpanel_pandas.wording import counted, percent
 
 if TYPE_CHECKING:
     from mixpanel_pandas.preview.mapping import Column

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixpanel_pandas.delivery.schedule import BYTES_PER_MINUTE
-from mixpanel_pandas.preview.wording import counted, duration, size
 from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.wording import counted, duration, size_of
 
 if TYPE_CHECKING:
     from mixpanel_pandas.preview.state import State
@@ -62,8 +62,10 @@ class Totals:
 
 def totals(state: State) -> Totals:
     """Return what would be sent: exact where that is quick or every row was encoded already, else estimated."""
-    rows = len(state.sent_rows)
-    exact = not rows or state.is_measured or state.plan.rows <= COUNTED_AT_ONCE * state.plan.rows_per_slice
+    payloads = len(state.sent_rows)
+    exact = (
+        not payloads or state.is_measured or state.plan.rows <= COUNTED_AT_ONCE * state.plan.rows_per_slice
+    )
     if exact:
         measured = state.measured
         updates, requests, nbytes = measured.updates, measured.requests, measured.bytes
@@ -77,23 +79,27 @@ def totals(state: State) -> Totals:
         3600.0 * (max(requests - 1, 0) // per_hour) if per_hour else 0.0,
     )
     names = {column.name for column in state.plan.columns} | set(state.plan.removed)
-    return Totals(rows, rows - state.repeated_rows(), len(names), updates, requests, nbytes, exact, held)
+    return Totals(
+        state.plan.rows - state.left_out,
+        payloads - state.repeated_rows(),
+        len(names),
+        updates,
+        requests,
+        nbytes,
+        exact,
+        held,
+    )
 
 
 def _estimated(state: State) -> tuple[int, int]:
     """Return updates and bytes of all rows, judged by some of them from all over the frame."""
-    updates = nbytes = looked_at = 0
-    for number in np.linspace(0, len(state.sent_rows) - 1, SAMPLES).astype(int):
-        position = int(state.sent_rows[number])
-        start = max(0, min(position, state.plan.rows - SAMPLE_ROWS))
-        found = state.encoded(slice(start, start + SAMPLE_ROWS))
-        updates, nbytes, looked_at = (
-            updates + int(found.updates.sum()),
-            nbytes + found.nbytes,
-            looked_at + len(found),
-        )
-    share = len(state.sent_rows) / max(looked_at, 1)
-    return int(share * updates), int(share * nbytes)
+    count = len(state.sent_rows)
+    starts = np.linspace(0, max(count - SAMPLE_ROWS, 0), SAMPLES).astype(int)
+    some = np.unique(np.concatenate([state.sent_rows[start : start + SAMPLE_ROWS] for start in starts]))
+    found = state.encoded(some)
+    share = count / len(some)
+    updates = sum(int(payloads.updates.sum()) for payloads in found)
+    return round(share * updates), round(share * sum(payloads.nbytes for payloads in found))
 
 
 def totals_in_words(found: Totals) -> str:
@@ -101,7 +107,7 @@ def totals_in_words(found: Totals) -> str:
     about = "" if found.exact else "about "
     text = (
         f"{about}{counted(found.updates, 'update')} in {about}{counted(found.requests, 'request')}, "
-        f"{about}{size(found.bytes)}"
+        f"{about}{size_of(found.bytes)}"
     )
     return (
         f"{text}; the pace limits make it take at least {duration(found.seconds)}" if found.seconds else text

@@ -11,7 +11,7 @@ from mixpanel_pandas.preview.payloads_view import PayloadsView
 from mixpanel_pandas.preview.problems_view import ProblemsView
 from mixpanel_pandas.preview.send_view import SendView
 from mixpanel_pandas.preview.static import whose
-from mixpanel_pandas.preview.wording import counted
+from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:
     from mixpanel_pandas.preview.host import View

@@ -59,12 +59,23 @@ def test_a_row_without_a_payload_says_why() -> None:
 
 
 def test_a_page_encodes_one_row(monkeypatch) -> None:
-    frame = pd.DataFrame({"id": range(1, 100_001), "n": 1.5})
-    found = state(frame, id="id")
+    found = state(pd.DataFrame({"id": range(1, 100_001), "n": 1.5}), id="id")
     rows = []
-    encode = module.encode_slice
+    encode = module.encode_rows
     monkeypatch.setattr(
-        module, "encode_slice", lambda f, p, c, some, token: rows.append(some) or encode(f, p, c, some, token)
+        module, "encode_rows", lambda f, p, c, some, token: rows.extend(some) or encode(f, p, c, some, token)
     )
     assert payload(found, 77_777).position == 77_777
-    assert rows == [slice(77_777, 77_778)]
+    assert rows == [77_777]
+
+
+def test_rows_that_are_merged_make_one_payload() -> None:
+    frame = pd.DataFrame({"id": list("abacab"), "x": [1, 2, 3, 4, None, 6], "y": list("uvwxyz")})
+    options = {"duplicates": "merge", "missing": "null"}
+    found = state(frame, id="id", **options)
+    sent = frame.mixpanel.payloads("set", "id", **options)
+    assert found.sent_rows.tolist() == [3, 4, 5]
+    assert found.left_out == 0
+    for number, position in enumerate(found.sent_rows):
+        assert json.loads(payload(found, number, shown=True).text) == sent.iloc[position]
+    assert payload(found, largest(found)).bytes == found.measured.sizes.max() - 1

@@ -13,8 +13,11 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
+from mixpanel_pandas.preview import map_view
 from mixpanel_pandas.preview import preview as module
 from mixpanel_pandas.preview import state as state_module
+from mixpanel_pandas.preview.problems_view import INVALID_IN_WORDS
+from mixpanel_pandas.rules.options import OPTIONS, REMEDIES
 from tests.preview.frames import ATTACKS, people
 
 SECONDS = 20
@@ -133,6 +136,12 @@ def test_clicks_become_the_line_and_the_operation() -> None:
     assert found.preview.code == line
     assert line in found.text()
     assert found.preview.operation.option("missing") == "null"
+
+
+def test_every_value_of_an_option_has_its_words() -> None:
+    for name, (_label, words) in map_view.OPTIONS.items():
+        assert list(words) == list(OPTIONS[name].choices)
+    assert tuple(INVALID_IN_WORDS) == REMEDIES
 
 
 def test_ids_are_counted_again_for_another_column() -> None:
@@ -477,12 +486,12 @@ def test_a_million_rows_send_the_browser_a_page() -> None:
 
 def test_opening_encodes_a_few_rows_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     rows: list[int] = []
-    encode = state_module.encode_slice
+    encode = state_module.encode_rows
     monkeypatch.setattr(
         state_module,
-        "encode_slice",
+        "encode_rows",
         lambda frame, plan, changes, some, token: (
-            rows.append(some.stop - some.start) or encode(frame, plan, changes, some, token)
+            rows.append(len(some)) or encode(frame, plan, changes, some, token)
         ),
     )
     found = screen(pd.DataFrame({"user_id": range(1, 500_001), "n": 1.5, "text": "x" * 100}))

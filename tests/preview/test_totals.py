@@ -44,7 +44,9 @@ def test_the_button_names_what_it_does(verb: str, options: dict, words: str) -> 
     assert deed(found, totals(found), "eu") == words
 
 
-@pytest.mark.parametrize("options", [{"duplicates": "last"}, {"duplicates": "all", "batch_size": 300}])
+@pytest.mark.parametrize(
+    "options", [{"duplicates": "last"}, {"duplicates": "merge"}, {"duplicates": "all", "batch_size": 300}]
+)
 def test_exact_totals_are_those_of_an_upload(emulator, options: dict) -> None:
     found = totals(state(USERS, id="id", **options))
     summary = USERS.mixpanel.set("id", **options)
@@ -68,6 +70,7 @@ def test_large_frames_are_estimated_and_counted_when_asked(monkeypatch: pytest.M
     exact = totals(found)
     assert exact.exact
     assert (exact.updates, exact.requests) == (20_000, 10)
+    assert about.profiles == 20_000
     assert about.bytes == pytest.approx(exact.bytes, rel=0.02)
     assert "about" not in totals_in_words(exact)
 
@@ -77,7 +80,7 @@ def test_an_estimate_looks_at_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> Non
     found = state(pd.DataFrame({"id": np.arange(1, 200_001), "n": 1}), id="id")
     rows = []
     encoded = found.encoded
-    monkeypatch.setattr(found, "encoded", lambda some: rows.append(some.stop - some.start) or encoded(some))
+    monkeypatch.setattr(found, "encoded", lambda some: rows.append(len(some)) or encoded(some))
     assert totals(found).updates == 200_000
     assert sum(rows) == module.SAMPLES * module.SAMPLE_ROWS
 
@@ -85,7 +88,7 @@ def test_an_estimate_looks_at_a_few_rows(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_pace_limits_are_told() -> None:
     found = totals(state(USERS, id="id", duplicates="last", batch_size=100, requests_per_hour=15))
     assert (found.requests, found.seconds) == (40, 7200.0)
-    assert totals_in_words(found).endswith("the pace limits make it take at least 2 h")
+    assert totals_in_words(found).endswith("the pace limits make it take at least 2.0 h")
     assert totals(state(USERS, id="id", duplicates="last")).seconds == 0.0
 
 
@@ -107,3 +110,17 @@ def test_what_is_lost_has_to_be_confirmed(verb: str, properties, word: str) -> N
 def test_nothing_to_send_is_nothing() -> None:
     found = totals(state(people().iloc[2:4]))
     assert (found.rows, found.updates, found.requests, found.bytes, found.exact) == (0, 0, 0, 0, True)
+
+
+def test_merged_rows_are_estimated_by_their_payloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COUNTED_AT_ONCE", 0)
+    found = state(USERS, id="id", duplicates="merge")
+    about = totals(found)
+    _ = found.measured
+    exact = totals(found)
+    assert (
+        (about.rows, about.profiles, about.updates)
+        == (exact.rows, exact.profiles, exact.updates)
+        == (5_000, 4_000, 4_000)
+    )
+    assert about.bytes == pytest.approx(exact.bytes, rel=0.02)
