@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import mixpanel_pandas as mpd
-from tests.benchmarks.throughput import Memory
+from tests.benchmarks.measuring import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

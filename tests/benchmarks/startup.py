@@ -1,38 +1,107 @@
-"""How long the import takes, beside that of what it stands on.
+"""How long it takes until something happens: imports, and the first small uploads.
 
-    python -m tests.benchmarks.startup
+    python -m tests.benchmarks.startup [RUNS]
 
-Prints medians of whole processes and their ratio.
+Prints medians of whole processes and their ratios, and of single steps in fresh processes.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
+
+from tests.benchmarks.measuring import apart, section, table
+
+TITLE = "Start-up"
 
 CODES = {
-    "import pandas, pyarrow, pyarrow.compute": "import pandas, pyarrow, pyarrow.compute",
-    "import mixpanel_pandas": "import mixpanel_pandas",
-    "python -m mixpanel_pandas --help": "from mixpanel_pandas.cli import main; main(['--help'], standalone_mode=False)",
+    "`import pandas, pyarrow, pyarrow.compute`": "import pandas, pyarrow, pyarrow.compute",
+    "`import mixpanel_pandas`": "import mixpanel_pandas",
+    "`python -m mixpanel_pandas --help`": "from mixpanel_pandas.cli import main; main(['--help'], standalone_mode=False)",
 }
 
+NOTES = """\
+- The steps are measured in fresh processes, one after the other; the uploads go to the emulator in the same process."""
 
-def seconds(code: str) -> float:
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=int, nargs="?", default=7)
+    print(report(parser.parse_args().runs))
+
+
+def report(runs: int = 7) -> str:
+    """Run everything, and return the section."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    parts: dict[str, list[float]] = defaultdict(list)
+    for _ in range(runs):  # in turn, so that the machine's moods hit all alike
+        for name, code in CODES.items():
+            taken[name].append(_seconds(code))
+        for name, seconds in apart(steps).items():
+            parts[name].append(seconds)
+    base = statistics.median(next(iter(taken.values())))
+    whole = [
+        (name, f"{middle:.3f}", f"{middle / base:.2f}")
+        for name, values in taken.items()
+        for middle in [statistics.median(values)]
+    ]
+    single = [(name, f"{statistics.median(values) * 1000:,.0f}") for name, values in parts.items()]
+    return section(
+        TITLE,
+        f"python -m tests.benchmarks.startup {runs}",
+        f"Medians of {runs} processes.",
+        table(("whole process", "s", "x the first"), whole),
+        table(("step", "ms"), single),
+        NOTES,
+    )
+
+
+def _seconds(code: str) -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
-def main(runs: int = 11) -> None:
-    taken: dict[str, list[float]] = {name: [] for name in CODES}
-    for name, code in list(CODES.items()) * runs:  # in turn, so that the machine's moods hit all alike
-        taken[name].append(seconds(code))
-    base = statistics.median(next(iter(taken.values())))
-    for name, values in taken.items():
-        median = statistics.median(values)
-        print(f"{name:44}{median:7.3f} s{median / base:7.2f} x")
+def steps() -> dict[str, float]:
+    """Return the seconds of single steps, in their order."""
+    import pandas as pd
+    import pyarrow.compute  # noqa: F401  # not part of the first step
+
+    taken, last = {}, time.perf_counter()
+
+    def step(name: str) -> None:
+        nonlocal last
+        taken[name] = time.perf_counter() - last
+        last = time.perf_counter()
+
+    import mixpanel_pandas as mpd
+
+    step("import mixpanel_pandas, after pandas and pyarrow")
+    import requests  # noqa: F401
+
+    step("first import of requests")
+    import pandera.pandas  # noqa: F401
+
+    step("first import of pandera")
+    from tests.benchmarks.frames import wide
+
+    small = pd.DataFrame({"user_id": [f"user {number}" for number in range(10)], "plan": "pro", "score": 1.5})
+    broad = wide(10, 2000)
+    with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        step("(the emulator, and the frames)")
+        small.mixpanel.set("user_id")
+        step("first `set`, 10 rows")
+        small.mixpanel.set("user_id")
+        step("second `set`, 10 rows")
+        broad.mixpanel.set("user_id", check=True)
+        step("`set`, 10 rows of 2,000 columns")
+    return taken
 
 
 if __name__ == "__main__":

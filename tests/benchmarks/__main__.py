@@ -1,0 +1,72 @@
+"""Run the benchmarks: all of them, or those that are named.
+
+    python -m tests.benchmarks [NAME ...] [--small] [--write]
+
+Prints the results as they come; `--write` keeps them in docs/benchmarks.md, where sections that did not run stay as they are.
+`--small` is for looking whether everything runs: few rows, one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks import latency, limit, memory, peers, shapes, startup, throughput
+from tests.benchmarks.measuring import ROOT, say
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+INTRODUCTION = """# Benchmarks
+
+`python -m tests.benchmarks --write` runs them all and writes this page; each section names its own command, the day and the machine.
+Compare ratios rather than seconds: both sides of a ratio come from one run on one machine."""
+
+#: Name -> script, in the order of the page, and arguments for a small run.
+SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
+    "peers": (peers, {"rows": 5000, "runs": 1}),
+    "limit": (limit, {"rows": 20_000, "runs": 1}),
+    "throughput": (throughput, {"rows": 20_000, "runs": 1}),
+    "shapes": (shapes, {"megabytes": 2, "runs": 1}),
+    "memory": (memory, {"rows": (20_000,)}),
+    "latency": (latency, {"rounds": 3}),
+    "startup": (startup, {"runs": 1}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.names) - set(SCRIPTS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
+    for name in chosen.names or SCRIPTS:
+        script, small = SCRIPTS[name]
+        say(f"-- {name}")
+        text = script.report(**small if chosen.small else {})
+        print(f"{text}\n", flush=True)
+        if chosen.write:
+            PAGE.write_text(
+                written(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", text), encoding="utf-8"
+            )
+
+
+def written(page: str, section: str) -> str:
+    """Return the page with a section in its place."""
+    sections = {text.split("\n", 1)[0]: text for text in re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]}
+    sections[section.split("\n", 1)[0]] = section
+    ordered = [
+        sections[title] for script, _ in SCRIPTS.values() if (title := f"## {script.TITLE}") in sections
+    ]
+    return "\n\n".join(text.strip() for text in (INTRODUCTION, *ordered)) + "\n"
+
+
+if __name__ == "__main__":
+    main()
