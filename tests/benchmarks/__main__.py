@@ -1,18 +1,20 @@
 """Run the benchmarks: all of them, or those that are named.
 
-    python -m tests.benchmarks [NAME ...] [--small] [--write]
+    python -m tests.benchmarks [NAME ...] [--runs N] [--small] [--write]
 
 Prints the results as they come; `--write` keeps them in docs/benchmarks.md, where sections that did not run stay as they are.
-`--small` is for looking whether everything runs: few rows, one run.
+`--small` is for looking whether everything runs: few rows, one run. The first time, the other tools are installed from PyPI and npm
+into the user's cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks import latency, limit, memory, peers, shapes, startup, throughput
+from tests.benchmarks import latency, limit, memory, order, peers, shapes, startup, throughput
 from tests.benchmarks.measuring import ROOT, say
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "peers": (peers, {"rows": 5000, "runs": 1}),
     "limit": (limit, {"rows": 20_000, "runs": 1}),
     "throughput": (throughput, {"rows": 20_000, "runs": 1}),
+    "order": (order, {"rows": 20_000, "runs": 1}),
     "shapes": (shapes, {"megabytes": 2, "runs": 1}),
     "memory": (memory, {"rows": (20_000,)}),
     "latency": (latency, {"rounds": 3}),
@@ -42,6 +45,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
+    parser.add_argument("--runs", type=int, help="of each measurement that is a median")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
@@ -50,7 +54,10 @@ def main() -> None:
     for name in chosen.names or SCRIPTS:
         script, small = SCRIPTS[name]
         say(f"-- {name}")
-        text = script.report(**small if chosen.small else {})
+        options = dict(small) if chosen.small else {}
+        if chosen.runs and "runs" in inspect.signature(script.report).parameters:
+            options["runs"] = chosen.runs
+        text = script.report(**options)
         print(f"{text}\n", flush=True)
         if chosen.write:
             PAGE.write_text(

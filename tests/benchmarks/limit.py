@@ -14,7 +14,7 @@ import tempfile
 
 from tests.benchmarks import environments
 from tests.benchmarks.jobs import run_often
-from tests.benchmarks.measuring import Measured, apart, middle, say, section, table, versions
+from tests.benchmarks.measuring import Measured, apart, medians, middle, say, section, table, versions
 from tests.benchmarks.sink import sink
 
 TITLE = "Beside the limit"
@@ -57,7 +57,7 @@ def report(rows: int = 1_000_000, runs: int = 3, cores: tuple[int, ...] = (2, 1)
     return section(
         TITLE,
         f"python -m tests.benchmarks.limit {rows} --cores {' '.join(map(str, cores))}",
-        f"{rows:,} rows x 12 columns, medians of {runs} runs. {apart(tools, python=environments.python())}.",
+        f"{rows:,} rows x 12 columns, {medians(runs)}. {apart(tools, python=environments.python())}.",
         *(_compared(rows, runs, number) for number in cores),
         NOTES,
     )
@@ -69,11 +69,11 @@ def tools() -> str:
 
 def _compared(rows: int, runs: int, cores: int) -> str:
     """Return the table for so many cores."""
-    medians: dict[str, Measured] = {}
+    found: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as folder, sink() as target:
         for job in (*PARTS, *ASIDE, *OURS):
             place = {} if job in OURS else {"python": environments.python()}
-            found = apart(
+            runs_of_job = apart(
                 run_often,
                 job,
                 rows,
@@ -84,18 +84,18 @@ def _compared(rows: int, runs: int, cores: int) -> str:
                 POLARS_MAX_THREADS="1",
                 **place,
             )
-            medians[job] = middle(Measured(*measured) for measured in found)
-            say(f"{cores} of the cores: {job:28}{medians[job].wall:8.2f} s")
-    limit = sum(medians[job].cpu for job in PARTS) / cores
+            found[job] = middle(Measured(*measured) for measured in runs_of_job)
+            say(f"{cores} of the cores: {job:28}{found[job].wall:8.2f} s")
+    limit = sum(found[job].cpu for job in PARTS) / cores
     lines = [
-        (name, f"{medians[job].cpu:.2f}", f"{medians[job].wall:.2f}", f"{rows / medians[job].wall:,.0f}", "")
+        (name, f"{found[job].cpu:.2f}", f"{found[job].wall:.2f}", f"{rows / found[job].wall:,.0f}", "")
         for job, name in {**PARTS, **ASIDE}.items()
     ]
     lines.append(("**limit**", f"{limit * cores:.2f}", f"{limit:.2f}", f"{rows / limit:,.0f}", "1.00"))
     lines += [
         (name, f"{cpu:.2f}", f"{wall:.2f}", f"{rows / wall:,.0f}", f"{wall / limit:.2f}")
         for job, name in OURS.items()
-        for wall, cpu, _peak in [medians[job]]
+        for wall, cpu, _peak in [found[job]]
     ]
     words = f"{cores} core{'s' * (cores > 1)}"
     return table((words, "cpu s", "s", "rows/s", "x limit"), lines)

@@ -126,6 +126,11 @@ def machine() -> str:
     )
 
 
+def medians(runs: int) -> str:
+    """Return, in words, what the figures of a table are."""
+    return f"medians of {runs} runs" if runs > 1 else "a single run"
+
+
 def section(title: str, command: str, *parts: str) -> str:
     """Return a section of a page: title, how to get it again, when and on what it was measured, and the parts."""
     today = dt.datetime.now(dt.UTC).date()

@@ -9,17 +9,22 @@ the same frame without duplicates.
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 import mixpanel_pandas as mpd
+from tests.benchmarks.frames import customers
+from tests.benchmarks.measuring import medians, say, section, table
 from tests.benchmarks.sink import sink
-from tests.benchmarks.throughput import customers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Rows of one id"
 
 #: How it is called -> share of rows that hold the id of another, and what is asked for.
 WAYS = {
@@ -47,31 +52,41 @@ def seconds(frame: pd.DataFrame, duplicates: str, workers: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
     chosen = parser.parse_args()
+    print(report(chosen.rows, chosen.runs))
+
+
+def report(rows: int = 1_000_000, runs: int = 3) -> str:
+    """Run everything, and return the section."""
     warnings.simplefilter("ignore", mpd.ProfileWarning)
-    with sink() as (address, _counter):  # before the frame: the process is forked
-        frame = customers(chosen.rows)
-        frames = {share: repeating(frame, share) for share, _duplicates in WAYS.values()}
-        print(
-            f"{chosen.rows:,} rows x {frame.shape[1]} columns; Python {platform.python_version()}, pandas {pd.__version__}; "
-            f"medians of {chosen.runs}"
-        )
-        with mpd.set_project(mpd.Project("0" * 32, url=address)):
-            frame.head(10).mixpanel.set("user_id", progress=False)  # imports are not part of it
-            for workers in (4, 16):
-                taken: dict[str, list[float]] = {name: [] for name in WAYS}
-                for name, (share, duplicates) in (
-                    list(WAYS.items()) * chosen.runs
-                ):  # in turn: the machine has moods
-                    taken[name].append(seconds(frames[share], duplicates, workers))
-                medians = {name: statistics.median(values) for name, values in taken.items()}
-                base = next(iter(medians.values()))
-                print(f"{workers} workers{'':18}{'s':>8}{'rows/s':>12}{'throughput':>13}")
-                for name, median in medians.items():
-                    print(f"  {name:25}{median:8.2f}{chosen.rows / median:12,.0f}{base / median:11.2f} x")
+    frame = customers(rows)
+    frames = {share: repeating(frame, share) for share, _duplicates in WAYS.values()}
+    tables = []
+    with sink() as target, mpd.set_project(mpd.Project("0" * 32, url=target.address)):
+        frame.head(10).mixpanel.set("user_id", progress=False)  # imports are not part of it
+        for workers in (4, 16):
+            taken: dict[str, list[float]] = {name: [] for name in WAYS}
+            for name, (share, duplicates) in list(WAYS.items()) * runs:  # in turn: the machine has moods
+                taken[name].append(seconds(frames[share], duplicates, workers))
+                say(f"{workers} workers, {name:24}{taken[name][-1]:8.2f} s")
+            middles = {name: statistics.median(values) for name, values in taken.items()}
+            base = next(iter(middles.values()))
+            lines = [
+                (name, f"{middle:.2f}", f"{rows / middle:,.0f}", f"{base / middle:.2f} x")
+                for name, middle in middles.items()
+            ]
+            tables.append(table((f"{workers} workers", "s", "rows/s", "throughput"), lines))
+    return section(
+        TITLE,
+        f"python -m tests.benchmarks.order {rows} --runs {runs}",
+        f"{rows:,} rows x {frame.shape[1]} columns; {medians(runs)}.",
+        *tables,
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks import environments
 from tests.benchmarks.jobs import JOBS, TOKEN, run, write_files
-from tests.benchmarks.measuring import Measured, apart, middle, say, section, table, versions
+from tests.benchmarks.measuring import Measured, apart, medians, middle, say, section, table, versions
 from tests.benchmarks.sink import sink
 
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ NOTES = """\
   job itself: from the frame in memory, or from the file where one is said to be ready; imports are left out. Each run has a
   process of its own; the runs of all tools take turns.
 - The official SDK, mixpanel-utils (list) and the sample script are given dicts, dates as text and missing values left out, as
-  their users have to make them; that is timed. mixpanel-utils (CSV) is given what `to_csv` writes, which is timed, too; its
-  lists arrive as text.
-- mixpanel-import reads its file while it sends, so reading is timed. "Records ready" are the finished updates, with its transforms
-  switched off. It uses the transport that its documentation calls the default; the other one cannot be pointed elsewhere.
+  their users have to make them; that is timed. mixpanel-utils (CSV) is given what `to_csv` writes, which is timed, too; booleans
+  and lists arrive as text.
+- mixpanel-import reads its file while it sends, so reading is timed. From CSV all values arrive as text, from CSV and Parquet
+  missing values are sent as empty text and null. "Records ready" are the finished updates, with its transforms switched off. It uses
+  the transport that its documentation calls the default; the other one cannot be pointed elsewhere.
 - This project alone checks the frame and accounts for every row in that time. By hand there are no checks and no retries, and nobody
   reads what the answers say.
 - The limits do a part of the work: Polars writes the same records as JSON (dates cut to seconds, unchecked), pandas hands over its
@@ -115,8 +116,8 @@ def report(rows: int = 200_000, runs: int = 3) -> str:
                 found[peer.name].append(measured)
                 arrived[peer.name].add(int(target.counts()["records"]))
                 say(f"run {number + 1}: {peer.name:36}{measured.wall:8.2f} s")
-    medians = {name: middle(measured) for name, measured in found.items()}
-    ours = medians[PEERS[0].name].wall
+    middles = {name: middle(measured) for name, measured in found.items()}
+    ours = middles[PEERS[0].name].wall
     lines = [
         (
             peer.name,
@@ -128,7 +129,7 @@ def report(rows: int = 200_000, runs: int = 3) -> str:
             " or ".join(f"{count:,}" for count in sorted(arrived[peer.name])) if peer.sends else "",
         )
         for peer in peers
-        for wall, cpu, peak in [medians[peer.name]]
+        for wall, cpu, peak in [middles[peer.name]]
     ]
     tools = apart(versions_of_tools, python=python)
     if modules:
@@ -137,7 +138,7 @@ def report(rows: int = 200_000, runs: int = 3) -> str:
     return section(
         TITLE,
         f"python -m tests.benchmarks.peers {rows}",
-        f"{rows:,} rows, medians of {runs} runs. {tools}.",
+        f"{rows:,} rows, {medians(runs)}. {tools}.",
         table(head, lines),
         NOTES,
     )

@@ -16,7 +16,7 @@ import orjson
 import mixpanel_pandas as mpd
 from tests.benchmarks.frames import SHAPES
 from tests.benchmarks.jobs import TOKEN
-from tests.benchmarks.measuring import apart, measure, say, section, table
+from tests.benchmarks.measuring import apart, measure, medians, say, section, table
 from tests.benchmarks.sink import sink
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def report(megabytes: float = 30.0, runs: int = 3, only: str = "") -> str:
     return section(
         TITLE,
         f"python -m tests.benchmarks.shapes {megabytes:g}",
-        f"About {megabytes:g} MB of JSON, medians of {runs} runs.",
+        f"About {megabytes:g} MB of JSON, {medians(runs)}.",
         table(head, lines),
         NOTES,
     )

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import defaultdict
 
-from tests.benchmarks.measuring import apart, section, table
+from tests.benchmarks.measuring import apart, medians, section, table
 
 TITLE = "Start-up"
 
@@ -55,7 +55,7 @@ def report(runs: int = 7) -> str:
     return section(
         TITLE,
         f"python -m tests.benchmarks.startup {runs}",
-        f"Medians of {runs} processes.",
+        f"Each from processes of its own: {medians(runs)}.",
         table(("whole process", "s", "x the first"), whole),
         table(("step", "ms"), single),
         NOTES,

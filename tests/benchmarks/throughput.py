@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import mixpanel_pandas as mpd
 from tests.benchmarks.frames import customers
-from tests.benchmarks.measuring import measure, say, section, table
+from tests.benchmarks.measuring import measure, medians, say, section, table
 from tests.benchmarks.sink import sink
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def report(rows: int = 1_000_000, runs: int = 3) -> str:
     return section(
         TITLE,
         f"python -m tests.benchmarks.throughput {rows}",
-        f"{rows:,} rows x {frame.shape[1]} columns, {size:,.0f} MB; medians of {runs} runs.",
+        f"{rows:,} rows x {frame.shape[1]} columns, {size:,.0f} MB; {medians(runs)}.",
         table(("", "s", "cpu s", "rows/s", "peak MB"), lines),
         f"Records that arrived: {arrived:,} of {2 * rows * runs:,}.",
     )
