@@ -36,7 +36,7 @@ OURS = {
 
 NOTES = """\
 - The limit is the sum of the processor seconds of the three parts, divided by the cores. The parts run in processes of their
-  own, on as many cores as this project.
+  own, on as many cores as this project; the server that they send to is not confined.
 - Polars makes the same records, missing values left out: `struct.json_encode` for the columns without gaps, the others joined to
   that one by one where they have a value. It leaves out the checks, and cuts dates to seconds."""
 
