@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("browser")
+    group.addoption("--browser", action="store_true", help="fail, and do not skip, where no browser is")
+    group.addoption(
+        "--pictures", metavar="DIR", help="where the browser tests put pictures for a person to look at"
+    )
+
+
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees the environment's project, nor the one that another test has set, nor how wide the terminal is."""
