@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
+ROOT = Path(__file__).parents[2]
+
 #: Package -> what it is here for.
 PACKAGES = {
     "jupyterlab": "jupyterlab",
+    "PIL": "pillow",
     "playwright": "playwright",
     "axe_playwright_python": "axe-playwright-python",
 }
@@ -51,13 +55,21 @@ PATIENCE = 30
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
-#: Ends when JupyterLab has put everything in its place, and the notebook has its kernel.
+#: Ends when the notebook is there, and has its kernel if it is to have one.
 READY = """async () => {
-    await window.jupyterapp.restored;
     const panel = window.jupyterapp.shell.currentWidget;
     await panel.context.ready;
     await panel.sessionContext.ready;
 }"""
+
+#: Ends when the notebook has no kernel any more.
+SHUTDOWN = """async () => {
+    const context = window.jupyterapp.shell.currentWidget.sessionContext;
+    if (context.session) await context.shutdown();
+}"""
+
+#: What the widget manager of ipywidgets throws by itself when a notebook is opened without a kernel.
+KNOWN = "Cannot read properties of null (reading 'kernel')"
 
 #: What JupyterLab would do differently for a person, by plugin.
 SETTINGS = {
@@ -113,6 +125,7 @@ def server(_equipped: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             },
         },
     )
+    shutil.copytree(ROOT / "notebooks" / "data", root / "data")
     write_json(home / "config" / "labconfig" / "default_setting_overrides.json", SETTINGS)
     places = {
         "JUPYTER_CONFIG_DIR": home / "config",
@@ -122,7 +135,7 @@ def server(_equipped: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
         "IPYTHONDIR": home / "ipython",
     }
-    paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {name: str(place) for name, place in places.items()}
     environment |= {"JUPYTER_TOKEN": token, "JUPYTER_NO_CONFIG": "", "PYTHONPATH": paths}
     with (home / "log").open("wb") as log:
@@ -180,7 +193,7 @@ def browser(_equipped: None) -> Iterator[Browser]:
 def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     """A window that reaches JupyterLab and nobody else; it fails the test if a page tried, or threw an error."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 900},
+        viewport={"width": 1280, "height": 1800},
         reduced_motion="reduce",
         extra_http_headers={"Authorization": f"token {server.token}"},
     )
@@ -195,7 +208,7 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
             route.abort()
 
     context.route(re.compile("^https?:"), only_here)
-    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.on("weberror", lambda error: KNOWN in str(error.error) or errors.append(error.error.stack))
     context.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     yield context
     context.close()
@@ -216,8 +229,10 @@ class Notebook:
         )
         nbformat.write(notebook, self.path)
 
-    def open(self) -> None:
-        self.page.goto(f"{self.server.url}lab/tree/{self.path.name}?reset")
+    def open(self, *, kernel: bool = True) -> None:
+        self.page.goto(f"{self.server.url}lab?reset")
+        self.page.wait_for_function("window.jupyterapp && window.jupyterapp.restored.then(() => true)")
+        self.execute("docmanager:open", {"path": self.path.name, "kernelPreference": {"shouldStart": kernel}})
         self.node.locator(".jp-Notebook").wait_for()
         self.page.evaluate(READY)
 
@@ -254,11 +269,14 @@ class Notebook:
         assert self.path.stat().st_mtime_ns != before
         return self.path.read_text(encoding="utf-8")
 
+    def close_kernel(self) -> None:
+        self.page.evaluate(SHUTDOWN)
+
     def theme(self, name: str) -> None:
         """Change to "JupyterLab Light" or "JupyterLab Dark"."""
         self.execute("apputils:change-theme", {"theme": name})
         light = json.dumps(name.endswith("Light"))
-        self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for()
+        self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
 
     def execute(self, command: str, arguments: dict[str, Any] | None = None) -> None:
         self.page.evaluate(
@@ -285,16 +303,41 @@ def notebook(
 
     yield open_one
     for notebook in opened:
-        notebook.execute("kernelmenu:shutdown")
+        notebook.theme("JupyterLab Light")
+        notebook.close_kernel()
+
+
+@pytest.fixture
+def barriers() -> Callable[[Page, str], list[str]]:
+    """Return what axe finds serious or critical in the part of a page that a selector names."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def find(page: Page, selector: str) -> list[str]:
+        page.add_style_tag(
+            content="body { height: 100vh }"
+        )  # without a height axe takes everything for hidden
+        found = Axe().run(page, selector).response["violations"]
+        return [
+            f"{fault['id']}: {fault['help']}: {node['html']}"
+            for fault in found
+            if fault["impact"] in {"serious", "critical"}
+            for node in fault["nodes"]
+        ]
+
+    return find
 
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, Locator], None]:
-    """Take a picture of a part of the page, for a person to look at: in --pictures, or a directory of the test."""
+    """Take a picture of a part of the page, for a person to look at: into --pictures, or a directory of the test."""
+    from PIL import Image
+
     folder = Path(request.config.getoption("--pictures") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
 
     def take(name: str, part: Locator) -> None:
-        part.screenshot(path=folder / f"{name}.png", animations="disabled", caret="hide")
+        shot = part.screenshot(animations="disabled", caret="hide")
+        with Image.open(BytesIO(shot)) as image:  # 128 colours are a third of the bytes, and look the same
+            image.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
 
     return take
