@@ -80,7 +80,7 @@ def notes_on(plan: Plan) -> Iterator[Note]:
 
 def notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[Note]:
     label, name = column.label, column.name
-    for check, wrong in _name_checks(label, name, names):
+    for check, wrong in (*_name_checks(label, name, names), *_odd_name_checks(label, name)):
         if wrong:
             yield Note(
                 check, label, name, name, _lookalike_advice(label, name) if check == "lookalike" else ""
@@ -115,7 +115,7 @@ def notes_on_column(column: PropertyColumn, names: Counter[str]) -> Iterator[Not
 
 
 def _name_checks(label: Hashable, name: str, names: Counter[str]) -> Iterator[tuple[str, bool]]:
-    """Yield check -> whether the name of a property fails it."""
+    """Yield check -> whether the name of a property fails it, be it written or removed."""
     most = LIMITS["name_characters"].value
     reserved = RESERVED_PROPERTIES.get(name)
     yield "no_name", not name.strip() or label is None or (isinstance(label, float) and np.isnan(label))
@@ -124,6 +124,11 @@ def _name_checks(label: Hashable, name: str, names: Counter[str]) -> Iterator[tu
     yield "broken_name", not name.isascii() and bool(set(name) & _SURROGATES)
     yield "identity_property", bool(reserved) and reserved.role == "identity"  # type: ignore[union-attr]
     yield "computed_property", bool(reserved) and reserved.role == "computed"  # type: ignore[union-attr]
+
+
+def _odd_name_checks(label: Hashable, name: str) -> Iterator[tuple[str, bool]]:
+    """Yield check -> whether a name should be thought about before it is written; a clean-up removes such names."""
+    reserved = RESERVED_PROPERTIES.get(name)
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
     yield "no_header", isinstance(label, int | np.integer) and str(label) == name
     yield "bucket", name in {"bucket", "$bucket"}

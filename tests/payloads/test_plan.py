@@ -470,6 +470,13 @@ def test_what_a_note_advises(call, check, advice):
     assert [note.advice for note in plan_for(FRAME, **call).notes if note.check == check] == [advice]
 
 
+@pytest.mark.parametrize("name", ["email", "Unnamed: 0", "bucket", "$mine", "token"])
+def test_a_clean_up_removes_properties_with_odd_names(name):
+    written = plan_for(pd.DataFrame({"user_id": ["ann"], name: ["x"]}))
+    assert len(written.notes) == 1
+    assert plan_for(FRAME, verb="unset", properties=[name]).notes == ()
+
+
 def test_nothing_is_noted_on_plain_columns():
     frame = pd.DataFrame(
         {"user_id": ["ann"], "seats": [1], "$email": ["a@x.org"], "$created": ["2024-01-01"]}
