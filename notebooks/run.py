@@ -34,7 +34,11 @@ warnings.simplefilter("ignore", PendingDeprecationWarning)
 LIVE = "application/vnd.jupyter.widget-view+json"
 
 #: What differs from run to run -> what is kept in its place.
-STEADY = {r"127\.0\.0\.1:\d+": "127.0.0.1", r"\b\d+\.\d s\b": "0.1 s"}
+STEADY = {
+    r"127\.0\.0\.1:\d+": "127.0.0.1",
+    r"\b\d+\.\d+ s\b": "0.1 s",
+    r"\b20[2-9]\d-\d\d-\d\d \d\d:\d\d:\d\d\b": "2026-01-01 00:00:00",
+}
 
 
 def notebooks() -> list[Path]:
