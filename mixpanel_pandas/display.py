@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.delivery.schedule import OUTCOMES
-from mixpanel_pandas.delivery.summary import words
+from mixpanel_pandas.delivery.summary import COLUMNS, words
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.report import report_in_words
 from mixpanel_pandas.wording import counted, percent, size_of
@@ -246,7 +246,7 @@ def _size_in_words(frame: pd.DataFrame) -> str:
 
 VIEWS: tuple[View, ...] = (
     View(
-        ("operator", "outcome", *OUTCOMES, "reason", "status_code", "rows", "updates", "bytes", "requests"),
+        tuple(COLUMNS),
         ("batch", "rows", "outcome", "of them", "bytes", "status_code", "requests", "started", "elapsed", "reason", "error"),
         words,
         _with_mixtures,
@@ -339,16 +339,19 @@ class Table:
 
     def _repr_html_(self) -> str:
         rows = [_row("th", self.names, self), *(_row("td", cells, self) for cells in self.cells)]
-        table = f"<thead>{rows[0]}</thead><tbody>{''.join(rows[1:])}</tbody>" if self.cells else ""
+        caption = html.escape(self.caption)
+        table = (
+            f'<table class="dataframe"><caption style="caption-side: top; {_CAPTION}">{caption}</caption>'
+            f"<thead>{rows[0]}</thead><tbody>{''.join(rows[1:])}</tbody></table>"
+            if self.cells
+            else f'<p style="{_CAPTION}">{caption}</p>'  # the caption of an empty table is as narrow as its longest word
+        )
         note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
         # the classes keep a notebook from reading what stands between two $ as a formula
-        return (
-            '<div class="mathjax_ignore tex2jax_ignore" style="overflow-x: auto">'
-            f'<table class="dataframe"><caption style="{_CAPTION}">{html.escape(self.caption)}</caption>{table}</table>{note}</div>'
-        )
+        return f'<div class="mathjax_ignore tex2jax_ignore" style="overflow-x: auto">{table}{note}</div>'
 
 
-_CAPTION = "caption-side: top; text-align: left; color: inherit; font-weight: bold; padding: 0.5em 0"
+_CAPTION = "text-align: left; color: inherit; font-weight: bold; padding: 0.5em 0"
 
 
 #: A cell with one of these texts has a bar and a tint of its colour.

@@ -69,6 +69,7 @@ def test_a_clean_report_says_so_in_words():
     assert mpd.show(report).caption == "0 errors, 0 warnings, 0 hints in 2 rows x 2 properties"
     assert str(mpd.show(report)) == mpd.show(report).caption
     assert mpd.show(report).caption in mpd.show(report)._repr_html_()
+    assert "<table" not in mpd.show(report)._repr_html_()  # it would be as narrow as a word
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,12 @@ def test_an_inventory():
     assert (plan["type"], plan["fill"], plan["constant"]) == ("string", "100 %", "yes")
     assert mixed["type"] == "number 1, string 1"
     assert mixed["problems"] == "long_string 1, mixed_types 1"
+
+
+def test_a_summary_without_one_of_its_columns_is_shown(emulator):
+    summary = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]}).mixpanel.set("user_id")
+    for name in summary:
+        assert mpd.show(summary.drop(columns=name)).cells
 
 
 def test_any_frame_is_shown():
