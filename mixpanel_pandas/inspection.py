@@ -7,6 +7,7 @@ reason is not looked at for the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.payloads.ahead import ahead
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
@@ -322,23 +324,53 @@ def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> S
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        for number, rows in enumerate(slices):
-            values = normalise_column(frame, plan, column, rows)
-            for name, mask in problems_of_slice(values, column):
+        looks = ahead(partial(_look, frame, plan, column), slices)
+        for number, (rows, look) in enumerate(zip(slices, looks, strict=True)):
+            for name, mask in look.problems:
                 _collect(masks, name, mask, rows, len(frame))
-            bound = _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6
-            seen.longest[number] += bound
-            longest = max(longest, bound)
-            has = has_value(values)
-            said[rows] += has | (column.missing != "skip")
-            held[rows] += has | (column.missing == "null")
-            if column is _emails_of(plan):
-                emails[rows] = hash_texts(folded(values.array))
+            seen.longest[number] += look.longest
+            longest = max(longest, look.longest)
+            said[rows] += look.has | (column.missing != "skip")
+            held[rows] += look.has | (column.missing == "null")
+            if look.emails is not None:
+                emails[rows] = look.emails
         seen.longest[-1] += longest
         if several:
             given = (held > before)[several.positions]
             seen.of_ids[np.unique(several.groups[given])] += 1
     return seen
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a slice of a column found.
+
+    Attributes
+    ----------
+    problems : list
+        Checks, and the masks of what did not pass them.
+    has : numpy.ndarray
+        Mask of the values that are there.
+    longest : int
+        Bytes that no row's property passes.
+    emails : numpy.ndarray or None
+        Hash of each ``$email``, if that is the property.
+    """
+
+    problems: list[tuple[str, np.ndarray]]
+    has: np.ndarray
+    longest: int
+    emails: np.ndarray | None
+
+
+def _look(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice) -> Look:
+    values = normalise_column(frame, plan, column, rows)
+    return Look(
+        [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
+        has_value(values),
+        _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
+        hash_texts(folded(values.array)) if column is _emails_of(plan) else None,
+    )
 
 
 def _emails_of(plan: Plan) -> PropertyColumn | None:

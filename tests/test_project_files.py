@@ -27,6 +27,7 @@ FLOORS = (
     "rules.limits",
     "rules.checks",
     "rules.options",
+    "payloads.ahead",
     "payloads.values",
     "payloads.dtypes",
     "payloads.notes",

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.payloads.ahead import ahead
 from mixpanel_pandas.payloads.encoding import Property, encode
 from mixpanel_pandas.payloads.envelope import MEMBERS, envelope, has_member
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
@@ -73,9 +74,8 @@ def encode_slices(
     frame: pd.DataFrame, plan: Plan, changes: Changes, token: str | None = None
 ) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
-    for rows in plan.slices():
-        if changes.alone(rows).any():
-            yield encode_slice(frame, plan, changes, rows, token)
+    slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
+    yield from ahead(lambda rows: encode_slice(frame, plan, changes, rows, token), slices)
     yield from encode_merged(frame, plan, changes, token)
 
 

@@ -1,0 +1,53 @@
+"""Work on slices beside each other: Arrow lets go of the interpreter, so that every core takes part."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+__all__ = ["ahead"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: More threads than that would only wait for the interpreter.
+MOST = 4
+
+
+def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Yield what `work` makes of each item, in order; as many items as there are cores are worked on at a time.
+
+    Nothing is begun before the first result is asked for, and no thread is left behind when it ends or is closed.
+
+    Examples
+    --------
+    >>> list(ahead(str.upper, "abc"))
+    ['A', 'B', 'C']
+    """
+    threads = min(MOST, _cores(), len(items))
+    if threads < 2:
+        yield from map(work, items)
+        return
+    begun: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
+        try:
+            for item in items:
+                begun.append(pool.submit(work, item))
+                if len(begun) == threads:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
