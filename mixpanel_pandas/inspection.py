@@ -314,17 +314,18 @@ class Seen:
 
 def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> Seen:
     """Look at every value once, column by column and slice by slice."""
+    of_emails = _emails_of(plan)
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     slices = list(plan.slices())
     names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
     said, held = np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32)
-    emails = np.zeros(len(frame) if _emails_of(plan) else 0, np.uint64)
+    emails = np.zeros(len(frame) if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices) + 1, names), emails, of_ids)
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        looks = ahead(partial(_look, frame, plan, column), slices)
+        looks = ahead(partial(_look, frame, plan, column, hashed=column is of_emails), slices)
         for number, (rows, look) in enumerate(zip(slices, looks, strict=True)):
             for name, mask in look.problems:
                 _collect(masks, name, mask, rows, len(frame))
@@ -332,8 +333,8 @@ def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> S
             longest = max(longest, look.longest)
             said[rows] += look.has | (column.missing != "skip")
             held[rows] += look.has | (column.missing == "null")
-            if look.emails is not None:
-                emails[rows] = look.emails
+            if look.hashes is not None:
+                emails[rows] = look.hashes
         seen.longest[-1] += longest
         if several:
             given = (held > before)[several.positions]
@@ -353,23 +354,23 @@ class Look:
         Mask of the values that are there.
     longest : int
         Bytes that no row's property passes.
-    emails : numpy.ndarray or None
-        Hash of each ``$email``, if that is the property.
+    hashes : numpy.ndarray or None
+        Hash of each folded text, if it was asked for.
     """
 
     problems: list[tuple[str, np.ndarray]]
     has: np.ndarray
     longest: int
-    emails: np.ndarray | None
+    hashes: np.ndarray | None
 
 
-def _look(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice) -> Look:
+def _look(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice, *, hashed: bool) -> Look:
     values = normalise_column(frame, plan, column, rows)
     return Look(
         [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
         has_value(values),
         _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
-        hash_texts(folded(values.array)) if column is _emails_of(plan) else None,
+        hash_texts(folded(values.array)) if hashed else None,
     )
 
 

@@ -82,6 +82,8 @@ def rule_for_objects(values: np.ndarray) -> Rule:
     for family, rule in OBJECT_RULES:
         if types <= family:
             return rule
+    if types <= _INSTANTS and all(value.tzinfo is not None for value in present):
+        return INSTANTS
     if all(issubclass(kind, _LISTS) for kind in types):
         return _rule_for_lists(present)
     kinds = {_kind(kind) for plain in types for kind in _without_enum(plain)}
@@ -157,6 +159,14 @@ def _datetimes(values: Any) -> pa.Array:
     """Instants in UTC, whatever the time zone; ``asi8`` counts from the epoch in UTC."""
     instants: Any = pd.array(values) if isinstance(values, np.ndarray) else values
     return _array(instants.asi8.view(f"M8[{instants.unit}]"))
+
+
+def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
+    """Objects that are all instants; those beyond what pandas counts go to Python."""
+    try:
+        return _datetimes(pd.DatetimeIndex(pd.to_datetime(values, utc=True)).array)
+    except (ValueError, OverflowError):
+        return _objects(values)
 
 
 def _lists_of(item_type: pa.DataType) -> Read:
@@ -277,6 +287,7 @@ OBJECTS = Rule("objects", "object", _objects)
 NUMBERS = Rule("numbers", "number", _array)
 NAIVE = Rule("datetimes without a time zone", "date", _datetimes, note="naive_datetime")
 AWARE = Rule("datetimes", "date", _datetimes)
+INSTANTS = Rule("datetime objects", "date", _instants)
 
 UNKNOWN = _refused(
     "values of an unknown dtype", "convert it to a dtype that pandas itself has, or to text with astype(str)"
@@ -360,6 +371,8 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
     (pa.types.is_large_binary, BYTES),
     (pa.types.is_fixed_size_binary, BYTES),
 )
+
+_INSTANTS: set[type] = {dt.datetime, pd.Timestamp}
 
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
 

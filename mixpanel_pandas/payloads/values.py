@@ -84,7 +84,6 @@ def kind_of(value: Any, converted: Any) -> str:
     return "date" if isinstance(value, _DATES) and converted is not None else _KINDS[type(converted)]
 
 
-@singledispatch
 def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     """Return `value` in the types that orjson writes; what cannot be sent is null and a problem.
 
@@ -97,29 +96,37 @@ def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     around : tuple of int
         Identities of the lists and objects that the value stands in.
     """
+    kind = type(value)
+    if kind is str or kind is bool or (kind is float and math.isfinite(value)):
+        return value  # most values are as they have to be
+    return _convert(value, problems, around)
+
+
+@singledispatch
+def _convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     problems.add("unsupported_value")
 
 
-@convert.register(type(None))
-@convert.register(type(pd.NA))
-@convert.register(type(pd.NaT))
+@_convert.register(type(None))
+@_convert.register(type(pd.NA))
+@_convert.register(type(pd.NaT))
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
     return None
 
 
-@convert.register
+@_convert.register
 def _(value: str, problems: set[str], around: tuple[int, ...]) -> str:
     return str.__str__(value)  # not str(value): an Enum that is also a str would give its name
 
 
-@convert.register(bool)
-@convert.register(np.bool_)
+@_convert.register(bool)
+@_convert.register(np.bool_)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> bool:
     return bool(value)
 
 
-@convert.register(int)
-@convert.register(np.integer)
+@_convert.register(int)
+@_convert.register(np.integer)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     number = int(value)
     if abs(number) <= _EXACT_INTEGER:
@@ -131,8 +138,8 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     return number if -(2**63) <= number < 2**64 else orjson.Fragment(str(number))
 
 
-@convert.register(float)
-@convert.register(np.floating)
+@_convert.register(float)
+@_convert.register(np.floating)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> float | orjson.Fragment | None:
     if math.isfinite(value):
         # a shorter float is written as short as it reads: 0.1, not 0.10000000149011612
@@ -142,7 +149,7 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> float | orjson
     return None
 
 
-@convert.register
+@_convert.register
 def _(value: decimal.Decimal, problems: set[str], around: tuple[int, ...]) -> Any:
     if value.is_nan():
         return None
@@ -154,7 +161,7 @@ def _(value: decimal.Decimal, problems: set[str], around: tuple[int, ...]) -> An
     return orjson.Fragment(str(value))
 
 
-@convert.register
+@_convert.register
 def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | None:
     if value.tzinfo is None:
         problems.add("naive_datetime")
@@ -172,7 +179,7 @@ def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | 
     return value.isoformat(timespec="milliseconds" if value.microsecond >= 1000 else "seconds")[:23]
 
 
-@convert.register
+@_convert.register
 def _(value: np.datetime64, problems: set[str], around: tuple[int, ...]) -> str | None:
     if np.isnat(value):
         return None
@@ -186,18 +193,18 @@ def _(value: np.datetime64, problems: set[str], around: tuple[int, ...]) -> str 
     return text
 
 
-@convert.register
+@_convert.register
 def _(value: np.timedelta64, problems: set[str], around: tuple[int, ...]) -> None:
     if not np.isnat(value):  # numpy calls it an integer
         problems.add("unsupported_value")
 
 
-@convert.register
+@_convert.register
 def _(value: dt.date, problems: set[str], around: tuple[int, ...]) -> str:
     return value.isoformat()
 
 
-@convert.register
+@_convert.register
 def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str | None:
     start = np.datetime64(value.asfreq("us", how="start").ordinal, "us")
     found = {"period"}
@@ -206,23 +213,23 @@ def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str | No
     return text and text.removesuffix("T00:00:00")
 
 
-@convert.register(dt.time)
-@convert.register(uuid.UUID)
+@_convert.register(dt.time)
+@_convert.register(uuid.UUID)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> str:
     return str(value)
 
 
-@convert.register
+@_convert.register
 def _(value: enum.Enum, problems: set[str], around: tuple[int, ...]) -> Any:
     return convert(value.value, problems, around)
 
 
-@convert.register(list)
-@convert.register(tuple)
-@convert.register(np.ndarray)
-@convert.register(pd.Series)
-@convert.register(pd.Index)
-@convert.register(pd.api.extensions.ExtensionArray)
+@_convert.register(list)
+@_convert.register(tuple)
+@_convert.register(np.ndarray)
+@_convert.register(pd.Series)
+@_convert.register(pd.Index)
+@_convert.register(pd.api.extensions.ExtensionArray)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     if getattr(value, "ndim", 1) == 0:
         return convert(value[()], problems, around)
@@ -233,8 +240,8 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     return [convert(item, problems, inside) for item in value]
 
 
-@convert.register(set)
-@convert.register(frozenset)
+@_convert.register(set)
+@_convert.register(frozenset)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> list[Any] | None:
     """A set has no order of its own: the text must not change from one process to the next."""
     ordered = sorted(value, key=lambda item: (type(item).__name__, str(item)))
@@ -242,7 +249,7 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> list[Any] | No
     return items
 
 
-@convert.register
+@_convert.register
 def _(value: dict, problems: set[str], around: tuple[int, ...]) -> dict[str, Any] | None:  # type: ignore[type-arg]  # dispatch wants the class
     if _too_deep(value, around):
         problems.add("deep_object")

@@ -83,6 +83,22 @@ def arrow(type, *values):
             "",
             id="dates and datetimes",
         ),
+        pytest.param(
+            objects(
+                dt.datetime(2024, 1, 1, tzinfo=dt.UTC), pd.Timestamp("2024-01-01", tz="Asia/Tokyo"), None
+            ),
+            "datetime objects",
+            "date",
+            "",
+            id="instants of several zones",
+        ),
+        pytest.param(
+            objects(dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2024, 1, 1)),
+            "date objects",
+            "date",
+            "",
+            id="datetimes with and without a zone",
+        ),
         pytest.param(objects(decimal.Decimal(1)), "number objects", "number", "", id="Decimal"),
         pytest.param(objects(uuid.UUID(int=1), "a"), "string objects", "string", "", id="UUID beside text"),
         pytest.param(

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from reference import KINDS, MISSING, column_of, objects, values_sent
 
 from mixpanel_pandas.payloads.dtypes import rule_for
-from mixpanel_pandas.payloads.normalise import Normalised, cut_strings, emptied, lists_of, normalise
+from mixpanel_pandas.payloads.encoding import json_texts
+from mixpanel_pandas.payloads.normalise import (
+    Normalised,
+    cut_strings,
+    emptied,
+    from_objects,
+    lists_of,
+    normalise,
+)
 from mixpanel_pandas.rules.checks import CHECKS
 
 
@@ -331,3 +339,29 @@ def test_lists_of_items_and_lengths():
 
 def test_normalised_of_nothing():
     assert len(Normalised(pa.nulls(0))) == 0
+
+
+zones = st.sampled_from(
+    [dt.UTC, dt.timezone(dt.timedelta(hours=5, minutes=30)), dt.timezone(dt.timedelta(hours=-11))]
+)
+instants = st.one_of(
+    st.none(),
+    st.datetimes(timezones=zones),
+    st.builds(
+        lambda nanoseconds, zone: pd.Timestamp(nanoseconds, tz="UTC").tz_convert(zone),
+        st.integers(-(2**62), 2**62),
+        zones,
+    ),
+)
+
+
+def in_json(values):
+    opening, texts, closing = json_texts(values)
+    return [None if text is None else f"{opening}{text}{closing}" for text in texts.to_pylist()]
+
+
+@given(st.lists(instants, min_size=1))
+def test_instants_are_read_together_as_they_are_one_by_one(values):
+    together, one_by_one = normalised(values), from_objects(values)
+    assert in_json(together) == in_json(one_by_one)
+    assert masks(together) == masks(one_by_one)
