@@ -61,8 +61,8 @@ def printed(client: Any, code: str) -> str:
     texts: list[str] = []
 
     def keep(message: Any) -> None:
-        if message["msg_type"] == "stream":
-            texts.append(message["content"]["text"])
+        if message["msg_type"] in {"stream", "error"}:
+            texts.append(message["content"].get("text") or "\n".join(message["content"]["traceback"]))
 
     client.execute_interactive(code, timeout=120, output_hook=keep)
     return "".join(texts)
