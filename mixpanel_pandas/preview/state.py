@@ -268,12 +268,15 @@ class State:
     def row_label(self, position: int, *, shown: bool) -> str:
         """Return the index label of a row as it is written in Python; unless `shown`, its private parts are masked."""
         label: Any = self.frame.index[position]
-        if shown:
-            return shortened(repr(label))
-        if self.frame.index.nlevels == 1:
-            return shortened(repr(masked(label) if self._hides_level(0) else label))
-        parts = [masked(part) if self._hides_level(level) else part for level, part in enumerate(label)]
-        return shortened(repr(tuple(parts)))
+        parts = label if self.frame.index.nlevels > 1 else (label,)
+        parts = tuple(
+            part.item() if isinstance(part, np.generic) else part for part in parts
+        )  # no np.int64(0)
+        if not shown:
+            parts = tuple(
+                masked(part) if self._hides_level(level) else part for level, part in enumerate(parts)
+            )
+        return shortened(repr(parts if len(parts) > 1 else parts[0]))
 
     def _hides_level(self, number: int) -> bool:
         """Return whether an index level is private; text in a level without a name may be anything."""

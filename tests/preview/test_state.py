@@ -52,12 +52,13 @@ def test_a_column_that_is_not_there_is_refused_at_once() -> None:
     ("index", "label"),
     [
         pytest.param(None, "1", id="numbers"),
+        pytest.param(pd.Index([3, 5, 7, 9, 11]), "5", id="numbers that are NumPy's"),
         pytest.param(pd.Index(list("vwxyz"), name="plan"), "'w'", id="text of a level that says what it is"),
         pytest.param(pd.Index([f"{c}@x.example" for c in "vwxyz"]), "'***@x***'", id="text without a name"),
         pytest.param(pd.Index(["anna", "boris", "c", "d", "e"], name="First Name"), "'bo***'", id="names"),
         pytest.param(
             pd.MultiIndex.from_arrays([range(5), ["anna", "boris", "c", "d", "e"]], names=["n", "name"]),
-            "(np.int64(1), 'bo***')",
+            "(1, 'bo***')",
             id="one level of two",
         ),
     ],
@@ -65,7 +66,7 @@ def test_a_column_that_is_not_there_is_refused_at_once() -> None:
 def test_labels_that_name_people_are_masked(index: pd.Index | None, label: str) -> None:
     frame = people() if index is None else people().set_axis(index)
     found = state(frame)
-    assert found.row_label(1, shown=False).replace("(1, ", "(np.int64(1), ") == label
+    assert found.row_label(1, shown=False) == label
     assert "***" not in found.row_label(1, shown=True)
 
 
