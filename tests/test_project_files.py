@@ -208,6 +208,12 @@ def test_pages_made_of_tables_are_up_to_date() -> None:
     assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(DECISIONS) - {"accepted"}
 
 
+def test_every_picture_has_its_place_on_a_page() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    shown = set(re.findall(r"\]\(images/([^)]+)\)", pages))
+    assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()}
+
+
 def test_lowest_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = dict(re.split(r" *>=", dependency) for dependency in project["dependencies"])

@@ -36,6 +36,7 @@ STYLE = """
 }
 .mp-html pre.mp-code, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; max-height: 110px; }
 .mixpanel-preview .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 90px !important; max-width: none !important; }
+.mixpanel-preview .lm-TabBar-tab, .mixpanel-preview .lm-TabBar-tabLabel { color: var(--mp-text) !important; }
 .mp-head { display: grid; gap: 0 8px; font-size: 12px; margin-top: 6px; }
 .mixpanel-preview .mp-column-map { white-space: normal; height: auto; min-height: 28px; line-height: 1.3; overflow-wrap: anywhere; }
 .mp-hidden-name .widget-label, .mp-hidden-name label > span {

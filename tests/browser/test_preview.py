@@ -1,0 +1,237 @@
+"""The preview as a person uses it: with the mouse, with the keyboard, and after the kernel is gone."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SETUP = """
+import pandas as pd
+import mixpanel_pandas as mpd
+emulator = mpd.Emulator().start()
+_ = mpd.set_project(emulator.project)
+customers = pd.read_csv("data/customers.csv")
+customers.loc[3, "address"] = "Ullevålsveien 14, " * 20
+customers.loc[5, "customer_id"] = 5
+"""
+PREVIEW = "preview = customers.mixpanel.preview('set', 'customer_id')\npreview"
+
+CLEAN = "customers = customers.drop(index=[3, 5])"
+
+MANY = """
+customers = pd.DataFrame({"customer_id": range(1, 1001), "plan": "pro"})
+emulator.fail("delay", seconds=0.2, times=None)
+"""
+
+#: What a browser would run if it were taken for a part of the page.
+EVIL = [
+    "<script>window.executed = 1</script>",
+    "<img src=x onerror='window.executed = 1'>",
+    "[x](javascript:window.executed=1)",
+]
+
+#: What reaches beyond the preview, and buttons and labels whose words are cut.
+OVERFLOWING = """root => {
+    const edge = root.getBoundingClientRect().right + 1;
+    const seen = [...root.querySelectorAll('*')].filter(
+        node => node.offsetParent && getComputedStyle(node).clipPath == 'none');
+    return seen
+        .filter(node => node.getBoundingClientRect().right > edge
+            || (node.matches('button, label, pre, td, th') && node.scrollWidth > node.clientWidth + 1))
+        .map(node => node.outerHTML.slice(0, 200));
+}"""
+
+TABS = ("Map", "Problems", "Payloads", "Send")
+
+
+class Preview:
+    """The preview in a cell."""
+
+    def __init__(self, page: Any, number: int) -> None:
+        self.page = page.page
+        self.cell = page.cell(number)
+        self.node = page.output(number).locator(".mixpanel-preview")
+        self.node.wait_for()
+        self.code = self.node.locator("pre.mp-code")
+
+    def open(self, tab: str) -> Any:
+        """Open a tab, and return what it shows."""
+        named = self.node.get_by_role("tab", name=re.compile(f"^{tab}"))
+        named.click()
+        self.node.locator(".lm-mod-current").filter(has_text=tab).wait_for()
+        return self.node.locator(".widget-tab-contents > :not(.lm-mod-hidden)")
+
+
+@pytest.fixture
+def opened(notebook: Callable[..., Any]) -> Callable[..., tuple[Any, Preview]]:
+    """Open a preview; cell 1 prepares it, and cell 2 shows it."""
+
+    def open_one(*more: str, setup: str = SETUP, preview: str = PREVIEW) -> tuple[Any, Preview]:
+        page = notebook(setup, preview, *more)
+        page.run(1)
+        page.run(2)
+        return page, Preview(page, 2)
+
+    return open_one
+
+
+def test_from_the_map_to_the_summary(opened: Any, picture: Any) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened("mpd.totals(preview.summary)", "emulator.profile('42')")
+    expect(preview.code).to_have_text("customers.mixpanel.set('customer_id')")
+
+    at = preview.open("Map")
+    at.get_by_role("button", name="Send as $email").click()
+    expect(preview.code).to_contain_text("rename={'email': '$email'}")
+    fax = at.get_by_label("Property name for fax")
+    fax.fill("telefax")
+    fax.press("Enter")
+    expect(preview.code).to_contain_text("'fax': 'telefax'")
+    at.get_by_label("Send support_rep_id").uncheck()
+    expect(preview.code).not_to_contain_text("support_rep_id")
+    picture("map", preview.cell)
+
+    at = preview.open("Problems")
+    expect(at).to_contain_text("3 errors, 0 warnings, 4 hints in 59 rows")
+    at.get_by_label("Severity").select_option("error")
+    expect(at.get_by_role("row").filter(has_text="hint")).to_have_count(0)
+    picture("problems", preview.cell)
+    at.get_by_label("What is invalid").select_option("cut the text")
+    preview.open("Map").get_by_label("Several rows of one id").select_option("send the last one")
+    expect(preview.node.get_by_role("tab", name="Problems (1 error)")).to_be_visible()
+
+    at = preview.open("Payloads")
+    first = at.locator("pre").inner_text()
+    at.get_by_role("button", name="Next").click()
+    expect(at.locator("pre")).not_to_have_text(first)
+    at.get_by_label("Id").fill("42")
+    at.get_by_role("button", name="Find").click()
+    expect(at).to_contain_text("1 row with this id")
+    expect(at.locator("pre")).to_contain_text('"city": "Bordeaux"')
+    picture("payloads", preview.cell)
+    at.get_by_role("button", name="Largest").click()
+    expect(at.locator("pre")).to_contain_text("Ullevålsveien")
+
+    at = preview.open("Send")
+    at.get_by_role("button", name="Set 11 properties on 58 users in 127.0.0.1").click()
+    expect(at).to_contain_text("set: 58 accepted, 1 skipped")
+    picture("sent", preview.cell)
+    expect(page.run(3)).to_contain_text("accepted")
+    expect(page.run(4)).to_contain_text("'$email': 'wyatt.girard@yahoo.fr'")
+
+
+def test_a_slow_upload_is_stopped_while_the_kernel_is_free(opened: Any, picture: Any) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened(
+        "6 * 7",
+        "preview.wait()\nsorted(customers.mixpanel.outcomes(preview.summary)['outcome'].unique())",
+        setup=SETUP + MANY,
+        preview="preview = customers.mixpanel.preview('set', 'customer_id', batch_size=10, workers=1)\npreview",
+    )
+    at = preview.open("Send")
+    at.get_by_role("button", name=re.compile("Set 1 property on 1,000 users")).click()
+    expect(at).to_contain_text(re.compile(r"[1-9]\d* of 1,000 rows"))
+    picture("sending", preview.cell)
+    expect(page.run(3)).to_contain_text("42")
+    at.get_by_role("button", name="Stop").click()
+    expect(at).to_contain_text("not sent")
+    expect(page.run(4)).to_contain_text("['accepted', 'not_sent']")
+
+
+def test_saved_and_opened_again_without_a_kernel(opened: Any, picture: Any) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened("print(emulator.token)", setup=SETUP + CLEAN)
+    token = page.run(3).locator("pre").inner_text().strip()
+    page.execute("notebook:clear-cell-output")  # that of the third cell, which shows the token
+    preview.open("Payloads")
+    saved = page.save()
+    for secret in token, "luisg@embraer", "leonekohler", "3923-5555":
+        assert secret not in saved
+    page.close_kernel()
+    page.open(kernel=False)
+    expect(page.node.get_by_role("button", name="No Kernel")).to_be_visible()
+    expect(page.output(2).locator(".mixpanel-saved")).to_be_visible()
+    expect(page.output(2)).to_contain_text("Set 12 properties on 57 users")
+    expect(page.output(2).get_by_text("Error displaying widget")).to_be_hidden()
+    picture("saved", page.cell(2))
+
+
+def test_values_are_text(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    frame = {
+        "user_id": EVIL,
+        EVIL[0]: EVIL,
+        EVIL[1]: EVIL,
+        "$x^2$": EVIL,
+        "note": [text * 20 for text in EVIL],
+    }
+    page, preview = opened(
+        setup=SETUP + f"evil = pd.DataFrame({frame!r}, index={EVIL!r})",
+        preview="preview = evil.mixpanel.preview('set', 'user_id', invalid='drop_value', save_values=True)\npreview",
+    )
+    preview.node.get_by_label("Show ids").check()
+    for tab in TABS:
+        expect(preview.open(tab)).to_be_visible()
+        assert preview.node.locator("img, script, a[href]").count() == 0
+    preview.open("Send").get_by_role("button", name=re.compile("^Set")).click()
+    expect(preview.node).to_contain_text("3 accepted")
+    assert page.output(2).locator("img, script, a[href]").count() == 0
+    assert page.page.evaluate("window.executed === undefined")
+
+
+def test_the_keyboard_alone_is_enough(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened("len(emulator.profiles())", setup=SETUP + CLEAN)
+    keyboard = page.page.keyboard
+
+    def go_to(there: Any) -> None:
+        for _ in range(60):
+            if there.evaluate("node => node === document.activeElement"):
+                return
+            keyboard.press("Tab")
+        pytest.fail(f"Tab does not lead to {there}")
+
+    page.cell(2).locator(".cm-content").focus()
+    keyboard.press("Escape")
+    go_to(preview.node.get_by_role("tab", name="Map"))
+    for _ in range(3):
+        keyboard.press("ArrowRight")
+    keyboard.press("Enter")
+    button = preview.node.get_by_role("button", name=re.compile("^Set 12 properties on 57 users"))
+    expect(button).to_be_visible()
+    go_to(button)
+    keyboard.press("Enter")
+    expect(preview.node).to_contain_text("set: 57 accepted")
+    expect(page.run(3)).to_contain_text("57")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_nothing_stands_in_the_way_of_anybody(opened: Any, barriers: Any, picture: Any, theme: str) -> None:
+    page, preview = opened()
+    page.theme(f"JupyterLab {theme}")
+    found = {}
+    for tab in TABS:
+        preview.open(tab)
+        found[tab] = barriers(page.page, ".mixpanel-preview")
+        if (theme, tab) == ("Dark", "Problems"):
+            picture("dark-problems", preview.cell)
+    assert found == {tab: [] for tab in TABS}
+
+
+@pytest.mark.parametrize("width", [1280, 1000])
+def test_nothing_overflows(opened: Any, width: int) -> None:
+    page, preview = opened()
+    page.page.set_viewport_size({"width": width, "height": 1800})
+    for tab in TABS:
+        preview.open(tab)
+        assert preview.node.evaluate(OVERFLOWING) == []
