@@ -401,6 +401,7 @@ KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("date", (dt.date, np.datetime64, pd.Period)),
     ("string", (str, uuid.UUID, dt.time)),
     ("object", (dict,)),
+    ("list", (*_LISTS, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)),  # such as groupby's unique()
 )
 
 

@@ -115,6 +115,9 @@ def arrow(type, *values):
         pytest.param(objects({1}), "lists", "list", "", id="sets"),
         pytest.param(objects(np.ones((2, 2))), "lists", "list", "", id="arrays of two dimensions"),
         pytest.param(
+            objects(pd.array(["a"]), pd.Series([1]), ["a"]), "list objects", "list", "", id="columns"
+        ),
+        pytest.param(
             objects("a", ["a"]), "values of several types", "mixed", "mixed_types", id="text and lists"
         ),
         pytest.param(
