@@ -35,6 +35,7 @@ LIVE = "application/vnd.jupyter.widget-view+json"
 
 #: What differs from run to run -> what is kept in its place.
 STEADY = {
+    r"\bmixpanel-(saved|live)-[0-9a-f]{8}\b": r"mixpanel-\1-00000000",
     r"127\.0\.0\.1:\d+": "127.0.0.1",
     r"\b\d+\.\d+ s\b": "0.1 s",
     r"\b20[2-9]\d-\d\d-\d\d \d\d:\d\d:\d\d\b": "2026-01-01 00:00:00",
