@@ -85,7 +85,7 @@ def rule_for_objects(values: np.ndarray) -> Rule:
     if types <= _INSTANTS and all(value.tzinfo is not None for value in present):
         return INSTANTS
     if all(issubclass(kind, _LISTS) for kind in types):
-        return _rule_for_lists(present)
+        return _rule_for_lists(present, types)
     kinds = {_kind(kind) for plain in types for kind in _without_enum(plain)}
     if len(kinds) > 1:
         return MIXED
@@ -93,9 +93,13 @@ def rule_for_objects(values: np.ndarray) -> Rule:
     return Rule(f"{kind} objects", kind, _objects)
 
 
-def _rule_for_lists(present: np.ndarray) -> Rule:
+def _rule_for_lists(present: np.ndarray, types: set[type]) -> Rule:
     """Lists of one simple type have an Arrow type; sets have no order, so they go to Python."""
-    if any(isinstance(value, set | frozenset) or getattr(value, "ndim", 1) != 1 for value in present):
+    if any(issubclass(kind, set | frozenset) for kind in types):
+        return LISTS
+    if any(issubclass(kind, np.ndarray) for kind in types) and any(
+        getattr(value, "ndim", 1) != 1 for value in present
+    ):
         return LISTS
     types = set(map(type, chain.from_iterable(present)))
     for family, item_type in ITEM_TYPES:

@@ -1,13 +1,15 @@
 """Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
 
-Each column becomes an array of fragments, ``"name":value``, null where the row has nothing to say. A record is the
-fragments of a row joined by commas between a head and a tail; a row's records follow each other, each ending with a comma.
-Nothing here walks rows, and every step keeps the number of rows.
+A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. The properties that
+every row has come first, name and quotes as constants of the join; the others are joined to fragments, null where the
+row has nothing to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every
+step keeps the number of rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,12 +84,13 @@ def encode(
     """
     head, rows = _head(envelope), len(positions)
     records = [
-        _record(head, operator, _members(properties, operator), rows) for operator in _operators(properties)
+        _record(head, operator, [column for column in properties if column.operator == operator])
+        for operator in _operators(properties)
     ]
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
     names = [pa.repeat(_text(_json(name)), rows) for name in removed]
     if unset or names:
-        records.append(_record(head, None, [*names, *unset], rows))
+        records.append(_join(*head, _text(',"$unset":['), _join_present([*names, *unset], ","), _text("]},")))
     if deletes:
         records.append(_join(*head, _text(',"$delete":""},')))
     updates = np.sum([mask_of(record.is_valid()) for record in records], axis=0, dtype=np.int64)
@@ -111,26 +114,37 @@ def _operators(properties: Sequence[Property]) -> list[Operator]:
     return list(dict.fromkeys(column.operator for column in properties))
 
 
-def _members(properties: Sequence[Property], operator: Operator) -> list[pa.Array]:
-    return [_fragment(column) for column in properties if column.operator == operator]
+def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Sequence[Property]) -> pa.Array:
+    """Return the record of one operator, null for rows without members."""
+    opening, closing = f',"{operator.name}":{{', _text("}},")
+    members = [(column, *_json_parts(column)) for column in columns]
+    gaps = [column.dropped is not None or text.null_count > 0 for column, _before, text, _after in members]
+    fragments = [_fragment("" if all(gaps) else ",", *member) for member in compress(members, gaps)]
+    if all(gaps):
+        return _join(*head, _text(opening), _join_present(fragments, ","), closing)
+    parts: list[pa.Array | pa.Scalar] = []
+    for column, before, text, after in compress(members, np.logical_not(gaps)):
+        parts += [_text(f"{opening}{column.name}:{before}"), text]
+        opening = f"{after},"  # what stands before the next one
+    parts.append(_text(opening.removesuffix(",")))
+    return pc.binary_join_element_wise(
+        *head, *parts, *fragments, closing, _text(""), null_handling="replace", null_replacement=""
+    )
 
 
-def _record(
-    head: list[pa.Array | pa.Scalar], operator: Operator | None, members: list[pa.Array], rows: int
-) -> pa.Array:
-    """Return the record of one operator, null for rows without members; no operator stands for $unset."""
-    opening, closing = (f',"{operator.name}":{{', "}},") if operator else (',"$unset":[', "]},")
-    return _join(*head, _text(opening), _join_present(members, ","), _text(closing))
-
-
-def _fragment(column: Property) -> pa.Array:
-    """Return ``"name":value`` for each row, null where nothing is said about the property."""
+def _json_parts(column: Property) -> tuple[str, pa.Array, str]:
+    """Return values as JSON, as the operator wants them: what every text begins with, the texts, what every text ends with."""
     opening, text, closing = json_texts(column.values)
     if column.operator.takes == "list":
-        opening, text, closing = _as_lists(column.values, opening, text, closing)
-    fragment = _join(_text(f"{column.name}:{opening}"), text, *([_text(closing)] if closing else []))
+        return _as_lists(column.values, opening, text, closing)
+    return opening, text, closing
+
+
+def _fragment(comma: str, column: Property, before: str, text: pa.Array, after: str) -> pa.Array:
+    """Return ``"name":value`` for each row, null where nothing is said about the property."""
+    fragment = _join(_text(f"{comma}{column.name}:{before}"), text, *([_text(after)] if after else []))
     if column.missing == "null" and fragment.null_count:
-        fragment = fragment.fill_null(_text(f"{column.name}:null"))
+        fragment = fragment.fill_null(_text(f"{comma}{column.name}:null"))
     return column.said(fragment)
 
 
