@@ -176,7 +176,7 @@ def _silent(inspection: Inspection, seen: Seen) -> np.ndarray:
 def id_digest(frame: pd.DataFrame, plan: Plan) -> str:
     """Return the digest of all ids."""
     digest = IdDigest()
-    for rows in plan.slices():
+    for rows in plan.spans():
         digest.update(normalise_ids(values_of(frame, plan.id, rows), plan.id.rule).array)
     return digest.hexdigest()
 
@@ -208,7 +208,7 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     longest = 0
     digest = IdDigest()
     hashes, alike = np.zeros(len(frame), np.uint64), np.zeros(len(frame), np.uint64)
-    for rows in plan.slices():
+    for rows in plan.spans():
         around = envelope(frame, plan, rows)
         digest.update(around.ids)
         longest = max(longest, _longest_text(around.ids))
@@ -296,7 +296,7 @@ class Seen:
     said, held : numpy.ndarray
         For each row, how many properties it says something about, and to how many it gives a value (or null).
     longest : numpy.ndarray
-        For each slice, bytes that the properties of no row pass; last, bytes that those of no merged rows pass.
+        For each span, bytes that the properties of no row pass; last, bytes that those of no merged rows pass.
     emails : numpy.ndarray
         Hash of each row's ``$email``; 0 where there is none.
     of_ids : numpy.ndarray
@@ -313,20 +313,20 @@ class Seen:
 
 
 def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> Seen:
-    """Look at every value once, column by column and slice by slice."""
+    """Look at every value once, column by column and span by span."""
     of_emails = _emails_of(plan)
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
-    slices = list(plan.slices())
+    spans = list(plan.spans())
     names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
     said, held = np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32)
     emails = np.zeros(len(frame) if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
-    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(slices) + 1, names), emails, of_ids)
+    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        looks = ahead(partial(_look, frame, plan, column, hashed=column is of_emails), slices)
-        for number, (rows, look) in enumerate(zip(slices, looks, strict=True)):
+        looks = ahead(partial(_look, frame, plan, column, hashed=column is of_emails), spans)
+        for number, (rows, look) in enumerate(zip(spans, looks, strict=True)):
             for name, mask in look.problems:
                 _collect(masks, name, mask, rows, len(frame))
             seen.longest[number] += look.longest
@@ -428,7 +428,7 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
     frame, plan = inspection.frame, inspection.plan
     for number, dropped in inspection.changes.dropped.items():
         column = plan.columns[number]
-        for rows in plan.slices():
+        for rows in plan.spans():
             if dropped[rows].any():
                 has = has_value(normalise_column(frame, plan, column, rows))
                 seen.said[rows] -= dropped[rows] & (has | (column.missing != "skip"))
@@ -532,11 +532,12 @@ def _inspect_sizes(inspection: Inspection, seen: Seen, around: int) -> None:
 
 
 def _perhaps_large(inspection: Inspection, longest: np.ndarray) -> Iterator[Payloads]:
-    """Yield payloads to weigh: only of slices in which a row may be over the limit."""
+    """Yield payloads to weigh: only of spans in which a row may be over the limit."""
     frame, plan, changes = inspection.frame, inspection.plan, inspection.changes
-    for rows, most in zip(plan.slices(), longest[:-1], strict=True):
-        if most > LIMITS["update_bytes"].value and changes.alone(rows).any():
-            yield encode_slice(frame, plan, changes, rows, token=" " * 32)
+    for span, most in zip(plan.spans(), longest[:-1], strict=True):
+        for rows in plan.slices(span) if most > LIMITS["update_bytes"].value else ():
+            if changes.alone(rows).any():
+                yield encode_slice(frame, plan, changes, rows, token=" " * 32)
     if longest[-1] > LIMITS["update_bytes"].value:
         yield from encode_merged(frame, plan, changes, token=" " * 32)
 

@@ -47,7 +47,10 @@ __all__ = [
 Rows = slice | np.ndarray
 
 #: A slice of the frame makes about this many bytes of JSON.
-SLICE_BYTES = 8_000_000
+SLICE_BYTES = 4_000_000
+
+#: So many slices, at most, are one where columns are looked at by themselves.
+SPAN = 8
 
 #: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
 OPERANDS: dict[str, set[str]] = {
@@ -168,15 +171,23 @@ class Plan:
     notes: tuple[Note, ...] = ()
     rows_per_slice: int = 1
 
-    def slices(self) -> Iterator[slice]:
-        """Yield the slices of the frame, in order."""
-        for start in range(0, self.rows, self.rows_per_slice):
-            yield slice(start, min(start + self.rows_per_slice, self.rows))
+    def slices(self, within: slice | None = None) -> Iterator[slice]:
+        """Yield the slices of the frame, or of a part of it, in order."""
+        return _cut(within or slice(0, self.rows), self.rows_per_slice)
+
+    def spans(self) -> Iterator[slice]:
+        """Yield longer slices, for looking at one column after the other: together they make no more bytes."""
+        return _cut(slice(0, self.rows), self.rows_per_slice * max(1, min(len(self.columns), SPAN)))
 
 
 def reading(label: Hashable) -> AbstractContextManager[None]:
     """Let what a column raises when it is read, whatever it is, name the column."""
     return in_our_words(f"column {label!r}", ": convert it to another dtype, or leave it out")
+
+
+def _cut(rows: slice, length: int) -> Iterator[slice]:
+    for start in range(rows.start, rows.stop, length):
+        yield slice(start, min(start + length, rows.stop))
 
 
 def values_of(frame: pd.DataFrame, source: Source, rows: Rows | None = None) -> Any:
