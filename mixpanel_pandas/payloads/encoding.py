@@ -1,15 +1,14 @@
 """Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
 
-A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. The properties that
-every row has come first, name and quotes as constants of the join; the others are joined to fragments, null where the
-row has nothing to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every
-step keeps the number of rows.
+A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. What every row has goes
+into that join with its name and quotes as constants; the others are joined to fragments before, null where the row has
+nothing to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every step
+keeps the number of rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,20 +114,28 @@ def _operators(properties: Sequence[Property]) -> list[Operator]:
 
 
 def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Sequence[Property]) -> pa.Array:
-    """Return the record of one operator, null for rows without members."""
-    opening, closing = f',"{operator.name}":{{', _text("}},")
+    """Return the record of one operator, null for rows without members.
+
+    Where a property is in every row, those before it bring the comma that follows them, and those after it the one before.
+    """
+    opening, closing = f',"{operator.name}":{{', "}},"
     members = [(column, *_json_parts(column)) for column in columns]
     gaps = [column.dropped is not None or text.null_count > 0 for column, _before, text, _after in members]
-    fragments = [_fragment("" if all(gaps) else ",", *member) for member in compress(members, gaps)]
     if all(gaps):
-        return _join(*head, _text(opening), _join_present(fragments, ","), closing)
+        fragments = [_fragment(*member) for member in members]
+        return _join(*head, _text(opening), _join_present(fragments, ","), _text(closing))
+    first, constant = gaps.index(False), opening
     parts: list[pa.Array | pa.Scalar] = []
-    for column, before, text, after in compress(members, np.logical_not(gaps)):
-        parts += [_text(f"{opening}{column.name}:{before}"), text]
-        opening = f"{after},"  # what stands before the next one
-    parts.append(_text(opening.removesuffix(",")))
+    for place, (column, before, text, after) in enumerate(members):
+        left, right = "," * (place > first), "," * (place < first)
+        if gaps[place]:
+            parts += [_text(constant), _fragment(column, before, text, after, left, right)]
+            constant = ""
+        else:
+            parts += [_text(f"{constant}{left}{column.name}:{before}"), text]
+            constant = after
     return pc.binary_join_element_wise(
-        *head, *parts, *fragments, closing, _text(""), null_handling="replace", null_replacement=""
+        *head, *parts, _text(constant + closing), _text(""), null_handling="replace", null_replacement=""
     )
 
 
@@ -140,11 +147,14 @@ def _json_parts(column: Property) -> tuple[str, pa.Array, str]:
     return opening, text, closing
 
 
-def _fragment(comma: str, column: Property, before: str, text: pa.Array, after: str) -> pa.Array:
-    """Return ``"name":value`` for each row, null where nothing is said about the property."""
-    fragment = _join(_text(f"{comma}{column.name}:{before}"), text, *([_text(after)] if after else []))
+def _fragment(
+    column: Property, before: str, text: pa.Array, after: str, left: str = "", right: str = ""
+) -> pa.Array:
+    """Return ``"name":value`` for each row, between `left` and `right`, null where nothing is said about the property."""
+    end = after + right
+    fragment = _join(_text(f"{left}{column.name}:{before}"), text, *([_text(end)] if end else []))
     if column.missing == "null" and fragment.null_count:
-        fragment = fragment.fill_null(_text(f"{comma}{column.name}:null"))
+        fragment = fragment.fill_null(_text(f"{left}{column.name}:null{right}"))
     return column.said(fragment)
 
 

@@ -403,3 +403,14 @@ def test_a_slice_without_rows_is_empty(kind):
     frame = pd.DataFrame({"id": pd.Series([], dtype=object), "x": column})
     plan = make_plan(frame, operation("set", "id", None, None, {}))
     assert len(normalise_column(frame, plan, plan.columns[0], slice(0, 0))) == 0
+
+
+@pytest.mark.parametrize("missing", ["skip", "null"])
+@pytest.mark.parametrize("whole", ["", "a", "b", "c", "ab", "bc", "ac", "abc"])
+def test_properties_stand_in_the_order_of_the_columns(whole, missing):
+    frame = pd.DataFrame(
+        {"id": ["u", "v"], **{name: [1, 2 if name in whole else None] for name in "abc"}, "d": [None, 3]}
+    )
+    first, second = (record["$set"] for (record,) in encoded(frame, "set", missing=missing))
+    assert "".join(first) == ("abc" if missing == "skip" else "abcd")
+    assert "".join(second) == (f"{whole}d" if missing == "skip" else "abcd")
