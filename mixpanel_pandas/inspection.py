@@ -208,14 +208,12 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     longest = 0
     digest = IdDigest()
     hashes, alike = np.zeros(len(frame), np.uint64), np.zeros(len(frame), np.uint64)
-    for rows in plan.spans():
-        around = envelope(frame, plan, rows)
-        digest.update(around.ids)
-        longest = max(longest, _longest_text(around.ids))
-        hashes[rows] = hash_texts(around.ids)
-        like = folded(around.ids)
-        alike[rows] = hashes[rows] if like.equals(around.ids) else hash_texts(like)
-        for name, mask in _id_problems(around.ids, around.problems, plan):
+    spans = list(plan.spans())
+    for rows, look in zip(spans, ahead(partial(_look_at_ids, frame, plan), spans), strict=True):
+        digest.update(look.ids)
+        longest = max(longest, _longest_text(look.ids))
+        hashes[rows], alike[rows] = look.hashes, look.alike
+        for name, mask in look.problems:
             _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, len(frame))
     inspection.digest = digest.hexdigest()
     for name, mask in _in_order(of_ids):
@@ -228,6 +226,34 @@ def _inspect_ids(inspection: Inspection) -> Ids:
         inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
     records = len(plan.operation.operators) + 1  # one to remove properties
     return Ids(hashes, of_records, records * (RECORD_BYTES + 6 * longest))
+
+
+@dataclass(frozen=True)
+class IdLook:
+    """What one look at a span of the ids found.
+
+    Attributes
+    ----------
+    ids : pyarrow.LargeStringArray
+        As text.
+    hashes, alike : numpy.ndarray
+        Hashes of them, and of them without case and blanks.
+    problems : list
+        Checks, and the masks of what did not pass them.
+    """
+
+    ids: pa.Array
+    hashes: np.ndarray
+    alike: np.ndarray
+    problems: list[tuple[str, np.ndarray]]
+
+
+def _look_at_ids(frame: pd.DataFrame, plan: Plan, rows: slice) -> IdLook:
+    around = envelope(frame, plan, rows)
+    hashes, like = hash_texts(around.ids), folded(around.ids)
+    alike = hashes if like.equals(around.ids) else hash_texts(like)
+    problems = _id_problems(around.ids, around.problems, plan)
+    return IdLook(around.ids, hashes, alike, [(name, mask) for name, mask in problems if mask.any()])
 
 
 def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[str, np.ndarray]]:
