@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.plan import reading, values_of, values_of_key
-from mixpanel_pandas.payloads.values import convert, encodable, over, to_json
+from mixpanel_pandas.payloads.values import convert, encodable, over, prepared, to_json, written
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ MILLISECONDS = pa.timestamp("ms")
 
 #: Milliseconds from the epoch of the first instant of year 1 and of year 10000.
 FIRST, LAST = -62_135_596_800_000, 253_402_300_800_000
+
+#: Shorter than any JSON that is too large.
+_LARGE = min(LIMITS["list_bytes"].value, LIMITS["object_bytes"].value)
+
+_LINE_END = orjson.Fragment(b"\n")
 
 _PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
 _MILLISECONDS_PER = {"s": 1_000, "ms": 1}
@@ -132,38 +137,74 @@ def _empty_lists(column: Normalised) -> np.ndarray:
 
 
 def from_objects(values: Iterable[Any]) -> Normalised:
-    """Return Python values as JSON text, taken one by one because no Arrow type holds them all."""
-    found: list[set[str]] = []
-    texts, kinds = [], []
-    for value in values:
-        problems: set[str] = set()
-        text, kind = to_json(value, problems)
-        texts.append(text)
+    """Return Python values as JSON text, looked at one by one because no Arrow type holds them all, written together."""
+    values = list(values)
+    try:
+        normalised = _written(values, prepared)
+    except (
+        orjson.JSONEncodeError
+    ):  # a lone surrogate somewhere: whose it is shows when each is written by itself
+        normalised = _written(values, written)
+    return normalised
+
+
+def _written(values: list[Any], prepare: Callable[[Any, set[str]], tuple[Any, str]]) -> Normalised:
+    pieces, kinds, found = [], [], []
+    problems: set[str] = set()
+    for place, value in enumerate(values):
+        piece, kind = prepare(value, problems)
+        pieces.append(piece)
         kinds.append(kind)
-        found.append(problems)
-    array = pa.array(texts, pa.large_binary()).cast(LARGE_STRING)
-    return Normalised(array, _masks(found), np.array(kinds, dtype=object))
+        if problems:
+            found.append((place, problems))
+            problems = set()
+    array = _json_texts(pieces)
+    for place in np.flatnonzero(
+        pc.greater(pc.binary_length(array), _LARGE)
+    ):  # which `prepare` could not know
+        to_json(values[place], problems := set())
+        found.append((place, problems))
+    return Normalised(array, _masks(found, len(values)), np.array(kinds, dtype=object))
+
+
+def _json_texts(pieces: list[Any]) -> pa.Array:
+    """Return the JSON of each piece, null for null: a call of orjson for each would cost more than what it writes.
+
+    The pieces stand between line ends, which orjson writes nowhere else.
+    """
+    if not pieces:
+        return pa.array([], LARGE_STRING)
+    lines: list[Any] = [_LINE_END] * (2 * len(pieces) - 1)
+    lines[::2] = pieces
+    text = orjson.dumps(lines)[1:-1]
+    texts = pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
+    return emptied(texts, mask_of(pc.equal(texts, "null")))
 
 
 def _texts(values: Iterable[Any]) -> Normalised:
     """Return Python values that become strings, and strings of which some are broken, one by one."""
-    found: list[set[str]] = []
-    texts = []
-    for value in values:
+    found, texts = [], []
+    for place, value in enumerate(values):
         problems: set[str] = set()
         text = convert(value, problems, ())
         if text is not None and not encodable(text):
             problems.add("broken_text")
             text = None
         texts.append(text)
-        found.append(problems)
-    return Normalised(pa.array(texts, LARGE_STRING), _masks(found))
+        if problems:
+            found.append((place, problems))
+    return Normalised(pa.array(texts, LARGE_STRING), _masks(found, len(texts)))
 
 
-def _masks(found: list[set[str]]) -> Problems:
-    """Return name of a problem -> mask, from the names of each row."""
-    names = sorted(set().union(*found))
-    return {name: np.fromiter((name in row for row in found), bool, len(found)) for name in names}
+def _masks(found: list[tuple[int, set[str]]], length: int) -> Problems:
+    """Return name of a problem -> mask, from the names of each row that has problems."""
+    masks = {
+        name: np.zeros(length, bool) for name in sorted({name for _place, names in found for name in names})
+    }
+    for place, names in found:
+        for name in names:
+            masks[name][place] = True
+    return masks
 
 
 def _from_arrow(array: pa.Array) -> Normalised:

@@ -1,7 +1,8 @@
 """One Python value -> what orjson writes for it, for columns that only Python can read.
 
 Each type has a converter (`convert` dispatches on the type); what is wrong with a value is added to ``problems`` by the
-name of the check that reports it, and the value goes on as null.
+name of the check that reports it, and the value goes on as null. What is plain, such as parsed JSON mostly is, needs neither
+a converter nor a text of its own: `prepared` leaves it to orjson, which writes thousands of values in one call.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import enum
 import math
 import uuid
 from functools import singledispatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -20,7 +21,10 @@ import pandas as pd
 
 from mixpanel_pandas.rules.limits import LIMITS
 
-__all__ = ["convert", "encodable", "kind_of", "over", "to_json"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["convert", "encodable", "kind_of", "over", "prepared", "to_json", "written"]
 
 _STRING_BYTES = LIMITS["string_bytes"].value
 _ITEM_BYTES = LIMITS["item_bytes"].value
@@ -47,7 +51,76 @@ _KINDS: dict[type, str] = {
     type(None): "missing",
 }
 
+_ONLY_TEXT = {str}
+_UNITED = {str, int, float}
+
 _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
+
+
+def prepared(value: Any, problems: set[str]) -> tuple[Any, str]:
+    """Return something of which orjson writes the JSON of `value`, and its Mixpanel type; None for a missing value.
+
+    orjson may still refuse it, for a lone surrogate in a text: `written` finds that.
+    """
+    return (value, _KINDS[type(value)]) if _is_plain(value, problems) else written(value, problems)
+
+
+def written(value: Any, problems: set[str]) -> tuple[orjson.Fragment | None, str]:
+    """Return the same as `prepared`, written already, whatever the value is."""
+    text, kind = to_json(value, problems)
+    return None if text is None else orjson.Fragment(text), kind
+
+
+def _is_plain(value: Any, problems: set[str]) -> bool:
+    """Return whether `convert` would change nothing and `_measure` find nothing but ``union_items``, which is added.
+
+    Types are compared, not asked: orjson would also take an Enum or a Fragment, and write something else.
+    """
+    kind = type(value)
+    if kind is str:
+        return not over(value, _STRING_BYTES)
+    if kind is float:
+        return math.isfinite(value)  # NaN is a missing value here, and null in a list or an object
+    if kind is dict:
+        return _are_plain((value,), _OBJECT_DEPTH)
+    return _is_plain_list(value, problems) if kind is list else _are_plain((value,), 0)
+
+
+def _is_plain_list(value: list[Any], problems: set[str]) -> bool:
+    types = set(map(type, value))
+    if list in types or (
+        str in types and any(type(item) is str and over(item, _ITEM_BYTES) for item in value)
+    ):
+        return False
+    if not _are_plain(value, _LIST_OBJECT_DEPTH):
+        return False
+    if not types <= _UNITED or any(item != item for item in value):  # NaN becomes null
+        problems.add("union_items")
+    return True
+
+
+def _are_plain(items: Iterable[Any], levels: int) -> bool:
+    """Return whether items of a list or an object are plain, with so many levels of objects, and lists of them, inside."""
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is bool or item is None:
+            continue
+        if kind is int:
+            plain = -_EXACT_INTEGER <= item <= _EXACT_INTEGER
+        elif kind is float:
+            plain = not math.isinf(item)
+        elif kind is dict:
+            plain = (
+                levels > 0
+                and len(item) <= _OBJECT_KEYS
+                and _ONLY_TEXT.issuperset(map(type, item))
+                and _are_plain(item.values(), levels - 1)
+            )
+        else:  # a list of single values is no level
+            plain = kind is list and levels >= 0 and _are_plain(item, levels - 1)
+        if not plain:
+            return False
+    return True
 
 
 def to_json(value: Any, problems: set[str]) -> tuple[bytes | None, str]:

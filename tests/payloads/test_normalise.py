@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import enum
 import json
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -23,6 +25,7 @@ from mixpanel_pandas.payloads.normalise import (
     lists_of,
     normalise,
 )
+from mixpanel_pandas.payloads.values import to_json
 from mixpanel_pandas.rules.checks import CHECKS
 
 
@@ -365,3 +368,75 @@ def test_instants_are_read_together_as_they_are_one_by_one(values):
     together, one_by_one = normalised(values), from_objects(values)
     assert in_json(together) == in_json(one_by_one)
     assert masks(together) == masks(one_by_one)
+
+
+ODD = [
+    *(
+        2**53,
+        -(2**53) - 1,
+        2**70,
+        float("nan"),
+        float("inf"),
+        np.float64(0.5),
+        np.int64(7),
+        None,
+        pd.NA,
+        b"x",
+    ),
+    *("x" * 256, "é" * 128, "null", "\n", "\ud800", np.str_("a"), decimal.Decimal("1.50"), (1,), {1}),
+    dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC),
+    orjson.Fragment("1"),
+    enum.Enum("Text", {"MEMBER": "a"}, type=str).MEMBER,
+    dict.fromkeys(map(str, range(256)), 1),
+    ["x" * 250] * 1100,
+    {"a": "x" * 256_000},
+]
+NAMES = st.sampled_from(["a", "b", "é", "\n", "\udfff", 1, np.str_("c")])
+LEAVES = st.one_of(st.sampled_from(ODD), st.text(max_size=3), st.booleans(), st.integers(0, 9), st.floats())
+NESTED = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(NESTED, max_size=6))
+def test_objects_written_together_are_what_each_is_by_itself(values):
+    together = from_objects(values)
+    problems = [set() for _value in values]
+    alone = [to_json(value, found) for value, found in zip(values, problems, strict=True)]
+    assert together.array.to_pylist() == [text and text.decode() for text, _kind in alone]
+    assert together.kinds.tolist() == [kind for _text, kind in alone]
+    named = [{name for name, mask in together.problems.items() if mask[row]} for row in range(len(values))]
+    assert named == problems
+    assert all(mask.any() for mask in together.problems.values())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param([1.5, float("nan")], id="NaN in a list is null"),
+        pytest.param([np.int64(7), 1], id="a number of numpy's in a list"),
+        pytest.param([{"a": float("nan")}], id="an object in a list"),
+        pytest.param({"a": {"b": {"c": [1]}}}, id="a list on the last level"),
+        pytest.param({"a": {"b": [{"c": 1}]}}, id="a list of objects on the last level"),
+        pytest.param({"a": [[[1]]]}, id="lists in lists"),
+        pytest.param({"a": [[[[1]]]]}, id="one list more"),
+        pytest.param({"a": {"b": {"c": [[1]]}}}, id="lists in a list on the last level"),
+        pytest.param([{"a": [1]}], id="a list in an object in a list"),
+        pytest.param([{"a": [[1]]}], id="and one more"),
+        *(pytest.param([value], id=f"odd value {place}, in a list") for place, value in enumerate(ODD)),
+        *(
+            pytest.param({"a": value}, id=f"odd value {place}, in an object")
+            for place, value in enumerate(ODD)
+        ),
+    ],
+)
+def test_what_is_plain_is_what_it_was(value):
+    normalised, problems = from_objects(["before", value, 1]), set()
+    text, kind = to_json(value, problems)
+    assert normalised.array.to_pylist() == ['"before"', text and text.decode(), "1"]
+    assert normalised.kinds.tolist() == ["string", kind, "number"]
+    assert set(normalised.problems) == problems
+    assert all(mask.tolist() == [False, True, False] for mask in normalised.problems.values())
