@@ -140,12 +140,9 @@ def from_objects(values: Iterable[Any]) -> Normalised:
     """Return Python values as JSON text, looked at one by one because no Arrow type holds them all, written together."""
     values = list(values)
     try:
-        normalised = _written(values, prepared)
-    except (
-        orjson.JSONEncodeError
-    ):  # a lone surrogate somewhere: whose it is shows when each is written by itself
-        normalised = _written(values, written)
-    return normalised
+        return _written(values, prepared)
+    except orjson.JSONEncodeError:  # a lone surrogate, or a key that is no text: whose it is shows one by one
+        return _written(values, written)
 
 
 def _written(values: list[Any], prepare: Callable[[Any, set[str]], tuple[Any, str]]) -> Normalised:
@@ -159,9 +156,8 @@ def _written(values: list[Any], prepare: Callable[[Any, set[str]], tuple[Any, st
             found.append((place, problems))
             problems = set()
     array = _json_texts(pieces)
-    for place in np.flatnonzero(
-        pc.greater(pc.binary_length(array), _LARGE)
-    ):  # which `prepare` could not know
+    large = mask_of(pc.greater(pc.binary_length(array), _LARGE))  # what `prepare` could not know
+    for place in np.flatnonzero(large).tolist():
         to_json(values[place], problems := set())
         found.append((place, problems))
     return Normalised(array, _masks(found, len(values)), np.array(kinds, dtype=object))

@@ -514,20 +514,18 @@ def _rows_per_slice(frame: pd.DataFrame, plan: Plan) -> int:
     """Return how many rows make about `SLICE_BYTES` of JSON, judged by some rows of each column."""
     names = sum(len(column.name) + 6 for column in plan.columns)
     sources = {column.source.place: column.source for column in plan.columns}  # spread objects count once
-    width = 100 + names + sum(_width(frame, source, len(sources)) for source in sources.values())
+    few = max(8, 4000 // max(1, len(sources)))
+    rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), few).astype(int))[: len(frame)]
+    width = 100 + names + sum(_width(frame, source, rows) for source in sources.values())
     return max(1, int(SLICE_BYTES / width))
 
 
-def _width(frame: pd.DataFrame, source: Source, columns: int) -> float:
+def _width(frame: pd.DataFrame, source: Source, rows: np.ndarray) -> float:
     """Return about how many bytes of JSON a value makes."""
     if source.rule.kind in {"number", "boolean", "date", "missing"}:
         return 12
-    rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), max(8, 4000 // columns)).astype(int))[
-        : len(frame)
-    ]
     try:
-        some = frame.iloc[rows, source.place] if not source.in_index else frame.index[rows]
-        lengths = [len(str(value)) for value in some]
+        lengths = [len(str(value)) for value in values_of(frame, source, rows)]
     except Exception:  # noqa: BLE001  # a guess: whoever reads the values says what is wrong with them
         lengths = [100]
     return float(np.mean(lengths)) + 2 if lengths else 2

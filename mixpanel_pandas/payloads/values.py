@@ -51,7 +51,6 @@ _KINDS: dict[type, str] = {
     type(None): "missing",
 }
 
-_ONLY_TEXT = {str}
 _UNITED = {str, int, float}
 
 _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
@@ -60,9 +59,9 @@ _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
 def prepared(value: Any, problems: set[str]) -> tuple[Any, str]:
     """Return something of which orjson writes the JSON of `value`, and its Mixpanel type; None for a missing value.
 
-    orjson may still refuse it, for a lone surrogate in a text: `written` finds that.
+    orjson may still refuse it, and it may be too large: `written` and `to_json` find that.
     """
-    return (value, _KINDS[type(value)]) if _is_plain(value, problems) else written(value, problems)
+    return (value, _KINDS[type(value)]) if _is_plain(value, problems) else _measured(value, problems)
 
 
 def written(value: Any, problems: set[str]) -> tuple[orjson.Fragment | None, str]:
@@ -74,27 +73,28 @@ def written(value: Any, problems: set[str]) -> tuple[orjson.Fragment | None, str
 def _is_plain(value: Any, problems: set[str]) -> bool:
     """Return whether `convert` would change nothing and `_measure` find nothing but ``union_items``, which is added.
 
-    Types are compared, not asked: orjson would also take an Enum or a Fragment, and write something else.
+    Types are compared, not asked: orjson would also take an Enum or a Fragment, and write something else. Keys are left to
+    orjson, which refuses all but plain text.
     """
     kind = type(value)
     if kind is str:
         return not over(value, _STRING_BYTES)
+    if kind is int:
+        return bool(-_EXACT_INTEGER <= value <= _EXACT_INTEGER)
     if kind is float:
         return math.isfinite(value)  # NaN is a missing value here, and null in a list or an object
-    if kind is dict:
-        return _are_plain((value,), _OBJECT_DEPTH)
-    return _is_plain_list(value, problems) if kind is list else _are_plain((value,), 0)
+    if kind is list:
+        return _is_plain_list(value, problems)
+    return kind is bool or value is None or (kind is dict and _are_plain((value,), _OBJECT_DEPTH))
 
 
 def _is_plain_list(value: list[Any], problems: set[str]) -> bool:
     types = set(map(type, value))
-    if list in types or (
-        str in types and any(type(item) is str and over(item, _ITEM_BYTES) for item in value)
-    ):
+    long = str in types and any(type(item) is str and over(item, _ITEM_BYTES) for item in value)
+    if long or list in types or not _are_plain(value, _LIST_OBJECT_DEPTH):
         return False
-    if not _are_plain(value, _LIST_OBJECT_DEPTH):
-        return False
-    if not types <= _UNITED or any(item != item for item in value):  # NaN becomes null
+    has_nan = float in types and any(item != item for item in value)  # it becomes null
+    if has_nan or not types <= _UNITED:
         problems.add("union_items")
     return True
 
@@ -110,12 +110,7 @@ def _are_plain(items: Iterable[Any], levels: int) -> bool:
         elif kind is float:
             plain = not math.isinf(item)
         elif kind is dict:
-            plain = (
-                levels > 0
-                and len(item) <= _OBJECT_KEYS
-                and _ONLY_TEXT.issuperset(map(type, item))
-                and _are_plain(item.values(), levels - 1)
-            )
+            plain = levels > 0 and len(item) <= _OBJECT_KEYS and _are_plain(item.values(), levels - 1)
         else:  # a list of single values is no level
             plain = kind is list and levels >= 0 and _are_plain(item, levels - 1)
         if not plain:
@@ -133,11 +128,9 @@ def to_json(value: Any, problems: set[str]) -> tuple[bytes | None, str]:
     problems : set of str
         Names of checks that the value does not pass are added to it.
     """
-    converted = convert(value, problems, ())
-    kind = kind_of(value, converted)
+    converted, kind = _measured(value, problems)
     if converted is None:
         return None, kind
-    _measure(converted, kind, problems)
     try:
         text = orjson.dumps(converted)
     except orjson.JSONEncodeError:  # a lone surrogate, the one thing that converters let pass
@@ -148,6 +141,13 @@ def to_json(value: Any, problems: set[str]) -> tuple[bytes | None, str]:
     if kind == "object" and len(text) > _OBJECT_BYTES:
         problems.add("large_object")
     return text, kind
+
+
+def _measured(value: Any, problems: set[str]) -> tuple[Any, str]:
+    converted = convert(value, problems, ())
+    kind = kind_of(value, converted)
+    _measure(converted, kind, problems)
+    return converted, kind
 
 
 def kind_of(value: Any, converted: Any) -> str:
