@@ -50,6 +50,9 @@ Masks = dict[str, np.ndarray]
 #: Bytes that stand in a record around its properties, with room to spare, but for the id.
 RECORD_BYTES = 400
 
+#: The more columns, the fewer rows stand in a span; beyond that, to hand it to a thread takes longer than to look at it.
+COLUMNS_FOR_THREADS = 64
+
 #: Where a check stands in the table, so that a report does not depend on how a frame is sliced.
 _PLACE = {name: place for place, name in enumerate(CHECKS)}
 
@@ -348,10 +351,11 @@ def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> S
     emails = np.zeros(len(frame) if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
+    looking: Any = ahead if len(plan.columns) <= COLUMNS_FOR_THREADS else map
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        looks = ahead(partial(_look, frame, plan, column, hashed=column is of_emails), spans)
+        looks = looking(partial(_look, frame, plan, column, hashed=column is of_emails), spans)
         for number, (rows, look) in enumerate(zip(spans, looks, strict=True)):
             for name, mask in look.problems:
                 _collect(masks, name, mask, rows, len(frame))

@@ -196,7 +196,7 @@ def values_of(frame: pd.DataFrame, source: Source, rows: Rows | None = None) -> 
         index = frame.index if rows is None else frame.index[rows]
         column: Any = index.get_level_values(source.place)
         return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-    series = frame.iloc[:, source.place]
+    series = frame.iloc(axis=1)[source.place]  # half the time of iloc[:, place], which counts in wide frames
     array = series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
     return array if rows is None else array[rows]
 
@@ -269,7 +269,7 @@ def plan_of_columns(frame: pd.DataFrame) -> Plan:
     columns = []
     for place, label in enumerate(frame.columns):
         with reading(label):
-            source = Source(label, place, False, rule_for(frame.iloc[:, place]))
+            source = Source(label, place, False, rule_for(frame.iloc(axis=1)[place]))
         columns.append(PropertyColumn(source, str(label), set_, "skip", source.rule))
     no_ids = Source(None, -1, True, MISSING)
     plan = Plan(Operation("set", None), len(frame), no_ids, tuple(columns))
@@ -302,7 +302,7 @@ def _source(frame: pd.DataFrame, label: Hashable, what: str) -> Source:
     if label in frame.columns:
         place: Any = frame.columns.get_loc(label)
         with reading(label):
-            return Source(label, place, False, rule_for(frame.iloc[:, place]))
+            return Source(label, place, False, rule_for(frame.iloc(axis=1)[place]))
     if label in frame.index.names and label is not None:
         place = frame.index.names.index(label)
         with reading(label):
