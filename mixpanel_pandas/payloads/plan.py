@@ -49,6 +49,9 @@ Rows = slice | np.ndarray
 #: A slice of the frame makes about this many bytes of JSON.
 SLICE_BYTES = 4_000_000
 
+#: A slice of fewer rows than that pays more for its columns than for its values: it may hold as many bytes as this instead.
+FEW_ROWS, WIDE_BYTES = 256, 16_000_000
+
 #: So many slices, at most, are one where columns are looked at by themselves.
 SPAN = 8
 
@@ -511,13 +514,13 @@ def _is_object_with_names(item: Any) -> bool:
 
 
 def _rows_per_slice(frame: pd.DataFrame, plan: Plan) -> int:
-    """Return how many rows make about `SLICE_BYTES` of JSON, judged by some rows of each column."""
+    """Return how many rows make about `SLICE_BYTES` of JSON, or a little more, judged by some rows of each column."""
     names = sum(len(column.name) + 6 for column in plan.columns)
     sources = {column.source.place: column.source for column in plan.columns}  # spread objects count once
     few = max(8, 4000 // max(1, len(sources)))
     rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), few).astype(int))[: len(frame)]
     width = 100 + names + sum(_width(frame, source, rows) for source in sources.values())
-    return max(1, int(SLICE_BYTES / width))
+    return max(1, int(SLICE_BYTES / width), min(FEW_ROWS, int(WIDE_BYTES / width)))
 
 
 def _width(frame: pd.DataFrame, source: Source, rows: np.ndarray) -> float:

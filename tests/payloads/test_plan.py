@@ -570,7 +570,7 @@ def test_addresses(text, found):
     ("frame", "least", "most"),
     [
         pytest.param(pd.DataFrame({"user_id": ["a"], "x": [1]}), 25_000, SLICE_BYTES, id="narrow"),
-        pytest.param(pd.DataFrame({"user_id": ["a"], "x": ["y" * 1_000_000]}), 1, 10, id="long text"),
+        pytest.param(pd.DataFrame({"user_id": ["a"], "x": ["y" * 1_000_000]}), 1, 20, id="long text"),
         pytest.param(
             pd.DataFrame({"user_id": ["a"], "x": ["y" * 100_000_000]}),
             1,
