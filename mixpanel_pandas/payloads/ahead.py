@@ -23,6 +23,8 @@ MOST = 4
 def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """Yield what `work` makes of each item, in order; as many items as there are cores are worked on at a time.
 
+    One more waits, so that no core does while a result is used.
+
     Nothing is begun before the first result is asked for, and no thread is left behind when it ends or is closed.
 
     Examples
@@ -39,7 +41,7 @@ def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Res
         try:
             for item in items:
                 begun.append(pool.submit(work, item))
-                if len(begun) == threads:
+                if len(begun) > threads:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
