@@ -11,7 +11,6 @@ import pandas as pd
 
 from mixpanel_pandas.delivery.journal import Content
 from mixpanel_pandas.payloads.ids import normalise_ids
-from mixpanel_pandas.payloads.plan import values_of
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.rules.options import taken_by
 
@@ -37,7 +36,7 @@ def content_of(inspection: Inspection, project: Project) -> Content:
     operation = plan.operation
     key = hashlib.blake2b(project.token.encode(), digest_size=8, person=b"journal key").hexdigest()
     digests = np.zeros(plan.rows, np.uint64)
-    for payloads in encode_slices(inspection.frame, plan, inspection.changes):
+    for payloads in encode_slices(plan, inspection.changes):
         texts = payloads.text.to_numpy(zero_copy_only=False)
         digests[payloads.positions] = pd.util.hash_array(texts, hash_key=key, categorize=False)
     together = inspection.changes.together
@@ -49,7 +48,7 @@ def content_of(inspection: Inspection, project: Project) -> Content:
 
     def ids() -> Iterator[pa.LargeStringArray]:
         for rows in plan.slices():
-            yield normalise_ids(values_of(inspection.frame, plan.id, rows), plan.id.rule).array
+            yield normalise_ids(plan.id.at(rows), plan.id.rule).array
 
     return Content(
         name=name.hexdigest(),

@@ -21,7 +21,7 @@ from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
 from mixpanel_pandas.payloads.notes import EXPECTED
-from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, values_of
+from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, array_of
 from mixpanel_pandas.payloads.repeats import Repeats
 from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_slice
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
@@ -144,7 +144,7 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     for note in plan.notes:
         inspection.add(problem_of_note(note), None)
     _inspect_theirs(inspection, theirs)
-    seen = _read_columns(frame, plan, _accumulating(inspection))
+    seen = _read_columns(plan, _accumulating(inspection))
     _leave_out_silent(inspection, seen)
     _inspect_values(inspection, ids, seen)
     _leave_out_silent(inspection, seen)  # a row may have lost those with which it was to be merged
@@ -176,11 +176,11 @@ def _silent(inspection: Inspection, seen: Seen) -> np.ndarray:
 # -- ids ----------------------------------------------------------------------------------------------------------
 
 
-def id_digest(frame: pd.DataFrame, plan: Plan) -> str:
+def id_digest(plan: Plan) -> str:
     """Return the digest of all ids."""
     digest = IdDigest()
     for rows in plan.spans():
-        digest.update(normalise_ids(values_of(frame, plan.id, rows), plan.id.rule).array)
+        digest.update(normalise_ids(plan.id.at(rows), plan.id.rule).array)
     return digest.hexdigest()
 
 
@@ -205,19 +205,19 @@ class Ids:
 
 def _inspect_ids(inspection: Inspection) -> Ids:
     """Find what is wrong with ids, alone and among themselves."""
-    frame, plan = inspection.frame, inspection.plan
+    plan = inspection.plan
     of_ids: Masks = {}
     of_records: Masks = {}
     longest = 0
     digest = IdDigest()
-    hashes, alike = np.zeros(len(frame), np.uint64), np.zeros(len(frame), np.uint64)
+    hashes, alike = np.zeros(plan.rows, np.uint64), np.zeros(plan.rows, np.uint64)
     spans = list(plan.spans())
-    for rows, look in zip(spans, ahead(partial(_look_at_ids, frame, plan), spans), strict=True):
+    for rows, look in zip(spans, ahead(partial(_look_at_ids, plan), spans), strict=True):
         digest.update(look.ids)
         longest = max(longest, _longest_text(look.ids))
         hashes[rows], alike[rows] = look.hashes, look.alike
         for name, mask in look.problems:
-            _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, len(frame))
+            _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
     inspection.digest = digest.hexdigest()
     for name, mask in _in_order(of_ids):
         if severity_of(CHECKS[name], plan) == "error":
@@ -251,8 +251,8 @@ class IdLook:
     problems: list[tuple[str, np.ndarray]]
 
 
-def _look_at_ids(frame: pd.DataFrame, plan: Plan, rows: slice) -> IdLook:
-    around = envelope(frame, plan, rows)
+def _look_at_ids(plan: Plan, rows: slice) -> IdLook:
+    around = envelope(plan, rows)
     hashes, like = hash_texts(around.ids), folded(around.ids)
     alike = hashes if like.equals(around.ids) else hash_texts(like)
     problems = _id_problems(around.ids, around.problems, plan)
@@ -307,8 +307,8 @@ def _shared(hashes: np.ndarray, ids: np.ndarray, texts_at: Callable[[np.ndarray]
 
 
 def _ids_at(inspection: Inspection, positions: np.ndarray) -> pa.Array:
-    values = values_of(inspection.frame, inspection.plan.id)
-    return normalise_ids(values[positions], inspection.plan.id.rule).array
+    source = inspection.plan.id
+    return normalise_ids(source.at(positions), source.rule).array
 
 
 # -- values -------------------------------------------------------------------------------------------------------
@@ -341,24 +341,24 @@ class Seen:
     of_ids: np.ndarray
 
 
-def _read_columns(frame: pd.DataFrame, plan: Plan, repeats: Repeats | None) -> Seen:
+def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     """Look at every value once, column by column and span by span."""
     of_emails = _emails_of(plan)
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     spans = list(plan.spans())
     names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
-    said, held = np.zeros(len(frame), np.int32), np.zeros(len(frame), np.int32)
-    emails = np.zeros(len(frame) if of_emails else 0, np.uint64)
+    said, held = np.zeros(plan.rows, np.int32), np.zeros(plan.rows, np.int32)
+    emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
     looking: Any = ahead if len(plan.columns) <= COLUMNS_FOR_THREADS else map
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        looks = looking(partial(_look, frame, plan, column, hashed=column is of_emails), spans)
+        looks = looking(partial(_look, plan, column, hashed=column is of_emails), spans)
         for number, (rows, look) in enumerate(zip(spans, looks, strict=True)):
             for name, mask in look.problems:
-                _collect(masks, name, mask, rows, len(frame))
+                _collect(masks, name, mask, rows, plan.rows)
             seen.longest[number] += look.longest
             longest = max(longest, look.longest)
             said[rows] += look.has | (column.missing != "skip")
@@ -394,8 +394,8 @@ class Look:
     hashes: np.ndarray | None
 
 
-def _look(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: slice, *, hashed: bool) -> Look:
-    values = normalise_column(frame, plan, column, rows)
+def _look(plan: Plan, column: PropertyColumn, rows: slice, *, hashed: bool) -> Look:
+    values = normalise_column(plan, column, rows)
     return Look(
         [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
         has_value(values),
@@ -418,7 +418,7 @@ def has_value(values: Normalised) -> np.ndarray:
 
 def _inspect_values(inspection: Inspection, ids: Ids, seen: Seen) -> None:
     """Note what is wrong with values, and what stands in a record beside them."""
-    frame, plan = inspection.frame, inspection.plan
+    plan = inspection.plan
     for name, mask in _in_order(ids.around):
         inspection.add(problem_of(CHECKS[name], plan), mask)
     emails = _emails_of(plan)
@@ -427,23 +427,8 @@ def _inspect_values(inspection: Inspection, ids: Ids, seen: Seen) -> None:
             inspection.add(problem_of(CHECKS[name], plan, number), mask, number)
         if column is emails:
             sent = np.where(inspection.changes.left_out, np.uint64(0), ids.hashes)
-            shared = _shared(seen.emails, sent, _folded_texts(frame, plan, column))
+            shared = _shared(seen.emails, sent, lambda at: folded(normalise_column(plan, emails, at).array))
             inspection.add(problem_of(CHECKS["shared_email"], plan, number), shared, number)
-
-
-def _folded_texts(
-    frame: pd.DataFrame, plan: Plan, column: PropertyColumn
-) -> Callable[[np.ndarray], pa.Array]:
-    def texts_at(positions: np.ndarray) -> pa.Array:
-        some = frame.iloc[positions, [column.source.place]]
-        return folded(normalise_column(some, plan, _alone(column), slice(None)).array)
-
-    return texts_at
-
-
-def _alone(column: PropertyColumn) -> PropertyColumn:
-    """Return the column as it is read from a frame that holds no other."""
-    return replace(column, source=replace(column.source, place=0))
 
 
 def _inspect_theirs(inspection: Inspection, theirs: Iterable[Problem]) -> None:
@@ -455,12 +440,12 @@ def _inspect_theirs(inspection: Inspection, theirs: Iterable[Problem]) -> None:
 
 def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
     """Find rows that have lost all their values, and those that have too many left."""
-    frame, plan = inspection.frame, inspection.plan
+    plan = inspection.plan
     for number, dropped in inspection.changes.dropped.items():
         column = plan.columns[number]
         for rows in plan.spans():
             if dropped[rows].any():
-                has = has_value(normalise_column(frame, plan, column, rows))
+                has = has_value(normalise_column(plan, column, rows))
                 seen.said[rows] -= dropped[rows] & (has | (column.missing != "skip"))
                 seen.held[rows] -= dropped[rows] & (has | (column.missing == "null"))
     if inspection.changes.dropped and not plan.removed:
@@ -476,10 +461,10 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
 
 def value_problems(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:
     """Return name of a check -> mask for a column that stands alone."""
-    frame = series.to_frame()
+    alone = replace(column, source=replace(column.source, values=array_of(series)))
     masks: Masks = {}
     for rows in replace(plan, rows=len(series)).slices():
-        for name, mask in problems_of_slice(normalise_column(frame, plan, _alone(column), rows), column):
+        for name, mask in problems_of_slice(normalise_column(plan, alone, rows), column):
             _collect(masks, name, mask, rows, len(series))
     return masks
 
@@ -563,13 +548,13 @@ def _inspect_sizes(inspection: Inspection, seen: Seen, around: int) -> None:
 
 def _perhaps_large(inspection: Inspection, longest: np.ndarray) -> Iterator[Payloads]:
     """Yield payloads to weigh: only of spans in which a row may be over the limit."""
-    frame, plan, changes = inspection.frame, inspection.plan, inspection.changes
+    plan, changes = inspection.plan, inspection.changes
     for span, most in zip(plan.spans(), longest[:-1], strict=True):
         for rows in plan.slices(span) if most > LIMITS["update_bytes"].value else ():
             if changes.alone(rows).any():
-                yield encode_slice(frame, plan, changes, rows, token=" " * 32)
+                yield encode_slice(plan, changes, rows, token=" " * 32)
     if longest[-1] > LIMITS["update_bytes"].value:
-        yield from encode_merged(frame, plan, changes, token=" " * 32)
+        yield from encode_merged(plan, changes, token=" " * 32)
 
 
 # -- masks --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import HASHED_BYTES, hash_texts
 from mixpanel_pandas.payloads.normalise import mask_of, normalise_column
 from mixpanel_pandas.payloads.notes import names_of, notes_on_column
-from mixpanel_pandas.payloads.plan import plan_of_columns, values_of
+from mixpanel_pandas.payloads.plan import plan_of_columns
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 
@@ -64,7 +64,7 @@ def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
     """
     plan = plan_of_columns(frame)
     names = names_of(plan)
-    rows = [_row(frame, plan, column, names) for column in plan.columns]
+    rows = [_row(plan, column, names) for column in plan.columns]
     found = pd.DataFrame(
         {
             name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
@@ -102,8 +102,8 @@ class _Seen:
     largest: int = 0
 
 
-def _row(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, names: Counter[str]) -> dict[str, Any]:
-    seen = _walk(frame, plan, column)
+def _row(plan: Plan, column: PropertyColumn, names: Counter[str]) -> dict[str, Any]:
+    seen = _walk(plan, column)
     seen.problems.update(note.check for note in notes_on_column(column, names))
     filled = int(seen.there.sum())
     hashes, counts = np.unique(seen.hashes[seen.sendable], return_counts=True)
@@ -117,7 +117,7 @@ def _row(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, names: Counter
         "distinct": len(hashes),
         "top_share": top,
         "nearly_constant": filled > 1 and top >= NEARLY,
-        "examples": _examples(frame, column, seen),
+        "examples": _examples(column, seen),
         "largest": seen.largest if seen.sendable.any() else None,
         "over_limit": int(seen.over.sum()),
         "reserved": column.name if column.name in RESERVED_PROPERTIES else LOOKALIKES.get(plain(column.name)),
@@ -125,17 +125,15 @@ def _row(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, names: Counter
     }
 
 
-def _walk(frame: pd.DataFrame, plan: Plan, column: PropertyColumn) -> _Seen:
+def _walk(plan: Plan, column: PropertyColumn) -> _Seen:
     """Look at every value of a column once, slice by slice."""
-    rows = len(frame)
+    rows = plan.rows
     seen = _Seen(np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, np.uint64), np.zeros(rows, bool))
     for part in plan.slices():
-        values = normalise_column(frame, plan, column, part)
+        values = normalise_column(plan, column, part)
         seen.sendable[part] = ~values.missing
         seen.there[part] = (
-            ~np.asarray(pd.isna(values_of(frame, column.source, part)), bool)
-            if column.rule.refusal
-            else has_value(values)
+            ~np.asarray(pd.isna(column.source.at(part)), bool) if column.rule.refusal else has_value(values)
         )
         for name, mask in problems_of_slice(values, column):
             seen.problems[name] += int(mask.sum())
@@ -198,7 +196,7 @@ def _largest(values: Normalised, texts: pa.Array) -> int:
     return int(lengths.max(initial=0))
 
 
-def _examples(frame: pd.DataFrame, column: PropertyColumn, seen: _Seen) -> list[Any]:
+def _examples(column: PropertyColumn, seen: _Seen) -> list[Any]:
     """Return the first different values, as the frame has them."""
     left = seen.sendable.copy() if seen.sendable.any() else seen.there.copy()
     positions: list[int] = []
@@ -206,6 +204,7 @@ def _examples(frame: pd.DataFrame, column: PropertyColumn, seen: _Seen) -> list[
         positions.append(int(left.argmax()))
         left &= seen.hashes != seen.hashes[positions[-1]]
     try:
-        return list(frame.iloc[positions, column.source.place].tolist())
+        some = column.source.at(np.array(positions, int))
+        return list(pd.Series(some, dtype=some.dtype).tolist())
     except Exception:  # noqa: BLE001 (dates beyond Python's years and the like)
         return ["cannot be shown"] * len(positions)

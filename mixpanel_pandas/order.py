@@ -18,8 +18,6 @@ from mixpanel_pandas.payloads.slices import encode_rows, encode_slices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import pandas as pd
-
     from mixpanel_pandas.delivery.parts import Delivery
     from mixpanel_pandas.payloads.batches import Batch, Payloads
     from mixpanel_pandas.payloads.plan import Plan
@@ -37,7 +35,7 @@ class Waves:
 
     Parameters
     ----------
-    frame, plan, changes
+    plan, changes
         What is sent.
     repeats : Repeats or None
         Which rows share an id; None: every row is in the first wave.
@@ -45,10 +43,8 @@ class Waves:
         Project token.
     """
 
-    def __init__(
-        self, frame: pd.DataFrame, plan: Plan, changes: Changes, repeats: Repeats | None, token: str
-    ) -> None:
-        self._frame, self._plan, self._changes, self._token = frame, plan, changes, token
+    def __init__(self, plan: Plan, changes: Changes, repeats: Repeats | None, token: str) -> None:
+        self._plan, self._changes, self._token = plan, changes, token
         self._batch_size: int = plan.operation.option("batch_size")
         self._batches = 0
         self._wave = 0
@@ -62,9 +58,7 @@ class Waves:
         """Return the batches of the first wave: one row of every id."""
         later = self._changes.left_out.copy()
         later[self._positions[self._ranks > 0]] = True
-        return self._cut(
-            encode_slices(self._frame, self._plan, replace(self._changes, left_out=later), self._token)
-        )
+        return self._cut(encode_slices(self._plan, replace(self._changes, left_out=later), self._token))
 
     def every(self) -> Iterator[Batch]:
         """Return the batches of all waves, for looking at them."""
@@ -105,9 +99,7 @@ class Waves:
         """Yield the payloads of a few rows, wherever they stand."""
         size = self._plan.rows_per_slice
         for start in range(0, len(positions), size):
-            yield encode_rows(
-                self._frame, self._plan, self._changes, positions[start : start + size], self._token
-            )
+            yield encode_rows(self._plan, self._changes, positions[start : start + size], self._token)
 
     def _cut(self, slices: Iterator[Payloads]) -> Iterator[Batch]:
         for batch in cut(slices, self._batch_size):

@@ -53,7 +53,7 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     with in_our_words():
         raise_errors(frame, plan, problems)
     rows = np.full(len(frame), None, dtype=object)
-    for found in encode_slices(frame, plan, inspection.changes):
+    for found in encode_slices(plan, inspection.changes):
         records = orjson.loads(Batch(0, found).body())
         ends = np.cumsum(found.updates)
         for position, end, updates in zip(found.positions, ends, found.updates, strict=True):
@@ -97,4 +97,4 @@ def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     if named is not None and label is None:
         msg = f"the summary was made from a frame with its ids in {named}, which this one lacks: there are {choices(labels)}"
         raise SummaryError(msg)
-    return id_digest(frame, id_plan(frame, label)) if named is not None else ""
+    return id_digest(id_plan(frame, label)) if named is not None else ""

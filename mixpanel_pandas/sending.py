@@ -94,7 +94,7 @@ def _digest_of_updates(inspection: Inspection, project: Project) -> bytes | None
     if operation.harmless_twice or operation.option("dry_run") or not inspection.sent:
         return None
     with in_our_words():
-        return digest_of(encode_slices(inspection.frame, inspection.plan, inspection.changes), project)
+        return digest_of(encode_slices(inspection.plan, inspection.changes), project)
 
 
 def _journal_of(inspection: Inspection, project: Project) -> Journal | None:
@@ -146,7 +146,7 @@ class Sending:
         if journal is not None:
             changes = replace(changes, left_out=changes.left_out | journal.settled())
         self._rows, self._sharing = changes.sent, Sharing(changes.together)
-        self._waves = Waves(inspection.frame, inspection.plan, changes, inspection.repeats, project.token)
+        self._waves = Waves(inspection.plan, changes, inspection.repeats, project.token)
         self._upload = self._start() if self._rows and not self._operation.option("dry_run") else None
 
     def _start(self) -> Upload:

@@ -102,6 +102,7 @@ def make_schema(plan: Plan) -> pandera.DataFrameSchema:
 
     Its checks look at whatever frame they are given; warnings and hints are warnings of pandera's.
     """
+    plan = plan.without_values()
     labels = tuple(dict.fromkeys(column.label for column in plan.columns))
     options = {**plan.operation.options, "invalid": "raise"}
     operation = replace(

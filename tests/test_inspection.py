@@ -509,7 +509,7 @@ def test_slices_change_nothing(rows, size, invalid, duplicates):
 
 def test_the_digest_is_that_of_the_ids_alone():
     frame = users(n=[1, 2, 3])
-    assert look(frame).digest == id_digest(frame, id_plan(frame, "user_id"))
+    assert look(frame).digest == id_digest(id_plan(frame, "user_id"))
     assert look(frame).digest != look(frame.iloc[::-1]).digest
 
 

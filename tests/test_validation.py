@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import subprocess
 import sys
 import warnings
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -927,6 +929,16 @@ def test_a_schema_looks_again_at_a_frame_that_was_changed():
     assert failures(schema, frame, inplace=True) == ["junk_id"]
     frame.loc[0, "user_id"] = "a"
     assert failures(schema, frame, inplace=True) == []
+
+
+def test_a_schema_keeps_no_values():
+    frame = pd.DataFrame({"user_id": ["a", "b"], "when": [1, 2], "x": [1.5, 2.5]})
+    kept = weakref.ref(frame["x"].to_numpy().base)
+    schema = frame.mixpanel.schema("set", "user_id", ["x"], updated_at="when")
+    del frame
+    gc.collect()
+    assert kept() is None
+    assert "x" in schema.columns
 
 
 def test_a_schema_can_be_extended():

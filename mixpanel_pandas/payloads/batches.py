@@ -7,7 +7,6 @@ payload is touched again, and the size of a batch is the difference of two offse
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,27 +136,27 @@ def cut(
         if rest is not None and len(arrived) and arrived.positions[0] < rest.positions[-1]:
             yield Batch(number, rest)  # what arrives stands further up in the frame
             number, rest = number + 1, None
-        payloads = arrived if rest is None else _joined(rest, arrived)
-        starts = _starts(payloads, batch_size, request_bytes)
-        for start, stop in pairwise(starts):
-            yield Batch(number, payloads[start:stop])
-            number += 1
-        rest = payloads[starts[-1] :] if starts else None
+        start = 0
+        while start < len(arrived):
+            stop = start + _fitting(arrived[start:], rest, batch_size, request_bytes)
+            rest = arrived[start:stop] if rest is None else _joined(rest, arrived[start:stop])
+            if stop < len(arrived):  # of which nothing fits any more
+                yield Batch(number, rest)
+                number, rest = number + 1, None
+            start = stop
     if rest is not None:
         yield Batch(number, rest)
 
 
-def _starts(payloads: Payloads, batch_size: int, request_bytes: int) -> list[int]:
-    """Return where batches begin; the last one may have room left."""
-    offsets = payloads.offsets if len(payloads) else np.zeros(1, np.int64)
-    updates = np.concatenate(([0], np.cumsum(payloads.updates)))
-    starts, start = [], 0
-    while start < len(payloads):
-        starts.append(start)
-        by_updates = np.searchsorted(updates, updates[start] + batch_size, side="right") - 1
-        by_bytes = np.searchsorted(offsets, offsets[start] + request_bytes - 1, side="left") - 1
-        start = max(start + 1, int(min(by_updates, by_bytes)))
-    return starts
+def _fitting(payloads: Payloads, beside: Payloads | None, batch_size: int, request_bytes: int) -> int:
+    """Return how many payloads fit into a body beside others; of those that would stand alone there, at least one."""
+    room, nbytes = batch_size, request_bytes - 1
+    if beside is not None:
+        room, nbytes = room - int(beside.updates.sum()), nbytes - beside.nbytes
+    by_updates = np.searchsorted(np.cumsum(payloads.updates[:batch_size]), room, side="right")
+    offsets = payloads.offsets
+    by_bytes = np.searchsorted(offsets[1:], offsets[0] + nbytes, side="left")
+    return max(int(min(by_updates, by_bytes)), int(beside is None))
 
 
 def _joined(first: Payloads, second: Payloads) -> Payloads:

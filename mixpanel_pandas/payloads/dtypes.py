@@ -175,16 +175,10 @@ def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
 
 def _lists_of(item_type: pa.DataType) -> Read:
     def read(values: np.ndarray) -> pa.Array | np.ndarray:
-        present = ~pd.isna(values)
-        lists = values[present]
-        lengths = np.zeros(len(values) + 1, np.int64)
-        lengths[1:][present] = np.fromiter(map(len, lists), np.int64, len(lists))
         try:
-            items = _array(list(chain.from_iterable(lists)), item_type)
+            return _array(values, pa.large_list(item_type))
         except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid):
             return values
-        offsets = np.cumsum(lengths)
-        return pa.LargeListArray.from_arrays(pa.array(offsets), items, mask=pa.array(~present))
 
     return read
 

@@ -8,7 +8,7 @@ keeps the number of rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +53,11 @@ class Property:
     missing: Missing
     values: Normalised
     dropped: np.ndarray | None = None
+
+    def filter(self, rows: pa.Array) -> Property:
+        """Return only `rows`, a mask."""
+        dropped = None if self.dropped is None else self.dropped[mask_of(rows)]
+        return replace(self, values=self.values.filter(rows), dropped=dropped)
 
     def said(self, fragments: pa.Array) -> pa.Array:
         """Return fragments without those of the rows that say nothing."""

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise
-from mixpanel_pandas.payloads.plan import Plan, Source, address, reading, values_of
+from mixpanel_pandas.payloads.plan import Plan, Source, address, reading
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -60,13 +60,12 @@ class Envelope:
 
 
 def envelope(
-    frame: pd.DataFrame,
     plan: Plan,
     rows: Rows,
     token: str | None = None,
     elsewhere: Mapping[str, np.ndarray] | None = None,
 ) -> Envelope:
-    """Return the envelope of some rows of the frame.
+    """Return the envelope of some rows.
 
     Parameters
     ----------
@@ -74,15 +73,13 @@ def envelope(
         Key of `MEMBERS` -> the rows that it is taken from instead, as many as `rows`.
     """
     with reading(plan.id.label):
-        ids = normalise_ids(values_of(frame, plan.id, rows), plan.id.rule)
+        ids = normalise_ids(plan.id.at(rows), plan.id.rule)
     problems = dict(ids.problems)
     fields, columns = "", []
     for name, member in MEMBERS.items():
         source = getattr(plan, name)
         if isinstance(source, Source):
-            texts, found = member.of_column(
-                values_of(frame, source, (elsewhere or {}).get(name, rows)), source
-            )
+            texts, found = member.of_column(source.at((elsewhere or {}).get(name, rows)), source)
             columns.append(texts.fill_null(member.none))
             problems |= found
         else:
@@ -92,9 +89,9 @@ def envelope(
     return Envelope(ids.array, plan.operation.group, token, fields, tuple(columns), problems)
 
 
-def has_member(frame: pd.DataFrame, source: Source, name: str, rows: np.ndarray) -> np.ndarray:
+def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
     """Return the mask of those of `rows` that hold a member of their own, given its key in `MEMBERS`."""
-    texts, _problems = MEMBERS[name].of_column(values_of(frame, source, rows), source)
+    texts, _problems = MEMBERS[name].of_column(source.at(rows), source)
     return mask_of(texts.is_valid())
 
 

@@ -17,14 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
-from mixpanel_pandas.payloads.plan import reading, values_of, values_of_key
+from mixpanel_pandas.payloads.plan import reading, values_of_key
 from mixpanel_pandas.payloads.values import convert, encodable, over, prepared, to_json, written
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    import pandas as pd
 
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, Rows
@@ -116,12 +114,12 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
     return _texts(read) if rule.kind == "string" else from_objects(read)
 
 
-def normalise_column(frame: pd.DataFrame, plan: Plan, column: PropertyColumn, rows: Rows) -> Normalised:
+def normalise_column(plan: Plan, column: PropertyColumn, rows: Rows) -> Normalised:
     """Return some of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
     unites = column.operator.takes == "list"
     blank = plan.operation.option("blank")
     with reading(column.label):
-        values = values_of(frame, column.source, rows)
+        values = column.source.at(rows)
         if column.key is not None:
             values = values_of_key(column.source.rule.read(values), column.key)
         normalised = normalise(values, column.rule, parse=column.parse, blank=blank)

@@ -10,7 +10,7 @@ import datetime as dt
 import ipaddress
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,15 +36,17 @@ __all__ = [
     "PropertyColumn",
     "Rows",
     "Source",
+    "array_of",
     "id_plan",
     "make_plan",
     "plan_of_columns",
     "reading",
-    "values_of",
 ]
 
 #: Rows of a frame: a slice, or positions.
 Rows = slice | np.ndarray
+
+_ALL = slice(None)
 
 #: A slice of the frame makes about this many bytes of JSON.
 SLICE_BYTES = 4_000_000
@@ -79,12 +81,21 @@ class Source:
         Whether it is an index level.
     rule : Rule
         How it is read.
+    values : array or pandas.Index
+        The array of the column, or the whole index: looked up once, because each look into a frame costs more than to read
+        a few rows.
     """
 
     label: Hashable
     place: int
     in_index: bool
     rule: Rule
+    values: Any = field(default=None, repr=False, compare=False)
+
+    def at(self, rows: Rows = _ALL) -> Any:
+        """Return the array of some rows; of a slice nothing is copied."""
+        some = self.values[rows]
+        return array_of(some.get_level_values(self.place)) if self.in_index else some
 
 
 @dataclass(frozen=True)
@@ -182,6 +193,15 @@ class Plan:
         """Yield longer slices, for looking at one column after the other: together they make no more bytes."""
         return _cut(slice(0, self.rows), self.rows_per_slice * max(1, min(len(self.columns), SPAN)))
 
+    def without_values(self) -> Plan:
+        """Return the same plan without the values, for what outlives the frame."""
+
+        def empty(source: Any) -> Any:
+            return replace(source, values=None) if isinstance(source, Source) else source
+
+        columns = tuple(replace(column, source=empty(column.source)) for column in self.columns)
+        return replace(self, id=empty(self.id), columns=columns, ip=empty(self.ip), time=empty(self.time))
+
 
 def reading(label: Hashable) -> AbstractContextManager[None]:
     """Let what a column raises when it is read, whatever it is, name the column."""
@@ -193,15 +213,9 @@ def _cut(rows: slice, length: int) -> Iterator[slice]:
         yield slice(start, min(start + length, rows.stop))
 
 
-def values_of(frame: pd.DataFrame, source: Source, rows: Rows | None = None) -> Any:
-    """Return the array of a column or index level, or some of its rows; of a slice nothing is copied."""
-    if source.in_index:
-        index = frame.index if rows is None else frame.index[rows]
-        column: Any = index.get_level_values(source.place)
-        return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-    series = frame.iloc(axis=1)[source.place]  # half the time of iloc[:, place], which counts in wide frames
-    array = series.to_numpy() if isinstance(series.dtype, np.dtype) else series.array
-    return array if rows is None else array[rows]
+def array_of(column: Any) -> Any:
+    """Return the array of a series or an index: numpy's own where it has one."""
+    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
 
 def values_of_key(values: Any, key: str) -> np.ndarray:
@@ -249,7 +263,7 @@ def make_plan(frame: pd.DataFrame, operation: Operation) -> Plan:
         removed = tuple(str(label) for label, verb in verbs.items() if verb == "unset")
         columns = tuple(_columns(frame, operation, {k: v for k, v in verbs.items() if v != "unset"}))
     plan = Plan(operation, len(frame), id_source, columns, removed, ip, time)
-    return replace(plan, notes=tuple(notes_on(plan)), rows_per_slice=_rows_per_slice(frame, plan))
+    return replace(plan, notes=tuple(notes_on(plan)), rows_per_slice=_rows_per_slice(plan))
 
 
 def id_plan(frame: pd.DataFrame, label: Hashable) -> Plan:
@@ -272,11 +286,11 @@ def plan_of_columns(frame: pd.DataFrame) -> Plan:
     columns = []
     for place, label in enumerate(frame.columns):
         with reading(label):
-            source = Source(label, place, False, rule_for(frame.iloc(axis=1)[place]))
+            source = _column_source(frame, label, place)
         columns.append(PropertyColumn(source, str(label), set_, "skip", source.rule))
     no_ids = Source(None, -1, True, MISSING)
     plan = Plan(Operation("set", None), len(frame), no_ids, tuple(columns))
-    return replace(plan, rows_per_slice=_rows_per_slice(frame, plan))
+    return replace(plan, rows_per_slice=_rows_per_slice(plan))
 
 
 def _refuse_odd_columns(frame: pd.DataFrame) -> None:
@@ -305,14 +319,20 @@ def _source(frame: pd.DataFrame, label: Hashable, what: str) -> Source:
     if label in frame.columns:
         place: Any = frame.columns.get_loc(label)
         with reading(label):
-            return Source(label, place, False, rule_for(frame.iloc(axis=1)[place]))
+            return _column_source(frame, label, place)
     if label in frame.index.names and label is not None:
         place = frame.index.names.index(label)
         with reading(label):
-            return Source(label, place, True, rule_for(frame.index.get_level_values(place).to_series()))
+            level = frame.index.get_level_values(place).to_series()
+            return Source(label, place, True, rule_for(level), frame.index)
     known = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     msg = f"{what} {label!r} is not in the frame: {did_you_mean(label, known)}"
     raise ColumnNotFoundError(msg)
+
+
+def _column_source(frame: pd.DataFrame, label: Hashable, place: int) -> Source:
+    series = frame.iloc(axis=1)[place]  # half the time of iloc[:, place], which counts in wide frames
+    return Source(label, place, False, rule_for(series), array_of(series))
 
 
 def _id_source(frame: pd.DataFrame, operation: Operation) -> Source:
@@ -488,7 +508,7 @@ def _renamed(rename: Callable[[Any], Any], label: Hashable) -> str:
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
     """Return a column for each key that the objects of `column` have; one that says nothing where there are none."""
     with reading(column.label):
-        objects = as_objects(as_mappings(column.rule.read(values_of(frame, column.source))))
+        objects = as_objects(as_mappings(column.rule.read(column.source.at())))
     odd = [place for place in np.flatnonzero(~pd.isna(objects)) if not _is_object_with_names(objects[place])]
     if odd:
         msg = (
@@ -513,22 +533,22 @@ def _is_object_with_names(item: Any) -> bool:
     return isinstance(item, Mapping) and all(isinstance(key, str) for key in item)
 
 
-def _rows_per_slice(frame: pd.DataFrame, plan: Plan) -> int:
+def _rows_per_slice(plan: Plan) -> int:
     """Return how many rows make about `SLICE_BYTES` of JSON, or a little more, judged by some rows of each column."""
     names = sum(len(column.name) + 6 for column in plan.columns)
     sources = {column.source.place: column.source for column in plan.columns}  # spread objects count once
     few = max(8, 4000 // max(1, len(sources)))
-    rows = np.unique(np.linspace(0, max(len(frame) - 1, 0), few).astype(int))[: len(frame)]
-    width = 100 + names + sum(_width(frame, source, rows) for source in sources.values())
+    rows = np.unique(np.linspace(0, max(plan.rows - 1, 0), few).astype(int))[: plan.rows]
+    width = 100 + names + sum(_width(source, rows) for source in sources.values())
     return max(1, int(SLICE_BYTES / width), min(FEW_ROWS, int(WIDE_BYTES / width)))
 
 
-def _width(frame: pd.DataFrame, source: Source, rows: np.ndarray) -> float:
+def _width(source: Source, rows: np.ndarray) -> float:
     """Return about how many bytes of JSON a value makes."""
     if source.rule.kind in {"number", "boolean", "date", "missing"}:
         return 12
     try:
-        lengths = [len(str(value)) for value in values_of(frame, source, rows)]
+        lengths = [len(str(value)) for value in source.at(rows)]
     except Exception:  # noqa: BLE001  # a guess: whoever reads the values says what is wrong with them
         lengths = [100]
     return float(np.mean(lengths)) + 2 if lengths else 2

@@ -20,8 +20,6 @@ from mixpanel_pandas.payloads.repeats import Repeats
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.envelope import Envelope
     from mixpanel_pandas.payloads.plan import Plan, Rows
@@ -70,36 +68,32 @@ class Changes:
         return alone
 
 
-def encode_slices(
-    frame: pd.DataFrame, plan: Plan, changes: Changes, token: str | None = None
-) -> Iterator[Payloads]:
+def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
-    yield from ahead(lambda rows: encode_slice(frame, plan, changes, rows, token), slices)
-    yield from encode_merged(frame, plan, changes, token)
+    yield from ahead(lambda rows: encode_slice(plan, changes, rows, token), slices)
+    yield from encode_merged(plan, changes, token)
 
 
-def encode_slice(
-    frame: pd.DataFrame, plan: Plan, changes: Changes, rows: slice, token: str | None = None
-) -> Payloads:
+def encode_slice(plan: Plan, changes: Changes, rows: slice, token: str | None = None) -> Payloads:
     """Return the payloads of those rows of a slice that are sent each by itself."""
-    keep = changes.alone(rows)
-    properties = [_property(frame, plan, number, changes, rows, keep) for number in range(len(plan.columns))]
-    around = envelope(frame, plan, rows, token).filter(pa.array(keep))
-    return _encoded(plan, properties, around, np.flatnonzero(keep) + rows.start)
+    alone = changes.alone(rows)
+    positions = np.flatnonzero(alone) + rows.start
+    properties = [_property(plan, number, changes, rows) for number in range(len(plan.columns))]
+    around = envelope(plan, rows, token)
+    if not alone.all():
+        keep = pa.array(alone)
+        properties, around = [column.filter(keep) for column in properties], around.filter(keep)
+    return _encoded(plan, properties, around, positions)
 
 
-def encode_rows(
-    frame: pd.DataFrame, plan: Plan, changes: Changes, positions: np.ndarray, token: str | None = None
-) -> Payloads:
+def encode_rows(plan: Plan, changes: Changes, positions: np.ndarray, token: str | None = None) -> Payloads:
     """Return the payloads of a slice's worth of rows, wherever they stand."""
-    properties = [_property(frame, plan, number, changes, positions) for number in range(len(plan.columns))]
-    return _encoded(plan, properties, envelope(frame, plan, positions, token), positions)
+    properties = [_property(plan, number, changes, positions) for number in range(len(plan.columns))]
+    return _encoded(plan, properties, envelope(plan, positions, token), positions)
 
 
-def encode_merged(
-    frame: pd.DataFrame, plan: Plan, changes: Changes, token: str | None = None
-) -> Iterator[Payloads]:
+def encode_merged(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are merged; one stands where the last row of its id stands.
 
     Of what the rows of an id say about a property the last value counts. Where there is none, a missing value means what
@@ -110,15 +104,15 @@ def encode_merged(
         last_rows = rows[np.append(starts[1:], len(rows)) - 1]
         latest = partial(_latest, rows, starts, plan.rows_per_slice)
         properties = [
-            _property(frame, plan, number, changes, latest(_worth(frame, plan, number, changes)))
+            _property(plan, number, changes, latest(_worth(plan, number, changes)))
             for number in range(len(plan.columns))
         ]
         elsewhere = {
-            name: latest(_has_member(frame, source, name))
+            name: latest(_has_member(source, name))
             for name in MEMBERS
             if isinstance(source := getattr(plan, name), Source)
         }
-        around = envelope(frame, plan, last_rows, token, elsewhere)
+        around = envelope(plan, last_rows, token, elsewhere)
         yield _encoded(plan, properties, around, last_rows)
 
 
@@ -143,21 +137,19 @@ def _latest(
     return latest
 
 
-def _worth(
-    frame: pd.DataFrame, plan: Plan, number: int, changes: Changes
-) -> Callable[[np.ndarray], np.ndarray]:
+def _worth(plan: Plan, number: int, changes: Changes) -> Callable[[np.ndarray], np.ndarray]:
     """Return what weighs rows by what they say about a property: a value, that it is missing, or nothing."""
 
     def worth(rows: np.ndarray) -> np.ndarray:
-        there = ~normalise_column(frame, plan, plan.columns[number], rows).missing
+        there = ~normalise_column(plan, plan.columns[number], rows).missing
         dropped = changes.dropped[number][rows] if number in changes.dropped else False
         return np.where(dropped, 0, 1 + there)
 
     return worth
 
 
-def _has_member(frame: pd.DataFrame, source: Source, name: str) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda rows: has_member(frame, source, name, rows)
+def _has_member(source: Source, name: str) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda rows: has_member(source, name, rows)
 
 
 def _encoded(plan: Plan, properties: list[Property], around: Envelope, positions: np.ndarray) -> Payloads:
@@ -168,15 +160,11 @@ def _encoded(plan: Plan, properties: list[Property], around: Envelope, positions
     return payloads
 
 
-def _property(
-    frame: pd.DataFrame, plan: Plan, number: int, changes: Changes, rows: Rows, keep: np.ndarray | None = None
-) -> Property:
-    """Return a property of some rows, or of those of them that are to be kept, a mask."""
+def _property(plan: Plan, number: int, changes: Changes, rows: Rows) -> Property:
+    """Return a property of some rows."""
     column = plan.columns[number]
-    values = normalise_column(frame, plan, column, rows)
+    values = normalise_column(plan, column, rows)
     if number in changes.cut and changes.cut[number][rows].any():
         values = cut_strings(values, changes.cut[number][rows])
     dropped = changes.dropped[number][rows] if number in changes.dropped else None
-    if keep is not None:
-        values, dropped = values.filter(pa.array(keep)), None if dropped is None else dropped[keep]
     return Property(column.key_text, column.operator, column.missing, values, dropped)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
-from mixpanel_pandas.payloads.plan import Source, values_of
+from mixpanel_pandas.payloads.plan import Source, array_of
 from mixpanel_pandas.preview.masking import masked, masked_record
 from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
@@ -184,7 +184,7 @@ def _held(
     fill = count / max(state.plan.rows, 1)
     if first < 0:
         return kind, fill, ""
-    values = values_of(state.frame, Source(label, place, False, rule), slice(first, first + 1))
+    values = array_of(state.frame.iloc[first : first + 1, place])
     with in_our_words():
         opening, texts, closing = json_texts(normalise(values, rule, parse=column.parse if column else None))
     text = texts[0].as_py()

@@ -19,7 +19,7 @@ from mixpanel_pandas.order import Waves
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.normalise import mask_of
-from mixpanel_pandas.payloads.plan import Source, make_plan, values_of
+from mixpanel_pandas.payloads.plan import Source, make_plan
 from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_rows
 from mixpanel_pandas.preview.code import line_of
 from mixpanel_pandas.preview.edits import explicit_names
@@ -209,24 +209,24 @@ class State:
 
     def encoded(self, positions: np.ndarray) -> list[Payloads]:
         """Return the payloads at some of the `sent_rows`, with a token of the right length."""
-        frame, plan, changes = self.inspection.frame, self.inspection.plan, self._changes
+        plan, changes = self.inspection.plan, self._changes
         together = changes.together
         merged = np.isin(positions, together.last())
         found = []
         with in_our_words():
             if not merged.all():
-                found.append(encode_rows(frame, plan, changes, positions[~merged], NOWHERE.token))
+                found.append(encode_rows(plan, changes, positions[~merged], NOWHERE.token))
             if merged.any():
                 left_out = np.ones(plan.rows, bool)
                 left_out[together.positions[np.isin(together.last(), positions)]] = False
-                found += encode_merged(frame, plan, replace(changes, left_out=left_out), NOWHERE.token)
+                found += encode_merged(plan, replace(changes, left_out=left_out), NOWHERE.token)
         return found
 
     @cached_property
     def measured(self) -> Measured:
         """What every row sends; every row is encoded to know."""
         inspection = self.inspection
-        waves = Waves(inspection.frame, inspection.plan, self._changes, inspection.repeats, NOWHERE.token)
+        waves = Waves(inspection.plan, self._changes, inspection.repeats, NOWHERE.token)
         positions, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         updates = requests = nbytes = 0
         with in_our_words():
@@ -254,7 +254,7 @@ class State:
         found = [np.zeros(0, np.int64)]
         with in_our_words():
             for rows in self.plan.slices():
-                ids = normalise_ids(values_of(self.frame, self.plan.id, rows), self.plan.id.rule).array
+                ids = normalise_ids(self.plan.id.at(rows), self.plan.id.rule).array
                 found.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
         return np.concatenate(found)
 

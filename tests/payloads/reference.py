@@ -130,7 +130,7 @@ def encoded(
         plan = replace(plan, rows_per_slice=rows_per_slice)
     changes = changes or Changes(np.zeros(len(frame), bool))
     rows = []
-    for payloads in encode_slices(frame, plan, changes, token):
+    for payloads in encode_slices(plan, changes, token):
         assert len(payloads.text) == len(payloads.updates) == len(payloads.positions) == len(payloads)
         for row in range(len(payloads)):
             records = loads(Batch(0, payloads[row : row + 1]).body())
@@ -144,7 +144,7 @@ def bodies(
 ) -> list[Batch]:
     """Return the batches of a frame."""
     plan = make_plan(frame, operation(verb, "id", properties, None, options))
-    return list(cut(encode_slices(frame, plan, Changes(np.zeros(len(frame), bool))), batch_size))
+    return list(cut(encode_slices(plan, Changes(np.zeros(len(frame), bool))), batch_size))
 
 
 def values_sent(values: Any, verb: str = "set", **options: Any) -> list[Any]:

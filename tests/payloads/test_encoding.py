@@ -402,7 +402,7 @@ def test_a_slice_without_rows_is_empty(kind):
     column = KINDS[kind].column([])
     frame = pd.DataFrame({"id": pd.Series([], dtype=object), "x": column})
     plan = make_plan(frame, operation("set", "id", None, None, {}))
-    assert len(normalise_column(frame, plan, plan.columns[0], slice(0, 0))) == 0
+    assert len(normalise_column(plan, plan.columns[0], slice(0, 0))) == 0
 
 
 @pytest.mark.parametrize("missing", ["skip", "null"])

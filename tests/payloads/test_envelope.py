@@ -26,7 +26,7 @@ def heads(values, *, verb="set", group=None, **options):
     frame = pd.DataFrame({"id": [f"u{row}" for row in range(len(column))], "x": 1, "t": column})
     properties = None if verb == "delete" else ["x"]
     plan = make_plan(frame, operation(verb, "id", properties, group, options))
-    problems = envelope(frame, plan, slice(0, len(frame))).problems
+    problems = envelope(plan, slice(0, len(frame))).problems
     assert set(problems) <= set(CHECKS)
     rows = encoded(frame, verb, properties, group=group, **options)
     kept = ("$ip", "$time", "$ignore_time", "$ignore_alias")
@@ -208,16 +208,16 @@ def test_a_column_of_times(values, sent, broken):
 def test_the_token_is_not_shown():
     frame = pd.DataFrame({"id": ["ann"], "x": [1]})
     plan = make_plan(frame, operation("set", "id", None, None, {}))
-    around = envelope(frame, plan, slice(0, 1), TOKEN)
+    around = envelope(plan, slice(0, 1), TOKEN)
     assert around.token == TOKEN
     assert TOKEN not in repr(around)
-    assert envelope(frame, plan, slice(0, 1)).token is None
+    assert envelope(plan, slice(0, 1)).token is None
 
 
 def test_only_the_rows_of_a_mask_are_kept():
     frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", "2.2.2.2"], "at": [5, 6], "x": 1})
     plan = make_plan(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
-    around = envelope(frame, plan, slice(0, 2), TOKEN).filter(pa.array([False, True]))
+    around = envelope(plan, slice(0, 2), TOKEN).filter(pa.array([False, True]))
     assert around.ids.to_pylist() == ["b"]
     assert [column.to_pylist() for column in around.columns] == [[',"$ip":"2.2.2.2"'], [',"$time":6']]
     assert around.token == TOKEN
@@ -226,13 +226,13 @@ def test_only_the_rows_of_a_mask_are_kept():
 def test_address_and_time_may_come_from_other_rows():
     frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", None], "at": [5, 6], "x": 1})
     plan = make_plan(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
-    around = envelope(frame, plan, np.array([1, 0]), elsewhere={"ip": np.array([0, 1])})
+    around = envelope(plan, np.array([1, 0]), elsewhere={"ip": np.array([0, 1])})
     assert around.ids.to_pylist() == ["b", "a"]
     assert [column.to_pylist() for column in around.columns] == [
         [',"$ip":"1.1.1.1"', ',"$ip":"0"'],
         [',"$time":6', ',"$time":5'],
     ]
-    assert has_member(frame, plan.ip, "ip", np.array([1, 0])).tolist() == [False, True]
+    assert has_member(plan.ip, "ip", np.array([1, 0])).tolist() == [False, True]
 
 
 def test_columns_for_ip_and_time_are_no_properties():

@@ -12,7 +12,7 @@ from reference import MISSING, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.payloads.plan import SLICE_BYTES, address, id_plan, make_plan, values_of
+from mixpanel_pandas.payloads.plan import SLICE_BYTES, address, id_plan, make_plan
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.options import operation
 
@@ -533,7 +533,7 @@ def test_objects_without_keys_leave_a_column_that_says_nothing(value):
     plan = plan_for(frame, spread=["x"], missing="unset")
     [column] = plan.columns
     assert (column.name, column.missing) == ("x", "skip")
-    assert normalise_column(frame, plan, column, slice(0, 1)).missing.tolist() == [True]
+    assert normalise_column(plan, column, slice(0, 1)).missing.tolist() == [True]
 
 
 def test_a_key_that_no_object_has_is_neither_null_nor_removed():
@@ -618,15 +618,13 @@ def test_values_of_an_index_level(index):
     frame = pd.DataFrame({"x": [1, 2, 3]}, index=index)
     source = plan_for(frame).id
     meant = list(index.get_level_values("user_id"))
-    assert list(values_of(frame, source)) == meant
-    assert list(values_of(frame, source, slice(1, 3))) == meant[1:]
+    assert list(source.at()) == meant
+    assert list(source.at(slice(1, 3))) == meant[1:]
 
 
 def test_the_values_of_a_column_are_not_copied():
     frame = pd.DataFrame({"user_id": np.arange(5), "x": 1.0})
-    assert np.shares_memory(
-        values_of(frame, id_plan(frame, "user_id").id, slice(1, 3)), frame["user_id"].to_numpy()
-    )
+    assert np.shares_memory(id_plan(frame, "user_id").id.at(slice(1, 3)), frame["user_id"].to_numpy())
 
 
 def test_a_plan_of_ids_reads_nothing_else():

@@ -52,13 +52,13 @@ def test_rows_and_values_are_left_out_and_cut_whatever_the_slices(rows_per_slice
 @pytest.mark.parametrize("rows_per_slice", range(1, ROWS + 1))
 def test_positions_partition_the_rows_that_are_sent(rows_per_slice):
     plan = plan_of(rows_per_slice)
-    slices = list(encode_slices(FRAME, plan, Changes(mask(0, 3))))
+    slices = list(encode_slices(plan, Changes(mask(0, 3))))
     assert np.concatenate([payloads.positions for payloads in slices]).tolist() == [1, 2, 4]
     assert all(len(payloads) for payloads in slices)
 
 
 def test_a_frame_that_is_left_out_as_a_whole_makes_no_slices():
-    assert list(encode_slices(FRAME, plan_of(2), Changes(np.ones(ROWS, bool)))) == []
+    assert list(encode_slices(plan_of(2), Changes(np.ones(ROWS, bool)))) == []
 
 
 def test_slices_cover_the_frame_in_order():
@@ -68,7 +68,7 @@ def test_slices_cover_the_frame_in_order():
 
 def test_a_slice_is_encoded_on_demand():
     plan = plan_of(2)
-    payloads = encode_slice(FRAME, plan, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T")
+    payloads = encode_slice(plan, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T")
     assert payloads.positions.tolist() == [2, 3]
     assert all(text.startswith('{"$token":"T","$distinct_id":"') for text in payloads.text.to_pylist())
 
@@ -83,7 +83,7 @@ def test_cutting_spares_the_other_rows_of_a_mixed_column():
 def test_the_users_frame_stays_as_it_was():
     before = FRAME.copy(deep=True)
     changes = Changes(mask(1), {1: mask(0)}, {0: mask(0)})
-    list(encode_slices(FRAME, plan_of(2), changes))
+    list(encode_slices(plan_of(2), changes))
     pd.testing.assert_frame_equal(FRAME, before)
 
 

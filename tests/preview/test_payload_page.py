@@ -63,7 +63,7 @@ def test_a_page_encodes_one_row(monkeypatch) -> None:
     rows = []
     encode = module.encode_rows
     monkeypatch.setattr(
-        module, "encode_rows", lambda f, p, c, some, token: rows.extend(some) or encode(f, p, c, some, token)
+        module, "encode_rows", lambda p, c, some, token: rows.extend(some) or encode(p, c, some, token)
     )
     assert payload(found, 77_777).position == 77_777
     assert rows == [77_777]

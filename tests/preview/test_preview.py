@@ -490,9 +490,7 @@ def test_opening_encodes_a_few_rows_of_many(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(
         state_module,
         "encode_rows",
-        lambda frame, plan, changes, some, token: (
-            rows.append(len(some)) or encode(frame, plan, changes, some, token)
-        ),
+        lambda plan, changes, some, token: rows.append(len(some)) or encode(plan, changes, some, token),
     )
     found = screen(pd.DataFrame({"user_id": range(1, 500_001), "n": 1.5, "text": "x" * 100}))
     _ = found.preview._static()
