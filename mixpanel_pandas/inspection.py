@@ -191,7 +191,7 @@ class Ids:
     Attributes
     ----------
     hashes : numpy.ndarray
-        One for each row; 0 where there is no usable id.
+        One for each row, where they are asked for again; 0 where there is no usable id.
     around : dict of str to numpy.ndarray
         What is wrong beside them, with ``$ip`` and ``$time``: name of a check -> mask.
     longest : int
@@ -210,12 +210,15 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     of_records: Masks = {}
     longest = 0
     digest = IdDigest()
-    hashes, alike = np.zeros(plan.rows, np.uint64), np.zeros(plan.rows, np.uint64)
+    hashes = alike = np.zeros(plan.rows, np.uint64)  # the same until some of them differ
     spans = list(plan.spans())
     for rows, look in zip(spans, ahead(partial(_look_at_ids, plan), spans), strict=True):
         digest.update(look.ids)
         longest = max(longest, _longest_text(look.ids))
-        hashes[rows], alike[rows] = look.hashes, look.alike
+        hashes[rows] = look.hashes
+        if look.alike is not look.hashes and alike is hashes:
+            alike = hashes.copy()
+        alike[rows] = look.alike
         for name, mask in look.problems:
             _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
     inspection.digest = digest.hexdigest()
@@ -224,11 +227,12 @@ def _inspect_ids(inspection: Inspection) -> Ids:
             hashes[mask] = alike[mask] = 0
         inspection.add(problem_of(CHECKS[name], plan), mask)
     _inspect_duplicates(inspection, hashes)
-    if not np.array_equal(alike, hashes):
+    if alike is not hashes:
         similar = _shared(alike, hashes, lambda positions: folded(_ids_at(inspection, positions)))
         inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
     records = len(plan.operation.operators) + 1  # one to remove properties
-    return Ids(hashes, of_records, records * (RECORD_BYTES + 6 * longest))
+    needed = hashes if _emails_of(plan) else hashes[:0].copy()
+    return Ids(needed, of_records, records * (RECORD_BYTES + 6 * longest))
 
 
 @dataclass(frozen=True)
@@ -347,16 +351,19 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     spans = list(plan.spans())
     names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
-    said, held = np.zeros(plan.rows, np.int32), np.zeros(plan.rows, np.int32)
+    number: Any = np.min_scalar_type(len(plan.columns))
+    said: np.ndarray = np.zeros(plan.rows, number)
+    held: np.ndarray = np.zeros(plan.rows, number)
     emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
     looking: Any = ahead if len(plan.columns) <= COLUMNS_FOR_THREADS else map
+    look_at = partial(_look, plan, hashed=of_emails)
+    looks = looking(look_at, [(column, rows) for column in plan.columns for rows in spans])
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        looks = looking(partial(_look, plan, column, hashed=column is of_emails), spans)
-        for number, (rows, look) in enumerate(zip(spans, looks, strict=True)):
+        for number, (rows, look) in enumerate(zip(spans, looks)):  # noqa: B905 (there are more looks, at the next columns)
             for name, mask in look.problems:
                 _collect(masks, name, mask, rows, plan.rows)
             seen.longest[number] += look.longest
@@ -394,13 +401,14 @@ class Look:
     hashes: np.ndarray | None
 
 
-def _look(plan: Plan, column: PropertyColumn, rows: slice, *, hashed: bool) -> Look:
+def _look(plan: Plan, what: tuple[PropertyColumn, slice], hashed: PropertyColumn | None) -> Look:
+    column, rows = what
     values = normalise_column(plan, column, rows)
     return Look(
         [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
         has_value(values),
         _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
-        hash_texts(folded(values.array)) if hashed else None,
+        hash_texts(folded(values.array)) if column is hashed else None,
     )
 
 

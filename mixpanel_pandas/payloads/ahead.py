@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +21,9 @@ Result = TypeVar("Result")
 
 #: More threads than that would only wait for the interpreter.
 MOST = 4
+
+#: After so many items, odd so that each thread has its turn, memory that Arrow holds for later is given back.
+TIDY = 5
 
 
 def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
@@ -36,11 +42,19 @@ def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Res
     if threads < 2:
         yield from map(work, items)
         return
+    done = count(1)
+
+    def tidily(item: Item) -> Result:
+        result = work(item)
+        if next(done) % TIDY == 0:
+            pa.default_memory_pool().release_unused()
+        return result
+
     begun: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
         try:
             for item in items:
-                begun.append(pool.submit(work, item))
+                begun.append(pool.submit(tidily, item))
                 if len(begun) > threads:
                     yield begun.popleft().result()
             while begun:
@@ -48,6 +62,7 @@ def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Res
         finally:
             for future in begun:
                 future.cancel()
+    pa.default_memory_pool().release_unused()  # what the threads held for themselves
 
 
 def _cores() -> int:

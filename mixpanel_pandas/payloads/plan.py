@@ -49,13 +49,13 @@ Rows = slice | np.ndarray
 _ALL = slice(None)
 
 #: A slice of the frame makes about this many bytes of JSON.
-SLICE_BYTES = 4_000_000
+SLICE_BYTES = 6_000_000
 
 #: A slice of fewer rows than that pays more for its columns than for its values: it may hold as many bytes as this instead.
 FEW_ROWS, WIDE_BYTES = 256, 16_000_000
 
 #: So many slices, at most, are one where columns are looked at by themselves.
-SPAN = 8
+SPAN = 4
 
 #: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
 OPERANDS: dict[str, set[str]] = {
