@@ -7,7 +7,6 @@ reason is not looked at for the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery.summary import LeftOut
-from mixpanel_pandas.payloads.ahead import ahead
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
@@ -49,9 +47,6 @@ Masks = dict[str, np.ndarray]
 
 #: Bytes that stand in a record around its properties, with room to spare, but for the id.
 RECORD_BYTES = 400
-
-#: The more columns, the fewer rows stand in a span; beyond that, to hand it to a thread takes longer than to look at it.
-COLUMNS_FOR_THREADS = 64
 
 #: Where a check stands in the table, so that a report does not depend on how a frame is sliced.
 _PLACE = {name: place for place, name in enumerate(CHECKS)}
@@ -150,6 +145,7 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     _leave_out_silent(inspection, seen)  # a row may have lost those with which it was to be merged
     _inspect_drops(inspection, seen)
     _inspect_sizes(inspection, seen, ids.longest)
+    pa.default_memory_pool().release_unused()  # it would stand beside what encoding needs
     return inspection
 
 
@@ -211,8 +207,8 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     longest = 0
     digest = IdDigest()
     hashes = alike = np.zeros(plan.rows, np.uint64)  # the same until some of them differ
-    spans = list(plan.spans())
-    for rows, look in zip(spans, ahead(partial(_look_at_ids, plan), spans), strict=True):
+    for rows in plan.spans():
+        look = _look_at_ids(plan, rows)
         digest.update(look.ids)
         longest = max(longest, _longest_text(look.ids))
         hashes[rows] = look.hashes
@@ -357,13 +353,11 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
-    looking: Any = ahead if len(plan.columns) <= COLUMNS_FOR_THREADS else map
-    look_at = partial(_look, plan, hashed=of_emails)
-    looks = looking(look_at, [(column, rows) for column in plan.columns for rows in spans])
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
-        for number, (rows, look) in enumerate(zip(spans, looks)):  # noqa: B905 (there are more looks, at the next columns)
+        for number, rows in enumerate(spans):
+            look = _look(plan, column, rows, hashed=column is of_emails)
             for name, mask in look.problems:
                 _collect(masks, name, mask, rows, plan.rows)
             seen.longest[number] += look.longest
@@ -401,14 +395,13 @@ class Look:
     hashes: np.ndarray | None
 
 
-def _look(plan: Plan, what: tuple[PropertyColumn, slice], hashed: PropertyColumn | None) -> Look:
-    column, rows = what
+def _look(plan: Plan, column: PropertyColumn, rows: slice, *, hashed: bool) -> Look:
     values = normalise_column(plan, column, rows)
     return Look(
         [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
         has_value(values),
         _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
-        hash_texts(folded(values.array)) if column is hashed else None,
+        hash_texts(folded(values.array)) if hashed else None,
     )
 
 

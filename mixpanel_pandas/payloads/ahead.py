@@ -22,14 +22,17 @@ Result = TypeVar("Result")
 #: More threads than that would only wait for the interpreter.
 MOST = 4
 
-#: After so many items, odd so that each thread has its turn, memory that Arrow holds for later is given back.
-TIDY = 5
+#: After so many items, odd so that each thread has its turn, what Arrow holds for later is given back: it would grow past
+#: all that is in use.
+TIDY = 3
 
 
-def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+def ahead(
+    work: Callable[[Item], Result], items: Sequence[Item], *, threaded: bool = True
+) -> Iterator[Result]:
     """Yield what `work` makes of each item, in order; as many items as there are cores are worked on at a time.
 
-    One more waits, so that no core does while a result is used.
+    One more waits, so that no core does while a result is used. Unless `threaded`, each is worked on when it is asked for.
 
     Nothing is begun before the first result is asked for, and no thread is left behind when it ends or is closed.
 
@@ -38,10 +41,6 @@ def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Res
     >>> list(ahead(str.upper, "abc"))
     ['A', 'B', 'C']
     """
-    threads = min(MOST, _cores(), len(items))
-    if threads < 2:
-        yield from map(work, items)
-        return
     done = count(1)
 
     def tidily(item: Item) -> Result:
@@ -50,6 +49,10 @@ def ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Res
             pa.default_memory_pool().release_unused()
         return result
 
+    threads = min(MOST, _cores(), len(items))
+    if threads < 2 or not threaded:
+        yield from map(tidily, items)
+        return
     begun: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
         try:

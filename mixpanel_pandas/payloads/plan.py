@@ -49,10 +49,13 @@ Rows = slice | np.ndarray
 _ALL = slice(None)
 
 #: A slice of the frame makes about this many bytes of JSON.
-SLICE_BYTES = 6_000_000
+SLICE_BYTES = 5_000_000
 
 #: A slice of fewer rows than that pays more for its columns than for its values: it may hold as many bytes as this instead.
 FEW_ROWS, WIDE_BYTES = 256, 16_000_000
+
+#: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
+ROWS_FOR_THREADS = 2_000
 
 #: So many slices, at most, are one where columns are looked at by themselves.
 SPAN = 4
@@ -184,6 +187,11 @@ class Plan:
     time: Source | int | str = "keep"
     notes: tuple[Note, ...] = ()
     rows_per_slice: int = 1
+
+    @property
+    def threaded(self) -> bool:
+        """Whether slices are worth a thread each."""
+        return self.rows_per_slice >= ROWS_FOR_THREADS
 
     def slices(self, within: slice | None = None) -> Iterator[slice]:
         """Yield the slices of the frame, or of a part of it, in order."""

@@ -71,7 +71,7 @@ class Changes:
 def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
-    yield from ahead(lambda rows: encode_slice(plan, changes, rows, token), slices)
+    yield from ahead(partial(encode_slice, plan, changes, token=token), slices, threaded=plan.threaded)
     yield from encode_merged(plan, changes, token)
 
 

@@ -62,5 +62,12 @@ def test_nothing_is_begun_before_it_is_asked_for_and_no_thread_is_left_when_it_i
     assert len(begun) <= 2 * cores
 
 
+def test_without_threads_each_item_is_worked_on_when_it_is_asked_for(cores: int) -> None:
+    begun: list[int] = []
+    results = ahead(lambda item: begun.append(item) or own_threads(), range(8), threaded=False)
+    assert [next(results), next(results)] == [0, 0]
+    assert begun == [0, 1]
+
+
 def test_cores_are_those_that_the_process_may_use() -> None:
     assert 1 <= module._cores() <= (os.cpu_count() or 1)
