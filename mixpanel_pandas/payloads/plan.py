@@ -52,7 +52,7 @@ _ALL = slice(None)
 SLICE_BYTES = 5_000_000
 
 #: A slice of fewer rows than that pays more for its columns than for its values: it may hold as many bytes as this instead.
-FEW_ROWS, WIDE_BYTES = 256, 16_000_000
+FEW_ROWS, WIDE_BYTES = 512, 24_000_000
 
 #: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
 ROWS_FOR_THREADS = 2_000
