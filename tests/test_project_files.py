@@ -22,6 +22,7 @@ PACKAGE = ROOT / "mixpanel_pandas"
 FLOORS = (
     "errors",
     "wording",
+    "notebook",
     "project",
     "rules.operators",
     "rules.limits",

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from mixpanel_pandas.delivery import transport
 from mixpanel_pandas.delivery.parts import Delivery, Part, follow
 from mixpanel_pandas.delivery.schedule import DECISIONS, ENDED, REFUSALS, Gate, Refusals, Stop, pause, tries
+from mixpanel_pandas.notebook import in_notebook
 from mixpanel_pandas.wording import counted, duration, percent, short, size_of
 
 if TYPE_CHECKING:
@@ -547,8 +548,7 @@ def unbroken(work: Callable[[], Result]) -> tuple[Result, bool]:
 
 def _bar(label: str, total: int, wanted: bool | None) -> Any:
     """Return a progress bar, or None where none is wanted: in logs and where nobody looks."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    notebook = getattr(shell, "kernel", None) is not None
+    notebook = in_notebook()
     if not (notebook or sys.stderr.isatty() if wanted is None else wanted):
         return None
     # tqdm warns in a notebook without widgets

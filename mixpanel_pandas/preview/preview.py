@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import MixpanelError
+from mixpanel_pandas.notebook import in_notebook, shell
 from mixpanel_pandas.preview.html import STYLE
 from mixpanel_pandas.preview.state import State
 from mixpanel_pandas.preview.static import as_html, as_text
@@ -214,7 +214,7 @@ class Preview:
         """
         from IPython.display import display
 
-        if not _in_notebook():
+        if not in_notebook():
             print(repr(self))  # noqa: T201 (what a terminal shows)
             return
         show: Any = display
@@ -231,17 +231,8 @@ def _in_words(error: Exception) -> str:
     return f"this failed with {type(error).__name__}; the logger mixpanel_pandas tells more at level DEBUG"
 
 
-def _shell() -> Any:
-    """Return the IPython that runs, if one does."""
-    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-
-
-def _in_notebook() -> bool:
-    return getattr(_shell(), "kernel", None) is not None
-
-
 def _name_of(thing: object, otherwise: str) -> str:
     """Return what a notebook calls something."""
-    names = getattr(_shell(), "user_ns", {})
+    names = getattr(shell(), "user_ns", {})
     known = (name for name, value in list(names.items()) if value is thing and not name.startswith("_"))
     return next(known, otherwise)

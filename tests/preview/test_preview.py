@@ -439,7 +439,7 @@ class Display:
 def test_a_notebook_saves_what_was_seen_last(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     display = Display()
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr(module, "_in_notebook", lambda: True)
+    monkeypatch.setattr(module, "in_notebook", lambda: True)
     found = screen(good())
     found.preview._ipython_display_()
     saved, live = display.outputs
@@ -464,7 +464,7 @@ def test_a_notebook_calls_the_frame_by_its_name(monkeypatch: pytest.MonkeyPatch)
     frame = good()
 
     names = {"_": frame, "other": good(), "users": frame}
-    monkeypatch.setattr(module, "_shell", lambda: SimpleNamespace(user_ns=names))
+    monkeypatch.setattr(module, "shell", lambda: SimpleNamespace(user_ns=names))
     assert frame.mixpanel.preview("set", "user_id").code == "users.mixpanel.set('user_id')"
     assert good().mixpanel.preview("set", "user_id").code == "df.mixpanel.set('user_id')"
 

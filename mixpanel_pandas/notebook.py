@@ -1,0 +1,18 @@
+"""Where Python runs: in a notebook, in a terminal, or nowhere that anybody looks. IPython is asked, never imported."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["in_notebook", "shell"]
+
+
+def shell() -> Any:
+    """Return the IPython that runs, or None."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
+def in_notebook() -> bool:
+    """Return whether a kernel runs this code."""
+    return getattr(shell(), "kernel", None) is not None
