@@ -38,20 +38,20 @@ FRAMES: dict[str, Callable[[int], pd.DataFrame]] = {
 
 NOTES = """\
 - The peak is that of the whole process while `set` runs, checks included, above what it held before with the frame and after a first
-  small upload. Each frame has a process of its own."""
+  small upload; what making the frame left behind is given back before. Each frame has a process of its own."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", type=int, nargs="*", default=[1_000_000])
+    parser.add_argument("rows", type=int, nargs="*", default=[1_000_000, 5_000_000])
     parser.add_argument("--frames", nargs="+", choices=FRAMES, default=list(FRAMES))
     chosen = parser.parse_args()
     print(report(tuple(chosen.rows), tuple(chosen.frames)))
 
 
-def report(rows: tuple[int, ...] = (1_000_000,), frames: tuple[str, ...] = tuple(FRAMES)) -> str:
+def report(rows: tuple[int, ...] = (1_000_000, 5_000_000), frames: tuple[str, ...] = tuple(FRAMES)) -> str:
     """Run everything, and return the section."""
     lines = []
     with sink() as target:
@@ -72,7 +72,7 @@ def above(name: str, rows: int, address: str) -> tuple[int, int, float, float]:
     mpd.set_project(mpd.Project(TOKEN, url=address))
     frame = FRAMES[name](rows)
     frame.head(1000).mixpanel.set("user_id")
-    pa.default_memory_pool().release_unused()  # what making the frame left behind would hide a part of the peak
+    pa.default_memory_pool().release_unused()  # it would hide a part of the peak
     size = float(frame.memory_usage(deep=True).sum() / 1e6)
     return len(frame), frame.shape[1], size, once(lambda: frame.mixpanel.set("user_id")).peak
 

@@ -12,7 +12,7 @@ from reference import MISSING, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.payloads.plan import SLICE_BYTES, address, id_plan, make_plan
+from mixpanel_pandas.payloads.plan import SLICE_BYTES, WIDE_BYTES, address, id_plan, make_plan
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.options import operation
 
@@ -570,7 +570,9 @@ def test_addresses(text, found):
     ("frame", "least", "most"),
     [
         pytest.param(pd.DataFrame({"user_id": ["a"], "x": [1]}), 25_000, SLICE_BYTES, id="narrow"),
-        pytest.param(pd.DataFrame({"user_id": ["a"], "x": ["y" * 1_000_000]}), 1, 20, id="long text"),
+        pytest.param(
+            pd.DataFrame({"user_id": ["a"], "x": ["y" * 1_000_000]}), 1, WIDE_BYTES / 1e6, id="long text"
+        ),
         pytest.param(
             pd.DataFrame({"user_id": ["a"], "x": ["y" * 100_000_000]}),
             1,
