@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 
 from mixpanel_pandas.delivery.journal import Content
 from mixpanel_pandas.payloads.ids import normalise_ids
@@ -16,8 +17,6 @@ from mixpanel_pandas.rules.options import taken_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pyarrow as pa
 
     from mixpanel_pandas.inspection import Inspection
     from mixpanel_pandas.payloads.plan import Plan
@@ -37,7 +36,9 @@ def content_of(inspection: Inspection, project: Project) -> Content:
     key = hashlib.blake2b(project.token.encode(), digest_size=8, person=b"journal key").hexdigest()
     digests = np.zeros(plan.rows, np.uint64)
     for payloads in encode_slices(plan, inspection.changes):
-        texts = payloads.text.to_numpy(zero_copy_only=False)
+        texts = payloads.text.cast(pa.large_binary()).to_numpy(
+            zero_copy_only=False
+        )  # as str each would be encoded again
         digests[payloads.positions] = pd.util.hash_array(texts, hash_key=key, categorize=False)
     together = inspection.changes.together
     digests[together.positions] = digests[together.last()]
