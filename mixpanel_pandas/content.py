@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.delivery.journal import Content
-from mixpanel_pandas.payloads.ids import normalise_ids
+from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.rules.options import taken_by
 
@@ -36,10 +36,10 @@ def content_of(inspection: Inspection, project: Project) -> Content:
     key = hashlib.blake2b(project.token.encode(), digest_size=8, person=b"journal key").hexdigest()
     digests = np.zeros(plan.rows, np.uint64)
     for payloads in encode_slices(plan, inspection.changes):
-        texts = payloads.text.cast(pa.large_binary()).to_numpy(
-            zero_copy_only=False
-        )  # as str each would be encoded again
-        digests[payloads.positions] = pd.util.hash_array(texts, hash_key=key, categorize=False)
+        encoded = payloads.text.cast(pa.large_binary())  # text would be encoded again, each by itself
+        digests[payloads.positions] = pd.util.hash_array(
+            encoded.to_numpy(zero_copy_only=False), hash_key=key, categorize=False
+        )
     together = inspection.changes.together
     digests[together.positions] = digests[together.last()]
     described = _described(plan, project)
@@ -49,7 +49,7 @@ def content_of(inspection: Inspection, project: Project) -> Content:
 
     def ids() -> Iterator[pa.LargeStringArray]:
         for rows in plan.slices():
-            yield normalise_ids(plan.id.at(rows), plan.id.rule).array
+            yield ids_of(plan.id, rows)
 
     return Content(
         name=name.hexdigest(),

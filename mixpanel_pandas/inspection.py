@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
-from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
+from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of, repeated
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
 from mixpanel_pandas.payloads.notes import EXPECTED
 from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, array_of
@@ -176,7 +176,7 @@ def id_digest(plan: Plan) -> str:
     """Return the digest of all ids."""
     digest = IdDigest()
     for rows in plan.spans():
-        digest.update(normalise_ids(plan.id.at(rows), plan.id.rule).array)
+        digest.update(ids_of(plan.id, rows))
     return digest.hexdigest()
 
 
@@ -208,14 +208,16 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     digest = IdDigest()
     hashes = alike = np.zeros(plan.rows, np.uint64)  # the same until some of them differ
     for rows in plan.spans():
-        look = _look_at_ids(plan, rows)
-        digest.update(look.ids)
-        longest = max(longest, _longest_text(look.ids))
-        hashes[rows] = look.hashes
-        if look.alike is not look.hashes and alike is hashes:
+        around = envelope(plan, rows)
+        digest.update(around.ids)
+        longest = max(longest, _longest_text(around.ids))
+        hashes[rows] = hash_texts(around.ids)
+        like = folded(around.ids)
+        same = like.equals(around.ids)
+        if not same and alike is hashes:
             alike = hashes.copy()
-        alike[rows] = look.alike
-        for name, mask in look.problems:
+        alike[rows] = hashes[rows] if same else hash_texts(like)
+        for name, mask in _id_problems(around.ids, around.problems, plan):
             _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
     inspection.digest = digest.hexdigest()
     for name, mask in _in_order(of_ids):
@@ -224,39 +226,11 @@ def _inspect_ids(inspection: Inspection) -> Ids:
         inspection.add(problem_of(CHECKS[name], plan), mask)
     _inspect_duplicates(inspection, hashes)
     if alike is not hashes:
-        similar = _shared(alike, hashes, lambda positions: folded(_ids_at(inspection, positions)))
+        similar = _shared(alike, hashes, lambda positions: folded(ids_of(plan.id, positions)))
         inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
     records = len(plan.operation.operators) + 1  # one to remove properties
     needed = hashes if _emails_of(plan) else hashes[:0].copy()
     return Ids(needed, of_records, records * (RECORD_BYTES + 6 * longest))
-
-
-@dataclass(frozen=True)
-class IdLook:
-    """What one look at a span of the ids found.
-
-    Attributes
-    ----------
-    ids : pyarrow.LargeStringArray
-        As text.
-    hashes, alike : numpy.ndarray
-        Hashes of them, and of them without case and blanks.
-    problems : list
-        Checks, and the masks of what did not pass them.
-    """
-
-    ids: pa.Array
-    hashes: np.ndarray
-    alike: np.ndarray
-    problems: list[tuple[str, np.ndarray]]
-
-
-def _look_at_ids(plan: Plan, rows: slice) -> IdLook:
-    around = envelope(plan, rows)
-    hashes, like = hash_texts(around.ids), folded(around.ids)
-    alike = hashes if like.equals(around.ids) else hash_texts(like)
-    problems = _id_problems(around.ids, around.problems, plan)
-    return IdLook(around.ids, hashes, alike, [(name, mask) for name, mask in problems if mask.any()])
 
 
 def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[str, np.ndarray]]:
@@ -273,7 +247,7 @@ def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[s
 
 def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
     """Find ids that stand in several rows; of these the last one is sent, or all merged, or all in their order, or none."""
-    positions, groups = repeated(hashes, lambda positions: _ids_at(inspection, positions))
+    positions, groups = repeated(hashes, lambda positions: ids_of(inspection.plan.id, positions))
     if not positions.size:
         return
     wanted = inspection.plan.operation.option("duplicates")
@@ -304,11 +278,6 @@ def _shared(hashes: np.ndarray, ids: np.ndarray, texts_at: Callable[[np.ndarray]
     one_of[groups] = ids[positions]
     others = np.bincount(groups, one_of[groups] != ids[positions]) > 0
     return _mask(len(hashes), positions[others[groups]])
-
-
-def _ids_at(inspection: Inspection, positions: np.ndarray) -> pa.Array:
-    source = inspection.plan.id
-    return normalise_ids(source.at(positions), source.rule).array
 
 
 # -- values -------------------------------------------------------------------------------------------------------
@@ -347,9 +316,9 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     spans = list(plan.spans())
     names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
-    number: Any = np.min_scalar_type(len(plan.columns))
-    said: np.ndarray = np.zeros(plan.rows, number)
-    held: np.ndarray = np.zeros(plan.rows, number)
+    counts: Any = np.min_scalar_type(len(plan.columns))
+    said: np.ndarray = np.zeros(plan.rows, counts)
+    held: np.ndarray = np.zeros(plan.rows, counts)
     emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)

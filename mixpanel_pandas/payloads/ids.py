@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
+    from mixpanel_pandas.payloads.plan import Rows, Source
 
-__all__ = ["HASHED_BYTES", "IdDigest", "hash_texts", "normalise_ids", "repeated"]
+__all__ = ["HASHED_BYTES", "IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
 
 LARGE_STRING = pa.large_string()
 
@@ -54,6 +55,11 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
         return Normalised(read.cast(LARGE_STRING))
     present = ~np.asarray(pd.isna(values), bool)
     return Normalised(pa.nulls(len(read), LARGE_STRING), {"untyped_id": present} if present.any() else {})
+
+
+def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
+    """Return the ids of some rows as text, null where there is none."""
+    return normalise_ids(source.at(rows), source.rule).array
 
 
 def _from_floats(array: pa.Array) -> Normalised:

@@ -17,7 +17,7 @@ from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.inspection import inspect
 from mixpanel_pandas.order import Waves
 from mixpanel_pandas.payloads.dtypes import rule_for
-from mixpanel_pandas.payloads.ids import normalise_ids
+from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.normalise import mask_of
 from mixpanel_pandas.payloads.plan import Source, make_plan
 from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_rows
@@ -254,7 +254,7 @@ class State:
         found = [np.zeros(0, np.int64)]
         with in_our_words():
             for rows in self.plan.slices():
-                ids = normalise_ids(self.plan.id.at(rows), self.plan.id.rule).array
+                ids = ids_of(self.plan.id, rows)
                 found.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
         return np.concatenate(found)
 
