@@ -567,6 +567,23 @@ def test_a_handshake_that_is_cut_off():
 
 
 @responses.activate
+def test_a_session_prepares_its_request_once_and_each_body_arrives_whole(session, monkeypatch):
+    prepared = []
+    prepare = session.prepare_request
+    monkeypatch.setattr(session, "prepare_request", lambda request: prepared.append(1) or prepare(request))
+    arrived = []
+    responses.add_callback(
+        "POST", URL, lambda request: arrived.append((request.body, dict(request.headers))) or (200, {}, "1")
+    )
+    bodies = [b"[{},{},{}]", b"[{}]", b'[{"a":"' + b"x" * 1000 + b'"}]']
+    assert [attempt(session, body).evidence for body in bodies] == ["accepted"] * 3
+    assert [body for body, _headers in arrived] == bodies
+    assert [headers["Content-Length"] for _body, headers in arrived] == [str(len(body)) for body in bodies]
+    assert {headers["Content-Type"] for _body, headers in arrived} == {"application/json"}
+    assert prepared == [1]
+
+
+@responses.activate
 def test_whatever_breaks_within_the_body_comes_after_the_request(session, monkeypatch):
     def iter_content(self, size):
         raise requests.exceptions.SSLError
