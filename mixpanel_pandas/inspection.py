@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column, nulls_in
 from mixpanel_pandas.payloads.notes import EXPECTED
 from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, array_of
 from mixpanel_pandas.payloads.repeats import Repeats
@@ -235,7 +235,7 @@ def _inspect_ids(inspection: Inspection) -> Ids:
 
 def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[str, np.ndarray]]:
     """Yield check -> mask for the ids of a slice."""
-    missing = mask_of(ids.is_null())
+    missing = nulls_in(ids)
     for name, mask in problems.items():
         yield name, mask
         missing &= ~mask | (CHECKS[name].of != "id")  # null because it is no id, not because there is none

@@ -121,7 +121,7 @@ def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     array = _whole(array)
     if not isinstance(values, np.ndarray):
         array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
-    return array if type is None else array.cast(type)  # an extension array may not care for the type
+    return array if type is None or type == array.type else array.cast(type)  # an extension array may not care for the type
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -173,10 +173,17 @@ def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
         return _objects(values)
 
 
+def _lists(values: np.ndarray, type: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, type)
+    except pa.ArrowTypeError:  # a missing value that only pandas knows; to look for them first takes a fifth more
+        return _array(values, type)
+
+
 def _lists_of(item_type: pa.DataType) -> Read:
     def read(values: np.ndarray) -> pa.Array | np.ndarray:
         try:
-            return _array(values, pa.large_list(item_type))
+            return _lists(values, pa.large_list(item_type))
         except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid):
             return values
 
@@ -227,16 +234,19 @@ def as_objects(values: list[Any]) -> np.ndarray:
 
 
 def _categorical(column: pd.Series[Any]) -> Rule:
-    """The categories that a slice holds are read once, then taken by code."""
+    """Categories are read once for a slice, all of them or those that it holds, then taken by code."""
     rule = rule_for(pd.Series(column.cat.categories))
 
     def read(values: pd.Categorical) -> pa.Array | np.ndarray:
-        missing = values.codes < 0
-        used = np.unique(values.codes[~missing])
-        distinct = rule.read(values.categories[used].array)
+        codes, categories = values.codes, values.categories
+        missing = codes < 0
+        if len(categories) > len(codes):
+            used = np.unique(codes[~missing])
+            codes, categories = np.searchsorted(used, codes), categories[used]
+        distinct = rule.read(categories.array)
         if isinstance(distinct, np.ndarray):
             return _objects(values)
-        return distinct.take(pa.array(np.searchsorted(used, values.codes), mask=missing))
+        return distinct.take(pa.array(codes, mask=missing))
 
     return replace(rule, name=f"categories of {rule.name}", read=read)
 

@@ -9,6 +9,7 @@ keeps the number of rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.normalise import Normalised, emptied, lists_of, mask_of
+from mixpanel_pandas.payloads.normalise import Normalised, emptied, lists_of, mask_of, nulls_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def encode(
         records.append(_join(*head, _text(',"$unset":['), _join_present([*names, *unset], ","), _text("]},")))
     if deletes:
         records.append(_join(*head, _text(',"$delete":""},')))
-    updates = np.sum([mask_of(record.is_valid()) for record in records], axis=0, dtype=np.int64)
+    updates = np.sum([~nulls_in(record) for record in records], axis=0, dtype=np.int64)
     return Payloads(_join_present(records, ""), np.asarray(updates), positions)
 
 
@@ -200,7 +201,7 @@ def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
 def _instants(array: pa.Array) -> pa.Array:
     """Return ISO dates, with milliseconds where they are not zero. A cast writes a blank where ISO has a T."""
     count = np.asarray(array.cast(pa.int64()).fill_null(0))
-    whole = pa.array(np.floor_divide(count, 1000), pa.timestamp("s"), mask=mask_of(array.is_null()))
+    whole = pa.array(np.floor_divide(count, 1000), pa.timestamp("s"), mask=nulls_in(array))
     texts = whole.cast(LARGE_STRING)
     if (count % 1000).any():
         texts = pc.if_else(pa.array(count % 1000 != 0), array.cast(LARGE_STRING), texts)
@@ -218,10 +219,9 @@ def _items(array: pa.Array) -> pa.Array:
 def escaped(strings: pa.Array) -> pa.Array:
     """Return strings as they stand between the quotes of JSON; most columns have nothing to escape, seen from their bytes."""
     held = np.frombuffer(_held(strings), np.uint8)
-    if not held.size:
-        return strings
-    controls = held.min() < ord(" ")
-    if not controls and not (held == ord('"')).any() and not (held == ord("\\")).any():
+    text = held.tobytes()
+    controls = held.min(initial=ord(" ")) < ord(" ")
+    if not controls and b'"' not in text and b"\\" not in text:
         return strings
     strings = pc.replace_substring(pc.replace_substring(strings, "\\", "\\\\"), '"', '\\"')
     for code in np.unique(held[held < ord(" ")]) if controls else ():
@@ -247,13 +247,14 @@ def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:
     """Return the parts of each row that are not null, joined; null where all are: Arrow by itself would drop the row."""
     if len(parts) == 1:
         return parts[0]
-    absent = ~np.any([mask_of(part.is_valid()) for part in parts], axis=0)
+    absent = np.all([nulls_in(part) for part in parts], axis=0)
     if absent.any():
         parts = [pc.if_else(pa.array(absent), _text(""), parts[0]), *parts[1:]]
     joined = pc.binary_join_element_wise(*parts, _text(separator), null_handling="skip")
     return emptied(joined, absent)
 
 
+@lru_cache(10_000)  # every slice has the same, and to make one takes longer than to join it to some rows
 def _text(text: str) -> pa.Scalar:
     return pa.scalar(text, LARGE_STRING)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.ids import normalise_ids
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise
+from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise, nulls_in
 from mixpanel_pandas.payloads.plan import Plan, Source, address, reading
 from mixpanel_pandas.rules.limits import LIMITS
 
@@ -92,7 +92,7 @@ def envelope(
 def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
     """Return the mask of those of `rows` that hold a member of their own, given its key in `MEMBERS`."""
     texts, _problems = MEMBERS[name].of_column(source.at(rows), source)
-    return mask_of(texts.is_valid())
+    return ~nulls_in(texts)
 
 
 def _ip_field(address: Any) -> str:
@@ -180,7 +180,7 @@ def _seconds_of_texts(texts: pa.Array, numbers: np.ndarray) -> np.ndarray:
     instants = pd.DatetimeIndex(pd.to_datetime(found, utc=True, errors="coerce", format="ISO8601"))
     seconds = np.array(instants.as_unit("s").asi8, np.float64)
     seconds[instants.isna()] = np.nan
-    numbers = numbers & mask_of(texts.is_valid())
+    numbers = numbers & ~nulls_in(texts)
     seconds[numbers] = [float(found[row]) for row in np.flatnonzero(numbers)]
     return seconds
 

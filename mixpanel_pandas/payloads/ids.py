@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of
+from mixpanel_pandas.payloads.normalise import Normalised, nulls_in
 from mixpanel_pandas.payloads.values import convert, encodable, kind_of
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
         word = words[np.minimum(starts[rows] + begin, len(held))] & _FIRST_BYTES[np.maximum(rest, 0)]
         mixed = (hashes[rows] ^ word) * _PRIME
         hashes[rows] = mixed ^ (mixed >> np.uint64(29))
-    hashes[mask_of(texts.is_null())] = 0
+    hashes[nulls_in(texts)] = 0
     return hashes
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "mask_of",
     "normalise",
     "normalise_column",
+    "nulls_in",
 ]
 
 LARGE_STRING = pa.large_string()
@@ -78,7 +79,7 @@ class Normalised:
     @property
     def missing(self) -> np.ndarray:
         """Mask of the rows without a value."""
-        return mask_of(self.array.is_null())
+        return nulls_in(self.array)
 
     def without(self, rows: np.ndarray) -> Normalised:
         """Return the same with the values of `rows`, a mask, missing."""
@@ -239,6 +240,8 @@ def _floats(array: pa.Array) -> Normalised:
     if array.type == pa.float16():  # as short as they read: 0.1, not 0.099975586
         halves = np.asarray(array.to_numpy(zero_copy_only=False), np.float16)
         array = pa.array(halves.astype(str).astype(np.float64))
+    if pc.all(pc.is_finite(array), min_count=0).as_py():
+        return Normalised(array)
     infinite = mask_of(pc.is_inf(array))
     array = emptied(array, mask_of(pc.is_nan(array)) | infinite)
     return Normalised(array, {"infinite": infinite} if infinite.any() else {})
@@ -254,7 +257,7 @@ def _decimals(array: pa.Array) -> Normalised:
 
 def _timestamps(array: pa.Array) -> Normalised:
     """Instants to whole milliseconds, downwards; years that ISO dates do not have are a problem."""
-    missing = mask_of(array.is_null())
+    missing = nulls_in(array)
     count = np.asarray(array.cast(pa.int64()).fill_null(0))
     problems: Problems = {}
     if array.type.unit in _MILLISECONDS_PER:
@@ -380,6 +383,11 @@ def _from_text(text: str, parse: str) -> Any:
 def emptied(array: pa.Array, rows: np.ndarray) -> pa.Array:
     """Return `array` with null in `rows`, a mask. (Arrow's own ``if_else`` misread slices of strings in version 17.)"""
     return array.take(pa.array(np.arange(len(array)), mask=rows)) if rows.any() else array
+
+
+def nulls_in(array: pa.Array) -> np.ndarray:
+    """Return the mask of what is null; most arrays know that nothing is."""
+    return mask_of(array.is_null()) if array.null_count else np.zeros(len(array), bool)
 
 
 def mask_of(mask: pa.Array) -> np.ndarray:
