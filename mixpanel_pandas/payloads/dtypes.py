@@ -121,7 +121,9 @@ def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     array = _whole(array)
     if not isinstance(values, np.ndarray):
         array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
-    return array if type is None or type == array.type else array.cast(type)  # an extension array may not care for the type
+    return (
+        array if type is None or type == array.type else array.cast(type)
+    )  # an extension array may not care for the type
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -176,7 +178,9 @@ def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
 def _lists(values: np.ndarray, type: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, type)
-    except pa.ArrowTypeError:  # a missing value that only pandas knows; to look for them first takes a fifth more
+    except (
+        pa.ArrowTypeError
+    ):  # a missing value that only pandas knows; to look for them first takes a fifth more
         return _array(values, type)
 
 

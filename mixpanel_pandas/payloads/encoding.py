@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.normalise import Normalised, emptied, lists_of, mask_of, nulls_in
+from mixpanel_pandas.payloads.normalise import Normalised, emptied, lengths_of, lists_of, mask_of, nulls_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Property", "encode", "escaped"]
 
 LARGE_STRING = pa.large_string()
+SECONDS = pa.timestamp("s")
 
 
 @dataclass(frozen=True)
@@ -200,20 +201,21 @@ def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
 
 def _instants(array: pa.Array) -> pa.Array:
     """Return ISO dates, with milliseconds where they are not zero. A cast writes a blank where ISO has a T."""
-    count = np.asarray(array.cast(pa.int64()).fill_null(0))
-    whole = pa.array(np.floor_divide(count, 1000), pa.timestamp("s"), mask=nulls_in(array))
-    texts = whole.cast(LARGE_STRING)
-    if (count % 1000).any():
-        texts = pc.if_else(pa.array(count % 1000 != 0), array.cast(LARGE_STRING), texts)
+    try:
+        texts = array.cast(SECONDS).cast(LARGE_STRING)
+    except pa.ArrowInvalid:  # some have milliseconds
+        whole = array.cast(SECONDS, safe=False)
+        is_whole = pc.equal(array, whole.cast(array.type))
+        texts = pc.if_else(is_whole, whole.cast(LARGE_STRING), array.cast(LARGE_STRING))
     return pc.binary_replace_slice(texts, 10, 11, "T")
 
 
 def _items(array: pa.Array) -> pa.Array:
     """Return the items of each list as JSON, joined by commas."""
     opening, text, closing = json_texts(Normalised(array.flatten()))
-    items = _join(_text(opening), text, _text(closing)).fill_null("null")
-    lengths = np.asarray(pc.list_value_length(array).fill_null(0))
-    return pc.binary_join(lists_of(items, lengths, array.is_null()), _text(","))
+    items = _join(_text(opening), text, _text(closing))
+    items = items.fill_null("null") if items.null_count else items
+    return pc.binary_join(lists_of(items, lengths_of(array), nulls_in(array)), _text(","))
 
 
 def escaped(strings: pa.Array) -> pa.Array:

@@ -31,6 +31,7 @@ __all__ = [
     "Normalised",
     "cut_strings",
     "emptied",
+    "lengths_of",
     "lists_of",
     "mask_of",
     "normalise",
@@ -257,6 +258,9 @@ def _decimals(array: pa.Array) -> Normalised:
 
 def _timestamps(array: pa.Array) -> Normalised:
     """Instants to whole milliseconds, downwards; years that ISO dates do not have are a problem."""
+    whole = _as_milliseconds(array)
+    if whole is not None:
+        return Normalised(whole)
     missing = nulls_in(array)
     count = np.asarray(array.cast(pa.int64()).fill_null(0))
     problems: Problems = {}
@@ -277,6 +281,17 @@ def _timestamps(array: pa.Array) -> Normalised:
     return Normalised(pa.array(milliseconds, MILLISECONDS, mask=missing), problems)
 
 
+def _as_milliseconds(array: pa.Array) -> pa.Array | None:
+    """Return instants in milliseconds, if that is exact and all have ISO dates."""
+    try:
+        milliseconds = array.view(pa.int64()).view(pa.timestamp(array.type.unit)).cast(MILLISECONDS)
+    except pa.ArrowInvalid:
+        return None
+    bounds = pc.min_max(milliseconds.view(pa.int64()))
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    return milliseconds if first is None or FIRST <= first <= last < LAST else None
+
+
 def _dates(array: pa.Array) -> Normalised:
     days = np.asarray(array.cast(pa.int32()).fill_null(0)).astype(np.int64) * 86_400_000
     outside = (days < FIRST) | (days >= LAST)
@@ -293,16 +308,24 @@ def _lists(array: pa.Array) -> Normalised:
         problems["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
     if not problems:
         return Normalised(array)
-    lengths = np.asarray(pc.list_value_length(array).fill_null(0))
+    lengths = lengths_of(array)
     parents = np.repeat(np.arange(len(array)), lengths)
     of_lists = {name: np.bincount(parents[mask], minlength=len(array)) > 0 for name, mask in problems.items()}
-    return Normalised(lists_of(items.array, lengths, array.is_null()), of_lists)
+    return Normalised(lists_of(items.array, lengths, nulls_in(array)), of_lists)
 
 
-def lists_of(items: pa.Array, lengths: np.ndarray, missing: pa.Array) -> pa.Array:
+def lengths_of(lists: pa.Array) -> np.ndarray:
+    """Return how many items each list has; a missing one has none."""
+    lengths = pc.list_value_length(lists)
+    return np.asarray(lengths.fill_null(0) if lengths.null_count else lengths)
+
+
+def lists_of(items: pa.Array, lengths: np.ndarray, missing: np.ndarray) -> pa.Array:
     """Return an array of lists, given their items one after the other and how many each list has."""
-    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))))
-    return pa.LargeListArray.from_arrays(offsets, items, mask=missing)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    mask = pa.array(missing) if missing.any() else None
+    return pa.LargeListArray.from_arrays(pa.array(offsets), items, mask=mask)
 
 
 def _long_items(items: pa.Array) -> Problems:
@@ -350,12 +373,12 @@ def _parsed(read: pa.Array | np.ndarray, parse: str) -> Normalised:
 
 def _split(texts: pa.Array, separator: str) -> pa.Array:
     pieces = pc.split_pattern(texts, separator)
-    lengths = np.asarray(pc.list_value_length(pieces).fill_null(0))
+    lengths = lengths_of(pieces)
     items = pc.utf8_trim_whitespace(pieces.flatten()).cast(LARGE_STRING)
     wanted = mask_of(pc.not_equal(items, ""))
     parents = np.repeat(np.arange(len(texts)), lengths)[wanted]
     return lists_of(
-        items.filter(pa.array(wanted)), np.bincount(parents, minlength=len(texts)), texts.is_null()
+        items.filter(pa.array(wanted)), np.bincount(parents, minlength=len(texts)), nulls_in(texts)
     )
 
 

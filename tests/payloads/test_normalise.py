@@ -335,9 +335,9 @@ def test_emptied_reads_slices_rightly():
 
 
 def test_lists_of_items_and_lengths():
-    lists = lists_of(pa.array([1, 2, 3]), np.array([2, 0, 0, 1]), pa.array([False, True, False, False]))
+    lists = lists_of(pa.array([1, 2, 3]), np.array([2, 0, 0, 1]), np.array([False, True, False, False]))
     assert lists.to_pylist() == [[1, 2], None, [], [3]]
-    assert lists_of(pa.array([], pa.int64()), np.array([], int), pa.array([], pa.bool_())).to_pylist() == []
+    assert lists_of(pa.array([], pa.int64()), np.array([], int), np.array([], bool)).to_pylist() == []
 
 
 def test_normalised_of_nothing():
