@@ -79,7 +79,7 @@ class Waves:
         """Leave out the rows that come after a doubtful row of their id."""
         doubtful = np.zeros(len(self._changes.left_out), bool)
         for delivery in deliveries:
-            positions = np.asarray(delivery.positions)
+            positions = delivery.rows
             doubtful[positions] |= delivery.outcome in DOUBTFUL
             for row, (outcome, _error) in delivery.apart.items():
                 doubtful[positions[row]] = outcome in DOUBTFUL
@@ -137,7 +137,7 @@ class Sharing:
         return positions[: np.searchsorted(positions, len(self._several))]
 
     def _shared(self, delivery: Delivery) -> Delivery:
-        updates = np.asarray(delivery.positions)
+        updates = delivery.rows
         begin = np.searchsorted(self._last, updates)
         counts = np.searchsorted(self._last, updates, side="right") - begin
         alone = np.flatnonzero(counts == 0)

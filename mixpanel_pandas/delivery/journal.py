@@ -275,7 +275,7 @@ class Journal:
         )
         for delivery in self.earlier:
             if delivery.outcome == "rejected" and delivery.reason in _STOPPING:
-                rows[np.asarray(delivery.positions)] = False
+                rows[delivery.rows] = False
         for left in self.carried:
             rows[left.positions] = True
         return rows

@@ -65,6 +65,12 @@ class Delivery:
     reason: str | None = None
     error: str | None = None
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Where the rows stand, as an array. (numpy would make Python numbers of a range first.)"""
+        run = self.positions
+        return np.arange(run.start, run.stop) if isinstance(run, range) else run
+
 
 @dataclass(frozen=True)
 class Part:

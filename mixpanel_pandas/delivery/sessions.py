@@ -76,9 +76,7 @@ def codes(deliveries: Sequence[Delivery], rows: int) -> np.ndarray:
     for delivery in deliveries:
         found[_index(delivery.positions)] = OUTCOMES.index(delivery.outcome)
         apart = np.fromiter(delivery.apart, np.int64, len(delivery.apart))
-        found[np.asarray(delivery.positions)[apart]] = [
-            OUTCOMES.index(outcome) for outcome, _error in delivery.apart.values()
-        ]
+        found[delivery.rows[apart]] = [OUTCOMES.index(outcome) for outcome, _error in delivery.apart.values()]
     return found
 
 
@@ -95,7 +93,7 @@ def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
     share, places = kept.mean(), np.cumsum(kept) - 1
     return replace(
         delivery,
-        positions=np.asarray(delivery.positions)[kept],
+        positions=delivery.rows[kept],
         updates=round(delivery.updates * share),
         bytes=round(delivery.bytes * share),
         apart={int(places[row]): said for row, said in delivery.apart.items() if kept[row]},

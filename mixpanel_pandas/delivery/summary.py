@@ -129,7 +129,7 @@ _NOT_REACHED = Stop("not reached", "the upload ended before these rows' turn: se
 
 def _delivered(delivery: Delivery) -> dict[str, Any]:
     """Return a delivery as a row of the summary."""
-    positions = np.asarray(delivery.positions)
+    positions = delivery.rows
     codes = np.full(len(positions), OUTCOMES.index(delivery.outcome), np.int8)
     errors = np.full(len(positions), delivery.error, object)
     for row, (outcome, error) in delivery.apart.items():  # the rows that an answer named
