@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
@@ -22,17 +21,14 @@ Result = TypeVar("Result")
 #: More threads than that would only wait for the interpreter.
 MOST = 4
 
-#: After so many items, odd so that each thread has its turn, what Arrow holds for later is given back: it would grow past
-#: all that is in use.
-TIDY = 3
-
 
 def ahead(
     work: Callable[[Item], Result], items: Sequence[Item], *, threaded: bool = True
 ) -> Iterator[Result]:
-    """Yield what `work` makes of each item, in order; as many items as there are cores are worked on at a time.
+    """Yield what `work` makes of each item, in order; as many items are under way as there are cores.
 
-    One more waits, so that no core does while a result is used. Unless `threaded`, each is worked on when it is asked for.
+    That counts the one whose result is in use, which keeps a core busy, too. Unless `threaded`, each is worked on when it is
+    asked for.
 
     Nothing is begun before the first result is asked for, and no thread is left behind when it ends or is closed.
 
@@ -41,12 +37,10 @@ def ahead(
     >>> list(ahead(str.upper, "abc"))
     ['A', 'B', 'C']
     """
-    done = count(1)
 
     def tidily(item: Item) -> Result:
         result = work(item)
-        if next(done) % TIDY == 0:
-            pa.default_memory_pool().release_unused()
+        pa.default_memory_pool().release_unused()  # what Arrow holds for later grows past all that is in use
         return result
 
     threads = min(MOST, _cores(), len(items))
@@ -58,7 +52,7 @@ def ahead(
         try:
             for item in items:
                 begun.append(pool.submit(tidily, item))
-                if len(begun) > threads:
+                if len(begun) == threads:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()

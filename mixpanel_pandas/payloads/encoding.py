@@ -1,14 +1,15 @@
-"""Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
+"""Arrow arrays + envelope -> `Records` -> `Payloads`: JSON, one element per row, written column by column.
 
 A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. What every row has goes
 into that join with its name and quotes as constants; the others are joined to fragments before, null where the row has
-nothing to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every step
-keeps the number of rows.
+nothing to say. That is done for many rows at once, because each step costs something by itself; the last join, whose text
+is the longest, for fewer. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every
+step keeps the number of rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.envelope import Envelope
     from mixpanel_pandas.rules.operators import Missing, Operator
 
-__all__ = ["Property", "encode", "escaped"]
+__all__ = ["Property", "Record", "Records", "encode", "escaped"]
 
 LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
@@ -66,14 +67,58 @@ class Property:
         return fragments if self.dropped is None else emptied(fragments, self.dropped)
 
 
+@dataclass(frozen=True)
+class Record:
+    """One update of each row, in the parts that it is joined of.
+
+    Attributes
+    ----------
+    parts : sequence of pyarrow.LargeStringArray or pyarrow.Scalar
+        One after the other.
+    always : bool
+        Whether every row has the record, so that a null part is nothing between others; otherwise a row with a null part
+        has none.
+    """
+
+    parts: Sequence[pa.Array | pa.Scalar] = field(repr=False)  # one holds the token
+    always: bool = False
+
+    def joined(self, rows: slice) -> pa.Array:
+        """Return the JSON of some rows, null where there is no record."""
+        parts = [part[rows] if isinstance(part, pa.Array) else part for part in self.parts]
+        return _join(*parts, nulls="replace" if self.always else "emit_null")
+
+
+@dataclass(frozen=True)
+class Records:
+    """All updates of some rows.
+
+    Attributes
+    ----------
+    records : sequence of Record
+        At least one.
+    positions : numpy.ndarray
+        Where the rows stand in the frame.
+    """
+
+    records: Sequence[Record]
+    positions: np.ndarray
+
+    def payloads(self, rows: slice = slice(None)) -> Payloads:
+        """Return the updates of each of these rows, or of a part of them, as JSON."""
+        texts = [record.joined(rows) for record in self.records]
+        updates = np.sum([~nulls_in(text) for text in texts], axis=0, dtype=np.int64)
+        return Payloads(_join_present(texts, ""), np.asarray(updates), self.positions[rows])
+
+
 def encode(
     properties: Sequence[Property],
     removed: Sequence[str],
     deletes: bool,
     envelope: Envelope,
     positions: np.ndarray,
-) -> Payloads:
-    """Return the updates of each row as JSON.
+) -> Records:
+    """Return the updates of each row, all but joined.
 
     Parameters
     ----------
@@ -96,11 +141,11 @@ def encode(
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
     names = [pa.repeat(_text(_json(name)), rows) for name in removed]
     if unset or names:
-        records.append(_join(*head, _text(',"$unset":['), _join_present([*names, *unset], ","), _text("]},")))
+        gone = _join_present([*names, *unset], ",")
+        records.append(Record([*head, _text(',"$unset":['), gone, _text("]},")]))
     if deletes:
-        records.append(_join(*head, _text(',"$delete":""},')))
-    updates = np.sum([~nulls_in(record) for record in records], axis=0, dtype=np.int64)
-    return Payloads(_join_present(records, ""), np.asarray(updates), positions)
+        records.append(Record([*head, _text(',"$delete":""},')]))
+    return Records(records, positions)
 
 
 def _head(envelope: Envelope) -> list[pa.Array | pa.Scalar]:
@@ -109,7 +154,9 @@ def _head(envelope: Envelope) -> list[pa.Array | pa.Scalar]:
     group = envelope.group
     id_name = '"$distinct_id":"' if group is None else f'"$group_key":{_json(group)},"$group_id":"'
     return [
-        _text(f"{{{token}{id_name}"),
+        pa.scalar(
+            f"{{{token}{id_name}", LARGE_STRING
+        ),  # not kept for later, as constants are: it holds the token
         escaped(envelope.ids),
         _text(f'"{envelope.fields}'),
         *envelope.columns,
@@ -120,8 +167,8 @@ def _operators(properties: Sequence[Property]) -> list[Operator]:
     return list(dict.fromkeys(column.operator for column in properties))
 
 
-def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Sequence[Property]) -> pa.Array:
-    """Return the record of one operator, null for rows without members.
+def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Sequence[Property]) -> Record:
+    """Return the record of one operator; a row without members has none.
 
     Where a property is in every row, those before it bring the comma that follows them, and those after it the one before.
     """
@@ -130,7 +177,7 @@ def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Seque
     gaps = [column.dropped is not None or text.null_count > 0 for column, _before, text, _after in members]
     if all(gaps):
         fragments = [_fragment(*member) for member in members]
-        return _join(*head, _text(opening), _join_present(fragments, ","), _text(closing))
+        return Record([*head, _text(opening), _join_present(fragments, ","), _text(closing)])
     first, constant = gaps.index(False), opening
     parts: list[pa.Array | pa.Scalar] = []
     for place, (column, before, text, after) in enumerate(members):
@@ -141,9 +188,7 @@ def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Seque
         else:
             parts += [_text(f"{constant}{left}{column.name}:{before}"), text]
             constant = after
-    return pc.binary_join_element_wise(
-        *head, *parts, _text(constant + closing), _text(""), null_handling="replace", null_replacement=""
-    )
+    return Record([*head, *parts, _text(constant + closing)], always=True)
 
 
 def _json_parts(column: Property) -> tuple[str, pa.Array, str]:
@@ -240,9 +285,9 @@ def _held(strings: pa.Array) -> memoryview | bytes:
     return memoryview(data)[offsets[strings.offset] : offsets[strings.offset + len(strings)]]
 
 
-def _join(*parts: pa.Array | pa.Scalar) -> pa.Array:
-    """Return the parts of each row joined; null where one of them is."""
-    return pc.binary_join_element_wise(*parts, _text(""))
+def _join(*parts: pa.Array | pa.Scalar, nulls: str = "emit_null") -> pa.Array:
+    """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise."""
+    return pc.binary_join_element_wise(*parts, _text(""), null_handling=nulls)
 
 
 def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:

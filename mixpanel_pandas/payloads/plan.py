@@ -49,16 +49,16 @@ Rows = slice | np.ndarray
 _ALL = slice(None)
 
 #: A slice of the frame makes about this many bytes of JSON.
-SLICE_BYTES = 5_000_000
+SLICE_BYTES = 12_000_000
 
 #: A slice of fewer rows than that pays more for its columns than for its values: it may hold as many bytes as this instead.
-FEW_ROWS, WIDE_BYTES = 512, 24_000_000
+FEW_ROWS, WIDE_BYTES = 768, 36_000_000
 
 #: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
 ROWS_FOR_THREADS = 2_000
 
 #: So many slices, at most, are one where columns are looked at by themselves.
-SPAN = 4
+SPAN = 2
 
 #: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
 OPERANDS: dict[str, set[str]] = {

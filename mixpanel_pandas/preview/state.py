@@ -212,10 +212,10 @@ class State:
         plan, changes = self.inspection.plan, self._changes
         together = changes.together
         merged = np.isin(positions, together.last())
-        found = []
+        found: list[Payloads] = []
         with in_our_words():
             if not merged.all():
-                found.append(encode_rows(plan, changes, positions[~merged], NOWHERE.token))
+                found += encode_rows(plan, changes, positions[~merged], NOWHERE.token)
             if merged.any():
                 left_out = np.ones(plan.rows, bool)
                 left_out[together.positions[np.isin(together.last(), positions)]] = False

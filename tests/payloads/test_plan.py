@@ -12,7 +12,7 @@ from reference import MISSING, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.payloads.plan import SLICE_BYTES, WIDE_BYTES, address, id_plan, make_plan
+from mixpanel_pandas.payloads.plan import FEW_ROWS, SLICE_BYTES, WIDE_BYTES, address, id_plan, make_plan
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.options import operation
 
@@ -582,8 +582,8 @@ def test_addresses(text, found):
         pytest.param(pd.DataFrame({"user_id": [], "x": []}), 1, SLICE_BYTES, id="no rows"),
         pytest.param(
             pd.DataFrame(np.ones((3, 500))).rename(columns=str).assign(user_id="a"),
-            100,
-            1000,
+            FEW_ROWS,
+            2000,
             id="many columns",
         ),
     ],
