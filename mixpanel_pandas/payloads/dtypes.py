@@ -75,8 +75,10 @@ def rule_for_objects(values: np.ndarray) -> Rule:
     values : numpy.ndarray
         Of objects; missing ones tell nothing.
     """
-    present = values[~pd.isna(values)] if len(values) else values
-    types = set(map(type, present))
+    present, types = values, set(map(type, values))
+    if any(issubclass(kind, _MAYBE_MISSING) for kind in types):  # nowhere else does pandas have to look
+        present = values[~pd.isna(values)]
+        types = set(map(type, present))
     if not types:
         return MISSING
     for family, rule in OBJECT_RULES:
@@ -383,6 +385,9 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
     (pa.types.is_large_binary, BYTES),
     (pa.types.is_fixed_size_binary, BYTES),
 )
+
+#: Types with values that are missing; ``pd.NaT`` is a datetime.
+_MAYBE_MISSING = (type(None), type(pd.NA), dt.datetime, float, complex, decimal.Decimal, np.generic)
 
 _INSTANTS: set[type] = {dt.datetime, pd.Timestamp}
 

@@ -224,5 +224,26 @@ def test_only_the_categories_of_a_slice_are_read(monkeypatch):
     assert sum(read) == 1000
 
 
+@pytest.mark.parametrize("beside", ["a", ["a"], 1, True], ids=repr)
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        None,
+        pd.NA,
+        pd.NaT,
+        np.nan,
+        np.float32("nan"),
+        np.datetime64("NaT"),
+        np.timedelta64("NaT"),
+        complex("nan"),
+        decimal.Decimal("NaN"),
+    ],
+    ids=repr,
+)
+def test_what_pandas_calls_missing_tells_nothing(nothing, beside):
+    alone, both = (rule_for_objects(as_objects(values)) for values in ([beside], [nothing, beside]))
+    assert (both.name, both.kind) == (alone.name, alone.kind)
+
+
 def test_the_rule_looks_at_all_values_not_at_the_first():
     assert rule_for_objects(as_objects(["a"] * 100_000 + [1])).kind == "mixed"
