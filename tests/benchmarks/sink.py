@@ -102,11 +102,14 @@ class Counts:
             self.records += found
 
     def said(self) -> bytes:
-        """Return the counts as JSON, with the seconds from the first request to the last answer and the mean in flight."""
+        """Return the counts as JSON, with the seconds from the first request to the last answer, the mean in flight, and the
+        processor seconds of the server since it began.
+        """
         with self.lock:
             seconds = self.last - self.first
             told = {name: value for name, value in vars(self).items() if name != "lock"}
-        return json.dumps({**told, "seconds": seconds, "mean_in_flight": self.busy / (seconds or 1)}).encode()
+        told |= {"seconds": seconds, "mean_in_flight": self.busy / (seconds or 1), "cpu": time.process_time()}
+        return json.dumps(told).encode()
 
 
 class Server:
