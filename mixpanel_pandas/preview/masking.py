@@ -17,6 +17,9 @@ __all__ = ["is_private", "masked", "masked_record"]
 #: Properties whose values name a person or reach one; what looks like them counts, too.
 PRIVATE = {"$email", "$phone", "$name", "$first_name", "$last_name"}
 
+#: Plain forms of other names whose values do; Mixpanel has no property for them.
+REACHING = {"fax", "faxnumber", "telefax", "address", "postaladdress", "streetaddress", "street"}
+
 #: Fields of a record that hold an id, or an address.
 PRIVATE_FIELDS = {"$distinct_id", "$group_id", "$ip"}
 
@@ -27,10 +30,10 @@ REST, KEPT = "***", 2
 def is_private(name: Hashable) -> bool:
     """Return whether a column or property of that name holds what names or reaches a person.
 
-    >>> [is_private(name) for name in ("$email", "E-Mail", "First Name", "plan")]
-    [True, True, True, False]
+    >>> [is_private(name) for name in ("$email", "E-Mail", "First Name", "Fax", "plan")]
+    [True, True, True, True, False]
     """
-    return name in PRIVATE or LOOKALIKES.get(plain(name)) in PRIVATE
+    return name in PRIVATE or LOOKALIKES.get(plain(name)) in PRIVATE or plain(name) in REACHING
 
 
 def masked(value: Any) -> Any:

@@ -38,8 +38,9 @@ OURS = {
 
 NOTES = """\
 - The limit is the sum of the processor seconds of the three parts, divided by the cores. All take turns, because the machine is
-  not always equally fast; "x limit" is the median of what each round gives. The parts run in processes of their own, on as many cores as this project; the server that they send to is not confined, and no part of the limit: on a machine of
-  two cores it takes its time from the client's.
+  not always equally fast; "x limit" is the median of what each round gives.
+- The parts run in processes of their own, on as many cores as this project. The server that they send to is not confined, and no
+  part of the limit: on a machine of two cores it takes its time from the client's.
 - Polars makes the same records, missing values left out: `struct.json_encode` for the columns without gaps, the others joined to
   that one by one where they have a value. It leaves out the checks, and cuts dates to seconds."""
 

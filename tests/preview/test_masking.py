@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.preview.masking import PRIVATE, is_private, masked, masked_record
-from mixpanel_pandas.rules.limits import RESERVED_PROPERTIES
+from mixpanel_pandas.preview.masking import PRIVATE, REACHING, is_private, masked, masked_record
+from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 
 
 def test_what_is_private_is_reserved() -> None:
@@ -20,6 +20,13 @@ def test_what_is_private_is_reserved() -> None:
 )
 def test_names_that_are_private(name: object, private: bool) -> None:
     assert is_private(name) is private
+
+
+@pytest.mark.parametrize("name", sorted(REACHING))
+def test_what_reaches_a_person_without_a_property_of_its_own(name: str) -> None:
+    assert plain(name) == name
+    assert is_private(name.upper())
+    assert name not in LOOKALIKES
 
 
 @given(st.text(min_size=3), st.text(alphabet="abc", min_size=2))
