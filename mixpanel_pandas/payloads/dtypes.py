@@ -123,9 +123,9 @@ def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     array = _whole(array)
     if not isinstance(values, np.ndarray):
         array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
-    return (
-        array if type is None or type == array.type else array.cast(type)
-    )  # an extension array may not care for the type
+    if type is None or type == array.type:
+        return array
+    return array.cast(type)  # an extension array may not care for the type
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -177,19 +177,17 @@ def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
         return _objects(values)
 
 
-def _lists(values: np.ndarray, type: pa.DataType) -> pa.Array:
+def _list_array(values: np.ndarray, type: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, type)
-    except (
-        pa.ArrowTypeError
-    ):  # a missing value that only pandas knows; to look for them first takes a fifth more
+    except pa.ArrowTypeError:  # a missing value that only pandas knows; most columns have none
         return _array(values, type)
 
 
 def _lists_of(item_type: pa.DataType) -> Read:
     def read(values: np.ndarray) -> pa.Array | np.ndarray:
         try:
-            return _lists(values, pa.large_list(item_type))
+            return _list_array(values, pa.large_list(item_type))
         except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid):
             return values
 
