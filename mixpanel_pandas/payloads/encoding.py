@@ -153,14 +153,8 @@ def _head(envelope: Envelope) -> list[pa.Array | pa.Scalar]:
     token = "" if envelope.token is None else f'"$token":{_json(envelope.token)},'
     group = envelope.group
     id_name = '"$distinct_id":"' if group is None else f'"$group_key":{_json(group)},"$group_id":"'
-    return [
-        pa.scalar(
-            f"{{{token}{id_name}", LARGE_STRING
-        ),  # not kept for later, as constants are: it holds the token
-        escaped(envelope.ids),
-        _text(f'"{envelope.fields}'),
-        *envelope.columns,
-    ]
+    opening = pa.scalar(f"{{{token}{id_name}", LARGE_STRING)  # `_text` would keep the token
+    return [opening, escaped(envelope.ids), _text(f'"{envelope.fields}'), *envelope.columns]
 
 
 def _operators(properties: Sequence[Property]) -> list[Operator]:
