@@ -57,10 +57,6 @@ TICK, LINE = 0.2, 60.0
 logger = logging.getLogger("mixpanel_pandas")
 
 
-def _forget(_deliveries: list[Delivery]) -> None:
-    """Write nothing down."""
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far an upload is.
@@ -187,7 +183,7 @@ def start(
     sessions = [session(project) for _ in range(workers)]
     upload = Upload(iter(batches), project, endpoint, harmless, sessions, attempt, gate or Gate(), chance)
     upload.label, upload.total, upload.bar_wanted, upload.later = label, rows, progress, later
-    upload.record = record or upload.record
+    upload.record = record
     if begin:
         upload.begin()
     return upload
@@ -209,7 +205,7 @@ class Upload:
     label, total = "", 0
     bar_wanted: bool | None = False
     later: Later | None = None
-    record: Record = staticmethod(_forget)
+    record: Record | None = None
 
     def __init__(
         self,
@@ -419,13 +415,13 @@ class Upload:
             )
             if self._gate.passed(part.pause, words, part.batch.nbytes):
                 sent = part.sent(time.time(), self._gate.clock())
-                self.record([sent.stopped(ENDED, self._gate.clock())])
+                self._write_down([], [sent])
                 parts[-1] = part = sent
                 more, done, refusals = self._sent(session, part, refusals)
             else:
                 more, done = [], [part.stopped(self._gate.stopped or Stop("", ""), self._gate.clock())]
             try:
-                self.record([*done, *(part.stopped(ENDED, self._gate.clock()) for part in more)])
+                self._write_down(done, more)
             finally:
                 self._settle(parts, more, done)
             if self._closed:
@@ -433,6 +429,11 @@ class Upload:
         if self._refusals.given_up and not self._accepted:
             self._halt("refused", f"not sent, as nothing was accepted before: {self._refusals.text}")
         self._met.set()
+
+    def _write_down(self, done: list[Delivery], under_way: list[Part]) -> None:
+        """Write down what becomes of these rows if the process ends now, where that is asked for."""
+        if self.record is not None:
+            self.record([*done, *(part.stopped(ENDED, self._gate.clock()) for part in under_way)])
 
     def _settle(self, parts: list[Part], more: list[Part], done: list[Delivery]) -> None:
         """Put in place of the last part what goes on of it; the rest has its final answers."""
