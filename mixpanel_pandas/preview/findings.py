@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.preview.state import State
     from mixpanel_pandas.problems import Problem
 
-__all__ = ["Offence", "effect_of_invalid", "offences", "problems_of"]
+__all__ = ["Offence", "effect_of_invalid", "offences", "problems_of", "rows_of"]
 
 #: What `invalid` does to the rows that a check found, in words.
 REMEDIES_IN_WORDS = {
@@ -58,6 +58,11 @@ def problems_of(state: State, severity: str | None = None, column: Hashable = No
         for problem in state.problems
         if severity in {None, problem.severity} and column in {None, problem.column}
     ]
+
+
+def rows_of(problem: Problem) -> str:
+    """Return in how many rows a problem is; that of a column as a whole is in all."""
+    return "all" if problem.rows is None else f"{problem.count:,}"
 
 
 def effect_of_invalid(problem: Problem) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_pandas.preview import html
 from mixpanel_pandas.preview.controls import Choice, Html, column, grid
 from mixpanel_pandas.preview.edits import with_option
-from mixpanel_pandas.preview.findings import effect_of_invalid, offences, problems_of
+from mixpanel_pandas.preview.findings import effect_of_invalid, offences, problems_of, rows_of
 from mixpanel_pandas.preview.mapping import choices_of
 from mixpanel_pandas.preview.pager import Pager
 from mixpanel_pandas.rules.checks import SEVERITIES
@@ -120,7 +120,7 @@ def _table(problems: list[Problem]) -> str:
                 html.badge(problem.severity),
                 html.text(problem.check),
                 html.text("" if problem.column is None else problem.column),
-                html.text(f"{problem.count:,}"),
+                html.text(rows_of(problem)),
                 html.text(f"{problem.message}. {effect_of_invalid(problem)}"),
             )
             for problem in problems

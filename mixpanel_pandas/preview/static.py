@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.preview import html
-from mixpanel_pandas.preview.findings import effect_of_invalid, offences
+from mixpanel_pandas.preview.findings import effect_of_invalid, offences, rows_of
 from mixpanel_pandas.preview.mapping import columns, ids_in_words, labels
 from mixpanel_pandas.preview.payload_page import payload
 from mixpanel_pandas.preview.totals import deed, totals, totals_in_words
@@ -91,7 +91,8 @@ def as_text(state: State, line: str, place: str, *, shown: bool = False) -> str:
     parts.append(state.verdict())
     for problem in state.problems[:PROBLEMS]:
         where = f" in {problem.column!r}" if problem.column is not None else ""
-        parts.append(f"  {problem.severity} {problem.check}{where}: {problem.count:,}, {problem.message}")
+        rows = "" if problem.rows is None else f"{problem.count:,}, "
+        parts.append(f"  {problem.severity} {problem.check}{where}: {rows}{problem.message}")
         parts += [f"    {effect_of_invalid(problem)}"] * (problem.severity == "error")
     parts += [f"  {more}" for more in _more(state)]
     for found in _payloads(state, shown)[:1]:
@@ -190,7 +191,7 @@ def _html_problems(state: State, shown: bool) -> list[str]:
                 html.badge(problem.severity),
                 html.text(problem.check),
                 html.text(column),
-                html.text(f"{problem.count:,}"),
+                html.text(rows_of(problem)),
                 html.text(problem.message + effect),
                 html.mono(examples),
             )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.preview.findings import effect_of_invalid, offences, problems_of
+from mixpanel_pandas.preview.findings import effect_of_invalid, offences, problems_of, rows_of
 from tests.preview.frames import people, state
 
 
@@ -26,6 +26,13 @@ def test_problems_are_filtered() -> None:
     assert {problem.check for problem in problems_of(found, "hint")} == {"lookalike"}
     assert [problem.check for problem in problems_of(found, column="bio")] == ["long_string"]
     assert problems_of(found, "warning", "bio") == []
+
+
+def test_a_problem_of_a_column_is_in_all_rows() -> None:
+    found = state(wrong(), rename={"score": "$score"})
+    rows = {problem.check: rows_of(problem) for problem in problems_of(found)}
+    assert rows["long_string"] == "1"
+    assert {rows_of(problem) for problem in found.problems if problem.rows is None} == {"all"}
 
 
 @pytest.mark.parametrize("remedy", ["drop_row", "drop_value", "truncate"])
