@@ -6,7 +6,9 @@ payload is touched again, and the size of a batch is the difference of two offse
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +83,7 @@ class Batch:
         """Where the rows stand in the frame."""
         return self.payloads.positions
 
-    @property
+    @cached_property
     def updates(self) -> int:
         """How many updates the rows make."""
         return int(self.payloads.updates.sum())
@@ -136,9 +138,9 @@ def cut(
         if rest is not None and len(arrived) and arrived.positions[0] < rest.positions[-1]:
             yield Batch(number, rest)  # what arrives stands further up in the frame
             number, rest = number + 1, None
-        start = 0
+        start, updates, offsets = 0, np.cumsum(arrived.updates).data, arrived.offsets.data
         while start < len(arrived):
-            stop = start + _fitting(arrived[start:], rest, batch_size, request_bytes)
+            stop = _stop(start, updates, offsets, rest, batch_size, request_bytes - 1)
             rest = arrived[start:stop] if rest is None else _joined(rest, arrived[start:stop])
             if stop < len(arrived):  # of which nothing fits any more
                 yield Batch(number, rest)
@@ -148,15 +150,26 @@ def cut(
         yield Batch(number, rest)
 
 
-def _fitting(payloads: Payloads, beside: Payloads | None, batch_size: int, request_bytes: int) -> int:
-    """Return how many payloads fit into a body beside others; of those that would stand alone there, at least one."""
-    room, nbytes = batch_size, request_bytes - 1
+def _stop(
+    start: int, updates: memoryview, offsets: memoryview, beside: Payloads | None, room: int, nbytes: int
+) -> int:
+    """Return up to where payloads fit into a body beside others; of those that would stand alone there, at least one.
+
+    Parameters
+    ----------
+    start : int
+        The first of them.
+    updates, offsets : memoryview
+        Of all payloads: updates up to and with each one, and where each one begins. (Bisecting them lets the interpreter
+        not go, as numpy does: workers would wait for each other.)
+    room, nbytes : int
+        Updates that a body may hold, and bytes.
+    """
     if beside is not None:
         room, nbytes = room - int(beside.updates.sum()), nbytes - beside.nbytes
-    by_updates = np.searchsorted(np.cumsum(payloads.updates[:batch_size]), room, side="right")
-    offsets = payloads.offsets
-    by_bytes = np.searchsorted(offsets[1:], offsets[0] + nbytes, side="left")
-    return max(int(min(by_updates, by_bytes)), int(beside is None))
+    by_updates = bisect_right(updates, room + (updates[start - 1] if start else 0), start)
+    by_bytes = bisect_left(offsets, nbytes + offsets[start], start + 1) - 1
+    return max(min(by_updates, by_bytes), start + (beside is None))
 
 
 def _joined(first: Payloads, second: Payloads) -> Payloads:
