@@ -46,7 +46,6 @@ COLUMNS: dict[str, str] = {
 _OUTCOME = pd.CategoricalDtype(list(OUTCOMES))
 #: From harmless to grave: a run of rows is called after its worst.
 _GRAVITY: tuple[Outcome, ...] = ("accepted", "skipped", "invalid", "not_sent", "rejected", "unknown")
-_WORST = np.array([_GRAVITY.index(outcome) for outcome in OUTCOMES])
 #: Outcomes of rows that it is right to send again as they are or corrected; unknown joins them where that is harmless.
 _FAILURES: tuple[Outcome, ...] = ("rejected", "not_sent", "invalid")
 
@@ -129,13 +128,12 @@ _NOT_REACHED = Stop("not reached", "the upload ended before these rows' turn: se
 
 def _delivered(delivery: Delivery) -> dict[str, Any]:
     """Return a delivery as a row of the summary."""
-    positions = delivery.rows
-    codes = np.full(len(positions), OUTCOMES.index(delivery.outcome), np.int8)
-    errors = np.full(len(positions), delivery.error, object)
-    for row, (outcome, error) in delivery.apart.items():  # the rows that an answer named
-        codes[row], errors[row] = OUTCOMES.index(outcome), error
+    positions, kinds = delivery.rows, {(delivery.outcome, delivery.error): 0}
+    codes = np.zeros(len(positions), np.int64)
+    for row, kind in delivery.apart.items():  # the rows that an answer named
+        codes[row] = kinds.setdefault(kind, len(kinds))
     started = None if delivery.started is None else pd.Timestamp(delivery.started, unit="s", tz="UTC")
-    return _run(positions, codes, errors) | {
+    return _run(positions, codes, list(kinds)) | {
         "batch": delivery.batch,
         "updates": delivery.updates,
         "bytes": delivery.bytes,
@@ -150,31 +148,46 @@ def _delivered(delivery: Delivery) -> dict[str, Any]:
 
 def _left_out(left: LeftOut) -> dict[str, Any]:
     """Return rows left out for one reason as a row of the summary."""
-    codes = np.full(len(left.positions), OUTCOMES.index(left.outcome), np.int8)
-    errors = np.full(len(codes), left.error, object)
-    none = dict.fromkeys(("updates", "bytes", "requests", "attempts"), 0)
-    return _run(left.positions, codes, errors) | none | {"elapsed": 0.0, "reason": left.reason}
+    codes = np.zeros(len(left.positions), np.int64)
+    none = dict.fromkeys(("updates", "bytes", "requests", "attempts", "elapsed"), 0)
+    return _run(left.positions, codes, [(left.outcome, left.error)]) | none | {"reason": left.reason}
 
 
-def _run(positions: np.ndarray, codes: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
-    """Return the columns that are made of the rows of a run, the worst outcome and what differs from it."""
-    worst = int(np.argmax(_WORST[codes]))
-    start, stop = int(positions[0]), int(positions[-1]) + 1
-    differs = (codes != codes[worst]) | (errors != errors[worst])
+def _run(
+    positions: np.ndarray, codes: np.ndarray, kinds: Sequence[tuple[Outcome, str | None]]
+) -> dict[str, Any]:
+    """Return the columns that are made of the rows of a run, the worst outcome and what differs from it.
+
+    Parameters
+    ----------
+    positions, codes : numpy.ndarray
+        Where the rows stand, and what became of each: an index into `kinds`.
+    kinds : sequence of (str, str or None)
+        Outcome and error.
+    """
+    gravity = np.array([_GRAVITY.index(outcome) for outcome, _error in kinds])
+    worst = int(codes[np.argmax(gravity[codes])])
+    counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
+    found = np.bincount(codes, minlength=len(kinds)).tolist()
+    for (outcome, _error), rows in zip(kinds, found, strict=True):
+        counts[outcome] += rows
+    differs = codes != worst
     uniform = not differs.any()
+    start, stop = int(positions[0]), int(positions[-1]) + 1
     if stop - start != len(positions):  # holes
         differs[:] = True
+    apart = [] if uniform else [kinds[code] for code in codes[differs]]
     return {
         "_positions": positions,
         "start": start,
         "stop": stop,
         "rows": len(positions),
-        "outcome": OUTCOMES[codes[worst]],
-        **dict(zip(OUTCOMES, np.bincount(codes, minlength=len(OUTCOMES)).tolist(), strict=True)),
-        "error": errors[worst],
+        "outcome": kinds[worst][0],
+        **counts,
+        "error": kinds[worst][1],
         "positions": positions[differs].tolist() or None,
-        "position_outcomes": None if uniform else [OUTCOMES[code] for code in codes[differs]],
-        "reasons": None if uniform else errors[differs].tolist(),
+        "position_outcomes": [outcome for outcome, _error in apart] or None,
+        "reasons": [error for _outcome, error in apart] or None,
     }
 
 
