@@ -408,7 +408,7 @@ def calls(draw: Any, *, odd_options: bool) -> tuple[str, dict[str, Any]]:
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(transport, "_adapter", emulator.adapter)
+    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
     with mpd.set_project(emulator.project):
         yield emulator
 

@@ -27,7 +27,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mixpanel_pandas.emulator.adapter import Adapter
+POST = transport.Session.post
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
 
@@ -84,7 +84,7 @@ faults = st.tuples(st.sampled_from(FAULTS), st.integers(0, 3), st.sampled_from([
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets: the adapter raises what the network would raise."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(transport, "_adapter", emulator.adapter)
+    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
     project = mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)
     with mpd.set_project(project):
         yield emulator
@@ -268,16 +268,15 @@ def poison(emulator: mpd.Emulator, count: Any, is_bad: Callable[[Any], bool]) ->
     emulator.fail("refuse", record=is_bad, naming="nobody", partial=False, count=count, times=None)
 
 
-def late(adapter: Adapter, seed: int) -> Adapter:
+def late(post: Callable[..., Any], seed: int) -> Callable[..., Any]:
     """Let requests arrive late, each after a time of its own."""
-    send, chance = adapter.send, random.Random(seed)
+    chance = random.Random(seed)
 
-    def send_later(*args: Any, **kwargs: Any) -> Any:
+    def post_later(*args: Any) -> Any:
         time.sleep(chance.random() * 0.002)
-        return send(*args, **kwargs)
+        return post(*args)
 
-    adapter.send = send_later
-    return adapter
+    return post_later
 
 
 @settings(
@@ -305,7 +304,8 @@ def test_order_is_kept_whatever_arrives_late_or_is_shuffled(
 ) -> None:
     assume(duplicates == "all" or verb == "set")
     emulator.reset()
-    monkeypatch.setattr(transport, "_adapter", lambda: late(emulator.adapter(), seed))
+    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
+    monkeypatch.setattr(transport.Session, "post", late(POST, seed))
     for fault, skip, times in script:
         emulator.fail(**fault, skip=skip, times=times)
     emulator.fail("shuffle", seed=seed, times=None)

@@ -1,4 +1,8 @@
-"""One attempt -> an `Answer`: the only module that speaks HTTP."""
+"""One attempt -> an `Answer`: the only module that speaks HTTP.
+
+requests finds the way (proxies and certificates of the environment, TLS), once for each worker. urllib3 goes it, request after
+request: what requests does around that takes the interpreter as long again, and all workers share one.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +22,19 @@ from mixpanel_pandas.delivery.redaction import redact
 from mixpanel_pandas.errors import ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    import requests
     from requests.adapters import HTTPAdapter
+    from urllib3 import BaseHTTPResponse, Timeout
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["abort", "address", "attempt", "secrets_of", "session"]
+__all__ = ["Session", "address", "attempt", "secrets_of"]
 
 #: Seconds to wait for a connection at most: longer than that, nobody is there.
 CONNECT_SECONDS = 10.0
+
+HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 def address(project: Project, endpoint: str) -> str:
@@ -38,10 +44,7 @@ def address(project: Project, endpoint: str) -> str:
 
 def secrets_of(project: Project) -> tuple[str, ...]:
     """Return the texts that no message may hold."""
-    from requests.utils import get_environ_proxies
-
-    proxies = {} if _is_loopback(project.base) else get_environ_proxies(project.base)
-    passwords = [part for url in proxies.values() for part in _credentials(url)]
+    passwords = [part for url in _proxies(project).values() for part in _credentials(url)]
     return tuple(secret for secret in (project.token, *passwords) if secret)
 
 
@@ -52,8 +55,8 @@ def _credentials(url: str) -> list[str]:
     return [credentials, *credentials.partition(":")[::2]]
 
 
-def session(project: Project) -> requests.Session:
-    """Return a session for one worker: one connection, no retries of its own, no redirects, no cookies, no ``.netrc``.
+class Session:
+    """What one worker sends with: one connection, no retries of its own, no redirects, no cookies, no ``.netrc``.
 
     Proxies and certificates that the environment names are honoured, but loopback hosts are reached directly.
 
@@ -62,28 +65,50 @@ def session(project: Project) -> requests.Session:
     ProjectError
         If the environment names a file of certificates that does not exist.
     """
-    from http.cookiejar import DefaultCookiePolicy
 
-    import requests
-    from requests.utils import get_environ_proxies
+    def __init__(self, project: Project) -> None:
+        self.certificates = _certificates() or True
+        self.proxies = _proxies(project)
+        self._opened: list[Any] = []  # at most one connection
+        self._adapter = _adapter(self._opened)
+        self._ways: dict[str, tuple[Any, str]] = {}
 
-    session = requests.Session()
-    session.trust_env = False  # it stands for .netrc, too; the rest of the environment is read here
-    session.verify = _certificates() or True
-    session.proxies = {} if _is_loopback(project.base) else get_environ_proxies(project.base)
-    session.headers.update(
-        {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
-    )
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # requests would read the whole body of a redirect even where it does not follow it
-    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # the one seam for it
-    session.mount("https://", adapter := _adapter())
-    session.mount("http://", adapter)
-    return session
+    def post(self, url: str, body: bytes, timeout: Timeout) -> BaseHTTPResponse:
+        """Make one request."""
+        if url not in self._ways:
+            self._ways[url] = self._way(url)
+        pool, target = self._ways[url]
+        response: BaseHTTPResponse = pool.urlopen(
+            "POST", target, body, HEADERS,
+            retries=False, redirect=False, assert_same_host=False, timeout=timeout, preload_content=False,
+        )  # fmt: skip
+        return response
+
+    def _way(self, url: str) -> tuple[Any, str]:
+        """Return the connections that lead to an address, by a proxy or not, and what is asked for there."""
+        import requests
+
+        request = requests.Request("POST", url).prepare()
+        pool = self._adapter.get_connection_with_tls_context(request, self.certificates, self.proxies)
+        self._adapter.cert_verify(pool, url, self.certificates, None)  # type: ignore[no-untyped-call]
+        return pool, self._adapter.request_url(request, self.proxies)
+
+    def abort(self) -> None:
+        """End what is on the wire: a worker that waits for an answer stops waiting."""
+        for connection in self._opened:
+            if (wire := getattr(connection, "sock", None)) is not None:
+                try:
+                    socket.socket.shutdown(wire, socket.SHUT_RDWR)
+                except OSError:
+                    continue  # it has just ended by itself
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._adapter.close()
 
 
 def attempt(
-    session: requests.Session,
+    session: Session,
     url: str,
     body: bytes,
     *,
@@ -95,8 +120,8 @@ def attempt(
 
     Parameters
     ----------
-    session : requests.Session
-        As `session` makes it.
+    session : Session
+        Of the worker.
     url : str
         As `address` makes it.
     body : bytes
@@ -111,33 +136,21 @@ def attempt(
     import requests
     import urllib3
 
-    errors = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-    waits = (min(timeout, CONNECT_SECONDS), timeout)
+    of_urllib3 = urllib3.exceptions
+    errors = (requests.RequestException, of_urllib3.HTTPError, of_urllib3.ProxySchemeUnsupported, OSError)
     try:
-        response = session.send(
-            _request(session, url, body), timeout=waits, allow_redirects=False, stream=True
+        response = session.post(
+            url, body, urllib3.Timeout(connect=min(timeout, CONNECT_SECONDS), read=timeout)
         )
     except errors as error:
         return _unanswered(error, secrets)
     with response:
         try:
-            found = _bounded(response.iter_content(65_536))
+            found = _bounded(response.stream(65_536))
         except errors as error:
-            return replace(_unanswered(error, secrets), evidence="unclear", status_code=response.status_code)
+            return replace(_unanswered(error, secrets), evidence="unclear", status_code=response.status)
     retry_after = seconds_to_wait(response.headers.get("Retry-After"), time.time())
-    return read(response.status_code, found, records, retry_after=retry_after, secrets=secrets)
-
-
-def _request(session: requests.Session, url: str, body: bytes) -> requests.PreparedRequest:
-    """Return the one request of a session: the next differs in its body, and to prepare it afresh costs a third of sending it."""
-    import requests
-
-    prepared: requests.PreparedRequest | None = vars(session).get("prepared")
-    if prepared is None or prepared.url != url:
-        prepared = session.prepare_request(requests.Request("POST", url))
-        vars(session)["prepared"] = prepared
-    prepared.prepare_body(body, None)
-    return prepared
+    return read(response.status, found, records, retry_after=retry_after, secrets=secrets)
 
 
 def _unanswered(error: Exception, secrets: tuple[str, ...]) -> Answer:
@@ -148,7 +161,7 @@ def _unanswered(error: Exception, secrets: tuple[str, ...]) -> Answer:
     return Answer(_evidence_of_exception(causes), error=text)
 
 
-def _bounded(chunks: Iterator[bytes]) -> bytes:
+def _bounded(chunks: Iterable[bytes]) -> bytes:
     """Return what arrives, up to the first piece that makes it too long."""
     body = b""
     for chunk in chunks:
@@ -159,27 +172,21 @@ def _bounded(chunks: Iterator[bytes]) -> bytes:
 
 
 def _evidence_of_exception(causes: list[BaseException]) -> Evidence:
-    """Return whether an exception proves that nothing was sent; the most specific class among its causes decides.
-
-    A ``ConnectionError`` of requests may be either, so that what it wraps is looked at.
-    """
-    from requests import exceptions as of_requests
+    """Return whether an exception proves that nothing was sent; the most specific class among its causes decides."""
+    from requests import RequestException
     from urllib3 import exceptions as of_urllib3
 
     table: tuple[tuple[type[BaseException], Evidence], ...] = (
+        (RequestException, "no_connection"),  # it finds the way and no more
         (of_urllib3.NewConnectionError, "no_connection"),
         (of_urllib3.ConnectTimeoutError, "no_connection"),
-        (of_requests.ConnectTimeout, "no_connection"),
         (of_urllib3.ProtocolError, "unclear"),  # TLS that broke later is one, too: see `_adapter`
         (ConnectionResetError, "unclear"),
-        (of_requests.ProxyError, "no_connection"),
-        (of_requests.InvalidURL, "no_connection"),  # of a proxy, as all of these: ours is checked
-        (of_requests.InvalidSchema, "no_connection"),
-        (of_requests.MissingSchema, "no_connection"),
-        (of_urllib3.LocationParseError, "no_connection"),
+        (of_urllib3.ProxyError, "no_connection"),
+        (of_urllib3.LocationParseError, "no_connection"),  # of a proxy, as the next two: ours is checked
         (of_urllib3.ProxySchemeUnknown, "no_connection"),
         (of_urllib3.ProxySchemeUnsupported, "no_connection"),
-        (of_requests.SSLError, "no_connection"),
+        (of_urllib3.SSLError, "no_connection"),
         (ConnectionRefusedError, "no_connection"),
         (socket.gaierror, "no_connection"),
         (BaseException, "unclear"),  # read timeouts, and whatever is not known
@@ -188,11 +195,18 @@ def _evidence_of_exception(causes: list[BaseException]) -> Evidence:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps, as requests and urllib3 wrap it."""
+    """Yield an exception and what it wraps, as urllib3 and requests wrap it."""
     yield error
     inner = [*error.args, getattr(error, "reason", None), error.__cause__]
     for cause in dict.fromkeys(cause for cause in inner if isinstance(cause, BaseException)):
         yield from _causes(cause)
+
+
+def _proxies(project: Project) -> dict[str, str]:
+    """Return the proxies that the environment names for a project's host."""
+    from requests.utils import get_environ_proxies
+
+    return {} if _is_loopback(project.base) else get_environ_proxies(project.base)
 
 
 def _certificates() -> str | None:
@@ -214,19 +228,11 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def abort(session: requests.Session) -> None:
-    """End what is on the wire: a worker that waits for an answer stops waiting."""
-    for adapter in session.adapters.values():
-        getattr(adapter, "abort", lambda: None)()
-
-
-def _adapter() -> HTTPAdapter:
-    """Return an adapter that knows its open connection, and tells a failed handshake from a broken read."""
+def _adapter(opened: list[Any]) -> HTTPAdapter:
+    """Return an adapter that keeps its open connection in a list, and tells a failed handshake from a broken read."""
     from requests.adapters import HTTPAdapter
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.exceptions import NewConnectionError, ProtocolError
-
-    opened: list[Any] = []  # at most one: a session serves one worker
 
     @contextmanager
     def broken() -> Iterator[None]:
@@ -266,13 +272,5 @@ def _adapter() -> HTTPAdapter:
             manager = super().proxy_manager_for(*args, **kwargs)
             manager.pool_classes_by_scheme = pools
             return manager
-
-        def abort(self) -> None:
-            for connection in opened:
-                if (wire := getattr(connection, "sock", None)) is not None:
-                    try:
-                        socket.socket.shutdown(wire, socket.SHUT_RDWR)
-                    except OSError:
-                        continue  # it has just ended by itself
 
     return Adapter(max_retries=0, pool_connections=1, pool_maxsize=1)

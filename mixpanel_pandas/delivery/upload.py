@@ -31,9 +31,8 @@ from mixpanel_pandas.wording import counted, duration, percent, short, size_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import requests
-
     from mixpanel_pandas.delivery.answers import Answer
+    from mixpanel_pandas.delivery.transport import Session
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
@@ -137,7 +136,7 @@ def start(
     label: str = "",
     rows: int = 0,
     progress: bool | None = None,
-    session: Callable[[Project], requests.Session] = transport.session,
+    session: Callable[[Project], Session] = transport.Session,
     attempt: Callable[..., Answer] = transport.attempt,
     gate: Gate | None = None,
     chance: Callable[[], float] = random.random,
@@ -213,7 +212,7 @@ class Upload:
         project: Project,
         endpoint: str,
         harmless: bool,
-        sessions: list[requests.Session],
+        sessions: list[Session],
         attempt: Callable[..., Answer],
         gate: Gate,
         chance: Callable[[], float],
@@ -348,7 +347,7 @@ class Upload:
                 self._count(part.stopped(own, self._gate.clock()))
             self._open.clear()
         for session in self._sessions:
-            transport.abort(session)
+            session.abort()
         until = time.monotonic() + END
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
@@ -359,7 +358,7 @@ class Upload:
         with self._settled:
             self._settled.notify_all()
 
-    def _work(self, number: int, session: requests.Session) -> None:
+    def _work(self, number: int, session: Session) -> None:
         try:
             while (batch := self._draw(number)) is not None:
                 self._deliver(number, session, batch)
@@ -404,7 +403,7 @@ class Upload:
         self._batches = batches
         return next(batches, None)
 
-    def _deliver(self, number: int, session: requests.Session, batch: Batch) -> None:
+    def _deliver(self, number: int, session: Session, batch: Batch) -> None:
         """Send a batch, and what becomes of it, until each of its rows has a final answer."""
         parts, refusals = self._open.get(number, []), Refusals()  # none where the end came first
         while parts:
@@ -445,7 +444,7 @@ class Upload:
                 self._settled.notify_all()
 
     def _sent(
-        self, session: requests.Session, part: Part, refusals: Refusals
+        self, session: Session, part: Part, refusals: Refusals
     ) -> tuple[list[Part], list[Delivery], Refusals]:
         """Make one request and return what follows from its answer."""
         body = part.batch.body()

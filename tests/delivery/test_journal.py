@@ -352,7 +352,7 @@ class Ended(BaseException):
 def unplugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(transport, "_adapter", emulator.adapter)
+    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
     with mpd.set_project(mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)):
         yield emulator
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 import socket
 import ssl
 import threading
+from contextlib import closing
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import pytest
 import requests
-import responses
 import urllib3
 
 from mixpanel_pandas.delivery import transport
@@ -34,9 +36,49 @@ def failed(*records, **more):
     )
 
 
+@dataclass
+class Call:
+    method: str
+    target: str
+    body: bytes
+    headers: dict[str, str]
+
+
+class Network:
+    """Answers, or fails, in place of urllib3's connections, and keeps what it was asked."""
+
+    def __init__(self):
+        self.calls = []
+        self.answers()
+
+    def answers(self, status=200, body=b"1", headers=None):
+        self.error, self.answer = None, (status, body, headers or {})
+
+    def fails(self, error):
+        self.error = error
+
+    def ask(self, call):
+        self.calls.append(call)
+        if self.error is not None:
+            raise self.error
+        status, body, headers = self.answer
+        return urllib3.HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
+
+
+@pytest.fixture
+def network(monkeypatch):
+    network = Network()
+
+    def urlopen(pool, method, target, body, headers, **_):
+        return network.ask(Call(method, target, body, headers))
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", urlopen)
+    return network
+
+
 @pytest.fixture
 def session():
-    with transport.session(PROJECT) as session:
+    with closing(transport.Session(PROJECT)) as session:
         yield session
 
 
@@ -192,9 +234,8 @@ SHAPES = [
     "kind", ["application/json", "text/html"], ids=["as JSON", "under a wrong content type"]
 )
 @pytest.mark.parametrize(("status", "body", "evidence", "applied"), SHAPES)
-@responses.activate
-def test_every_shape_of_answer(session, status, body, evidence, applied, kind):
-    responses.post(URL, status=status, body=body, content_type=kind)
+def test_every_shape_of_answer(session, network, status, body, evidence, applied, kind):
+    network.answers(status, body, {"Content-Type": kind})
     answer = attempt(session)
     assert (answer.evidence, answer.status_code, answer.applied) == (evidence, status, applied)
     assert (answer.error is None) == (evidence == "accepted")
@@ -220,14 +261,6 @@ def test_named_records_are_read(record, named):
     assert read(400, failed(record), RECORDS, secrets=(TOKEN,)).named == (named,)
 
 
-def nested(*errors):
-    """Return the last of `errors`, each wrapping the one before as urllib3 and requests do."""
-    inner = errors[0]
-    for kind in errors[1:]:
-        inner = kind(inner)
-    return inner
-
-
 POOL = urllib3.HTTPSConnectionPool("api-eu.mixpanel.com")
 CONNECTION = urllib3.connection.HTTPConnection("api-eu.mixpanel.com")
 URLLIB3 = urllib3.exceptions
@@ -244,110 +277,76 @@ def aborted(cause):
 @pytest.mark.parametrize(
     ("error", "evidence"),
     [
+        pytest.param(URLLIB3.NewConnectionError(CONNECTION, "refused"), "no_connection", id="refused"),
         pytest.param(
-            requests.ConnectionError(gave_up(URLLIB3.NewConnectionError(CONNECTION, "refused"))),
-            "no_connection",
-            id="connection refused",
+            gave_up(URLLIB3.NewConnectionError(CONNECTION, "refused")), "no_connection", id="given up"
         ),
         pytest.param(
-            requests.ConnectionError(
-                gave_up(URLLIB3.NameResolutionError("host", CONNECTION, socket.gaierror(-2, "unknown")))
-            ),
+            URLLIB3.NameResolutionError("host", CONNECTION, socket.gaierror(-2, "unknown")),
             "no_connection",
             id="no such host",
         ),
+        pytest.param(socket.gaierror(-2, "unknown"), "no_connection", id="no such host, bare"),
         pytest.param(
-            requests.ConnectTimeout(gave_up(URLLIB3.ConnectTimeoutError(CONNECTION, "timed out"))),
-            "no_connection",
-            id="connect timeout",
+            URLLIB3.ConnectTimeoutError(CONNECTION, "timed out"), "no_connection", id="connect timeout"
         ),
+        pytest.param(ConnectionRefusedError(111, "refused"), "no_connection", id="refused, bare"),
         pytest.param(
-            requests.ConnectionError(ConnectionRefusedError(111, "refused")), "no_connection", id="bare"
-        ),
-        pytest.param(
-            requests.exceptions.SSLError(
-                gave_up(URLLIB3.SSLError(ssl.SSLCertVerificationError(1, "self-signed")))
-            ),
+            URLLIB3.SSLError(ssl.SSLCertVerificationError(1, "self-signed")),
             "no_connection",
             id="certificate",
         ),
-        pytest.param(requests.exceptions.SSLError("handshake"), "no_connection", id="handshake"),
+        pytest.param(URLLIB3.SSLError("handshake"), "no_connection", id="handshake"),
         pytest.param(
-            requests.exceptions.ProxyError(gave_up(URLLIB3.ProxyError("no proxy", OSError("tunnel failed")))),
+            URLLIB3.ProxyError("no proxy", OSError("tunnel failed")),
             "no_connection",
-            id="proxy",
+            id="no way past a proxy",
         ),
         pytest.param(
-            requests.exceptions.ProxyError(
-                gave_up(URLLIB3.ProxyError("cannot", ConnectionResetError(104, "reset")))
-            ),
-            "unclear",
-            id="reset behind a proxy, which some versions call a proxy error",
+            URLLIB3.ProxyError("cannot", ConnectionResetError(104, "reset")), "unclear", id="reset by a proxy"
         ),
         pytest.param(
-            requests.exceptions.ProxyError(
-                gave_up(URLLIB3.ProxyError("cannot", URLLIB3.ProtocolError("broken")))
-            ),
-            "unclear",
-            id="broken read behind a proxy",
+            URLLIB3.ProxyError("cannot", URLLIB3.ProtocolError("broken")), "unclear", id="broken by a proxy"
         ),
-        pytest.param(
-            requests.ReadTimeout(URLLIB3.ReadTimeoutError(POOL, "/", "slow")), "unclear", id="read timeout"
-        ),
-        pytest.param(
-            requests.ConnectionError(URLLIB3.ReadTimeoutError(POOL, "/", "slow")),
-            "unclear",
-            id="read timeout within the body",
-        ),
-        pytest.param(
-            requests.ConnectionError(aborted(ConnectionResetError(104, "reset"))), "unclear", id="reset"
-        ),
-        pytest.param(
-            requests.ConnectionError(aborted(ssl.SSLEOFError(8, "EOF"))), "unclear", id="TLS broke off"
-        ),
-        pytest.param(
-            requests.exceptions.ChunkedEncodingError(aborted(URLLIB3.IncompleteRead(3, 7))),
-            "unclear",
-            id="short read",
-        ),
-        pytest.param(
-            requests.exceptions.ContentDecodingError("bad gzip"), "unclear", id="cannot be unpacked"
-        ),
-        pytest.param(requests.ConnectionError("?"), "unclear", id="a connection error without a cause"),
-        pytest.param(requests.RequestException("?"), "unclear", id="anything else"),
-        pytest.param(URLLIB3.ProtocolError("?"), "unclear", id="an error of urllib3 that slipped through"),
+        pytest.param(URLLIB3.LocationParseError("http://["), "no_connection", id="address of no proxy"),
+        pytest.param(URLLIB3.ProxySchemeUnknown("x"), "no_connection", id="no scheme of a proxy"),
+        pytest.param(URLLIB3.ProxySchemeUnsupported("x"), "no_connection", id="a proxy that cannot be used"),
+        pytest.param(requests.exceptions.InvalidProxyURL("x"), "no_connection", id="no way found"),
+        pytest.param(URLLIB3.ReadTimeoutError(POOL, "/", "slow"), "unclear", id="read timeout"),
+        pytest.param(aborted(ConnectionResetError(104, "reset")), "unclear", id="reset"),
+        pytest.param(aborted(ssl.SSLEOFError(8, "EOF")), "unclear", id="TLS broke off"),
+        pytest.param(aborted(URLLIB3.IncompleteRead(3, 7)), "unclear", id="short read"),
+        pytest.param(URLLIB3.ProtocolError("?"), "unclear", id="without a cause"),
+        pytest.param(URLLIB3.HTTPError("?"), "unclear", id="anything else"),
+        pytest.param(OSError("?"), "unclear", id="anything of the system"),
     ],
 )
-def test_every_exception_is_evidence(session, error, evidence):
-    with responses.RequestsMock() as network:
-        network.post(URL, body=error)
-        answer = attempt(session)
+def test_every_exception_is_evidence(session, network, error, evidence):
+    network.fails(error)
+    answer = attempt(session)
     assert (answer.evidence, answer.status_code) == (evidence, None)
     assert answer.error
 
 
-@responses.activate
-def test_a_request_is_a_plain_json_post(session):
-    responses.post(URL, body="1")
+def test_a_request_is_a_plain_json_post(session, network):
     attempt(session, b'[{"a":1}]')
-    (call,) = responses.calls
-    assert parse_qs(urlsplit(call.request.url).query) == {"ip": ["0"], "strict": ["1"], "verbose": ["1"]}
-    assert call.request.url.startswith("https://api-eu.mixpanel.com/engage?")
-    assert call.request.body == b'[{"a":1}]'
-    assert call.request.headers["Content-Type"] == "application/json"
-    assert "Content-Encoding" not in call.request.headers
-    assert "Authorization" not in call.request.headers
+    (call,) = network.calls
+    path, _, query = call.target.partition("?")
+    assert (call.method, path, call.body) == ("POST", "/engage", b'[{"a":1}]')
+    assert parse_qs(query) == {"ip": ["0"], "strict": ["1"], "verbose": ["1"]}
+    assert call.headers == {
+        "Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("location", ["https://elsewhere.example/", "http://[", "ftp://x"])
-@responses.activate
-def test_a_redirect_is_never_followed(session, location):
-    responses.post(URL, status=307, headers={"Location": location}, body="moved")
+def test_a_redirect_is_never_followed(session, network, location):
+    network.answers(307, b"moved", {"Location": location})
     assert attempt(session).evidence == "denied"
-    assert len(responses.calls) == 1
+    assert len(network.calls) == 1
 
 
-def test_netrc_is_never_read_and_proxies_are(monkeypatch, tmp_path):
+def test_netrc_is_never_read_and_proxies_are(monkeypatch, network, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine api-eu.mixpanel.com login me password secret\n")
     netrc.chmod(0o600)
@@ -356,39 +355,64 @@ def test_netrc_is_never_read_and_proxies_are(monkeypatch, tmp_path):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    with transport.session(PROJECT) as session:
-        assert session.proxies["https"] == "http://proxy.example:3128"
-        with responses.RequestsMock() as network:
-            network.post(URL, body="1")
-            attempt(session)
-            assert "Authorization" not in network.calls[0].request.headers
+    session = transport.Session(PROJECT)
+    assert session.proxies["https"] == "http://proxy.example:3128"
+    attempt(session)
+    assert "Authorization" not in network.calls[0].headers
     for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"):
-        with transport.session(Project(TOKEN, url=url)) as session:
-            assert session.proxies == {}
+        assert transport.Session(Project(TOKEN, url=url)).proxies == {}
     monkeypatch.setenv("NO_PROXY", "mixpanel.com")
-    with transport.session(PROJECT) as session:
-        assert "https" not in session.proxies
+    assert "https" not in transport.Session(PROJECT).proxies
+
+
+def test_a_proxy_of_the_environment_is_asked_first(monkeypatch):
+    asked = []
+
+    def refuse():
+        connection, _ = listening.accept()
+        with connection:
+            asked.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@127.0.0.1:{listening.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        with closing(transport.Session(PROJECT)) as session:
+            answer = attempt(session)
+        refusing.join()
+    assert answer.evidence == "no_connection"
+    assert asked[0].startswith(b"CONNECT api-eu.mixpanel.com:443 HTTP/1")
+    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in asked[0]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://proxy.example:1", "http://", "http://[", "nonsense://x"])
+def test_a_proxy_that_is_none_leads_nowhere(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with closing(transport.Session(PROJECT)) as session:
+        assert attempt(session).evidence == "no_connection"
 
 
 def test_certificates_of_the_environment(monkeypatch, tmp_path):
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    with transport.session(PROJECT) as session:
-        assert session.verify is True
+    assert transport.Session(PROJECT).certificates is True
     monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
-    with transport.session(PROJECT) as session:
-        assert session.verify == str(tmp_path)
+    assert transport.Session(PROJECT).certificates == str(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
     with pytest.raises(ProjectError, match=r"REQUESTS_CA_BUNDLE names .*none.*does not exist"):
-        transport.session(PROJECT)
+        transport.Session(PROJECT)
 
 
-@responses.activate
-def test_no_cookie_is_kept(session):
-    responses.post(URL, body="1", headers={"Set-Cookie": "a=b"})
+def test_no_cookie_is_kept(session, network):
+    network.answers(headers={"Set-Cookie": "a=b"})
     attempt(session)
     attempt(session)
-    assert "Cookie" not in responses.calls[1].request.headers
+    assert "Cookie" not in network.calls[1].headers
 
 
 @pytest.mark.parametrize(
@@ -410,16 +434,14 @@ def test_retry_after(header, seconds):
     assert seconds_to_wait(header, now=10.0) == seconds
 
 
-@responses.activate
-def test_retry_after_is_part_of_the_answer(session):
-    responses.post(URL, status=429, headers={"Retry-After": "12"})
+def test_retry_after_is_part_of_the_answer(session, network):
+    network.answers(429, headers={"Retry-After": "12"})
     assert attempt(session).retry_after == 12.0
 
 
-@responses.activate
-def test_an_answer_that_echoes_the_record_is_redacted(session):
+def test_an_answer_that_echoes_the_record_is_redacted(session, network):
     record = json.dumps([{"$token": TOKEN, "$distinct_id": "a"}])
-    responses.post(URL, status=400, body=js(error=f"cannot read {record}", status=0))
+    network.answers(400, js(error=f"cannot read {record}", status=0))
     assert attempt(session).error == '400 cannot read [{"$token": "***", "$distinct_id": "a"}]'
 
 
@@ -493,7 +515,7 @@ def reply_with(head, body=b"", *, reset=False):
     ],
 )
 def test_over_a_real_socket(reply, evidence, status):
-    with Server(reply) as server, transport.session(Project(TOKEN, url=server.url)) as session:
+    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
         answer = attempt(session, url=server.url)
     assert (answer.evidence, answer.status_code) == (evidence, status)
 
@@ -502,14 +524,14 @@ def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with transport.session(Project(TOKEN, url=url)) as session:
+        with closing(transport.Session(Project(TOKEN, url=url))) as session:
             assert attempt(session, url=url).evidence == "no_connection"
 
 
 def test_tls_with_a_server_that_has_none():
     with Server(reply_with(b"HTTP/1.1 200 OK")) as server:
         url = server.url.replace("http:", "https:")
-        with transport.session(Project(TOKEN, url=url)) as session:
+        with closing(transport.Session(Project(TOKEN, url=url))) as session:
             assert attempt(session, url=url).evidence == "no_connection"
 
 
@@ -522,7 +544,7 @@ def test_abort_ends_a_wait_for_an_answer():
         handler.close_connection = True
 
     answers: list[Answer] = []
-    with Server(reply) as server, transport.session(Project(TOKEN, url=server.url)) as session:
+    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
         call = threading.Thread(
             target=lambda: answers.append(
                 transport.attempt(session, server.url, b"[]", records=1, timeout=30, secrets=())
@@ -530,7 +552,7 @@ def test_abort_ends_a_wait_for_an_answer():
         )
         call.start()
         assert arrived.wait(5)
-        transport.abort(session)
+        session.abort()
         call.join(5)
         over.set()
         assert not call.is_alive()
@@ -544,7 +566,7 @@ def test_tls_that_breaks_while_the_answer_is_read(monkeypatch):
     monkeypatch.setattr(urllib3.connection.HTTPConnection, "getresponse", getresponse)
     with (
         Server(reply_with(b"HTTP/1.1 200 OK")) as server,
-        transport.session(Project(TOKEN, url=server.url)) as session,
+        closing(transport.Session(Project(TOKEN, url=server.url))) as session,
     ):
         assert attempt(session, url=server.url).evidence == "unclear"
 
@@ -561,34 +583,39 @@ def test_a_handshake_that_is_cut_off():
 
         hanging_up = threading.Thread(target=hang_up)
         hanging_up.start()
-        with transport.session(Project(TOKEN, url=url)) as session:
+        with closing(transport.Session(Project(TOKEN, url=url))) as session:
             assert attempt(session, url=url).evidence == "no_connection"
         hanging_up.join()
 
 
-@responses.activate
-def test_a_session_prepares_its_request_once_and_each_body_arrives_whole(session, monkeypatch):
-    prepared = []
-    prepare = session.prepare_request
-    monkeypatch.setattr(session, "prepare_request", lambda request: prepared.append(1) or prepare(request))
-    arrived = []
-    responses.add_callback(
-        "POST", URL, lambda request: arrived.append((request.body, dict(request.headers))) or (200, {}, "1")
-    )
+def test_a_session_finds_its_way_once_and_each_body_arrives_whole(session, network, monkeypatch):
+    ways, find = [], session._way
+    monkeypatch.setattr(session, "_way", lambda url: ways.append(url) or find(url))
     bodies = [b"[{},{},{}]", b"[{}]", b'[{"a":"' + b"x" * 1000 + b'"}]']
     assert [attempt(session, body).evidence for body in bodies] == ["accepted"] * 3
-    assert [body for body, _headers in arrived] == bodies
-    assert [headers["Content-Length"] for _body, headers in arrived] == [str(len(body)) for body in bodies]
-    assert {headers["Content-Type"] for _body, headers in arrived} == {"application/json"}
-    assert prepared == [1]
+    assert [call.body for call in network.calls] == bodies
+    assert ways == [URL]
 
 
-@responses.activate
-def test_whatever_breaks_within_the_body_comes_after_the_request(session, monkeypatch):
-    def iter_content(self, size):
-        raise requests.exceptions.SSLError
+def test_a_connection_is_used_again():
+    lengths, connections = [], set()
 
-    responses.post(URL, body="1")
-    monkeypatch.setattr(requests.Response, "iter_content", iter_content)
+    def reply(handler):
+        lengths.append(handler.headers["Content-Length"])
+        connections.add(handler.client_address)
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+
+    bodies = [b"[{},{},{}]", b"[{}]", b"[" + b"{}," * 100_000 + b"{}]"]
+    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
+        assert [attempt(session, body, server.url).evidence for body in bodies] == ["accepted"] * 3
+    assert lengths == [str(len(body)) for body in bodies]
+    assert len(connections) == 1
+
+
+def test_whatever_breaks_within_the_body_comes_after_the_request(session, network, monkeypatch):
+    def stream(self, size):
+        raise URLLIB3.SSLError
+
+    monkeypatch.setattr(urllib3.HTTPResponse, "stream", stream)
     answer = attempt(session)
     assert (answer.evidence, answer.status_code) == ("unclear", 200)
