@@ -17,7 +17,13 @@ from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise_column, nulls_in
+from mixpanel_pandas.payloads.normalise import (
+    Normalised,
+    longest_text,
+    mask_of,
+    normalise_column,
+    nulls_in,
+)
 from mixpanel_pandas.payloads.notes import EXPECTED
 from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, array_of
 from mixpanel_pandas.payloads.repeats import Repeats
@@ -210,7 +216,7 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     for rows in plan.spans():
         around = envelope(plan, rows)
         digest.update(around.ids)
-        longest = max(longest, _longest_text(around.ids))
+        longest = max(longest, longest_text(around.ids))
         hashes[rows] = hash_texts(around.ids)
         like = folded(around.ids)
         same = like.equals(around.ids)
@@ -445,7 +451,7 @@ def problems_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
         if name != "union_items" or column.operator.takes == "list":
             yield name, mask
     if values.kinds is not None:
-        yield from _problems_of_kinds(values, values.kinds.astype(str), column)
+        yield from _problems_of_kinds(values, values.kinds, column)
     elif pa.types.is_large_string(values.array.type):
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
             yield check.name, _found(check, values.array)
@@ -455,12 +461,16 @@ def problems_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
 
 
 def _problems_of_kinds(
-    values: Normalised, kinds: np.ndarray, column: PropertyColumn
+    values: Normalised, objects: np.ndarray, column: PropertyColumn
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield check -> mask for values that are JSON text; where all are of one type, the plan has noted what is wrong."""
+    checks = property_checks(column)
+    if column.kind != "mixed" and not checks:
+        return
+    kinds = objects.astype(str)
     there = ~values.missing & (column.kind == "mixed")
     yield "wrong_type", there & ~np.isin(kinds, [*column.operands])
-    for check in property_checks(column):
+    for check in checks:
         yield check.name, (kinds == "string") & _found(check, pc.utf8_slice_codeunits(values.array, 1, -1))
         odd = "created" if check.expects == "date" else "reserved_type"
         yield odd, there & ~np.isin(kinds, [*EXPECTED.get(check.expects, {"string"})])
@@ -482,17 +492,13 @@ def _longest(values: Normalised) -> int:
     """Return bytes that no value's JSON passes; an escaped byte may take six."""
     array = values.array
     if values.kinds is not None:
-        return _longest_text(array)
+        return longest_text(array)
     if pa.types.is_large_string(array.type):
-        return 6 * _longest_text(array) + 4
+        return 6 * longest_text(array) + 4
     if pa.types.is_large_list(array.type):
         items = int(pc.max(pc.list_value_length(array)).as_py() or 0)
         return items * (_longest(Normalised(array.flatten())) + 1) + 4
     return 30
-
-
-def _longest_text(strings: pa.Array) -> int:
-    return int(pc.max(pc.binary_length(strings)).as_py() or 0)
 
 
 # -- whole rows ---------------------------------------------------------------------------------------------------

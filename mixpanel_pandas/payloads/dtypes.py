@@ -47,6 +47,8 @@ class Rule:
         Name of a check that speaks about the column as a whole.
     refusal : str
         Why the column cannot be sent, and what to do.
+    plain : bool
+        Whether the values are lists of strings and nothing else, which orjson writes faster than Arrow reads them.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Rule:
     read: Read
     note: str = ""
     refusal: str = ""
+    plain: bool = False
 
 
 def rule_for(column: pd.Series[Any]) -> Rule:
@@ -103,10 +106,11 @@ def _rule_for_lists(present: np.ndarray, types: set[type]) -> Rule:
         getattr(value, "ndim", 1) != 1 for value in present
     ):
         return LISTS
-    types = set(map(type, chain.from_iterable(present)))
+    items = set(map(type, chain.from_iterable(present)))
+    plain = types <= {list, tuple} and items <= {str}
     for family, item_type in ITEM_TYPES:
-        if types <= family:
-            return Rule(f"lists of {item_type}", "list", _lists_of(item_type))
+        if items <= family:
+            return Rule(f"lists of {item_type}", "list", _lists_of(item_type), plain=plain)
     return LISTS
 
 
@@ -252,7 +256,7 @@ def _categorical(column: pd.Series[Any]) -> Rule:
             return _objects(values)
         return distinct.take(pa.array(codes, mask=missing))
 
-    return replace(rule, name=f"categories of {rule.name}", read=read)
+    return replace(rule, name=f"categories of {rule.name}", read=read, plain=False)
 
 
 def _period(column: pd.Series[Any]) -> Rule:
@@ -261,7 +265,8 @@ def _period(column: pd.Series[Any]) -> Rule:
 
 def _sparse(column: pd.Series[Any]) -> Rule:
     rule = rule_for(pd.Series(np.asarray(column.array)))
-    return replace(rule, name=f"sparse {rule.name}", read=lambda values: rule.read(np.asarray(values)))
+    name = f"sparse {rule.name}"
+    return replace(rule, name=name, read=lambda values: rule.read(np.asarray(values)), plain=False)
 
 
 def _string_dtype(column: pd.Series[Any]) -> Rule:

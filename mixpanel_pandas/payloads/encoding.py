@@ -206,15 +206,13 @@ def _fragment(
 
 def _as_lists(values: Normalised, opening: str, text: pa.Array, closing: str) -> tuple[str, pa.Array, str]:
     """Return the parts of values as JSON with brackets around what is no list."""
-    if pa.types.is_large_list(values.array.type):
-        return opening, text, closing
     if values.kinds is None:
-        return f"[{opening}", text, f"{closing}]"
-    return (
-        opening,
-        pc.if_else(pa.array(values.kinds == "list"), text, _join(_text("["), text, _text("]"))),
-        closing,
-    )
+        lists = pa.types.is_large_list(values.array.type)
+        return (opening, text, closing) if lists else (f"[{opening}", text, f"{closing}]")
+    are_lists = values.kinds == "list"
+    if not are_lists.all():
+        text = pc.if_else(pa.array(are_lists), text, _join(_text("["), text, _text("]")))
+    return opening, text, closing
 
 
 def _name_where_missing(column: Property) -> pa.Array:

@@ -33,6 +33,7 @@ __all__ = [
     "emptied",
     "lengths_of",
     "lists_of",
+    "longest_text",
     "mask_of",
     "normalise",
     "normalise_column",
@@ -45,9 +46,13 @@ MILLISECONDS = pa.timestamp("ms")
 #: Milliseconds from the epoch of the first instant of year 1 and of year 10000.
 FIRST, LAST = -62_135_596_800_000, 253_402_300_800_000
 
+#: An item that is not longer is not too long, however it is measured.
+_LONG = min(LIMITS["item_bytes"].value, LIMITS["item_characters"].value)
+
 #: Shorter than any JSON that is too large.
 _LARGE = min(LIMITS["list_bytes"].value, LIMITS["object_bytes"].value)
 
+_LIST = np.array("list", dtype=object)
 _LINE_END = orjson.Fragment(b"\n")
 
 _PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
@@ -106,6 +111,8 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
     blank : {"keep", "missing"}
         Whether ``""`` and white space are values; they are no JSON and no list.
     """
+    if rule.plain and parse is None and (lists := _plain_lists(values)) is not None:
+        return lists
     read = rule.read(values)
     if blank == "missing" or parse is not None:
         read = _without_blanks(read)
@@ -175,6 +182,19 @@ def _json_texts(pieces: list[Any]) -> pa.Array:
     text = orjson.dumps(lines)[1:-1]
     texts = pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
     return emptied(texts, mask_of(pc.equal(texts, "null")))
+
+
+def _plain_lists(values: np.ndarray) -> Normalised | None:
+    """Return lists of strings as JSON text, written together; None where one may hold what cannot be sent."""
+    try:
+        array = _json_texts(values.tolist())
+    except orjson.JSONEncodeError:  # a lone surrogate, or a missing value that only pandas knows
+        return None
+    # between two items, and nowhere else, JSON has this; an escape makes an item longer, never shorter
+    items = pc.split_pattern(array, '","').flatten() if longest_text(array) > _LONG else array
+    if longest_text(items) > _LONG or longest_text(array) > _LARGE:
+        return None
+    return Normalised(array, kinds=np.broadcast_to(_LIST, len(array)))
 
 
 def _texts(values: Iterable[Any]) -> Normalised:
@@ -330,7 +350,7 @@ def lists_of(items: pa.Array, lengths: np.ndarray, missing: np.ndarray) -> pa.Ar
 
 def _long_items(items: pa.Array) -> Problems:
     bytes_, characters = LIMITS["item_bytes"].value, LIMITS["item_characters"].value
-    if (pc.max(pc.binary_length(items)).as_py() or 0) <= bytes_:
+    if longest_text(items) <= bytes_:
         return {}
     long = mask_of(pc.greater(pc.utf8_length(items), characters))
     heavy = mask_of(pc.greater(pc.binary_length(items), bytes_)) & ~long
@@ -411,6 +431,11 @@ def emptied(array: pa.Array, rows: np.ndarray) -> pa.Array:
 def nulls_in(array: pa.Array) -> np.ndarray:
     """Return the mask of what is null; most arrays know that nothing is."""
     return mask_of(array.is_null()) if array.null_count else np.zeros(len(array), bool)
+
+
+def longest_text(strings: pa.Array) -> int:
+    """Return the bytes of the longest of some strings."""
+    return int(pc.max(pc.binary_length(strings)).as_py() or 0)
 
 
 def mask_of(mask: pa.Array) -> np.ndarray:
