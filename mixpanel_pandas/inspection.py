@@ -528,7 +528,7 @@ def _perhaps_large(inspection: Inspection, longest: np.ndarray) -> Iterator[Payl
     for span, most in zip(plan.spans(), longest[:-1], strict=True):
         for rows in plan.slices(span) if most > LIMITS["update_bytes"].value else ():
             if changes.alone(rows).any():
-                yield from encode_slice(plan, changes, rows, token=" " * 32)
+                yield encode_slice(plan, changes, rows, token=" " * 32)
     if longest[-1] > LIMITS["update_bytes"].value:
         yield from encode_merged(plan, changes, token=" " * 32)
 

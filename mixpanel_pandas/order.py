@@ -99,7 +99,7 @@ class Waves:
         """Yield the payloads of a few rows, wherever they stand."""
         size = self._plan.rows_per_slice
         for start in range(0, len(positions), size):
-            yield from encode_rows(self._plan, self._changes, positions[start : start + size], self._token)
+            yield encode_rows(self._plan, self._changes, positions[start : start + size], self._token)
 
     def _cut(self, slices: Iterator[Payloads]) -> Iterator[Batch]:
         for batch in cut(slices, self._batch_size):

@@ -1,17 +1,17 @@
-"""Arrow arrays + envelope -> `Records` -> `Payloads`: JSON, one element per row, written column by column.
+"""Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
 
 A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. What every row has goes
 into that join with its name and quotes as constants; the others are joined to fragments before, null where the row has
-nothing to say. That is done for many rows at once, because each step costs something by itself; the last join, whose text
-is the longest, for fewer. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every
-step keeps the number of rows.
+nothing to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every step
+keeps the number of rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import orjson
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.envelope import Envelope
     from mixpanel_pandas.rules.operators import Missing, Operator
 
-__all__ = ["Property", "Record", "Records", "encode", "escaped"]
+__all__ = ["Property", "encode", "escaped"]
+
+#: What a record is joined of: constants, and a part for each row.
+Part: TypeAlias = str | pa.Scalar | pa.Array
 
 LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
@@ -67,58 +70,14 @@ class Property:
         return fragments if self.dropped is None else emptied(fragments, self.dropped)
 
 
-@dataclass(frozen=True)
-class Record:
-    """One update of each row, in the parts that it is joined of.
-
-    Attributes
-    ----------
-    parts : sequence of pyarrow.LargeStringArray or pyarrow.Scalar
-        One after the other.
-    always : bool
-        Whether every row has the record, so that a null part is nothing between others; otherwise a row with a null part
-        has none.
-    """
-
-    parts: Sequence[pa.Array | pa.Scalar] = field(repr=False)  # one holds the token
-    always: bool = False
-
-    def joined(self, rows: slice) -> pa.Array:
-        """Return the JSON of some rows, null where there is no record."""
-        parts = [part[rows] if isinstance(part, pa.Array) else part for part in self.parts]
-        return _join(*parts, nulls="replace" if self.always else "emit_null")
-
-
-@dataclass(frozen=True)
-class Records:
-    """All updates of some rows.
-
-    Attributes
-    ----------
-    records : sequence of Record
-        At least one.
-    positions : numpy.ndarray
-        Where the rows stand in the frame.
-    """
-
-    records: Sequence[Record]
-    positions: np.ndarray
-
-    def payloads(self, rows: slice = slice(None)) -> Payloads:
-        """Return the updates of each of these rows, or of a part of them, as JSON."""
-        texts = [record.joined(rows) for record in self.records]
-        updates = np.sum([~nulls_in(text) for text in texts], axis=0, dtype=np.int64)
-        return Payloads(_join_present(texts, ""), np.asarray(updates), self.positions[rows])
-
-
 def encode(
     properties: Sequence[Property],
     removed: Sequence[str],
     deletes: bool,
     envelope: Envelope,
     positions: np.ndarray,
-) -> Records:
-    """Return the updates of each row, all but joined.
+) -> Payloads:
+    """Return the updates of each row as JSON.
 
     Parameters
     ----------
@@ -141,28 +100,28 @@ def encode(
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
     names = [pa.repeat(_text(_json(name)), rows) for name in removed]
     if unset or names:
-        gone = _join_present([*names, *unset], ",")
-        records.append(Record([*head, _text(',"$unset":['), gone, _text("]},")]))
+        records.append(_join(*head, ',"$unset":[', _join_present([*names, *unset], ","), "]},"))
     if deletes:
-        records.append(Record([*head, _text(',"$delete":""},')]))
-    return Records(records, positions)
+        records.append(_join(*head, ',"$delete":""},'))
+    updates = np.sum([~nulls_in(record) for record in records], axis=0, dtype=np.int64)
+    return Payloads(_join_present(records, ""), np.asarray(updates), positions)
 
 
-def _head(envelope: Envelope) -> list[pa.Array | pa.Scalar]:
+def _head(envelope: Envelope) -> list[Part]:
     """Return what a record begins with, up to the comma before its operator."""
     token = "" if envelope.token is None else f'"$token":{_json(envelope.token)},'
     group = envelope.group
     id_name = '"$distinct_id":"' if group is None else f'"$group_key":{_json(group)},"$group_id":"'
     opening = pa.scalar(f"{{{token}{id_name}", LARGE_STRING)  # `_text` would keep the token
-    return [opening, escaped(envelope.ids), _text(f'"{envelope.fields}'), *envelope.columns]
+    return [opening, escaped(envelope.ids), f'"{envelope.fields}', *envelope.columns]
 
 
 def _operators(properties: Sequence[Property]) -> list[Operator]:
     return list(dict.fromkeys(column.operator for column in properties))
 
 
-def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Sequence[Property]) -> Record:
-    """Return the record of one operator; a row without members has none.
+def _record(head: list[Part], operator: Operator, columns: Sequence[Property]) -> pa.Array:
+    """Return the record of one operator, null for rows without members.
 
     Where a property is in every row, those before it bring the comma that follows them, and those after it the one before.
     """
@@ -171,18 +130,16 @@ def _record(head: list[pa.Array | pa.Scalar], operator: Operator, columns: Seque
     gaps = [column.dropped is not None or text.null_count > 0 for column, _before, text, _after in members]
     if all(gaps):
         fragments = [_fragment(*member) for member in members]
-        return Record([*head, _text(opening), _join_present(fragments, ","), _text(closing)])
-    first, constant = gaps.index(False), opening
-    parts: list[pa.Array | pa.Scalar] = []
+        return _join(*head, opening, _join_present(fragments, ","), closing)
+    first = gaps.index(False)
+    parts: list[Part] = []
     for place, (column, before, text, after) in enumerate(members):
         left, right = "," * (place > first), "," * (place < first)
         if gaps[place]:
-            parts += [_text(constant), _fragment(column, before, text, after, left, right)]
-            constant = ""
+            parts += [_fragment(column, before, text, after, left, right)]
         else:
-            parts += [_text(f"{constant}{left}{column.name}:{before}"), text]
-            constant = after
-    return Record([*head, *parts, _text(constant + closing)], always=True)
+            parts += [f"{left}{column.name}:{before}", text, after]
+    return _join(*head, opening, *parts, closing, nulls="replace")
 
 
 def _json_parts(column: Property) -> tuple[str, pa.Array, str]:
@@ -197,8 +154,7 @@ def _fragment(
     column: Property, before: str, text: pa.Array, after: str, left: str = "", right: str = ""
 ) -> pa.Array:
     """Return ``"name":value`` for each row, between `left` and `right`, null where nothing is said about the property."""
-    end = after + right
-    fragment = _join(_text(f"{left}{column.name}:{before}"), text, *([_text(end)] if end else []))
+    fragment = _join(f"{left}{column.name}:{before}", text, after + right)
     if column.missing == "null" and fragment.null_count:
         fragment = fragment.fill_null(_text(f"{left}{column.name}:null{right}"))
     return column.said(fragment)
@@ -211,7 +167,7 @@ def _as_lists(values: Normalised, opening: str, text: pa.Array, closing: str) ->
         return (opening, text, closing) if lists else (f"[{opening}", text, f"{closing}]")
     are_lists = values.kinds == "list"
     if not are_lists.all():
-        text = pc.if_else(pa.array(are_lists), text, _join(_text("["), text, _text("]")))
+        text = pc.if_else(pa.array(are_lists), text, _join("[", text, "]"))
     return opening, text, closing
 
 
@@ -250,7 +206,7 @@ def _instants(array: pa.Array) -> pa.Array:
 def _items(array: pa.Array) -> pa.Array:
     """Return the items of each list as JSON, joined by commas."""
     opening, text, closing = json_texts(Normalised(array.flatten()))
-    items = _join(_text(opening), text, _text(closing))
+    items = _join(opening, text, closing)
     items = items.fill_null("null") if items.null_count else items
     return pc.binary_join(lists_of(items, lengths_of(array), nulls_in(array)), _text(","))
 
@@ -277,9 +233,15 @@ def _held(strings: pa.Array) -> memoryview | bytes:
     return memoryview(data)[offsets[strings.offset] : offsets[strings.offset + len(strings)]]
 
 
-def _join(*parts: pa.Array | pa.Scalar, nulls: str = "emit_null") -> pa.Array:
+def _join(*parts: Part, nulls: str = "emit_null") -> pa.Array:
     """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise."""
-    return pc.binary_join_element_wise(*parts, _text(""), null_handling=nulls)
+    joined: list[pa.Array | pa.Scalar] = []
+    for constant, run in groupby(parts, lambda part: isinstance(part, str)):
+        if not constant:
+            joined += run
+        elif text := "".join(run):
+            joined.append(_text(text))
+    return pc.binary_join_element_wise(*joined, _text(""), null_handling=nulls)
 
 
 def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:

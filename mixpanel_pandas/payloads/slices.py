@@ -21,16 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mixpanel_pandas.payloads.batches import Payloads
-    from mixpanel_pandas.payloads.encoding import Records
     from mixpanel_pandas.payloads.envelope import Envelope
     from mixpanel_pandas.payloads.plan import Plan, Rows
 
 __all__ = ["Changes", "encode_merged", "encode_rows", "encode_slice", "encode_slices"]
-
-#: The text of a slice is joined in so many pieces, of which one at a time is in memory.
-PIECES = 4
-
-_CHANGED = "the frame was changed during the call: rows that had an id and values have none any more"
 
 _NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
@@ -75,30 +69,14 @@ class Changes:
 
 
 def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
-    """Yield the payloads of the rows that are sent, first of those that are sent by themselves."""
+    """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
-    for records in ahead(partial(_records, plan, changes, token=token), slices, threaded=plan.threaded):
-        yield from _in_pieces(plan, records)
+    yield from ahead(partial(encode_slice, plan, changes, token=token), slices, threaded=plan.threaded)
     yield from encode_merged(plan, changes, token)
 
 
-def encode_slice(plan: Plan, changes: Changes, rows: slice, token: str | None = None) -> Iterator[Payloads]:
-    """Yield the payloads of those rows of a slice that are sent each by itself."""
-    yield from _in_pieces(plan, _records(plan, changes, rows, token))
-
-
-def _in_pieces(plan: Plan, records: Records) -> Iterator[Payloads]:
-    """Yield the payloads of some rows, never those of a whole slice at once."""
-    size = -(-plan.rows_per_slice // PIECES)
-    for start in range(0, len(records.positions), size):
-        payloads = records.payloads(slice(start, start + size))
-        if not payloads.updates.all():
-            raise OperationError(_CHANGED)
-        yield payloads
-
-
-def _records(plan: Plan, changes: Changes, rows: slice, token: str | None = None) -> Records:
-    """Return the updates of those rows of a slice that are sent each by itself."""
+def encode_slice(plan: Plan, changes: Changes, rows: slice, token: str | None = None) -> Payloads:
+    """Return the payloads of those rows of a slice that are sent each by itself."""
     alone = changes.alone(rows)
     positions = np.flatnonzero(alone) + rows.start
     properties = [_property(plan, number, changes, rows) for number in range(len(plan.columns))]
@@ -109,12 +87,10 @@ def _records(plan: Plan, changes: Changes, rows: slice, token: str | None = None
     return _encoded(plan, properties, around, positions)
 
 
-def encode_rows(
-    plan: Plan, changes: Changes, positions: np.ndarray, token: str | None = None
-) -> Iterator[Payloads]:
-    """Yield the payloads of a slice's worth of rows, wherever they stand."""
+def encode_rows(plan: Plan, changes: Changes, positions: np.ndarray, token: str | None = None) -> Payloads:
+    """Return the payloads of a slice's worth of rows, wherever they stand."""
     properties = [_property(plan, number, changes, positions) for number in range(len(plan.columns))]
-    yield from _in_pieces(plan, _encoded(plan, properties, envelope(plan, positions, token), positions))
+    return _encoded(plan, properties, envelope(plan, positions, token), positions)
 
 
 def encode_merged(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
@@ -137,7 +113,7 @@ def encode_merged(plan: Plan, changes: Changes, token: str | None = None) -> Ite
             if isinstance(source := getattr(plan, name), Source)
         }
         around = envelope(plan, last_rows, token, elsewhere)
-        yield from _in_pieces(plan, _encoded(plan, properties, around, last_rows))
+        yield _encoded(plan, properties, around, last_rows)
 
 
 def _latest(
@@ -176,10 +152,12 @@ def _has_member(source: Source, name: str) -> Callable[[np.ndarray], np.ndarray]
     return lambda rows: has_member(source, name, rows)
 
 
-def _encoded(plan: Plan, properties: list[Property], around: Envelope, positions: np.ndarray) -> Records:
-    if around.ids.null_count:
-        raise OperationError(_CHANGED)
-    return encode(properties, plan.removed, plan.operation.verb == "delete", around, positions)
+def _encoded(plan: Plan, properties: list[Property], around: Envelope, positions: np.ndarray) -> Payloads:
+    payloads = encode(properties, plan.removed, plan.operation.verb == "delete", around, positions)
+    if around.ids.null_count or not payloads.updates.all():
+        msg = "the frame was changed during the call: rows that had an id and values have none any more"
+        raise OperationError(msg)
+    return payloads
 
 
 def _property(plan: Plan, number: int, changes: Changes, rows: Rows) -> Property:

@@ -215,7 +215,7 @@ class State:
         found: list[Payloads] = []
         with in_our_words():
             if not merged.all():
-                found += encode_rows(plan, changes, positions[~merged], NOWHERE.token)
+                found.append(encode_rows(plan, changes, positions[~merged], NOWHERE.token))
             if merged.any():
                 left_out = np.ones(plan.rows, bool)
                 left_out[together.positions[np.isin(together.last(), positions)]] = False

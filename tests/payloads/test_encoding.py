@@ -236,7 +236,7 @@ def test_a_row_that_says_nothing_stays_in_its_place():
         for name, verb, column in zip("xy", ("set", "union"), values, strict=True)
     ]
     around = Envelope(pa.array(["1", "2", "3"], pa.large_string()))
-    payloads = encode(properties, (), False, around, np.arange(3)).payloads()
+    payloads = encode(properties, (), False, around, np.arange(3))
     assert len(payloads.text) == 3
     assert payloads.updates.tolist() == [0, 2, 0]
 

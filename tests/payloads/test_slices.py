@@ -68,10 +68,9 @@ def test_slices_cover_the_frame_in_order():
 
 def test_a_slice_is_encoded_on_demand():
     plan = plan_of(2)
-    pieces = list(encode_slice(plan, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T"))
-    assert [piece.positions.tolist() for piece in pieces] == [[2], [3]]
-    texts = [text for piece in pieces for text in piece.text.to_pylist()]
-    assert all(text.startswith('{"$token":"T","$distinct_id":"') for text in texts)
+    payloads = encode_slice(plan, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T")
+    assert payloads.positions.tolist() == [2, 3]
+    assert all(text.startswith('{"$token":"T","$distinct_id":"') for text in payloads.text.to_pylist())
 
 
 def test_cutting_spares_the_other_rows_of_a_mixed_column():
