@@ -7,6 +7,7 @@ reason is not looked at for the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.payloads.ahead import ahead
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of, repeated
@@ -205,6 +207,34 @@ class Ids:
     longest: int
 
 
+@dataclass(frozen=True)
+class LookAtIds:
+    """What one look at the ids of a span found.
+
+    Attributes
+    ----------
+    ids : pyarrow.LargeStringArray
+        The ids.
+    hashes, alike : numpy.ndarray
+        Of the ids, and of their folded form; one array where folding changes nothing.
+    problems : list
+        Checks, and the masks of what did not pass them.
+    """
+
+    ids: pa.Array
+    hashes: np.ndarray
+    alike: np.ndarray
+    problems: list[tuple[str, np.ndarray]]
+
+
+def _look_at_ids(plan: Plan, rows: slice) -> LookAtIds:
+    around = envelope(plan, rows)
+    ids, like = around.ids, folded(around.ids)
+    hashes = hash_texts(ids)
+    alike = hashes if like.equals(ids) else hash_texts(like)
+    return LookAtIds(ids, hashes, alike, list(_id_problems(ids, around.problems, plan)))
+
+
 def _inspect_ids(inspection: Inspection) -> Ids:
     """Find what is wrong with ids, alone and among themselves."""
     plan = inspection.plan
@@ -213,17 +243,16 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     longest = 0
     digest = IdDigest()
     hashes = alike = np.zeros(plan.rows, np.uint64)  # the same until some of them differ
-    for rows in plan.spans():
-        around = envelope(plan, rows)
-        digest.update(around.ids)
-        longest = max(longest, longest_text(around.ids))
-        hashes[rows] = hash_texts(around.ids)
-        like = folded(around.ids)
-        same = like.equals(around.ids)
-        if not same and alike is hashes:
+    spans = list(plan.spans())
+    looks = ahead(partial(_look_at_ids, plan), spans, threaded=plan.threaded)
+    for rows, look in zip(spans, looks, strict=True):
+        digest.update(look.ids)
+        longest = max(longest, longest_text(look.ids))
+        hashes[rows] = look.hashes
+        if look.alike is not look.hashes and alike is hashes:
             alike = hashes.copy()
-        alike[rows] = hashes[rows] if same else hash_texts(like)
-        for name, mask in _id_problems(around.ids, around.problems, plan):
+        alike[rows] = look.alike
+        for name, mask in look.problems:
             _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
     inspection.digest = digest.hexdigest()
     for name, mask in _in_order(of_ids):
@@ -328,11 +357,13 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
+    places = [(column, rows) for column in plan.columns for rows in spans]
+    looks = ahead(partial(_look, plan, of_emails), places, threaded=plan.threaded and len(spans) > 1)
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
         for number, rows in enumerate(spans):
-            look = _look(plan, column, rows, hashed=column is of_emails)
+            look = next(looks)
             for name, mask in look.problems:
                 _collect(masks, name, mask, rows, plan.rows)
             seen.longest[number] += look.longest
@@ -370,13 +401,15 @@ class Look:
     hashes: np.ndarray | None
 
 
-def _look(plan: Plan, column: PropertyColumn, rows: slice, *, hashed: bool) -> Look:
+def _look(plan: Plan, hashed: PropertyColumn | None, place: tuple[PropertyColumn, slice]) -> Look:
+    """Return what a look at a column's values finds; of one column with the hashes of its texts."""
+    column, rows = place
     values = normalise_column(plan, column, rows)
     return Look(
         [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
         has_value(values),
         _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
-        hash_texts(folded(values.array)) if hashed else None,
+        hash_texts(folded(values.array)) if column is hashed else None,
     )
 
 

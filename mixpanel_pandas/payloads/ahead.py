@@ -1,4 +1,4 @@
-"""Work on slices beside each other: Arrow lets go of the interpreter, so that every core takes part."""
+"""Work on items beside each other: Arrow lets go of the interpreter, so that every core takes part."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
-
-import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,21 +35,15 @@ def ahead(
     >>> list(ahead(str.upper, "abc"))
     ['A', 'B', 'C']
     """
-
-    def tidily(item: Item) -> Result:
-        result = work(item)
-        pa.default_memory_pool().release_unused()  # what Arrow holds for later grows past all that is in use
-        return result
-
     threads = min(MOST, _cores(), len(items))
     if threads < 2 or not threaded:
-        yield from map(tidily, items)
+        yield from map(work, items)
         return
     begun: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
         try:
             for item in items:
-                begun.append(pool.submit(tidily, item))
+                begun.append(pool.submit(work, item))
                 if len(begun) == threads:
                     yield begun.popleft().result()
             while begun:
@@ -59,7 +51,6 @@ def ahead(
         finally:
             for future in begun:
                 future.cancel()
-    pa.default_memory_pool().release_unused()  # what the threads held for themselves
 
 
 def _cores() -> int:

@@ -70,8 +70,15 @@ class Changes:
 
 def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
+
+    def tidily(rows: slice) -> Payloads:
+        payloads = encode_slice(plan, changes, rows, token)
+        pa.default_memory_pool().release_unused()  # what Arrow holds for later grows past all that is in use
+        return payloads
+
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
-    yield from ahead(partial(encode_slice, plan, changes, token=token), slices, threaded=plan.threaded)
+    yield from ahead(tidily, slices, threaded=plan.threaded)
+    pa.default_memory_pool().release_unused()  # what the threads held for themselves
     yield from encode_merged(plan, changes, token)
 
 
