@@ -49,7 +49,7 @@ Rows = slice | np.ndarray
 _ALL = slice(None)
 
 #: A slice of the frame makes about this many bytes of JSON.
-SLICE_BYTES = 10_000_000
+SLICE_BYTES = 8_000_000
 
 #: A slice of fewer rows than that pays more for its columns than for its values: it may hold as many bytes as this instead.
 FEW_ROWS, WIDE_BYTES = 768, 36_000_000
