@@ -23,10 +23,9 @@ MOST = 4
 def ahead(
     work: Callable[[Item], Result], items: Sequence[Item], *, threaded: bool = True
 ) -> Iterator[Result]:
-    """Yield what `work` makes of each item, in order; as many items are under way as there are cores.
+    """Yield what `work` makes of each item, in order; a thread for each core is at work, and one result waits for its turn.
 
-    That counts the one whose result is in use, which keeps a core busy, too. Unless `threaded`, each is worked on when it is
-    asked for.
+    Unless `threaded`, each is worked on when it is asked for.
 
     Nothing is begun before the first result is asked for, and no thread is left behind when it ends or is closed.
 
@@ -44,7 +43,7 @@ def ahead(
         try:
             for item in items:
                 begun.append(pool.submit(work, item))
-                if len(begun) == threads:
+                if len(begun) > threads:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Changes", "encode_merged", "encode_rows", "encode_slice", "encode_slices"]
 
+#: After so many slices Arrow gives back what it holds for later: that grows past all that is in use, but to get it anew takes time.
+TIDY = 3
+
 _NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
@@ -73,7 +76,8 @@ def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Ite
 
     def tidily(rows: slice) -> Payloads:
         payloads = encode_slice(plan, changes, rows, token)
-        pa.default_memory_pool().release_unused()  # what Arrow holds for later grows past all that is in use
+        if rows.start // plan.rows_per_slice % TIDY == 0:
+            pa.default_memory_pool().release_unused()
         return payloads
 
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]

@@ -5,6 +5,7 @@ import datetime as dt
 import decimal
 import enum
 import json
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -175,6 +176,76 @@ def test_problems_of_items_fall_on_the_list_that_holds_them():
     found = normalised(column)
     assert masks(found) == {"long_item": [False, False, False, True, False]}
     assert found.array.to_pylist() == [["a"], None, [], ["x" * 300], ["b"]]
+
+
+#: Strings as they may stand in lists, those above all that look like what stands between strings in JSON.
+TAGS = st.one_of(
+    st.sampled_from(
+        [
+            '","',
+            '"',
+            "\\",
+            '\\"',
+            "],[",
+            ",\n,",
+            "null",
+            "",
+            "é" * 127,
+            "é" * 128,
+            "x" * 255,
+            "x" * 256,
+            "x," * 128,
+        ]
+    ),
+    st.text(),
+)
+
+
+@given(values=st.lists(st.none() | st.lists(TAGS) | st.lists(TAGS).map(tuple), min_size=1))
+def test_lists_of_strings_come_out_as_arrow_would_have_them(values):
+    """orjson writes them faster than Arrow reads them; where one may be too long, Arrow takes a closer look."""
+    column = objects(values)
+    rule = rule_for(column)
+    found = normalise(column.to_numpy(), rule)
+    meant = normalise(column.to_numpy(), replace(rule, plain=False))
+    assert json_of(found) == json_of(meant)
+    assert masks(found) == masks(meant)
+    assert found.missing.tolist() == meant.missing.tolist()
+
+
+def json_of(found):
+    opening, texts, closing = json_texts(found)
+    return [None if text is None else orjson.loads(opening + text + closing) for text in texts.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("values", "plain"),
+    [
+        pytest.param([["a"], ("b", "c"), None, []], True, id="strings"),
+        pytest.param([["a"], [None]], False, id="a missing item"),
+        pytest.param([["a"], [np.str_("b")]], False, id="strings of numpy"),
+        pytest.param([["a"], np.array(["b"], dtype=object)], False, id="an array"),
+        pytest.param([[1]], False, id="numbers"),
+    ],
+)
+def test_only_lists_of_nothing_but_strings_are_left_to_orjson(values, plain):
+    assert rule_for(objects(values)).plain is plain
+    assert (normalised(values).kinds is not None) is plain
+
+
+@pytest.mark.parametrize("column", ["categories", "sparse"])
+def test_lists_are_left_to_orjson_only_where_they_stand_by_themselves(column):
+    pairs = objects([("a", "b"), ("c",), ("a", "b")])
+    wrapped = pairs.astype("category") if column == "categories" else pd.Series(pd.arrays.SparseArray(pairs))
+    assert not rule_for(wrapped).plain
+    assert json_of(normalised(wrapped)) == [["a", "b"], ["c"], ["a", "b"]]
+
+
+@pytest.mark.parametrize("missing", [pd.NA, pd.NaT, float("nan"), None], ids=str)
+def test_a_missing_list_is_missing_whatever_stands_for_it(missing):
+    found = normalised([["a"], missing])
+    assert json_of(found) == [["a"], None]
+    assert masks(found) == {}
 
 
 @pytest.mark.parametrize(
