@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -481,17 +483,20 @@ def test_a_very_long_id_counts():
     size=st.integers(1, 5),
     invalid=st.sampled_from(["raise", "drop_row", "drop_value", "truncate"]),
     duplicates=st.sampled_from(["raise", "last", "merge"]),
+    cores=st.sampled_from([1, 3]),
 )
-def test_slices_change_nothing(rows, size, invalid, duplicates):
-    from dataclasses import replace
-
+def test_slices_and_cores_change_nothing(rows, size, invalid, duplicates, cores):
     frame = pd.DataFrame(rows, columns=["user_id", "s", "n"]).astype(
         {"user_id": object, "s": object, "n": float}
     )
     plan = make_plan(
         frame, operation("set", "user_id", None, None, {"invalid": invalid, "duplicates": duplicates})
     )
-    whole, sliced = inspect(frame, plan), inspect(frame, replace(plan, rows_per_slice=size))
+    whole = inspect(frame, plan)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mixpanel_pandas.payloads.plan.ROWS_FOR_THREADS", 1)
+        patch.setattr("mixpanel_pandas.payloads.ahead._cores", lambda: cores)
+        sliced = inspect(frame, replace(plan, rows_per_slice=size))
 
     def told(inspection):
         return (
