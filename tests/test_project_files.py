@@ -29,6 +29,7 @@ FLOORS = (
     "rules.checks",
     "rules.options",
     "payloads.ahead",
+    "payloads.joining",
     "payloads.values",
     "payloads.dtypes",
     "payloads.notes",

@@ -9,9 +9,7 @@ keeps the number of rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import groupby
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -19,18 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.batches import Payloads
+from mixpanel_pandas.payloads.joining import constant, join
 from mixpanel_pandas.payloads.normalise import Normalised, emptied, lengths_of, lists_of, mask_of, nulls_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mixpanel_pandas.payloads.envelope import Envelope
+    from mixpanel_pandas.payloads.joining import Part
     from mixpanel_pandas.rules.operators import Missing, Operator
 
 __all__ = ["Property", "encode", "escaped"]
-
-#: What a record is joined of: constants, and a part for each row.
-Part: TypeAlias = str | pa.Scalar | pa.Array
 
 LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
@@ -98,11 +95,11 @@ def encode(
         for operator in _operators(properties)
     ]
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
-    names = [pa.repeat(_text(_json(name)), rows) for name in removed]
+    names = [pa.repeat(constant(_json(name)), rows) for name in removed]
     if unset or names:
-        records.append(_join(*head, ',"$unset":[', _join_present([*names, *unset], ","), "]},"))
+        records.append(join(*head, ',"$unset":[', _join_present([*names, *unset], ","), "]},"))
     if deletes:
-        records.append(_join(*head, ',"$delete":""},'))
+        records.append(join(*head, ',"$delete":""},'))
     updates = np.sum([~nulls_in(record) for record in records], axis=0, dtype=np.int64)
     return Payloads(_join_present(records, ""), np.asarray(updates), positions)
 
@@ -112,7 +109,7 @@ def _head(envelope: Envelope) -> list[Part]:
     token = "" if envelope.token is None else f'"$token":{_json(envelope.token)},'
     group = envelope.group
     id_name = '"$distinct_id":"' if group is None else f'"$group_key":{_json(group)},"$group_id":"'
-    opening = pa.scalar(f"{{{token}{id_name}", LARGE_STRING)  # `_text` would keep the token
+    opening = pa.scalar(f"{{{token}{id_name}", LARGE_STRING)  # `constant` would keep the token
     return [opening, escaped(envelope.ids), f'"{envelope.fields}', *envelope.columns]
 
 
@@ -130,16 +127,16 @@ def _record(head: list[Part], operator: Operator, columns: Sequence[Property]) -
     gaps = [column.dropped is not None or text.null_count > 0 for column, _before, text, _after in members]
     if all(gaps):
         fragments = [_fragment(*member) for member in members]
-        return _join(*head, opening, _join_present(fragments, ","), closing)
+        return join(*head, opening, _join_present(fragments, ","), closing)
     first = gaps.index(False)
     parts: list[Part] = []
     for place, (column, before, text, after) in enumerate(members):
         left, right = "," * (place > first), "," * (place < first)
         if gaps[place]:
-            parts += [_fragment(column, before, text, after, left, right)]
+            parts.append(_fragment(column, before, text, after, left, right))
         else:
             parts += [f"{left}{column.name}:{before}", text, after]
-    return _join(*head, opening, *parts, closing, nulls="replace")
+    return join(*head, opening, *parts, closing, nulls="replace")
 
 
 def _json_parts(column: Property) -> tuple[str, pa.Array, str]:
@@ -154,9 +151,9 @@ def _fragment(
     column: Property, before: str, text: pa.Array, after: str, left: str = "", right: str = ""
 ) -> pa.Array:
     """Return ``"name":value`` for each row, between `left` and `right`, null where nothing is said about the property."""
-    fragment = _join(f"{left}{column.name}:{before}", text, after + right)
+    fragment = join(f"{left}{column.name}:{before}", text, after + right)
     if column.missing == "null" and fragment.null_count:
-        fragment = fragment.fill_null(_text(f"{left}{column.name}:null{right}"))
+        fragment = fragment.fill_null(constant(f"{left}{column.name}:null{right}"))
     return column.said(fragment)
 
 
@@ -167,13 +164,13 @@ def _as_lists(values: Normalised, opening: str, text: pa.Array, closing: str) ->
         return (opening, text, closing) if lists else (f"[{opening}", text, f"{closing}]")
     are_lists = values.kinds == "list"
     if not are_lists.all():
-        text = pc.if_else(pa.array(are_lists), text, _join("[", text, "]"))
+        text = pc.if_else(pa.array(are_lists), text, join("[", text, "]"))
     return opening, text, closing
 
 
 def _name_where_missing(column: Property) -> pa.Array:
     missing = column.values.array.is_null()
-    return column.said(pc.if_else(missing, _text(column.name), pa.scalar(None, LARGE_STRING)))
+    return column.said(pc.if_else(missing, constant(column.name), pa.scalar(None, LARGE_STRING)))
 
 
 def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
@@ -206,9 +203,9 @@ def _instants(array: pa.Array) -> pa.Array:
 def _items(array: pa.Array) -> pa.Array:
     """Return the items of each list as JSON, joined by commas."""
     opening, text, closing = json_texts(Normalised(array.flatten()))
-    items = _join(opening, text, closing)
+    items = join(opening, text, closing)
     items = items.fill_null("null") if items.null_count else items
-    return pc.binary_join(lists_of(items, lengths_of(array), nulls_in(array)), _text(","))
+    return pc.binary_join(lists_of(items, lengths_of(array), nulls_in(array)), constant(","))
 
 
 def escaped(strings: pa.Array) -> pa.Array:
@@ -233,31 +230,15 @@ def _held(strings: pa.Array) -> memoryview | bytes:
     return memoryview(data)[offsets[strings.offset] : offsets[strings.offset + len(strings)]]
 
 
-def _join(*parts: Part, nulls: str = "emit_null") -> pa.Array:
-    """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise."""
-    joined: list[pa.Array | pa.Scalar] = []
-    for constant, run in groupby(parts, lambda part: isinstance(part, str)):
-        if not constant:
-            joined += run
-        elif text := "".join(run):
-            joined.append(_text(text))
-    return pc.binary_join_element_wise(*joined, _text(""), null_handling=nulls)
-
-
 def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:
     """Return the parts of each row that are not null, joined; null where all are: Arrow by itself would drop the row."""
     if len(parts) == 1:
         return parts[0]
     absent = np.all([nulls_in(part) for part in parts], axis=0)
     if absent.any():
-        parts = [pc.if_else(pa.array(absent), _text(""), parts[0]), *parts[1:]]
-    joined = pc.binary_join_element_wise(*parts, _text(separator), null_handling="skip")
+        parts = [pc.if_else(pa.array(absent), constant(""), parts[0]), *parts[1:]]
+    joined = pc.binary_join_element_wise(*parts, constant(separator), null_handling="skip")
     return emptied(joined, absent)
-
-
-@lru_cache(10_000)  # every slice has the same, and to make one takes longer than to join it to some rows
-def _text(text: str) -> pa.Scalar:
-    return pa.scalar(text, LARGE_STRING)
 
 
 def _json(text: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.ids import normalise_ids
+from mixpanel_pandas.payloads.joining import join
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise, nulls_in
 from mixpanel_pandas.payloads.plan import Plan, Source, address, reading
 from mixpanel_pandas.rules.limits import LIMITS
@@ -105,9 +106,7 @@ def _ip_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndar
     texts = _texts(normalised)
     usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
     good = pc.is_in(texts, usable, skip_nulls=True)
-    members = pc.binary_join_element_wise(
-        _text(',"$ip":"'), pc.if_else(good, texts, pa.scalar(None, LARGE_STRING)), _text('"'), _text("")
-    )
+    members = join(',"$ip":"', pc.if_else(good, texts, pa.scalar(None, LARGE_STRING)), '"')
     return members, {"ip": ~mask_of(good) & _present(normalised)}
 
 
@@ -123,7 +122,7 @@ def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.nd
     seconds = np.floor(_seconds(normalised))
     good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
     whole = pa.array(np.where(good, seconds, 0).astype(np.int64), mask=~good)
-    texts = pc.binary_join_element_wise(_text(',"$time":'), whole.cast(LARGE_STRING), _text(""))
+    texts = join(',"$time":', whole.cast(LARGE_STRING))
     return texts, {"time": ~good & _present(normalised)}
 
 
@@ -199,7 +198,3 @@ def _present(normalised: Normalised) -> np.ndarray:
     for problem in normalised.problems.values():
         present |= problem
     return present
-
-
-def _text(text: str) -> pa.Scalar:
-    return pa.scalar(text, LARGE_STRING)

@@ -36,6 +36,9 @@ OURS = {
     "this_project_without_lists": "this project, without the column of lists",
 }
 
+#: Each process does its job cold, then warm.
+TIMES = 2
+
 NOTES = """\
 - The limit is the sum of the processor seconds of the three parts, divided by the cores. All take turns, because the machine is
   not always equally fast; "x limit" is the median of what each round gives.
@@ -81,7 +84,7 @@ def _compared(rows: int, runs: int, cores: int) -> str:
                 before = target.counts()["cpu"]
                 found[job] = _warm(job, rows, target.address, folder, cores)
                 if job == "this_project":
-                    served.append((target.counts()["cpu"] - before) / 2)
+                    served.append((target.counts()["cpu"] - before) / TIMES)
                 say(f"round {number + 1}, {cores} of the cores: {job:28}{found[job].wall:8.2f} s")
             rounds.append(found)
     limits = [sum(found[job].cpu for job in PARTS) / cores for found in rounds]
@@ -102,10 +105,10 @@ def _compared(rows: int, runs: int, cores: int) -> str:
 
 
 def _warm(job: str, rows: int, address: str, folder: str, cores: int) -> Measured:
-    """Do a job twice in a process of its own, and return what the second time took."""
+    """Do a job cold and warm in a process of its own, and return what it took warm."""
     python = sys.executable if job in OURS else environments.python()
     _cold, warm = apart(
-        run_often, job, rows, address, folder, 2, cores=cores, POLARS_MAX_THREADS="1", python=python
+        run_often, job, rows, address, folder, TIMES, cores=cores, POLARS_MAX_THREADS="1", python=python
     )
     return Measured(*warm)
 

@@ -26,7 +26,7 @@ from reference import (
     values_sent,
 )
 
-from mixpanel_pandas.payloads import encoding
+from mixpanel_pandas.payloads import joining
 from mixpanel_pandas.payloads.encoding import Property, encode, escaped
 from mixpanel_pandas.payloads.envelope import Envelope
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
@@ -221,7 +221,7 @@ def test_rows_whose_values_are_all_missing_keep_the_ids_aligned():
 def test_constants_are_kept_for_the_next_slice_and_the_token_is_not(monkeypatch):
     kept = []
     monkeypatch.setattr(
-        encoding, "_text", lambda text: kept.append(text) or pa.scalar(text, pa.large_string())
+        joining, "constant", lambda text: kept.append(text) or pa.scalar(text, pa.large_string())
     )
     [[record]] = encoded(pd.DataFrame({"id": ["a"], "x": [1]}), "set", token="secret")
     assert record["$token"] == "secret"
