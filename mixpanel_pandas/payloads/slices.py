@@ -74,14 +74,15 @@ class Changes:
 def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
 
-    def tidily(rows: slice) -> Payloads:
+    def tidily(numbered: tuple[int, slice]) -> Payloads:
+        number, rows = numbered
         payloads = encode_slice(plan, changes, rows, token)
-        if rows.start // plan.rows_per_slice % TIDY == 0:
+        if number % TIDY == 0:
             pa.default_memory_pool().release_unused()
         return payloads
 
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
-    yield from ahead(tidily, slices, threaded=plan.threaded)
+    yield from ahead(tidily, list(enumerate(slices)), threaded=plan.threaded)
     pa.default_memory_pool().release_unused()  # what the threads held for themselves
     yield from encode_merged(plan, changes, token)
 

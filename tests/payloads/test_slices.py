@@ -61,9 +61,21 @@ def test_a_frame_that_is_left_out_as_a_whole_makes_no_slices():
     assert list(encode_slices(plan_of(2), Changes(np.ones(ROWS, bool)))) == []
 
 
-def test_slices_cover_the_frame_in_order():
-    assert [(rows.start, rows.stop) for rows in plan_of(2).slices()] == [(0, 2), (2, 4), (4, 5)]
-    assert list(replace(plan_of(2), rows=0).slices()) == []
+@pytest.mark.parametrize(
+    ("rows", "lengths"),
+    [
+        pytest.param(0, [], id="no rows"),
+        pytest.param(7, [7], id="less than a slice"),
+        pytest.param(13, [13], id="three rows left over"),
+        pytest.param(30, [10, 10, 10], id="whole slices"),
+        pytest.param(34, [12, 12, 10], id="four rows left over"),
+        pytest.param(36, [9, 9, 9, 9], id="six rows left over"),
+    ],
+)
+def test_slices_cover_the_frame_in_order_and_are_alike(rows, lengths):
+    slices = list(replace(plan_of(10), rows=rows).slices())
+    ends = np.cumsum(lengths).tolist()
+    assert [(part.start, part.stop) for part in slices] == list(zip([0, *ends], ends, strict=False))
 
 
 def test_a_slice_is_encoded_on_demand():
