@@ -232,7 +232,7 @@ def _look_at_ids(plan: Plan, rows: slice) -> LookAtIds:
     ids, like = around.ids, folded(around.ids)
     hashes = hash_texts(ids)
     alike = hashes if like.equals(ids) else hash_texts(like)
-    return LookAtIds(ids, hashes, alike, list(_id_problems(ids, around.problems, plan)))
+    return LookAtIds(ids, hashes, alike, list(_id_problems(ids, like, around.problems, plan)))
 
 
 def _inspect_ids(inspection: Inspection) -> Ids:
@@ -268,8 +268,10 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     return Ids(needed, of_records, records * (RECORD_BYTES + 6 * longest))
 
 
-def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield check -> mask for the ids of a slice."""
+def _id_problems(
+    ids: pa.Array, like: pa.Array, problems: Masks, plan: Plan
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield check -> mask for the ids of a slice, given also in their folded form."""
     missing = nulls_in(ids)
     for name, mask in problems.items():
         yield name, mask
@@ -277,7 +279,7 @@ def _id_problems(ids: pa.Array, problems: Masks, plan: Plan) -> Iterator[tuple[s
     yield "missing_id", missing
     for check in _ID_CHECKS:
         if check.name != "anonymous_id" or plan.operation.group is None:
-            yield check.name, _found(check, ids)
+            yield check.name, _found(check, like if check.folded else ids)
 
 
 def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:

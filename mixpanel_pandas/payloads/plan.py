@@ -59,7 +59,7 @@ FEW_ROWS, WIDE_BYTES = 768, 36_000_000
 ROWS_FOR_THREADS = 2_000
 
 #: So many slices, at most, are one where columns are looked at by themselves: fewer steps, for which threads meet less often.
-SPAN = 8
+SPAN = 2
 
 #: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
 OPERANDS: dict[str, set[str]] = {

@@ -62,6 +62,8 @@ class Check:
         Whether cutting the string mends it.
     kinds : tuple of str
         Mixpanel types of columns whose values may fail it.
+    folded : bool
+        Whether `finds` looks at strings without case and outer blanks; they are folded once for all checks.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Check:
     expects: str = ""
     can_cut: bool = False
     kinds: tuple[str, ...] = ()
+    folded: bool = False
 
     @property
     def source(self) -> str:
@@ -101,9 +104,9 @@ def unlike(pattern: str) -> Callable[[pa.Array], pa.Array]:
 
 
 def one_of(words: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
-    """Return a function that finds strings that are one of `words`, whatever their case and outer blanks."""
+    """Return a function that finds strings that are one of `words`."""
     known = pa.array(words, pa.large_string())
-    return lambda strings: pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(strings)), known)
+    return lambda strings: pc.is_in(strings, known)
 
 
 def begins_with(prefixes: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
@@ -112,9 +115,9 @@ def begins_with(prefixes: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
     return lambda strings: pc.match_substring_regex(strings, f"(?i)^(?:{pattern})")
 
 
-def blank(strings: pa.Array) -> pa.Array:
-    """Find strings of nothing but white space."""
-    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(strings)), 0)
+def empty(strings: pa.Array) -> pa.Array:
+    """Find strings of no characters."""
+    return pc.equal(pc.binary_length(strings), 0)
 
 
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"
@@ -144,13 +147,14 @@ CHECKS: dict[str, Check] = {
     for check in (
         # ids
         Check("missing_id", "id", "error", "no id: every row needs one"),
-        Check("blank_id", "id", "error", "the id is blank", finds=blank),
+        Check("blank_id", "id", "error", "the id is blank", finds=empty, folded=True),
         Check(
             "junk_id",
             "id",
             "error",
             "the id is a placeholder: all such rows would land on one profile",
             finds=one_of(JUNK_IDS),
+            folded=True,
         ),
         Check(
             "inexact_id",
