@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from mixpanel_pandas.payloads.normalise import offsets_of
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ class Payloads:
     @property
     def offsets(self) -> np.ndarray:
         """Where each element begins in the data buffer, and where the last one ends (int64)."""
-        start = self.text.offset
-        offsets: np.ndarray = np.frombuffer(self.text.buffers()[1], np.int64)[start : start + len(self) + 1]
-        return offsets
+        return offsets_of(self.text)
 
     @property
     def nbytes(self) -> int:

@@ -9,7 +9,7 @@ keeps the number of rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import orjson
@@ -17,8 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.joining import constant, join
-from mixpanel_pandas.payloads.normalise import Normalised, emptied, lengths_of, lists_of, mask_of, nulls_in
+from mixpanel_pandas.payloads.joining import Later, constant, join, joined, made
+from mixpanel_pandas.payloads.normalise import (
+    Normalised,
+    emptied,
+    lengths_of,
+    lists_of,
+    mask_of,
+    nulls_in,
+    offsets_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +36,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.operators import Missing, Operator
 
 __all__ = ["Property", "encode", "escaped"]
+
+#: JSON of values: what every text begins with, the texts, what every text ends with.
+Texts: TypeAlias = tuple[str, "pa.Array | Later", str]
 
 LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
@@ -62,9 +73,9 @@ class Property:
         dropped = None if self.dropped is None else self.dropped[mask_of(rows)]
         return replace(self, values=self.values.filter(rows), dropped=dropped)
 
-    def said(self, fragments: pa.Array) -> pa.Array:
+    def said(self, fragments: pa.Array | Later) -> pa.Array | Later:
         """Return fragments without those of the rows that say nothing."""
-        return fragments if self.dropped is None else emptied(fragments, self.dropped)
+        return fragments if self.dropped is None else emptied(made(fragments), self.dropped)
 
 
 def encode(
@@ -124,9 +135,9 @@ def _record(head: list[Part], operator: Operator, columns: Sequence[Property]) -
     """
     opening, closing = f',"{operator.name}":{{', "}},"
     members = [(column, *_json_parts(column)) for column in columns]
-    gaps = [column.dropped is not None or text.null_count > 0 for column, _before, text, _after in members]
+    gaps = [column.dropped is not None or column.values.array.null_count > 0 for column in columns]
     if all(gaps):
-        fragments = [_fragment(*member) for member in members]
+        fragments = [made(_fragment(*member)) for member in members]
         return join(*head, opening, _join_present(fragments, ","), closing)
     first = gaps.index(False)
     parts: list[Part] = []
@@ -139,25 +150,25 @@ def _record(head: list[Part], operator: Operator, columns: Sequence[Property]) -
     return join(*head, opening, *parts, closing, nulls="replace")
 
 
-def _json_parts(column: Property) -> tuple[str, pa.Array, str]:
-    """Return values as JSON, as the operator wants them: what every text begins with, the texts, what every text ends with."""
-    opening, text, closing = json_texts(column.values)
+def _json_parts(column: Property) -> Texts:
+    """Return values as JSON, as the operator wants them."""
+    opening, text, closing = _texts(column.values)
     if column.operator.takes == "list":
         return _as_lists(column.values, opening, text, closing)
     return opening, text, closing
 
 
 def _fragment(
-    column: Property, before: str, text: pa.Array, after: str, left: str = "", right: str = ""
-) -> pa.Array:
+    column: Property, before: str, text: pa.Array | Later, after: str, left: str = "", right: str = ""
+) -> pa.Array | Later:
     """Return ``"name":value`` for each row, between `left` and `right`, null where nothing is said about the property."""
-    fragment = join(f"{left}{column.name}:{before}", text, after + right)
-    if column.missing == "null" and fragment.null_count:
-        fragment = fragment.fill_null(constant(f"{left}{column.name}:null{right}"))
+    fragment: pa.Array | Later = joined(f"{left}{column.name}:{before}", text, after + right)
+    if column.missing == "null":
+        fragment = made(fragment).fill_null(constant(f"{left}{column.name}:null{right}"))
     return column.said(fragment)
 
 
-def _as_lists(values: Normalised, opening: str, text: pa.Array, closing: str) -> tuple[str, pa.Array, str]:
+def _as_lists(values: Normalised, opening: str, text: pa.Array | Later, closing: str) -> Texts:
     """Return the parts of values as JSON with brackets around what is no list."""
     if values.kinds is None:
         lists = pa.types.is_large_list(values.array.type)
@@ -175,6 +186,11 @@ def _name_where_missing(column: Property) -> pa.Array:
 
 def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
     """Return values as JSON in three parts: what every text begins with, the texts, what every text ends with."""
+    opening, text, closing = _texts(values)
+    return opening, made(text), closing
+
+
+def _texts(values: Normalised) -> Texts:
     array = values.array
     if values.kinds is not None:
         return "", array, ""
@@ -183,21 +199,32 @@ def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
     if pa.types.is_timestamp(array.type):
         return '"', _instants(array), '"'
     if pa.types.is_date(array.type):
-        return '"', array.cast(LARGE_STRING), '"'
+        return '"', Later(_text, (array,)), '"'
     if pa.types.is_large_list(array.type):
         return "[", _items(array), "]"
-    return "", array.cast(LARGE_STRING), ""
+    return "", Later(_text, (array,)), ""
 
 
-def _instants(array: pa.Array) -> pa.Array:
-    """Return ISO dates, with milliseconds where they are not zero. A cast writes a blank where ISO has a T."""
+def _text(values: Any) -> Any:
+    return values.cast(LARGE_STRING)
+
+
+def _instants(array: pa.Array) -> Later:
+    """Return ISO dates, with milliseconds where they are not zero."""
     try:
-        texts = array.cast(SECONDS).cast(LARGE_STRING)
+        return Later(_iso, (array.cast(SECONDS),))
     except pa.ArrowInvalid:  # some have milliseconds
         whole = array.cast(SECONDS, safe=False)
-        is_whole = pc.equal(array, whole.cast(array.type))
-        texts = pc.if_else(is_whole, whole.cast(LARGE_STRING), array.cast(LARGE_STRING))
-    return pc.binary_replace_slice(texts, 10, 11, "T")
+        return Later(_iso_or_finer, (pc.equal(array, whole.cast(array.type)), whole, array))
+
+
+def _iso(instants: Any) -> Any:
+    """Return instants as text; a cast writes a blank where ISO has a T."""
+    return pc.binary_replace_slice(_text(instants), 10, 11, "T")
+
+
+def _iso_or_finer(is_whole: Any, seconds: Any, milliseconds: Any) -> Any:
+    return pc.if_else(is_whole, _iso(seconds), _iso(milliseconds))
 
 
 def _items(array: pa.Array) -> pa.Array:
@@ -226,8 +253,8 @@ def _held(strings: pa.Array) -> memoryview | bytes:
     data = strings.buffers()[2]
     if data is None or not len(strings):
         return b""
-    offsets = np.frombuffer(strings.buffers()[1], np.int64)
-    return memoryview(data)[offsets[strings.offset] : offsets[strings.offset + len(strings)]]
+    offsets = offsets_of(strings)
+    return memoryview(data)[offsets[0] : offsets[-1]]
 
 
 def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.normalise import Normalised, nulls_in
+from mixpanel_pandas.payloads.normalise import Normalised, nulls_in, offsets_of
 from mixpanel_pandas.payloads.values import convert, encodable, kind_of
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     numpy.ndarray
         uint64. Equal texts have equal hashes; unequal ones nearly never.
     """
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets_of(texts)
     lengths = np.diff(offsets)
     data = texts.buffers()[2]
     held = b"" if data is None or not len(texts) else memoryview(data)[offsets[0] : offsets[-1]]
@@ -141,7 +141,7 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     words = np.ndarray(
         len(held) + 1, "<u8", padded.data, strides=(1,)
     )  # the eight bytes that begin at each byte
-    starts = offsets[:-1] - (offsets[0] if len(offsets) else 0)
+    starts = offsets[:-1] - offsets[0]
     hashes = (lengths.astype(np.uint64) + np.uint64(1)) * _PRIME
     for begin in range(0, min(int(lengths.max(initial=1)), HASHED_BYTES), 8):
         rows = np.flatnonzero(lengths > begin) if begin else slice(None)
@@ -205,7 +205,7 @@ class IdDigest:
         """Add the ids of the next rows; null is not the same as an empty text."""
         self._lengths.update(np.asarray(pc.binary_length(ids).fill_null(-1), "<i8").tobytes())
         ids = ids.fill_null("") if ids.null_count else ids  # what lies under a null is anybody's
-        offsets = np.frombuffer(ids.buffers()[1], np.int64)[ids.offset : ids.offset + len(ids) + 1]
+        offsets = offsets_of(ids)
         if len(ids) and ids.buffers()[2] is not None:
             self._texts.update(memoryview(ids.buffers()[2])[offsets[0] : offsets[-1]])
 

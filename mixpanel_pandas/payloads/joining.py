@@ -1,18 +1,43 @@
-"""Constants and columns of text, joined row by row."""
+"""Constants and columns of text, joined row by row.
+
+What texts are made of is said first (`Later`) and made at once (`made`): Arrow then writes casts and joins of a whole slice
+in one go. Each step by itself would give the interpreter up and wait for it, while other threads have it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Part", "constant", "join"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Later", "Part", "constant", "join", "joined", "made"]
+
+
+@dataclass(frozen=True)
+class Later:
+    """What a compute function makes of its arguments, when it is asked for.
+
+    Attributes
+    ----------
+    function : callable
+        Expressions -> expression.
+    arguments : tuple
+        Arrays of one length, scalars, constants that are expressions already, and others of these; at least one array.
+    """
+
+    function: Callable[..., pc.Expression]
+    arguments: tuple[pa.Array | pa.Scalar | pc.Expression | Later, ...] = field(repr=False)
+
 
 #: What a text is joined of: constants, and parts for each row.
-Part: TypeAlias = str | pa.Scalar | pa.Array
+Part: TypeAlias = Union[str, pa.Scalar, pa.Array, Later]  # noqa: UP007  # pa.Scalar is no type for |
 
 
 @lru_cache(10_000)  # every slice has the same, and to make one takes longer than to join it to some rows
@@ -21,18 +46,62 @@ def constant(text: str) -> pa.Scalar:
     return pa.scalar(text, pa.large_string())
 
 
+@lru_cache(10_000)
+def _literal(text: str) -> pc.Expression:
+    """Return a text as an expression; kept likewise."""
+    return pc.scalar(constant(text))
+
+
+def joined(*parts: Part, nulls: str = "emit_null") -> Later:
+    """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise."""
+    arguments: list[pa.Array | pa.Scalar | pc.Expression | Later] = []
+    for constants, run in groupby(parts, lambda part: isinstance(part, str)):
+        if not constants:
+            arguments += run
+        elif text := "".join(map(str, run)):
+            arguments.append(_literal(text))
+
+    def function(*texts: pc.Expression) -> pc.Expression:
+        return pc.binary_join_element_wise(*texts, null_handling=nulls)
+
+    return Later(function, (*arguments, _literal("")))
+
+
 def join(*parts: Part, nulls: str = "emit_null") -> pa.Array:
-    """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise.
+    """Join at once.
 
     Examples
     --------
     >>> join("<", pa.array(["a", None], pa.large_string()), ">").to_pylist()
     ['<a>', None]
     """
-    joined: list[pa.Array | pa.Scalar] = []
-    for constants, run in groupby(parts, lambda part: isinstance(part, str)):
-        if not constants:
-            joined += run
-        elif text := "".join(run):
-            joined.append(constant(text))
-    return pc.binary_join_element_wise(*joined, constant(""), null_handling=nulls)
+    return made(joined(*parts, nulls=nulls))
+
+
+def made(part: pa.Array | Later) -> pa.Array:
+    """Return what was put off; an array is made already."""
+    if not isinstance(part, Later):
+        return part
+    from pyarrow import acero
+
+    columns: list[pa.Array] = []
+    wanted = _expression(part, columns)
+    table = pa.Table.from_arrays(columns, list(map(str, range(len(columns)))))
+    steps = [
+        acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
+        acero.Declaration("project", acero.ProjectNodeOptions([wanted], ["made"])),
+    ]
+    found = acero.Declaration.from_sequence(steps).to_table(use_threads=False).column(0)
+    return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+
+
+def _expression(argument: Any, columns: list[pa.Array]) -> pc.Expression:
+    """Return an argument of `Later`, or all of it, as an expression; its arrays are added to the columns that it looks at."""
+    if isinstance(argument, pc.Expression):
+        return argument
+    if isinstance(argument, pa.Scalar):
+        return pc.scalar(argument)
+    if isinstance(argument, Later):
+        return argument.function(*[_expression(inner, columns) for inner in argument.arguments])
+    columns.append(argument)
+    return pc.field(len(columns) - 1)

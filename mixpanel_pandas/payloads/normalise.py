@@ -38,6 +38,7 @@ __all__ = [
     "normalise",
     "normalise_column",
     "nulls_in",
+    "offsets_of",
 ]
 
 LARGE_STRING = pa.large_string()
@@ -190,9 +191,11 @@ def _plain_lists(values: np.ndarray) -> Normalised | None:
         array = _json_texts(values.tolist())
     except orjson.JSONEncodeError:  # a lone surrogate, or a missing value that only pandas knows
         return None
-    # between two items, and nowhere else, JSON has this; an escape makes an item longer, never shorter
-    items = pc.split_pattern(array, '","').flatten() if longest_text(array) > _LONG else array
-    if longest_text(items) > _LONG or longest_text(array) > _LARGE:
+    longest = longest_of_items = longest_text(array)
+    if longest > _LONG:
+        # between two items, and nowhere else, JSON has this; an escape makes an item longer, never shorter
+        longest_of_items = longest_text(pc.split_pattern(array, '","').flatten())
+    if longest_of_items > _LONG or longest > _LARGE:
         return None
     return Normalised(array, kinds=np.broadcast_to(_LIST, len(array)))
 
@@ -433,9 +436,16 @@ def nulls_in(array: pa.Array) -> np.ndarray:
     return mask_of(array.is_null()) if array.null_count else np.zeros(len(array), bool)
 
 
-def longest_text(strings: pa.Array) -> int:
-    """Return the bytes of the longest of some strings."""
-    return int(pc.max(pc.binary_length(strings)).as_py() or 0)
+def offsets_of(strings: pa.LargeStringArray) -> np.ndarray:
+    """Return where each of some strings begins in their buffer, and where the last one ends (int64); nothing is copied."""
+    if not len(strings):
+        return np.zeros(1, np.int64)
+    return np.frombuffer(strings.buffers()[1], np.int64)[strings.offset : strings.offset + len(strings) + 1]
+
+
+def longest_text(strings: pa.LargeStringArray) -> int:
+    """Return bytes that none of some strings passes; one at least has them, unless something lies under a null."""
+    return int(np.diff(offsets_of(strings)).max(initial=0))
 
 
 def mask_of(mask: pa.Array) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -221,7 +222,7 @@ def test_rows_whose_values_are_all_missing_keep_the_ids_aligned():
 def test_constants_are_kept_for_the_next_slice_and_the_token_is_not(monkeypatch):
     kept = []
     monkeypatch.setattr(
-        joining, "constant", lambda text: kept.append(text) or pa.scalar(text, pa.large_string())
+        joining, "_literal", lambda text: kept.append(text) or pc.scalar(pa.scalar(text, pa.large_string()))
     )
     [[record]] = encoded(pd.DataFrame({"id": ["a"], "x": [1]}), "set", token="secret")
     assert record["$token"] == "secret"
