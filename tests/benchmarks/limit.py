@@ -43,7 +43,8 @@ NOTES = """\
 - The limit is the sum of the processor seconds of the three parts, divided by the cores. All take turns, because the machine is
   not always equally fast; "x limit" is the median of what each round gives.
 - The parts run in processes of their own, on as many cores as this project. The server that they send to is not confined, and no
-  part of the limit: on a machine of two cores it takes its time from the client's.
+  part of the limit: on a machine of two cores it takes its time from the client's. So it reads and answers and does not count
+  records, which takes longer than to read them: other sections count them, this one tells how many bytes arrived.
 - Polars makes the same records, missing values left out: `struct.json_encode` for the columns without gaps, the others joined to
   that one by one where they have a value. It leaves out the checks, and cuts dates to seconds."""
 
@@ -76,15 +77,19 @@ def tools() -> str:
 
 def _compared(rows: int, runs: int, cores: int) -> str:
     """Return the table for so many cores."""
-    rounds, served = [], []
-    with tempfile.TemporaryDirectory() as folder, sink() as target:
+    rounds: list[dict[str, Measured]] = []
+    served: dict[str, list[tuple[float, float]]] = {job: [] for job in ("this_project", "push_requests")}
+    with tempfile.TemporaryDirectory() as folder, sink(counted=False) as target:
         for number in range(runs):
             found = {}
             for job in (*PARTS, *ASIDE, *OURS):
-                before = target.counts()["cpu"]
+                before = target.counts()
                 found[job] = _warm(job, rows, target.address, folder, cores)
-                if job == "this_project":
-                    served.append((target.counts()["cpu"] - before) / TIMES)
+                after = target.counts()
+                if job in served:
+                    served[job].append(
+                        tuple((after[name] - before[name]) / TIMES for name in ("cpu", "bytes"))
+                    )
                 say(f"round {number + 1}, {cores} of the cores: {job:28}{found[job].wall:8.2f} s")
             rounds.append(found)
     limits = [sum(found[job].cpu for job in PARTS) / cores for found in rounds]
@@ -100,7 +105,13 @@ def _compared(rows: int, runs: int, cores: int) -> str:
     whole = ("**limit**", f"{limit * cores:.2f}", f"{limit:.2f}", f"{rows / limit:,.0f}", "1.00")
     lines.insert(-len(OURS), whole)
     words = f"{cores} core{'s' * (cores > 1)}"
-    server = f"For a run of this project the server took another {statistics.median(served):.2f} processor seconds."
+    (seconds, ours), (_, ready) = (
+        map(statistics.median, zip(*values, strict=True)) for values in served.values()
+    )
+    server = (
+        f"For a run of this project the server took another {seconds:.2f} processor seconds; it received {ours / 1e6:,.1f} MB, "
+        f"of ready bodies {ready / 1e6:,.1f} MB."
+    )
     return table((words, "cpu s", "s", "rows/s", "x limit"), lines) + f"\n\n{server}"
 
 

@@ -51,9 +51,18 @@ class Sink:
 
 
 @contextmanager
-def sink(latency: float = 0.0) -> Iterator[Sink]:
-    """Start a sink that answers after `latency` seconds, and end it."""
-    command = [sys.executable, "-m", "tests.benchmarks.sink", str(latency)]
+def sink(latency: float = 0.0, *, counted: bool = True) -> Iterator[Sink]:
+    """Start a sink that answers after `latency` seconds, and end it; unless `counted` it counts bytes and requests alone.
+
+    To count the records of a body takes the server longer than to read it.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.sink",
+        str(latency),
+        *([] if counted else ["--uncounted"]),
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -115,8 +124,8 @@ class Counts:
 class Server:
     """Threads that each answer one connection."""
 
-    def __init__(self, latency: float) -> None:
-        self.latency, self.counts = latency, Counts()
+    def __init__(self, latency: float, counted: bool) -> None:
+        self.latency, self.counted, self.counts = latency, counted, Counts()
 
     def serve(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -133,7 +142,7 @@ class Server:
             if method == b"POST":
                 self.counts.step(1)
                 body = stream.read(length)
-                found = records(body)
+                found = records(body) if self.counted else 0
                 if self.latency:
                     time.sleep(self.latency)
                 self.counts.step(-1, length, found)
@@ -158,4 +167,6 @@ class Server:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("latency", type=float, nargs="?", default=0.0, help="seconds")
-    Server(parser.parse_args().latency).serve()
+    parser.add_argument("--uncounted", action="store_true", help="count no records")
+    chosen = parser.parse_args()
+    Server(chosen.latency, not chosen.uncounted).serve()
