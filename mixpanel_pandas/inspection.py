@@ -488,8 +488,10 @@ def problems_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
     if values.kinds is not None:
         yield from _problems_of_kinds(values, values.kinds, column)
     elif pa.types.is_large_string(values.array.type):
+        longest = longest_text(values.array)
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
-            yield check.name, _found(check, values.array)
+            if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes
+                yield check.name, _found(check, values.array)
     elif pa.types.is_large_list(values.array.type) and _longest(values) > LIMITS["list_bytes"].value:
         _opening, texts, _closing = json_texts(values)
         yield "large_list", mask_of(pc.greater(pc.binary_length(texts), LIMITS["list_bytes"].value - 2))

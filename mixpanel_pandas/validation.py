@@ -72,6 +72,8 @@ def check_frame(frame: pd.DataFrame, plan: Plan) -> tuple[Inspection, list[Probl
 
 def _confirmed(inspection: Inspection) -> list[Problem]:
     """Return the problems of an inspection as pandera reports them: a check that found nothing has nothing to return."""
+    if not inspection.problems:
+        return []
     frame = inspection.frame.copy(deep=False)
     frame.index = pd.RangeIndex(len(frame))
     applied: list[Applied] = [

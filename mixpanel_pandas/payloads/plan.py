@@ -101,7 +101,7 @@ class Source:
 
     def at(self, rows: Rows = _ALL) -> Any:
         """Return the array of some rows; of a slice nothing is copied."""
-        some = self.values[rows]
+        some = self.values if _are_all(rows, len(self.values)) else self.values[rows]
         return array_of(some.get_level_values(self.place)) if self.in_index else some
 
 
@@ -218,6 +218,11 @@ class Plan:
 def reading(label: Hashable) -> AbstractContextManager[None]:
     """Let what a column raises when it is read, whatever it is, name the column."""
     return in_our_words(f"column {label!r}", ": convert it to another dtype, or leave it out")
+
+
+def _are_all(rows: Rows, length: int) -> bool:
+    """Return whether rows are all rows: to cut a slice of an array takes longer than to read a few of its values."""
+    return isinstance(rows, slice) and not rows.start and rows.stop == length and rows.step is None
 
 
 def _cut(rows: slice, length: int) -> Iterator[slice]:

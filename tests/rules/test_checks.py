@@ -31,6 +31,19 @@ def test_every_check_of_reserved_properties_has_properties(check):
     assert check.finds
 
 
+@pytest.mark.parametrize(
+    "check", [c for c in CHECKS.values() if c.finds and c.limit], ids=lambda check: check.name
+)
+def test_limits_of_single_texts_are_in_bytes(check):
+    """So that shorter texts need not be looked at."""
+    assert LIMITS[check.limit].unit.startswith("bytes")
+    most = LIMITS[check.limit].value
+    assert check.finds(pa.array(["x" * most, "x" * (most + 1)], pa.large_string())).to_pylist() == [
+        False,
+        True,
+    ]
+
+
 #: What a check looks at -> what can be done with rows that do not pass.
 REMEDIES = {
     "id": {"drop_row"},
