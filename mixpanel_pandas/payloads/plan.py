@@ -61,7 +61,7 @@ OFFSET_BYTES = 8
 #: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
 ROWS_FOR_THREADS = 2_000
 
-#: So many slices, at most, are one where columns are looked at by themselves: fewer steps, for which threads meet less often.
+#: So many slices, at most, are one where columns are looked at by themselves: fewer steps, but more memory.
 SPAN = 2
 
 #: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
