@@ -264,8 +264,8 @@ def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:
     absent = np.all([nulls_in(part) for part in parts], axis=0)
     if absent.any():
         parts = [pc.if_else(pa.array(absent), constant(""), parts[0]), *parts[1:]]
-    joined = pc.binary_join_element_wise(*parts, constant(separator), null_handling="skip")
-    return emptied(joined, absent)
+    present = pc.binary_join_element_wise(*parts, constant(separator), null_handling="skip")
+    return emptied(present, absent)
 
 
 def _json(text: str) -> str:

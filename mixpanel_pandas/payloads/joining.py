@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,7 +37,7 @@ class Later:
 
 
 #: What a text is joined of: constants, and parts for each row.
-Part: TypeAlias = Union[str, pa.Scalar, pa.Array, Later]  # noqa: UP007  # pa.Scalar is no type for |
+Part: TypeAlias = "str | pa.Scalar | pa.Array | Later"
 
 
 @lru_cache(10_000)  # every slice has the same, and to make one takes longer than to join it to some rows
@@ -49,7 +49,7 @@ def constant(text: str) -> pa.Scalar:
 @lru_cache(10_000)
 def _literal(text: str) -> pc.Expression:
     """Return a text as an expression; kept likewise."""
-    return pc.scalar(constant(text))
+    return pc.scalar(pa.scalar(text, pa.large_string()))
 
 
 def joined(*parts: Part, nulls: str = "emit_null") -> Later:

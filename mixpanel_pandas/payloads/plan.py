@@ -222,7 +222,7 @@ def reading(label: Hashable) -> AbstractContextManager[None]:
 
 def _are_all(rows: Rows, length: int) -> bool:
     """Return whether rows are all rows: to cut a slice of an array takes longer than to read a few of its values."""
-    return isinstance(rows, slice) and not rows.start and rows.stop == length and rows.step is None
+    return isinstance(rows, slice) and rows == slice(0, length)
 
 
 def _cut(rows: slice, length: int) -> Iterator[slice]:
