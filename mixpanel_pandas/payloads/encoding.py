@@ -1,14 +1,15 @@
 """Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
 
 A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. What every row has goes
-into that join with its name and quotes as constants; the others are joined to fragments before, null where the row has
-nothing to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every step
+into that join with its name and quotes as constants; the others become fragments before, null where the row has nothing
+to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every step
 keeps the number of rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.joining import Later, constant, join, joined, made
+from mixpanel_pandas.payloads.joining import Later, constant, join, made
 from mixpanel_pandas.payloads.normalise import (
     Normalised,
     emptied,
@@ -42,6 +43,9 @@ Texts: TypeAlias = tuple[str, "pa.Array | Later", str]
 
 LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
+
+#: Behind the last byte of any text.
+END = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -162,10 +166,18 @@ def _fragment(
     column: Property, before: str, text: pa.Array | Later, after: str, left: str = "", right: str = ""
 ) -> pa.Array | Later:
     """Return ``"name":value`` for each row, between `left` and `right`, null where nothing is said about the property."""
-    fragment: pa.Array | Later = joined(f"{left}{column.name}:{before}", text, after + right)
+    fragment: pa.Array | Later = Later(
+        partial(_between, f"{left}{column.name}:{before}", after + right), (text,)
+    )
     if column.missing == "null":
         fragment = made(fragment).fill_null(constant(f"{left}{column.name}:null{right}"))
     return column.said(fragment)
+
+
+def _between(before: str, after: str, texts: Any) -> Any:
+    """Return texts with a constant before and one after each; to join them would take twice as long."""
+    texts = pc.binary_replace_slice(texts, 0, 0, before)
+    return pc.binary_replace_slice(texts, END, END, after) if after else texts
 
 
 def _as_lists(values: Normalised, opening: str, text: pa.Array | Later, closing: str) -> Texts:

@@ -7,7 +7,7 @@ in one go. Each step by itself would give the interpreter up and wait for it, wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Later", "Part", "constant", "join", "joined", "made"]
+__all__ = ["Later", "Part", "constant", "join", "made"]
 
 
 @dataclass(frozen=True)
@@ -52,30 +52,22 @@ def _literal(text: str) -> pc.Expression:
     return pc.scalar(pa.scalar(text, pa.large_string()))
 
 
-def joined(*parts: Part, nulls: str = "emit_null") -> Later:
-    """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise."""
-    arguments: list[pa.Array | pa.Scalar | pc.Expression | Later] = []
-    for constants, run in groupby(parts, lambda part: isinstance(part, str)):
-        if not constants:
-            arguments += run
-        elif text := "".join(map(str, run)):
-            arguments.append(_literal(text))
-
-    def function(*texts: pc.Expression) -> pc.Expression:
-        return pc.binary_join_element_wise(*texts, null_handling=nulls)
-
-    return Later(function, (*arguments, _literal("")))
-
-
 def join(*parts: Part, nulls: str = "emit_null") -> pa.Array:
-    """Join at once.
+    """Return the parts of each row joined; null where one of them is, unless `nulls` says otherwise.
 
     Examples
     --------
     >>> join("<", pa.array(["a", None], pa.large_string()), ">").to_pylist()
     ['<a>', None]
     """
-    return made(joined(*parts, nulls=nulls))
+    arguments: list[pa.Array | pa.Scalar | pc.Expression | Later] = []
+    for constants, run in groupby(parts, lambda part: isinstance(part, str)):
+        if not constants:
+            arguments += run
+        elif text := "".join(map(str, run)):
+            arguments.append(_literal(text))
+    joined = partial(pc.binary_join_element_wise, null_handling=nulls)
+    return made(Later(joined, (*arguments, _literal(""))))
 
 
 def made(part: pa.Array | Later) -> pa.Array:

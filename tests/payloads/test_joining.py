@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from mixpanel_pandas.payloads.joining import Later, join, joined, made
+from mixpanel_pandas.payloads.joining import Later, join, made
 
 TEXT = pa.large_string()
 
@@ -28,10 +29,10 @@ def as_text(numbers):
         pytest.param([pa.scalar("s", TEXT), texts("1", "2")], "emit_null", ["s1", "s2"], id="a scalar"),
         pytest.param(["n", as_text([1, None])], "emit_null", ["n1", None], id="a cast that is put off"),
         pytest.param(
-            [texts("x", "y"), joined(",", as_text([1, None])), "!"],
+            [texts("x", "y"), Later(pc.utf8_upper, (as_text([True, None]),)), "!"],
             "replace",
-            ["x,1!", "y!"],
-            id="a join within a join",
+            ["xTRUE!", "y!"],
+            id="a step after another",
         ),
         pytest.param([texts(), "a"], "emit_null", [], id="no rows"),
     ],
