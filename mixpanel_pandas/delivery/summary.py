@@ -128,19 +128,18 @@ _NOT_REACHED = Stop("not reached", "the upload ended before these rows' turn: se
 
 def _delivered(delivery: Delivery) -> dict[str, Any]:
     """Return a delivery as a row of the summary."""
-    positions, kinds = delivery.rows, {(delivery.outcome, delivery.error): 0}
-    codes = np.zeros(len(positions), np.int64)
+    kinds = {(delivery.outcome, delivery.error): 0}
+    codes = np.zeros(len(delivery.positions), np.int64) if delivery.apart else None
     for row, kind in delivery.apart.items():  # the rows that an answer named
-        codes[row] = kinds.setdefault(kind, len(kinds))
-    started = None if delivery.started is None else pd.Timestamp(delivery.started, unit="s", tz="UTC")
-    return _run(positions, codes, list(kinds)) | {
+        codes[row] = kinds.setdefault(kind, len(kinds))  # type: ignore[index]  # there are codes if there are rows
+    return _run(delivery.positions, list(kinds), codes) | {
         "batch": delivery.batch,
         "updates": delivery.updates,
         "bytes": delivery.bytes,
         "status_code": delivery.status_code,
         "requests": delivery.requests,
         "attempts": delivery.attempts,
-        "started": None if started is None else started.as_unit("us"),
+        "started": None if delivery.started is None else int(delivery.started * 1e6),
         "elapsed": delivery.elapsed,
         "reason": delivery.reason,
     }
@@ -148,46 +147,48 @@ def _delivered(delivery: Delivery) -> dict[str, Any]:
 
 def _left_out(left: LeftOut) -> dict[str, Any]:
     """Return rows left out for one reason as a row of the summary."""
-    codes = np.zeros(len(left.positions), np.int64)
     none = dict.fromkeys(("updates", "bytes", "requests", "attempts", "elapsed"), 0)
-    return _run(left.positions, codes, [(left.outcome, left.error)]) | none | {"reason": left.reason}
+    return _run(left.positions, [(left.outcome, left.error)]) | none | {"reason": left.reason}
 
 
 def _run(
-    positions: np.ndarray, codes: np.ndarray, kinds: Sequence[tuple[Outcome, str | None]]
+    positions: range | np.ndarray,
+    kinds: Sequence[tuple[Outcome, str | None]],
+    codes: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return the columns that are made of the rows of a run, the worst outcome and what differs from it.
 
     Parameters
     ----------
-    positions, codes : numpy.ndarray
-        Where the rows stand, and what became of each: an index into `kinds`.
+    positions : range or numpy.ndarray
+        Where the rows stand.
     kinds : sequence of (str, str or None)
         Outcome and error.
+    codes : numpy.ndarray, optional
+        What became of each row: an index into `kinds`. By default the same became of all.
     """
-    gravity = np.array([_GRAVITY.index(outcome) for outcome, _error in kinds])
-    worst = int(codes[np.argmax(gravity[codes])])
+    start, stop, rows = int(positions[0]), int(positions[-1]) + 1, len(positions)
+    worst, found, apart = 0, [rows], np.zeros(0, np.int64)
+    if codes is not None:
+        gravity = np.array([_GRAVITY.index(outcome) for outcome, _error in kinds])
+        worst = int(codes[np.argmax(gravity[codes])])
+        found, apart = np.bincount(codes, minlength=len(kinds)).tolist(), np.flatnonzero(codes != worst)
     counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
-    found = np.bincount(codes, minlength=len(kinds)).tolist()
-    for (outcome, _error), rows in zip(kinds, found, strict=True):
-        counts[outcome] += rows
-    differs = codes != worst
-    uniform = not differs.any()
-    start, stop = int(positions[0]), int(positions[-1]) + 1
-    if stop - start != len(positions):  # holes
-        differs[:] = True
-    apart = [] if uniform else [kinds[code] for code in codes[differs]]
+    for (outcome, _error), count in zip(kinds, found, strict=True):
+        counts[outcome] += count
+    listed = apart if stop - start == rows else np.arange(rows)  # all, where there are holes
+    said = [] if codes is None or not apart.size else [kinds[code] for code in codes[listed]]
     return {
-        "_positions": positions,
+        "_positions": slice(start, stop) if isinstance(positions, range) else positions,
         "start": start,
         "stop": stop,
-        "rows": len(positions),
+        "rows": rows,
         "outcome": kinds[worst][0],
         **counts,
         "error": kinds[worst][1],
-        "positions": positions[differs].tolist() or None,
-        "position_outcomes": [outcome for outcome, _error in apart] or None,
-        "reasons": [error for _outcome, error in apart] or None,
+        "positions": [int(positions[at]) for at in listed.tolist()] or None,
+        "position_outcomes": [outcome for outcome, _error in said] or None,
+        "reasons": [error for _outcome, error in said] or None,
     }
 
 
@@ -362,15 +363,16 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
     place : str, optional
         Where it went.
     """
-    found = totals(summary)
-    counts = found.groupby("outcome", observed=True)["rows"].sum().sort_values(ascending=False, kind="stable")
+    counts = summary[list(OUTCOMES)].sum().sort_values(ascending=False, kind="stable")
     texts = []
-    for outcome, rows in counts.items():
-        reasons = found[(found["outcome"] == outcome) & found["reason"].notna()]
-        by_reason = reasons.groupby("reason")["rows"].sum().sort_values(ascending=False, kind="stable")
-        detail = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.items())
+    for outcome, rows in counts[counts > 0].items():
         text = f"{rows:,} {str(outcome).replace('_', ' ')}"
-        texts.append(f"{text} ({detail})" if outcome in {"invalid", "skipped"} and detail else text)
+        if outcome in {"invalid", "skipped"}:
+            by_reason = summary[summary[outcome] > 0].groupby("reason")[outcome].sum()
+            largest = by_reason.sort_values(ascending=False, kind="stable")
+            detail = ", ".join(f"{count:,} {reason}" for reason, count in largest.items())
+            text += f" ({detail})" if detail else ""
+        texts.append(text)
     operators = summary.attrs.get("mixpanel", {}).get("operator") or ", ".join(summary["operator"].unique())
     how = [
         counted(int(summary["requests"].sum()), "request"),
