@@ -1,7 +1,7 @@
 """Every dtype that a frame really has -> the rule by which its values are read.
 
 `rule_for` takes one look at a whole column; the rule then reads any slice of it, so that every slice comes out the same.
-Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
+(What lists hold is looked at in each slice where it may be text alone: two looks would take longer than to write it.) Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
 read stays an array of objects, and `values` takes it value by value.
 """
 
@@ -28,6 +28,9 @@ LARGE_STRING = pa.large_string()
 #: Arrow's longest numbers; numpy has longer floats on some machines, which Mixpanel does not keep.
 ARROW_BYTES = 8
 
+#: So many lists show whether a column of them may hold strings alone.
+FIRST = 1_000
+
 Read = Callable[[Any], "pa.Array | np.ndarray"]
 
 
@@ -48,7 +51,8 @@ class Rule:
     refusal : str
         Why the column cannot be sent, and what to do.
     plain : bool
-        Whether the values are lists of strings and nothing else, which orjson writes faster than Arrow reads them.
+        Whether the values are lists, and the first of them hold nothing but strings: if the others do not, either, orjson writes them
+        faster than Arrow reads them.
     """
 
     name: str
@@ -106,11 +110,20 @@ def _rule_for_lists(present: np.ndarray, types: set[type]) -> Rule:
         getattr(value, "ndim", 1) != 1 for value in present
     ):
         return LISTS
-    items = set(map(type, chain.from_iterable(present)))
-    plain = types <= {list, tuple} and items <= {str}
+    if types <= {list, tuple} and _types_of_items(present[:FIRST]) <= {str}:
+        return PLAIN_LISTS
+    return _rule_for_items(present)
+
+
+def _types_of_items(lists: np.ndarray) -> set[type]:
+    return set(map(type, chain.from_iterable(lists)))
+
+
+def _rule_for_items(lists: np.ndarray) -> Rule:
+    items = _types_of_items(lists)
     for family, item_type in ITEM_TYPES:
         if items <= family:
-            return Rule(f"lists of {item_type}", "list", _lists_of(item_type), plain=plain)
+            return Rule(f"lists of {item_type}", "list", _lists_of(item_type))
     return LISTS
 
 
@@ -269,6 +282,10 @@ def _sparse(column: pd.Series[Any]) -> Rule:
     return replace(rule, name=name, read=lambda values: rule.read(np.asarray(values)), plain=False)
 
 
+def _lists(values: np.ndarray) -> pa.Array | np.ndarray:
+    return _rule_for_items(values[~pd.isna(values)]).read(values)
+
+
 def _string_dtype(column: pd.Series[Any]) -> Rule:
     return STRINGS
 
@@ -299,6 +316,7 @@ def _refused(name: str, refusal: str) -> Rule:
 MISSING = Rule("nothing but missing values", "missing", lambda values: pa.nulls(len(values)))
 MIXED = Rule("values of several types", "mixed", _objects, note="mixed_types")
 STRINGS = Rule("strings", "string", _strings)
+PLAIN_LISTS = Rule("lists", "list", _lists, plain=True)
 LISTS = Rule("lists", "list", _objects)
 OBJECTS = Rule("objects", "object", _objects)
 NUMBERS = Rule("numbers", "number", _array)

@@ -21,12 +21,12 @@ from mixpanel_pandas.payloads.batches import Payloads
 from mixpanel_pandas.payloads.joining import Later, constant, join, made
 from mixpanel_pandas.payloads.normalise import (
     Normalised,
+    bytes_of,
     emptied,
     lengths_of,
     lists_of,
     mask_of,
     nulls_in,
-    offsets_of,
 )
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _items(array: pa.Array) -> pa.Array:
 
 def escaped(strings: pa.Array) -> pa.Array:
     """Return strings as they stand between the quotes of JSON; most columns have nothing to escape, seen from their bytes."""
-    held = np.frombuffer(_held(strings), np.uint8)
+    held = bytes_of(strings)
     text = held.tobytes()
     controls = held.min(initial=ord(" ")) < ord(" ")
     if not controls and b'"' not in text and b"\\" not in text:
@@ -258,15 +258,6 @@ def escaped(strings: pa.Array) -> pa.Array:
     for code in np.unique(held[held < ord(" ")]) if controls else ():
         strings = pc.replace_substring(strings, chr(code), _json(chr(code))[1:-1])
     return strings
-
-
-def _held(strings: pa.Array) -> memoryview | bytes:
-    """Return the bytes of all strings of an array, which may be a slice."""
-    data = strings.buffers()[2]
-    if data is None or not len(strings):
-        return b""
-    offsets = offsets_of(strings)
-    return memoryview(data)[offsets[0] : offsets[-1]]
 
 
 def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:

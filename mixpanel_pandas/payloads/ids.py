@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.normalise import Normalised, nulls_in, offsets_of
+from mixpanel_pandas.payloads.normalise import Normalised, bytes_of, nulls_in, offsets_of
 from mixpanel_pandas.payloads.values import convert, encodable, kind_of
 
 if TYPE_CHECKING:
@@ -134,10 +134,9 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     """
     offsets = offsets_of(texts)
     lengths = np.diff(offsets)
-    data = texts.buffers()[2]
-    held = b"" if data is None or not len(texts) else memoryview(data)[offsets[0] : offsets[-1]]
+    held = bytes_of(texts)
     padded = np.zeros(len(held) + 8, np.uint8)
-    padded[: len(held)] = np.frombuffer(held, np.uint8)
+    padded[: len(held)] = held
     words = np.ndarray(
         len(held) + 1, "<u8", padded.data, strides=(1,)
     )  # the eight bytes that begin at each byte
@@ -205,9 +204,7 @@ class IdDigest:
         """Add the ids of the next rows; null is not the same as an empty text."""
         self._lengths.update(np.asarray(pc.binary_length(ids).fill_null(-1), "<i8").tobytes())
         ids = ids.fill_null("") if ids.null_count else ids  # what lies under a null is anybody's
-        offsets = offsets_of(ids)
-        if len(ids) and ids.buffers()[2] is not None:
-            self._texts.update(memoryview(ids.buffers()[2])[offsets[0] : offsets[-1]])
+        self._texts.update(bytes_of(ids))
 
     def hexdigest(self) -> str:
         """Return the digest as 32 hexadecimal digits."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Normalised",
+    "bytes_of",
     "cut_strings",
     "emptied",
     "lengths_of",
@@ -55,6 +56,9 @@ _LARGE = min(LIMITS["list_bytes"].value, LIMITS["object_bytes"].value)
 
 _LIST = np.array("list", dtype=object)
 _LINE_END = orjson.Fragment(b"\n")
+
+#: orjson would write dates in its own way, and take other objects for what they are derived from.
+_AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 _PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
 _MILLISECONDS_PER = {"s": 1_000, "ms": 1}
@@ -180,24 +184,38 @@ def _json_texts(pieces: list[Any]) -> pa.Array:
         return pa.array([], LARGE_STRING)
     lines: list[Any] = [_LINE_END] * (2 * len(pieces) - 1)
     lines[::2] = pieces
-    text = orjson.dumps(lines)[1:-1]
+    text = orjson.dumps(lines, option=_AS_THEY_ARE)[1:-1]
     texts = pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
     return emptied(texts, mask_of(pc.equal(texts, "null")))
 
 
 def _plain_lists(values: np.ndarray) -> Normalised | None:
-    """Return lists of strings as JSON text, written together; None where one may hold what cannot be sent."""
+    """Return lists of strings as JSON text, written together; None where one may hold something else, or what cannot be sent."""
     try:
         array = _json_texts(values.tolist())
-    except orjson.JSONEncodeError:  # a lone surrogate, or a missing value that only pandas knows
+    except orjson.JSONEncodeError:  # a lone surrogate, or what has no JSON of its own
         return None
-    longest = longest_of_items = longest_text(array)
-    if longest > _LONG:
-        # between two items, and nowhere else, JSON has this; an escape makes an item longer, never shorter
-        longest_of_items = longest_text(pc.split_pattern(array, '","').flatten())
-    if longest_of_items > _LONG or longest > _LARGE:
+    longest = _longest_string(array)
+    if longest is None or longest > _LONG or longest_text(array) > _LARGE:
         return None
     return Normalised(array, kinds=np.broadcast_to(_LIST, len(array)))
+
+
+def _longest_string(lists: pa.Array) -> int | None:
+    """Return bytes that no string in the JSON of lists passes; None where a list holds something else.
+
+    A list of strings is two brackets and a comma before each string but the first, which stands behind a bracket. That is the
+    least that there can be around so many strings: whatever else a list holds makes it longer.
+    """
+    text = bytes_of(lists)
+    if (text == ord("\\")).any():  # no quote that a string holds is one that ends it
+        plain = text.tobytes().replace(b"\\\\", b"..").replace(b'\\"', b"..")
+        text = np.frombuffer(plain, np.uint8)
+    quotes = np.flatnonzero(text == ord('"'))
+    begins, lengths = quotes[::2], quotes[1::2] - quotes[::2] + 1
+    first = np.count_nonzero(text[begins - 1] == ord("["))
+    least = 2 * (len(lists) - lists.null_count) + len(begins) - first
+    return int(lengths.max(initial=2)) - 2 if len(text) - lengths.sum() == least else None
 
 
 def _texts(values: Iterable[Any]) -> Normalised:
@@ -441,6 +459,12 @@ def offsets_of(strings: pa.LargeStringArray) -> np.ndarray:
     if not len(strings):
         return np.zeros(1, np.int64)
     return np.frombuffer(strings.buffers()[1], np.int64)[strings.offset : strings.offset + len(strings) + 1]
+
+
+def bytes_of(strings: pa.LargeStringArray) -> np.ndarray:
+    """Return the bytes of all strings of an array, which may be a slice; nothing is copied."""
+    data, offsets = strings.buffers()[2], offsets_of(strings)
+    return np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
 
 
 def longest_text(strings: pa.LargeStringArray) -> int:

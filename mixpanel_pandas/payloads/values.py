@@ -188,8 +188,10 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
 
 
 @_convert.register
-def _(value: str, problems: set[str], around: tuple[int, ...]) -> str:
-    return str.__str__(value)  # not str(value): an Enum that is also a str would give its name
+def _(value: str, problems: set[str], around: tuple[int, ...]) -> Any:
+    if isinstance(value, enum.Enum):
+        return convert(value.value, problems, around)
+    return str.__str__(value)
 
 
 @_convert.register(bool)

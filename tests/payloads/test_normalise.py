@@ -5,6 +5,7 @@ import datetime as dt
 import decimal
 import enum
 import json
+import uuid
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +13,11 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import KINDS, MISSING, column_of, objects, values_sent
 
-from mixpanel_pandas.payloads.dtypes import rule_for
+from mixpanel_pandas.payloads.dtypes import FIRST, rule_for
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import (
     Normalised,
@@ -216,6 +217,40 @@ def test_lists_of_strings_come_out_as_arrow_would_have_them(values):
 def json_of(found):
     opening, texts, closing = json_texts(found)
     return [None if text is None else orjson.loads(opening + text + closing) for text in texts.to_pylist()]
+
+
+class Size(str, enum.Enum):  # noqa: UP042 (what frames hold)
+    SMALL = "s", "small"
+
+    def __new__(cls, letter, word):
+        size = str.__new__(cls, letter)
+        size._value_ = word
+        return size
+
+
+#: What may stand in a list beside strings.
+ODD = st.sampled_from(
+    [
+        1, 1.5, float("nan"), float("inf"), True, None, pd.NA, {}, {"a": "b"}, {"a": ["b"]}, {"a": 1}, [], ["a"], [[]], ("a",), {"a"},
+        dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC), dt.date(2024, 1, 2), dt.time(1, 2), pd.Timestamp("2024-01-02"), uuid.UUID(int=1),
+        np.str_("a"), np.int64(1), decimal.Decimal("1.50"), Size.SMALL, b"a", object, "\ud800",
+    ]
+)  # fmt: skip
+
+
+@example(odd=[[Size.SMALL]])
+@example(odd=[[{"a": "b"}, "["]])
+@given(odd=st.lists(st.none() | st.lists(TAGS | ODD, max_size=4) | st.lists(TAGS).map(tuple), min_size=1))
+def test_a_list_of_something_else_is_noticed_behind_any_number_of_lists_of_strings(odd):
+    """The rule has looked at the first lists alone. What it would have made of the others is what they become."""
+    column = objects([*[["a", "b"]] * FIRST, *odd])
+    rule = rule_for(column)
+    assert rule.plain
+    found = normalise(column.to_numpy()[FIRST:], rule)
+    meant = normalise(column.to_numpy()[FIRST:], replace(rule, plain=False))
+    assert json_of(found) == json_of(meant)
+    assert masks(found) == masks(meant)
+    assert found.missing.tolist() == meant.missing.tolist()
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def with_columns(*labels):
             FRAME,
             {"updated_at": "tags"},
             OperationError,
-            "updated_at='tags' is a column of lists of large_string: expected datetimes, ISO dates or seconds since 1970",
+            "updated_at='tags' is a column of lists: expected datetimes, ISO dates or seconds since 1970",
             id="a column of lists for updated_at",
         ),
         pytest.param(
@@ -437,7 +437,7 @@ def test_several_operators():
             FRAME,
             {"verb": "append", "properties": "tags"},
             "appended_list",
-            "lists of large_string",
+            "lists",
             id="a list as one item",
         ),
     ],

@@ -31,6 +31,15 @@ class Color(str, enum.Enum):  # noqa: UP042 (what frames hold)
     RED = "red"
 
 
+class Size(str, enum.Enum):  # noqa: UP042
+    SMALL = "s", "small"
+
+    def __new__(cls, letter, word):
+        size = str.__new__(cls, letter)
+        size._value_ = word
+        return size
+
+
 class Level(enum.IntEnum):
     HIGH = 3
 
@@ -60,6 +69,7 @@ def converted(value):
         pytest.param(decimal.Decimal("1.50"), "1.50", "number", id="Decimal keeps its digits"),
         pytest.param(decimal.Decimal("1E-8"), "1E-8", "number", id="small Decimal"),
         pytest.param(Color.RED, '"red"', "string", id="Enum of text gives its value, not its name"),
+        pytest.param(Size.SMALL, '"small"', "string", id="Enum of text that is another than its value"),
         pytest.param(Plan.PRO, '"pro"', "string", id="Enum"),
         pytest.param(Plan.OLD, '"2020-01-02"', "date", id="Enum of a date"),
         pytest.param(Plan.NONE, None, "missing", id="Enum of nothing"),
