@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ from mixpanel_pandas.rules.checks import CHECKS, Check
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
 
@@ -55,6 +56,9 @@ Masks = dict[str, np.ndarray]
 
 #: Bytes that stand in a record around its properties, with room to spare, but for the id.
 RECORD_BYTES = 400
+
+#: Looks at slices of columns that a thread takes in one go: many are over before another thread would have begun.
+LOOKS = 8
 
 #: Where a check stands in the table, so that a report does not depend on how a frame is sliced.
 _PLACE = {name: place for place, name in enumerate(CHECKS)}
@@ -360,7 +364,9 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
     places = [(column, rows) for column in plan.columns for rows in spans]
-    looks = ahead(partial(_look, plan, of_emails), places, threaded=plan.threaded and len(spans) > 1)
+    turns = [places[begin : begin + LOOKS] for begin in range(0, len(places), LOOKS)]
+    threaded = plan.threaded and len(spans) > 1
+    looks = chain.from_iterable(ahead(partial(_look, plan, of_emails), turns, threaded=threaded))
     for column, masks in zip(plan.columns, seen.masks, strict=True):
         before = held.copy() if several else held
         longest = 0
@@ -370,8 +376,8 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
                 _collect(masks, name, mask, rows, plan.rows)
             seen.longest[number] += look.longest
             longest = max(longest, look.longest)
-            said[rows] += look.has | (column.missing != "skip")
-            held[rows] += look.has | (column.missing == "null")
+            said[rows] += look.has if column.missing == "skip" else True
+            held[rows] += look.has if column.missing != "null" else True
             if look.hashes is not None:
                 emails[rows] = look.hashes
         seen.longest[-1] += longest
@@ -403,16 +409,21 @@ class Look:
     hashes: np.ndarray | None
 
 
-def _look(plan: Plan, hashed: PropertyColumn | None, place: tuple[PropertyColumn, slice]) -> Look:
-    """Return what a look at a column's values finds; of one column with the hashes of its texts."""
-    column, rows = place
-    values = normalise_column(plan, column, rows)
-    return Look(
-        [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
-        has_value(values),
-        _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
-        hash_texts(folded(values.array)) if column is hashed else None,
-    )
+def _look(
+    plan: Plan, hashed: PropertyColumn | None, places: Sequence[tuple[PropertyColumn, slice]]
+) -> list[Look]:
+    """Return what looks at some slices of columns find; of one column with the hashes of its texts."""
+    looks = []
+    for column, rows in places:
+        values = normalise_column(plan, column, rows)
+        look = Look(
+            [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
+            has_value(values),
+            _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
+            hash_texts(folded(values.array)) if column is hashed else None,
+        )
+        looks.append(look)
+    return looks
 
 
 def _emails_of(plan: Plan) -> PropertyColumn | None:

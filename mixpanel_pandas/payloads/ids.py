@@ -204,7 +204,7 @@ class IdDigest:
         """Add the ids of the next rows; null is not the same as an empty text."""
         self._lengths.update(np.asarray(pc.binary_length(ids).fill_null(-1), "<i8").tobytes())
         ids = ids.fill_null("") if ids.null_count else ids  # what lies under a null is anybody's
-        self._texts.update(bytes_of(ids))
+        self._texts.update(bytes_of(ids).data)
 
     def hexdigest(self) -> str:
         """Return the digest as 32 hexadecimal digits."""
