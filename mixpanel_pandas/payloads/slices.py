@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Changes", "encode_merged", "encode_rows", "encode_slice", "encode_slices"]
 
 #: After so many slices Arrow gives back what it holds for later: that grows past all that is in use, but to get it anew takes time.
-TIDY = 3
+TIDY = 2
 
 _NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
