@@ -36,6 +36,9 @@ class Later:
     arguments: tuple[pa.Array | pa.Scalar | pc.Expression | Later, ...] = field(repr=False)
 
 
+#: Of more than twice as many parts so many are joined first: those of one row lie too far from each other to be fetched at once.
+NEAR = 48
+
 #: What a text is joined of: constants, and parts for each row.
 Part: TypeAlias = "str | pa.Scalar | pa.Array | Later"
 
@@ -67,6 +70,9 @@ def join(*parts: Part, nulls: str = "emit_null") -> pa.Array:
         elif text := "".join(map(str, run)):
             arguments.append(_literal(text))
     joined = partial(pc.binary_join_element_wise, null_handling=nulls)
+    if len(arguments) > 2 * NEAR:
+        begins = range(0, len(arguments), NEAR)
+        arguments = [Later(joined, (*arguments[begin : begin + NEAR], _literal(""))) for begin in begins]
     return made(Later(joined, (*arguments, _literal(""))))
 
 

@@ -469,7 +469,8 @@ def bytes_of(strings: pa.LargeStringArray) -> np.ndarray:
 
 def longest_text(strings: pa.LargeStringArray) -> int:
     """Return bytes that none of some strings passes; one at least has them, unless something lies under a null."""
-    return int(np.diff(offsets_of(strings)).max(initial=0))
+    offsets = offsets_of(strings)
+    return int((offsets[1:] - offsets[:-1]).max(initial=0))
 
 
 def mask_of(mask: pa.Array) -> np.ndarray:
