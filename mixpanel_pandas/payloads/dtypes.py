@@ -29,7 +29,7 @@ LARGE_STRING = pa.large_string()
 ARROW_BYTES = 8
 
 #: So many lists show whether a column of them may hold strings alone.
-FIRST = 1_000
+FIRST = 100
 
 Read = Callable[[Any], "pa.Array | np.ndarray"]
 

@@ -56,6 +56,7 @@ _LARGE = min(LIMITS["list_bytes"].value, LIMITS["object_bytes"].value)
 
 _LIST = np.array("list", dtype=object)
 _LINE_END = orjson.Fragment(b"\n")
+_NULL = pa.scalar("null", LARGE_STRING)
 
 #: orjson would write dates in its own way, and take other objects for what they are derived from.
 _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -186,7 +187,7 @@ def _json_texts(pieces: list[Any]) -> pa.Array:
     lines[::2] = pieces
     text = orjson.dumps(lines, option=_AS_THEY_ARE)[1:-1]
     texts = pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
-    return emptied(texts, mask_of(pc.equal(texts, "null")))
+    return emptied(texts, mask_of(pc.equal(texts, _NULL)))
 
 
 def _plain_lists(values: np.ndarray) -> Normalised | None:
@@ -325,7 +326,8 @@ def _timestamps(array: pa.Array) -> Normalised:
 def _as_milliseconds(array: pa.Array) -> pa.Array | None:
     """Return instants in milliseconds, if that is exact and all have ISO dates."""
     try:
-        milliseconds = array.view(pa.int64()).view(pa.timestamp(array.type.unit)).cast(MILLISECONDS)
+        instants = array if array.type.tz is None else array.view(pa.timestamp(array.type.unit))
+        milliseconds = instants.cast(MILLISECONDS)
     except pa.ArrowInvalid:
         return None
     bounds = pc.min_max(milliseconds.view(pa.int64()))
