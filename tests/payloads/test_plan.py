@@ -599,9 +599,18 @@ def test_objects_that_are_spread_count_once():
 
 
 def test_long_text_anywhere_in_the_frame_counts():
-    column = ["x"] * 1000 + ["y" * 5000] * 1000
+    column = pd.array(["x"] * 1000 + ["y" * 5000] * 1000, dtype="string[pyarrow]")
     few = plan_for(pd.DataFrame({"user_id": "a", "x": column})).rows_per_slice
     assert SLICE_BYTES / 5500 < few < SLICE_BYTES / 2000
+
+
+def test_objects_weigh_more_because_they_are_copied_first():
+    texts = ["y" * 500] * 1000
+    in_arrow, objects = (
+        plan_for(pd.DataFrame({"user_id": "a", "x": pd.Series(texts, dtype=dtype)})).rows_per_slice
+        for dtype in ("string[pyarrow]", object)
+    )
+    assert in_arrow / 3 < objects < in_arrow / 2
 
 
 @pytest.mark.parametrize(
