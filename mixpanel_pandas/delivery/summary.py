@@ -177,6 +177,7 @@ def _run(
     for (outcome, _error), count in zip(kinds, found, strict=True):
         counts[outcome] += count
     listed = apart if stop - start == rows else np.arange(rows)  # all, where there are holes
+    places = start + listed if isinstance(positions, range) else positions[listed]
     said = [] if codes is None or not apart.size else [kinds[code] for code in codes[listed]]
     return {
         "_positions": slice(start, stop) if isinstance(positions, range) else positions,
@@ -186,7 +187,7 @@ def _run(
         "outcome": kinds[worst][0],
         **counts,
         "error": kinds[worst][1],
-        "positions": [int(positions[at]) for at in listed.tolist()] or None,
+        "positions": places.tolist() or None,
         "position_outcomes": [outcome for outcome, _error in said] or None,
         "reasons": [error for _outcome, error in said] or None,
     }

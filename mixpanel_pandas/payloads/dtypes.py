@@ -1,8 +1,9 @@
 """Every dtype that a frame really has -> the rule by which its values are read.
 
 `rule_for` takes one look at a whole column; the rule then reads any slice of it, so that every slice comes out the same.
-(What lists hold is looked at in each slice where it may be text alone: two looks would take longer than to write it.) Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
-read stays an array of objects, and `values` takes it value by value.
+Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
+read stays an array of objects, and `values` takes it value by value. Lists that may hold nothing but strings are looked
+into slice by slice, when they are written: to look into all of them before would take longer than that.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Rule:
     refusal : str
         Why the column cannot be sent, and what to do.
     plain : bool
-        Whether the values are lists, and the first of them hold nothing but strings: if the others do not, either, orjson writes them
+        Whether the values are lists of which the first hold nothing but strings. If the others do not, either, orjson writes them
         faster than Arrow reads them.
     """
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Later", "Part", "constant", "join", "made"]
+__all__ = ["NEAR", "Later", "Part", "constant", "join", "made"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Later:
     arguments: tuple[pa.Array | pa.Scalar | pc.Expression | Later, ...] = field(repr=False)
 
 
-#: Of more than twice as many parts so many are joined first: those of one row lie too far from each other to be fetched at once.
+#: Where there are more than twice as many parts, so many are joined at a time: those of one row lie far from each other in memory,
+#: and no more of them are at hand while row follows row.
 NEAR = 48
 
 #: What a text is joined of: constants, and parts for each row.

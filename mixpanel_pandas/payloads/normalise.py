@@ -191,7 +191,7 @@ def _json_texts(pieces: list[Any]) -> pa.Array:
 
 
 def _plain_lists(values: np.ndarray) -> Normalised | None:
-    """Return lists of strings as JSON text, written together; None where one may hold something else, or what cannot be sent."""
+    """Return lists of strings as JSON text, written together; None where one holds something else, or what cannot be sent."""
     try:
         array = _json_texts(values.tolist())
     except orjson.JSONEncodeError:  # a lone surrogate, or what has no JSON of its own

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from mixpanel_pandas.payloads.joining import Later, join, made
+from mixpanel_pandas.payloads.joining import NEAR, Later, join, made
 
 TEXT = pa.large_string()
 
@@ -41,6 +41,17 @@ def test_parts_are_joined_row_by_row(parts, nulls, found):
     joined_texts = join(*parts, nulls=nulls)
     assert joined_texts.type == TEXT
     assert joined_texts.to_pylist() == found
+
+
+@pytest.mark.parametrize("nulls", ["emit_null", "replace"])
+@pytest.mark.parametrize("arguments", [2 * NEAR, 2 * NEAR + 1, 3 * NEAR, 3 * NEAR + 1])
+def test_any_number_of_parts_is_joined(arguments, nulls):
+    """The last of them may be a constant that is a group by itself."""
+    parts = [str(place) if place % 2 == 0 else texts("x", "y") for place in range(arguments)]
+    parts[1] = texts("x", None)
+    whole = "".join(str(place) if place % 2 == 0 else "y" for place in range(arguments))
+    found = join(*parts, nulls=nulls).to_pylist()
+    assert found == [whole.replace("y", "x"), None if nulls == "emit_null" else whole.replace("y", "", 1)]
 
 
 @pytest.mark.parametrize("start", [0, 3])
