@@ -129,25 +129,29 @@ def _rule_for_items(lists: np.ndarray) -> Rule:
 
 
 def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
-    objects = isinstance(values, np.ndarray) and values.dtype.kind == "O"
-    if isinstance(values, np.ndarray) and not (
-        values.dtype.isnative and values.dtype.itemsize <= ARROW_BYTES
-    ):
-        values = values.astype(
-            "f8" if values.dtype.itemsize > ARROW_BYTES else values.dtype.newbyteorder("=")
-        )
+    if isinstance(values, np.ndarray):
+        return _of_numpy(values, type)
+    array = _whole(
+        pa.array(values, from_pandas=True)
+    )  # whose own cast, to the type, would be of all that a slice is cut from
+    array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
+    return array if type in {None, array.type} else array.cast(type)
+
+
+def _of_numpy(values: np.ndarray, type: pa.DataType | None) -> pa.Array:
+    if values.dtype.itemsize > ARROW_BYTES and values.dtype.kind != "U":
+        values = values.astype("f8")
+    elif not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
     # pandas knows more kinds of missing values than Arrow
-    array = pa.array(values, type=type, mask=pd.isna(values) if objects else None, from_pandas=True)
-    array = _whole(array)
-    if not isinstance(values, np.ndarray):
-        array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
-    if type is None or type == array.type:
-        return array
-    return array.cast(type)  # an extension array may not care for the type
+    missing = pd.isna(values) if values.dtype.kind == "O" else None
+    return _whole(pa.array(values, type=type, mask=missing, from_pandas=True))
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    """Return one array. Of nested values it is a copy: Arrow looks at all that lie behind a slice of them, for each slice."""
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    return pa.concat_arrays([array]) if pa.types.is_nested(array.type) else array
 
 
 def _encoded(values: Any) -> pa.Array:
