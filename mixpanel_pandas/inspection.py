@@ -151,7 +151,7 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     for note in plan.notes:
         inspection.add(problem_of_note(note), None)
     _inspect_theirs(inspection, theirs)
-    seen = _read_columns(plan, _accumulating(inspection))
+    seen = _read_columns(plan, _accumulating(inspection), inspection.changes.read)
     _leave_out_silent(inspection, seen)
     _inspect_values(inspection, ids, seen)
     _leave_out_silent(inspection, seen)  # a row may have lost those with which it was to be merged
@@ -351,8 +351,8 @@ class Seen:
     of_ids: np.ndarray
 
 
-def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
-    """Look at every value once, column by column and span by span."""
+def _read_columns(plan: Plan, repeats: Repeats | None, read: dict[int, Normalised]) -> Seen:
+    """Look at every value once, column by column and span by span; what was read is kept if it is all that there is."""
     of_emails = _emails_of(plan)
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     spans = list(plan.spans())
@@ -366,8 +366,9 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     places = [(column, rows) for column in plan.columns for rows in spans]
     turns = [places[begin : begin + LOOKS] for begin in range(0, len(places), LOOKS)]
     threaded = plan.threaded and len(spans) > 1
-    looks = chain.from_iterable(ahead(partial(_look, plan, of_emails), turns, threaded=threaded))
-    for column, masks in zip(plan.columns, seen.masks, strict=True):
+    keep = len(list(plan.slices())) == 1
+    looks = chain.from_iterable(ahead(partial(_look, plan, of_emails, keep), turns, threaded=threaded))
+    for place, (column, masks) in enumerate(zip(plan.columns, seen.masks, strict=True)):
         before = held.copy() if several else held
         longest = 0
         for number, rows in enumerate(spans):
@@ -380,6 +381,8 @@ def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
             held[rows] += look.has if column.missing != "null" else True
             if look.hashes is not None:
                 emails[rows] = look.hashes
+            if look.values is not None:
+                read[place] = look.values
         seen.longest[-1] += longest
         if several:
             given = (held > before)[several.positions]
@@ -393,6 +396,8 @@ class Look:
 
     Attributes
     ----------
+    values : Normalised or None
+        What was read, if it was asked for.
     problems : list
         Checks, and the masks of what did not pass them.
     has : numpy.ndarray
@@ -403,6 +408,7 @@ class Look:
         Hash of each folded text, if it was asked for.
     """
 
+    values: Normalised | None
     problems: list[tuple[str, np.ndarray]]
     has: np.ndarray
     longest: int
@@ -410,13 +416,17 @@ class Look:
 
 
 def _look(
-    plan: Plan, hashed: PropertyColumn | None, places: Sequence[tuple[PropertyColumn, slice]]
+    plan: Plan,
+    hashed: PropertyColumn | None,
+    keep: bool,
+    places: Sequence[tuple[PropertyColumn, slice]],
 ) -> list[Look]:
     """Return what looks at some slices of columns find; of one column with the hashes of its texts."""
     looks = []
     for column, rows in places:
         values = normalise_column(plan, column, rows)
         look = Look(
+            values if keep else None,
             [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
             has_value(values),
             _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,

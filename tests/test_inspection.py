@@ -14,6 +14,7 @@ from mixpanel_pandas import ValidationError
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.inspection import id_digest, inspect
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
+from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.rules.options import operation
 
 LONG = "x" * 256
@@ -509,7 +510,32 @@ def test_slices_and_cores_change_nothing(rows, size, invalid, duplicates, cores)
             {number: mask.tolist() for number, mask in inspection.changes.dropped.items()},
         )
 
+    def to_send(inspection):
+        slices = encode_slices(inspection.plan, inspection.changes)
+        return sorted(
+            (row, text) for found in slices for row, text in zip(found.positions, found.text.to_pylist())
+        )
+
     assert told(whole) == told(sliced)
+    if not any(problem.stands for problem in whole.problems):
+        assert to_send(whole) == to_send(sliced)
+
+
+def test_what_the_check_has_read_of_a_frame_of_one_slice_is_not_read_again(monkeypatch):
+    frame = users(bio=["a", LONG], n=[1, None])
+    inspection = look(frame, invalid="truncate")
+    monkeypatch.setattr("mixpanel_pandas.payloads.slices.normalise_column", None)
+    (payloads,) = encode_slices(inspection.plan, inspection.changes)
+    assert payloads.text.to_pylist() == [
+        '{"$distinct_id":"u0","$ip":"0","$ignore_time":true,"$set":{"bio":"a","n":1}},',
+        f'{{"$distinct_id":"u1","$ip":"0","$ignore_time":true,"$set":{{"bio":"{CUT}"}}}},',
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_of_longer_frames_nothing_is_kept(size):
+    plan = make_plan(users(n=[1, 2, 3, 4]), operation("set", "user_id", None, None, {}))
+    assert not inspect(users(n=[1, 2, 3, 4]), replace(plan, rows_per_slice=size)).changes.read
 
 
 def test_the_digest_is_that_of_the_ids_alone():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.envelope import Envelope
+    from mixpanel_pandas.payloads.normalise import Normalised
     from mixpanel_pandas.payloads.plan import Plan, Rows
 
 __all__ = ["Changes", "encode_merged", "encode_rows", "encode_slice", "encode_slices"]
@@ -44,12 +45,15 @@ class Changes:
         Number of a column of the plan -> mask of the rows whose value is left out, or cut.
     merged : Repeats
         The rows that make one update together with the others of their id, those that are left out excepted.
+    read : dict of int to Normalised
+        Number of a column of the plan -> its values as the check has read them, where all rows of the frame are one slice.
     """
 
     left_out: np.ndarray
     dropped: dict[int, np.ndarray] = field(default_factory=dict)
     cut: dict[int, np.ndarray] = field(default_factory=dict)
     merged: Repeats = _NONE
+    read: dict[int, Normalised] = field(default_factory=dict, repr=False)
 
     @property
     def together(self) -> Repeats:
@@ -175,7 +179,8 @@ def _encoded(plan: Plan, properties: list[Property], around: Envelope, positions
 def _property(plan: Plan, number: int, changes: Changes, rows: Rows) -> Property:
     """Return a property of some rows."""
     column = plan.columns[number]
-    values = normalise_column(plan, column, rows)
+    read = changes.read.get(number) if isinstance(rows, slice) else None
+    values = normalise_column(plan, column, rows) if read is None else read
     if number in changes.cut and changes.cut[number][rows].any():
         values = cut_strings(values, changes.cut[number][rows])
     dropped = changes.dropped[number][rows] if number in changes.dropped else None
