@@ -513,7 +513,9 @@ def test_slices_and_cores_change_nothing(rows, size, invalid, duplicates, cores)
     def to_send(inspection):
         slices = encode_slices(inspection.plan, inspection.changes)
         return sorted(
-            (row, text) for found in slices for row, text in zip(found.positions, found.text.to_pylist())
+            (row, text)
+            for found in slices
+            for row, text in zip(found.positions, found.text.to_pylist(), strict=True)
         )
 
     assert told(whole) == told(sliced)
