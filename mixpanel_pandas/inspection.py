@@ -151,7 +151,8 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     for note in plan.notes:
         inspection.add(problem_of_note(note), None)
     _inspect_theirs(inspection, theirs)
-    seen = _read_columns(plan, _accumulating(inspection), inspection.changes.read)
+    seen = _read_columns(plan, _accumulating(inspection))
+    inspection.changes.read = seen.read
     _leave_out_silent(inspection, seen)
     _inspect_values(inspection, ids, seen)
     _leave_out_silent(inspection, seen)  # a row may have lost those with which it was to be merged
@@ -341,6 +342,8 @@ class Seen:
     of_ids : numpy.ndarray
         For each id that stands in several rows, how many properties these give a value together; empty where that cannot be
         too many.
+    read : dict of int to Normalised
+        Number of a column of the plan -> its values, where all rows are one slice.
     """
 
     masks: list[Masks]
@@ -349,10 +352,11 @@ class Seen:
     longest: np.ndarray
     emails: np.ndarray
     of_ids: np.ndarray
+    read: dict[int, Normalised] = field(default_factory=dict)
 
 
-def _read_columns(plan: Plan, repeats: Repeats | None, read: dict[int, Normalised]) -> Seen:
-    """Look at every value once, column by column and span by span; what was read is kept if it is all that there is."""
+def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
+    """Look at every value once, column by column and span by span."""
     of_emails = _emails_of(plan)
     several = repeats if len(plan.columns) > LIMITS["properties"].value else None
     spans = list(plan.spans())
@@ -362,27 +366,28 @@ def _read_columns(plan: Plan, repeats: Repeats | None, read: dict[int, Normalise
     held: np.ndarray = np.zeros(plan.rows, counts)
     emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
-    seen = Seen([{} for _column in plan.columns], said, held, np.full(len(spans) + 1, names), emails, of_ids)
+    masks: list[Masks] = [{} for _column in plan.columns]
+    seen = Seen(masks, said, held, np.full(len(spans) + 1, names), emails, of_ids)
     places = [(column, rows) for column in plan.columns for rows in spans]
     turns = [places[begin : begin + LOOKS] for begin in range(0, len(places), LOOKS)]
     threaded = plan.threaded and len(spans) > 1
     keep = len(list(plan.slices())) == 1
     looks = chain.from_iterable(ahead(partial(_look, plan, of_emails, keep), turns, threaded=threaded))
-    for place, (column, masks) in enumerate(zip(plan.columns, seen.masks, strict=True)):
+    for number, column in enumerate(plan.columns):
         before = held.copy() if several else held
         longest = 0
-        for number, rows in enumerate(spans):
+        for place, rows in enumerate(spans):
             look = next(looks)
             for name, mask in look.problems:
-                _collect(masks, name, mask, rows, plan.rows)
-            seen.longest[number] += look.longest
+                _collect(masks[number], name, mask, rows, plan.rows)
+            seen.longest[place] += look.longest
             longest = max(longest, look.longest)
             said[rows] += look.has if column.missing == "skip" else True
             held[rows] += look.has if column.missing != "null" else True
             if look.hashes is not None:
                 emails[rows] = look.hashes
             if look.values is not None:
-                read[place] = look.values
+                seen.read[number] = look.values
         seen.longest[-1] += longest
         if several:
             given = (held > before)[several.positions]
