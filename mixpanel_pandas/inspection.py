@@ -8,64 +8,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.looks import Masks, Seen, collect, emails_of, has_value, look_at_ids, read_columns
 from mixpanel_pandas.payloads.ahead import ahead
-from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.envelope import envelope
-from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import (
-    Normalised,
-    longest_text,
-    mask_of,
-    normalise_column,
-    nulls_in,
-)
-from mixpanel_pandas.payloads.notes import EXPECTED
-from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, array_of
+from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
+from mixpanel_pandas.payloads.normalise import longest_text, normalise_column
 from mixpanel_pandas.payloads.repeats import Repeats
 from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_slice
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
-from mixpanel_pandas.rules.checks import CHECKS, Check
-from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
     from mixpanel_pandas.payloads.batches import Payloads
+    from mixpanel_pandas.payloads.plan import Plan
 
-__all__ = [
-    "Inspection",
-    "has_value",
-    "id_digest",
-    "inspect",
-    "problems_of_slice",
-    "property_checks",
-    "value_problems",
-]
-
-Masks = dict[str, np.ndarray]
+__all__ = ["Inspection", "inspect"]
 
 #: Bytes that stand in a record around its properties, with room to spare, but for the id.
 RECORD_BYTES = 400
 
-#: Looks at slices of columns that a thread takes in one go: many are over before another thread would have begun.
-LOOKS = 8
-
 #: Where a check stands in the table, so that a report does not depend on how a frame is sliced.
 _PLACE = {name: place for place, name in enumerate(CHECKS)}
-
-_VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
-_PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
-_ID_CHECKS = [check for check in CHECKS.values() if check.of == "id" and check.finds]
 
 
 @dataclass
@@ -151,7 +124,7 @@ def inspect(frame: pd.DataFrame, plan: Plan, theirs: Iterable[Problem] = ()) -> 
     for note in plan.notes:
         inspection.add(problem_of_note(note), None)
     _inspect_theirs(inspection, theirs)
-    seen = _read_columns(plan, _accumulating(inspection))
+    seen = read_columns(plan, _accumulating(inspection))
     inspection.changes.read = seen.read
     _leave_out_silent(inspection, seen)
     _inspect_values(inspection, ids, seen)
@@ -185,14 +158,6 @@ def _silent(inspection: Inspection, seen: Seen) -> np.ndarray:
 # -- ids ----------------------------------------------------------------------------------------------------------
 
 
-def id_digest(plan: Plan) -> str:
-    """Return the digest of all ids."""
-    digest = IdDigest()
-    for rows in plan.spans():
-        digest.update(ids_of(plan.id, rows))
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class Ids:
     """What one look at all ids found.
@@ -212,34 +177,6 @@ class Ids:
     longest: int
 
 
-@dataclass(frozen=True)
-class LookAtIds:
-    """What one look at the ids of a span found.
-
-    Attributes
-    ----------
-    ids : pyarrow.LargeStringArray
-        The ids.
-    hashes, alike : numpy.ndarray
-        Of the ids, and of their folded form; one array where folding changes nothing.
-    problems : list
-        Checks, and the masks of what did not pass them.
-    """
-
-    ids: pa.Array
-    hashes: np.ndarray
-    alike: np.ndarray
-    problems: list[tuple[str, np.ndarray]]
-
-
-def _look_at_ids(plan: Plan, rows: slice) -> LookAtIds:
-    around = envelope(plan, rows)
-    ids, like = around.ids, folded(around.ids)
-    hashes = hash_texts(ids)
-    alike = hashes if like.equals(ids) else hash_texts(like)
-    return LookAtIds(ids, hashes, alike, list(_id_problems(ids, like, around.problems, plan)))
-
-
 def _inspect_ids(inspection: Inspection) -> Ids:
     """Find what is wrong with ids, alone and among themselves."""
     plan = inspection.plan
@@ -249,7 +186,7 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     digest = IdDigest()
     hashes = alike = np.zeros(plan.rows, np.uint64)  # the same until some of them differ
     spans = list(plan.spans())
-    looks = ahead(partial(_look_at_ids, plan), spans, threaded=plan.threaded)
+    looks = ahead(partial(look_at_ids, plan), spans, threaded=plan.threaded)
     for rows, look in zip(spans, looks, strict=True):
         digest.update(look.ids)
         longest = max(longest, longest_text(look.ids))
@@ -258,7 +195,7 @@ def _inspect_ids(inspection: Inspection) -> Ids:
             alike = hashes.copy()
         alike[rows] = look.alike
         for name, mask in look.problems:
-            _collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
+            collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
     inspection.digest = digest.hexdigest()
     for name, mask in _in_order(of_ids):
         if severity_of(CHECKS[name], plan) == "error":
@@ -269,22 +206,8 @@ def _inspect_ids(inspection: Inspection) -> Ids:
         similar = _shared(alike, hashes, lambda positions: folded(ids_of(plan.id, positions)))
         inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
     records = len(plan.operation.operators) + 1  # one to remove properties
-    needed = hashes if _emails_of(plan) else hashes[:0].copy()
+    needed = hashes if emails_of(plan) else hashes[:0].copy()
     return Ids(needed, of_records, records * (RECORD_BYTES + 6 * longest))
-
-
-def _id_problems(
-    ids: pa.Array, like: pa.Array, problems: Masks, plan: Plan
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield check -> mask for the ids of a slice, given also in their folded form."""
-    missing = nulls_in(ids)
-    for name, mask in problems.items():
-        yield name, mask
-        missing &= ~mask | (CHECKS[name].of != "id")  # null because it is no id, not because there is none
-    yield "missing_id", missing
-    for check in _ID_CHECKS:
-        if check.name != "anonymous_id" or plan.operation.group is None:
-            yield check.name, _found(check, like if check.folded else ids)
 
 
 def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
@@ -325,140 +248,12 @@ def _shared(hashes: np.ndarray, ids: np.ndarray, texts_at: Callable[[np.ndarray]
 # -- values -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What one look at all values found.
-
-    Attributes
-    ----------
-    masks : list of dict
-        For each column of the plan, name of a check -> mask.
-    said, held : numpy.ndarray
-        For each row, how many properties it says something about, and to how many it gives a value (or null).
-    longest : numpy.ndarray
-        For each span, bytes that the properties of no row pass; last, bytes that those of no merged rows pass.
-    emails : numpy.ndarray
-        Hash of each row's ``$email``; 0 where there is none.
-    of_ids : numpy.ndarray
-        For each id that stands in several rows, how many properties these give a value together; empty where that cannot be
-        too many.
-    read : dict of int to Normalised
-        Number of a column of the plan -> its values, where all rows are one slice.
-    """
-
-    masks: list[Masks]
-    said: np.ndarray
-    held: np.ndarray
-    longest: np.ndarray
-    emails: np.ndarray
-    of_ids: np.ndarray
-    read: dict[int, Normalised] = field(default_factory=dict)
-
-
-def _read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
-    """Look at every value once, column by column and span by span."""
-    of_emails = _emails_of(plan)
-    several = repeats if len(plan.columns) > LIMITS["properties"].value else None
-    spans = list(plan.spans())
-    names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in plan.removed)
-    counts: Any = np.min_scalar_type(len(plan.columns))
-    said: np.ndarray = np.zeros(plan.rows, counts)
-    held: np.ndarray = np.zeros(plan.rows, counts)
-    emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
-    of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
-    masks: list[Masks] = [{} for _column in plan.columns]
-    seen = Seen(masks, said, held, np.full(len(spans) + 1, names), emails, of_ids)
-    places = [(column, rows) for column in plan.columns for rows in spans]
-    turns = [places[begin : begin + LOOKS] for begin in range(0, len(places), LOOKS)]
-    threaded = plan.threaded and len(spans) > 1
-    keep = len(list(plan.slices())) == 1
-    looks = chain.from_iterable(ahead(partial(_look, plan, of_emails, keep), turns, threaded=threaded))
-    for number, column in enumerate(plan.columns):
-        before = held.copy() if several else held
-        longest = 0
-        for place, rows in enumerate(spans):
-            look = next(looks)
-            for name, mask in look.problems:
-                _collect(masks[number], name, mask, rows, plan.rows)
-            seen.longest[place] += look.longest
-            longest = max(longest, look.longest)
-            said[rows] += look.has if column.missing == "skip" else True
-            held[rows] += look.has if column.missing != "null" else True
-            if look.hashes is not None:
-                emails[rows] = look.hashes
-            if look.values is not None:
-                seen.read[number] = look.values
-        seen.longest[-1] += longest
-        if several:
-            given = (held > before)[several.positions]
-            seen.of_ids[np.unique(several.groups[given])] += 1
-    return seen
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one look at a slice of a column found.
-
-    Attributes
-    ----------
-    values : Normalised or None
-        What was read, if it was asked for.
-    problems : list
-        Checks, and the masks of what did not pass them.
-    has : numpy.ndarray
-        Mask of the values that are there.
-    longest : int
-        Bytes that no row's property passes.
-    hashes : numpy.ndarray or None
-        Hash of each folded text, if it was asked for.
-    """
-
-    values: Normalised | None
-    problems: list[tuple[str, np.ndarray]]
-    has: np.ndarray
-    longest: int
-    hashes: np.ndarray | None
-
-
-def _look(
-    plan: Plan,
-    hashed: PropertyColumn | None,
-    keep: bool,
-    places: Sequence[tuple[PropertyColumn, slice]],
-) -> list[Look]:
-    """Return what looks at some slices of columns find; of one column with the hashes of its texts."""
-    looks = []
-    for column, rows in places:
-        values = normalise_column(plan, column, rows)
-        look = Look(
-            values if keep else None,
-            [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
-            has_value(values),
-            _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
-            hash_texts(folded(values.array)) if column is hashed else None,
-        )
-        looks.append(look)
-    return looks
-
-
-def _emails_of(plan: Plan) -> PropertyColumn | None:
-    return next((c for c in plan.columns if c.name == "$email" and c.kind == "string"), None)
-
-
-def has_value(values: Normalised) -> np.ndarray:
-    """Return the mask of the values that are there, also of those that cannot be sent."""
-    has = ~values.missing
-    for mask in values.problems.values():
-        has |= mask
-    return has
-
-
 def _inspect_values(inspection: Inspection, ids: Ids, seen: Seen) -> None:
     """Note what is wrong with values, and what stands in a record beside them."""
     plan = inspection.plan
     for name, mask in _in_order(ids.around):
         inspection.add(problem_of(CHECKS[name], plan), mask)
-    emails = _emails_of(plan)
+    emails = emails_of(plan)
     for number, (column, masks) in enumerate(zip(plan.columns, seen.masks, strict=True)):
         for name, mask in _in_order(masks):
             inspection.add(problem_of(CHECKS[name], plan, number), mask, number)
@@ -496,74 +291,6 @@ def _inspect_drops(inspection: Inspection, seen: Seen) -> None:
     inspection.add(problem_of(CHECKS["many_properties"], plan), many)
 
 
-def value_problems(series: pd.Series[Any], plan: Plan, column: PropertyColumn) -> Masks:
-    """Return name of a check -> mask for a column that stands alone."""
-    alone = replace(column, source=replace(column.source, values=array_of(series)))
-    masks: Masks = {}
-    for rows in replace(plan, rows=len(series)).slices():
-        for name, mask in problems_of_slice(normalise_column(plan, alone, rows), column):
-            _collect(masks, name, mask, rows, len(series))
-    return masks
-
-
-def problems_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield check -> mask for the values of a slice."""
-    for name, mask in values.problems.items():
-        if name != "union_items" or column.operator.takes == "list":
-            yield name, mask
-    if values.kinds is not None:
-        yield from _problems_of_kinds(values, values.kinds, column)
-    elif pa.types.is_large_string(values.array.type):
-        longest = longest_text(values.array)
-        for check in [*_VALUE_CHECKS, *property_checks(column)]:
-            if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes
-                yield check.name, _found(check, values.array)
-    elif pa.types.is_large_list(values.array.type) and _longest(values) > LIMITS["list_bytes"].value:
-        _opening, texts, _closing = json_texts(values)
-        yield "large_list", mask_of(pc.greater(pc.binary_length(texts), LIMITS["list_bytes"].value - 2))
-
-
-def _problems_of_kinds(
-    values: Normalised, objects: np.ndarray, column: PropertyColumn
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield check -> mask for values that are JSON text; where all are of one type, the plan has noted what is wrong."""
-    checks = property_checks(column)
-    if column.kind != "mixed" and not checks:
-        return
-    kinds = objects.astype(str)
-    there = ~values.missing & (column.kind == "mixed")
-    yield "wrong_type", there & ~np.isin(kinds, [*column.operands])
-    for check in checks:
-        yield check.name, (kinds == "string") & _found(check, pc.utf8_slice_codeunits(values.array, 1, -1))
-        odd = "created" if check.expects == "date" else "reserved_type"
-        yield odd, there & ~np.isin(kinds, [*EXPECTED.get(check.expects, {"string"})])
-
-
-def _found(check: Check, strings: pa.Array) -> np.ndarray:
-    """Return the mask of the strings that do not pass a check."""
-    return mask_of(check.finds(strings))  # type: ignore[misc]  # it was picked for having the function
-
-
-def property_checks(column: PropertyColumn) -> list[Check]:
-    """Return the checks of a reserved property's values."""
-    reserved = RESERVED_PROPERTIES.get(column.name)
-    check = _PROPERTY_CHECKS.get(reserved.expects) if reserved else None
-    return [check] if check else []
-
-
-def _longest(values: Normalised) -> int:
-    """Return bytes that no value's JSON passes; an escaped byte may take six."""
-    array = values.array
-    if values.kinds is not None:
-        return longest_text(array)
-    if pa.types.is_large_string(array.type):
-        return 6 * longest_text(array) + 4
-    if pa.types.is_large_list(array.type):
-        items = int(pc.max(pc.list_value_length(array)).as_py() or 0)
-        return items * (_longest(Normalised(array.flatten())) + 1) + 4
-    return 30
-
-
 # -- whole rows ---------------------------------------------------------------------------------------------------
 
 
@@ -597,12 +324,6 @@ def _perhaps_large(inspection: Inspection, longest: np.ndarray) -> Iterator[Payl
 
 
 # -- masks --------------------------------------------------------------------------------------------------------
-
-
-def _collect(masks: Masks, name: str, mask: np.ndarray, rows: slice, length: int) -> None:
-    """Put the mask of a slice where it belongs in the mask of the frame."""
-    if mask.any():
-        masks.setdefault(name, np.zeros(length, bool))[rows] |= mask
 
 
 def _in_order(masks: Masks) -> list[tuple[str, np.ndarray]]:

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.inspection import has_value, problems_of_slice
+from mixpanel_pandas.looks import has_value, problems_of_slice
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import HASHED_BYTES, hash_texts

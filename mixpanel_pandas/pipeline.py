@@ -11,8 +11,8 @@ import pandas as pd
 
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
 from mixpanel_pandas.errors import SummaryError, choices, in_our_words
-from mixpanel_pandas.inspection import id_digest
 from mixpanel_pandas.inventory import take_inventory
+from mixpanel_pandas.looks import id_digest
 from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.errors import in_our_words
-from mixpanel_pandas.inspection import Inspection, inspect, property_checks, value_problems
+from mixpanel_pandas.inspection import Inspection, inspect
+from mixpanel_pandas.looks import property_checks, value_problems
 from mixpanel_pandas.payloads.dtypes import rule_for, rule_for_objects
 from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, make_plan, values_of_key
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note

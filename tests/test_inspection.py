@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas import ValidationError
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.inspection import id_digest, inspect
+from mixpanel_pandas.inspection import inspect
+from mixpanel_pandas.looks import id_digest
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.rules.options import operation

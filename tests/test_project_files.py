@@ -41,6 +41,7 @@ FLOORS = (
     "payloads.batches",
     "payloads.encoding",
     "payloads.slices",
+    "looks",
     "delivery.redaction",
     "delivery.answers",
     "delivery.schedule",
