@@ -129,10 +129,10 @@ _NOT_REACHED = Stop("not reached", "the upload ended before these rows' turn: se
 def _delivered(delivery: Delivery) -> dict[str, Any]:
     """Return a delivery as a row of the summary."""
     kinds = {(delivery.outcome, delivery.error): 0}
-    codes = np.zeros(len(delivery.positions), np.int64) if delivery.apart else None
+    codes = np.zeros(len(delivery.positions), np.int64)
     for row, kind in delivery.apart.items():  # the rows that an answer named
-        codes[row] = kinds.setdefault(kind, len(kinds))  # type: ignore[index]  # there are codes if there are rows
-    return _run(delivery.positions, list(kinds), codes) | {
+        codes[row] = kinds.setdefault(kind, len(kinds))
+    return _run(delivery.positions, list(kinds), codes if delivery.apart else None) | {
         "batch": delivery.batch,
         "updates": delivery.updates,
         "bytes": delivery.bytes,

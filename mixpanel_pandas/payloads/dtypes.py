@@ -30,7 +30,7 @@ LARGE_STRING = pa.large_string()
 ARROW_BYTES = 8
 
 #: So many lists show whether a column of them may hold strings alone.
-FIRST = 100
+SAMPLE = 100
 
 Read = Callable[[Any], "pa.Array | np.ndarray"]
 
@@ -111,7 +111,7 @@ def _rule_for_lists(present: np.ndarray, types: set[type]) -> Rule:
         getattr(value, "ndim", 1) != 1 for value in present
     ):
         return LISTS
-    if types <= {list, tuple} and _types_of_items(present[:FIRST]) <= {str}:
+    if types <= {list, tuple} and _types_of_items(present[:SAMPLE]) <= {str}:
         return PLAIN_LISTS
     return _rule_for_items(present)
 
@@ -131,15 +131,14 @@ def _rule_for_items(lists: np.ndarray) -> Rule:
 def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _of_numpy(values, type)
-    array = _whole(
-        pa.array(values, from_pandas=True)
-    )  # whose own cast, to the type, would be of all that a slice is cut from
+    # not to the type at once: that would cast all that a slice is cut from
+    array = _whole(pa.array(values, from_pandas=True))
     array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
     return array if type in {None, array.type} else array.cast(type)
 
 
 def _of_numpy(values: np.ndarray, type: pa.DataType | None) -> pa.Array:
-    if values.dtype.itemsize > ARROW_BYTES and values.dtype.kind != "U":
+    if values.dtype.kind == "f" and values.dtype.itemsize > ARROW_BYTES:
         values = values.astype("f8")
     elif not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
@@ -287,7 +286,7 @@ def _sparse(column: pd.Series[Any]) -> Rule:
     return replace(rule, name=name, read=lambda values: rule.read(np.asarray(values)), plain=False)
 
 
-def _lists(values: np.ndarray) -> pa.Array | np.ndarray:
+def _lists_of_a_slice(values: np.ndarray) -> pa.Array | np.ndarray:
     return _rule_for_items(values[~pd.isna(values)]).read(values)
 
 
@@ -321,7 +320,7 @@ def _refused(name: str, refusal: str) -> Rule:
 MISSING = Rule("nothing but missing values", "missing", lambda values: pa.nulls(len(values)))
 MIXED = Rule("values of several types", "mixed", _objects, note="mixed_types")
 STRINGS = Rule("strings", "string", _strings)
-PLAIN_LISTS = Rule("lists", "list", _lists, plain=True)
+PLAIN_LISTS = Rule("lists", "list", _lists_of_a_slice, plain=True)
 LISTS = Rule("lists", "list", _objects)
 OBJECTS = Rule("objects", "object", _objects)
 NUMBERS = Rule("numbers", "number", _array)

@@ -172,6 +172,8 @@ def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     kind = type(value)
     if kind is str or kind is bool or (kind is float and math.isfinite(value)):
         return value  # most values are as they have to be
+    if isinstance(value, enum.Enum):  # before its type, which may be that of its members, too
+        return convert(value.value, problems, around)
     return _convert(value, problems, around)
 
 
@@ -188,10 +190,8 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
 
 
 @_convert.register
-def _(value: str, problems: set[str], around: tuple[int, ...]) -> Any:
-    if isinstance(value, enum.Enum):
-        return convert(value.value, problems, around)
-    return str.__str__(value)
+def _(value: str, problems: set[str], around: tuple[int, ...]) -> str:
+    return str.__str__(value)  # not str(value), which a subclass may have its own way with
 
 
 @_convert.register(bool)
@@ -292,11 +292,6 @@ def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str | No
 @_convert.register(uuid.UUID)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> str:
     return str(value)
-
-
-@_convert.register
-def _(value: enum.Enum, problems: set[str], around: tuple[int, ...]) -> Any:
-    return convert(value.value, problems, around)
 
 
 @_convert.register(list)

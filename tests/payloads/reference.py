@@ -172,6 +172,18 @@ class Shade(str, enum.Enum):  # noqa: UP042 (what frames hold)
     LIGHT = "light"
 
 
+class Size(str, enum.Enum):  # noqa: UP042
+    """Text that is another than its value."""
+
+    SMALL = "s", "small"
+    LARGE = "l", "large"
+
+    def __new__(cls, letter, word):  # type: ignore[no-untyped-def]
+        size = str.__new__(cls, letter)
+        size._value_ = word
+        return size
+
+
 class Level(enum.IntEnum):
     LOW = 1
     HIGH = 2
@@ -421,6 +433,7 @@ PYTHON = {
     "times": Kind(st.times(), objects, str),
     "Enum": Kind(st.sampled_from(Color), objects, lambda value: value.value),
     "string Enum": Kind(st.sampled_from(Shade), objects, lambda value: value.value),
+    "string Enum of other values": Kind(st.sampled_from(Size), objects, lambda value: value.value),
     "integer Enum": Kind(st.sampled_from(Level), objects, int),
     "mixed scalars": Kind(SCALARS | BLANKS, objects),
     "mixed everything": Kind(

@@ -110,6 +110,7 @@ def arrow(type, *values):
         pytest.param(objects({"a": 1}), "objects", "object", "", id="dicts"),
         pytest.param(objects(["a", None], [None]), "lists of large_string", "list", "", id="lists of text"),
         pytest.param(objects(["a"], []), "lists", "list", "", id="lists of nothing but text"),
+        pytest.param(objects([], []), "lists", "list", "", id="empty lists"),
         pytest.param(objects([1], (2,)), "lists of int64", "list", "", id="lists and tuples of integers"),
         pytest.param(objects([1, 1.5]), "lists", "list", "", id="lists of several types"),
         pytest.param(objects({1}), "lists", "list", "", id="sets"),

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reference import KINDS, MISSING, column_of, objects, values_sent
+from reference import KINDS, MISSING, Size, column_of, objects, values_sent
 
-from mixpanel_pandas.payloads.dtypes import FIRST, rule_for
+from mixpanel_pandas.payloads.dtypes import SAMPLE, rule_for
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import (
     Normalised,
@@ -219,15 +219,6 @@ def json_of(found):
     return [None if text is None else orjson.loads(opening + text + closing) for text in texts.to_pylist()]
 
 
-class Size(str, enum.Enum):  # noqa: UP042 (what frames hold)
-    SMALL = "s", "small"
-
-    def __new__(cls, letter, word):
-        size = str.__new__(cls, letter)
-        size._value_ = word
-        return size
-
-
 #: What may stand in a list beside strings.
 ODD = st.sampled_from(
     [
@@ -243,11 +234,11 @@ ODD = st.sampled_from(
 @given(odd=st.lists(st.none() | st.lists(TAGS | ODD, max_size=4) | st.lists(TAGS).map(tuple), min_size=1))
 def test_a_list_of_something_else_is_noticed_behind_any_number_of_lists_of_strings(odd):
     """The rule has looked at the first lists alone. What it would have made of the others is what they become."""
-    column = objects([*[["a", "b"]] * FIRST, *odd])
+    column = objects([*[["a", "b"]] * SAMPLE, *odd])
     rule = rule_for(column)
     assert rule.plain
-    found = normalise(column.to_numpy()[FIRST:], rule)
-    meant = normalise(column.to_numpy()[FIRST:], replace(rule, plain=False))
+    found = normalise(column.to_numpy()[SAMPLE:], rule)
+    meant = normalise(column.to_numpy()[SAMPLE:], replace(rule, plain=False))
     assert json_of(found) == json_of(meant)
     assert masks(found) == masks(meant)
     assert found.missing.tolist() == meant.missing.tolist()

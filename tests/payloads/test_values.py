@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from reference import Size
 
 from mixpanel_pandas.payloads.values import encodable, over, to_json
 from mixpanel_pandas.rules.checks import CHECKS
@@ -29,15 +30,6 @@ class Plan(enum.Enum):
 
 class Color(str, enum.Enum):  # noqa: UP042 (what frames hold)
     RED = "red"
-
-
-class Size(str, enum.Enum):  # noqa: UP042
-    SMALL = "s", "small"
-
-    def __new__(cls, letter, word):
-        size = str.__new__(cls, letter)
-        size._value_ = word
-        return size
 
 
 class Level(enum.IntEnum):
