@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery.answers import NAMING
-from mixpanel_pandas.delivery.schedule import DECISIONS
+from mixpanel_pandas.delivery.policy import DECISIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Evidence
-    from mixpanel_pandas.delivery.schedule import Action
+    from mixpanel_pandas.delivery.policy import Action
 
 HERE = Path(__file__).parent
 
@@ -48,7 +48,7 @@ Each row of the frame has one outcome:
 | --- | --- | --- |
 | `accepted` | Mixpanel took the request. It does not verify tokens, so look at one profile after the first upload. | nothing |
 | `rejected` | Mixpanel refused it; it was not applied. | correct it, send it again |
-| `unknown` | It may have been applied: an answer was lost, or says nothing. | harmless twice: send it again; else look first |
+| `unknown` | It may have been applied: an answer was lost, or says nothing. | idempotent: send it again; else look first |
 | `not_sent` | It was not sent, or surely not applied. | send it again |
 | `invalid` | Left out before sending: over a limit, or a bad id. | correct it, send it again |
 | `skipped` | Left out because there is nothing to do: superseded by a later row, or no value at all. | nothing |
@@ -65,7 +65,7 @@ Parquet, which both read again in another process.
 
 ## What an answer means
 
-What an answer means depends on whether the operators are harmless when they are applied twice (set, set_once, union, unset and
+What an answer means depends on whether the operators are idempotent: applied twice, they leave the profile as once (set, set_once, union, unset and
 delete are; add, append and remove are not). This is the table that the upload walks:
 
 {decisions}
@@ -114,7 +114,7 @@ COLUMNS_IN_WORDS = {
 FAULTS_PAGE = """# What happens when...
 
 ...something goes wrong on the way. What you see is the outcome in the summary; `set`, `set_once`, `union`, `unset` and `delete` are
-harmless when they are applied twice, `add`, `append` and `remove` are not. This page is made from the table that the upload
+idempotent (applied twice, they leave a profile as once), `add`, `append` and `remove` are not. This page is made from the table that the upload
 walks; [What happens to a row](outcomes.md) explains the outcomes.
 
 {faults}
@@ -123,7 +123,7 @@ walks; [What happens to a row](outcomes.md) explains the outcomes.
 
 `df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
 and after its answer. After a crash, `kill -9` or a power cut the same call goes on: what is accepted or was refused is not sent
-again; what was on the wire is sent again where that is harmless, else it is `unknown`; the summary covers the whole frame.
+again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`; the summary covers the whole frame.
 
 - Without `run` the content is the name: the same call goes on until every row had its turn, and begins afresh after that.
 - The same `run` with another content is refused, with what changed. `on_changed="remaining"` sends only the ids that have no
@@ -203,8 +203,8 @@ def pages() -> dict[Path, str]:
         [
             "evidence",
             "may it be applied?",
-            "harmless twice",
-            "not harmless twice",
+            "idempotent",
+            "not idempotent",
             "outcome in the end",
             "what to do",
         ],
@@ -212,7 +212,7 @@ def pages() -> dict[Path, str]:
             [
                 row.words,
                 "yes" if row.may_be_applied else "no",
-                row.harmless,
+                row.idempotent,
                 row.otherwise,
                 f"`{row.last}`",
                 row.remedy,
@@ -239,7 +239,7 @@ def pages() -> dict[Path, str]:
                     ACTIONS_IN_WORDS[action]
                     .format(last=row.last)
                     .replace(NAMED, NAMED * (evidence in NAMING))
-                    for action in (row.harmless, row.otherwise)
+                    for action in (row.idempotent, row.otherwise)
                 ),
                 "the updates, or some of them" if row.may_be_applied else "nothing of them",
                 row.remedy,

@@ -31,11 +31,11 @@ from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
+    from mixpanel_pandas.delivery.history import last_summary as last_summary
     from mixpanel_pandas.delivery.journal import read_journal as read_journal
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.display import show as show
     from mixpanel_pandas.emulator import Emulator as Emulator
-    from mixpanel_pandas.memory import last_summary as last_summary
     from mixpanel_pandas.plotting import plot as plot
 
 __version__ = "0.1.0"
@@ -75,7 +75,7 @@ __all__ = [
 #: Public name -> the module that is imported when it is first asked for: importing the package stays quick.
 _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
-    "last_summary": "mixpanel_pandas.memory",
+    "last_summary": "mixpanel_pandas.delivery.history",
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.plotting",
     "show": "mixpanel_pandas.display",

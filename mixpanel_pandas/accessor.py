@@ -608,8 +608,8 @@ class Profiles:
         summary : pandas.DataFrame
             From a verb on this frame, or from Parquet.
         outcomes : list of str, optional
-            Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where the operators are harmless
-            when they are applied twice.
+            Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where the operators are
+            idempotent.
 
         Returns
         -------

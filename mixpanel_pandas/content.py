@@ -55,7 +55,7 @@ def content_of(inspection: Inspection, project: Project) -> Content:
         name=name.hexdigest(),
         described=described,
         operator=operation.verb,
-        harmless=operation.harmless_twice,
+        idempotent=operation.idempotent,
         digests=digests,
         ids=ids,
         ids_digest=inspection.digest,

@@ -18,7 +18,7 @@ from mixpanel_pandas.payloads.slices import encode_rows, encode_slices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mixpanel_pandas.delivery.parts import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.payloads.batches import Batch, Payloads
     from mixpanel_pandas.payloads.plan import Plan
     from mixpanel_pandas.payloads.repeats import Repeats

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.delivery.schedule import OUTCOMES
+from mixpanel_pandas.delivery.policy import OUTCOMES
 from mixpanel_pandas.delivery.summary import COLUMNS, words
 from mixpanel_pandas.display import LOOKS
 from mixpanel_pandas.errors import MissingExtraError, SummaryError

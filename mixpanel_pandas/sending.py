@@ -7,9 +7,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mixpanel_pandas.delivery.parts import Delivery
-from mixpanel_pandas.delivery.schedule import Gate
+from mixpanel_pandas.delivery.history import digest_of, refuse_repetition, remember
+from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.summary import summarise, words
+from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.errors import (
     ConnectionFailed,
     MixpanelError,
@@ -19,7 +20,6 @@ from mixpanel_pandas.errors import (
     UploadInterrupted,
     in_our_words,
 )
-from mixpanel_pandas.memory import digest_of, refuse_repetition, remember
 from mixpanel_pandas.order import Sharing, Waves
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.project import Project, current_project
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.delivery.journal import Journal
-    from mixpanel_pandas.delivery.schedule import Stop
+    from mixpanel_pandas.delivery.policy import Stop
     from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.delivery.upload import Progress, Upload
     from mixpanel_pandas.inspection import Inspection
@@ -91,7 +91,7 @@ def _refuse_too_many(inspection: Inspection) -> None:
 def _digest_of_updates(inspection: Inspection, project: Project) -> bytes | None:
     """Return the digest of updates that must not be applied twice; None for others."""
     operation = inspection.plan.operation
-    if operation.harmless_twice or operation.option("dry_run") or not inspection.sent:
+    if operation.idempotent or operation.option("dry_run") or not inspection.sent:
         return None
     with in_our_words():
         return digest_of(encode_slices(inspection.plan, inspection.changes), project)
@@ -157,12 +157,14 @@ class Sending:
             self._waves.first(),
             self._project,
             operation.endpoint,
-            harmless=operation.harmless_twice,
+            idempotent=operation.idempotent,
             workers=operation.option("workers"),
             label=operation.verb,
             rows=self._rows,
             progress=operation.option("progress"),
-            gate=Gate(per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")),
+            gate=Throttle(
+                per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")
+            ),
             later=self._waves.later,
             record=None if self._journal is None else self._write_down,
             begin=False,
@@ -257,7 +259,7 @@ class Sending:
             operator=plan.operation.verb,
             rows=plan.rows,
             digest=self._inspection.digest,
-            harmless=plan.operation.harmless_twice,
+            idempotent=plan.operation.idempotent,
             stopped=stopped,
         )
         summary.attrs["mixpanel"] |= {"id": repr(plan.id.label)}

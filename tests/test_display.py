@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.schedule import OUTCOMES
+from mixpanel_pandas.delivery.policy import OUTCOMES
 from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.display import FORMATS, LOOKS, VIEWS
 from mixpanel_pandas.inventory import COLUMNS as INVENTORY

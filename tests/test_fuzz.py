@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.delivery import http
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS, taken_by
 
@@ -408,7 +408,7 @@ def calls(draw: Any, *, odd_options: bool) -> tuple[str, dict[str, Any]]:
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
+    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
     with mpd.set_project(emulator.project):
         yield emulator
 

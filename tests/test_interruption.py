@@ -27,7 +27,7 @@ SETUP = """
 import json, sys, threading
 import pandas as pd
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import transport, upload
+from mixpanel_pandas.delivery import http, upload
 
 _ = mpd.set_project(mpd.Project({token!r}, url={url!r}, timeout=600, backoff=0))
 frame = pd.DataFrame({{"id": range(1, 2001), "n": 1}})
@@ -132,9 +132,7 @@ def test_ctrl_c_ends_an_upload_and_loses_nothing(emulator: mpd.Emulator, termina
     ("terminal", "hanging"),
     [
         pytest.param(PATIENT, 0, id="its socket is shut"),
-        pytest.param(
-            PATIENT + "transport.Session.abort = lambda session: None", 1, id="nothing ends the request"
-        ),
+        pytest.param(PATIENT + "http.Session.abort = lambda session: None", 1, id="nothing ends the request"),
     ],
     indirect=["terminal"],
 )

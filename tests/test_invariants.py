@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.delivery import http
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-POST = transport.Session.post
+POST = http.Session.post
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
 
@@ -84,7 +84,7 @@ faults = st.tuples(st.sampled_from(FAULTS), st.integers(0, 3), st.sampled_from([
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets: the adapter raises what the network would raise."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
+    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
     project = mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)
     with mpd.set_project(project):
         yield emulator
@@ -155,7 +155,7 @@ def test_the_summary_tells_the_truth(
             assert applied[number] >= 1
         if outcome in {"rejected", "not_sent", "invalid", "skipped"}:
             assert not applied[number]
-        if not OPERATORS[verb].harmless_twice:
+        if not OPERATORS[verb].idempotent:
             assert applied[number] <= 1
     assert profiles(emulator) == profiles(replayed(frame, verb, set(applied)))
 
@@ -184,7 +184,7 @@ def test_failures_sent_again_end_where_one_row_after_the_other_does(
             break
     assert not len(rest)
     applied = Counter(number_of(application.record) for application in emulator.applied)
-    if OPERATORS[verb].harmless_twice:
+    if OPERATORS[verb].idempotent:
         assert set(applied) == set(frame["n"])
     else:
         assert max(applied.values(), default=0) <= 1
@@ -217,12 +217,12 @@ def test_a_counter_is_never_lifted_twice(emulator: mpd.Emulator) -> None:
     assert waited[outcomes == "not_sent"].all()  # a later row of an id whose earlier row is in doubt
 
 
-#: What the server counts -> whether the operator is harmless twice -> what becomes of the bad rows, and of those beside them.
+#: What the server counts -> whether the operator is idempotent -> what becomes of the bad rows, and of those beside them.
 POISON = [
     pytest.param("num_good_events", "set", "rejected", "accepted", id="0 counted"),
-    pytest.param("num_good_events", "append", "rejected", "accepted", id="0 counted, not harmless twice"),
+    pytest.param("num_good_events", "append", "rejected", "accepted", id="0 counted, not idempotent"),
     pytest.param("", "set", "unknown", "accepted", id="nothing counted"),
-    pytest.param("", "append", "unknown", "unknown", id="nothing counted, not harmless twice"),
+    pytest.param("", "append", "unknown", "unknown", id="nothing counted, not idempotent"),
 ]
 
 
@@ -304,8 +304,8 @@ def test_order_is_kept_whatever_arrives_late_or_is_shuffled(
 ) -> None:
     assume(duplicates == "all" or verb == "set")
     emulator.reset()
-    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
-    monkeypatch.setattr(transport.Session, "post", late(POST, seed))
+    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
+    monkeypatch.setattr(http.Session, "post", late(POST, seed))
     for fault, skip, times in script:
         emulator.fail(**fault, skip=skip, times=times)
     emulator.fail("shuffle", seed=seed, times=None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.parts import Delivery
+from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.order import Sharing
 from mixpanel_pandas.payloads.repeats import Repeats
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.parts import Delivery
-from mixpanel_pandas.delivery.schedule import OUTCOMES
+from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.policy import OUTCOMES
 from mixpanel_pandas.delivery.summary import LeftOut, summarise
 from mixpanel_pandas.display import LOOKS
 from mixpanel_pandas.plotting import MOST_BINS, PATTERNS, timeline
@@ -37,7 +37,7 @@ def made(runs, left=(), rows=100):
         for number, (outcome, began, elapsed, requests) in enumerate(runs)
     ]
     total = rows * len(runs) + sum(len(one.positions) for one in left)
-    return summarise(deliveries, left, operator="set", rows=total, digest="", harmless=True)
+    return summarise(deliveries, left, operator="set", rows=total, digest="", idempotent=True)
 
 
 STEADY = [("accepted", second, 1.0, 1) for second in range(10)]

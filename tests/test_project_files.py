@@ -8,97 +8,26 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.schedule import DECISIONS
+from mixpanel_pandas.delivery.policy import DECISIONS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mixpanel_pandas"
 
-#: The house from its ground up: a module imports only from rows above its own.
-FLOORS = (
-    "errors",
-    "wording",
-    "notebook",
-    "project",
-    "rules.operators",
-    "rules.limits",
-    "rules.checks",
-    "rules.options",
-    "payloads.ahead",
-    "payloads.joining",
-    "payloads.values",
-    "payloads.dtypes",
-    "payloads.notes",
-    "payloads.plan",
-    "payloads.normalise",
-    "payloads.ids",
-    "payloads.envelope",
-    "payloads.repeats",
-    "payloads.batches",
-    "payloads.encoding",
-    "payloads.slices",
-    "looks",
-    "delivery.redaction",
-    "delivery.answers",
-    "delivery.schedule",
-    "delivery.parts",
-    "delivery.transport",
-    "delivery.summary",
-    "delivery.sessions",
-    "delivery.lock",
-    "delivery.runs",
-    "delivery.journal",
-    "delivery.upload",
-    "memory",
-    "order",
-    "problems",
-    "inspection",
-    "inventory",
-    "report",
-    "display",
-    "plotting",
-    "user_schema",
-    "validation",
-    "content",
-    "sending",
-    "pipeline",
-    "files",
-    "preview.masking",
-    "preview.code",
-    "preview.edits",
-    "preview.wording",
-    "preview.state",
-    "preview.mapping",
-    "preview.findings",
-    "preview.payload_page",
-    "preview.totals",
-    "preview.html",
-    "preview.static",
-    "preview.host",
-    "preview.runner",
-    "preview.controls",
-    "preview.pager",
-    "preview.map_view",
-    "preview.problems_view",
-    "preview.payloads_view",
-    "preview.send_view",
-    "preview.window",
-    "preview.preview",
-    "accessor",
-    "cli",
-    "__main__",
-)
+#: The folders from the ground up: a module imports from its own folder and from those before it.
+FOLDERS = ("rules", "payloads", "delivery", "preview")
 
 #: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
 HOMES = {
-    "requests": {"delivery.transport", "emulator.adapter"},
-    "urllib3": {"delivery.transport", "emulator.adapter"},
+    "requests": {"delivery.http", "emulator.adapter"},
+    "urllib3": {"delivery.http", "emulator.adapter"},
     "pandera": {"user_schema", "validation"},
-    "tqdm": {"delivery.upload"},
+    "tqdm": {"delivery.upload", "delivery.progress"},
     "click": {"cli"},
     "ipywidgets": {"preview.controls"},
     "matplotlib": {"plotting"},
@@ -131,27 +60,29 @@ def imports(tree: ast.Module) -> set[str]:
     return found
 
 
-def test_a_module_imports_only_from_below() -> None:
+def within(tree: ast.Module) -> set[str]:
+    """Return the modules of the package that a module imports."""
+    known = modules()
+    own = {name.removeprefix("mixpanel_pandas.") for name in imports(tree)}
+    return {name for name in own if name in known}
+
+
+def test_a_folder_imports_only_from_folders_below() -> None:
     wrong = []
     for name, tree in modules().items():
-        if name.startswith("emulator") or name.endswith("__init__"):
-            continue
-        own = {
-            found.removeprefix("mixpanel_pandas.")
-            for found in imports(tree)
-            if found.startswith("mixpanel_pandas.")
-        }
-        wrong += [
-            f"{name} imports {other}"
-            for other in own
-            if other in FLOORS and FLOORS.index(other) >= FLOORS.index(name)
-        ]
+        folder = name.split(".")[0]
+        above = FOLDERS[FOLDERS.index(folder) + 1 :] if folder in FOLDERS else ()
+        wrong += [f"{name} imports {other}" for other in within(tree) if other.split(".")[0] in above]
     assert not wrong
 
 
-def test_every_module_has_its_floor() -> None:
-    named = {name for name in modules() if not name.startswith("emulator") and not name.endswith("__init__")}
-    assert named == set(FLOORS)
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        name: within(tree)
+        for name, tree in modules().items()
+        if not name.endswith("__init__") and name != "emulator.fixtures"
+    }
+    TopologicalSorter(graph).prepare()  # raises with the circle
 
 
 def test_the_emulator_stands_apart() -> None:

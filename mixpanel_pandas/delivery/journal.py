@@ -20,8 +20,8 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.delivery.lock import Lock
+from mixpanel_pandas.delivery.policy import DECISIONS, ENDED, OUTCOMES, Outcome, Stop
 from mixpanel_pandas.delivery.runs import Runs
-from mixpanel_pandas.delivery.schedule import DECISIONS, ENDED, OUTCOMES, Outcome, Stop
 from mixpanel_pandas.delivery.sessions import codes, over
 from mixpanel_pandas.delivery.summary import LeftOut, outcomes, summarise
 from mixpanel_pandas.errors import JournalError, choices
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mixpanel_pandas.delivery.parts import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery
 
 __all__ = ["Content", "Journal", "Run", "read_journal"]
 
@@ -51,7 +51,7 @@ CARRIED: dict[str, tuple[Outcome, str]] = {
 _ACCEPTED, _REJECTED, _UNKNOWN = (OUTCOMES.index(name) for name in ("accepted", "rejected", "unknown"))
 
 #: Reasons of refusals after which nothing else is sent.
-_STOPPING = {decision.reason for decision in DECISIONS.values() if decision.action(harmless=True) == "stop"}
+_STOPPING = {decision.reason for decision in DECISIONS.values() if decision.action(idempotent=True) == "stop"}
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Content:
         Digest of all of it.
     described : mapping
         Project, operator, columns, options: texts, or lists or mappings of texts.
-    operator, harmless : str, bool
-        What the upload is called, and whether all its operators are harmless twice.
+    operator, idempotent : str, bool
+        What the upload is called, and whether all its operators are idempotent.
     digests : numpy.ndarray
         A keyed digest of each row's payload (uint64); 0 where nothing is sent.
     ids : callable
@@ -79,7 +79,7 @@ class Content:
     name: str
     described: Mapping[str, Any]
     operator: str
-    harmless: bool
+    idempotent: bool
     digests: np.ndarray
     ids: Callable[[], Iterator[pa.LargeStringArray]]
     ids_digest: str
@@ -181,7 +181,7 @@ class Journal:
             "content": content.name,
             "described": orjson.dumps(content.described).decode(),
             "operator": content.operator,
-            "harmless": content.harmless,
+            "idempotent": content.idempotent,
             "rows": len(content),
             "ids": content.ids_digest,
             "id": content.id,
@@ -222,7 +222,7 @@ class Journal:
         """Return the rows whose ids have an outcome in the contents before."""
         known = pd.concat([self._ids_of(run) for run in runs]).groupby(level=0).any()
         reasons = pd.Series("", index=known.index, dtype=object)
-        if self._content.harmless:
+        if self._content.idempotent:
             reasons[known["whole"]] = "sent before"
         else:
             reasons[known["some"]] = "sent in part"
@@ -271,7 +271,7 @@ class Journal:
         """
         found = codes(self.earlier, len(self._content))
         rows: np.ndarray = np.isin(
-            found, [_ACCEPTED, _REJECTED, *([] if self._content.harmless else [_UNKNOWN])]
+            found, [_ACCEPTED, _REJECTED, *([] if self._content.idempotent else [_UNKNOWN])]
         )
         for delivery in self.earlier:
             if delivery.outcome == "rejected" and delivery.reason in _STOPPING:
@@ -380,7 +380,7 @@ def _read(runs: Runs, run: sqlite3.Row) -> Run:
         operator=run["operator"],
         rows=run["rows"],
         digest=run["ids"],
-        harmless=bool(run["harmless"]),
+        idempotent=bool(run["idempotent"]),
         stopped=stopped,
     )
     summary.attrs["mixpanel"] |= {"id": run["id"]}

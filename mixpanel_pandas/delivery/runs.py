@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from mixpanel_pandas.delivery.parts import Delivery
+from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.sessions import last_words, over
 from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.errors import JournalError
@@ -31,7 +31,7 @@ PATIENCE = 30.0
 
 TABLES = """
 CREATE TABLE runs (
-    number INTEGER PRIMARY KEY, name TEXT, content TEXT, described TEXT, operator TEXT, harmless INTEGER, rows INTEGER,
+    number INTEGER PRIMARY KEY, name TEXT, content TEXT, described TEXT, operator TEXT, idempotent INTEGER, rows INTEGER,
     ids TEXT, id TEXT, began REAL
 );
 CREATE TABLE slices (run INTEGER, start INTEGER, ids BLOB, digests BLOB);

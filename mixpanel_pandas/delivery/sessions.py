@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome
+from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixpanel_pandas.delivery.parts import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery
 
 __all__ = ["codes", "last_words", "over"]
 

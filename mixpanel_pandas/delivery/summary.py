@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.delivery.schedule import OUTCOMES, Outcome, Stop
+from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome, Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.wording import counted, short, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mixpanel_pandas.delivery.parts import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery
 
 __all__ = ["COLUMNS", "LeftOut", "failures_mask", "outcomes", "summarise", "totals", "words"]
 
@@ -46,7 +46,7 @@ COLUMNS: dict[str, str] = {
 _OUTCOME = pd.CategoricalDtype(list(OUTCOMES))
 #: From harmless to grave: a run of rows is called after its worst.
 _GRAVITY: tuple[Outcome, ...] = ("accepted", "skipped", "invalid", "not_sent", "rejected", "unknown")
-#: Outcomes of rows that it is right to send again as they are or corrected; unknown joins them where that is harmless.
+#: Outcomes of rows that it is right to send again as they are or corrected; unknown joins them where that is idempotent.
 _FAILURES: tuple[Outcome, ...] = ("rejected", "not_sent", "invalid")
 
 
@@ -77,7 +77,7 @@ def summarise(
     operator: str,
     rows: int,
     digest: str,
-    harmless: bool,
+    idempotent: bool,
     stopped: Stop | None = None,
 ) -> pd.DataFrame:
     """Return what became of every row, a run of rows with one final answer per row of the summary.
@@ -94,8 +94,8 @@ def summarise(
         Rows of the frame. Those that neither a delivery nor `left_out` holds were never reached: ``not_sent``.
     digest : str
         Digest of the ids.
-    harmless : bool
-        Whether all operators are harmless twice.
+    idempotent : bool
+        Whether all operators are idempotent.
     stopped : Stop, optional
         Why rows were never reached.
     """
@@ -118,7 +118,7 @@ def summarise(
         "operator": operator,
         "rows": str(rows),
         "ids": digest,
-        "harmless": str(harmless).lower(),
+        "idempotent": str(idempotent).lower(),
     }
     return frame
 
@@ -329,7 +329,7 @@ def failures_mask(
     summary, index, digest
         As `outcomes` takes them.
     outcomes : iterable of str, optional
-        Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where all operators are harmless twice.
+        Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where all operators are idempotent.
 
     Raises
     ------
@@ -339,8 +339,8 @@ def failures_mask(
         If an outcome is not known.
     """
     found = _outcomes(summary, index, digest)["outcome"]
-    harmless = summary.attrs["mixpanel"].get("harmless") == "true"
-    default: Sequence[str] = (*_FAILURES, "unknown") if harmless else _FAILURES
+    idempotent = summary.attrs["mixpanel"].get("idempotent") == "true"
+    default: Sequence[str] = (*_FAILURES, "unknown") if idempotent else _FAILURES
     wanted = default if outcomes is None else [outcomes] if isinstance(outcomes, str) else list(outcomes)
     if strange := [name for name in wanted if name not in OUTCOMES]:
         msg = f"outcomes {choices(strange)} are not known: choose from {choices(OUTCOMES)}"

@@ -22,9 +22,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mixpanel_pandas.delivery import transport
-from mixpanel_pandas.delivery.parts import Delivery, Part, follow
-from mixpanel_pandas.delivery.schedule import DECISIONS, ENDED, REFUSALS, Gate, Refusals, Stop, pause, tries
+from mixpanel_pandas.delivery import http
+from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
+from mixpanel_pandas.delivery.policy import DECISIONS, ENDED, REFUSALS, Refusals, Stop, pause, tries
+from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.notebook import in_notebook
 from mixpanel_pandas.wording import counted, duration, percent, short, size_of
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mixpanel_pandas.delivery.answers import Answer
-    from mixpanel_pandas.delivery.transport import Session
+    from mixpanel_pandas.delivery.http import Session
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
@@ -131,14 +132,14 @@ def start(
     project: Project,
     endpoint: Literal["engage", "groups"],
     *,
-    harmless: bool,
+    idempotent: bool,
     workers: int = 4,
     label: str = "",
     rows: int = 0,
     progress: bool | None = None,
-    session: Callable[[Project], Session] = transport.Session,
-    attempt: Callable[..., Answer] = transport.attempt,
-    gate: Gate | None = None,
+    session: Callable[[Project], Session] = http.Session,
+    attempt: Callable[..., Answer] = http.attempt,
+    gate: Throttle | None = None,
     chance: Callable[[], float] = random.random,
     later: Later | None = None,
     record: Record | None = None,
@@ -154,8 +155,8 @@ def start(
         Where to, as whom, and how patiently.
     endpoint : {"engage", "groups"}
         User profiles or group profiles.
-    harmless : bool
-        Whether all operators are harmless twice.
+    idempotent : bool
+        Whether all operators are idempotent.
     workers : int
         Requests under way at most.
     label : str
@@ -180,7 +181,9 @@ def start(
         If the environment names certificates that do not exist.
     """
     sessions = [session(project) for _ in range(workers)]
-    upload = Upload(iter(batches), project, endpoint, harmless, sessions, attempt, gate or Gate(), chance)
+    upload = Upload(
+        iter(batches), project, endpoint, idempotent, sessions, attempt, gate or Throttle(), chance
+    )
     upload.label, upload.total, upload.bar_wanted, upload.later = label, rows, progress, later
     upload.record = record
     if begin:
@@ -211,19 +214,19 @@ class Upload:
         batches: Iterator[Batch],
         project: Project,
         endpoint: str,
-        harmless: bool,
+        idempotent: bool,
         sessions: list[Session],
         attempt: Callable[..., Answer],
-        gate: Gate,
+        gate: Throttle,
         chance: Callable[[], float],
     ) -> None:
         self.deliveries: list[Delivery] = []
         self.interrupted = False
         self.connection_failed: str | None = None
-        self._batches, self._project, self._harmless = batches, project, harmless
+        self._batches, self._project, self._idempotent = batches, project, idempotent
         self._attempt, self._gate, self._chance = attempt, gate, chance
-        self._url = transport.address(project, endpoint)
-        self._secrets = transport.secrets_of(project)
+        self._url = http.address(project, endpoint)
+        self._secrets = http.secrets_of(project)
         self._sessions = sessions
         self._drawing, self._lock = threading.Lock(), threading.RLock()
         self._settled = threading.Condition(self._lock)  # a batch has got its final answers
@@ -233,7 +236,7 @@ class Upload:
         self._answered = self._accepted = False
         self._refusals = Refusals()  # of all batches
         self._exhausted = 0
-        self._open: dict[int, list[Part]] = {}
+        self._open: dict[int, list[Pending]] = {}
         self._rows = self._requests = self._bytes = 0
         self._error: BaseException | None = None
         self._deadline = math.inf
@@ -389,7 +392,7 @@ class Upload:
                 self._met.set()
                 return None
             with self._lock:  # while nobody else draws: the next wave waits for all that is open
-                self._open[number] = [Part(batch)]
+                self._open[number] = [Pending(batch)]
             return batch
 
     def _next_wave(self, later: Later) -> Batch | None:
@@ -429,12 +432,12 @@ class Upload:
             self._halt("refused", f"not sent, as nothing was accepted before: {self._refusals.text}")
         self._met.set()
 
-    def _write_down(self, done: list[Delivery], under_way: list[Part]) -> None:
+    def _write_down(self, done: list[Delivery], under_way: list[Pending]) -> None:
         """Write down what becomes of these rows if the process ends now, where that is asked for."""
         if self.record is not None:
             self.record([*done, *(part.stopped(ENDED, self._gate.clock()) for part in under_way)])
 
-    def _settle(self, parts: list[Part], more: list[Part], done: list[Delivery]) -> None:
+    def _settle(self, parts: list[Pending], more: list[Pending], done: list[Delivery]) -> None:
         """Put in place of the last part what goes on of it; the rest has its final answers."""
         with self._lock:
             if not self._closed:
@@ -444,8 +447,8 @@ class Upload:
                 self._settled.notify_all()
 
     def _sent(
-        self, session: Session, part: Part, refusals: Refusals
-    ) -> tuple[list[Part], list[Delivery], Refusals]:
+        self, session: Session, part: Pending, refusals: Refusals
+    ) -> tuple[list[Pending], list[Delivery], Refusals]:
         """Make one request and return what follows from its answer."""
         body = part.batch.body()
         answer = self._attempt(
@@ -462,12 +465,12 @@ class Upload:
         refusals = refusals.after(answer.evidence, answer.error)
         more, done = follow(
             part, answer,
-            harmless=self._harmless, tries=allowed, clock=self._gate.clock(), bisect=not refusals.given_up,
+            idempotent=self._idempotent, tries=allowed, clock=self._gate.clock(), bisect=not refusals.given_up,
         )  # fmt: skip
         if answer.evidence == "no_connection" and not more and not self._answered:
             self.connection_failed = done[0].error
             self._halt("no connection", f"nothing was sent: {done[0].error}")
-        if DECISIONS[answer.evidence].action(self._harmless) == "stop":
+        if DECISIONS[answer.evidence].action(self._idempotent) == "stop":
             self._halt("denied", f"not sent after an answer to another batch: {done[0].error}")
         self._accepted |= any(delivery.outcome == "accepted" for delivery in done)
         if self._answered and answer.evidence not in REFUSALS:
@@ -483,7 +486,7 @@ class Upload:
 
         As many as workers, when each was tried to the end; where nothing is tried twice, at least as many as one would be.
         """
-        fuse = len(self._workers) if self._harmless else max(len(self._workers), self._project.retries + 1)
+        fuse = len(self._workers) if self._idempotent else max(len(self._workers), self._project.retries + 1)
         with self._lock:
             if answer.evidence not in EXHAUSTING:
                 self._exhausted = 0

@@ -77,7 +77,7 @@ class SendView:
         self._seen = self._project()
         found = totals(state)
         self._count.show(not found.exact)
-        self._repeat.show(not state.operation.harmless_twice)
+        self._repeat.show(not state.operation.idempotent)
         self._repeat.value = bool(state.operation.option("repeat"))
         place = self._seen.place if self._seen else ""
         left_out = state.plan.rows - found.rows

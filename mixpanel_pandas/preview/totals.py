@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixpanel_pandas.delivery.schedule import BYTES_PER_MINUTE
+from mixpanel_pandas.delivery.throttle import BYTES_PER_MINUTE
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.wording import counted, duration, size_of
 

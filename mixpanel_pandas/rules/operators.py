@@ -27,7 +27,7 @@ class Operator:
         property names in place of values.
     users, groups : bool
         Whether user and group profiles have it.
-    harmless_twice : bool
+    idempotent : bool
         Whether a profile is the same when the update is applied twice.
     missing : tuple of str
         What may be asked for missing values; the first is the default.
@@ -53,7 +53,7 @@ class Operator:
     does: str
     users: bool = True
     groups: bool = True
-    harmless_twice: bool = True
+    idempotent: bool = True
     missing: tuple[Missing, ...] = ("skip",)
     duplicates: Duplicates = "raise"
     merges: bool = False
@@ -109,7 +109,7 @@ OPERATORS: dict[str, Operator] = {
             "number",
             "Add numbers to properties; a missing one counts from 0.",
             groups=False,
-            harmless_twice=False,
+            idempotent=False,
             batch_size=200,
             duplicates="all",
             page="profile-numerical-add",
@@ -128,7 +128,7 @@ OPERATORS: dict[str, Operator] = {
             "item",
             "Add one item to list properties.",
             groups=False,
-            harmless_twice=False,
+            idempotent=False,
             batch_size=200,
             duplicates="all",
             page="profile-append-to-list-property",
@@ -138,7 +138,7 @@ OPERATORS: dict[str, Operator] = {
             "$remove",
             "scalar",
             "Remove an item from list properties.",
-            harmless_twice=False,
+            idempotent=False,
             batch_size=200,
             duplicates="all",
             page="profile-remove-from-list-property",

@@ -309,9 +309,9 @@ class Operation:
         return tuple(OPERATORS[verb] for verb in verbs)
 
     @property
-    def harmless_twice(self) -> bool:
+    def idempotent(self) -> bool:
         """Whether profiles are the same when everything is applied twice."""
-        return all(operator.harmless_twice for operator in self.operators)
+        return all(operator.idempotent for operator in self.operators)
 
     @property
     def endpoint(self) -> Literal["engage", "groups"]:

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.journal import Journal
 from mixpanel_pandas.errors import JournalError
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -352,7 +352,7 @@ class Ended(BaseException):
 def unplugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(transport, "_adapter", lambda _opened: emulator.adapter())
+    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
     with mpd.set_project(mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)):
         yield emulator
 
@@ -435,7 +435,7 @@ def test_calls_until_it_is_done_come_to_one_upload(
         for number, outcome in zip(numbers, frame.mixpanel.outcomes(summary)["outcome"], strict=True):
             assert outcome != "accepted" or applied[number]
             assert outcome in {"accepted", "unknown"} or not applied[number]
-            assert OPERATORS[verb].harmless_twice or applied[number] <= 1
+            assert OPERATORS[verb].idempotent or applied[number] <= 1
 
     for notes, written in ends:
         with pytest.MonkeyPatch.context() as patch:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.parts import Delivery
-from mixpanel_pandas.delivery.schedule import OUTCOMES
+from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.policy import OUTCOMES
 from mixpanel_pandas.delivery.sessions import codes, last_words, over
 
 ROWS = 12

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.parts import Delivery
-from mixpanel_pandas.delivery.schedule import OUTCOMES
+from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.policy import OUTCOMES
 from mixpanel_pandas.delivery.summary import (
     COLUMNS,
     LeftOut,
@@ -39,8 +39,8 @@ def ended(positions, outcome, batch=0, reason="refused", error="why", **more):
     return accepted(positions, batch, outcome=outcome, reason=reason, error=error, **more)
 
 
-def summary_of(deliveries, left_out=(), *, rows, harmless=True, operator="set"):
-    return summarise(deliveries, left_out, operator=operator, rows=rows, digest=DIGEST, harmless=harmless)
+def summary_of(deliveries, left_out=(), *, rows, idempotent=True, operator="set"):
+    return summarise(deliveries, left_out, operator=operator, rows=rows, digest=DIGEST, idempotent=idempotent)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_parquet_there_and_back(summary, tmp_path, rows):
 
 
 def test_attrs_are_plain_strings(summary):
-    assert summary.attrs["mixpanel"] == {"operator": "set", "rows": "10", "ids": DIGEST, "harmless": "true"}
+    assert summary.attrs["mixpanel"] == {"operator": "set", "rows": "10", "ids": DIGEST, "idempotent": "true"}
 
 
 @pytest.mark.parametrize(
@@ -195,18 +195,18 @@ def test_a_summary_of_another_frame_is_refused(summary, rows, digest, change, me
 
 
 @pytest.mark.parametrize(
-    ("harmless", "wanted", "positions"),
+    ("idempotent", "wanted", "positions"),
     [
-        pytest.param(True, None, [3, 4, 6, 7, 8, 9], id="harmless twice: unknown, too"),
-        pytest.param(False, None, [3, 4, 8, 9], id="not harmless twice"),
+        pytest.param(True, None, [3, 4, 6, 7, 8, 9], id="idempotent: unknown, too"),
+        pytest.param(False, None, [3, 4, 8, 9], id="not idempotent"),
         pytest.param(False, ["unknown"], [6, 7], id="asked for by name"),
         pytest.param(False, "unknown", [6, 7], id="a single name"),
         pytest.param(True, ("accepted", "skipped"), [0, 1, 2, 5], id="two names"),
         pytest.param(True, [], [], id="none"),
     ],
 )
-def test_failures(summary, harmless, wanted, positions):
-    summary.attrs["mixpanel"]["harmless"] = str(harmless).lower()
+def test_failures(summary, idempotent, wanted, positions):
+    summary.attrs["mixpanel"]["idempotent"] = str(idempotent).lower()
     assert np.flatnonzero(failures_mask(summary, pd.RangeIndex(10), DIGEST, wanted)).tolist() == positions
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery import upload as module
 from mixpanel_pandas.delivery.answers import Answer, read
-from mixpanel_pandas.delivery.schedule import Gate
+from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.delivery.upload import Progress, start
 from mixpanel_pandas.payloads.batches import Payloads, cut
 from mixpanel_pandas.project import Project
@@ -88,7 +88,7 @@ def attempting(answers):
 
 
 def begin(
-    answers, rows=4, *, harmless=True, workers=1, retries=2, backoff=0, clock=None, source=None, **options
+    answers, rows=4, *, idempotent=True, workers=1, retries=2, backoff=0, clock=None, source=None, **options
 ):
     attempt, sent = attempting(answers)
     clock = clock or Clock()
@@ -97,13 +97,13 @@ def begin(
         batches(rows) if source is None else source,
         project,
         "engage",
-        harmless=harmless,
+        idempotent=idempotent,
         workers=workers,
         rows=rows,
         progress=options.pop("progress", False),
         session=Session,
         attempt=attempt,
-        gate=options.pop("gate", None) or Gate(clock, clock.sleep),
+        gate=options.pop("gate", None) or Throttle(clock, clock.sleep),
         chance=lambda: 0.0,
         **options,
     )
@@ -141,16 +141,16 @@ def named(*indices, applied=None):
             [OK, NOBODY, NOBODY, NOBODY], {}, "aann", ["01"] + ["23"] * 3, id="the connection is lost"
         ),
         pytest.param([BROKEN, OK, OK], {}, "aaaa", ["01", "01", "23"], id="503, then well"),
-        pytest.param([BROKEN, OK], {"harmless": False}, "uuaa", ["01", "23"], id="503, not harmless twice"),
+        pytest.param([BROKEN, OK], {"idempotent": False}, "uuaa", ["01", "23"], id="503, not idempotent"),
         pytest.param(
             [BROKEN, LIMITED, LIMITED], {}, "uunn", ["01"] * 3, id="503, then 429, which blows the fuse"
         ),
         pytest.param(
             [BROKEN] * 3,
-            {"harmless": False, "rows": 8},
+            {"idempotent": False, "rows": 8},
             "uuuuuunn",
             ["01", "23", "45"],
-            id="503 without end, not harmless twice",
+            id="503 without end, not idempotent",
         ),
         pytest.param([OK, DENIED], {"rows": 6}, "aarrnn", ["01", "23"], id="401 stops"),
         pytest.param([BROKEN, DENIED], {}, "uunn", ["01", "01"], id="503, then 401"),
@@ -170,24 +170,22 @@ def named(*indices, applied=None):
             id="a row refused alone, 0 counted",
         ),
         pytest.param(
-            [REFUSED, OK], {"harmless": False}, "uuaa", ["01", "23"], id="refused, not harmless twice"
+            [REFUSED, OK], {"idempotent": False}, "uuaa", ["01", "23"], id="refused, not idempotent"
         ),
         pytest.param(
             [NOTHING, NOTHING, OK, OK],
-            {"harmless": False},
+            {"idempotent": False},
             "raaa",
             ["01", "0", "1", "23"],
-            id="refused, 0 counted, not harmless twice",
+            id="refused, 0 counted, not idempotent",
         ),
         pytest.param([named(0, applied=1), OK], {}, "raaa", ["01", "23"], id="named, the other counted"),
         pytest.param([named(0), OK, OK], {}, "raaa", ["01", "1", "23"], id="named, the other sent once more"),
         pytest.param([named(0), named(0), OK], {}, "ruaa", ["01", "1", "23"], id="the other named then"),
-        pytest.param(
-            [named(0), OK], {"harmless": False}, "ruaa", ["01", "23"], id="named, not harmless twice"
-        ),
+        pytest.param([named(0), OK], {"idempotent": False}, "ruaa", ["01", "23"], id="named, not idempotent"),
         pytest.param(
             [named(0, applied=0), OK, OK],
-            {"harmless": False},
+            {"idempotent": False},
             "raaa",
             ["01", "1", "23"],
             id="named, 0 counted",
@@ -237,7 +235,7 @@ def test_the_first_batch_travels_alone_until_somebody_answers():
 
     upload = start(
         batches(14), Project(TOKEN, "eu", backoff=0), "engage",
-        harmless=True, workers=3, progress=False, session=Session, attempt=attempt,
+        idempotent=True, workers=3, progress=False, session=Session, attempt=attempt,
     )  # fmt: skip
     assert set(ends(upload.result()).values()) == {"accepted"}
     assert most[:2] == [1, 1]
@@ -261,7 +259,7 @@ def test_pauses_double_and_a_429_holds_everyone():
 
 def test_a_hold_outlives_its_batch():
     clock = Clock()
-    upload, _ = begin([OK, LIMITED, LIMITED, OK], rows=6, clock=clock, backoff=2, retries=1, harmless=False)
+    upload, _ = begin([OK, LIMITED, LIMITED, OK], rows=6, clock=clock, backoff=2, retries=1, idempotent=False)
     assert list(ends(upload.result()).values()) == ["accepted"] * 2 + ["not_sent"] * 2 + ["accepted"] * 2
     assert clock.slept == [3, 5]
 
@@ -336,7 +334,7 @@ def test_stop_sends_nothing_else_and_accounts_for_every_row():
 
 
 def test_stop_ends_a_pause_at_once():
-    upload, _ = begin(lambda ids: BROKEN, rows=4, backoff=60, gate=Gate())
+    upload, _ = begin(lambda ids: BROKEN, rows=4, backoff=60, gate=Throttle())
     while not upload.progress().waiting:
         time.sleep(0.001)
     assert upload.progress().waiting.startswith("503, waiting 6")
@@ -366,7 +364,7 @@ def test_ctrl_c_gives_the_wire_its_grace(monkeypatch):
 
     upload = start(
         batches(4), Project(TOKEN, "eu", backoff=0), "engage",
-        harmless=True, workers=2, progress=False, session=Session, attempt=attempt,
+        idempotent=True, workers=2, progress=False, session=Session, attempt=attempt,
     )  # fmt: skip
     threading.Thread(target=interrupt).start()
     deliveries = upload.result()
@@ -392,7 +390,7 @@ def test_ctrl_c_lets_an_answer_that_comes_in_time_count(monkeypatch):
 
     upload = start(
         batches(6), Project(TOKEN, "eu", backoff=0), "engage",
-        harmless=True, workers=2, progress=False, session=Session, attempt=attempt,
+        idempotent=True, workers=2, progress=False, session=Session, attempt=attempt,
     )  # fmt: skip
 
     def interrupt():
@@ -589,10 +587,10 @@ class Server:
     updates=st.lists(st.integers(1, 2), min_size=1, max_size=12),
     bad=st.sets(st.tuples(st.integers(0, 11).map(str), st.integers(0, 1)), max_size=4),
     script=st.lists(behaviours, min_size=1, max_size=8),
-    harmless=st.booleans(),
+    idempotent=st.booleans(),
     workers=st.integers(1, 3),
 )
-def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, harmless, workers):
+def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, idempotent, workers):
     server, lock = Server(bad, script), threading.Lock()
 
     def attempt(session, url, body, *, records, timeout, secrets):
@@ -601,7 +599,7 @@ def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, harmless
 
     upload = start(
         cut([payloads(updates)], 4), Project(TOKEN, "eu", retries=2, backoff=0), "engage",
-        harmless=harmless, workers=workers, progress=False, session=Session, attempt=attempt,
+        idempotent=idempotent, workers=workers, progress=False, session=Session, attempt=attempt,
     )  # fmt: skip
     deliveries = upload.result()
     found = ends(deliveries, len(updates))
@@ -614,7 +612,7 @@ def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, harmless
             assert min(times) > 0
         if outcome in {"rejected", "not_sent"}:
             assert max(times) == 0
-        if not harmless:
+        if not idempotent:
             assert max(times) <= 1
     if upload.connection_failed:
         assert not server.applied
@@ -629,7 +627,7 @@ def spoilt(bad, rows, *, size=2000, workers=4, counted=True):
     attempt, sent = attempting(answer)
     upload = start(
         cut([payloads([1] * rows)], size), Project(TOKEN, "eu", backoff=0), "engage",
-        harmless=True, workers=workers, progress=False, session=Session, attempt=attempt,
+        idempotent=True, workers=workers, progress=False, session=Session, attempt=attempt,
     )  # fmt: skip
     return upload, upload.result(), sent
 
@@ -680,7 +678,7 @@ def test_no_request_begins_after_the_deadline():
         clock.now += 4
         return OK
 
-    upload, sent = begin(slowly, rows=20, clock=clock, gate=Gate(clock, clock.sleep, deadline=10))
+    upload, sent = begin(slowly, rows=20, clock=clock, gate=Throttle(clock, clock.sleep, deadline=10))
     found = ends(upload.result(), 20)
     assert [ids[0] for ids in sent] == ["0", "2", "4"]
     assert upload.stopped.reason == "deadline"
@@ -689,7 +687,7 @@ def test_no_request_begins_after_the_deadline():
 
 def test_a_pause_ends_at_the_deadline():
     clock = Clock()
-    upload, _ = begin([OK, BROKEN], clock=clock, backoff=60, gate=Gate(clock, clock.sleep, deadline=10))
+    upload, _ = begin([OK, BROKEN], clock=clock, backoff=60, gate=Throttle(clock, clock.sleep, deadline=10))
     assert ends(upload.result(), 4) == {0: "accepted", 1: "accepted", 2: "unknown", 3: "unknown"}
     assert clock.slept == [10]
 
@@ -701,7 +699,7 @@ def test_a_batch_is_open_as_soon_as_it_is_drawn():
         batches(2),
         Project(TOKEN, "eu"),
         "engage",
-        harmless=True,
+        idempotent=True,
         workers=2,
         session=Session,
         attempt=attempt,

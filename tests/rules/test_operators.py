@@ -11,7 +11,7 @@ from mixpanel_pandas import OperationError
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
 
-#: Verb, name, operand, groups, harmless twice, values that missing may have, duplicates, merges, "Updated at", alias, batch.
+#: Verb, name, operand, groups, idempotent, values that missing may have, duplicates, merges, "Updated at", alias, batch.
 ROWS = [
     ("set", "$set", "any", True, True, ("skip", "null", "unset"), "raise", True, "keep", False, 2000),
     ("set_once", "$set_once", "any", True, True, ("skip", "null"), "raise", True, "refresh", False, 2000),
@@ -27,7 +27,7 @@ ROWS = [
 def test_the_table_is_that_of_the_documentation():
     told = [
         (
-            row.verb, row.name, row.takes, row.groups, row.harmless_twice, row.missing, row.duplicates, row.merges,
+            row.verb, row.name, row.takes, row.groups, row.idempotent, row.missing, row.duplicates, row.merges,
             row.updated_at, row.ignore_alias, row.batch_size,
         )
         for row in OPERATORS.values()
@@ -51,7 +51,7 @@ def asked(verb, group=None, **options):
 def test_defaults_of_a_call_are_those_of_the_operator(row):
     call = asked(row.verb)
     assert call.operators == (row,)
-    assert call.harmless_twice == row.harmless_twice
+    assert call.idempotent == row.idempotent
     for option in ("duplicates", "updated_at", "ignore_alias", "batch_size"):
         assert call.option(option) == getattr(row, option)
     assert call.missing(row) == row.missing[0]
@@ -138,7 +138,7 @@ def test_operands(verb, kind, mixed):
 MIXTURES = [
     pytest.param({"a": "set", "b": "union"}, (True, "raise", "keep", False, 2000), id="harmless ones"),
     pytest.param(
-        {"a": "set", "b": "add"}, (False, "raise", "keep", False, 200), id="one that is not harmless twice"
+        {"a": "set", "b": "add"}, (False, "raise", "keep", False, 200), id="one that is not idempotent"
     ),
     pytest.param({"a": "set_once"}, (True, "raise", "refresh", False, 2000), id="set_once alone refreshes"),
     pytest.param(
@@ -153,4 +153,4 @@ MIXTURES = [
 def test_several_operators_have_the_stricter_defaults(verbs, expected):
     call = operation("update", "user_id", verbs, None, {})
     options = [call.option(name) for name in ("duplicates", "updated_at", "ignore_alias", "batch_size")]
-    assert (call.harmless_twice, *options) == expected
+    assert (call.idempotent, *options) == expected

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer, Named
-from mixpanel_pandas.delivery.parts import Part, follow
-from mixpanel_pandas.delivery.schedule import DECISIONS
+from mixpanel_pandas.delivery.pending import Pending, follow
+from mixpanel_pandas.delivery.policy import DECISIONS
 from mixpanel_pandas.payloads.batches import Batch, Payloads
 
 
@@ -26,9 +26,9 @@ def sent(part):
     return part.sent(now=1000.0, clock=10.0)
 
 
-def after(answer, *updates, harmless=True, allowed=3, past=(), tried=0, again=False, bisect=True):
-    part = sent(Part(batch(*updates), past=past, tried=tried, again=again))
-    return follow(part, answer, harmless=harmless, tries=allowed, clock=12.5, bisect=bisect)
+def after(answer, *updates, idempotent=True, allowed=3, past=(), tried=0, again=False, bisect=True):
+    part = sent(Pending(batch(*updates), past=past, tried=tried, again=again))
+    return follow(part, answer, idempotent=idempotent, tries=allowed, clock=12.5, bisect=bisect)
 
 
 def ends(deliveries):
@@ -72,14 +72,14 @@ def test_the_walk_is_complete():
     assert {case.values[0] for case in WALK} == set(DECISIONS)
 
 
-@pytest.mark.parametrize("harmless", [True, False], ids=["harmless twice", "not harmless twice"])
+@pytest.mark.parametrize("idempotent", [True, False], ids=["idempotent", "not idempotent"])
 @pytest.mark.parametrize(
     ("evidence", "applied", "named", "goes_on", "last", "goes_on_else", "last_else"), WALK
 )
-def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, last_else, harmless):
+def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, last_else, idempotent):
     answer = Answer(evidence, 200, applied, named, "text")
-    expected, outcome = (goes_on, last) if harmless else (goes_on_else, last_else)
-    more, done = after(answer, 1, 1, 1, harmless=harmless)
+    expected, outcome = (goes_on, last) if idempotent else (goes_on_else, last_else)
+    more, done = after(answer, 1, 1, 1, idempotent=idempotent)
     assert on_the_way(more) == expected
     if named:
         assert ends(done)[1] == "rejected"
@@ -87,36 +87,36 @@ def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, las
     assert sum(part.requests for part in more) + sum(delivery.requests for delivery in done) == 1
 
     if outcome is not None:  # the last try
-        more, done = after(answer, 1, 1, 1, harmless=harmless, tried=2, again=True)
+        more, done = after(answer, 1, 1, 1, idempotent=idempotent, tried=2, again=True)
         assert more == []
         assert ends(done) == {row: "rejected" if named and row == 1 else outcome for row in range(3)}
 
 
 @pytest.mark.parametrize(
-    ("evidence", "harmless", "outcome"),
+    ("evidence", "idempotent", "outcome"),
     [
         pytest.param("refused", True, "unknown", id="refused"),
         pytest.param("none_applied", True, "rejected", id="refused, 0 counted"),
-        pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not harmless twice"),
+        pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not idempotent"),
     ],
 )
-def test_a_batch_that_is_not_bisected_any_more_ends_as_a_whole(evidence, harmless, outcome):
-    more, done = after(Answer(evidence, 400), 1, 1, 1, harmless=harmless, bisect=False)
+def test_a_batch_that_is_not_bisected_any_more_ends_as_a_whole(evidence, idempotent, outcome):
+    more, done = after(Answer(evidence, 400), 1, 1, 1, idempotent=idempotent, bisect=False)
     assert (more, ends(done)) == ([], dict.fromkeys(range(3), outcome))
 
 
 @pytest.mark.parametrize(
-    ("evidence", "harmless", "outcome"),
+    ("evidence", "idempotent", "outcome"),
     [
         pytest.param("too_large", True, "rejected", id="413"),
-        pytest.param("too_large", False, "rejected", id="413, not harmless twice"),
+        pytest.param("too_large", False, "rejected", id="413, not idempotent"),
         pytest.param("refused", True, "rejected", id="refused"),
-        pytest.param("refused", False, "unknown", id="refused, not harmless twice"),
-        pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not harmless twice"),
+        pytest.param("refused", False, "unknown", id="refused, not idempotent"),
+        pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not idempotent"),
     ],
 )
-def test_a_single_row(evidence, harmless, outcome):
-    more, done = after(Answer(evidence, 400), 1, harmless=harmless)
+def test_a_single_row(evidence, idempotent, outcome):
+    more, done = after(Answer(evidence, 400), 1, idempotent=idempotent)
     assert (more, ends(done)) == ([], {0: outcome})
 
 

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from mixpanel_pandas.delivery.answers import Evidence
-from mixpanel_pandas.delivery.schedule import DECISIONS, OUTCOMES, Action, Gate, Pace, Refusals, pause, tries
+from mixpanel_pandas.delivery.policy import DECISIONS, OUTCOMES, Action, Refusals, pause, tries
+from mixpanel_pandas.delivery.throttle import Rate, Throttle
 
 
 class Clock:
@@ -29,7 +30,7 @@ class Clock:
 
 def test_the_table_has_a_row_for_every_evidence():
     assert set(DECISIONS) == set(get_args(Evidence))
-    actions = {action for row in DECISIONS.values() for action in (row.harmless, row.otherwise)}
+    actions = {action for row in DECISIONS.values() for action in (row.idempotent, row.otherwise)}
     assert actions == set(get_args(Action))
 
 
@@ -74,7 +75,7 @@ def test_tries(retries, met, times):
 
 def test_a_gate_waits_for_the_longer_of_two_pauses():
     clock = Clock()
-    gate = Gate(clock, clock.sleep)
+    gate = Throttle(clock, clock.sleep)
     assert gate.passed(0)
     assert clock.slept == []
     gate.hold(8)
@@ -87,7 +88,7 @@ def test_a_gate_waits_for_the_longer_of_two_pauses():
 
 def test_a_hold_that_comes_during_a_pause_counts():
     clock = Clock()
-    gate = Gate(clock, clock.sleep)
+    gate = Throttle(clock, clock.sleep)
     clock.meanwhile.append(lambda: gate.hold(10))
     assert gate.passed(4)
     assert clock.slept == [4, 10]
@@ -95,14 +96,14 @@ def test_a_hold_that_comes_during_a_pause_counts():
 
 def test_a_gate_that_sleeps_too_short_sleeps_again():
     clock = Clock()
-    gate = Gate(clock, lambda seconds: clock.sleep(min(seconds, 1)))
+    gate = Throttle(clock, lambda seconds: clock.sleep(min(seconds, 1)))
     assert gate.passed(3)
     assert clock.slept == [1, 1, 1]
 
 
 def test_a_stop_ends_pauses_and_the_first_reason_stays():
     clock = Clock()
-    gate = Gate(clock, clock.sleep)
+    gate = Throttle(clock, clock.sleep)
     clock.meanwhile.append(lambda: gate.stop("denied", "401"))
     assert not gate.passed(60)
     gate.stop("stopped", "later")
@@ -112,7 +113,7 @@ def test_a_stop_ends_pauses_and_the_first_reason_stays():
 
 
 def test_a_stop_wakes_who_really_sleeps():
-    gate = Gate()
+    gate = Throttle()
     passed = []
     sleeper = threading.Thread(target=lambda: passed.append(gate.passed(60)))
     sleeper.start()
@@ -123,7 +124,7 @@ def test_a_stop_wakes_who_really_sleeps():
 
 def test_the_wait_in_words():
     clock = Clock()
-    gate = Gate(clock, clock.sleep)
+    gate = Throttle(clock, clock.sleep)
     seen = []
     clock.sleep = lambda seconds: (seen.append(gate.waiting()), setattr(clock, "now", clock.now + seconds))
     gate._sleep = clock.sleep
@@ -142,7 +143,7 @@ def test_the_wait_in_words():
     ],
 )
 def test_a_pace_holds_in_any_stretch(costs, times):
-    pace, now, found = Pace(10, 3), 0.0, []
+    pace, now, found = Rate(10, 3), 0.0, []
     for cost in costs:
         now = pace.free(now, cost)
         pace.add(now, cost)
@@ -152,10 +153,10 @@ def test_a_pace_holds_in_any_stretch(costs, times):
 
 def test_the_gate_paces_requests_and_bytes():
     clock = Clock()
-    gate = Gate(clock, clock.sleep, per_hour=2)
+    gate = Throttle(clock, clock.sleep, per_hour=2)
     assert [gate.passed(0) and clock() - 100 for _ in range(5)] == [0, 0, 3600, 3600, 7200]
     clock = Clock()
-    gate = Gate(clock, clock.sleep)
+    gate = Throttle(clock, clock.sleep)
     assert [gate.passed(0, nbytes=10**9) and clock() - 100 for _ in range(3)] == [0, 0, 60]
 
 
@@ -167,7 +168,7 @@ def test_the_gate_says_that_it_is_the_pace():
         said.append(gate.waiting())
         clock.sleep(seconds)
 
-    gate = Gate(clock, sleep, per_hour=1)
+    gate = Throttle(clock, sleep, per_hour=1)
     assert gate.passed(0)
     assert gate.passed(0, "503, waiting {seconds}")
     assert said == ["pace, waiting 3600 s"]

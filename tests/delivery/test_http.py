@@ -14,14 +14,14 @@ import pytest
 import requests
 import urllib3
 
-from mixpanel_pandas.delivery import transport
+from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.answers import ANSWER_BYTES, Answer, Named, read, seconds_to_wait
 from mixpanel_pandas.errors import ProjectError
 from mixpanel_pandas.project import Project
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu", timeout=2)
-URL = transport.address(PROJECT, "engage")
+URL = http.address(PROJECT, "engage")
 RECORDS = 3
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
@@ -78,12 +78,12 @@ def network(monkeypatch):
 
 @pytest.fixture
 def session():
-    with closing(transport.Session(PROJECT)) as session:
+    with closing(http.Session(PROJECT)) as session:
         yield session
 
 
 def attempt(session, body=b"[{},{},{}]", url=URL):
-    return transport.attempt(session, url, body, records=RECORDS, timeout=2, secrets=(TOKEN,))
+    return http.attempt(session, url, body, records=RECORDS, timeout=2, secrets=(TOKEN,))
 
 
 SHAPES = [
@@ -348,14 +348,14 @@ def test_netrc_is_never_read_and_proxies_are(monkeypatch, network, tmp_path):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    session = transport.Session(PROJECT)
+    session = http.Session(PROJECT)
     assert session.proxies["https"] == "http://proxy.example:3128"
     attempt(session)
     assert "Authorization" not in network.calls[0].headers
     for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"):
-        assert transport.Session(Project(TOKEN, url=url)).proxies == {}
+        assert http.Session(Project(TOKEN, url=url)).proxies == {}
     monkeypatch.setenv("NO_PROXY", "mixpanel.com")
-    assert "https" not in transport.Session(PROJECT).proxies
+    assert "https" not in http.Session(PROJECT).proxies
 
 
 def test_a_proxy_of_the_environment_is_asked_first(monkeypatch):
@@ -373,7 +373,7 @@ def test_a_proxy_of_the_environment_is_asked_first(monkeypatch):
         monkeypatch.delenv("no_proxy", raising=False)
         refusing = threading.Thread(target=refuse)
         refusing.start()
-        with closing(transport.Session(PROJECT)) as session:
+        with closing(http.Session(PROJECT)) as session:
             answer = attempt(session)
         refusing.join()
     assert answer.evidence == "no_connection"
@@ -386,19 +386,19 @@ def test_a_proxy_that_is_none_leads_nowhere(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    with closing(transport.Session(PROJECT)) as session:
+    with closing(http.Session(PROJECT)) as session:
         assert attempt(session).evidence == "no_connection"
 
 
 def test_certificates_of_the_environment(monkeypatch, tmp_path):
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    assert transport.Session(PROJECT).certificates is True
+    assert http.Session(PROJECT).certificates is True
     monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
-    assert transport.Session(PROJECT).certificates == str(tmp_path)
+    assert http.Session(PROJECT).certificates == str(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
     with pytest.raises(ProjectError, match=r"REQUESTS_CA_BUNDLE names .*none.*does not exist"):
-        transport.Session(PROJECT)
+        http.Session(PROJECT)
 
 
 def test_no_cookie_is_kept(session, network):
@@ -508,7 +508,7 @@ def reply_with(head, body=b"", *, reset=False):
     ],
 )
 def test_over_a_real_socket(reply, evidence, status):
-    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
+    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
         answer = attempt(session, url=server.url)
     assert (answer.evidence, answer.status_code) == (evidence, status)
 
@@ -523,7 +523,7 @@ def test_a_redirect_is_never_followed(location):
             handler
         )
 
-    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
+    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
         assert attempt(session, url=f"{server.url}/engage").evidence == "denied"
     assert asked == ["/engage"]
 
@@ -532,14 +532,14 @@ def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with closing(transport.Session(Project(TOKEN, url=url))) as session:
+        with closing(http.Session(Project(TOKEN, url=url))) as session:
             assert attempt(session, url=url).evidence == "no_connection"
 
 
 def test_tls_with_a_server_that_has_none():
     with Server(reply_with(b"HTTP/1.1 200 OK")) as server:
         url = server.url.replace("http:", "https:")
-        with closing(transport.Session(Project(TOKEN, url=url))) as session:
+        with closing(http.Session(Project(TOKEN, url=url))) as session:
             assert attempt(session, url=url).evidence == "no_connection"
 
 
@@ -552,10 +552,10 @@ def test_abort_ends_a_wait_for_an_answer():
         handler.close_connection = True
 
     answers: list[Answer] = []
-    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
+    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
         call = threading.Thread(
             target=lambda: answers.append(
-                transport.attempt(session, server.url, b"[]", records=1, timeout=30, secrets=())
+                http.attempt(session, server.url, b"[]", records=1, timeout=30, secrets=())
             )
         )
         call.start()
@@ -574,7 +574,7 @@ def test_tls_that_breaks_while_the_answer_is_read(monkeypatch):
     monkeypatch.setattr(urllib3.connection.HTTPConnection, "getresponse", getresponse)
     with (
         Server(reply_with(b"HTTP/1.1 200 OK")) as server,
-        closing(transport.Session(Project(TOKEN, url=server.url))) as session,
+        closing(http.Session(Project(TOKEN, url=server.url))) as session,
     ):
         assert attempt(session, url=server.url).evidence == "unclear"
 
@@ -591,7 +591,7 @@ def test_a_handshake_that_is_cut_off():
 
         hanging_up = threading.Thread(target=hang_up)
         hanging_up.start()
-        with closing(transport.Session(Project(TOKEN, url=url))) as session:
+        with closing(http.Session(Project(TOKEN, url=url))) as session:
             assert attempt(session, url=url).evidence == "no_connection"
         hanging_up.join()
 
@@ -614,7 +614,7 @@ def test_a_connection_is_used_again():
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
 
     bodies = [b"[{},{},{}]", b"[{}]", b"[" + b"{}," * 100_000 + b"{}]"]
-    with Server(reply) as server, closing(transport.Session(Project(TOKEN, url=server.url))) as session:
+    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
         assert [attempt(session, body, server.url).evidence for body in bodies] == ["accepted"] * 3
     assert lengths == [str(len(body)) for body in bodies]
     assert len(connections) == 1

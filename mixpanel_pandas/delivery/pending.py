@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer
-from mixpanel_pandas.delivery.schedule import DECISIONS, Action, Decision, Outcome, Stop
+from mixpanel_pandas.delivery.policy import DECISIONS, Action, Decision, Outcome, Stop
 from mixpanel_pandas.payloads.batches import Batch, Payloads
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.delivery.answers import Evidence, Named
 
-__all__ = ["Delivery", "Part", "follow"]
+__all__ = ["Delivery", "Pending", "follow"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Part:
+class Pending:
     """A batch, or rows of one, without a final answer.
 
     Attributes
@@ -111,7 +111,7 @@ class Part:
     started: float | None = None
     began: float | None = None
 
-    def sent(self, now: float, clock: float) -> Part:
+    def sent(self, now: float, clock: float) -> Pending:
         """Return the part with one more request under way."""
         return replace(
             self,
@@ -123,18 +123,18 @@ class Part:
             began=clock if self.began is None else self.began,
         )
 
-    def answered(self, answer: Answer) -> Part:
+    def answered(self, answer: Answer) -> Pending:
         """Return the part with its request answered."""
         may_be_applied = DECISIONS[answer.evidence].may_be_applied
         past = (*self.past, answer.evidence) if may_be_applied else self.past
         return replace(self, past=past, status_code=answer.status_code, error=answer.error, on_wire=False)
 
-    def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Part:
+    def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Pending:
         """Return rows of this part as a part of their own; the first of them counts the requests so far."""
         requests = self.requests if first else 0
         return replace(self, batch=batch, tried=0, pause=0.0, requests=requests, again=again or self.again)
 
-    def halves(self) -> list[Part]:
+    def halves(self) -> list[Pending]:
         """Return the first and the second half of the rows."""
         first, second = self.batch.split()
         return [self.of(first, first=True), self.of(second)]
@@ -173,18 +173,18 @@ class Part:
 
 
 def follow(
-    part: Part, answer: Answer, *, harmless: bool, tries: int, clock: float, bisect: bool = True
-) -> tuple[list[Part], list[Delivery]]:
+    part: Pending, answer: Answer, *, idempotent: bool, tries: int, clock: float, bisect: bool = True
+) -> tuple[list[Pending], list[Delivery]]:
     """Return what goes on and what has a final answer after `answer` to `part`.
 
     Parameters
     ----------
-    part : Part
+    part : Pending
         As it was sent.
     answer : Answer
         What came back.
-    harmless : bool
-        Whether all operators are harmless twice.
+    idempotent : bool
+        Whether all operators are idempotent.
     tries : int
         How often the same rows are tried in all.
     clock : float
@@ -197,15 +197,15 @@ def follow(
     if named and not refused:  # a name that is nobody's names nobody
         answer = replace(answer, evidence="none_applied" if answer.applied == 0 else "refused", named=())
     decision = DECISIONS[answer.evidence]
-    more = _go_on(part.answered(answer), decision.action(harmless), tries, list(refused), bisect)
+    more = _go_on(part.answered(answer), decision.action(idempotent), tries, list(refused), bisect)
     if not refused:
-        return (more, []) if more else ([], [_end(part, answer, decision, harmless, clock)])
+        return (more, []) if more else ([], [_end(part, answer, decision, idempotent, clock)])
     return more, [_end_named(part, answer, decision, refused, bool(more), clock)]
 
 
-def _go_on(part: Part, action: Action, tries: int, refused: list[int], bisect: bool) -> list[Part]:
+def _go_on(part: Pending, action: Action, tries: int, refused: list[int], bisect: bool) -> list[Pending]:
     """Return what is sent next for an answered part: nothing where all is said or tried."""
-    following: dict[Action, Callable[[], list[Part]]] = {
+    following: dict[Action, Callable[[], list[Pending]]] = {
         "retry": lambda: [part] if part.tried < tries else [],
         "halve": lambda: part.halves() if len(part.batch) > 1 else [],
         "bisect": lambda: part.halves() if bisect and len(part.batch) > 1 else [],
@@ -214,17 +214,17 @@ def _go_on(part: Part, action: Action, tries: int, refused: list[int], bisect: b
     return following.get(action, list)()
 
 
-def _rest(part: Part, refused: list[int]) -> list[Part]:
+def _rest(part: Pending, refused: list[int]) -> list[Pending]:
     kept = np.ones(len(part.batch), bool)
     kept[refused] = False
     return [part.of(_take(part.batch, kept), again=True)] if kept.any() and not part.again else []
 
 
-def _end(part: Part, answer: Answer, decision: Decision, harmless: bool, clock: float) -> Delivery:
+def _end(part: Pending, answer: Answer, decision: Decision, idempotent: bool, clock: float) -> Delivery:
     """Return the final answer on rows of which none is named."""
     outcome = decision.last
-    whole = decision.action(harmless) == "bisect" and decision.may_be_applied
-    if decision.action(harmless) == "unknown" or (whole and (part.batch.updates > 1 or answer.applied)):
+    whole = decision.action(idempotent) == "bisect" and decision.may_be_applied
+    if decision.action(idempotent) == "unknown" or (whole and (part.batch.updates > 1 or answer.applied)):
         outcome = "unknown"  # some row may be at fault, and the others, or a part of it, applied
     outcome = _over_all(part, outcome)
     if outcome == "accepted":
@@ -233,7 +233,7 @@ def _end(part: Part, answer: Answer, decision: Decision, harmless: bool, clock: 
 
 
 def _end_named(
-    part: Part,
+    part: Pending,
     answer: Answer,
     decision: Decision,
     refused: dict[int, Named],
@@ -266,7 +266,7 @@ def _end_named(
     return said.ended(outcome, decision.reason, text, clock, own)
 
 
-def _over_all(part: Part, outcome: Outcome) -> Outcome:
+def _over_all(part: Pending, outcome: Outcome) -> Outcome:
     """Return the outcome over all attempts: an earlier one that may have been applied leaves a doubt."""
     return "unknown" if part.past and outcome in {"rejected", "not_sent"} else outcome
 
