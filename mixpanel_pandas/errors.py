@@ -67,7 +67,22 @@ class OptionError(OperationError, TypeError):
 
 
 class AlreadySent(OperationError):
-    """The same updates, which must not be applied twice, were sent before by this process."""
+    """The same updates, which must not be applied twice, were sent before by this process, or by a run of the journal.
+
+    Attributes
+    ----------
+    summary : pandas.DataFrame or None
+        What became of them, where a journal tells.
+    """
+
+    def __init__(self, message: str, summary: pd.DataFrame | None = None) -> None:
+        super().__init__(message)
+        self.summary = summary
+        if summary is not None:
+            self.add_note(SUMMARY_NOTE)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.summary)
 
 
 class ColumnNotFoundError(OperationError, KeyError):

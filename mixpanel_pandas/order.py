@@ -1,33 +1,52 @@
 """Rows of one id, one after the other: the n-th row of an id travels in wave n. Or merged, and then all meet one fate.
 
 A wave begins when every request of the wave before has its final answer, so no two updates of one id are ever on the way
-together. A row whose earlier row may or may not have been applied is held back: the order would be lost.
+together. A row is held back where the order could be lost: an earlier row of its id may or may not be applied, was not
+sent, or was sent twice and its first attempt may still arrive.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.payloads.batches import cut
-from mixpanel_pandas.payloads.slices import encode_rows, encode_slices
+from mixpanel_pandas.payloads.repeats import Repeats
+from mixpanel_pandas.payloads.slices import Slice, encode_rows, encode_slices, fingerprinted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.payloads.batches import Batch, Payloads
     from mixpanel_pandas.payloads.plan import Plan
-    from mixpanel_pandas.payloads.repeats import Repeats
     from mixpanel_pandas.payloads.slices import Changes
 
 __all__ = ["Sharing", "Waves"]
 
+#: Why a row is held back -> its reason and error in the summary. The first that is true counts.
+HELD: dict[str, tuple[str, str]] = {
+    "doubt": (
+        "earlier row in doubt",
+        "an earlier row of the same id is unknown or not sent: send the failures again, in order",
+    ),
+    "late": (
+        "earlier attempt in doubt",
+        "an earlier attempt of an earlier row of the same id may still arrive: send the failures again later",
+    ),
+}
+
 #: Outcomes after which a later row of the same id is held back.
 DOUBTFUL = {"unknown", "not_sent"}
+
+_NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+#: Slices of one wave have numbers below this.
+SLICES_PER_WAVE = 1 << 40
 
 
 class Waves:
@@ -41,70 +60,200 @@ class Waves:
         Which rows share an id; None: every row is in the first wave.
     token : str
         Project token.
+    key : bytes, optional
+        Of fingerprints, if each slice is to have one.
+    settled : numpy.ndarray, optional
+        Mask of rows that are encoded, and not sent.
+    doubtful : numpy.ndarray, optional
+        Mask of rows that may be applied, after which later rows of their id are held back.
+    resent : numpy.ndarray, optional
+        Mask of rows that are sent again, though an earlier attempt may still arrive.
+
+    Attributes
+    ----------
+    passed : callable
+        Called with each slice before it is cut into batches.
+    whole : bool
+        Whether all slices were passed.
     """
 
-    def __init__(self, plan: Plan, changes: Changes, repeats: Repeats | None, token: str) -> None:
-        self._plan, self._changes, self._token = plan, changes, token
+    def __init__(
+        self,
+        plan: Plan,
+        changes: Changes,
+        repeats: Repeats | None,
+        token: str,
+        key: bytes | None = None,
+        settled: np.ndarray | None = None,
+        doubtful: np.ndarray | None = None,
+        resent: np.ndarray | None = None,
+    ) -> None:
+        self._plan, self._changes, self._token, self._key = plan, changes, token, key
         self._batch_size: int = plan.operation.option("batch_size")
-        self._batches = 0
-        self._wave = 0
-        self.held: list[LeftOut] = []
-        self._positions = self._groups = self._ranks = np.zeros(0, np.int64)
-        if repeats is not None:
-            kept = repeats.without(changes.left_out)
-            self._positions, self._groups, self._ranks = kept.positions, kept.groups, kept.ranks()
+        self._settled = settled
+        self.passed: Callable[[Slice], object] = lambda _slice: None
+        self.whole, self._gaps = False, False
+        self._batches, self._wave = 0, 0
+        repeats = _NONE if repeats is None else repeats.without(changes.left_out)
+        self._rising, self._groups, self._ranks = repeats.positions, repeats.groups, repeats.ranks()
+        self._by_wave = np.argsort(
+            self._ranks, kind="stable"
+        )  # the rows of each wave are neighbours, and rising
+        waves = int(self._ranks.max(initial=0)) + 1
+        self._begins = np.searchsorted(self._ranks[self._by_wave], np.arange(waves + 1))
+        ids = int(self._groups.max(initial=-1)) + 1
+        self._held_after = {
+            name: np.full(ids, waves) for name in HELD
+        }  # id -> rows of higher rank are held back
+        self._held_rows: dict[str, list[np.ndarray]] = {name: [] for name in HELD}
+        for name, mask in (("doubt", doubtful), ("late", resent)):
+            if mask is not None:
+                self._hold(name, self._places(np.flatnonzero(mask)))
+        self._begin(self._slices_of(0))
 
-    def first(self) -> Iterator[Batch]:
-        """Return the batches of the first wave: one row of every id."""
-        later = self._changes.left_out.copy()
-        later[self._positions[self._ranks > 0]] = True
-        return self._cut(encode_slices(self._plan, replace(self._changes, left_out=later), self._token))
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def start_with(self, slices: Iterator[Slice]) -> None:
+        """Take the first slices from an iterator over all of them, as `every_slice` returns it."""
+        self._begin(takewhile(lambda part: part.wave == 0, slices))
+
+    def draw(self, settled: Sequence[Delivery] | None = None) -> tuple[Batch | None, bool]:
+        """Return the next batch, or None and whether another wave waits until all have final answers.
+
+        Parameters
+        ----------
+        settled : sequence of Delivery, optional
+            They have: these are the answers of the wave that is over. The next one begins.
+        """
+        if settled is not None:
+            self._settle(settled)
+            self._wave += 1
+            self._begin(self._slices_of(self._wave))
+        batch = next(self._current, None)
+        waiting = batch is None and self._wave + 2 < len(self._begins)
+        self.whole |= batch is None and not waiting and not self._gaps
+        return batch, waiting
+
+    def every_slice(self) -> Iterator[Slice]:
+        """Yield all slices of all waves, whatever becomes of their rows."""
+        for wave in range(len(self._begins) - 1):
+            yield from self._slices_of(wave)
 
     def every(self) -> Iterator[Batch]:
-        """Return the batches of all waves, for looking at them."""
-        batches: Iterator[Batch] | None = self.first()
-        while batches is not None:
-            yield from batches
-            batches = self.later(())
+        """Yield the batches of all waves, for looking at them."""
+        settled: tuple[Delivery, ...] | None = None
+        while True:
+            batch, waiting = self.draw(settled)
+            settled = () if batch is None else None
+            if batch is not None:
+                yield batch
+            elif not waiting:
+                return
 
-    def later(self, deliveries: Iterable[Delivery]) -> Iterator[Batch] | None:
-        """Return the batches of the next wave, given what became of all before; None when there is none."""
-        self._wave += 1
-        if not (self._ranks >= self._wave).any():
-            return None
-        self._hold_back(deliveries)
-        return self._cut(self._encode(self._positions[self._ranks == self._wave]))
+    @property
+    def held(self) -> list[LeftOut]:
+        """The rows that were held back."""
+        rows = {name: np.concatenate(parts) for name, parts in self._held_rows.items() if parts}
+        return [LeftOut(np.sort(positions), "not_sent", *HELD[name]) for name, positions in rows.items()]
 
-    def _hold_back(self, deliveries: Iterable[Delivery]) -> None:
-        """Leave out the rows that come after a doubtful row of their id."""
-        doubtful = np.zeros(len(self._changes.left_out), bool)
-        for delivery in deliveries:
-            positions = delivery.rows
-            doubtful[positions] |= delivery.outcome in DOUBTFUL
-            for row, (outcome, _error) in delivery.apart.items():
-                doubtful[positions[row]] = outcome in DOUBTFUL
-        groups = self._groups[doubtful[self._positions]]
-        held = np.isin(self._groups, groups) & (self._ranks >= self._wave)
-        if held.any():
-            error = "an earlier row of the same id is unknown or not sent: send the failures again, in order"
-            self.held.append(LeftOut(self._positions[held], "not_sent", "earlier row in doubt", error))
-            kept = ~held
-            self._positions, self._groups, self._ranks = (
-                self._positions[kept],
-                self._groups[kept],
-                self._ranks[kept],
-            )
+    # -- slices -------------------------------------------------------------------------------------------------------
 
-    def _encode(self, positions: np.ndarray) -> Iterator[Payloads]:
-        """Yield the payloads of a few rows, wherever they stand."""
-        size = self._plan.rows_per_slice
+    def _slices_of(self, wave: int) -> Iterator[Slice]:
+        payloads = self._first_wave() if wave == 0 else self._later_wave(wave)
+        for number, part in enumerate(payloads):
+            yield Slice(wave, wave * SLICES_PER_WAVE + number, part)
+
+    def _first_wave(self) -> Iterator[Payloads]:
+        """Yield the payloads of one row of every id."""
+        later = self._changes.left_out.copy()
+        later[self._rising[self._ranks > 0]] = True
+        return encode_slices(self._plan, replace(self._changes, left_out=later), self._token, self._key)
+
+    def _later_wave(self, wave: int) -> Iterator[Payloads]:
+        positions, size = self._rising[self._rows_of(wave)], self._plan.rows_per_slice
         for start in range(0, len(positions), size):
-            yield encode_rows(self._plan, self._changes, positions[start : start + size], self._token)
+            some = positions[start : start + size]
+            yield fingerprinted(encode_rows(self._plan, self._changes, some, self._token), self._key)
+
+    def _rows_of(self, wave: int) -> np.ndarray:
+        """Return which of the repeated rows travel in a wave."""
+        rows: np.ndarray = self._by_wave[self._begins[wave] : self._begins[wave + 1]]
+        return rows
+
+    def _begin(self, slices: Iterator[Slice]) -> None:
+        """Begin to cut a wave into batches, unless all its rows are held back."""
+        held = self._hold_back() if self._wave else np.zeros(0, np.int64)
+        if self._wave and len(held) == len(self._rows_of(self._wave)):
+            self._gaps, slices = True, iter(())
+        self._current = self._cut(self._to_send(slices, held))
+
+    def _to_send(self, slices: Iterator[Slice], held: np.ndarray) -> Iterator[Payloads]:
+        """Yield the payloads without the rows that are settled or held back."""
+        for part in slices:
+            self.passed(part)
+            payloads = part.payloads
+            if self._settled is not None and (settled := self._settled[payloads.positions]).any():
+                payloads = payloads.filter(~settled)
+            if len(held):
+                payloads = payloads.filter(~np.isin(payloads.positions, held))
+            if len(payloads):
+                yield payloads
 
     def _cut(self, slices: Iterator[Payloads]) -> Iterator[Batch]:
         for batch in cut(slices, self._batch_size):
             yield replace(batch, number=self._batches)
             self._batches += 1
+
+    # -- holding back -------------------------------------------------------------------------------------------------
+
+    def _settle(self, deliveries: Iterable[Delivery]) -> None:
+        """Take in the final answers of a wave."""
+        for delivery in deliveries:
+            if delivery.late:
+                self._hold("late", self._places(delivery.positions))
+            doubtful = _doubtful(delivery)
+            if len(doubtful):
+                self._hold("doubt", self._places(doubtful))
+
+    def _places(self, positions: range | np.ndarray) -> np.ndarray:
+        """Return which of the repeated rows stand at some positions, which are rising."""
+        if isinstance(positions, range):
+            return np.arange(*np.searchsorted(self._rising, [positions.start, positions.stop]))
+        places: np.ndarray = np.searchsorted(self._rising, positions)
+        inside = places < len(self._rising)
+        inside[inside] = self._rising[places[inside]] == positions[inside]
+        repeated: np.ndarray = places[inside]
+        return repeated
+
+    def _hold(self, name: str, rows: np.ndarray) -> None:
+        """Hold back the rows that follow some of the repeated rows."""
+        np.minimum.at(self._held_after[name], self._groups[rows], self._ranks[rows])
+
+    def _hold_back(self) -> np.ndarray:
+        """Return the positions of this wave's rows that are held back, and keep them for the account."""
+        rows = self._rows_of(self._wave)
+        free = np.ones(len(rows), bool)
+        for name, after in self._held_after.items():
+            held = rows[free & (after[self._groups[rows]] < self._wave)]
+            free &= ~np.isin(rows, held)
+            positions = self._rising[held]
+            if self._settled is not None:
+                positions = positions[~self._settled[positions]]
+            if len(positions):
+                self._held_rows[name].append(positions)
+        all_held: np.ndarray = self._rising[rows[~free]]
+        return all_held
+
+
+def _doubtful(delivery: Delivery) -> range | np.ndarray:
+    """Return the positions of those rows after which a later row of the same id is held back."""
+    if not delivery.apart:
+        return delivery.positions if delivery.outcome in DOUBTFUL else range(0)
+    doubtful = np.full(len(delivery.positions), delivery.outcome in DOUBTFUL)
+    for row, (outcome, _error) in delivery.apart.items():
+        doubtful[row] = outcome in DOUBTFUL
+    positions: np.ndarray = delivery.rows[doubtful]
+    return positions
 
 
 class Sharing:

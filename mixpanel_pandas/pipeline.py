@@ -17,7 +17,7 @@ from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.report import make_report, raise_errors, report_in_words
-from mixpanel_pandas.sending import prepare
+from mixpanel_pandas.sending import send
 from mixpanel_pandas.validation import checked, make_schema
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["inventory", "payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
 
 logger = logging.getLogger("mixpanel_pandas")
-
-
-def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
-    """Check `frame`, send it, and return the summary."""
-    return prepare(frame, operation).result()
 
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import logging
+import math
+import random
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
 
-from mixpanel_pandas.delivery.history import digest_of, refuse_repetition, remember
+from mixpanel_pandas.delivery import history
+from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.errors import (
+    AlreadySent,
     ConnectionFailed,
     MixpanelError,
     OperationError,
@@ -21,7 +25,7 @@ from mixpanel_pandas.errors import (
     in_our_words,
 )
 from mixpanel_pandas.order import Sharing, Waves
-from mixpanel_pandas.payloads.slices import encode_slices
+from mixpanel_pandas.payloads.fingerprint import key_of
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.report import raise_errors, warn
 from mixpanel_pandas.validation import checked
@@ -31,19 +35,43 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mixpanel_pandas.delivery.history import Reservation
+    from mixpanel_pandas.delivery.interrupts import Outcome
     from mixpanel_pandas.delivery.journal import Journal
     from mixpanel_pandas.delivery.policy import Stop
+    from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.delivery.summary import LeftOut
-    from mixpanel_pandas.delivery.upload import Progress, Upload
+    from mixpanel_pandas.delivery.upload import Account, Upload
     from mixpanel_pandas.inspection import Inspection
+    from mixpanel_pandas.payloads.slices import Slice
     from mixpanel_pandas.rules.options import Operation
 
-__all__ = ["Sending", "prepare"]
+__all__ = ["Sending", "prepare", "send"]
 
-logger = logging.getLogger("mixpanel_pandas")
 
 #: Where a dry run goes: a token of the right length, so that sizes are right.
-NOWHERE = Project("0" * 32, url="https://dry.run")
+NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
+
+
+def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
+    """Check a frame, send it, and return the summary.
+
+    Ctrl-C ends the call at once as long as nothing is sent; after that it stops the upload, which gives its account.
+
+    Raises
+    ------
+    MixpanelError
+        As `prepare` and `Sending.result` raise it.
+    UploadInterrupted
+        With the summary.
+    """
+    with Interrupts() as interrupts:
+        sending = prepare(frame, operation)
+        interrupts.at_once = False
+        summary = sending.result(interrupts)
+    if interrupts.count:
+        raise _interrupted(summary)
+    return summary
 
 
 def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
@@ -53,8 +81,6 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     ------
     ValidationError
         If the frame holds errors.
-    AlreadySent
-        If the updates must not be applied twice, and this process has sent them.
     OperationError
         If the frame or an option cannot be read, or the operation would delete more profiles than `at_most`.
     """
@@ -65,16 +91,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
         raise_errors(inspection.frame, inspection.plan, problems)
         _refuse_too_many(inspection)
         warn(inspection.plan, problems)
-    digest = _digest_of_updates(inspection, project)
-    journal = _journal_of(inspection, project)
-    try:
-        if digest is not None and not operation.option("repeat") and not (journal and journal.resumed):
-            refuse_repetition(digest)
-        return Sending(inspection, project, digest, journal, began)
-    except BaseException:
-        if journal is not None:
-            journal.close()
-        raise
+    return Sending(inspection, project, began)
 
 
 def _refuse_too_many(inspection: Inspection) -> None:
@@ -88,29 +105,23 @@ def _refuse_too_many(inspection: Inspection) -> None:
             raise OperationError(msg)
 
 
-def _digest_of_updates(inspection: Inspection, project: Project) -> bytes | None:
-    """Return the digest of updates that must not be applied twice; None for others."""
-    operation = inspection.plan.operation
-    if operation.idempotent or operation.option("dry_run") or not inspection.sent:
-        return None
-    with in_our_words():
-        return digest_of(encode_slices(inspection.plan, inspection.changes), project)
+@dataclass(frozen=True)
+class Ended:
+    """How a sending ended.
 
+    Attributes
+    ----------
+    summary : pandas.DataFrame
+        What became of every row.
+    error : BaseException or None
+        What broke the upload.
+    connection_failed : str or None
+        Why the very first connection could not be made.
+    """
 
-def _journal_of(inspection: Inspection, project: Project) -> Journal | None:
-    """Return the run that is written down, if one is."""
-    operation = inspection.plan.operation
-    path = operation.option("journal")
-    if path is None or operation.option("dry_run"):
-        return None
-    from mixpanel_pandas.content import content_of
-    from mixpanel_pandas.delivery.journal import Journal
-
-    with in_our_words():
-        content = content_of(inspection, project)
-    return Journal(
-        path, operation.option("run"), content, remaining=operation.option("on_changed") == "remaining"
-    )
+    summary: pd.DataFrame
+    error: BaseException | None = None
+    connection_failed: str | None = None
 
 
 class Sending:
@@ -124,54 +135,20 @@ class Sending:
         The frame, and what becomes of its rows.
     project : Project
         Where to, and as whom.
-    digest : bytes or None
-        Of updates that must not be applied twice.
-    journal : Journal or None
-        The run that is written down: rows that are settled in it are not sent.
     began : float
         When the call began, on the clock of `time.perf_counter`.
     """
 
-    def __init__(
-        self,
-        inspection: Inspection,
-        project: Project,
-        digest: bytes | None,
-        journal: Journal | None,
-        began: float,
-    ) -> None:
-        self._inspection, self._project, self._digest, self._began = inspection, project, digest, began
-        self._operation, self._journal = inspection.plan.operation, journal
-        changes = inspection.changes
-        if journal is not None:
-            changes = replace(changes, left_out=changes.left_out | journal.settled())
-        self._rows, self._sharing = changes.sent, Sharing(changes.together)
-        self._waves = Waves(inspection.plan, changes, inspection.repeats, project.token)
-        self._upload = self._start() if self._rows and not self._operation.option("dry_run") else None
-
-    def _start(self) -> Upload:
-        from mixpanel_pandas.delivery.upload import start
-
-        operation = self._operation
-        return start(
-            self._waves.first(),
-            self._project,
-            operation.endpoint,
-            idempotent=operation.idempotent,
-            workers=operation.option("workers"),
-            label=operation.verb,
-            rows=self._rows,
-            progress=operation.option("progress"),
-            gate=Throttle(
-                per_hour=operation.option("requests_per_hour"), deadline=operation.option("deadline")
-            ),
-            later=self._waves.later,
-            record=None if self._journal is None else self._write_down,
-            begin=False,
-        )
+    def __init__(self, inspection: Inspection, project: Project, began: float) -> None:
+        self._inspection, self._project, self._began = inspection, project, began
+        self._plan, self._operation = inspection.plan, inspection.plan.operation
+        self._sharing = Sharing(inspection.changes.together)
+        self._upload: Upload | None = None
+        self._stop_asked = False
 
     def stop(self) -> None:
         """Send nothing else; what is on the wire has 5 seconds to answer."""
+        self._stop_asked = True
         if self._upload is not None:
             self._upload.stop()
 
@@ -179,27 +156,52 @@ class Sending:
         """Return how far it is; None where nothing is sent."""
         return None if self._upload is None else self._upload.progress()
 
-    def result(self) -> pd.DataFrame:
+    def result(self, interrupts: Interrupts | None = None) -> pd.DataFrame:
         """Send, wait for the end, and return the summary.
+
+        Parameters
+        ----------
+        interrupts : Interrupts, optional
+            Ctrl-C, as far as it struck.
 
         Raises
         ------
+        AlreadySent, JournalError
+            If nothing is sent because of an earlier upload.
         UploadError, UploadInterrupted
             If it did not end as asked, with the summary.
         """
-        try:
-            if self._operation.option("dry_run"):
-                return self._said(self._summary(self._not_sent()))
-            if self._upload is None:
-                self._write_down_the_end(None)
-                return self._said(self._summary([]))
-            return self._deliver(self._upload)
-        finally:
-            if self._journal is not None:
-                self._journal.close()
+        pressed = interrupts or Interrupts()
+
+        def work(outcome: Outcome[Ended]) -> Ended:
+            return self._send(lambda: pressed.count + len(outcome.strikes))
+
+        outcome = shielded(work)
+        ended = outcome.result()
+        if pressed.count or any(isinstance(strike, KeyboardInterrupt) for strike in outcome.strikes):
+            raise _interrupted(ended.summary)
+        for strike in outcome.strikes:
+            _raise_from(strike, ended.summary)
+        if ended.error is not None:
+            _raise_from(ended.error, ended.summary)
+        if ended.connection_failed:
+            msg = f"{self._project.place}: {ended.connection_failed}"
+            raise ConnectionFailed(msg, ended.summary)
+        _raise_if_failed(self._operation, ended.summary)
+        return ended.summary
+
+    # -- in a thread that nothing strikes -----------------------------------------------------------------------------
+
+    def _send(self, strikes: Callable[[], int]) -> Ended:
+        """Send, and say how it ended."""
+        if self._operation.option("dry_run"):
+            return Ended(self._told(self._summary(self._not_sent())))
+        return self._deliver(strikes)
 
     def _not_sent(self) -> list[Delivery]:
         """Make every batch, send none."""
+        inspection = self._inspection
+        waves = Waves(self._plan, inspection.changes, inspection.repeats, self._project.token)
         return [
             Delivery(
                 batch=batch.number,
@@ -210,76 +212,205 @@ class Sending:
                 reason="dry run",
                 error="not sent: this was a dry run",
             )
-            for batch in self._waves.every()
+            for batch in waves.every()
         ]
 
-    def _deliver(self, upload: Upload) -> pd.DataFrame:
-        """Send the batches, and return the summary or raise with it."""
-        from mixpanel_pandas.delivery.upload import unbroken
+    def _deliver(self, strikes: Callable[[], int]) -> Ended:
+        """Send the batches, and say how it ended."""
+        journal = self._journal()
+        try:
+            if journal is not None and journal.finished is not None:
+                ended = self._ended_before(journal)
+                if ended is not None:
+                    return ended
+            return self._upload_all(journal, strikes)
+        finally:
+            if journal is not None:
+                journal.close()
 
-        broken = _exception_of(upload.result)
+    def _journal(self) -> Journal | None:
+        """Open the run that is written down, if one is."""
+        path = self._operation.option("journal")
+        if path is None:
+            return None
+        from mixpanel_pandas.delivery.journal import Journal
+        from mixpanel_pandas.payloads.fingerprint import content_of
 
-        def account() -> tuple[pd.DataFrame, Exception | None]:
-            summary = self._summary(upload.deliveries, upload.stopped, self._waves.held)
-            remember(summary, self._digest)
-            unwritten = _exception_of(lambda: self._write_down_the_end(upload.stopped))
-            return self._said(summary, upload.say), broken or unwritten
+        content = content_of(self._plan, self._inspection.digest, self._project, self._inspection.left_out)
+        remaining = self._operation.option("on_changed") == "remaining"
+        return Journal(path, self._operation.option("run"), content, remaining=remaining)
 
-        (summary, broken), struck = unbroken(account)
-        if broken is not None:
-            msg = f"the upload ended with {broken if isinstance(broken, MixpanelError) else type(broken).__name__}"
-            raise UploadError(msg, summary) from broken
-        if upload.interrupted or struck:
-            msg = "the upload was interrupted"
-            raise UploadInterrupted(msg, summary)
-        if upload.connection_failed:
-            msg = f"{self._project.place}: {upload.connection_failed}"
-            raise ConnectionFailed(msg, summary)
-        _raise_if_failed(self._operation, summary)
-        return summary
+    def _ended_before(self, journal: Journal) -> Ended | None:
+        """Return how a run ended that has nothing left to try; None where it begins afresh."""
+        run = journal.finished
+        assert run is not None
+        if self._operation.option("run") is not None:
+            for part in self._waves(journal).every_slice():
+                journal.slice(part.number, part.payloads.fingerprint)
+            history.remember(run.summary)
+            return Ended(
+                self._told(run.summary, f"the run had ended ({journal.ended_at:%Y-%m-%d %H:%M} UTC)")
+            )
+        if not self._operation.idempotent:
+            same = (
+                journal.same_so_far(part.number, part.payloads.fingerprint)
+                for part in self._waves(journal).every_slice()
+            )
+            if all(same):
+                msg = (
+                    f"the same call has ended ({journal.ended_at:%Y-%m-%d %H:%M} UTC, see .summary), and its updates would be "
+                    "applied twice: to send them again, name another run (run='...')"
+                )
+                raise AlreadySent(msg, run.summary)
+        journal.begin_afresh()
+        return None
 
-    def _write_down(self, deliveries: list[Delivery]) -> None:
-        if self._journal is not None:
-            self._journal.record(self._sharing.of_rows(deliveries))
+    def _upload_all(self, journal: Journal | None, strikes: Callable[[], int]) -> Ended:
+        """Send what is not settled, and say how it ended."""
+        waves, rows, reservation = self._waves(journal), self._rows(journal), None
+        if not self._operation.idempotent and rows:
+            repeat = self._operation.option("repeat") or (journal is not None and journal.resumed)
+            reservation, slices = history.reserve(waves.every_slice, repeat=repeat)
+            waves.start_with(slices)
+        summary = None
+        try:
+            waves.passed = _noting(journal, reservation)
+            account, reporter = self._run(waves, rows, journal, strikes)
+            summary = self._summary(account.deliveries, account.stopped, waves.held, journal)
+            history.remember(summary)
+            unwritten = (
+                _error_of(lambda: journal.end(waves.held, account.stopped)) if journal is not None else None
+            )
+            self._told(summary, reporter=reporter)
+            return Ended(summary, account.error or unwritten, account.connection_failed)
+        finally:
+            if reservation is not None:
+                reservation.whole |= waves.whole
+                reservation.release(summary)
 
-    def _write_down_the_end(self, stopped: Stop | None) -> None:
-        if self._journal is not None:
-            self._journal.end(self._waves.held, stopped)
+    def _run(
+        self, waves: Waves, rows: int, journal: Journal | None, strikes: Callable[[], int]
+    ) -> tuple[Account, Reporter]:
+        """Run the upload, and return the account of it."""
+        from mixpanel_pandas.delivery.state import UploadState
+        from mixpanel_pandas.delivery.upload import ProfileClient, Upload
+
+        operation, project, now = self._operation, self._project, time.monotonic()
+        workers, deadline = operation.option("workers") if rows else 0, operation.option("deadline")
+        state = UploadState(
+            workers,
+            idempotent=operation.idempotent,
+            retries=project.retries,
+            backoff=project.backoff,
+            chance=random.random,
+            throttle=Throttle(operation.option("requests_per_hour")),
+            deadline=math.inf if deadline is None else now + deadline,
+            journalled=journal is not None,
+            epoch=time.time() - now,
+        )
+        clients = [ProfileClient(project, operation.endpoint) for _ in range(workers)]
+        reporter = Reporter(
+            operation.verb, rows, operation.option("progress") if rows else False, time.monotonic
+        )
+        self._upload = Upload(waves, clients, state, reporter, rows, journal)
+        if self._stop_asked or strikes():
+            self._upload.stop()
+        return self._upload.run(strikes), reporter
+
+    def _waves(self, journal: Journal | None) -> Waves:
+        """Return the batches of all rows that are not settled."""
+        inspection, plan, changes = self._inspection, self._plan, self._inspection.changes
+        if journal is None:
+            key = None if self._operation.idempotent else key_of(self._project)
+            return Waves(plan, changes, inspection.repeats, self._project.token, key)
+        if (
+            journal.rows_per_slice != plan.rows_per_slice
+        ):  # slices are compared with those of the sessions before
+            plan, changes = replace(plan, rows_per_slice=journal.rows_per_slice), replace(changes, read={})
+        return Waves(
+            plan,
+            changes,
+            inspection.repeats,
+            self._project.token,
+            key_of(self._project),
+            settled=journal.settled(),
+            doubtful=journal.doubtful(),
+            resent=journal.resent(),
+        )
+
+    def _rows(self, journal: Journal | None) -> int:
+        """Return how many updates are left to send."""
+        changes = self._inspection.changes
+        if journal is not None:
+            changes = replace(changes, left_out=changes.left_out | journal.settled())
+        return changes.sent
 
     def _summary(
-        self, deliveries: list[Delivery], stopped: Stop | None = None, held: Iterable[LeftOut] = ()
+        self,
+        deliveries: list[Delivery],
+        stopped: Stop | None = None,
+        held: Iterable[LeftOut] = (),
+        journal: Journal | None = None,
     ) -> pd.DataFrame:
-        plan, left_out = self._inspection.plan, [*self._inspection.left_out, *held]
+        left_out = [*self._inspection.left_out, *held]
         deliveries = self._sharing.of_rows(deliveries)
-        if self._journal is not None:
-            deliveries, left_out = self._journal.together(deliveries), [*left_out, *self._journal.carried]
+        if journal is not None:
+            deliveries, left_out = journal.together(deliveries), [*left_out, *journal.carried]
         summary = summarise(
             deliveries,
             left_out,
-            operator=plan.operation.verb,
-            rows=plan.rows,
+            operator=self._operation.verb,
+            rows=self._plan.rows,
             digest=self._inspection.digest,
-            idempotent=plan.operation.idempotent,
+            idempotent=self._operation.idempotent,
             stopped=stopped,
         )
-        summary.attrs["mixpanel"] |= {"id": repr(plan.id.label)}
+        summary.attrs["mixpanel"] |= {"id": repr(self._plan.id.label)}
         return summary
 
-    def _said(self, summary: pd.DataFrame, say: Callable[[str], None] | None = None) -> pd.DataFrame:
+    def _told(self, summary: pd.DataFrame, more: str = "", reporter: Reporter | None = None) -> pd.DataFrame:
         """Say in one line what became of the rows, and return the summary."""
         text = words(summary, time.perf_counter() - self._began, self._project.place)
-        logger.info(text)
-        if say is not None:
-            say(text)
+        reporter = reporter or Reporter(self._operation.verb, 0, False, time.monotonic)
+        reporter.say("; ".join(part for part in (text, more) if part))
         return summary
 
 
-def _exception_of(call: Callable[[], object]) -> Exception | None:
+def _noting(journal: Journal | None, reservation: Reservation | None) -> Callable[[Slice], None]:
+    """Return what takes note of a slice before it is sent."""
+
+    def note(part: Slice) -> None:
+        if reservation is not None:
+            reservation.add(part)
+        if journal is not None:
+            journal.slice(part.number, part.payloads.fingerprint)
+
+    return note
+
+
+def _error_of(call: Callable[[], object]) -> Exception | None:
     try:
         call()
     except Exception as error:  # noqa: BLE001 (it is raised again, with the summary)
         return error
     return None
+
+
+def _interrupted(summary: pd.DataFrame) -> UploadInterrupted:
+    return UploadInterrupted("the upload was interrupted", summary)
+
+
+def _raise_from(error: BaseException, summary: pd.DataFrame) -> NoReturn:
+    """Raise what broke or struck an upload, with the summary. What is no `Exception` ends more than the upload, and passes.
+
+    An error of ours that came before the first request says enough by itself.
+    """
+    if not isinstance(error, Exception) or (
+        isinstance(error, MixpanelError) and not summary["attempts"].any()
+    ):
+        raise error
+    msg = f"the upload ended with {error if isinstance(error, MixpanelError) else type(error).__name__}"
+    raise UploadError(msg, summary) from error
 
 
 def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import traceback
@@ -16,7 +17,7 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas import sending
-from mixpanel_pandas.delivery import upload
+from mixpanel_pandas.delivery import progress, upload
 
 
 class Unshowable:
@@ -185,7 +186,7 @@ class Dying:
 def test_ctrl_c_within_a_finalizer_counts(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress bars have finalizers."""
     alive = [Dying()]
-    monkeypatch.setattr(upload, "_show", lambda *arguments, **options: alive.clear())
+    monkeypatch.setattr(progress.Reporter, "show", lambda *_: alive.clear())
     emulator.fail("delay", seconds=0.3, times=None)
     frame = pd.DataFrame({"id": [f"user {n}" for n in range(2000)], "n": 1})
     with pytest.raises(mpd.UploadInterrupted) as raised:
@@ -194,17 +195,22 @@ def test_ctrl_c_within_a_finalizer_counts(emulator: mpd.Emulator, monkeypatch: p
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_handler_of_somebody_else_stays(emulator: mpd.Emulator) -> None:
+def test_a_handler_of_somebody_else_is_called_once_when_the_account_is_given(emulator: mpd.Emulator) -> None:
     heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+
+    def theirs(number: int, _frame: object) -> None:
+        heard.append(number)
+
+    before = signal.signal(signal.SIGINT, theirs)
     try:
-        emulator.fail(
-            "delay", seconds=0, times=None, when=lambda _: signal.raise_signal(signal.SIGINT) or True
-        )
-        summary = pd.DataFrame({"id": ["a"], "n": 1}).mixpanel.append("id")
+        emulator.fail("delay", seconds=0.01, when=lambda _: os.kill(os.getpid(), signal.SIGINT) or True)
+        with pytest.raises(mpd.UploadInterrupted) as raised:
+            pd.DataFrame({"id": range(1, 300), "n": 1}).mixpanel.append("id", batch_size=1, workers=1)
+        assert signal.getsignal(signal.SIGINT) is theirs
     finally:
         signal.signal(signal.SIGINT, before)
-    assert summary["accepted"].sum() == 1
+    assert raised.value.summary["not_sent"].sum() > 0
+    assert raised.value.summary["accepted"].sum() == len(emulator.applied)
     assert heard == [signal.SIGINT]
 
 

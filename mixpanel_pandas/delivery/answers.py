@@ -97,6 +97,8 @@ class Answer:
         What it says, redacted.
     retry_after : float or None
         Seconds that it asks to wait.
+    complete : bool
+        Whether it arrived whole. A request without a complete answer may be applied any time later.
     """
 
     evidence: Evidence
@@ -105,6 +107,7 @@ class Answer:
     named: tuple[Named, ...] = ()
     error: str | None = None
     retry_after: float | None = None
+    complete: bool = True
 
 
 def read(

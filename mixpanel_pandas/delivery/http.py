@@ -158,7 +158,7 @@ def _unanswered(error: Exception, secrets: tuple[str, ...]) -> Answer:
     # the last text: some exceptions hold a connection beside it
     words = next((arg for arg in reversed(causes[-1].args) if isinstance(arg, str)), str(causes[-1]))
     text = redact(f"{type(error).__name__}: {words}", secrets)
-    return Answer(_evidence_of_exception(causes), error=text)
+    return Answer(_evidence_of_exception(causes), error=text, complete=False)
 
 
 def _bounded(chunks: Iterable[bytes]) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer
 from mixpanel_pandas.delivery.policy import DECISIONS, Action, Decision, Outcome, Stop
-from mixpanel_pandas.payloads.batches import Batch, Payloads
+from mixpanel_pandas.payloads.batches import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +49,8 @@ class Delivery:
         Seconds from there to the final answer, waits included.
     reason, error : str or None
         Short category, and redacted text with the remedy; None for accepted rows.
+    late : bool
+        Whether an earlier attempt may still arrive: it had no complete answer, and the rows were sent again.
     """
 
     batch: int
@@ -64,6 +66,7 @@ class Delivery:
     elapsed: float = 0.0
     reason: str | None = None
     error: str | None = None
+    late: bool = False
 
     @property
     def rows(self) -> np.ndarray:
@@ -92,8 +95,10 @@ class Pending:
         Whether named rows were taken out before.
     on_wire : bool
         Whether a request is under way.
-    pause : float
-        Seconds to wait before the next try.
+    unanswered, late : bool
+        Whether an attempt that may be applied had no complete answer; whether the rows were sent again after one.
+    due : float
+        When the next try may begin.
     started, began : float or None
         Wall clock and growing clock at the first request.
     """
@@ -107,7 +112,9 @@ class Pending:
     error: str | None = None
     again: bool = False
     on_wire: bool = False
-    pause: float = 0.0
+    unanswered: bool = False
+    late: bool = False
+    due: float = 0.0
     started: float | None = None
     began: float | None = None
 
@@ -119,6 +126,7 @@ class Pending:
             requests=self.requests + 1,
             tried=self.tried + 1,
             on_wire=True,
+            late=self.late or self.unanswered,
             started=now if self.started is None else self.started,
             began=clock if self.began is None else self.began,
         )
@@ -127,12 +135,19 @@ class Pending:
         """Return the part with its request answered."""
         may_be_applied = DECISIONS[answer.evidence].may_be_applied
         past = (*self.past, answer.evidence) if may_be_applied else self.past
-        return replace(self, past=past, status_code=answer.status_code, error=answer.error, on_wire=False)
+        return replace(
+            self,
+            past=past,
+            status_code=answer.status_code,
+            error=answer.error,
+            on_wire=False,
+            unanswered=self.unanswered or (may_be_applied and not answer.complete),
+        )
 
     def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Pending:
         """Return rows of this part as a part of their own; the first of them counts the requests so far."""
         requests = self.requests if first else 0
-        return replace(self, batch=batch, tried=0, pause=0.0, requests=requests, again=again or self.again)
+        return replace(self, batch=batch, tried=0, due=0.0, requests=requests, again=again or self.again)
 
     def halves(self) -> list[Pending]:
         """Return the first and the second half of the rows."""
@@ -162,6 +177,7 @@ class Pending:
             elapsed=0.0 if self.began is None else clock - self.began,
             reason=reason,
             error=error,
+            late=self.late,
         )
 
     def stopped(self, stop: Stop, clock: float) -> Delivery:
@@ -303,10 +319,7 @@ def _all_named(batch: Batch, answer: Answer) -> Callable[[int], bool]:
 
 
 def _take(batch: Batch, rows: np.ndarray) -> Batch:
-    payloads = batch.payloads
-    return Batch(
-        batch.number, Payloads(payloads.text.filter(rows), payloads.updates[rows], payloads.positions[rows])
-    )
+    return Batch(batch.number, batch.payloads.filter(rows))
 
 
 def _compact(positions: np.ndarray) -> range | np.ndarray:

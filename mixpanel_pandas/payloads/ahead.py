@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
 
 __all__ = ["ahead"]
 
@@ -42,7 +41,7 @@ def ahead(
     with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
         try:
             for item in items:
-                begun.append(pool.submit(work, item))
+                begun.append(_begun(pool, work, item))
                 if len(begun) > threads:
                     yield begun.popleft().result()
             while begun:
@@ -50,6 +49,16 @@ def ahead(
         finally:
             for future in begun:
                 future.cancel()
+
+
+def _begun(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """Let a thread work on an item; where none can be started, do it here."""
+    try:
+        return pool.submit(work, item)
+    except RuntimeError:  # too many threads, or the interpreter is shutting down
+        done: Future[Result] = Future()
+        done.set_result(work(item))
+        return done
 
 
 def _cores() -> int:

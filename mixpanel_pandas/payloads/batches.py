@@ -36,17 +36,24 @@ class Payloads:
         How many updates that is (int64).
     positions : numpy.ndarray
         Where the row stands in the frame (int64, rising).
+    fingerprint : bytes
+        Of the text of a slice as a whole, if it was asked for; parts have none.
     """
 
     text: pa.LargeStringArray = field(repr=False)  # it holds the token, and reports of errors show locals
     updates: np.ndarray
     positions: np.ndarray
+    fingerprint: bytes = b""
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __getitem__(self, rows: slice) -> Payloads:
         return Payloads(self.text[rows], self.updates[rows], self.positions[rows])
+
+    def filter(self, rows: np.ndarray) -> Payloads:
+        """Return only `rows`, a mask."""
+        return Payloads(self.text.filter(rows), self.updates[rows], self.positions[rows])
 
     @property
     def offsets(self) -> np.ndarray:

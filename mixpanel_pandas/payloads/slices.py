@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.ahead import ahead
 from mixpanel_pandas.payloads.encoding import Property, encode
 from mixpanel_pandas.payloads.envelope import MEMBERS, envelope, has_member
+from mixpanel_pandas.payloads.fingerprint import fingerprint
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
 from mixpanel_pandas.payloads.plan import Source
 from mixpanel_pandas.payloads.repeats import Repeats
@@ -25,12 +26,38 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.normalise import Normalised
     from mixpanel_pandas.payloads.plan import Plan, Rows
 
-__all__ = ["Changes", "encode_merged", "encode_rows", "encode_slice", "encode_slices"]
+__all__ = [
+    "Changes",
+    "Slice",
+    "encode_merged",
+    "encode_rows",
+    "encode_slice",
+    "encode_slices",
+    "fingerprinted",
+]
 
 #: After so many slices Arrow gives back what it holds for later: that grows past all that is in use, but to get it anew takes time.
 TIDY = 2
 
 _NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+class Slice(NamedTuple):
+    """Payloads that are encoded in one go.
+
+    Attributes
+    ----------
+    wave : int
+        Rows of the next wave are sent when all of this one have their final answers.
+    number : int
+        The same whenever the frame is sliced in the same way.
+    payloads : Payloads
+        With their fingerprint.
+    """
+
+    wave: int
+    number: int
+    payloads: Payloads
 
 
 @dataclass
@@ -75,12 +102,17 @@ class Changes:
         return alone
 
 
-def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
-    """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves."""
+def encode_slices(
+    plan: Plan, changes: Changes, token: str | None = None, key: bytes | None = None
+) -> Iterator[Payloads]:
+    """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves.
+
+    With a `key` each slice has its fingerprint.
+    """
 
     def tidily(numbered: tuple[int, slice]) -> Payloads:
         number, rows = numbered
-        payloads = encode_slice(plan, changes, rows, token)
+        payloads = fingerprinted(encode_slice(plan, changes, rows, token), key)
         if number % TIDY == 0:
             pa.default_memory_pool().release_unused()
         return payloads
@@ -88,7 +120,13 @@ def encode_slices(plan: Plan, changes: Changes, token: str | None = None) -> Ite
     slices = [rows for rows in plan.slices() if changes.alone(rows).any()]
     yield from ahead(tidily, list(enumerate(slices)), threaded=plan.threaded)
     pa.default_memory_pool().release_unused()  # what the threads held for themselves
-    yield from encode_merged(plan, changes, token)
+    for payloads in encode_merged(plan, changes, token):
+        yield fingerprinted(payloads, key)
+
+
+def fingerprinted(payloads: Payloads, key: bytes | None) -> Payloads:
+    """Return a slice with its fingerprint, if there is a key."""
+    return payloads if key is None else replace(payloads, fingerprint=fingerprint(payloads, key))
 
 
 def encode_slice(plan: Plan, changes: Changes, rows: slice, token: str | None = None) -> Payloads:

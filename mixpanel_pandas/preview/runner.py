@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mixpanel_pandas.delivery.upload import Progress
+    from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.rules.options import Operation
 
 __all__ = ["Runner", "progress_in_words"]
@@ -121,7 +121,7 @@ class Runner:
 def progress_in_words(progress: Progress, seconds: float) -> str:
     """Return how far it is, how fast, how long it will take, and what it waits for.
 
-    >>> from mixpanel_pandas.delivery.upload import Progress
+    >>> from mixpanel_pandas.delivery.progress import Progress
     >>> progress_in_words(Progress(2000, 10000, 1, 1_200_000, "429, waiting 8 s (try 3 of 9)"), 4.0)
     '2,000 of 10,000 rows, 1.2 MB, 500 rows/s, about 16 s left, 429, waiting 8 s (try 3 of 9)'
     """

@@ -1,423 +1,251 @@
+"""The threads of an upload: they carry out what the state says, and end."""
+
 from __future__ import annotations
 
-import _thread
 import json
 import logging
-import random
 import threading
 import time
 from collections import Counter
-from itertools import count
 
-import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery import upload as module
-from mixpanel_pandas.delivery.answers import Answer, read
-from mixpanel_pandas.delivery.throttle import Throttle
-from mixpanel_pandas.delivery.upload import Progress, start
-from mixpanel_pandas.payloads.batches import Payloads, cut
-from mixpanel_pandas.project import Project
+from mixpanel_pandas.delivery.answers import Answer
+from mixpanel_pandas.delivery.progress import Progress, Reporter
+from mixpanel_pandas.delivery.state import UploadState
+from mixpanel_pandas.delivery.upload import Upload
+from mixpanel_pandas.payloads.batches import cut
+from tests.delivery.driver import Batches, batches, ends, payloads
 
-TOKEN = "0123456789abcdef0123456789abcdef"
 OK = Answer("accepted", 200)
-LIMITED = Answer("rate_limited", 429, error="429 slow down")
-NOBODY = Answer("no_connection", error="refused")
 BROKEN = Answer("unclear", 503, error="503 oops")
-DENIED = Answer("denied", 401, error="401 who are you?")
-TOO_LARGE = Answer("too_large", 413, error="413")
-REFUSED = Answer("refused", 400, error="400 bad")
-NOTHING = Answer("none_applied", 400, 0, error="400 bad, 0 good")
 
 
-class Session:
-    """A session that goes nowhere."""
+class Client:
+    """Sends nowhere; all clients of an upload share what they sent."""
 
-    opened = closed = 0
+    def __init__(self, answer, sent, opened):
+        self.answer, self.sent, self.opened = answer, sent, opened
+        self.is_cut = False
+        opened["opened"] += 1
 
-    def __init__(self, project):
-        type(self).opened += 1
+    def send(self, batch, until):
+        ids = [record["$distinct_id"] for record in json.loads(batch.body())]
+        self.sent.append(ids)
+        return self.answer(ids)
 
-    def abort(self):
-        pass
+    def cut(self):
+        self.is_cut = True
 
     def close(self):
-        type(self).closed += 1
-
-
-class Clock:
-    def __init__(self):
-        self.now, self.slept = 0.0, []
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def payloads(updates, first=0):
-    rows = [
-        "".join(f'{{"$distinct_id":"{first + row}","n":{n}}},' for n in range(size))
-        for row, size in enumerate(updates)
-    ]
-    positions = np.arange(first, first + len(rows), dtype=np.int64)
-    return Payloads(pa.array(rows, pa.large_string()), np.array(updates, np.int64), positions)
-
-
-def batches(rows, size=2, updates=None):
-    return cut([payloads(updates or [1] * rows)], size)
-
-
-def attempting(answers):
-    """Return an attempt that answers from a list or by a function of the ids, and a list of what was sent."""
-    sent, lock = [], threading.Lock()
-
-    def attempt(session, url, body, *, records, timeout, secrets):
-        ids = [record["$distinct_id"] for record in json.loads(body)]
-        assert len(ids) == records
-        with lock:
-            sent.append(ids)
-            return answers(ids) if callable(answers) else answers.pop(0)
-
-    return attempt, sent
+        assert self.is_cut
+        self.opened["closed"] += 1
 
 
 def begin(
-    answers, rows=4, *, idempotent=True, workers=1, retries=2, backoff=0, clock=None, source=None, **options
+    answer, rows=4, *, workers=1, source=None, backoff=0, notes=None, wanted=False, label="", **options
 ):
-    attempt, sent = attempting(answers)
-    clock = clock or Clock()
-    project = Project(TOKEN, "eu", retries=retries, backoff=backoff)
-    upload = start(
-        batches(rows) if source is None else source,
-        project,
-        "engage",
-        idempotent=idempotent,
-        workers=workers,
-        rows=rows,
-        progress=options.pop("progress", False),
-        session=Session,
-        attempt=attempt,
-        gate=options.pop("gate", None) or Throttle(clock, clock.sleep),
-        chance=lambda: 0.0,
-        **options,
-    )
-    return upload, sent
+    sent, opened = [], Counter()
+    clients = [Client(answer, sent, opened) for _ in range(workers)]
+    state = UploadState(
+        workers, idempotent=True, retries=2, backoff=backoff, chance=lambda: 0.0,
+        journalled=notes is not None, **options,
+    )  # fmt: skip
+    reporter = Reporter(label, rows, wanted, time.monotonic)
+    upload = Upload(source or batches(rows), clients, state, reporter, rows, notes)
+    return upload, sent, opened
 
 
-def ends(deliveries, rows=0):
-    """Return position -> outcome, each position once; of `rows` rows those whose turn did not come are not sent."""
-    found = [
-        (int(position), delivery.apart.get(row, (delivery.outcome,))[0])
-        for delivery in deliveries
-        for row, position in enumerate(delivery.positions)
-    ]
-    assert len(dict(found)) == len(found)
-    return dict.fromkeys(range(rows), "not_sent") | dict(found)
+def names():
+    return [thread.name for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
 
 
-def named(*indices, applied=None):
-    records = [{"index": index, "message": "bad"} for index in indices]
-    return lambda ids: read(
-        400, json.dumps({"failed_records": records, "num_good_events": applied}).encode(), len(ids)
-    )
+def test_no_threads_and_no_clients_are_left():
+    upload, sent, opened = begin(lambda ids: OK, rows=20, workers=4)
+    account = upload.run()
+    assert set(ends(account.deliveries, 20).values()) == {"accepted"}
+    assert len(sent) == 10
+    assert names() == []
+    assert opened == {"opened": 4, "closed": 4}
 
 
-@pytest.mark.parametrize(
-    ("answers", "options", "outcomes", "sent"),
-    [
-        pytest.param([OK, OK], {}, "aaaa", ["01", "23"], id="all well"),
-        pytest.param([LIMITED, OK, OK], {}, "aaaa", ["01", "01", "23"], id="429, then well"),
-        pytest.param(
-            [LIMITED] * 3, {}, "nnnn", ["01"] * 3, id="429 until tries are used up, which blows the fuse"
-        ),
-        pytest.param([NOBODY, OK, OK], {}, "aaaa", ["01", "01", "23"], id="the second connection works"),
-        pytest.param(
-            [OK, NOBODY, NOBODY, NOBODY], {}, "aann", ["01"] + ["23"] * 3, id="the connection is lost"
-        ),
-        pytest.param([BROKEN, OK, OK], {}, "aaaa", ["01", "01", "23"], id="503, then well"),
-        pytest.param([BROKEN, OK], {"idempotent": False}, "uuaa", ["01", "23"], id="503, not idempotent"),
-        pytest.param(
-            [BROKEN, LIMITED, LIMITED], {}, "uunn", ["01"] * 3, id="503, then 429, which blows the fuse"
-        ),
-        pytest.param(
-            [BROKEN] * 3,
-            {"idempotent": False, "rows": 8},
-            "uuuuuunn",
-            ["01", "23", "45"],
-            id="503 without end, not idempotent",
-        ),
-        pytest.param([OK, DENIED], {"rows": 6}, "aarrnn", ["01", "23"], id="401 stops"),
-        pytest.param([BROKEN, DENIED], {}, "uunn", ["01", "01"], id="503, then 401"),
-        pytest.param([TOO_LARGE, OK, OK, OK], {}, "aaaa", ["01", "0", "1", "23"], id="413 is halved"),
-        pytest.param(
-            [TOO_LARGE, TOO_LARGE, OK, OK], {}, "raaa", ["01", "0", "1", "23"], id="413 for a single row"
-        ),
-        pytest.param([REFUSED, OK, OK, OK], {}, "aaaa", ["01", "0", "1", "23"], id="refused as a whole"),
-        pytest.param(
-            [REFUSED, REFUSED, OK, OK], {}, "uaaa", ["01", "0", "1", "23"], id="a row refused alone"
-        ),
-        pytest.param(
-            [NOTHING, NOTHING, OK, OK],
-            {},
-            "raaa",
-            ["01", "0", "1", "23"],
-            id="a row refused alone, 0 counted",
-        ),
-        pytest.param(
-            [REFUSED, OK], {"idempotent": False}, "uuaa", ["01", "23"], id="refused, not idempotent"
-        ),
-        pytest.param(
-            [NOTHING, NOTHING, OK, OK],
-            {"idempotent": False},
-            "raaa",
-            ["01", "0", "1", "23"],
-            id="refused, 0 counted, not idempotent",
-        ),
-        pytest.param([named(0, applied=1), OK], {}, "raaa", ["01", "23"], id="named, the other counted"),
-        pytest.param([named(0), OK, OK], {}, "raaa", ["01", "1", "23"], id="named, the other sent once more"),
-        pytest.param([named(0), named(0), OK], {}, "ruaa", ["01", "1", "23"], id="the other named then"),
-        pytest.param([named(0), OK], {"idempotent": False}, "ruaa", ["01", "23"], id="named, not idempotent"),
-        pytest.param(
-            [named(0, applied=0), OK, OK],
-            {"idempotent": False},
-            "raaa",
-            ["01", "1", "23"],
-            id="named, 0 counted",
-        ),
-    ],
-)
-def test_what_becomes_of_every_row(answers, options, outcomes, sent):
-    left = list(answers)
-    upload, found = begin(lambda ids: a(ids) if callable(a := left.pop(0)) else a, **options)
-    words = {"a": "accepted", "r": "rejected", "u": "unknown", "n": "not_sent"}
-    deliveries = upload.result()
-    assert ends(deliveries, len(outcomes)) == {row: words[letter] for row, letter in enumerate(outcomes)}
-    assert ["".join(ids) for ids in found] == sent
-    assert left == []
-    assert sum(delivery.requests for delivery in deliveries) == len(sent) == upload.progress().requests
-    assert upload.progress().rows == sum(
-        len(d.positions) for d in deliveries if d.outcome in {"accepted", "rejected"}
-    )
-    assert upload.connection_failed is None
-    assert (upload.stopped is None) == ("n" not in outcomes)
+def test_nothing_to_send():
+    upload, sent, _ = begin(lambda ids: OK, rows=0, source=Batches([]), workers=3)
+    assert (upload.run().deliveries, sent) == ([], [])
 
 
-@pytest.mark.parametrize(("retries", "times"), [(8, 2), (0, 1)])
-def test_nobody_at_the_address(retries, times):
-    upload, sent = begin(lambda ids: NOBODY, rows=40, workers=4, retries=retries)
-    deliveries = upload.result()
-    assert set(ends(deliveries).values()) == {"not_sent"}
-    assert set(ends(deliveries, 40).values()) == {"not_sent"}
-    assert len(sent) == times
-    assert upload.connection_failed.startswith("refused; check the network")
+def test_requests_are_made_beside_each_other():
+    together = threading.Barrier(3)
+    first = threading.Event()
 
-
-def test_the_first_batch_travels_alone_until_somebody_answers():
-    together, most, lock = 0, [], threading.Lock()
-    all_there = threading.Barrier(3)
-
-    def attempt(session, url, body, **more):
-        nonlocal together
-        with lock:
-            together += 1
-            most.append(together)
-        if len(most) > 1:
-            all_there.wait(10)
-        with lock:
-            together -= 1
+    def answer(ids):
+        if first.is_set():
+            together.wait(10)
+        first.set()
         return OK
 
-    upload = start(
-        batches(14), Project(TOKEN, "eu", backoff=0), "engage",
-        idempotent=True, workers=3, progress=False, session=Session, attempt=attempt,
-    )  # fmt: skip
-    assert set(ends(upload.result()).values()) == {"accepted"}
-    assert most[:2] == [1, 1]
-    assert max(most) == 3
-
-
-def test_pauses_double_and_a_429_holds_everyone():
-    clock = Clock()
-    answers = [BROKEN, BROKEN, OK, LIMITED, OK]
-    upload, _ = begin(answers, clock=clock, backoff=2)
-    deliveries = upload.result()
-    assert clock.slept == [3, 5, 3]
-    assert [delivery.elapsed for delivery in deliveries] == [8, 3]
-    assert [delivery.attempts for delivery in deliveries] == [3, 2]
-
-    clock = Clock()
-    upload, _ = begin([Answer("rate_limited", 429, retry_after=20), OK, OK], clock=clock, backoff=2)
-    upload.result()
-    assert clock.slept == [20]
-
-
-def test_a_hold_outlives_its_batch():
-    clock = Clock()
-    upload, _ = begin([OK, LIMITED, LIMITED, OK], rows=6, clock=clock, backoff=2, retries=1, idempotent=False)
-    assert list(ends(upload.result()).values()) == ["accepted"] * 2 + ["not_sent"] * 2 + ["accepted"] * 2
-    assert clock.slept == [3, 5]
+    upload, *_ = begin(answer, rows=8, workers=3)
+    assert set(ends(upload.run().deliveries).values()) == {"accepted"}
 
 
 def test_memory_stays_flat():
     alive, most, lock = Counter(), [], threading.Lock()
 
     def source():
-        for batch in batches(200):
+        for batch in cut([payloads([1] * 200)], 2):
             with lock:
                 alive["drawn"] += 1
                 most.append(alive["drawn"] - alive["done"])
             yield batch
 
     def answer(ids):
-        alive["done"] += 1
+        with lock:
+            alive["done"] += 1
         return OK
 
-    upload, _ = begin(answer, rows=200, workers=4, source=source())
-    assert len(ends(upload.result())) == 200
+    upload, *_ = begin(answer, rows=200, workers=4, source=Batches(source()))
+    assert len(ends(upload.run().deliveries)) == 200
     assert max(most) <= 4 + 2
 
 
-class Broken(Exception):
-    pass
-
-
-@pytest.mark.parametrize("error", [Broken("a bug"), MemoryError()])
-def test_an_error_of_the_batches_does_not_lose_the_truth(error):
-    def source():
-        yield from list(batches(6))[:2]
+@pytest.mark.parametrize("error", [ZeroDivisionError(), MemoryError(), SystemExit(3), KeyboardInterrupt()])
+def test_an_error_of_a_worker_is_in_the_account(error):
+    def answer(ids):
         raise error
 
-    upload, _ = begin(lambda ids: OK, rows=6, workers=2, source=source())
-    with pytest.raises(type(error)):
-        upload.result()
-    assert ends(upload.deliveries) == dict.fromkeys(range(4), "accepted")
-    assert upload.stopped.reason == "error"
+    account = begin(answer, rows=6, workers=2)[0].run()
+    assert account.error is error
+    assert ends(account.deliveries) == {0: "unknown", 1: "unknown"}
+    assert account.stopped.reason == "error"
 
 
-def test_an_error_within_a_request_leaves_its_rows_unknown():
-    def answer(ids):
-        raise Broken
-
-    upload, _ = begin(answer, rows=6)
-    with pytest.raises(Broken):
-        upload.result()
-    assert ends(upload.deliveries) == {0: "unknown", 1: "unknown"}
-
-
-def test_stop_sends_nothing_else_and_accounts_for_every_row():
-    upload = None
-
-    def answer(ids):
-        if ids == ["2", "3"]:
-            upload.stop()
-        return OK
-
-    ready = threading.Event()
-
-    def waiting(ids):
-        assert ready.wait(10)
-        return answer(ids)
-
-    upload, sent = begin(waiting, rows=8)
-    ready.set()
-    deliveries = upload.result()
-    assert ends(deliveries, 8) == {row: "accepted" if row < 4 else "not_sent" for row in range(8)}
-    assert sent == [["0", "1"], ["2", "3"]]
-    assert upload.stopped.reason == "stopped"
-    assert not upload.interrupted
+def test_a_stop_ends_a_pause_at_once():
+    upload, *_ = begin(lambda ids: BROKEN, backoff=60)
+    watcher = threading.Thread(target=lambda: stop_when_waiting(upload))
+    watcher.start()
+    began = time.monotonic()
+    account = upload.run()
+    watcher.join()
+    assert ends(account.deliveries, 4) == {0: "unknown", 1: "unknown", 2: "not_sent", 3: "not_sent"}
+    assert time.monotonic() - began < 30
 
 
-def test_stop_ends_a_pause_at_once():
-    upload, _ = begin(lambda ids: BROKEN, rows=4, backoff=60, gate=Throttle())
+def stop_when_waiting(upload):
     while not upload.progress().waiting:
         time.sleep(0.001)
-    assert upload.progress().waiting.startswith("503, waiting 6")
-    assert upload.progress().waiting.endswith("s (try 2 of 3)")
-    began = time.monotonic()
     upload.stop()
-    assert ends(upload.result(), 4) == {0: "unknown", 1: "unknown", 2: "not_sent", 3: "not_sent"}
-    assert time.monotonic() - began < 5
-    assert "before that: 503 oops" in upload.deliveries[0].error
 
 
-def test_ctrl_c_gives_the_wire_its_grace(monkeypatch):
-    arrived, over, watching = threading.Event(), threading.Event(), threading.Event()
-    monkeypatch.setattr(module, "_show", lambda *args, **more: watching.set())
-    monkeypatch.setattr(module, "GRACE", 0.2)
-    monkeypatch.setattr(module, "END", 0.1)
+def test_a_stop_before_the_start_sends_nothing():
+    upload, sent, _ = begin(lambda ids: OK)
+    upload.stop()
+    account = upload.run()
+    assert (account.deliveries, sent, account.stopped.reason) == ([], [], "stopped")
 
-    def attempt(session, url, body, **more):
+
+def test_the_first_strike_gives_the_wire_its_grace_and_the_second_does_not():
+    arrived, over = threading.Event(), threading.Event()
+
+    def answer(ids):
         arrived.set()
         over.wait(30)
         return OK
 
-    def interrupt():
-        assert arrived.wait(10)
-        assert watching.wait(10)
-        _thread.interrupt_main()
+    upload, sent, opened = begin(answer, workers=2)
+    strikes = iter([0, 1])
 
-    upload = start(
-        batches(4), Project(TOKEN, "eu", backoff=0), "engage",
-        idempotent=True, workers=2, progress=False, session=Session, attempt=attempt,
-    )  # fmt: skip
-    threading.Thread(target=interrupt).start()
-    deliveries = upload.result()
-    assert upload.interrupted
-    assert ends(deliveries)[0] == "unknown"
-    assert {delivery.reason for delivery in deliveries if delivery.outcome == "unknown"} == {"interrupted"}
+    def struck():
+        arrived.wait(10)
+        return next(strikes, 2)
+
+    began = time.monotonic()
+    account = upload.run(struck)
+    assert time.monotonic() - began < module.GRACE
     over.set()
-    for worker in upload._workers:
-        worker.join(5)
-    assert ends(upload.deliveries) == {0: "unknown", 1: "unknown"} | {
-        row: "not_sent" for row in (2, 3) if row in ends(deliveries)
-    }
+    assert ends(account.deliveries) == {0: "unknown", 1: "unknown"}
+    assert account.deliveries[0].reason == "interrupted"
+    assert opened["closed"] == 2
+    while names():
+        time.sleep(0.001)
+    assert len(account.deliveries) == len(sent) == 1  # the answer that came too late changed nothing
 
 
-def test_ctrl_c_lets_an_answer_that_comes_in_time_count(monkeypatch):
-    arrived, over, watching = threading.Event(), threading.Event(), threading.Event()
-    monkeypatch.setattr(module, "_show", lambda *args, **more: watching.set())
+def test_an_answer_within_the_grace_counts():
+    arrived, stopped = threading.Event(), threading.Event()
 
-    def attempt(session, url, body, **more):
+    def answer(ids):
         arrived.set()
-        assert over.wait(10)
+        stopped.wait(10)
         return OK
 
-    upload = start(
-        batches(6), Project(TOKEN, "eu", backoff=0), "engage",
-        idempotent=True, workers=2, progress=False, session=Session, attempt=attempt,
-    )  # fmt: skip
+    upload, *_ = begin(answer, rows=6, workers=2)
 
-    def interrupt():
-        assert arrived.wait(10)
-        assert watching.wait(10)
-        _thread.interrupt_main()
-        while not upload.stopped:
-            time.sleep(0.001)
-        over.set()
+    def struck():
+        arrived.wait(10)
+        if upload._state.stopped:
+            stopped.set()
+        return 1
 
-    threading.Thread(target=interrupt).start()
-    assert ends(upload.result(), 6) == {row: "accepted" if row < 2 else "not_sent" for row in range(6)}
-    assert upload.interrupted
+    account = upload.run(struck)
+    assert ends(account.deliveries, 6) == {row: "accepted" if row < 2 else "not_sent" for row in range(6)}
 
 
-def test_no_threads_and_no_sessions_are_left():
-    before = threading.active_count()
-    Session.opened = Session.closed = 0
-    upload, _ = begin(lambda ids: OK, rows=20, workers=4, progress=True)
-    upload.result()
-    assert threading.active_count() == before
-    assert (Session.opened, Session.closed) == (4, 4)
+class Notes:
+    """A journal whose disk hangs from some note on."""
+
+    def __init__(self, hangs_at):
+        self.left, self.hanging, self.free = hangs_at, threading.Event(), threading.Event()
+
+    def write(self, deliveries, *, wait):
+        self.left -= 1
+        if wait and self.left <= 0:
+            self.hanging.set()
+            self.free.wait(30)
 
 
-def test_nothing_to_send():
-    upload, sent = begin([], rows=0, source=iter(()), workers=3)
-    assert (upload.result(), sent) == ([], [])
+def test_what_waits_for_the_disk_at_the_end_is_never_sent():
+    notes = Notes(3)
+    upload, sent, _ = begin(lambda ids: OK, notes=notes)
+
+    def struck():
+        notes.hanging.wait(10)
+        return 2
+
+    account = upload.run(struck)
+    assert ends(account.deliveries) == {0: "accepted", 1: "accepted", 2: "not_sent", 3: "not_sent"}
+    notes.free.set()
+    while names():
+        time.sleep(0.001)
+    assert sent == [["0", "1"]]
+
+
+def refusing_after(started, monkeypatch):
+    start, left = threading.Thread.start, [started]
+
+    def start_if_possible(thread):
+        if left[0] == 0:
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        left[0] -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_possible)
+
+
+@pytest.mark.parametrize(("threads", "outcome"), [(0, "not_sent"), (1, "accepted"), (3, "accepted")])
+def test_with_fewer_threads_than_asked_for(monkeypatch, caplog, threads, outcome):
+    upload, *_ = begin(lambda ids: OK, rows=12, workers=4)
+    refusing_after(threads, monkeypatch)
+    account = upload.run()
+    monkeypatch.undo()
+    assert set(ends(account.deliveries, 12).values()) == {outcome}
+    assert isinstance(account.error, RuntimeError) == (threads == 0)
+    if threads:
+        assert f"{threads} of 4 threads could be started" in caplog.text
+
+
+# -- progress ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -431,9 +259,11 @@ def test_nothing_to_send():
 )
 def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
-    upload, _ = begin([LIMITED, OK, OK], progress=wanted, label="set")
-    upload.result()
-    upload.say("set: 4 accepted")
+    reporter = Reporter("set", 4, wanted, time.monotonic)
+    reporter.begin()
+    reporter.show(Progress(2, 4, 1, 0, ""))
+    reporter.end(Progress(4, 4, 2, 0, ""))
+    reporter.say("set: 4 accepted")
     _, written = capsys.readouterr()
     assert ("set: 100%" in written) == shown
     assert ("4/4" in written) == shown
@@ -441,34 +271,70 @@ def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
     assert written.endswith("set: 4 accepted\n") == shown
 
 
+class Broken:
+    """A terminal that is gone."""
+
+    def write(self, _text):
+        raise BrokenPipeError
+
+    flush = isatty = lambda self: True
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError, SystemExit, KeyboardInterrupt])
+def test_a_bar_that_fails_is_switched_off(monkeypatch, error):
+    def fail(*_):
+        calls.append(1)
+        raise error
+
+    calls = []
+    upload, *_ = begin(lambda ids: OK, rows=40, wanted=True, label="set")
+    monkeypatch.setattr(Reporter, "_move_bar", fail)
+    account = upload.run()
+    assert set(ends(account.deliveries, 40).values()) == {"accepted"}
+    assert account.error is None
+    assert calls == [1]
+
+
+def test_a_terminal_that_is_gone_does_not_end_an_upload(monkeypatch):
+    upload, *_ = begin(lambda ids: OK, rows=40, wanted=True, label="set")
+    monkeypatch.setattr("sys.stderr", Broken())
+    account = upload.run()
+    monkeypatch.undo()
+    assert set(ends(account.deliveries, 40).values()) == {"accepted"}
+    assert account.error is None
+
+
 class Kept(logging.Handler):
-    """Keeps what is logged, and says when something is."""
+    """Keeps what is logged; may fail."""
+
+    error = None
 
     def __init__(self):
         super().__init__()
-        self.texts, self.came = [], threading.Event()
+        self.texts = []
 
     def emit(self, record):
+        if self.error:
+            raise self.error
         self.texts.append(record.getMessage())
-        self.came.set()
 
 
 @pytest.fixture
 def kept():
-    handler = Kept()
-    module.logger.addHandler(handler)
-    before = module.logger.level
-    module.logger.setLevel("INFO")
+    handler, logger = Kept(), logging.getLogger("mixpanel_pandas")
+    logger.addHandler(handler)
+    before = logger.level
+    logger.setLevel("INFO")
     yield handler
-    module.logger.setLevel(before)
-    module.logger.removeHandler(handler)
+    logger.setLevel(before)
+    logger.removeHandler(handler)
 
 
 def test_a_line_in_the_log_at_most_once_a_minute(kept):
-    clock = Clock()
-    lines = module.Lines("set", clock)
+    now = [0.0]
+    reporter = Reporter("set", 1000, False, lambda: now[0])
     half, more = Progress(500, 1000, 5, 2_000_000, ""), Progress(800, 1000, 8, 3_000_000, "429, waiting 8 s")
-    for now, progress in (
+    for moment, progress in (
         (0, half),
         (59.9, half),
         (60, half),
@@ -477,12 +343,25 @@ def test_a_line_in_the_log_at_most_once_a_minute(kept):
         (250, more),
         (251, more),
     ):
-        clock.now = now
-        lines.tell(progress)
+        now[0] = moment
+        reporter.show(progress)
     assert kept.texts == [
         "set: 500 of 1,000 rows, 50 %, 5 requests, 2.0 MB, 8.3 rows/s, about 60 s left",
         "set: 800 of 1,000 rows, 80 %, 8 requests, 3.0 MB, 3.2 rows/s, about 62 s left; 429, waiting 8 s",
     ]
+
+
+def test_a_handler_of_the_log_that_fails_is_asked_no_more(kept):
+    now = [0.0]
+    reporter = Reporter("set", 10, False, lambda: now[0])
+    kept.error = RuntimeError()
+    now[0] = 60
+    reporter.show(Progress(1, 10, 1, 1, ""))
+    kept.error = None
+    now[0] = 120
+    reporter.show(Progress(2, 10, 1, 1, ""))
+    reporter.say("set: 10 accepted")
+    assert kept.texts == []
 
 
 def test_nothing_yet_has_no_rate():
@@ -490,220 +369,8 @@ def test_nothing_yet_has_no_rate():
     assert Progress(0, 0, 0, 0, "").in_words(0) == "0 of 0 rows, 0 requests, 0 bytes"
 
 
-@pytest.mark.parametrize(("bar", "lines"), [(False, 2), (True, 0)])
-def test_an_upload_without_a_bar_tells_the_log(kept, monkeypatch, bar, lines):
-    monkeypatch.setattr(module, "TICK", 0.001)
-    clock = Clock()
-    seen = threading.Event()  # somebody has looked at the progress after the clock moved
-    show = module._show
-    monkeypatch.setattr(module, "_show", lambda *args, **more: (seen.set(), show(*args, **more)))
-
-    def answer(ids):
-        if int(ids[0]) in {4, 8}:
-            clock.now += 61
-            for _twice in range(2):
-                seen.clear()
-                assert seen.wait(10)
-        return OK
-
-    upload, _ = begin(answer, rows=20, clock=clock, progress=bar, label="set")
-    upload.result()
-    assert len(kept.texts) == lines
-    assert all(text.startswith("set: ") for text in kept.texts)
-
-
 def test_progress_in_words():
     assert str(Progress(1, 2, 3, 612_000_000, "429, waiting 8 s (try 3 of 9)")) == (
         "612.0 MB, 429, waiting 8 s (try 3 of 9)"
     )
     assert str(Progress(1, 2, 3, 0, "")) == "0.0 MB"
-
-
-#: What a server does with a request: which records it refuses, whether the others are applied, and what it says.
-behaviours = st.fixed_dictionaries(
-    {
-        "says": st.sampled_from(
-            [
-                "yes",
-                "no",
-                "named",
-                "named by id",
-                "429",
-                "413",
-                "401",
-                "503",
-                "nothing",
-                "refused connection",
-                "html",
-            ]
-        ),
-        "applies": st.booleans(),
-        "counts": st.booleans(),
-    }
-)
-
-
-class Server:
-    """A Mixpanel that refuses some records always, behaves as told, and never lies about what it counts or names."""
-
-    def __init__(self, bad, script):
-        self.bad, self.script, self.at = bad, script, count()
-        self.applied = Counter()
-
-    def __call__(self, records):
-        told = self.script[next(self.at) % len(self.script)]
-        bad = [at for at, record in enumerate(records) if record in self.bad]
-        good = [at for at in range(len(records)) if at not in bad]
-        says = told["says"]
-        if says == "no" and not bad and any(self.applied[record] for record in records):
-            says = "yes"  # what was good among others is good alone
-        if says in {"429", "413", "401", "refused connection"}:
-            return self.without_effect(says, len(records))
-        spoilt = (
-            says in {"no", "named", "named by id"} and not bad
-        )  # refused without a bad record: all of them are
-        applied = good if (told["applies"] and not spoilt) or (says == "yes" and not bad) else []
-        self.applied.update(records[at] for at in applied)
-        body = {"num_good_events": len(applied)} if told["counts"] else {}
-        if says in {"503", "nothing", "html"}:
-            return read(200 if says == "html" else 503, b"<html>", len(records))
-        if not bad and len(applied) == len(records) and says == "yes":
-            return read(200, json.dumps({"status": 1, "error": None} | body).encode(), len(records))
-        body |= {"status": 0, "error": "some are bad"}
-        if says.startswith("named"):
-            key = "index" if says == "named" else "$distinct_id"
-            body["failed_records"] = [{key: at if key == "index" else records[at][0]} for at in bad]
-        return read(400, json.dumps(body).encode(), len(records))
-
-    @staticmethod
-    def without_effect(says, records):
-        if says == "refused connection":
-            return NOBODY
-        return read(int(says), b"{}", records)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    updates=st.lists(st.integers(1, 2), min_size=1, max_size=12),
-    bad=st.sets(st.tuples(st.integers(0, 11).map(str), st.integers(0, 1)), max_size=4),
-    script=st.lists(behaviours, min_size=1, max_size=8),
-    idempotent=st.booleans(),
-    workers=st.integers(1, 3),
-)
-def test_every_row_has_one_outcome_and_it_is_true(updates, bad, script, idempotent, workers):
-    server, lock = Server(bad, script), threading.Lock()
-
-    def attempt(session, url, body, *, records, timeout, secrets):
-        with lock:
-            return server([(record["$distinct_id"], record["n"]) for record in json.loads(body)])
-
-    upload = start(
-        cut([payloads(updates)], 4), Project(TOKEN, "eu", retries=2, backoff=0), "engage",
-        idempotent=idempotent, workers=workers, progress=False, session=Session, attempt=attempt,
-    )  # fmt: skip
-    deliveries = upload.result()
-    found = ends(deliveries, len(updates))
-    assert sorted(found) == list(range(len(updates)))
-    assert sum(delivery.requests for delivery in deliveries) == upload.progress().requests
-    assert sum(delivery.updates for delivery in deliveries) == sum(updates[row] for row in ends(deliveries))
-    for position, outcome in found.items():
-        times = [server.applied[str(position), n] for n in range(updates[position])]
-        if outcome == "accepted":
-            assert min(times) > 0
-        if outcome in {"rejected", "not_sent"}:
-            assert max(times) == 0
-        if not idempotent:
-            assert max(times) <= 1
-    if upload.connection_failed:
-        assert not server.applied
-
-
-def spoilt(bad, rows, *, size=2000, workers=4, counted=True):
-    """Send to a server that refuses whole batches in which a row is bad, naming none; return upload, deliveries, requests."""
-
-    def answer(ids):
-        return (NOTHING if counted else REFUSED) if bad & set(map(int, ids)) else OK
-
-    attempt, sent = attempting(answer)
-    upload = start(
-        cut([payloads([1] * rows)], size), Project(TOKEN, "eu", backoff=0), "engage",
-        idempotent=True, workers=workers, progress=False, session=Session, attempt=attempt,
-    )  # fmt: skip
-    return upload, upload.result(), sent
-
-
-@pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.parametrize("share", [0.0001, 0.001, 0.01])
-def test_bisecting_finds_the_bad_rows(share, workers):
-    rows = 20_000
-    bad = set(random.Random(7).sample(range(rows), int(rows * share)))
-    _, deliveries, sent = spoilt(bad, rows, workers=workers)
-    found = ends(deliveries)
-    assert {row for row, outcome in found.items() if outcome == "rejected"} == bad
-    assert sum(outcome == "accepted" for outcome in found.values()) == rows - len(bad)
-    assert len(sent) <= rows / 2000 + 2 * len(bad) * 11
-
-
-def test_where_nothing_is_good_the_upload_stops_soon():
-    upload, deliveries, sent = spoilt(set(range(20_000)), 20_000)
-    assert len(sent) <= 50
-    assert set(ends(deliveries).values()) == {"rejected"}
-    assert len(ends(deliveries)) == 2000
-    assert upload.stopped.reason == "refused"
-    assert "nothing was accepted before: 400 bad, 0 good" in upload.stopped.error
-
-
-def test_bisecting_is_given_up_for_one_batch_and_not_for_the_next():
-    bad = set(range(2000, 4000)) | {5000}
-    _, deliveries, sent = spoilt(bad, 6000, workers=1)
-    found = ends(deliveries)
-    assert {row for row, outcome in found.items() if outcome == "rejected"} == bad
-    assert len(sent) <= 3 + 24 + 11 + 22
-
-
-def test_an_outage_in_the_middle_blows_the_fuse():
-    answers = iter([OK] * 3)
-    upload, sent = begin(lambda ids: next(answers, BROKEN), rows=400, workers=4, retries=2)
-    found = ends(upload.result(), 400)
-    assert upload.stopped.reason == "fuse"
-    assert "in a row without a clear answer: 503 oops" in upload.stopped.error
-    assert len(sent) < 3 + 8 * 3
-    assert Counter(found.values())["not_sent"] > 350
-
-
-def test_no_request_begins_after_the_deadline():
-    clock = Clock()
-
-    def slowly(ids):
-        clock.now += 4
-        return OK
-
-    upload, sent = begin(slowly, rows=20, clock=clock, gate=Throttle(clock, clock.sleep, deadline=10))
-    found = ends(upload.result(), 20)
-    assert [ids[0] for ids in sent] == ["0", "2", "4"]
-    assert upload.stopped.reason == "deadline"
-    assert Counter(found.values()) == {"accepted": 6, "not_sent": 14}
-
-
-def test_a_pause_ends_at_the_deadline():
-    clock = Clock()
-    upload, _ = begin([OK, BROKEN], clock=clock, backoff=60, gate=Throttle(clock, clock.sleep, deadline=10))
-    assert ends(upload.result(), 4) == {0: "accepted", 1: "accepted", 2: "unknown", 3: "unknown"}
-    assert clock.slept == [10]
-
-
-def test_a_batch_is_open_as_soon_as_it_is_drawn():
-    """Another worker that draws next must not find all batches settled, and begin the next wave."""
-    attempt, _sent = attempting([OK])
-    upload = start(
-        batches(2),
-        Project(TOKEN, "eu"),
-        "engage",
-        idempotent=True,
-        workers=2,
-        session=Session,
-        attempt=attempt,
-        begin=False,
-    )
-    batch = upload._draw(0)
-    assert [part.batch for parts in upload._open.values() for part in parts] == [batch]

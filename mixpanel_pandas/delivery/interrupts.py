@@ -1,0 +1,139 @@
+"""What may strike a call from outside: Ctrl-C, and exceptions that a signal's handler raises.
+
+The work is done in a thread of its own, where no signal arrives. The thread that called only waits for it, without any
+lock that an exception could leave held. Ctrl-C is noted, not raised; an exception is kept. Both bring the end nearer.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import signal
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Interrupts", "Outcome", "shielded"]
+
+Result = TypeVar("Result")
+
+#: Seconds between two looks whether the work is over, for the case that an exception swallowed the news.
+TICK = 0.2
+
+
+class Interrupts:
+    """Ctrl-C on the main thread, noted for the length of a ``with`` block, also where somebody else handles it.
+
+    Before anything is sent, Ctrl-C may end the call at once: `at_once` is True then, and the handler raises as Python's does.
+    After the block the former handler is back, and is called once if Ctrl-C struck.
+
+    Attributes
+    ----------
+    count : int
+        How often Ctrl-C struck.
+    at_once : bool
+        Whether it raises `KeyboardInterrupt` there and then.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.at_once = False
+        self._former: Any = None
+
+    def __enter__(self) -> Self:
+        former = signal.getsignal(signal.SIGINT)
+        on_main_thread = threading.current_thread() is threading.main_thread()
+        if on_main_thread and former is not None and former is not signal.SIG_IGN:
+            self.at_once = former is signal.default_int_handler
+            self._former = former
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, *_signal: object) -> None:
+        self.count += 1
+        if self.at_once:
+            raise KeyboardInterrupt
+
+    def __exit__(self, *_error: object) -> None:
+        if self._former is None:
+            return
+        self.at_once = False
+        signal.signal(signal.SIGINT, self._former)
+        if self.count:
+            with suppress(KeyboardInterrupt):  # what the call raises says more
+                signal.raise_signal(signal.SIGINT)
+
+
+class Outcome(Generic[Result]):
+    """What became of some work: its result, or the error that it raised.
+
+    Attributes
+    ----------
+    strikes : list of BaseException
+        What struck the waiting thread meanwhile.
+    """
+
+    def __init__(self, work: Callable[[Outcome[Result]], Result]) -> None:
+        self.strikes: list[BaseException] = []
+        self._work = [work]  # whoever takes it does it, once
+        self._context = contextvars.copy_context()
+        self._over = False
+        self._news = _thread.allocate_lock()
+        self._news.acquire()
+        self._result: list[Result] = []
+        self._error: BaseException | None = None
+
+    def result(self) -> Result:
+        """Return the result, or raise the error."""
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+    def outlast(self) -> None:
+        """Begin, and wait for the end, whatever strikes, even while a strike is being noted."""
+        while not self._over:
+            try:
+                try:
+                    self._begin_and_wait()
+                except BaseException as strike:  # noqa: BLE001
+                    self.strikes.append(strike)
+            except BaseException as strike:  # noqa: BLE001
+                self.strikes.append(strike)
+
+    def _begin_and_wait(self) -> None:
+        if self._work:
+            try:
+                _thread.start_new_thread(self._do, ())
+            except RuntimeError:  # too many threads, or the interpreter is shutting down
+                self._do()
+        while not self._over:
+            self._news.acquire(timeout=TICK)  # an exception in here leaves the lock as it was
+
+    def _do(self) -> None:
+        try:
+            work = self._work.pop()
+        except IndexError:  # a strike came between the start of a thread and the news of it
+            return
+        try:
+            self._result.append(self._context.run(work, self))
+        except BaseException as error:  # noqa: BLE001  # it is raised again by `result`
+            self._error = error
+        self._over = True
+        self._news.release()
+
+
+def shielded(work: Callable[[Outcome[Result]], Result]) -> Outcome[Result]:
+    """Do `work` in a thread of its own, and wait for its end, whatever strikes the thread that waits.
+
+    Parameters
+    ----------
+    work : callable
+        Given the outcome, whose `strikes` it looks at: with each of them the end is more urgent. Context variables are those
+        of the caller. Where no thread can be started, it is done here.
+    """
+    outcome = Outcome(work)
+    outcome.outlast()
+    return outcome

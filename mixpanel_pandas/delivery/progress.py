@@ -1,0 +1,144 @@
+"""How far an upload is, shown as a bar, or told to the log. What fails at that is switched off, and the upload goes on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.notebook import in_notebook
+from mixpanel_pandas.wording import counted, duration, percent, short, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["LINE_SECONDS", "Progress", "Reporter"]
+
+#: Seconds between two lines about the progress in the log.
+LINE_SECONDS = 60.0
+
+logger = logging.getLogger("mixpanel_pandas")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an upload is.
+
+    Attributes
+    ----------
+    rows, total : int
+        Rows that Mixpanel took or refused, and rows to send.
+    requests, bytes : int
+        Requests made, and bytes of their bodies.
+    waiting : str
+        The wait that goes on: ``429, waiting 8 s (try 3 of 9)``; empty if none does.
+    """
+
+    rows: int
+    total: int
+    requests: int
+    bytes: int
+    waiting: str
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (f"{self.bytes / 1e6:,.1f} MB", self.waiting) if part)
+
+    def in_words(self, seconds: float) -> str:
+        """Return all of it in one line, with the rate and the time that is left by that.
+
+        Parameters
+        ----------
+        seconds : float
+            Since the upload began.
+        """
+        rate = self.rows / seconds if seconds > 0 else 0.0
+        parts = [
+            f"{self.rows:,} of {counted(self.total, 'row')}",
+            *([f"{percent(self.rows / self.total)}"] if self.total else []),
+            counted(self.requests, "request"),
+            size_of(self.bytes),
+            *(
+                [f"{short(rate)} rows/s, about {duration((self.total - self.rows) / rate)} left"]
+                if rate
+                else []
+            ),
+        ]
+        return "; ".join(part for part in (", ".join(parts), self.waiting) if part)
+
+
+class Reporter:
+    """Shows the progress of an upload: as a bar where somebody watches, else a line in the log, at most one a minute.
+
+    Parameters
+    ----------
+    label : str
+        What the upload is called.
+    total : int
+        Rows to send.
+    wanted : bool or None
+        Whether a bar is shown; None: in a notebook or a terminal.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, label: str, total: int, wanted: bool | None, clock: Callable[[], float]) -> None:
+        self._label, self._total, self._wanted, self._clock = label, total, wanted, clock
+        self._bar: Any = None
+        self._broken = False
+        self._began = clock()
+        self._due = self._began + LINE_SECONDS
+
+    def begin(self) -> None:
+        """Show a bar, where one is wanted."""
+        self._guarded(self._make_bar)
+
+    def show(self, progress: Progress) -> None:
+        """Show how far it is."""
+        self._guarded(lambda: self._move_bar(progress) if self._bar is not None else self._tell(progress))
+
+    def end(self, progress: Progress) -> None:
+        """Show the end. The bar stays where it is."""
+        if self._bar is not None:
+            self._guarded(lambda: self._move_bar(progress))
+            self._guarded(self._bar.close)
+
+    def say(self, text: str) -> None:
+        """Write the last line: to the log, and below the bar."""
+        self._guarded(lambda: logger.info(text))
+        if self._bar is not None:
+            self._guarded(lambda: self._bar.write(text, file=self._bar.fp))
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """Do a step unless one has failed. It runs someone else's code: a handler of the log, a terminal that is gone."""
+        if self._broken:
+            return
+        try:
+            step()
+        except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
+            self._broken = True
+
+    def _make_bar(self) -> None:
+        notebook = in_notebook()
+        if not (notebook or sys.stderr.isatty() if self._wanted is None else self._wanted):
+            return
+        # tqdm warns in a notebook without widgets
+        home = import_module("tqdm.auto" if notebook and find_spec("ipywidgets") else "tqdm")
+        kind = type("Bar", (home.tqdm,), {"monitor_interval": 0})  # tqdm's own thread would stay
+        self._bar = kind(
+            total=self._total, desc=self._label or None, unit=" rows", unit_scale=self._total >= 100_000
+        )
+
+    def _move_bar(self, progress: Progress) -> None:
+        self._bar.set_postfix_str(str(progress), refresh=False)
+        self._bar.update(progress.rows - self._bar.n)
+        self._bar.refresh()
+
+    def _tell(self, progress: Progress) -> None:
+        """Write a line if a minute has passed since the last one, or since the begin."""
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + LINE_SECONDS
+            logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))

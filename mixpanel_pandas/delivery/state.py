@@ -1,0 +1,490 @@
+"""The state of an upload: it is told what happened, and says what is done next. Without threads, clock or sockets.
+
+A worker does one thing at a time: it draws a batch, has a note written, makes a request, or rests. When that is over it
+says so by an event, and gets its next actions. `Upload` carries them out in threads, a simulation does so in one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
+from mixpanel_pandas.delivery.policy import DECISIONS, ENDED, REFUSALS, Refusals, Stop, pause, tries
+from mixpanel_pandas.delivery.progress import Progress
+from mixpanel_pandas.delivery.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mixpanel_pandas.delivery.answers import Answer
+    from mixpanel_pandas.payloads.batches import Batch
+
+__all__ = [
+    "Absent",
+    "Action",
+    "Answered",
+    "Closed",
+    "Draw",
+    "Drawn",
+    "Event",
+    "Failed",
+    "Leave",
+    "Ready",
+    "Rest",
+    "Send",
+    "StopAsked",
+    "UploadState",
+    "Wake",
+    "Write",
+    "Written",
+]
+
+#: Evidence of an outage, when it is all that retries brought.
+EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
+
+#: Why rows on the wire have no answer when the upload is closed.
+CLOSED = Stop("interrupted", "the upload ended before an answer came")
+
+
+# -- events -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker begins, or its rest is over."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A worker has drawn a batch, or there is none.
+
+    Attributes
+    ----------
+    batch : Batch or None
+        None: all that may travel now is drawn.
+    waiting : bool
+        Whether further rows wait until all batches have final answers.
+    """
+
+    worker: int
+    batch: Batch | None
+    waiting: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """The note of a request is on disk."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request was answered, or is known not to be."""
+
+    worker: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a worker did raised an error."""
+
+    worker: int
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A worker cannot begin; the others do its work."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """Nothing else is to be sent; what is on the wire may still be answered."""
+
+    stop: Stop
+
+
+@dataclass(frozen=True)
+class Closed:
+    """It is over: what has no answer now will have none."""
+
+
+Event: TypeAlias = Ready | Drawn | Written | Answered | Failed | Absent | StopAsked | Closed
+
+
+# -- actions ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draw the next batch, then tell `Drawn`.
+
+    Attributes
+    ----------
+    settled : tuple of Delivery or None
+        All batches so far have these final answers: begin with the rows that waited for that.
+    """
+
+    settled: tuple[Delivery, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write down what becomes of some rows if the process ends now.
+
+    Attributes
+    ----------
+    wait : bool
+        Whether the worker waits until it is on disk, then tells `Written`.
+    """
+
+    deliveries: tuple[Delivery, ...]
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Send:
+    """Make one request, then tell `Answered`. It ends by itself at the time `until`."""
+
+    batch: Batch
+    until: float
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Wait until then, or until somebody calls `Wake`, then tell `Ready`."""
+
+    until: float
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The worker has nothing left to do."""
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Let all workers that rest look again."""
+
+
+Action: TypeAlias = Draw | Write | Send | Rest | Leave | Wake
+
+
+# -- state --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class UploadState:
+    """An upload under way.
+
+    Parameters
+    ----------
+    workers : int
+        How many there are; each begins with the event `Ready`.
+    idempotent : bool
+        Whether all operators are.
+    retries : int
+        Further tries after the first.
+    backoff : float
+        Seconds before the first further try.
+    chance : callable
+        Returns a number from 0 to 1, for pauses.
+    throttle : Throttle
+        What every request passes.
+    deadline : float
+        The time after which no request begins, and at which those on the wire end.
+    journalled : bool
+        Whether a note is written before each request and after it.
+    epoch : float
+        What the times of events count from, in seconds since 1970.
+
+    Attributes
+    ----------
+    deliveries : list of Delivery
+        Final answers so far.
+    stopped : Stop or None
+        Why nothing else is sent.
+    closed : bool
+        Whether it is over.
+    error : BaseException or None
+        The first that a worker raised.
+    connection_failed : str or None
+        Why the very first connection could not be made; nothing was sent then.
+    active : set of int
+        Workers that have not left.
+    rows, requests, bytes : int
+        Rows that Mixpanel took or refused; requests answered, and bytes of their bodies.
+    """
+
+    workers: int
+    idempotent: bool
+    retries: int
+    backoff: float
+    chance: Callable[[], float]
+    throttle: Throttle = field(default_factory=Throttle)
+    deadline: float = math.inf
+    journalled: bool = False
+    epoch: float = 0.0
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    stopped: Stop | None = None
+    closed: bool = False
+    error: BaseException | None = None
+    connection_failed: str | None = None
+    active: set[int] = field(init=False)
+    rows: int = 0
+    requests: int = 0
+    bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.active = set(range(self.workers))
+        self._now = 0.0
+        self._wake = False
+        self._open: dict[int, list[Pending]] = {}
+        self._of_batch: dict[int, Refusals] = {}
+        self._refusals, self._exhausted = Refusals(), 0
+        self._drawing: set[int] = set()
+        self._drawn = self._exhaustive = False  # one batch is drawn; all are
+        self._waiting = self._advancing = False  # rows wait for all batches; they are being drawn
+        self._wave: list[Delivery] = []  # final answers since rows waited last
+        self._met = False  # somebody answered, or nobody needs to wait for that
+        self._answered_once = self._accepted = False
+        self._rest: tuple[float, str] = (-math.inf, "")
+
+    def next(self, event: Event, now: float) -> list[Action]:
+        """Take in what happened, and return what is done next: by the worker of the event, and by others for `Wake`."""
+        self._now, self._wake = now, False
+        actions = self._after(event)
+        if self._wake:
+            actions.append(Wake())
+        return actions
+
+    def _after(self, event: Event) -> list[Action]:
+        match event:
+            case Ready(worker):
+                return self._go_on(worker)
+            case Drawn(worker, batch, waiting):
+                return self._after_draw(worker, batch, waiting)
+            case Written(worker):
+                return self._may_send(worker)
+            case Answered(worker, answer):
+                return self._after_answer(worker, answer)
+            case Failed(worker, error):
+                return self._after_failure(worker, error)
+            case Absent(worker):
+                return self._leave(worker)
+            case StopAsked(stop):
+                self._stop(stop.reason, stop.error)
+                return []
+            case Closed():
+                return self._close()
+
+    def progress(self, total: int, now: float) -> Progress:
+        """Return how far it is, given the rows to send."""
+        until, words = self._rest
+        left = until - now
+        waiting = words.format(seconds=f"{left:.0f} s") if left > 0 and self.stopped is None else ""
+        return Progress(self.rows, total, self.requests, self.bytes, waiting)
+
+    # -- batches ------------------------------------------------------------------------------------------------------
+
+    def _go_on(self, worker: int) -> list[Action]:
+        """Return what a worker does next: with the batch that it has, or with another."""
+        if self.closed:
+            return self._leave(worker)
+        return self._go_on_with(worker) if self._open.get(worker) else self._draw(worker)
+
+    def _draw(self, worker: int) -> list[Action]:
+        """Let a worker draw; the second batch waits until somebody answered the first."""
+        if self.stopped or self._exhaustive:
+            return self._leave(worker)
+        if self._advancing or (self._drawn and not self._met):
+            return [Rest(math.inf)]
+        settled = None
+        if self._waiting:
+            if self._drawing or any(self._open.values()):
+                return [Rest(math.inf)]
+            settled, self._wave = tuple(self._wave), []
+            self._waiting, self._advancing = False, True
+        self._drawn = True
+        self._drawing.add(worker)
+        return [Draw(settled)]
+
+    def _after_draw(self, worker: int, batch: Batch | None, waiting: bool) -> list[Action]:
+        self._drawing.discard(worker)
+        self._advancing, self._wake = False, True
+        if batch is None:
+            self._met = True
+            self._waiting, self._exhaustive = waiting, not waiting
+        elif not self.closed:
+            self._open[worker], self._of_batch[worker] = [Pending(batch)], Refusals()
+        return self._go_on(worker)
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    def _go_on_with(self, worker: int) -> list[Action]:
+        """Return what becomes of the rows that a worker has: a rest, a note, a request, or the end."""
+        if self.stopped:
+            return [*self._end_all(worker, self.stopped), *self._leave(worker)]
+        pending = self._open[worker][-1]
+        nbytes = pending.batch.nbytes
+        free, by_rate = self.throttle.free(self._now, nbytes)
+        until = max(free, pending.due)
+        if until >= self.deadline:
+            if self._now < self.deadline:
+                return [Rest(self.deadline)]
+            self._stop("deadline", "the deadline came before these rows' turn: send the failures again")
+            return self._go_on_with(worker)
+        if until > self._now:
+            self._tell_of_rest(pending, until, by_rate=by_rate and until == free)
+            return [Rest(until)]
+        self.throttle.add(self._now, nbytes)
+        if not self.journalled:
+            return self._may_send(worker)
+        return [Write((self._sent(pending).stopped(ENDED, self._now),), wait=True)]
+
+    def _tell_of_rest(self, pending: Pending, until: float, *, by_rate: bool) -> None:
+        """Keep the wait for the progress. Who is held by others says nothing."""
+        if by_rate:
+            self._rest = (until, "rate limit, waiting {seconds}")
+        elif until == pending.due:
+            came, tried = pending.status_code or "no answer", pending.tried + 1
+            self._rest = (until, f"{came}, waiting {{seconds}} (try {tried} of {self._allowed()})")
+
+    def _allowed(self) -> int:
+        return tries(self.retries, met=self._answered_once)
+
+    def _sent(self, pending: Pending) -> Pending:
+        return pending.sent(self.epoch + self._now, self._now)
+
+    def _may_send(self, worker: int) -> list[Action]:
+        """Let a request out, unless the end came meanwhile: the last look before the wire."""
+        if self.closed or self.stopped:
+            return self._go_on(worker)
+        parts = self._open[worker]
+        parts[-1] = self._sent(parts[-1])
+        return [Send(parts[-1].batch, self.deadline)]
+
+    def _after_answer(self, worker: int, answer: Answer) -> list[Action]:
+        if self.closed:
+            return self._leave(worker)
+        parts = self._open[worker]
+        pending = parts[-1]
+        self.requests, self.bytes = self.requests + 1, self.bytes + pending.batch.nbytes
+        self._refusals = self._refusals.after(answer.evidence, answer.error)
+        self._of_batch[worker] = self._of_batch[worker].after(answer.evidence, answer.error)
+        self._answered_once |= answer.evidence != "no_connection"
+        more, done = follow(
+            pending, answer,
+            idempotent=self.idempotent, tries=self._allowed(), clock=self._now,
+            bisect=not self._of_batch[worker].given_up,
+        )  # fmt: skip
+        self._stop_if_pointless(answer, more, done)
+        wait = pause(pending.tried, self.backoff, answer.retry_after, self.chance)
+        if answer.evidence == "rate_limited":
+            self.throttle.hold(self._now + wait)
+        more = [replace(later, due=self._now + wait) if later.tried else later for later in more]
+        parts[-1:] = reversed(more)
+        self._count(done)
+        if self._answered_once and answer.evidence not in REFUSALS:
+            self._meet()
+        if not parts:
+            self._end_batch()
+        return [
+            *self._note([*done, *(later.stopped(ENDED, self._now) for later in more)]),
+            *self._go_on(worker),
+        ]
+
+    def _stop_if_pointless(self, answer: Answer, more: list[Pending], done: list[Delivery]) -> None:
+        """Stop where an answer says that nothing else will be taken."""
+        if answer.evidence == "no_connection" and not more and not self._answered_once:
+            self.connection_failed = done[0].error
+            self._stop("no connection", f"nothing was sent: {done[0].error}")
+        if DECISIONS[answer.evidence].action(self.idempotent) == "stop":
+            self._stop("denied", f"not sent after an answer to another batch: {done[0].error}")
+        self._break_circuit(answer, done)
+
+    def _break_circuit(self, answer: Answer, done: list[Delivery]) -> None:
+        """Count requests in a row that brought no clear answer, and stop when there are too many.
+
+        As many as workers, when each was tried to the end; where nothing is tried twice, at least as many as one would be.
+        """
+        if answer.evidence not in EXHAUSTING:
+            self._exhausted = 0
+        elif done:
+            self._exhausted += 1
+        most = self.workers if self.idempotent else max(self.workers, self.retries + 1)
+        if done and self._exhausted >= most:
+            self._stop(
+                "circuit breaker",
+                f"not sent after {most} requests in a row without a clear answer: {done[0].error}",
+            )
+
+    def _end_batch(self) -> None:
+        """Look at what the upload has come to when a batch has its final answers."""
+        if self._refusals.given_up and not self._accepted:
+            self._stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}")
+        self._meet()
+
+    def _meet(self) -> None:
+        self._wake |= not self._met
+        self._met = True
+
+    def _count(self, done: list[Delivery]) -> None:
+        for delivery in done:
+            self.deliveries.append(delivery)
+            self._wave.append(delivery)
+            self._accepted |= delivery.outcome == "accepted"
+            if delivery.outcome in {"accepted", "rejected"}:
+                self.rows += len(delivery.positions)
+        self._wake |= self._waiting and bool(done)
+
+    def _note(self, deliveries: list[Delivery]) -> list[Action]:
+        return [Write(tuple(deliveries))] if self.journalled and deliveries else []
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def _stop(self, reason: str, error: str) -> None:
+        """Let nothing else out; the first reason stays."""
+        self.stopped = self.stopped or Stop(reason, error)
+        self._met = self._wake = True
+
+    def _end_all(self, worker: int, stop: Stop) -> list[Action]:
+        """Give all rows that a worker has their final answers."""
+        done = [pending.stopped(stop, self._now) for pending in reversed(self._open.pop(worker, []))]
+        self._count(done)
+        return self._note(done)
+
+    def _leave(self, worker: int) -> list[Action]:
+        self.active.discard(worker)
+        self._wake = True
+        return [Leave()]
+
+    def _after_failure(self, worker: int, error: BaseException) -> list[Action]:
+        self.error = self.error or error
+        self._drawing.discard(worker)
+        self._advancing = False
+        self._stop("error", f"the upload ended with {type(error).__name__} before these rows' turn")
+        stop = Stop("error", f"the upload ended with {type(error).__name__}")
+        return [*self._end_all(worker, stop), *self._leave(worker)]
+
+    def _close(self) -> list[Action]:
+        """Give what is open its final answer: what is on the wire may be applied."""
+        done = [
+            pending.stopped(CLOSED if pending.on_wire else self.stopped or CLOSED, self._now)
+            for parts in self._open.values()
+            for pending in reversed(parts)
+        ]
+        self._open.clear()
+        self._count(done)
+        self._stop(*(CLOSED.reason, CLOSED.error))
+        self.closed = True
+        return self._note(done)

@@ -1,0 +1,146 @@
+"""Whatever strikes the thread that waits: the work goes on to its end, and nothing that struck is lost."""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
+
+
+class Limit(Exception):
+    """A soft time limit."""
+
+
+def pressed() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_result_is_that_of_the_work() -> None:
+    variable = contextvars.ContextVar("variable", default="nobody's")
+    variable.set("the caller's")
+    outcome = shielded(lambda _: (variable.get(), threading.current_thread() is threading.main_thread()))
+    assert outcome.result() == ("the caller's", False)
+    assert outcome.strikes == []
+
+
+def test_an_error_of_the_work_is_raised_with_its_own_traceback() -> None:
+    outcome = shielded(lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        outcome.result()
+
+
+@pytest.fixture
+def alarms():
+    """Let a signal's handler raise in the main thread, again and again."""
+
+    def strike(*_: object) -> None:
+        raise Limit
+
+    before = signal.signal(signal.SIGALRM, strike)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("every", [0.05, 0.001])
+def test_a_handler_that_raises_does_not_end_the_wait(alarms, every: float) -> None:
+    def work(outcome) -> int:
+        alarms(every)
+        while len(outcome.strikes) < 5:
+            time.sleep(0.001)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        time.sleep(0.05)
+        return len(outcome.strikes)
+
+    outcome = shielded(work)
+    assert outcome.result() >= 5
+    assert {type(strike) for strike in outcome.strikes} == {Limit}
+
+
+def test_ctrl_c_is_noted_and_handed_on_afterwards() -> None:
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append("theirs"))
+    try:
+        with Interrupts() as interrupts:
+
+            def work(_outcome) -> None:
+                for _twice in range(2):
+                    count = interrupts.count
+                    pressed()
+                    while interrupts.count == count:
+                        time.sleep(0.001)
+
+            shielded(work).result()
+            assert (interrupts.count, heard) == (2, [])
+        assert heard == ["theirs"]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_raises_at_once_while_that_loses_nothing() -> None:
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN])
+def test_a_signal_that_is_ignored_stays_ignored(handler) -> None:
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with Interrupts() as interrupts:
+            pressed()
+            assert signal.getsignal(signal.SIGINT) is handler
+        assert interrupts.count == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_elsewhere_than_on_the_main_thread_no_handler_is_touched() -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def look() -> bool:
+        with Interrupts():
+            return signal.getsignal(signal.SIGINT) is before
+
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(look()))
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_where_no_thread_can_be_started_the_work_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        msg = "can't start new thread"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    assert shielded(lambda _: threading.current_thread()).result() is threading.main_thread()
+
+
+def test_a_strike_between_the_start_of_the_thread_and_the_news_of_it_does_not_do_the_work_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, times = _thread.start_new_thread, []
+
+    def start_and_strike(*arguments) -> None:
+        start(*arguments)
+        if not times:
+            raise Limit
+
+    monkeypatch.setattr(_thread, "start_new_thread", start_and_strike)
+    begun = threading.Event()
+
+    def work(_outcome) -> None:
+        begun.wait(0.05)
+        times.append(1)
+
+    shielded(work).result()
+    assert times == [1]
