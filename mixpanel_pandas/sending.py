@@ -7,11 +7,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixpanel_pandas.delivery.history import digest_of, refuse_repetition, remember
 from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.summary import summarise, words
+from mixpanel_pandas.delivery.summary import LeftOut, summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.errors import (
+    AlreadySent,
     ConnectionFailed,
     MixpanelError,
     OperationError,
@@ -21,6 +24,7 @@ from mixpanel_pandas.errors import (
     in_our_words,
 )
 from mixpanel_pandas.order import Sharing, Waves
+from mixpanel_pandas.payloads.fingerprint import content_of, fingerprint, key_of
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.report import raise_errors, warn
@@ -33,9 +37,9 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.delivery.journal import Journal
     from mixpanel_pandas.delivery.policy import Stop
-    from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.delivery.upload import Progress, Upload
     from mixpanel_pandas.inspection import Inspection
+    from mixpanel_pandas.payloads.slices import Changes
     from mixpanel_pandas.rules.options import Operation
 
 __all__ = ["Sending", "prepare"]
@@ -68,6 +72,8 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     digest = _digest_of_updates(inspection, project)
     journal = _journal_of(inspection, project)
     try:
+        if journal is not None:
+            _compare(inspection, journal, key_of(project))
         if digest is not None and not operation.option("repeat") and not (journal and journal.resumed):
             refuse_repetition(digest)
         return Sending(inspection, project, digest, journal, began)
@@ -103,14 +109,33 @@ def _journal_of(inspection: Inspection, project: Project) -> Journal | None:
     path = operation.option("journal")
     if path is None or operation.option("dry_run"):
         return None
-    from mixpanel_pandas.content import content_of
     from mixpanel_pandas.delivery.journal import Journal
 
     with in_our_words():
-        content = content_of(inspection, project)
+        content = content_of(inspection.plan, inspection.digest, project, inspection.left_out)
     return Journal(
         path, operation.option("run"), content, remaining=operation.option("on_changed") == "remaining"
     )
+
+
+def _compare(inspection: Inspection, journal: Journal, key: bytes) -> None:
+    """Compare all slices with those that stand in the journal, and write them down where it goes on."""
+    plan = replace(inspection.plan, rows_per_slice=journal.rows_per_slice)
+    with in_our_words():
+        digests = [fingerprint(payloads, key) for payloads in encode_slices(plan, inspection.changes)]
+    if journal.compare_first and not all(
+        journal.same_so_far(number, digest) for number, digest in enumerate(digests)
+    ):
+        journal.begin_afresh()
+    if (run := journal.finished) is None:
+        for number, digest in enumerate(digests):
+            journal.slice(number, digest)
+    elif inspection.plan.operation.option("run") is None:
+        msg = (
+            f"the same updates were already sent, until {journal.ended_at:%Y-%m-%d %H:%M} UTC, and would be applied twice: name "
+            f"another run to send them again; {words(run.summary)}"
+        )
+        raise AlreadySent(msg)
 
 
 class Sending:
@@ -143,11 +168,32 @@ class Sending:
         self._inspection, self._project, self._digest, self._began = inspection, project, digest, began
         self._operation, self._journal = inspection.plan.operation, journal
         changes = inspection.changes
+        self._behind: list[LeftOut] = []
         if journal is not None:
             changes = replace(changes, left_out=changes.left_out | journal.settled())
+            self._hold_back(changes, journal.doubtful())
         self._rows, self._sharing = changes.sent, Sharing(changes.together)
         self._waves = Waves(inspection.plan, changes, inspection.repeats, project.token)
         self._upload = self._start() if self._rows and not self._operation.option("dry_run") else None
+
+    def _hold_back(self, changes: Changes, doubtful: np.ndarray) -> None:
+        """Leave out the rows that come after a row of their id that is in doubt from an earlier session."""
+        if self._inspection.repeats is None or not doubtful.any():
+            return
+        repeats = self._inspection.repeats
+        first = np.full(repeats.groups.max(initial=-1) + 1, len(doubtful))
+        np.minimum.at(
+            first, repeats.groups[doubtful[repeats.positions]], repeats.positions[doubtful[repeats.positions]]
+        )
+        later = repeats.positions[
+            (repeats.positions > first[repeats.groups]) & ~changes.left_out[repeats.positions]
+        ]
+        if len(later):
+            changes.left_out[later] = True
+            error = (
+                "an earlier row of the same id is unknown: find out what became of it, and call mpd.settle"
+            )
+            self._behind.append(LeftOut(later, "not_sent", "earlier row in doubt", error))
 
     def _start(self) -> Upload:
         from mixpanel_pandas.delivery.upload import start
@@ -190,6 +236,9 @@ class Sending:
         try:
             if self._operation.option("dry_run"):
                 return self._said(self._summary(self._not_sent()))
+            if self._journal is not None and (run := self._journal.finished) is not None:
+                logger.info("the run ended at %s and is not sent again", self._journal.ended_at)
+                return self._said(run.summary)
             if self._upload is None:
                 self._write_down_the_end(None)
                 return self._said(self._summary([]))
@@ -240,19 +289,27 @@ class Sending:
 
     def _write_down(self, deliveries: list[Delivery]) -> None:
         if self._journal is not None:
-            self._journal.record(self._sharing.of_rows(deliveries))
+            self._journal.write(self._sharing.of_rows(deliveries), wait=True)
 
     def _write_down_the_end(self, stopped: Stop | None) -> None:
         if self._journal is not None:
-            self._journal.end(self._waves.held, stopped)
+            self._journal.end([*self._behind, *self._waves.held], stopped)
 
     def _summary(
         self, deliveries: list[Delivery], stopped: Stop | None = None, held: Iterable[LeftOut] = ()
     ) -> pd.DataFrame:
-        plan, left_out = self._inspection.plan, [*self._inspection.left_out, *held]
+        plan, held = self._inspection.plan, [*self._behind, *held]
+        left_out = [*self._inspection.left_out, *held]
         deliveries = self._sharing.of_rows(deliveries)
         if self._journal is not None:
-            deliveries, left_out = self._journal.together(deliveries), [*left_out, *self._journal.carried]
+            from mixpanel_pandas.delivery.journal import besides
+
+            deliveries = self._journal.together(deliveries)
+            left_out = [
+                *self._inspection.left_out,
+                *self._journal.carried,
+                *besides(deliveries, held, plan.rows),
+            ]
         summary = summarise(
             deliveries,
             left_out,

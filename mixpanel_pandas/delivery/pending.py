@@ -49,6 +49,8 @@ class Delivery:
         Seconds from there to the final answer, waits included.
     reason, error : str or None
         Short category, and redacted text with the remedy; None for accepted rows.
+    late : bool
+        Whether an earlier attempt of these rows may still arrive.
     """
 
     batch: int
@@ -64,6 +66,7 @@ class Delivery:
     elapsed: float = 0.0
     reason: str | None = None
     error: str | None = None
+    late: bool = False
 
     @property
     def rows(self) -> np.ndarray:
