@@ -33,6 +33,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.history import last_summary as last_summary
     from mixpanel_pandas.delivery.journal import read_journal as read_journal
+    from mixpanel_pandas.delivery.journal import settle as settle
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.display import show as show
     from mixpanel_pandas.emulator import Emulator as Emulator
@@ -67,6 +68,7 @@ __all__ = [
     "plot",
     "read_journal",
     "set_project",
+    "settle",
     "show",
     "totals",
 ]
@@ -78,6 +80,7 @@ _LATER = {
     "last_summary": "mixpanel_pandas.delivery.history",
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.plotting",
+    "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.display",
     "totals": "mixpanel_pandas.delivery.summary",
 }

@@ -31,13 +31,14 @@ from mixpanel_pandas.report import raise_errors, warn
 from mixpanel_pandas.validation import checked
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable
 
     import pandas as pd
 
     from mixpanel_pandas.delivery.history import Reservation
     from mixpanel_pandas.delivery.interrupts import Outcome
-    from mixpanel_pandas.delivery.journal import Journal
+    from mixpanel_pandas.delivery.journal import Journal, Run
     from mixpanel_pandas.delivery.policy import Stop
     from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.delivery.summary import LeftOut
@@ -217,18 +218,16 @@ class Sending:
 
     def _deliver(self, strikes: Callable[[], int]) -> Ended:
         """Send the batches, and say how it ended."""
-        journal = self._journal()
+        journal = self._open_journal()
         try:
-            if journal is not None and journal.finished is not None:
-                ended = self._ended_before(journal)
-                if ended is not None:
-                    return ended
+            if journal is not None and (run := self._repeated(journal)) is not None:
+                return self._ended_before(run, journal.ended_at)
             return self._upload_all(journal, strikes)
         finally:
             if journal is not None:
                 journal.close()
 
-    def _journal(self) -> Journal | None:
+    def _open_journal(self) -> Journal | None:
         """Open the run that is written down, if one is."""
         path = self._operation.option("journal")
         if path is None:
@@ -240,30 +239,29 @@ class Sending:
         remaining = self._operation.option("on_changed") == "remaining"
         return Journal(path, self._operation.option("run"), content, remaining=remaining)
 
-    def _ended_before(self, journal: Journal) -> Ended | None:
-        """Return how a run ended that has nothing left to try; None where it begins afresh."""
-        run = journal.finished
-        assert run is not None
-        if self._operation.option("run") is not None:
+    def _repeated(self, journal: Journal) -> Run | None:
+        """Return the run of the journal that this call repeats, if it has nothing left to try.
+
+        Slices are compared before anything is sent where the journal asks for that. At the first difference it is another run.
+        """
+        if journal.compare_first:
             for part in self._waves(journal).every_slice():
-                journal.slice(part.number, part.payloads.fingerprint)
-            history.remember(run.summary)
-            return Ended(
-                self._told(run.summary, f"the run had ended ({journal.ended_at:%Y-%m-%d %H:%M} UTC)")
+                if not journal.same_so_far(part.number, part.payloads.fingerprint):
+                    journal.begin_afresh()
+                    break
+        return journal.finished
+
+    def _ended_before(self, run: Run, ended_at: dt.datetime | None) -> Ended:
+        """Return how a run ended that this call repeats."""
+        when = f"{ended_at:%Y-%m-%d %H:%M} UTC"
+        if self._operation.option("run") is None:
+            msg = (
+                f"the same updates were already sent, until {when} (see .summary), and would be applied twice: name another "
+                "run to send them again, such as run='2026-11-21'"
             )
-        if not self._operation.idempotent:
-            same = (
-                journal.same_so_far(part.number, part.payloads.fingerprint)
-                for part in self._waves(journal).every_slice()
-            )
-            if all(same):
-                msg = (
-                    f"the same call has ended ({journal.ended_at:%Y-%m-%d %H:%M} UTC, see .summary), and its updates would be "
-                    "applied twice: to send them again, name another run (run='...')"
-                )
-                raise AlreadySent(msg, run.summary)
-        journal.begin_afresh()
-        return None
+            raise AlreadySent(msg, run.summary)
+        history.remember(run.summary)
+        return Ended(self._told(run.summary, f"the run had ended on {when}, and nothing was sent"))
 
     def _upload_all(self, journal: Journal | None, strikes: Callable[[], int]) -> Ended:
         """Send what is not settled, and say how it ended."""
@@ -278,9 +276,9 @@ class Sending:
             account, reporter = self._run(waves, rows, journal, strikes)
             summary = self._summary(account.deliveries, account.stopped, waves.held, journal)
             history.remember(summary)
-            unwritten = (
-                _error_of(lambda: journal.end(waves.held, account.stopped)) if journal is not None else None
-            )
+            unwritten = None
+            if journal is not None:
+                unwritten = _error_of(lambda: journal.end(waves.held, account.stopped))
             self._told(summary, reporter=reporter)
             return Ended(summary, account.error or unwritten, account.connection_failed)
         finally:
@@ -312,7 +310,8 @@ class Sending:
         reporter = Reporter(
             operation.verb, rows, operation.option("progress") if rows else False, time.monotonic
         )
-        self._upload = Upload(waves, clients, state, reporter, rows, journal)
+        notes = None if journal is None else Notes(journal, self._sharing)
+        self._upload = Upload(waves, clients, state, reporter, rows, notes)
         if self._stop_asked or strikes():
             self._upload.stop()
         return self._upload.run(strikes), reporter
@@ -352,13 +351,15 @@ class Sending:
         held: Iterable[LeftOut] = (),
         journal: Journal | None = None,
     ) -> pd.DataFrame:
-        left_out = [*self._inspection.left_out, *held]
-        deliveries = self._sharing.of_rows(deliveries)
+        deliveries, left_out = self._sharing.of_rows(deliveries), self._inspection.left_out
         if journal is not None:
-            deliveries, left_out = journal.together(deliveries), [*left_out, *journal.carried]
+            from mixpanel_pandas.delivery.journal import besides
+
+            deliveries = journal.together(deliveries)
+            held = [*journal.carried, *besides(deliveries, held, self._plan.rows)]
         summary = summarise(
             deliveries,
-            left_out,
+            [*left_out, *held],
             operator=self._operation.verb,
             rows=self._plan.rows,
             digest=self._inspection.digest,
@@ -374,6 +375,18 @@ class Sending:
         reporter = reporter or Reporter(self._operation.verb, 0, False, time.monotonic)
         reporter.say("; ".join(part for part in (text, more) if part))
         return summary
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is written down of updates, said of the rows that they are made of."""
+
+    journal: Journal
+    sharing: Sharing
+
+    def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
+        """Write down what becomes of rows if the process ends now."""
+        self.journal.write(self.sharing.of_rows(deliveries), wait=wait)
 
 
 def _noting(journal: Journal | None, reservation: Reservation | None) -> Callable[[Slice], None]:

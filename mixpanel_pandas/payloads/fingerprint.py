@@ -1,27 +1,143 @@
-"""What tells the updates of one slice from others, without telling a value of them."""
+"""What tells the payloads of one upload from those of another: a name made of no values, and a fingerprint per slice.
+
+Who reads a fingerprint cannot try values: its key is made of the project's token.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.rules.options import taken_by
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.payloads.batches import Payloads
+    from mixpanel_pandas.payloads.plan import Plan
     from mixpanel_pandas.project import Project
 
-__all__ = ["fingerprint", "key_of"]
+__all__ = ["Content", "content_of", "fingerprint", "key_of"]
+
+#: Bytes of a fingerprint.
+SIZE = 16
 
 
 def key_of(project: Project) -> bytes:
-    """Return the key of the fingerprints of a project's updates: who does not have the token cannot try values."""
-    return hashlib.blake2b(
-        f"{project.base} {project.token!s}".encode(), digest_size=32, person=b"fingerprints"
-    ).digest()
+    """Return the key of the fingerprints of what is sent to a project."""
+    where = f"{project.base} {project.token!s}".encode()
+    return hashlib.blake2b(where, digest_size=32, person=b"fingerprint key").digest()
 
 
 def fingerprint(payloads: Payloads, key: bytes) -> bytes:
-    """Return the fingerprint of a slice, 16 bytes."""
+    """Return 16 bytes that tell the text of some payloads from any other."""
     offsets = payloads.offsets
-    text = memoryview(payloads.text.buffers()[2])[offsets[0] : offsets[-1]]
-    return hmac.digest(key, text, "sha256")[:16]
+    text = memoryview(payloads.text.buffers()[2] or b"")[offsets[0] : offsets[-1]]
+    return hmac.digest(key, text, "sha256")[:SIZE]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a run sends, without a value of it.
+
+    Attributes
+    ----------
+    name : str
+        Digest of what is described, the ids and the number of rows.
+    described : mapping
+        Project, operator, columns, options: texts, or lists or mappings of texts.
+    operator, idempotent : str, bool
+        What the upload is called, and whether all its operators are idempotent.
+    rows : int
+        Rows of the frame.
+    ids : callable
+        Returns an iterator over the ids, as arrays of text.
+    ids_digest, id : str
+        Digest of the ids, and the repr of their column's label.
+    rows_per_slice : int
+        How many rows are encoded at once.
+    left_out : sequence of LeftOut
+        Rows that the checks left out.
+    """
+
+    name: str
+    described: Mapping[str, Any]
+    operator: str
+    idempotent: bool
+    rows: int
+    ids: Callable[[], Iterator[pa.LargeStringArray]]
+    ids_digest: str
+    id: str
+    rows_per_slice: int
+    left_out: Sequence[LeftOut] = ()
+
+
+def content_of(plan: Plan, ids_digest: str, project: Project, left_out: Sequence[LeftOut] = ()) -> Content:
+    """Return what a run sends; nothing is encoded for it.
+
+    Parameters
+    ----------
+    plan : Plan
+        How the frame is encoded.
+    ids_digest : str
+        Digest of the ids, in order.
+    project : Project
+        Where to.
+    left_out : sequence of LeftOut
+        Rows that the checks left out.
+    """
+    described = _described(plan, project)
+    name = hashlib.blake2b(orjson.dumps([described, ids_digest, plan.rows]), digest_size=16)
+
+    def ids() -> Iterator[pa.LargeStringArray]:
+        for rows in plan.slices():
+            yield ids_of(plan.id, rows)
+
+    return Content(
+        name=name.hexdigest(),
+        described=described,
+        operator=plan.operation.verb,
+        idempotent=plan.operation.idempotent,
+        rows=plan.rows,
+        ids=ids,
+        ids_digest=ids_digest,
+        id=repr(plan.id.label),
+        rows_per_slice=plan.rows_per_slice,
+        left_out=left_out,
+    )
+
+
+def _described(plan: Plan, project: Project) -> dict[str, Any]:
+    """Return what shows up in a message when it differs: names and options, no values."""
+    operation = plan.operation
+    token = hashlib.blake2b(project.token.encode(), digest_size=4, person=b"journal project").hexdigest()
+    options = [
+        option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
+    ]
+    return {
+        "project": f"{project.base}, {token}",
+        "operator": operation.verb,
+        "group": repr(operation.group),
+        "id": repr(plan.id.label),
+        "columns": [
+            *(f"{column.name} ({column.operator.name})" for column in plan.columns),
+            *(f"{name} (unset)" for name in plan.removed),
+        ],
+        "options": {name: _option_text(operation.option(name)) for name in options},
+    }
+
+
+#: Options that say no more than the rows and columns do.
+_NOT_CONTENT = {"schema", "rename", "at_most"}
+
+
+def _option_text(value: Any) -> str:
+    return value.__qualname__ if callable(value) else repr(value)

@@ -181,15 +181,17 @@ OPTIONS: dict[str, Option] = {
             None,
             "path-like, optional",
             "A file that remembers what has been sent, so that the same call goes on after an interruption, even after a power "
-            "cut. It holds ids and outcomes, no values; one file holds many runs. See `read_journal`.",
+            "cut. It holds ids and outcomes, no values; one file holds many runs and serves one upload at a time. See "
+            "`read_journal` and `settle`.",
             "sending",
         ),
         Option(
             "run",
             None,
             "str, optional",
-            "Name of the run in the journal, such as a date: what is accepted in a run is not sent again in it. By default the "
-            "content is the name, and the call begins afresh once every row had its turn.",
+            "Name of the run in the journal, such as a date: what is accepted in a run is not sent again in it, also when it has "
+            "ended. By default operator, columns and ids are the name; once nothing is left to try, the call begins afresh, and "
+            "with add, append and remove the same values raise `AlreadySent`.",
             "sending",
         ),
         Option(
@@ -204,7 +206,8 @@ OPTIONS: dict[str, Option] = {
             "repeat",
             False,
             "bool, default False",
-            "Send updates that must not be applied twice (add, append, remove) although this process has sent the same before.",
+            "Send updates that must not be applied twice (add, append, remove) although this process has sent the same before. "
+            "With a journal name another run instead.",
             "sending",
             (True, False),
         ),
@@ -538,10 +541,14 @@ def _journal_problem(asked: Operation) -> str | None:
     journal, run = asked.option("journal"), asked.option("run")
     if journal is not None and (not isinstance(journal, str | PathLike) or not str(journal)):
         return f"journal={journal!r} must be the path of a file"
-    if run is not None and (not isinstance(run, str) or not run):
+    if run is not None and (
+        not isinstance(run, str) or not run or run.encode("utf-8", "ignore").decode() != run
+    ):
         return f"run={run!r} must be a name, such as '2026-11-21'"
     if run is not None and journal is None:
         return f"run={run!r} names a run of a journal: pass journal='mp.sqlite' as well"
+    if journal is not None and asked.option("repeat"):
+        return "repeat=True would be true of each restart as well: with a journal name another run to send the same again"
     if asked.option("on_changed") == "remaining" and run is None:
         return "on_changed='remaining' needs the name of a run: pass journal='mp.sqlite', run='2026-11-21'"
     return None

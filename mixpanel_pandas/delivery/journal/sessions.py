@@ -2,7 +2,7 @@
 
 A session writes down what becomes of the rows of a request if the process ends there and then: before the request, and
 again after it. The last word on a row counts; a row that may have been applied in one session stays in doubt in the
-next, unless it is accepted there.
+next, unless it is accepted there, or the user has found out what became of it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,25 @@ import numpy as np
 from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mixpanel_pandas.delivery.pending import Delivery
+    from mixpanel_pandas.delivery.summary import LeftOut
 
-__all__ = ["codes", "last_words", "over"]
+__all__ = ["besides", "codes", "last_words", "over", "settled"]
 
 #: What a row is not any more once it may have been applied.
 SURE: frozenset[Outcome] = frozenset({"rejected", "not_sent"})
 
+_UNKNOWN = OUTCOMES.index("unknown")
+
 IN_DOUBT = "may be applied by an earlier attempt of this run"
+
+#: Whether rows in doubt turned out to be applied -> what they are called then, and a text.
+SETTLED: dict[bool, tuple[Outcome, str]] = {
+    True: ("accepted", "was in doubt, and is settled as applied"),
+    False: ("not_sent", "was in doubt, and is settled as not applied: make the same call again"),
+}
 
 
 def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
@@ -55,7 +64,10 @@ def over(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> l
     rows : int
         Rows of the frame.
     """
-    doubtful = codes(earlier, rows) == OUTCOMES.index("unknown")
+    doubtful = codes(earlier, rows) == _UNKNOWN
+    late = np.zeros(rows, bool)
+    for delivery in earlier:
+        late[_index(delivery.positions)] = delivery.late
     untouched = np.ones(rows, bool)
     for delivery in later:
         untouched[_index(delivery.positions)] = False
@@ -64,10 +76,37 @@ def over(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> l
     return [
         *(delivery for delivery in stay if delivery is not None),
         *(
-            replace(_doubted(delivery, doubtful[_index(delivery.positions)]), batch=delivery.batch + batches)
+            replace(
+                _doubted(delivery, doubtful[at]),
+                batch=delivery.batch + batches,
+                late=delivery.late or bool(late[at].any()),
+            )
             for delivery in later
+            for at in [_index(delivery.positions)]
         ),
     ]
+
+
+def settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) -> list[Delivery]:
+    """Return what became of the rows after the user has found out about some that were in doubt.
+
+    Parameters
+    ----------
+    deliveries : sequence of Delivery
+        What became of them before.
+    rows : numpy.ndarray
+        Mask over the frame; those of them that are not in doubt stay as they are.
+    applied : bool
+        What was found out.
+    """
+    return [_settled(delivery, rows[_index(delivery.positions)], SETTLED[applied]) for delivery in deliveries]
+
+
+def besides(deliveries: Sequence[Delivery], held: Iterable[LeftOut], rows: int) -> list[LeftOut]:
+    """Return rows that were held back, without those that deliveries of earlier sessions tell of."""
+    untold = codes(deliveries, rows) < 0
+    parts = (replace(left, positions=left.positions[untold[left.positions]]) for left in held)
+    return [part for part in parts if len(part.positions)]
 
 
 def codes(deliveries: Sequence[Delivery], rows: int) -> np.ndarray:
@@ -98,6 +137,16 @@ def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
         bytes=round(delivery.bytes * share),
         apart={int(places[row]): said for row, said in delivery.apart.items() if kept[row]},
     )
+
+
+def _settled(delivery: Delivery, rows: np.ndarray, became: tuple[Outcome, str]) -> Delivery:
+    """Return a delivery with those of some rows settled that are in doubt."""
+    rows = rows & (codes([replace(delivery, positions=range(len(rows)))], len(rows)) == _UNKNOWN)
+    if not rows.any():
+        return delivery
+    if rows.all():
+        return replace(delivery, outcome=became[0], error=became[1], apart={}, reason="settled", late=False)
+    return replace(delivery, apart={**delivery.apart, **dict.fromkeys(np.flatnonzero(rows).tolist(), became)})
 
 
 def _doubted(delivery: Delivery, doubtful: np.ndarray) -> Delivery:

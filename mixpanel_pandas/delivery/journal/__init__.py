@@ -1,0 +1,10 @@
+"""The journal of uploads: what was sent, on disk, so that the same call goes on and sends nothing twice."""
+
+from __future__ import annotations
+
+from mixpanel_pandas.delivery.journal.journal import Journal
+from mixpanel_pandas.delivery.journal.reading import read_journal, settle
+from mixpanel_pandas.delivery.journal.run import Run
+from mixpanel_pandas.delivery.journal.sessions import besides
+
+__all__ = ["Journal", "Run", "besides", "read_journal", "settle"]

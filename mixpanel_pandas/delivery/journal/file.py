@@ -1,0 +1,256 @@
+"""The file of a journal: a SQLite database with one table, to which records are added and from which none is taken.
+
+Each record has a checksum over its content, its place and the checksum of the record before, and the last one stands
+beside the table once more: a record that is lost, moved, repeated or changed is seen. SQLite's own lock keeps others out: one
+connection has the file for itself from the moment it is opened.
+
+The database is kept in one file, not in a write-ahead log: what a log has lost at its end nobody would miss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mixpanel_pandas.delivery.journal.path import create, identity_of, resolved
+from mixpanel_pandas.delivery.journal.records import Record
+from mixpanel_pandas.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["MIGRATIONS", "VERSION", "File"]
+
+#: What marks a SQLite file as a journal ("mpdj"), and the version of its table and records.
+MARK, VERSION = 0x6D70646A, 2
+
+#: Version -> what makes the next version of a journal. There is none for version 1: it names runs by their values, and
+#: whether a call is the same as one of those cannot be told without them.
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+TABLES = {
+    "records": "CREATE TABLE records (number INTEGER PRIMARY KEY, kind TEXT, run INTEGER, session INTEGER, checksum BLOB, "
+    "body BLOB, more BLOB)",
+    "head": "CREATE TABLE head (number INTEGER, checksum BLOB)",
+}
+
+#: Seconds that somebody else has to let go of the file, such as who only reads it.
+PATIENCE = 0.25
+
+#: What the first record follows.
+BEGIN = b"\0" * 16
+
+#: Held while a file is opened or made: whoever made one closes it, and the locks of the whole process on it are gone.
+_opening = threading.Lock()
+
+
+def _anew() -> None:
+    global _opening  # noqa: PLW0603  # a thread that held it is not in this process
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_anew)
+
+
+class File:
+    """An open journal, which nobody else can open meanwhile.
+
+    It belongs to the thread that opened it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    writes, creates : bool
+        Whether records are added, and whether it is made where it is not there, for its owner alone.
+
+    Raises
+    ------
+    JournalError
+        From here on, and from every method: if the file cannot be read or written, is in use or damaged, or is no journal.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, writes: bool, creates: bool = False) -> None:
+        self._path = resolved(path)
+        with self._in_words(), _opening:
+            self._identity = identity_of(self._path)
+            if self._identity is None and not creates:
+                msg = f"there is no journal {self._path}"
+                raise JournalError(msg)
+            if self._identity is None:
+                with suppress(FileExistsError):
+                    create(self._path, _image())
+                self._identity = identity_of(self._path)
+            address = f"{Path(self._path).as_uri()}?mode=rw"  # what is not there is not made
+            self._database = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+            try:
+                self._take(writes=writes)
+                self._check_place()
+                self._check_version(writes=writes)
+                self._check_pages()
+                self._number, self._checksum = self._check_records()
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._database.close()
+                raise
+
+    def _take(self, *, writes: bool) -> None:
+        """Lock others out, and see to it that what is committed has survived a power cut."""
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._database.execute("PRAGMA synchronous = EXTRA")  # FULL forgets to sync the folder
+        self._database.execute("PRAGMA cell_size_check = ON")
+        self._database.execute("BEGIN EXCLUSIVE" if writes else "BEGIN")
+
+    def _check_place(self) -> None:
+        """Refuse to go on where the file was removed or replaced."""
+        if identity_of(self._path) != self._identity:
+            msg = f"the journal {self._path} was removed or replaced while it was in use: nothing is written to it any more"
+            raise JournalError(msg)
+
+    def _check_version(self, *, writes: bool) -> None:
+        """Refuse what is no journal, or one of another version."""
+        mark, version = (self._value(f"PRAGMA {name}") for name in ("application_id", "user_version"))
+        if mark != MARK:
+            msg = f"{self._path} is no journal: name another file"
+            raise JournalError(msg)
+        while writes and version in MIGRATIONS:
+            MIGRATIONS[version](self._database)
+            version += 1
+            self._database.execute(f"PRAGMA user_version = {version}")
+        if version != VERSION:
+            whose = "an earlier" if version < VERSION else "a later"
+            msg = (
+                f"the journal {self._path} was written by {whose} version of mixpanel_pandas (format {version}, not "
+                f"{VERSION}): name another file, or use that version"
+            )
+            raise JournalError(msg)
+
+    def _check_pages(self) -> None:
+        """Refuse a file with damage that SQLite sees."""
+        errors = [row[0] for row in self._database.execute("PRAGMA quick_check(1)")]
+        tables = dict(self._database.execute("SELECT name, sql FROM sqlite_master"))
+        if errors != ["ok"]:
+            self._refuse_damaged("its pages do not fit together")
+        if tables != TABLES or self._value("PRAGMA journal_mode") != "delete":
+            self._refuse_damaged("its tables or its mode are others")
+
+    def _check_records(self) -> tuple[int, bytes]:
+        """Refuse a file with other records than were written; return number and checksum of the last one."""
+        last, checksum = 0, BEGIN
+        for number, expected, *record in self._database.execute(
+            f"SELECT number, checksum, {COLUMNS} FROM records ORDER BY number"
+        ):
+            last, checksum = last + 1, _checksum(checksum, last + 1, record)
+            if (number, expected) != (last, checksum):
+                self._refuse_damaged(f"record {last} is not as it was written")
+        if self._database.execute("SELECT number, checksum FROM head").fetchall() != [(last, checksum)]:
+            self._refuse_damaged("its last records are gone")
+        return last, checksum
+
+    def _refuse_damaged(self, what: str) -> NoReturn:
+        msg = (
+            f"the journal {self._path} is damaged: {what}. It cannot be trusted: restore it from a copy, or look at the "
+            "profiles and name another file"
+        )
+        raise JournalError(msg)
+
+    def records(self, run: int | None = None, *kinds: str) -> Iterator[Record]:
+        """Yield the records of a run, or of all, in order; only some kinds where these are named."""
+        marks = ", ".join("?" * len(kinds))
+        of_kind = f"AND kind IN ({marks})" if kinds else ""
+        with self._in_words():
+            for row in self._database.execute(
+                f"SELECT {COLUMNS} FROM records WHERE run = ifnull(?, run) {of_kind} ORDER BY number",
+                (run, *kinds),
+            ):
+                yield Record(*row)
+
+    def append(self, records: Iterable[Record], allowed: Callable[[], bool] = lambda: True) -> None:
+        """Add records, all or none; they are on disk when this returns.
+
+        Parameters
+        ----------
+        records : iterable of Record
+            In the order in which they are to be read.
+        allowed : callable
+            Asked at the last moment: whether they are still to be added. After a no nothing else may be added.
+        """
+        number, checksum = self._number, self._checksum
+        with self._in_words():
+            self._check_place()
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                for record in records:
+                    number, checksum = number + 1, _checksum(checksum, number + 1, record)
+                    self._database.execute(INSERT, (number, checksum, *record))
+                self._database.execute("UPDATE head SET number = ?, checksum = ?", (number, checksum))
+                self._database.execute("COMMIT" if allowed() else "ROLLBACK")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        self._number, self._checksum = number, checksum
+
+    def close(self) -> None:
+        """Let others have the file."""
+        self._database.close()
+
+    def _value(self, query: str) -> Any:
+        return self._database.execute(query).fetchone()[0]
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            }:
+                raise self._unusable(error) from error
+            msg = (
+                f"the journal {self._path} is in use: another upload writes it, or somebody reads it. Wait for the end, or "
+                "name another file"
+            )
+            raise JournalError(msg) from error
+        except (sqlite3.Error, OSError) as error:
+            if isinstance(error, JournalError):
+                raise
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> JournalError:
+        return JournalError(f"the journal {self._path} cannot be used: {error}")
+
+
+COLUMNS = "kind, run, session, body, more"
+INSERT = f"INSERT INTO records (number, checksum, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+def _image() -> bytes:
+    """Return a journal without records, as the file holds it."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        for table in TABLES.values():
+            database.execute(table)
+        database.execute("INSERT INTO head VALUES (0, ?)", (BEGIN,))
+        database.commit()
+        database.execute(f"PRAGMA application_id = {MARK}")
+        database.execute(f"PRAGMA user_version = {VERSION}")
+        return database.serialize()
+
+
+def _checksum(before: bytes, number: int, record: Iterable[Any]) -> bytes:
+    """Return the checksum of a record that follows another."""
+    kind, run, session, body, more = record
+    if not isinstance(body, bytes) or not isinstance(more, bytes | None):
+        return b""  # no record is like that
+    checksum = hashlib.sha256(before)
+    checksum.update(repr((number, kind, run, session, len(body), more and len(more))).encode())
+    checksum.update(body)
+    checksum.update(more or b"")
+    return checksum.digest()[:16]

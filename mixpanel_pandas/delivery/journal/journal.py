@@ -1,0 +1,422 @@
+"""What has been sent, on disk: an upload that was interrupted, even by a power cut, goes on where it ended.
+
+A run holds what tells its content from another (names of columns, options, a keyed fingerprint of each slice), the ids,
+and, before and after each request, what becomes of its rows if the process ends there and then. It holds no value of a
+property and no token.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from mixpanel_pandas.delivery.journal.records import (
+    Record,
+    delivery_records,
+    excluded_record,
+    noted,
+    packed_ids,
+)
+from mixpanel_pandas.delivery.journal.run import (
+    ACCEPTED,
+    CARRIED,
+    UNKNOWN,
+    Run,
+    State,
+    ids_of,
+    replay,
+    run_of,
+)
+from mixpanel_pandas.delivery.journal.sessions import codes, over
+from mixpanel_pandas.delivery.journal.writer import END, Writer
+from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.errors import JournalError, choices
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mixpanel_pandas.delivery.journal.file import File
+    from mixpanel_pandas.delivery.pending import Delivery
+    from mixpanel_pandas.delivery.policy import Stop
+    from mixpanel_pandas.payloads.fingerprint import Content
+
+__all__ = ["Journal", "states_of"]
+
+
+class Journal:
+    """One run of a journal, which this process writes down; nobody else gets at the file meanwhile.
+
+    Before anything is sent, and if `compare_first`, the payloads are compared with what stands there::
+
+        for number, digest in enumerate(fingerprints):
+            if not journal.same_so_far(number, digest):
+                journal.begin_afresh()
+                break
+
+    Where no slice differs, `finished` says whether there is nothing to do.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; made for its owner alone if it is not there.
+    run : str or None
+        Name of the run; None: operation, columns, ids and length are its name.
+    content : Content
+        What is to be sent.
+    remaining : bool
+        Whether the run may have another content than before: only ids without an outcome are sent then.
+
+    Attributes
+    ----------
+    rows_per_slice : int
+        How the frame is cut into slices, so that they can be compared with those that stand there.
+    compare_first : bool
+        Whether slices are to be compared before anything is sent.
+
+    Raises
+    ------
+    JournalError
+        If the file cannot be written, is in use or damaged, or is no journal, or the run has another content.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], run: str | None, content: Content, *, remaining: bool = False
+    ) -> None:
+        self._path, self._content, self._remaining = path, content, remaining
+        self._named, self._name = run is not None, run if run is not None else content.name
+        self._turn = threading.Lock()
+        self._compared: dict[int, bytes] = {}
+        self._writer = Writer(path)
+        weakref.finalize(self, self._writer.close, 0).atexit = False
+        try:
+            self._states = self._writer.call(lambda file: states_of(file, self._name))
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    # -- which run it is ----------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Go on with the run, begin one, or wait for a comparison."""
+        last = self._states[-1] if self._states else None
+        self._ended: list[State] = []  # runs of which this may be a repetition
+        self.compare_first = False
+        if last is None:
+            self._add(self._content.rows_per_slice)
+        elif last.begun["content"] != self._content.name or not last.excludes(self._content.left_out):
+            self._begin_changed(last)
+        elif last.finished():
+            self._begin_ended(last)
+        else:
+            self._go_on(last)
+            self.compare_first = self._remaining and bool(last.slices)
+
+    def _begin_changed(self, last: State) -> None:
+        """Begin a run that has another content than the last one of its name, if it may."""
+        if self._named and self._remaining:
+            self._add(self._content.rows_per_slice)
+        elif self._named or not last.finished():
+            raise JournalError(self._changes(last))
+        else:
+            self._begin_ended(last)
+
+    def _begin_ended(self, last: State) -> None:
+        """Wait for a comparison with runs that have ended, or begin one more where that can do no harm."""
+        self._ended = [last] if self._named else [
+            state
+            for state in self._states
+            if state.excludes(self._content.left_out) and not state.untouched() and not state.idempotent
+        ]  # fmt: skip
+        if self._ended:
+            self._go_on(self._ended[-1])
+            self.compare_first = True
+        else:
+            self._add(last.begun["rows_per_slice"])
+
+    def _go_on(self, state: State) -> None:
+        self._number, self._session = state.number, state.sessions + 1
+        self._slices = state.slices
+        self.earlier, self.carried = state.deliveries, state.carried
+        self.rows_per_slice: int = state.begun["rows_per_slice"]
+        self._settled, self._doubtful = state.settled(), state.doubtful()
+        self._idle = True  # the session has written nothing
+
+    def _add(self, rows_per_slice: int) -> None:
+        """Begin a run."""
+        content = self._content
+        carried = self._dealt_with() if self._remaining and self._states else []
+        begun = {
+            "name": self._name,
+            "content": content.name,
+            "described": content.described,
+            "operator": content.operator,
+            "idempotent": content.idempotent,
+            "rows": content.rows,
+            "rows_per_slice": rows_per_slice,
+            "ids": content.ids_digest,
+            "id": content.id,
+            "began": time.time(),
+        }
+
+        def add(file: File) -> State:
+            number = 1 + max((record.run for record in file.records(None, "run")), default=0)
+            file.append(self._records_of_begin(number, begun, carried))
+            return replay(file.records(number, "run", "excluded"))
+
+        self._go_on(self._writer.call(add))
+
+    def _records_of_begin(
+        self, number: int, begun: dict[str, Any], carried: list[LeftOut]
+    ) -> Iterator[Record]:
+        yield noted("run", number, 0, begun)
+        for ids in self._content.ids():
+            yield noted("ids", number, 0, {}, packed_ids(ids))
+        for left in [*self._content.left_out, *carried]:
+            if len(left.positions):
+                yield excluded_record(number, 0, left)
+
+    @property
+    def finished(self) -> Run | None:
+        """The run that this call repeats and that has nothing left to try, as far as slices were compared."""
+        if not self._ended:
+            return None
+        return run_of(self._ended[-1], self._ids_of(self._ended[-1]))
+
+    @property
+    def ended_at(self) -> dt.datetime | None:
+        """When the run that this call repeats ended."""
+        ended = self._ended[-1].ended if self._ended else None
+        return None if ended is None else dt.datetime.fromtimestamp(ended, dt.UTC)
+
+    def same_so_far(self, number: int, digest: bytes) -> bool:
+        """Return whether a slice is the same as before, and all that were compared before it."""
+        self._compared[number] = digest
+        same = [state for state in self._ended if state.slices.get(number, digest) == digest]
+        if self._ended:
+            self._ended = same or self._ended
+            return bool(same)
+        return self._slices.get(number, digest) == digest
+
+    def begin_afresh(self) -> None:
+        """Begin a run for what turned out to be another content.
+
+        Raises
+        ------
+        JournalError
+            If it is a named run, which has one content only, unless it is to send the remaining ids.
+        """
+        if self._named and not self._remaining:
+            raise JournalError(self._other_values(max(self._compared)))
+        self._ended, self.compare_first = [], False
+        self._add(self.rows_per_slice)
+        for number, digest in self._compared.items():
+            self.slice(number, digest)
+
+    def _ids_of(self, state: State) -> pa.ChunkedArray:
+        return self._writer.call(lambda file: ids_of(file.records(state.number, "ids")))
+
+    def _changes(self, last: State) -> str:
+        """Return in words how the content differs from the one that the run has."""
+        now = orjson.loads(orjson.dumps(self._content.described))
+        differences = list(_differences(last.begun["described"], now))
+        if last.rows != self._content.rows:
+            differences.append(f"it had {last.rows:,} rows, and has {self._content.rows:,} now")
+        elif last.begun["ids"] != self._content.ids_digest:
+            differences.append(self._first_other_id(last))
+        elif not last.excludes(self._content.left_out):
+            differences.append("the checks leave out other rows now")
+        return f"{self._called()} was begun with another content: {'; '.join(differences)}. {self._remedy()}"
+
+    def _first_other_id(self, last: State) -> str:
+        ids, start = self._ids_of(last), 0
+        for now in self._content.ids():
+            same = ids.slice(start, len(now)).combine_chunks().equals(now)
+            if not same:
+                old, new = ids.slice(start, len(now)).to_pylist(), now.to_pylist()
+                start += next(at for at in range(len(new)) if old[at] != new[at])
+                break
+            start += len(now)
+        return f"the first row with another id is at position {start:,}"
+
+    def _other_values(self, number: int) -> str:
+        start = number * self.rows_per_slice
+        stop = min(start + self.rows_per_slice, self._content.rows)
+        rows = f"rows {start:,} to {stop - 1:,}" if start < stop else "rows that are merged or come later"
+        return f"{self._called()} was begun with other values in {rows}. {self._remedy()}"
+
+    def _called(self) -> str:
+        if self._named:
+            return f"the run {self._name!r} of {self._path}"
+        return f"a run of {self._path} with these columns and ids has not ended, and"
+
+    def _remedy(self) -> str:
+        if self._named:
+            return 'Name another run, or pass on_changed="remaining" to send only the ids that have no outcome in this one'
+        return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
+
+    def _dealt_with(self) -> list[LeftOut]:
+        """Return the rows whose ids have an outcome in the contents before."""
+        of_runs = [_by_id(state, self._ids_of(state)) for state in self._states]
+        by_id = pd.concat(of_runs).groupby(level=0).any()
+        reasons = pd.Series("", index=by_id.index, dtype=object)
+        if self._content.idempotent:
+            reasons[by_id["whole"]] = "sent before"
+        else:
+            reasons[by_id["some"]] = "sent in part"
+            reasons[by_id["whole"]] = "sent before"
+            reasons[by_id["doubt"]] = "in doubt"
+        ids = pd.Index(
+            pa.chunked_array(list(self._content.ids()), pa.large_string()).to_pandas(), dtype=object
+        )
+        reason_of_row = np.array(reasons.reindex(ids), object)
+        for left in self._content.left_out:
+            reason_of_row[left.positions] = None
+        return [
+            LeftOut(np.flatnonzero(reason_of_row == reason), outcome, reason, error)
+            for reason, (outcome, error) in CARRIED.items()
+            if (reason_of_row == reason).any()
+        ]
+
+    # -- while it is sent ---------------------------------------------------------------------------------------------
+
+    @property
+    def resumed(self) -> bool:
+        """Whether a session before this one has sent something."""
+        return bool(self.earlier or self.carried)
+
+    def settled(self) -> np.ndarray:
+        """Return the mask of the rows that are not sent in this session: accepted, or maybe applied and must not be twice."""
+        return self._settled.copy()
+
+    def doubtful(self) -> np.ndarray:
+        """Return the mask of the rows that may be applied and must not be twice: later rows of their ids are to wait."""
+        doubtful: np.ndarray = self._doubtful & self._settled
+        return doubtful
+
+    def resent(self) -> np.ndarray:
+        """Return the mask of the rows that are sent again though an attempt of an earlier session may still arrive."""
+        resent: np.ndarray = self._doubtful & ~self._settled
+        return resent
+
+    def slice(self, number: int, digest: bytes) -> None:
+        """Write down the fingerprint of a slice, or compare it with the one that stands there.
+
+        Parameters
+        ----------
+        number : int
+            Of the slice, counted from 0, the same in every call.
+        digest : bytes
+            From `fingerprint`.
+
+        Raises
+        ------
+        JournalError
+            If another one stands there.
+        """
+        with self._turn:
+            standing = self._slices.setdefault(number, digest)
+            new = standing is digest
+        if standing != digest:
+            raise JournalError(self._other_values(number))
+        if new:
+            self._note([noted("slice", self._number, self._session, {"number": number}, digest)], wait=False)
+
+    def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
+        """Write down what becomes of some rows if the process ends now.
+
+        Parameters
+        ----------
+        deliveries : iterable of Delivery
+            Together in one note.
+        wait : bool
+            Whether it is on disk when this returns, with all that was written before. If not, an error is raised by the
+            next call that waits.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written.
+        """
+        self._note(delivery_records(self._number, self._session, deliveries), wait=wait)
+
+    def together(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Return what became of the rows, the sessions before included."""
+        return over(self.earlier, deliveries, self._content.rows)
+
+    def end(self, held: Iterable[LeftOut], stopped: Stop | None) -> None:
+        """Write down how the session ended; it is on disk when this returns.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written, or something before could not.
+        """
+        how = {
+            "ended": time.time(),
+            "reason": stopped and stopped.reason,
+            "error": stopped and stopped.error,
+        }
+        records = [excluded_record(self._number, self._session, left) for left in held if len(left.positions)]
+        self._note([*records, noted("end", self._number, self._session, how)], wait=True)
+
+    def close(self, timeout: float = END) -> bool:
+        """Write what was handed over, let others have the file, and return whether that is done.
+
+        What is not on disk after `timeout` seconds is not written later.
+        """
+        return self._writer.close(timeout)
+
+    def _note(self, records: list[Record], *, wait: bool) -> None:
+        """Hand records over, the first ones of a session after its begin."""
+        with self._turn:  # so that nobody is between the two
+            if self._idle:
+                begin = noted("session", self._number, self._session, {"began": time.time()})
+                self._writer.write([begin], wait=False)
+                self._idle = False
+        self._writer.write(records, wait=wait)
+
+
+def states_of(file: File, name: str) -> list[State]:
+    """Return the runs of a name, the first one first: each has another content, or began after the end of the others."""
+    numbers = [record.run for record in file.records(None, "run") if record.values["name"] == name]
+    kinds = ("run", "excluded", "session", "slice", "delivery", "settled", "end")
+    return [replay(file.records(number, *kinds)) for number in numbers]
+
+
+def _by_id(state: State, ids: pa.ChunkedArray) -> pd.DataFrame:
+    """Return for each id of a run whether all, some, or maybe some of its updates are applied."""
+    last = codes(state.deliveries, state.rows)
+    last[state.mask("sent before")], last[state.mask("in doubt")] = ACCEPTED, UNKNOWN
+    last[state.mask("sent in part")] = -1
+    sent = ~(state.mask() & ~state.mask(*CARRIED))
+    rows = pd.DataFrame({"accepted": last == ACCEPTED, "doubt": last == UNKNOWN})[sent]
+    by_id = rows.groupby(ids.to_pandas().to_numpy(object)[sent])
+    return pd.DataFrame(
+        {"whole": by_id["accepted"].all(), "some": by_id["accepted"].any(), "doubt": by_id["doubt"].any()}
+    )
+
+
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in words what differs between two descriptions."""
+    for name in dict.fromkeys([*was, *now]):
+        old, new = was.get(name), now.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new)
+        elif isinstance(old, list) and isinstance(new, list):
+            gone, come = [item for item in old if item not in new], [item for item in new if item not in old]
+            parts = [f"without {choices(gone)}"] * bool(gone) + [f"with {choices(come)}"] * bool(come)
+            yield f"{name} are now {' and '.join(parts) or 'in another order'}"
+        else:
+            yield f"{name} was {old}, and is {new} now"

@@ -1,0 +1,122 @@
+"""Where a journal is: the path as it is resolved, and what stands there. The file itself is never opened here.
+
+A process that closes a file loses all its locks on it, whoever took them. So nothing but SQLite opens a journal, but
+for the moment in which it is made.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import Any
+
+from mixpanel_pandas.errors import JournalError
+
+__all__ = ["Identity", "create", "identity_of", "resolved"]
+
+#: Device and number of a file: what stays the same while it is written, and is another after it was replaced.
+Identity = tuple[int, int]
+
+#: Seconds that another process has to fill a file that it has just made.
+MOMENT = 0.2
+
+#: What a database without a file is called, and how addresses of databases begin.
+_MEMORY, _ADDRESS = ":memory:", "file:"
+
+
+def resolved(path: Any) -> str:
+    """Return the path of the file itself, behind all symbolic links.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be the name of a file.
+    """
+    text = os.fspath(path)
+    text = os.fsdecode(text) if isinstance(text, bytes) else text
+    if not text or text == _MEMORY or text.startswith(_ADDRESS) or "\0" in text:
+        msg = f"journal={text!r} is no path of a file: name one, such as 'mp.sqlite'"
+        raise JournalError(msg)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"journal={text!r} is no path of a file: it cannot be written in UTF-8"
+        raise JournalError(msg) from error
+    real = os.path.realpath(text)
+    if os.path.islink(real) or (os.path.islink(text) and not os.path.lexists(real)):  # noqa: PTH114
+        msg = f"the journal {text} is a symbolic link to nothing: remove it, or name the file itself"
+        raise JournalError(msg)
+    return real
+
+
+def identity_of(path: str) -> Identity | None:
+    """Return which file stands at a path; None where there is none.
+
+    Raises
+    ------
+    JournalError
+        If it is no file that can be a journal.
+    OSError
+        If it cannot be looked at.
+    """
+    until = time.monotonic() + MOMENT
+    while (there := _stat(path)) is not None and not there.st_size and time.monotonic() < until:
+        time.sleep(MOMENT / 100)
+    if there is None:
+        return None
+    refusals = (
+        (not stat.S_ISREG(there.st_mode), "is no file"),
+        (
+            there.st_nlink > 1,
+            "has several names (hard links), and locks none of the others: remove all but one",
+        ),
+        (not there.st_size, "is empty, as a journal never is: remove it if nothing is lost with it"),
+        (os.path.lexists(f"{path}-wal"), "has a log of another program beside it (-wal): name another file"),
+    )
+    for refused, why in refusals:
+        if refused:
+            msg = f"the journal {path} {why}"
+            raise JournalError(msg)
+    return there.st_dev, there.st_ino
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116  # a path with blanks at its end stays as it is
+    except FileNotFoundError:
+        return None
+
+
+def create(path: str, image: bytes) -> None:
+    """Make a file for its owner alone, on disk when this returns.
+
+    Raises
+    ------
+    FileExistsError
+        If something stands there, also a symbolic link to nothing.
+    OSError
+        If it cannot be made; then nothing is left behind.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        while image:
+            image = image[os.write(file, image) :]
+        os.fsync(file)
+    except BaseException:
+        os.unlink(path)  # noqa: PTH108
+        raise
+    finally:
+        os.close(file)
+    _settle(os.path.dirname(path))  # noqa: PTH120
+
+
+def _settle(folder: str) -> None:
+    """Bring to disk that a file is in a folder, where a folder can be opened."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,156 @@
+"""What a journal tells afterwards, and what the user found out about rows in doubt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mixpanel_pandas.delivery.journal.file import File
+from mixpanel_pandas.delivery.journal.journal import states_of
+from mixpanel_pandas.delivery.journal.records import noted, place_of
+from mixpanel_pandas.delivery.journal.run import Run, State, ids_of, run_of
+from mixpanel_pandas.errors import JournalError, OperationError, choices
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["read_journal", "settle"]
+
+
+def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
+    """Return what a journal tells of a run, after its process has ended.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file that an upload wrote with ``journal=``.
+    run : str, optional
+        Name of the run. By default the one that began last.
+
+    Returns
+    -------
+    Run
+        A named tuple. ``summary`` is as the verb returned it or would have: ``df.mixpanel.outcomes`` and
+        ``df.mixpanel.failures`` take it. ``outcomes`` has a row per row of the frame, on an index of the ids.
+
+    Raises
+    ------
+    JournalError
+        If there is no such file or run, an upload has the file in use, or it is damaged.
+
+    Examples
+    --------
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+    ...     _ = df.mixpanel.set("user_id", journal="mp.sqlite", run="2026-11-21")
+    >>> mpd.read_journal("mp.sqlite", "2026-11-21").outcomes["outcome"].to_dict()
+    {'ann': 'accepted', 'bob': 'accepted'}
+    """
+    with closing(File(path, writes=False)) as file:
+        state = _states(file, path, run)[-1]
+        return run_of(state, ids_of(file.records(state.number, "ids")))
+
+
+def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: bool) -> None:
+    """Write down what you found out about rows that are in doubt, and let their run go on.
+
+    With ``add``, ``append`` and ``remove`` a row without a clear answer is ``unknown``: it may be applied, and is not sent
+    again. Rows of its id that come later are held back. Look at the profile, settle the id, and make the same call again.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file that the upload wrote with ``journal=``.
+    run : str or None
+        Name of the run; None: the one that began last.
+    ids : scalar or list-like
+        Ids with ``unknown`` rows. All ``unknown`` rows of an id are settled.
+    applied : bool
+        True: the updates are on the profile, and the rows are ``accepted``. False: they are not, and the next call sends
+        the rows. Either way it sends the rows that were held back behind them, in order.
+
+    Raises
+    ------
+    OperationError
+        If some of the ids are not in the run, or not in doubt. Nothing is written down then.
+    JournalError
+        If there is no such file or run, an upload has the file in use, or it is damaged.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "visits": [1, 1]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     emulator.fail(503, applied=False)
+    ...     first = df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21", check=False)
+    ...     mpd.settle("mp.sqlite", "2026-11-21", ["ann", "bob"], applied=False)
+    ...     second = df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")
+    >>> first["outcome"].tolist(), second["outcome"].tolist()
+    (['unknown'], ['accepted'])
+    """
+    if applied not in (True, False):
+        msg = f"applied={applied!r} must be True (the updates are on the profiles) or False (they are not)"
+        raise OperationError(msg)
+    asked = pd.Index(_texts(ids), dtype=object).unique()
+    with closing(File(path, writes=True)) as file:
+        states = _states(file, path, run)
+        texts = [ids_of(file.records(state.number, "ids")).to_pandas().to_numpy(object) for state in states]
+        rows = [
+            np.flatnonzero(state.doubtful() & pd.Index(of_run, dtype=object).isin(asked))
+            for state, of_run in zip(states, texts, strict=True)
+        ]
+        _refuse_others(asked, texts, rows)
+        file.append(
+            noted(
+                "settled",
+                state.number,
+                state.sessions,
+                place | {"applied": bool(applied), "at": time.time()},
+                more,
+            )
+            for state, of_state in zip(states, rows, strict=True)
+            if len(of_state)
+            for place, more in [place_of(of_state)]
+        )
+
+
+def _states(file: File, path: Any, run: str | None) -> list[State]:
+    """Return the runs of a name, or of the last one's."""
+    names = [record.values["name"] for record in file.records(None, "run")][::-1]
+    name = run if run is not None or not names else names[0]
+    if name is None or name not in names:
+        msg = f"there is no run {name!r} in {path}: there are {choices(dict.fromkeys(names)) or 'none'}"
+        raise JournalError(msg)
+    return states_of(file, name)
+
+
+def _refuse_others(asked: pd.Index, texts: list[np.ndarray], rows: list[np.ndarray]) -> None:
+    """Refuse ids that are not in the run, and those that are not in doubt."""
+    there = np.concatenate(texts)
+    doubtful = np.concatenate([of_run[at] for of_run, at in zip(texts, rows, strict=True)])
+    absent = asked[~asked.isin(there)]
+    sure = asked[asked.isin(there) & ~asked.isin(doubtful)]
+    problems = [f"ids {choices(absent)} are not in the run"] * bool(len(absent))
+    problems += [f"no row of the ids {choices(sure)} is unknown"] * bool(len(sure))
+    if problems or not len(asked):
+        msg = f"nothing was settled: {'; '.join(problems) or 'no ids were given'}"
+        raise OperationError(msg)
+
+
+def _texts(ids: Any) -> list[str]:
+    """Return ids as the texts that they are for Mixpanel."""
+    listed = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str | bytes) else [ids]
+    return [_text(id) for id in listed]  # noqa: A001  # the field's word
+
+
+def _text(id: Any) -> str:
+    if isinstance(id, str):
+        return id
+    if isinstance(id, int | float | np.number) and not isinstance(id, bool) and id == id // 1:
+        return str(int(id))
+    msg = f"id {id!r} is no id: pass texts or whole numbers"
+    raise OperationError(msg)

@@ -1,0 +1,135 @@
+"""What a journal holds, a record each: as a row of its table, and as what it stands for. Pure.
+
+A record has a kind, the run and the session that it belongs to, a body of plain values, and bytes where it holds
+positions, ids or a fingerprint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.summary import LeftOut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "Kind",
+    "Record",
+    "delivery_in",
+    "delivery_records",
+    "excluded_in",
+    "excluded_record",
+    "ids_in",
+    "noted",
+    "packed_ids",
+    "place_of",
+    "positions_in",
+]
+
+#: - ``run``: what is sent under a name; ``ids``: those of some rows, in order.
+#: - ``excluded``: rows that are not sent, before anything is (session 0) or at the end of a session.
+#: - ``session``, ``end``: a call began, and ended.
+#: - ``slice``: the fingerprint of the payloads at a place.
+#: - ``delivery``: what becomes of the rows of a request, if the process ends after this record.
+#: - ``settled``: what the user found out about rows in doubt.
+Kind = Literal["run", "ids", "excluded", "session", "slice", "delivery", "settled", "end"]
+
+
+class Record(NamedTuple):
+    """A record as it is written and read."""
+
+    kind: str
+    run: int
+    session: int
+    body: bytes
+    more: bytes | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The plain values of the body."""
+        values: dict[str, Any] = orjson.loads(self.body)
+        return values
+
+
+def noted(kind: Kind, run: int, session: int, values: dict[str, Any], more: bytes | None = None) -> Record:
+    """Return a record."""
+    return Record(kind, run, session, orjson.dumps(values), more)
+
+
+def place_of(positions: range | np.ndarray) -> tuple[dict[str, int], bytes | None]:
+    """Return positions as plain values, the first and the last and one, and as bytes where there are holes."""
+    start, stop = int(positions[0]), int(positions[-1]) + 1
+    holes = stop - start != len(positions)
+    return {"start": start, "stop": stop}, np.asarray(positions, "<i8").tobytes() if holes else None
+
+
+def positions_in(values: dict[str, Any], more: bytes | None) -> range | np.ndarray:
+    """Return the positions, and take them out of the values."""
+    start, stop = values.pop("start"), values.pop("stop")
+    return range(start, stop) if more is None else np.frombuffer(more, "<i8")
+
+
+#: Fields of a delivery that are written down as they are, unless they have their default.
+_PLAIN = {
+    field.name: None if field.default is MISSING else field.default
+    for field in fields(Delivery)
+    if field.name not in {"positions", "apart"}
+}
+
+
+def delivery_records(run: int, session: int, deliveries: Iterable[Delivery]) -> list[Record]:
+    """Return the records of what becomes of some rows."""
+    return [_delivery_record(run, session, delivery) for delivery in deliveries]
+
+
+def _delivery_record(run: int, session: int, delivery: Delivery) -> Record:
+    values, more = place_of(delivery.positions)
+    written: dict[str, Any] = {
+        name: value for name, default in _PLAIN.items() if (value := getattr(delivery, name)) != default
+    }
+    if delivery.apart:
+        written["apart"] = [[row, *became] for row, became in delivery.apart.items()]
+    return noted("delivery", run, session, values | written, more)
+
+
+def delivery_in(record: Record) -> Delivery:
+    """Return what became of some rows."""
+    values = record.values
+    positions = positions_in(values, record.more)
+    apart = {row: (outcome, error) for row, outcome, error in values.pop("apart", [])}
+    return Delivery(positions=positions, apart=apart, **values)
+
+
+def excluded_record(run: int, session: int, left: LeftOut) -> Record:
+    """Return the record of rows that are not sent, for one reason."""
+    values, more = place_of(left.positions)
+    why = {"outcome": left.outcome, "reason": left.reason, "error": left.error}
+    return noted("excluded", run, session, values | why, more)
+
+
+def excluded_in(record: Record) -> LeftOut:
+    """Return rows that are not sent."""
+    values = record.values
+    return LeftOut(np.asarray(positions_in(values, record.more)), **values)
+
+
+def packed_ids(ids: pa.Array) -> bytes:
+    """Return ids as bytes."""
+    batch = pa.record_batch([ids], names=["id"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def ids_in(record: Record) -> pa.ChunkedArray:
+    """Return the ids of some rows."""
+    return pa.ipc.open_stream(record.more).read_all().column(0)

@@ -1,0 +1,213 @@
+"""The thread that writes a journal: it alone has the file, commits what several threads hand over together, and closes it.
+
+Who waits for a note goes on when it is on disk. Notes that nobody waits for linger for a moment, as the next one that
+somebody waits for is often near, and one commit is enough for both.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mixpanel_pandas.delivery.journal.file import File
+from mixpanel_pandas.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from mixpanel_pandas.delivery.journal.records import Record
+
+__all__ = ["Writer"]
+
+Result = TypeVar("Result")
+
+#: Seconds that notes wait for company, and that the thread has to end.
+LINGER, END = 0.01, 5.0
+
+
+@dataclass
+class _Job:
+    """What the thread is asked for: to add records, or to do something else with the file.
+
+    Attributes
+    ----------
+    records : sequence of Record
+        What is added.
+    work : callable or None
+        What is called with the file instead.
+    waits : bool
+        Whether somebody waits for it.
+    """
+
+    records: Sequence[Record] = ()
+    work: Callable[[File], Any] | None = None
+    waits: bool = True
+    ended: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: BaseException | None = None
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Let go on who waits for it; only the first end counts."""
+        if not self.ended.is_set():
+            self.result, self.error = result, error
+            self.ended.set()
+
+
+class Writer:
+    """A journal that several threads of this process write to.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    open_file : callable
+        Opens it, in the thread.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be opened, or the thread cannot begin.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], open_file: Callable[..., File] = File) -> None:
+        self._path, self._open_file, self._process = path, open_file, os.getpid()
+        self._turn = threading.Condition()
+        self._jobs: list[_Job] = []
+        self._closing = self._given_up = False
+        self._error: BaseException | None = None
+        self._ended = threading.Event()
+        opened = _Job()
+        self._under_way = [opened]
+        try:
+            threading.Thread(
+                target=self._main, args=(opened,), daemon=True, name="mixpanel_pandas journal"
+            ).start()
+        except RuntimeError as error:
+            self._ended.set()
+            msg = f"the journal {path} cannot be written: {error}"
+            raise JournalError(msg) from error
+        try:
+            self._wait(opened)
+        except BaseException:
+            self.close(0)
+            raise
+
+    def call(self, work: Callable[[File], Result]) -> Result:
+        """Return what `work` returns when the thread calls it with the file; whatever it raises is raised."""
+        result: Result = self._hand_over(_Job(work=work))
+        return result
+
+    def write(self, records: Iterable[Record], *, wait: bool) -> None:
+        """Add records after those that were handed over before.
+
+        Parameters
+        ----------
+        records : iterable of Record
+            All of them are written, or none.
+        wait : bool
+            Whether they are on disk when this returns. If not, an error is raised by the next call that waits.
+
+        Raises
+        ------
+        JournalError
+            If they cannot be written, or any before could not.
+        """
+        self._hand_over(_Job(list(records), waits=wait))
+
+    def close(self, timeout: float = END) -> bool:
+        """Write what was handed over, let others have the file, and return whether that is done.
+
+        What is not on disk after `timeout` seconds is not written later, unless the disk has it in hand already.
+        """
+        if os.getpid() != self._process:
+            return True  # it is the parent's
+        with self._turn:
+            self._closing = True
+            self._turn.notify_all()
+        if not self._ended.wait(timeout):
+            with self._turn:
+                self._given_up = True
+                late = [*self._under_way, *self._jobs]
+            for job in late:
+                job.end(
+                    error=JournalError(
+                        f"the journal {self._path} cannot be written: the disk did not answer in time"
+                    )
+                )
+        return self._ended.is_set()
+
+    def _hand_over(self, job: _Job) -> Any:
+        if os.getpid() != self._process:
+            msg = f"the journal {self._path} belongs to the process that opened it: a forked one cannot write to it"
+            raise JournalError(msg)
+        with self._turn:
+            if self._error is not None:
+                job.end(error=self._error)
+            elif self._closing:
+                msg = f"the journal {self._path} is closed: nothing is written to it any more"
+                raise JournalError(msg)
+            else:
+                self._jobs.append(job)
+                self._turn.notify_all()
+        return self._wait(job) if job.waits else None
+
+    def _wait(self, job: _Job) -> Any:
+        job.ended.wait()
+        if isinstance(job.error, JournalError):
+            raise JournalError(
+                *job.error.args
+            ) from job.error  # several threads may wait, each raises its own
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def _main(self, opened: _Job) -> None:
+        try:
+            with closing(self._open_file(self._path, writes=True, creates=True)) as file:
+                opened.end()
+                while jobs := self._next():
+                    self._do(file, jobs)
+        except BaseException as error:  # noqa: BLE001  # who waits raises it
+            self._fail(error)
+        finally:
+            self._ended.set()
+
+    def _next(self) -> list[_Job]:
+        """Return what was handed over, when somebody waits for it or it had its moment; nothing at the end."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._jobs or self._closing)
+            self._turn.wait_for(lambda: self._closing or any(job.waits for job in self._jobs), LINGER)
+            self._under_way, self._jobs = self._jobs, []
+            return self._under_way
+
+    def _do(self, file: File, jobs: list[_Job]) -> None:
+        """Do what was handed over; neighbouring notes in one commit."""
+        notes: list[_Job] = []
+        for job in jobs:
+            if job.work is None:
+                notes.append(job)
+                continue
+            self._add(file, notes)
+            notes = []
+            try:
+                job.end(job.work(file))
+            except Exception as error:  # noqa: BLE001  # who waits raises it
+                job.end(error=error)
+        self._add(file, notes)
+
+    def _add(self, file: File, notes: list[_Job]) -> None:
+        if records := [record for job in notes for record in job.records]:
+            file.append(records, allowed=lambda: not self._given_up)
+        for job in notes:
+            job.end()
+
+    def _fail(self, error: BaseException) -> None:
+        """End all that was handed over, and refuse the rest."""
+        with self._turn:
+            self._closing, self._error = True, error
+            jobs, self._jobs = [*self._under_way, *self._jobs], []
+        for job in jobs:
+            job.end(error=error)
