@@ -256,8 +256,8 @@ class Sending:
         when = f"{ended_at:%Y-%m-%d %H:%M} UTC"
         if self._operation.option("run") is None:
             msg = (
-                f"the same updates were already sent, until {when} (see .summary), and would be applied twice: name another "
-                "run to send them again, such as run='2026-11-21'"
+                f"the same updates were already sent, until {when}, and would be applied twice: name another run to send them "
+                f"again, such as run='2026-11-21'; {words(run.summary)}"
             )
             raise AlreadySent(msg, run.summary)
         history.remember(run.summary)
