@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.normalise import Normalised, bytes_of, nulls_in, offsets_of
-from mixpanel_pandas.payloads.values import convert, encodable, kind_of
+from mixpanel_pandas.payloads.values import convert, encodable, exact_below, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,15 +65,10 @@ def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
 def _from_floats(array: pa.Array) -> Normalised:
     numbers = array.to_numpy(zero_copy_only=False)  # NaN where null
     missing = np.isnan(numbers)
-    broken = ~missing & ~((np.abs(numbers) < _exact_below(numbers.dtype)) & (numbers == np.floor(numbers)))
+    broken = ~missing & ~((np.abs(numbers) < exact_below(numbers.dtype)) & (numbers == np.floor(numbers)))
     whole = np.where(missing | broken, 0, numbers).astype(np.int64)
     texts = pa.array(whole, mask=missing | broken).cast(LARGE_STRING)
     return Normalised(texts, {"inexact_id": broken} if broken.any() else {})
-
-
-def _exact_below(dtype: Any) -> int:
-    """Return below what a float type holds every whole number: 2**53 for doubles."""
-    return 1 << int(np.finfo(dtype).nmant) + 1
 
 
 def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
@@ -111,7 +106,7 @@ def _is_whole(value: Any) -> bool:
         return True
     if isinstance(value, decimal.Decimal):
         return value.adjusted() < _DECIMAL_DIGITS and value == int(value)
-    return bool(abs(value) < _exact_below(type(value))) and float(value).is_integer()
+    return bool(abs(value) < exact_below(type(value))) and float(value).is_integer()
 
 
 def folded(texts: pa.Array) -> pa.Array:

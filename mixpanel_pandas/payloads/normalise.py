@@ -18,7 +18,15 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.plan import reading, values_of_key
-from mixpanel_pandas.payloads.values import convert, encodable, over, prepared, to_json, written
+from mixpanel_pandas.payloads.values import (
+    convert,
+    encodable,
+    exact_below,
+    over,
+    prepared,
+    to_json,
+    written,
+)
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -280,14 +288,29 @@ def _integers(array: pa.Array) -> Normalised:
 
 
 def _floats(array: pa.Array) -> Normalised:
-    if array.type == pa.float16():  # as short as they read: 0.1, not 0.099975586
-        halves = np.asarray(array.to_numpy(zero_copy_only=False), np.float16)
-        array = pa.array(halves.astype(str).astype(np.float64))
+    if array.type != pa.float64():
+        array = _widened(array)
     if pc.all(pc.is_finite(array), min_count=0).as_py():
         return Normalised(array)
     infinite = mask_of(pc.is_inf(array))
     array = emptied(array, mask_of(pc.is_nan(array)) | infinite)
     return Normalised(array, {"infinite": infinite} if infinite.any() else {})
+
+
+def _widened(array: pa.Array) -> pa.Array:
+    """Return short floats as doubles: fractions as they read (0.1, not 0.10000000149011612), whole numbers as they are.
+
+    Arrow writes single precision as short as it reads. So it stays, unless it holds whole numbers that are longer than that.
+    """
+    numbers = np.asarray(array.to_numpy(zero_copy_only=False), array.type.to_pandas_dtype())  # NaN where null
+    whole = np.abs(numbers) > exact_below(numbers.dtype)
+    if array.type == pa.float16():
+        shortest = numbers.astype(str).astype(np.float64)
+    elif whole.any():
+        shortest = np.asarray(array.cast(LARGE_STRING).cast(pa.float64()))
+    else:
+        return array
+    return pa.array(np.where(whole, numbers.astype(np.float64), shortest))
 
 
 def _decimals(array: pa.Array) -> Normalised:
@@ -349,7 +372,7 @@ def _lists(array: pa.Array) -> Normalised:
         problems |= _long_items(items.array)
     if pa.types.is_boolean(array.type.value_type) or items.array.null_count:
         problems["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
-    if not problems:
+    if not problems and items.array.type == array.type.value_type:
         return Normalised(array)
     lengths = lengths_of(array)
     parents = np.repeat(np.arange(len(array)), lengths)

@@ -24,7 +24,7 @@ from mixpanel_pandas.rules.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["convert", "encodable", "kind_of", "over", "prepared", "to_json", "written"]
+__all__ = ["convert", "encodable", "exact_below", "kind_of", "over", "prepared", "to_json", "written"]
 
 _STRING_BYTES = LIMITS["string_bytes"].value
 _ITEM_BYTES = LIMITS["item_bytes"].value
@@ -217,8 +217,8 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
 @_convert.register(np.floating)
 def _(value: Any, problems: set[str], around: tuple[int, ...]) -> float | orjson.Fragment | None:
     if math.isfinite(value):
-        # a shorter float is written as short as it reads: 0.1, not 0.10000000149011612
-        return float(value) if isinstance(value, float) else float(str(value))
+        # the fraction of a shorter float is written as it reads: 0.1, not 0.10000000149011612
+        return float(value) if isinstance(value, float) or value == np.floor(value) else float(str(value))
     if math.isinf(value):
         problems.add("infinite")
     return None
@@ -373,6 +373,11 @@ def _measure_object(value: dict[str, Any], problems: set[str], deepest: int) -> 
         if not level:
             return
     problems.add("deep_object")
+
+
+def exact_below(dtype: Any) -> int:
+    """Return below what a float type holds every whole number, and above it nothing else: 2**53 for doubles."""
+    return 1 << int(np.finfo(dtype).nmant) + 1
 
 
 def encodable(text: str) -> bool:

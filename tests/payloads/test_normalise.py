@@ -431,6 +431,89 @@ def test_emptied_reads_slices_rightly():
     assert emptied(array, np.array([False, True])).to_pylist() == ["bcd", None]
 
 
+def arrow_column(values, type):
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(values, type)])))
+
+
+#: Name of a container -> a column of it that holds the numbers as their own type.
+CONTAINERS = {
+    "numpy": lambda numbers: pd.Series(numbers),
+    "sparse": lambda numbers: pd.Series(pd.arrays.SparseArray(numbers)),
+    "Arrow": lambda numbers: arrow_column([*numbers, None], pa.from_numpy_dtype(numbers.dtype)),
+    "Arrow dictionary": lambda numbers: arrow_column(
+        pa.array(numbers).dictionary_encode(), pa.dictionary(pa.int32(), pa.from_numpy_dtype(numbers.dtype))
+    ),
+    "objects": lambda numbers: objects([*numbers, None]),
+    "objects of several types": lambda numbers: objects([*numbers, "text"]),
+    "lists": lambda numbers: objects([[number] for number in numbers]),
+    "lists with text": lambda numbers: objects([["text", number] for number in numbers]),
+    "arrays": lambda numbers: objects([np.array([number]) for number in numbers]),
+    "Arrow lists": lambda numbers: arrow_column(
+        [[number, None] for number in numbers], pa.list_(pa.from_numpy_dtype(numbers.dtype))
+    ),
+    "dicts": lambda numbers: objects([{"a": {"b": number}} for number in numbers]),
+    "Arrow structs": lambda numbers: arrow_column(
+        [{"a": number} for number in numbers], pa.struct([("a", pa.from_numpy_dtype(numbers.dtype))])
+    ),
+    "Arrow maps": lambda numbers: arrow_column(
+        [[("a", number)] for number in numbers], pa.map_(pa.string(), pa.from_numpy_dtype(numbers.dtype))
+    ),
+}
+
+#: What pandas has for single precision alone.
+SINGLE = {
+    "nullable": lambda numbers: pd.Series([*numbers, None], dtype="Float32"),
+    "categories": lambda numbers: pd.Series(pd.Categorical(numbers)),
+}
+
+#: Short floats, and the numbers that are meant by them.
+SHORT = {
+    "single precision": (
+        np.array([123456792, -16777218, 16777216, 16777215, 1e10, 0.1], "f4"),
+        [123456792, -16777218, 16777216, 16777215, 10**10, decimal.Decimal("0.1")],
+    ),
+    "half precision": (
+        np.array([65504, -4100, 2050, 2048, 2047, 0.1], "f2"),
+        [65504, -4100, 2050, 2048, 2047, decimal.Decimal("0.1")],
+    ),
+}
+
+
+def numbers_in(value):
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return [number for item in items for number in numbers_in(item)]
+    return [value] if isinstance(value, decimal.Decimal) else []
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers", "meant"),
+    [
+        pytest.param(column, *SHORT[precision], id=f"{container}, {precision}")
+        for precision, containers in (
+            ("single precision", CONTAINERS | SINGLE),
+            ("half precision", CONTAINERS),
+        )
+        for container, column in containers.items()
+    ],
+)
+def test_short_floats_are_sent_whole_as_they_are_and_fractions_as_they_read(column, numbers, meant):
+    assert numbers_in(values_sent(column(numbers))) == meant
+
+
+@pytest.mark.parametrize("precision", SHORT)
+def test_short_floats_under_a_key_that_is_spread(precision):
+    numbers, meant = SHORT[precision]
+    assert numbers_in(values_sent(objects([{"x": number} for number in numbers]), spread=["x"])) == meant
+
+
+def test_a_single_float_beyond_what_doubles_hold_whole_is_the_double_that_it_is():
+    beyond = np.array([2.0**53, 2.0**54, 1e20, np.finfo("f4").max, np.inf, np.nan], "f4")
+    sent = values_sent(pd.Series(beyond))
+    assert [float(number) for number in sent[:4]] == beyond[:4].astype("f8").tolist()
+    assert sent[4:] == [MISSING, MISSING]
+
+
 def test_lists_of_items_and_lengths():
     lists = lists_of(pa.array([1, 2, 3]), np.array([2, 0, 0, 1]), np.array([False, True, False, False]))
     assert lists.to_pylist() == [[1, 2], None, [], [3]]
