@@ -437,7 +437,7 @@ def arrow_column(values, type):
 
 #: Name of a container -> a column of it that holds the numbers as their own type.
 CONTAINERS = {
-    "numpy": lambda numbers: pd.Series(numbers),
+    "numpy": pd.Series,
     "sparse": lambda numbers: pd.Series(pd.arrays.SparseArray(numbers)),
     "Arrow": lambda numbers: arrow_column([*numbers, None], pa.from_numpy_dtype(numbers.dtype)),
     "Arrow dictionary": lambda numbers: arrow_column(
