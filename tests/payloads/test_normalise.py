@@ -30,6 +30,10 @@ from mixpanel_pandas.payloads.normalise import (
 from mixpanel_pandas.payloads.values import to_json
 from mixpanel_pandas.rules.checks import CHECKS
 
+LONGER = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="numpy has no longer floats on this machine"
+)
+
 
 def normalised(values, **options):
     column = values if isinstance(values, pd.Series) else objects(values)
@@ -118,6 +122,29 @@ def masks(found):
             [str(2**53), str(2**53 + 2)],
             {"inexact_integer": [False, True]},
             id="decimals beyond 2**53",
+        ),
+        pytest.param(
+            pd.Series(
+                [decimal.Decimal("0.1234567890123456789"), decimal.Decimal("19.99"), None],
+                dtype=pd.ArrowDtype(pa.decimal128(38, 19)),
+            ),
+            ["0.1234567890123456789", "19.9900000000000000000", None],
+            {"inexact_decimal": [True, False, False]},
+            id="decimals that no double holds",
+        ),
+        pytest.param(
+            pd.Series(np.array([np.longdouble(2) ** 60 + 1, 0.5, np.nan])),
+            [str(2**60 + 1), "0.5", None],
+            {"inexact_integer": [True, False, False]},
+            id="whole numbers longer than a double",
+            marks=LONGER,
+        ),
+        pytest.param(
+            pd.Series(np.array([np.longdouble("1e400"), 0.5])),
+            [None, "0.5"],
+            {"infinite": [True, False]},
+            id="numbers larger than a double",
+            marks=LONGER,
         ),
         pytest.param(["a", "\ud800"], ["a", None], {"broken_text": [False, True]}, id="lone surrogate"),
         pytest.param(
@@ -351,6 +378,23 @@ def test_broken_json_is_a_problem_of_its_row(text):
     found = normalised(['{"a":1}', text, None], parse="json")
     assert found.array.to_pylist() == ['{"a":1}', None, None]
     assert masks(found) == {"bad_json": [False, True, False]}
+
+
+def test_json_says_what_it_would_lose():
+    texts = ['{"a":1,"a":2}', "[18446744073709551616]", '{"b":[0.12345678901234567890]}', "[1.50]", None]
+    found = normalised(texts, parse="json")
+    assert found.array.to_pylist() == [
+        None,
+        "[18446744073709551616]",
+        '{"b":[0.12345678901234567890]}',
+        "[1.5]",
+        None,
+    ]
+    assert masks(found) == {
+        "repeated_key": [True, False, False, False, False],
+        "inexact_integer": [False, True, False, False, False],
+        "inexact_decimal": [False, False, True, False, False],
+    }
 
 
 def test_parsed_text_is_checked_for_what_it_stands_for():
