@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.looks import Masks, Seen, collect, emails_of, has_value, look_at_ids, read_columns
 from mixpanel_pandas.payloads.ahead import ahead
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import longest_text, normalise_column
+from mixpanel_pandas.payloads.normalise import longest_text, normalise_column, nulls_in
 from mixpanel_pandas.payloads.repeats import Repeats
 from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_slice
 from mixpanel_pandas.problems import Problem, problem_of, problem_of_note, remedy_for, severity_of
@@ -164,8 +164,8 @@ class Ids:
 
     Attributes
     ----------
-    hashes : numpy.ndarray
-        One for each row, where they are asked for again; 0 where there is no usable id.
+    hashes, usable : numpy.ndarray
+        One for each row, and the mask of the rows with an id that can be sent; empty where nobody asks for them again.
     around : dict of str to numpy.ndarray
         What is wrong beside them, with ``$ip`` and ``$time``: name of a check -> mask.
     longest : int
@@ -173,6 +173,7 @@ class Ids:
     """
 
     hashes: np.ndarray
+    usable: np.ndarray
     around: Masks
     longest: int
 
@@ -185,6 +186,7 @@ def _inspect_ids(inspection: Inspection) -> Ids:
     longest = 0
     digest = IdDigest()
     hashes = alike = np.zeros(plan.rows, np.uint64)  # the same until some of them differ
+    usable = np.zeros(plan.rows, bool)
     spans = list(plan.spans())
     looks = ahead(partial(look_at_ids, plan), spans, threaded=plan.threaded)
     for rows, look in zip(spans, looks, strict=True):
@@ -194,25 +196,27 @@ def _inspect_ids(inspection: Inspection) -> Ids:
         if look.alike is not look.hashes and alike is hashes:
             alike = hashes.copy()
         alike[rows] = look.alike
+        usable[rows] = ~nulls_in(look.ids)
         for name, mask in look.problems:
             collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, plan.rows)
     inspection.digest = digest.hexdigest()
     for name, mask in _in_order(of_ids):
         if severity_of(CHECKS[name], plan) == "error":
-            hashes[mask] = alike[mask] = 0
+            usable &= ~mask
         inspection.add(problem_of(CHECKS[name], plan), mask)
-    _inspect_duplicates(inspection, hashes)
+    _inspect_duplicates(inspection, hashes, usable)
     if alike is not hashes:
-        similar = _shared(alike, hashes, lambda positions: folded(ids_of(plan.id, positions)))
+        similar = _shared(alike, hashes, usable, lambda positions: folded(ids_of(plan.id, positions)))
         inspection.add(problem_of(CHECKS["similar_id"], plan), similar)
     records = len(plan.operation.operators) + 1  # one to remove properties
-    needed = hashes if emails_of(plan) else hashes[:0].copy()
-    return Ids(needed, of_records, records * (RECORD_BYTES + 6 * longest))
+    if not emails_of(plan):
+        hashes, usable = hashes[:0].copy(), usable[:0].copy()
+    return Ids(hashes, usable, of_records, records * (RECORD_BYTES + 6 * longest))
 
 
-def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
+def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray, usable: np.ndarray) -> None:
     """Find ids that stand in several rows; of these the last one is sent, or all merged, or all in their order, or none."""
-    positions, groups = repeated(hashes, lambda positions: ids_of(inspection.plan.id, positions))
+    positions, groups = repeated(hashes, usable, lambda at: ids_of(inspection.plan.id, at))
     if not positions.size:
         return
     wanted = inspection.plan.operation.option("duplicates")
@@ -228,17 +232,21 @@ def _inspect_duplicates(inspection: Inspection, hashes: np.ndarray) -> None:
         inspection.add(problem, _mask(len(hashes), positions))
 
 
-def _shared(hashes: np.ndarray, ids: np.ndarray, texts_at: Callable[[np.ndarray], Any]) -> np.ndarray:
+def _shared(
+    hashes: np.ndarray, ids: np.ndarray, usable: np.ndarray, texts_at: Callable[[np.ndarray], Any]
+) -> np.ndarray:
     """Return the mask of the rows whose text stands on several ids.
 
     Parameters
     ----------
     hashes, ids : numpy.ndarray
-        Hashes of the texts and of the ids; rows with 0 are left out.
+        Hashes of the texts and of the ids.
+    usable : numpy.ndarray
+        Mask of the rows that have both.
     texts_at : callable
         Positions -> their texts.
     """
-    positions, groups = repeated(np.where(ids == 0, ids, hashes), texts_at)
+    positions, groups = repeated(hashes, usable, texts_at)
     one_of = np.zeros(groups.max(initial=-1) + 1, np.uint64)
     one_of[groups] = ids[positions]
     others = np.bincount(groups, one_of[groups] != ids[positions]) > 0
@@ -258,8 +266,13 @@ def _inspect_values(inspection: Inspection, ids: Ids, seen: Seen) -> None:
         for name, mask in _in_order(masks):
             inspection.add(problem_of(CHECKS[name], plan, number), mask, number)
         if column is emails:
-            sent = np.where(inspection.changes.left_out, np.uint64(0), ids.hashes)
-            shared = _shared(seen.emails, sent, lambda at: folded(normalise_column(plan, emails, at).array))
+            usable = ids.usable & seen.has_email & ~inspection.changes.left_out
+            shared = _shared(
+                seen.emails,
+                ids.hashes,
+                usable,
+                lambda at: folded(normalise_column(plan, emails, at).array),
+            )
             inspection.add(problem_of(CHECKS["shared_email"], plan, number), shared, number)
 
 

@@ -6,7 +6,6 @@ checks. What is kept of a column while it is walked is a hash and a mark for eac
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,8 @@ import pyarrow.compute as pc
 from mixpanel_pandas.looks import has_value, problems_of_slice
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.ids import HASHED_BYTES, hash_texts
-from mixpanel_pandas.payloads.normalise import mask_of, normalise_column
+from mixpanel_pandas.payloads.ids import hash_texts
+from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.notes import names_of, notes_on_column
 from mixpanel_pandas.payloads.plan import plan_of_columns
 from mixpanel_pandas.rules.checks import CHECKS
@@ -141,7 +140,7 @@ def _walk(plan: Plan, column: PropertyColumn) -> _Seen:
                 seen.over[part] |= mask
         seen.types.update(_types(values, column))
         texts = _texts(values)
-        seen.hashes[part] = _hashes(texts)
+        seen.hashes[part] = hash_texts(texts)
         seen.largest = max(seen.largest, _largest(values, texts))
     seen.types["none"] = int((seen.there & ~seen.sendable).sum())
     seen.problems, seen.types = +seen.problems, +seen.types
@@ -171,19 +170,6 @@ def _texts(values: Normalised) -> pa.Array:
         return texts
     brackets = [pa.scalar(text, pa.large_string()) for text in (opening, closing, "")]
     return pc.binary_join_element_wise(brackets[0], texts, *brackets[1:])
-
-
-def _hashes(texts: pa.Array) -> np.ndarray:
-    """Return a hash of the whole of each text; long ones are hashed one by one."""
-    hashes = hash_texts(texts)
-    long = mask_of(pc.greater(pc.binary_length(texts), HASHED_BYTES))
-    if long.any():
-        digests = [
-            hashlib.blake2b(text, digest_size=8).digest()
-            for text in texts.filter(pa.array(long)).cast(pa.large_binary()).to_pylist()
-        ]
-        hashes[long] = np.frombuffer(b"".join(digests), np.uint64)
-    return hashes
 
 
 def _largest(values: Normalised, texts: pa.Array) -> int:

@@ -72,7 +72,7 @@ class LookAtIds:
     ids : pyarrow.LargeStringArray
         The ids.
     hashes, alike : numpy.ndarray
-        Of the ids, and of their folded form; one array where folding changes nothing.
+        Of the ids, and of their folded form; one array where folding changes nothing. Those of missing ids mean nothing.
     problems : list
         Checks, and the masks of what did not pass them.
     """
@@ -129,8 +129,8 @@ class Seen:
         For each row, how many properties it says something about, and to how many it gives a value (or null).
     longest : numpy.ndarray
         For each span, bytes that the properties of no row pass; last, bytes that those of no merged rows pass.
-    emails : numpy.ndarray
-        Hash of each row's ``$email``; 0 where there is none.
+    emails, has_email : numpy.ndarray
+        Hash of each row's ``$email``, and the mask of the rows that have one; empty where no column holds them.
     of_ids : numpy.ndarray
         For each id that stands in several rows, how many properties these give a value together; empty where that cannot be
         too many.
@@ -143,6 +143,7 @@ class Seen:
     held: np.ndarray
     longest: np.ndarray
     emails: np.ndarray
+    has_email: np.ndarray
     of_ids: np.ndarray
     read: dict[int, Normalised] = field(default_factory=dict)
 
@@ -157,9 +158,10 @@ def read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
     said: np.ndarray = np.zeros(plan.rows, counts)
     held: np.ndarray = np.zeros(plan.rows, counts)
     emails = np.zeros(plan.rows if of_emails else 0, np.uint64)
+    has_email = np.zeros(len(emails), bool)
     of_ids = np.zeros(several.groups.max() + 1 if several else 0, np.int64)
     masks: list[Masks] = [{} for _column in plan.columns]
-    seen = Seen(masks, said, held, np.full(len(spans) + 1, names), emails, of_ids)
+    seen = Seen(masks, said, held, np.full(len(spans) + 1, names), emails, has_email, of_ids)
     places = [(column, rows) for column in plan.columns for rows in spans]
     turns = [places[begin : begin + LOOKS] for begin in range(0, len(places), LOOKS)]
     threaded = plan.threaded and len(spans) > 1
@@ -178,6 +180,7 @@ def read_columns(plan: Plan, repeats: Repeats | None) -> Seen:
             held[rows] += look.has if column.missing != "null" else True
             if look.hashes is not None:
                 emails[rows] = look.hashes
+                has_email[rows] = look.sendable
             if look.values is not None:
                 seen.read[number] = look.values
         seen.longest[-1] += longest
@@ -201,6 +204,8 @@ class Look:
         Mask of the values that are there.
     longest : int
         Bytes that no row's property passes.
+    sendable : numpy.ndarray
+        Mask of the values that can be sent.
     hashes : numpy.ndarray or None
         Hash of each folded text, if it was asked for.
     """
@@ -209,6 +214,7 @@ class Look:
     problems: list[tuple[str, np.ndarray]]
     has: np.ndarray
     longest: int
+    sendable: np.ndarray
     hashes: np.ndarray | None
 
 
@@ -227,6 +233,7 @@ def _look(
             [(name, mask) for name, mask in problems_of_slice(values, column) if mask.any()],
             has_value(values),
             _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
+            ~values.missing,
             hash_texts(folded(values.array)) if column is hashed else None,
         )
         looks.append(look)

@@ -6,14 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
 from mixpanel_pandas.errors import SummaryError, choices, in_our_words
 from mixpanel_pandas.inventory import take_inventory
 from mixpanel_pandas.looks import id_digest
-from mixpanel_pandas.payloads.batches import Batch
+from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.plan import id_plan, make_plan
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.report import make_report, raise_errors, report_in_words
@@ -49,10 +48,10 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
         raise_errors(frame, plan, problems)
     rows = np.full(len(frame), None, dtype=object)
     for found in encode_slices(plan, inspection.changes):
-        records = orjson.loads(Batch(0, found).body())
-        ends = np.cumsum(found.updates)
-        for position, end, updates in zip(found.positions, ends, found.updates, strict=True):
-            rows[position] = records[end - 1] if updates == 1 else records[end - updates : end]
+        texts = found.text.to_pylist()
+        records = read_json([f"[{text[:-1]}]" for text in texts]).values  # each record ends with a comma
+        for position, of_row in zip(found.positions, records, strict=True):
+            rows[position] = of_row if len(of_row) > 1 else of_row[0]
     return pd.Series(rows, index=frame.index, name=operation.verb, dtype=object)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -88,6 +89,16 @@ def test_the_id_column_is_found(frame: dict[str, list[str]], group: str | None, 
     profiles = df.mixpanel.group(group) if group else df.mixpanel
     payload = profiles.payloads("set", properties=["x"]).iloc[0]
     assert payload["$group_id" if group else "$distinct_id"] == id
+
+
+def test_payloads_show_every_digit_that_is_sent() -> None:
+    long = Decimal("0.1234567890123456789")
+    df = pd.DataFrame({"user_id": ["a", "b"], "x": [2**70, long], "y": [1.5, 0.1]})
+    payloads = df.mixpanel.payloads("update", "user_id", {"x": "set", "y": "set_once"})
+    assert [[record.get("$set", record.get("$set_once")) for record in row] for row in payloads] == [
+        [{"x": 2**70}, {"y": 1.5}],
+        [{"x": long}, {"y": 0.1}],
+    ]
 
 
 @pytest.mark.parametrize(

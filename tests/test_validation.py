@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 import weakref
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,7 @@ VALUES = [
     ("unsupported_value", "error", None, column(object(), "x", 5)),
     ("unsupported_value", "error", None, column({"k": b"x"}, {"k": "x"})),
     ("bad_json", "error", None, column("{", "{}", parse={"v": "json"})),
+    ("repeated_key", "error", None, column('{"a":1,"a":1}', '{"a":1,"b":{"a":1}}', parse={"v": "json"})),
     ("wrong_type", "error", None, column("x", 1, 2.5, verb="add")),
     ("wrong_type", "error", None, column(["x"], "x", 1, verb="remove")),
     ("union_items", "error", None, column([{"k": 1}], ["k"], verb="union")),
@@ -86,6 +88,8 @@ VALUES = [
     ("inexact_integer", "warning", EXACT, column(2**53 + 1, 2**53)),
     ("inexact_integer", "warning", EXACT, column(-(2**53) - 1, -(2**53))),
     ("inexact_integer", "warning", EXACT, column({"k": 2**53 + 1}, {"k": 2**53})),
+    ("inexact_decimal", "warning", None, column(Decimal("0.1000000000000000123"), Decimal("0.1"))),
+    ("inexact_decimal", "warning", None, column("[1e-324]", "[5e-324]", parse={"v": "json"})),
     ("naive_datetime", "warning", None, column({"k": NAIVE}, {"k": AWARE})),
     ("sub_millisecond", "hint", None, column(AWARE.replace(microsecond=1), AWARE.replace(microsecond=1000))),
     ("period", "hint", None, column({"k": pd.Period("2024-01")}, {"k": AWARE})),

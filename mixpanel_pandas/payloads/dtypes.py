@@ -22,6 +22,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.rules.limits import LIMITS
+
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
 LARGE_STRING = pa.large_string()
@@ -138,9 +140,7 @@ def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
 
 
 def _of_numpy(values: np.ndarray, type: pa.DataType | None) -> pa.Array:
-    if values.dtype.kind == "f" and values.dtype.itemsize > ARROW_BYTES:
-        values = values.astype("f8")
-    elif not values.dtype.isnative:
+    if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     # pandas knows more kinds of missing values than Arrow
     missing = pd.isna(values) if values.dtype.kind == "O" else None
@@ -182,6 +182,16 @@ def _integers(values: Any) -> pa.Array | np.ndarray:
         return _array(values, pa.int64())
     except (OverflowError, pa.ArrowInvalid):
         return _objects(values)
+
+
+def _floats(values: Any) -> pa.Array | np.ndarray:
+    """Floats that are longer than doubles lose digits of fractions, which Mixpanel does not keep; large ones go to Python."""
+    if not isinstance(values, np.ndarray) or values.dtype.itemsize <= ARROW_BYTES:
+        return _array(values)
+    with np.errstate(over="ignore"):
+        doubles = values.astype("f8")
+    large = np.abs(doubles) > LIMITS["exact_integer"].value
+    return _objects(values) if (values[large] != doubles[large]).any() else _array(doubles)
 
 
 def _datetimes(values: Any) -> pa.Array:
@@ -341,7 +351,7 @@ NUMPY_RULES: dict[str, Rule] = {
     "b": Rule("booleans", "boolean", _array),
     "i": NUMBERS,
     "u": NUMBERS,
-    "f": NUMBERS,
+    "f": Rule(NUMBERS.name, "number", _floats),
     "M": NAIVE,
     "m": TIMEDELTAS,
     "c": COMPLEX,

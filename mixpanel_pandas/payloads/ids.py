@@ -10,6 +10,7 @@ import datetime as dt
 import decimal
 import enum
 import hashlib
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.normalise import Normalised, bytes_of, nulls_in, offsets_of
-from mixpanel_pandas.payloads.values import convert, encodable, kind_of
+from mixpanel_pandas.payloads.normalise import Normalised, bytes_of
+from mixpanel_pandas.payloads.values import convert, encodable, exact_below, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,16 +27,12 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.plan import Rows, Source
 
-__all__ = ["HASHED_BYTES", "IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
+__all__ = ["IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
 
 LARGE_STRING = pa.large_string()
 
 #: Digits of the largest decimals that Arrow has.
 _DECIMAL_DIGITS = 76
-
-#: How many of a text's bytes its hash is made of.
-HASHED_BYTES = 256
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
 def normalise_ids(values: Any, rule: Rule) -> Normalised:
@@ -65,15 +62,10 @@ def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
 def _from_floats(array: pa.Array) -> Normalised:
     numbers = array.to_numpy(zero_copy_only=False)  # NaN where null
     missing = np.isnan(numbers)
-    broken = ~missing & ~((np.abs(numbers) < _exact_below(numbers.dtype)) & (numbers == np.floor(numbers)))
+    broken = ~missing & ~((np.abs(numbers) < exact_below(numbers.dtype)) & (numbers == np.floor(numbers)))
     whole = np.where(missing | broken, 0, numbers).astype(np.int64)
     texts = pa.array(whole, mask=missing | broken).cast(LARGE_STRING)
     return Normalised(texts, {"inexact_id": broken} if broken.any() else {})
-
-
-def _exact_below(dtype: Any) -> int:
-    """Return below what a float type holds every whole number: 2**53 for doubles."""
-    return 1 << int(np.finfo(dtype).nmant) + 1
 
 
 def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
@@ -111,7 +103,7 @@ def _is_whole(value: Any) -> bool:
         return True
     if isinstance(value, decimal.Decimal):
         return value.adjusted() < _DECIMAL_DIGITS and value == int(value)
-    return bool(abs(value) < _exact_below(type(value))) and float(value).is_integer()
+    return bool(abs(value) < exact_below(type(value))) and float(value).is_integer()
 
 
 def folded(texts: pa.Array) -> pa.Array:
@@ -120,7 +112,7 @@ def folded(texts: pa.Array) -> pa.Array:
 
 
 def hash_texts(texts: pa.Array) -> np.ndarray:
-    """Return a 64-bit hash of each text, from its length and its first 256 bytes; 0 for null.
+    """Return a 64-bit hash of each text, with a key of this process: nobody can choose texts whose hashes meet.
 
     Parameters
     ----------
@@ -130,39 +122,27 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        uint64. Equal texts have equal hashes; unequal ones nearly never.
+        uint64. Equal texts have equal hashes; unequal ones nearly never. That of null means nothing.
     """
-    offsets = offsets_of(texts)
-    lengths = np.diff(offsets)
-    held = bytes_of(texts)
-    padded = np.zeros(len(held) + 8, np.uint8)
-    padded[: len(held)] = held
-    words = np.ndarray(
-        len(held) + 1, "<u8", padded.data, strides=(1,)
-    )  # the eight bytes that begin at each byte
-    starts = offsets[:-1] - offsets[0]
-    hashes = (lengths.astype(np.uint64) + np.uint64(1)) * _PRIME
-    for begin in range(0, min(int(lengths.max(initial=1)), HASHED_BYTES), 8):
-        rows = np.flatnonzero(lengths > begin) if begin else slice(None)
-        rest = np.minimum(lengths[rows] - begin, 8)
-        word = words[np.minimum(starts[rows] + begin, len(held))] & _FIRST_BYTES[np.maximum(rest, 0)]
-        mixed = (hashes[rows] ^ word) * _PRIME
-        hashes[rows] = mixed ^ (mixed >> np.uint64(29))
-    hashes[nulls_in(texts)] = 0
-    return hashes
+    held = texts.cast(pa.large_binary()).to_numpy(zero_copy_only=False)  # text would be encoded again
+    return pd.util.hash_array(held, hash_key=_KEY, categorize=False)
 
 
-#: Mask that keeps the first n bytes of a little-endian word.
-_FIRST_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
+#: Of the sixteen bytes that the hash takes.
+_KEY = secrets.token_hex(8)
 
 
-def repeated(hashes: np.ndarray, texts_at: Callable[[np.ndarray], Any]) -> tuple[np.ndarray, np.ndarray]:
+def repeated(
+    hashes: np.ndarray, usable: np.ndarray, texts_at: Callable[[np.ndarray], Any]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows whose text stands in another row, too.
 
     Parameters
     ----------
     hashes : numpy.ndarray
-        From `hash_texts`; rows with 0 are left out.
+        From `hash_texts`.
+    usable : numpy.ndarray
+        Mask of the rows that are looked at; the others have no text, or none that counts.
     texts_at : callable
         Positions -> their texts, to confirm that equal hashes are equal texts.
 
@@ -173,11 +153,12 @@ def repeated(hashes: np.ndarray, texts_at: Callable[[np.ndarray], Any]) -> tuple
     groups : numpy.ndarray
         A number for each of these rows, equal where the texts are.
     """
-    ordered = np.sort(hashes)
-    meeting = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
+    ordered = hashes[usable]
+    ordered.sort()
+    meeting = ordered[1:][ordered[1:] == ordered[:-1]]
     if not meeting.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    positions = np.flatnonzero(pd.Index(hashes).isin(meeting))
+    positions = np.flatnonzero(pd.Index(hashes).isin(meeting) & usable)
     groups, _texts = pd.factorize(np.asarray(texts_at(positions), dtype=object))
     several = np.bincount(groups)[groups] > 1
     return positions[several], groups[several]

@@ -17,12 +17,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.json_text import json_lines, read_json
 from mixpanel_pandas.payloads.plan import reading, values_of_key
-from mixpanel_pandas.payloads.values import convert, encodable, over, prepared, to_json, written
+from mixpanel_pandas.payloads.values import (
+    convert,
+    encodable,
+    exact_below,
+    holds,
+    over,
+    prepared,
+    to_json,
+    written,
+)
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, Rows
@@ -55,11 +65,10 @@ _LONG = min(LIMITS["item_bytes"].value, LIMITS["item_characters"].value)
 _LARGE = min(LIMITS["list_bytes"].value, LIMITS["object_bytes"].value)
 
 _LIST = np.array("list", dtype=object)
-_LINE_END = orjson.Fragment(b"\n")
 _NULL = pa.scalar("null", LARGE_STRING)
 
-#: orjson would write dates in its own way, and take other objects for what they are derived from.
-_AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+#: Decimal digits that a double holds, whatever they are.
+_SURE_DIGITS = 15
 
 _PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
 _MILLISECONDS_PER = {"s": 1_000, "ms": 1}
@@ -177,16 +186,8 @@ def _written(values: list[Any], prepare: Callable[[Any, set[str]], tuple[Any, st
 
 
 def _json_texts(pieces: list[Any]) -> pa.Array:
-    """Return the JSON of each piece, null for null: a call of orjson for each would cost more than what it writes.
-
-    The pieces stand between line ends, which orjson writes nowhere else.
-    """
-    if not pieces:
-        return pa.array([], LARGE_STRING)
-    lines: list[Any] = [_LINE_END] * (2 * len(pieces) - 1)
-    lines[::2] = pieces
-    text = orjson.dumps(lines, option=_AS_THEY_ARE)[1:-1]
-    texts = pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
+    """Return the JSON of each piece, null for null."""
+    texts = json_lines(pieces)
     return emptied(texts, mask_of(pc.equal(texts, _NULL)))
 
 
@@ -280,9 +281,8 @@ def _integers(array: pa.Array) -> Normalised:
 
 
 def _floats(array: pa.Array) -> Normalised:
-    if array.type == pa.float16():  # as short as they read: 0.1, not 0.099975586
-        halves = np.asarray(array.to_numpy(zero_copy_only=False), np.float16)
-        array = pa.array(halves.astype(str).astype(np.float64))
+    if array.type != pa.float64():
+        array = _widened(array)
     if pc.all(pc.is_finite(array), min_count=0).as_py():
         return Normalised(array)
     infinite = mask_of(pc.is_inf(array))
@@ -290,12 +290,39 @@ def _floats(array: pa.Array) -> Normalised:
     return Normalised(array, {"infinite": infinite} if infinite.any() else {})
 
 
+def _widened(array: pa.Array) -> pa.Array:
+    """Return short floats as doubles: fractions as they read (0.1, not 0.10000000149011612), whole numbers as they are.
+
+    Arrow writes single precision as short as it reads. So it stays, unless it holds whole numbers that are longer than that.
+    """
+    numbers = np.asarray(array.to_numpy(zero_copy_only=False), array.type.to_pandas_dtype())  # NaN where null
+    whole = np.abs(numbers) > exact_below(numbers.dtype)
+    if array.type == pa.float16():
+        shortest = numbers.astype(str).astype(np.float64)
+    elif whole.any():
+        shortest = np.asarray(array.cast(LARGE_STRING).cast(pa.float64()))
+    else:
+        return array
+    return pa.array(np.where(whole, numbers.astype(np.float64), shortest))
+
+
 def _decimals(array: pa.Array) -> Normalised:
     """All digits, as JSON text. Arrow 17 writes 1.E-8 where JSON wants 1E-8."""
     text = pc.replace_substring(array.cast(LARGE_STRING), ".E", "E")
     inexact = mask_of(pc.greater(pc.abs(array.cast(pa.float64())), LIMITS["exact_integer"].value))
-    problems = {"inexact_integer": inexact} if inexact.any() else {}
+    problems = {"inexact_integer": inexact, "inexact_decimal": ~inexact & _without_a_double(array, text)}
+    problems = {name: mask for name, mask in problems.items() if mask.any()}
     return Normalised(text, problems, np.full(len(array), "number", dtype=object))
+
+
+def _without_a_double(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
+    """Return the mask of the decimals that no double holds as they are written; only long ones are looked at."""
+    rows = np.zeros(len(decimals), bool)
+    if decimals.type.precision > _SURE_DIGITS:
+        digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
+        rows = mask_of(pc.greater(pc.binary_length(digits), _SURE_DIGITS))
+    rows[rows] = [not holds(number) for number in decimals.filter(pa.array(rows)).to_pylist()]
+    return rows
 
 
 def _timestamps(array: pa.Array) -> Normalised:
@@ -349,7 +376,7 @@ def _lists(array: pa.Array) -> Normalised:
         problems |= _long_items(items.array)
     if pa.types.is_boolean(array.type.value_type) or items.array.null_count:
         problems["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
-    if not problems:
+    if not problems and items.array.type == array.type.value_type:
         return Normalised(array)
     lengths = lengths_of(array)
     parents = np.repeat(np.arange(len(array)), lengths)
@@ -408,10 +435,10 @@ def _without_blanks(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
 def _parsed(read: pa.Array | np.ndarray, parse: str) -> Normalised:
     """Return text as what it stands for; what is no text (a list already) stays."""
     if isinstance(read, np.ndarray):
-        return _from_texts(read, parse)
+        return _from_json(read) if parse == "json" else from_objects(_pieces(value, parse) for value in read)
     if read.type != LARGE_STRING:
         return _from_arrow(read)
-    return _from_texts(read.to_pylist(), parse) if parse == "json" else _lists(_split(read, parse))
+    return _from_json(read.to_pylist()) if parse == "json" else _lists(_split(read, parse))
 
 
 def _split(texts: pa.Array, separator: str) -> pa.Array:
@@ -425,25 +452,20 @@ def _split(texts: pa.Array, separator: str) -> pa.Array:
     )
 
 
-def _from_texts(values: Iterable[Any], parse: str) -> Normalised:
-    """Return text as what it stands for where other values stand beside it, or it stands for them."""
-    parsed = [_from_text(value, parse) if isinstance(value, str) else value for value in values]
-    broken = np.fromiter((value is _BROKEN for value in parsed), bool, len(parsed))
-    normalised = from_objects(None if value is _BROKEN else value for value in parsed)
-    problems = {"bad_json": broken} if broken.any() else {}
-    return Normalised(normalised.array, normalised.problems | problems, normalised.kinds)
+def _from_json(items: Sequence[Any] | np.ndarray) -> Normalised:
+    """Return what JSON text stands for, and other values that stand beside it."""
+    parsed = read_json(items)
+    normalised = from_objects(parsed.values)
+    problems = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}
+    found = {name: mask for name, mask in problems.items() if mask.any()}
+    return Normalised(normalised.array, normalised.problems | found, normalised.kinds)
 
 
-_BROKEN = object()
-
-
-def _from_text(text: str, parse: str) -> Any:
-    if parse != "json":
-        return [item for piece in text.split(parse) if (item := piece.strip())]
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return _BROKEN
+def _pieces(value: Any, separator: str) -> Any:
+    """Return the items that a text stands for; what is no text stays."""
+    if not isinstance(value, str):
+        return value
+    return [item for piece in value.split(separator) if (item := piece.strip())]
 
 
 def emptied(array: pa.Array, rows: np.ndarray) -> pa.Array:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean, in_our_words
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule, as_objects, rule_for, rule_for_objects
+from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.notes import Note, notes_on
 from mixpanel_pandas.rules.limits import (
     LIMITS,
@@ -244,19 +245,8 @@ def values_of_key(values: Any, key: str) -> np.ndarray:
 
 
 def as_mappings(values: Any) -> list[Any]:
-    """Return objects, structs and JSON text as dicts; what is none of them stays."""
-    return [_mapping(item) for item in np.asarray(values, dtype=object)]
-
-
-def _mapping(item: Any) -> Any:
-    if not isinstance(item, str):
-        return item
-    if not item.strip():
-        return None
-    try:
-        return orjson.loads(item)
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return item
+    """Return objects, structs and JSON text as dicts; what is none of them stays, but for text."""
+    return read_json(np.asarray(values, dtype=object)).values
 
 
 def make_plan(frame: pd.DataFrame, operation: Operation) -> Plan:
@@ -528,8 +518,19 @@ def _renamed(rename: Callable[[Any], Any], label: Hashable) -> str:
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
     """Return a column for each key that the objects of `column` have; one that says nothing where there are none."""
     with reading(column.label):
-        objects = as_objects(as_mappings(column.rule.read(column.source.at())))
-    odd = [place for place in np.flatnonzero(~pd.isna(objects)) if not _is_object_with_names(objects[place])]
+        parsed = read_json(np.asarray(column.rule.read(column.source.at()), dtype=object))
+    if parsed.repeated.any():
+        msg = (
+            f"cannot spread column {column.label!r}: {parsed.repeated.sum()} of its values hold a key twice, the first at index "
+            f"{frame.index[int(parsed.repeated.argmax())]!r}: column.map(json.loads) keeps the last"
+        )
+        raise OperationError(msg)
+    objects = as_objects(parsed.values)
+    odd = [
+        place
+        for place in np.flatnonzero(~pd.isna(objects) | parsed.broken)
+        if not _is_object_with_names(objects[place])
+    ]
     if odd:
         msg = (
             f"cannot spread column {column.label!r}: {len(odd)} of its values are no objects with text as keys, "

@@ -24,7 +24,17 @@ from mixpanel_pandas.rules.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["convert", "encodable", "kind_of", "over", "prepared", "to_json", "written"]
+__all__ = [
+    "convert",
+    "encodable",
+    "exact_below",
+    "holds",
+    "kind_of",
+    "over",
+    "prepared",
+    "to_json",
+    "written",
+]
 
 _STRING_BYTES = LIMITS["string_bytes"].value
 _ITEM_BYTES = LIMITS["item_bytes"].value
@@ -38,6 +48,9 @@ _EXACT_INTEGER = LIMITS["exact_integer"].value
 
 #: Deeper than any limit of Mixpanel, and far from Python's own.
 _DEEPEST = 32
+
+#: No double has more digits, but for zeros.
+_DOUBLE_DIGITS = 767
 
 #: Type of a converted value -> Mixpanel's name for it. Dates are text by then, and so are named by their converters.
 _KINDS: dict[type, str] = {
@@ -206,19 +219,28 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     number = int(value)
     if abs(number) <= _EXACT_INTEGER:
         return number
-    if number.bit_length() > 1023:  # beyond the largest double
+    try:
+        float(number)
+    except OverflowError:  # beyond the largest double
         problems.add("infinite")
         return None
     problems.add("inexact_integer")
     return number if -(2**63) <= number < 2**64 else orjson.Fragment(str(number))
 
 
+@_convert.register(type(np.ma.masked))
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
+    """An item that a numpy array masks is missing; numpy calls it an array."""
+
+
 @_convert.register(float)
 @_convert.register(np.floating)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> float | orjson.Fragment | None:
+def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     if math.isfinite(value):
-        # a shorter float is written as short as it reads: 0.1, not 0.10000000149011612
-        return float(value) if isinstance(value, float) else float(str(value))
+        if value != float(value) and abs(value) > _EXACT_INTEGER:  # longer than a double
+            return convert(int(value), problems, around)
+        # the fraction of a shorter float is written as it reads: 0.1, not 0.10000000149011612
+        return float(value) if isinstance(value, float) or value == np.floor(value) else float(str(value))
     if math.isinf(value):
         problems.add("infinite")
     return None
@@ -231,8 +253,10 @@ def _(value: decimal.Decimal, problems: set[str], around: tuple[int, ...]) -> An
     if math.isinf(float(value)):  # or beyond the largest double
         problems.add("infinite")
         return None
-    if abs(value) > _EXACT_INTEGER:
+    if value.copy_abs() > _EXACT_INTEGER:
         problems.add("inexact_integer")
+    elif not holds(value):
+        problems.add("inexact_decimal")
     return orjson.Fragment(str(value))
 
 
@@ -373,6 +397,27 @@ def _measure_object(value: dict[str, Any], problems: set[str], deepest: int) -> 
         if not level:
             return
     problems.add("deep_object")
+
+
+def exact_below(dtype: Any) -> int:
+    """Return below what a float type holds every whole number, and above it nothing else: 2**53 for doubles."""
+    return 1 << int(np.finfo(dtype).nmant) + 1
+
+
+def holds(number: decimal.Decimal) -> bool:
+    """Return whether a double holds a decimal number as it is written: it is the same, rounded to as many digits.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> [holds(Decimal(text)) for text in ("0.1", "0.10000000000000001", "0.1000000000000000123", "1e-400")]
+    [True, True, False, False]
+    """
+    double = float(number)
+    if number == decimal.Decimal(repr(double)):
+        return True
+    digits = min(len(bytes(number.as_tuple().digits).rstrip(b"\0")), _DOUBLE_DIGITS)
+    return decimal.Decimal(f"{double:.{digits - 1}e}") == number
 
 
 def encodable(text: str) -> bool:

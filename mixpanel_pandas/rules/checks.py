@@ -249,7 +249,11 @@ CHECKS: dict[str, Check] = {
         ),
         Check("odd_key", "value", "error", "the object has a key that is no text", kinds=NESTED),
         Check(
-            "infinite", "value", "error", "infinity is no JSON number: replace it", kinds=("number", *NESTED)
+            "infinite",
+            "value",
+            "error",
+            "infinity, or a number beyond the largest double (1.8e308), which becomes infinity: replace it",
+            kinds=("number", *NESTED),
         ),
         Check(
             "broken_text",
@@ -268,7 +272,21 @@ CHECKS: dict[str, Check] = {
             "a value of this type cannot be sent: make it text, a number or a date",
             kinds=NESTED,
         ),
-        Check("bad_json", "value", "error", "the text is no JSON", kinds=("mixed",)),
+        Check(
+            "bad_json",
+            "value",
+            "error",
+            "the text is no JSON, or holds a number beyond the largest double (1.8e308)",
+            kinds=("mixed",),
+        ),
+        Check(
+            "repeated_key",
+            "value",
+            "error",
+            "an object in the text holds a key twice, and a property only one of the values: "
+            "column.map(json.loads) keeps the last",
+            kinds=("mixed",),
+        ),
         Check(
             "wrong_type",
             "value",
@@ -283,6 +301,13 @@ CHECKS: dict[str, Check] = {
             "warning",
             "the number is beyond 2**53, where digits are lost: send it as text",
             "exact_integer",
+            kinds=("number", *NESTED),
+        ),
+        Check(
+            "inexact_decimal",
+            "value",
+            "warning",
+            "the number has more digits than a double keeps: send it as text, or rounded",
             kinds=("number", *NESTED),
         ),
         Check(

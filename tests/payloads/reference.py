@@ -204,8 +204,8 @@ def iso(instant: dt.datetime | pd.Timestamp | np.datetime64) -> str:
 
 
 def shortest(value: Any) -> float:
-    """Return a short float as it reads."""
-    return float(str(value))
+    """Return the fraction of a short float as it reads, a whole number as it is."""
+    return float(value) if float(value).is_integer() else float(str(value))
 
 
 def plain(value: Any) -> Any:

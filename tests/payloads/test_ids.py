@@ -157,16 +157,18 @@ def test_equal_texts_have_equal_hashes_however_they_lie(texts, data):
     assert hashes.dtype == np.uint64
     alone = [hash_texts(pa.array([text], pa.large_string()))[0] for text in texts[start:]]
     assert hashes.tolist() == alone
-    for text, number in zip(texts[start:], hashes, strict=True):
-        assert (number == 0) == (text is None)
     assert len(set(alone)) == len(set(texts[start:]))
 
 
-def test_hashes_look_at_the_length_and_the_first_256_bytes():
-    long = "x" * 256
-    hashes = hash_texts(pa.array([long + "a", long + "b", long + "ab", long], pa.large_string()))
-    assert hashes[0] == hashes[1]
-    assert len(set(hashes)) == 3
+def test_hashes_look_at_every_byte():
+    long = "x" * 100_000
+    hashes = hash_texts(pa.array([long + "a", long + "b", "a" + long, long], pa.large_string()))
+    assert len(set(hashes)) == 4
+
+
+def test_hashes_cannot_be_computed_without_the_key_of_the_process():
+    hashes = hash_texts(pa.array(["a"], pa.large_string()))
+    assert hashes != pd.util.hash_array(np.array([b"a"], dtype=object))
 
 
 def test_many_ids_that_are_alike_have_hashes_that_differ():
@@ -177,7 +179,7 @@ def test_many_ids_that_are_alike_have_hashes_that_differ():
     assert len(np.unique(hash_texts(padded))) == rows
 
 
-def repeated_texts(texts, hashes=None):
+def repeated_texts(texts, hashes=None, unusable=()):
     array = np.array(texts, dtype=object)
     asked = []
 
@@ -186,7 +188,8 @@ def repeated_texts(texts, hashes=None):
         return array[positions]
 
     hashes = hash_texts(pa.array(texts, pa.large_string())) if hashes is None else np.array(hashes, np.uint64)
-    positions, groups = repeated(hashes, texts_at)
+    usable = np.array([text is not None and row not in unusable for row, text in enumerate(texts)], bool)
+    positions, groups = repeated(hashes, usable, texts_at)
     return positions.tolist(), groups, asked
 
 
@@ -204,7 +207,7 @@ def repeated_texts(texts, hashes=None):
             [0, 1, 2, 3],
             id="and are told apart where both repeat",
         ),
-        pytest.param(["a", "a"], [0, 0], [], id="rows with hash 0 are left out"),
+        pytest.param(["a", "a", None], [0, 0, 0], [0, 1], id="an id whose hash is 0 is an id"),
     ],
 )
 def test_repeated(texts, hashes, positions):
@@ -213,6 +216,10 @@ def test_repeated(texts, hashes, positions):
     for first in range(len(found)):
         for second in range(len(found)):
             assert (groups[first] == groups[second]) == (texts[found[first]] == texts[found[second]])
+
+
+def test_ids_that_cannot_be_used_repeat_no_other():
+    assert repeated_texts(["a", "a", "b", "b"], unusable=[1])[0] == [2, 3]
 
 
 def test_only_the_texts_of_meeting_hashes_are_asked_for():

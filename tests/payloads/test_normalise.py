@@ -30,6 +30,10 @@ from mixpanel_pandas.payloads.normalise import (
 from mixpanel_pandas.payloads.values import to_json
 from mixpanel_pandas.rules.checks import CHECKS
 
+LONGER = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="numpy has no longer floats on this machine"
+)
+
 
 def normalised(values, **options):
     column = values if isinstance(values, pd.Series) else objects(values)
@@ -118,6 +122,29 @@ def masks(found):
             [str(2**53), str(2**53 + 2)],
             {"inexact_integer": [False, True]},
             id="decimals beyond 2**53",
+        ),
+        pytest.param(
+            pd.Series(
+                [decimal.Decimal("0.1234567890123456789"), decimal.Decimal("19.99"), None],
+                dtype=pd.ArrowDtype(pa.decimal128(38, 19)),
+            ),
+            ["0.1234567890123456789", "19.9900000000000000000", None],
+            {"inexact_decimal": [True, False, False]},
+            id="decimals that no double holds",
+        ),
+        pytest.param(
+            pd.Series(np.array([np.longdouble(2) ** 60 + 1, 0.5, np.nan])),
+            [str(2**60 + 1), "0.5", None],
+            {"inexact_integer": [True, False, False]},
+            id="whole numbers longer than a double",
+            marks=LONGER,
+        ),
+        pytest.param(
+            pd.Series(np.array([np.longdouble("1e400"), 0.5])),
+            [None, "0.5"],
+            {"infinite": [True, False]},
+            id="numbers larger than a double",
+            marks=LONGER,
         ),
         pytest.param(["a", "\ud800"], ["a", None], {"broken_text": [False, True]}, id="lone surrogate"),
         pytest.param(
@@ -353,6 +380,23 @@ def test_broken_json_is_a_problem_of_its_row(text):
     assert masks(found) == {"bad_json": [False, True, False]}
 
 
+def test_json_says_what_it_would_lose():
+    texts = ['{"a":1,"a":2}', "[18446744073709551616]", '{"b":[0.12345678901234567890]}', "[1.50]", None]
+    found = normalised(texts, parse="json")
+    assert found.array.to_pylist() == [
+        None,
+        "[18446744073709551616]",
+        '{"b":[0.12345678901234567890]}',
+        "[1.5]",
+        None,
+    ]
+    assert masks(found) == {
+        "repeated_key": [True, False, False, False, False],
+        "inexact_integer": [False, True, False, False, False],
+        "inexact_decimal": [False, False, True, False, False],
+    }
+
+
 def test_parsed_text_is_checked_for_what_it_stands_for():
     assert masks(normalised(["a;" + "x" * 300], parse=";")) == {"long_item": [True]}
     assert "deep_object" in masks(normalised(['{"a":{"b":{"c":{"d":1}}}}'], parse="json"))
@@ -429,6 +473,89 @@ def test_every_step_keeps_the_number_of_rows(kind, data):
 def test_emptied_reads_slices_rightly():
     array = pa.array(["", "0", None, "bcd", "e"], pa.large_string())[3:]
     assert emptied(array, np.array([False, True])).to_pylist() == ["bcd", None]
+
+
+def arrow_column(values, type):
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(values, type)])))
+
+
+#: Name of a container -> a column of it that holds the numbers as their own type.
+CONTAINERS = {
+    "numpy": pd.Series,
+    "sparse": lambda numbers: pd.Series(pd.arrays.SparseArray(numbers)),
+    "Arrow": lambda numbers: arrow_column([*numbers, None], pa.from_numpy_dtype(numbers.dtype)),
+    "Arrow dictionary": lambda numbers: arrow_column(
+        pa.array(numbers).dictionary_encode(), pa.dictionary(pa.int32(), pa.from_numpy_dtype(numbers.dtype))
+    ),
+    "objects": lambda numbers: objects([*numbers, None]),
+    "objects of several types": lambda numbers: objects([*numbers, "text"]),
+    "lists": lambda numbers: objects([[number] for number in numbers]),
+    "lists with text": lambda numbers: objects([["text", number] for number in numbers]),
+    "arrays": lambda numbers: objects([np.array([number]) for number in numbers]),
+    "Arrow lists": lambda numbers: arrow_column(
+        [[number, None] for number in numbers], pa.list_(pa.from_numpy_dtype(numbers.dtype))
+    ),
+    "dicts": lambda numbers: objects([{"a": {"b": number}} for number in numbers]),
+    "Arrow structs": lambda numbers: arrow_column(
+        [{"a": number} for number in numbers], pa.struct([("a", pa.from_numpy_dtype(numbers.dtype))])
+    ),
+    "Arrow maps": lambda numbers: arrow_column(
+        [[("a", number)] for number in numbers], pa.map_(pa.string(), pa.from_numpy_dtype(numbers.dtype))
+    ),
+}
+
+#: What pandas has for single precision alone.
+SINGLE = {
+    "nullable": lambda numbers: pd.Series([*numbers, None], dtype="Float32"),
+    "categories": lambda numbers: pd.Series(pd.Categorical(numbers)),
+}
+
+#: Short floats, and the numbers that are meant by them.
+SHORT = {
+    "single precision": (
+        np.array([123456792, -16777218, 16777216, 16777215, 1e10, 0.1], "f4"),
+        [123456792, -16777218, 16777216, 16777215, 10**10, decimal.Decimal("0.1")],
+    ),
+    "half precision": (
+        np.array([65504, -4100, 2050, 2048, 2047, 0.1], "f2"),
+        [65504, -4100, 2050, 2048, 2047, decimal.Decimal("0.1")],
+    ),
+}
+
+
+def numbers_in(value):
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return [number for item in items for number in numbers_in(item)]
+    return [value] if isinstance(value, decimal.Decimal) else []
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers", "meant"),
+    [
+        pytest.param(column, *SHORT[precision], id=f"{container}, {precision}")
+        for precision, containers in (
+            ("single precision", CONTAINERS | SINGLE),
+            ("half precision", CONTAINERS),
+        )
+        for container, column in containers.items()
+    ],
+)
+def test_short_floats_are_sent_whole_as_they_are_and_fractions_as_they_read(column, numbers, meant):
+    assert numbers_in(values_sent(column(numbers))) == meant
+
+
+@pytest.mark.parametrize("precision", SHORT)
+def test_short_floats_under_a_key_that_is_spread(precision):
+    numbers, meant = SHORT[precision]
+    assert numbers_in(values_sent(objects([{"x": number} for number in numbers]), spread=["x"])) == meant
+
+
+def test_a_single_float_beyond_what_doubles_hold_whole_is_the_double_that_it_is():
+    beyond = np.array([2.0**53, 2.0**54, 1e20, np.finfo("f4").max, np.inf, np.nan], "f4")
+    sent = values_sent(pd.Series(beyond))
+    assert [float(number) for number in sent[:4]] == beyond[:4].astype("f8").tolist()
+    assert sent[4:] == [MISSING, MISSING]
 
 
 def test_lists_of_items_and_lengths():

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import re
 
 import numpy as np
@@ -252,6 +253,14 @@ def with_columns(*labels):
             "cannot spread column 'age': 1 of its values are no objects with text as keys, the first at index 0",
             id="spread of keys that are no text",
         ),
+        pytest.param(
+            FRAME.assign(plan=['{"a": {"b": 1}}', '{"a": {"b": 1, "b": 2}}']),
+            {"spread": ["plan"]},
+            OperationError,
+            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: column.map(json.loads) keeps "
+            "the last",
+            id="spread of JSON text with a key twice",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(frame, call, error, message):
@@ -496,6 +505,11 @@ def test_nothing_is_noted_on_plain_columns():
             ['{"a": [1], "b": {"c": 1}}', "null", " ", None],
             [{"a": [1], "b": {"c": 1}}, MISSING, MISSING, MISSING],
             id="JSON text",
+        ),
+        pytest.param(
+            ['{"a": 18446744073709551617}', '{"b": {"c": 0.12345678901234567890}}'],
+            [{"a": 18446744073709551617}, {"b": {"c": decimal.Decimal("0.12345678901234567890")}}],
+            id="long numbers in JSON text",
         ),
         pytest.param(
             pd.Series(

@@ -36,6 +36,14 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
+#: The first number that is rounded to infinity, not to the largest double.
+BEYOND_DOUBLES = 2**1024 - 2**970
+
+LONGER = pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="numpy has no longer floats on this machine"
+)
+
+
 def converted(value):
     problems: set[str] = set()
     text, kind = to_json(value, problems)
@@ -60,6 +68,25 @@ def converted(value):
         pytest.param(np.float16(0.1), "0.1", "number", id="half precision, too"),
         pytest.param(decimal.Decimal("1.50"), "1.50", "number", id="Decimal keeps its digits"),
         pytest.param(decimal.Decimal("1E-8"), "1E-8", "number", id="small Decimal"),
+        pytest.param(
+            decimal.Decimal("0.10000000000000001"),
+            "0.10000000000000001",
+            "number",
+            id="17 digits of a double",
+        ),
+        pytest.param(
+            decimal.Decimal("19.99" + "0" * 20),
+            "19.99" + "0" * 20,
+            "number",
+            id="Decimal with zeros at its end",
+        ),
+        pytest.param(1e308, "1e+308", "number", id="a large float"),
+        pytest.param(np.float32(16777218), "16777218.0", "number", id="whole number of single precision"),
+        pytest.param(np.float16(65504), "65504.0", "number", id="whole number of half precision"),
+        pytest.param(np.longdouble("0.1"), "0.1", "number", id="a fraction is cut to a double"),
+        pytest.param(
+            np.ma.array([1, 2], mask=[False, True]), "[1,null]", "list", id="what numpy masks is missing"
+        ),
         pytest.param(Color.RED, '"red"', "string", id="Enum of text gives its value, not its name"),
         pytest.param(Size.SMALL, '"small"', "string", id="Enum of text that is another than its value"),
         pytest.param(Plan.PRO, '"pro"', "string", id="Enum"),
@@ -120,6 +147,34 @@ def test_what_a_value_becomes(value, text, kind):
         pytest.param(decimal.Decimal("-Infinity"), None, "infinite", id="infinite Decimal"),
         pytest.param(decimal.Decimal("1E+400"), None, "infinite", id="Decimal beyond doubles"),
         pytest.param(10**400, None, "infinite", id="integer beyond doubles"),
+        pytest.param(BEYOND_DOUBLES, None, "infinite", id="the first integer beyond doubles"),
+        pytest.param(-BEYOND_DOUBLES, None, "infinite", id="the same below zero"),
+        pytest.param(
+            BEYOND_DOUBLES - 1,
+            str(BEYOND_DOUBLES - 1),
+            "inexact_integer",
+            id="the last integer within doubles",
+        ),
+        pytest.param(int(1e308), str(int(1e308)), "inexact_integer", id="an integer as large as doubles get"),
+        pytest.param([-int(1e308)], f"[{-int(1e308)}]", "inexact_integer", id="the same in a list"),
+        pytest.param(decimal.Decimal("1E+308"), "1E+308", "inexact_integer", id="a Decimal as large"),
+        pytest.param(
+            decimal.Decimal("0.1000000000000000123"),
+            "0.1000000000000000123",
+            "inexact_decimal",
+            id="Decimal that no double holds",
+        ),
+        pytest.param(
+            {"a": decimal.Decimal("1E-400")}, '{"a":1E-400}', "inexact_decimal", id="next to nothing"
+        ),
+        pytest.param(
+            np.longdouble(2) ** 60 + 1,
+            str(2**60 + 1),
+            "inexact_integer",
+            id="longer than a double",
+            marks=LONGER,
+        ),
+        pytest.param(np.longdouble("1e400"), None, "infinite", id="larger than a double", marks=LONGER),
         pytest.param(2**53 + 1, "9007199254740993", "inexact_integer", id="integer beyond 2**53"),
         pytest.param(2**70, "1180591620717411303424", "inexact_integer", id="integer beyond 64 bits"),
         pytest.param(

@@ -1,0 +1,148 @@
+"""JSON text -> Python values that keep what it says: every digit of a number, every key of an object.
+
+orjson reads text fast, but keeps the last of two equal keys, and makes doubles of long numbers, without a word. So what it has
+read is written again, all together. Text that comes out the same, but for blanks, has lost nothing; most does. What may have
+lost something is read once more by Python's own parser, which shows every key and every digit.
+"""
+
+from __future__ import annotations
+
+import decimal
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.values import holds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Parsed", "json_lines", "read_json"]
+
+LARGE_STRING = pa.large_string()
+
+_LINE_END = orjson.Fragment(b"\n")
+
+#: orjson would write dates in its own way, and take other objects for what they are derived from.
+_AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+#: What a number looks like that a double may not hold as written: more than 15 digits, or next to nothing.
+_LONG_NUMBER = r"[0-9][0-9.]{15}|[0-9][eE]-[0-9]{3}"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What JSON texts stand for.
+
+    Attributes
+    ----------
+    values : list
+        Integers have all their digits; a decimal number is a `decimal.Decimal` where a double does not hold it as written. What
+        is no text stays. Blank text, and what cannot be read, is None.
+    broken, repeated : numpy.ndarray
+        Masks of the texts that are no JSON, and of those with an object that holds a key twice.
+    """
+
+    values: list[Any]
+    broken: np.ndarray
+    repeated: np.ndarray
+
+
+def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
+    """Return what those of `items` that are text stand for."""
+    values = list(items)
+    broken, repeated = np.zeros(len(values), bool), np.zeros(len(values), bool)
+    places = []
+    for place, item in enumerate(values):
+        if isinstance(item, str):
+            try:
+                values[place] = orjson.loads(item if type(item) is str else str.__str__(item))
+                places.append(place)
+            except orjson.JSONDecodeError:
+                values[place] = None
+                broken[place] = bool(item.strip())
+    for suspect in _suspects([items[place] for place in places], [values[place] for place in places]):
+        place = places[suspect]
+        try:
+            values[place], repeated[place] = _exactly(items[place])
+        except (ValueError, ArithmeticError):  # an exponent that even decimals do not have
+            values[place], broken[place] = None, True
+        except RecursionError:  # far deeper than anything that is sent: what orjson read is refused for that
+            continue
+    return Parsed(values, broken, repeated)
+
+
+def json_lines(pieces: list[Any]) -> pa.Array:
+    """Return the JSON of each piece: a call of orjson for each would cost more than what it writes.
+
+    The pieces stand between line ends, which orjson writes nowhere else.
+    """
+    if not pieces:
+        return pa.array([], LARGE_STRING)
+    lines: list[Any] = [_LINE_END] * (2 * len(pieces) - 1)
+    lines[::2] = pieces
+    text = orjson.dumps(lines, option=_AS_THEY_ARE)[1:-1]
+    return pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
+
+
+def _suspects(items: list[str], values: list[Any]) -> np.ndarray:
+    """Return the places of the texts that may say more than what was read from them."""
+    places = np.arange(len(items))
+    try:
+        texts, written = pa.array(items, LARGE_STRING), json_lines(values)
+    except orjson.JSONEncodeError:  # it reads deeper than it writes
+        return places
+    for simpler in (_as_it_is, _without_blanks):
+        texts, written = simpler(texts), simpler(written)
+        differs = pc.not_equal(texts, written)
+        places, texts, written = places[differs], texts.filter(differs), written.filter(differs)
+    long = pc.match_substring_regex(texts, _LONG_NUMBER)
+    changed = pc.not_equal(_without_strings(texts), _without_strings(written))
+    fewer_keys = pc.not_equal(_count_quotes(texts), _count_quotes(written))
+    suspects: np.ndarray = places[pc.or_(fewer_keys, pc.and_(long, changed))]
+    return suspects
+
+
+def _as_it_is(texts: pa.Array) -> pa.Array:
+    return texts
+
+
+def _without_blanks(texts: pa.Array) -> pa.Array:
+    """Return texts without the blanks of JSON, also those in strings: both sides of a comparison lose them."""
+    for blank in " \n\r\t":
+        texts = pc.replace_substring(texts, blank, "")
+    return texts
+
+
+def _without_strings(texts: pa.Array) -> pa.Array:
+    """Return texts with empty strings, which may have been written in other ways."""
+    return pc.replace_substring_regex(texts, r'"(?:[^"\\]|\\.)*"', '""')
+
+
+def _count_quotes(texts: pa.Array) -> pa.Array:
+    """Return how many quotes begin or end a string in each text."""
+    return pc.count_substring(pc.replace_substring(pc.replace_substring(texts, "\\\\", ""), '\\"', ""), '"')
+
+
+def _exactly(text: str) -> tuple[Any, bool]:
+    """Return what a text stands for, or None and True if an object in it holds a key twice."""
+    repeated = False
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        members = dict(pairs)
+        repeated |= len(members) < len(pairs)
+        return members
+
+    value = json.loads(text, object_pairs_hook=once, parse_float=_decimal)
+    return (None, True) if repeated else (value, False)
+
+
+def _decimal(text: str) -> float | decimal.Decimal:
+    exact = decimal.Decimal(text)
+    return float(text) if holds(exact) else exact
