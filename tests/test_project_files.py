@@ -28,6 +28,7 @@ HOMES = {
     "urllib3": {"delivery.http", "emulator.adapter"},
     "pandera": {"user_schema", "validation"},
     "tqdm": {"delivery.upload", "delivery.progress"},
+    "xxhash": {"payloads.fingerprint"},
     "click": {"cli"},
     "ipywidgets": {"preview.controls"},
     "matplotlib": {"plotting"},

@@ -1,16 +1,17 @@
 """What tells the payloads of one upload from those of another: a name made of no values, and a fingerprint per slice.
 
-Who reads a fingerprint cannot try values: its key is made of the project's token.
+Who reads a fingerprint cannot try values: its key is made of the project's token. All that is sent is hashed, so the hash has to
+be quick: XXH3 takes a thirteenth of the time of SHA-256, which would be a tenth of that of an upload.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import xxhash
 
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.rules.options import taken_by
@@ -41,7 +42,7 @@ def fingerprint(payloads: Payloads, key: bytes) -> bytes:
     """Return 16 bytes that tell the text of some payloads from any other."""
     offsets = payloads.offsets
     text = memoryview(payloads.text.buffers()[2] or b"")[offsets[0] : offsets[-1]]
-    return hmac.digest(key, text, "sha256")[:SIZE]
+    return hashlib.blake2b(xxhash.xxh3_128_digest(text), key=key, digest_size=SIZE).digest()
 
 
 @dataclass(frozen=True)
