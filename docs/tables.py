@@ -122,17 +122,27 @@ walks; [What happens to a row](outcomes.md) explains the outcomes.
 ## A run that goes on
 
 `df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
-and after its answer. After a crash, `kill -9` or a power cut the same call goes on: what is accepted or was refused is not sent
-again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`; the summary covers the whole frame.
+and after its answer. After a crash, `kill -9` or a power cut the same call goes on: what is accepted is not sent again; what was
+refused or not sent is tried again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`; the
+summary covers the whole frame.
 
-- Without `run` the content is the name: the same call goes on until every row had its turn, and begins afresh after that.
+- A run that has ended sends nothing: the same call returns its summary.
+- Without `run` operator, columns and ids are the name. The same call goes on until nothing is left to try. After that `set`,
+  `set_once`, `union`, `unset` and `delete` begin afresh; with `add`, `append` and `remove` the same values raise `AlreadySent`, and
+  other values are another run. `repeat=True` is refused: name another run to send the same again.
 - The same `run` with another content is refused, with what changed. `on_changed="remaining"` sends only the ids that have no
   outcome in that run.
-- A second process at the same run is refused. A journal that cannot be written is an error before anything is sent; when it
-  cannot be written any more, nothing else is sent.
-- `mpd.read_journal("mp.sqlite")` gives the summary back, and the outcome of each id, in any process.
-- The file holds ids, names of columns, outcomes and what the server said (without secrets), and of values only digests. It is
-  readable for its owner alone. One file holds many runs; remove it when you do not need them any more.
+- An `unknown` row of `add`, `append` or `remove` stays so, and later rows of its id are held back, until you have looked at the
+  profile: `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)` writes down that it is applied, or with `False` that it is
+  not. Then make the same call again.
+- One file serves one upload at a time. Whoever else opens it, also to read it, gets `JournalError`, as does who names a file that is
+  empty, damaged, no journal, or has several hard links. A damaged journal is never taken for a new one.
+- A journal that cannot be written is an error before anything is sent; when it cannot be written any more, nothing else is sent.
+- `mpd.read_journal("mp.sqlite")` gives the summary back, and the outcome of each id, once the upload has ended, however it did.
+- The file holds ids, names of columns, outcomes and what the server said (without secrets), and of values only fingerprints, whose
+  key is made of the token. It is readable for its owner alone. It is one file, so a copy of it made between two calls is whole; do
+  not open it while an upload writes it, as a process that closes a file loses its locks on it. One file holds many runs; remove it
+  when you do not need them any more.
 
 ## Besides
 

@@ -5,10 +5,10 @@
   - ``OperationError`` (``ValueError``): a call that cannot be meant, or a column that cannot be sent
     - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
     - ``OptionError`` (``TypeError``): an option that the verb does not take
-    - ``AlreadySent``: an update that must not be applied twice was sent before by this process
+    - ``AlreadySent``: an update that must not be applied twice was sent before, by this process or in the same journal
   - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
-  - ``JournalError`` (``OSError``): a journal that cannot be written, is in use, or holds the run with another content
+  - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
   - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
   - ``UploadError``: the upload itself; carries ``.summary``
     - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
@@ -96,7 +96,7 @@ class SummaryError(MixpanelError, ValueError):
 
 
 class JournalError(MixpanelError, OSError):
-    """The journal cannot be written, another process is at the run, or the run has another content."""
+    """The journal cannot be written, is in use or damaged, or the run has another content."""
 
 
 class MissingExtraError(MixpanelError, ImportError):

@@ -87,6 +87,9 @@ class File:
                 with suppress(FileExistsError):
                     create(self._path, _image())
                 self._identity = identity_of(self._path)
+            if os.path.lexists(f"{self._path}-wal"):
+                msg = f"{self._path} is no journal: a log of another program is beside it (-wal). Name another file"
+                raise JournalError(msg)
             address = f"{Path(self._path).as_uri()}?mode=rw"  # what is not there is not made
             self._database = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
             try:

@@ -72,7 +72,6 @@ def identity_of(path: str) -> Identity | None:
             "has several names (hard links), and locks none of the others: remove all but one",
         ),
         (not there.st_size, "is empty, as a journal never is: remove it if nothing is lost with it"),
-        (os.path.lexists(f"{path}-wal"), "has a log of another program beside it (-wal): name another file"),
     )
     for refused, why in refusals:
         if refused:

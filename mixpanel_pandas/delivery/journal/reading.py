@@ -150,7 +150,7 @@ def _texts(ids: Any) -> list[str]:
 def _text(id: Any) -> str:
     if isinstance(id, str):
         return id
-    if isinstance(id, int | float | np.number) and not isinstance(id, bool) and id == id // 1:
+    if isinstance(id, int | float | np.integer) and not isinstance(id, bool) and id == id // 1:
         return str(int(id))
     msg = f"id {id!r} is no id: pass texts or whole numbers"
     raise OperationError(msg)

@@ -184,7 +184,7 @@ class Writer:
             return self._under_way
 
     def _do(self, file: File, jobs: list[_Job]) -> None:
-        """Do what was handed over; neighbouring notes in one commit."""
+        """Do what was handed over, neighbouring notes in one commit, and forget it."""
         notes: list[_Job] = []
         for job in jobs:
             if job.work is None:
@@ -197,6 +197,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001  # who waits raises it
                 job.end(error=error)
         self._add(file, notes)
+        jobs.clear()  # work may hold on to the journal, which is closed when nobody else does
 
     def _add(self, file: File, notes: list[_Job]) -> None:
         if records := [record for job in notes for record in job.records]:

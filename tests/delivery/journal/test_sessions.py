@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.policy import OUTCOMES
-from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over
 
 ROWS = 12
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -62,10 +63,27 @@ def test_a_named_run_is_sent_once(emulator: mpd.Emulator, path: Path, verb: str)
     assert mpd.last_summary()["accepted"].sum() == 10
 
 
-def test_a_finished_run_does_not_block_the_same_content(emulator: mpd.Emulator, path: Path) -> None:
+def test_an_unnamed_run_that_has_ended_begins_afresh_where_that_does_no_harm(
+    emulator: mpd.Emulator, path: Path
+) -> None:
     for call in range(1, 3):
+        assert users(10).mixpanel.set("id", journal=path)["accepted"].sum() == 10
+        assert count(emulator) == call
+
+
+def test_an_unnamed_run_that_has_ended_is_not_applied_twice(emulator: mpd.Emulator, path: Path) -> None:
+    users(10).mixpanel.add("id", journal=path)
+    users(10).assign(n=7).mixpanel.add("id", journal=path)  # other values are another run
+    for frame in (users(10), users(10).assign(n=7)):
+        with pytest.raises(mpd.AlreadySent, match=r"already sent, until .*; add: 10 accepted"):
+            frame.mixpanel.add("id", journal=path)
+    assert emulator.profile("user-4") == {"n": 5 + 7}
+
+
+def test_the_way_to_repeat_is_another_run(emulator: mpd.Emulator, path: Path) -> None:
+    with pytest.raises(mpd.OperationError, match="name another run"):
         users(10).mixpanel.add("id", journal=path, repeat=True)
-        assert emulator.profile("user-4") == {"n": 5 * call}
+    assert not path.exists()
 
 
 def test_one_file_holds_many_runs(emulator: mpd.Emulator, path: Path) -> None:
@@ -87,16 +105,21 @@ def test_a_run_that_was_stopped_goes_on(emulator: mpd.Emulator, path: Path) -> N
     assert [emulator.profile(f"user-{n}") for n in range(10)] == [{"n": n + 1} for n in range(10)]
 
 
-def test_what_was_refused_in_a_run_is_not_sent_in_it_again(emulator: mpd.Emulator, path: Path) -> None:
+@pytest.mark.parametrize("verb", ["set", "add"])
+def test_what_was_refused_in_a_run_is_tried_again_in_it(
+    emulator: mpd.Emulator, path: Path, verb: str
+) -> None:
     emulator.fail(
         "refuse", record=lambda record: record["$distinct_id"] == "user-1", naming="index", times=None
     )
     for _call in range(2):
-        summary = users(3).mixpanel.set("id", journal=path, run="monday")
+        summary = getattr(users(3).mixpanel, verb)("id", journal=path, run="monday", check=False)
         assert summary[["accepted", "rejected"]].sum().tolist() == [2, 1]
-    requests = count(emulator)
-    users(3).mixpanel.set("id", journal=path, run="monday")
-    assert count(emulator) == requests
+    assert [len(request.records) for request in emulator.requests] == [3, 1]
+    emulator.heal()
+    summary = getattr(users(3).mixpanel, verb)("id", journal=path, run="monday")
+    assert summary["accepted"].sum() == 3
+    assert [emulator.profile(f"user-{n}") for n in range(3)] == [{"n": n + 1} for n in range(3)]
 
 
 def test_a_journal_gives_the_summary_and_the_outcome_of_each_id(emulator: mpd.Emulator, path: Path) -> None:
@@ -152,11 +175,14 @@ CHANGED = [
     pytest.param(
         lambda df: df.assign(n=[1, 2, 3, 9, 9]),
         {},
-        "the first row that differs is at position 3",
+        "other values in rows 0 to 4",
         id="values",
     ),
     pytest.param(
-        lambda df: df.iloc[::-1], {}, "the first row that differs is at position 0", id="another order"
+        lambda df: df.iloc[::-1], {}, "the first row with another id is at position 0", id="another order"
+    ),
+    pytest.param(
+        lambda df: df.assign(n=[1, 2, 3, None, 5]), {}, "the checks leave out other rows now", id="a row less"
     ),
 ]
 
@@ -208,9 +234,7 @@ def test_remaining_ids_are_those_of_which_no_update_may_be_applied(
     ]  # fmt: skip
     emulator.heal()
     changed = frame.assign(n=3)
-    second = changed.mixpanel.append(
-        "id", journal=path, run="monday", on_changed="remaining", check=False, repeat=True
-    )
+    second = changed.mixpanel.append("id", journal=path, run="monday", on_changed="remaining", check=False)
     assert changed.mixpanel.outcomes(second)["outcome"].tolist() == [
         "skipped", "unknown", "not_sent", "not_sent", "accepted",
     ]  # fmt: skip
@@ -325,10 +349,11 @@ def test_a_full_disk_is_an_error_first_or_a_stop_that_tells_the_truth(path: Path
 def test_nobody_else_gets_at_a_run_that_is_under_way(emulator: mpd.Emulator, path: Path) -> None:
     asked = operation("set", "id", None, None, {"journal": path, "run": "monday"})
     sending = prepare(users(3), asked)
-    with pytest.raises(JournalError, match="another upload is at the run 'monday'"):
-        users(3).mixpanel.set("id", journal=path, run="monday")
-    users(3).mixpanel.set("id", journal=path, run="tuesday")
-    assert mpd.read_journal(path, "monday").summary["not_sent"].sum() == 3
+    for run in ("monday", "tuesday"):
+        with pytest.raises(JournalError, match="in use"):
+            users(3).mixpanel.set("id", journal=path, run=run)
+    with pytest.raises(JournalError, match="in use"):
+        mpd.read_journal(path, "monday")
     assert sending.result()["accepted"].sum() == 3
     users(3).mixpanel.set("id", journal=path, run="monday")
 
@@ -358,19 +383,22 @@ def unplugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
 
 
 def ending_after(notes: int, *, written: bool) -> Any:
-    """Return `Journal.record` as it is in a process that ends at its n-th note, just before or just after it is written."""
-    record, lock, left = Journal.record, threading.Lock(), [notes]
+    """Return `Journal.write` as it is in a process that ends at its n-th note, just before or just after it is written."""
+    write, lock, left = Journal.write, threading.Lock(), [notes]
 
-    def recorded(self: Journal, deliveries: Any) -> None:
+    def ending(self: Journal, deliveries: Any, *, wait: bool) -> None:
         with lock:
             left[0] -= 1
             if left[0] > 0 or (left[0] == 0 and written):
-                record(self, deliveries)
+                write(self, deliveries, wait=wait)
             if left[0] <= 0:
                 raise Ended
 
-    return recorded
+    return ending
 
+
+#: So that no two examples send the same, which one process refuses.
+EXAMPLE = itertools.count()
 
 FAULTS: list[dict[str, Any]] = [
     {"fault": 429},
@@ -412,10 +440,10 @@ def test_calls_until_it_is_done_come_to_one_upload(
     unplugged.reset()
     for fault, skip in script:
         unplugged.fail(**fault, skip=skip)
-    frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)})
+    frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)}) + {"id": "", "n": 100 * next(EXAMPLE)}
     path = tmp_path_factory.mktemp("run") / "mp.sqlite"
     numbers = frame["n"] if duplicates == "all" else frame.groupby("id")["n"].transform("last")
-    options: dict[str, Any] = {"duplicates": duplicates, "check": False, "repeat": True, "updated_at": "keep"}
+    options: dict[str, Any] = {"duplicates": duplicates, "check": False, "updated_at": "keep"}
     options |= {"batch_size": batch_size, "workers": workers, "journal": path, "run": "monday"}
 
     def call() -> pd.DataFrame:
@@ -439,7 +467,7 @@ def test_calls_until_it_is_done_come_to_one_upload(
 
     for notes, written in ends:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Journal, "record", ending_after(notes, written=written))
+            patch.setattr(Journal, "write", ending_after(notes, written=written))
             patch.setattr(Journal, "end", lambda *_: None)
             with suppress(Ended):
                 call()
@@ -456,7 +484,7 @@ import pandas as pd, mixpanel_pandas as mpd
 frame = pd.DataFrame({"id": [f"user-{n}" for n in range(60)], "n": 1})
 with mpd.set_project(mpd.Project("0" * 32, url="http://127.0.0.1:9")):
     frame.mixpanel.set("id", dry_run=True)  # every import is done
-import mixpanel_pandas.delivery.journal, mixpanel_pandas.content, mixpanel_pandas.delivery.upload
+import mixpanel_pandas.delivery.journal, mixpanel_pandas.delivery.upload
 for line in sys.stdin:
     token, url, verb, options = json.loads(line)
     if not (child := os.fork()):
