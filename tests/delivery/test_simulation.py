@@ -219,37 +219,21 @@ class Simulation(RuleBasedStateMachine):
 
     # -- events -------------------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.alive and self.ready)
-    @rule(chosen=st.integers(0, 9))
-    def worker_goes_on(self, chosen: int) -> None:
-        self._tell(self.ready.pop(chosen % len(self.ready)))
-
-    @precondition(lambda self: self.alive and self.on_disk)
-    @rule()
-    def disk_commits(self) -> None:
-        """All notes that were handed over are on disk, in one go."""
-        self._commit()
-        waiting, self.on_disk = self.on_disk, []
-        self.ready += map(Written, waiting)
-
-    @precondition(lambda self: self.alive and self.on_wire)
-    @rule(chosen=st.integers(0, 9), name=st.sampled_from([*ANSWERS, *["accepted"] * 8]))
-    def answer(self, chosen: int, name: str) -> None:
-        worker = sorted(self.on_wire)[chosen % len(self.on_wire)]
-        answer, effect = ANSWERS[name]
-        self._serve(self.on_wire.pop(worker), effect)
-        self._tell(Answered(worker, answer))
-
-    @precondition(lambda self: self.alive and self.resting)
-    @rule()
-    def time_passes(self) -> None:
-        soonest = min(self.resting.values())
-        if soonest < math.inf:
-            self.now = max(self.now, soonest)
-            due = [worker for worker, until in self.resting.items() if until <= self.now]
-            for worker in due:
-                del self.resting[worker]
-            self.ready += map(Ready, due)
+    @precondition(lambda self: self.alive)
+    @rule(chosen=st.integers(0, 9), name=st.sampled_from([*ANSWERS, *["accepted"] * 4]))
+    def upload_goes_on(self, chosen: int, name: str) -> None:
+        """A worker does the next thing; else the disk commits, a request is answered, or time passes."""
+        if self.ready:
+            self._tell(self.ready.pop(chosen % len(self.ready)))
+        elif self.on_disk and (chosen % 2 or not self.on_wire):
+            self._disk_commits()
+        elif self.on_wire:
+            worker = sorted(self.on_wire)[chosen % len(self.on_wire)]
+            answer, effect = ANSWERS[name]
+            self._serve(self.on_wire.pop(worker), effect)
+            self._tell(Answered(worker, answer))
+        elif self.resting:
+            self._time_passes()
 
     @precondition(lambda self: self.alive)
     @rule()
@@ -265,6 +249,21 @@ class Simulation(RuleBasedStateMachine):
             self._apply(rows)
 
     # -- the world ----------------------------------------------------------------------------------------------------
+
+    def _disk_commits(self) -> None:
+        """All notes that were handed over are on disk, in one go."""
+        self._commit()
+        waiting, self.on_disk = self.on_disk, []
+        self.ready += map(Written, waiting)
+
+    def _time_passes(self) -> None:
+        soonest = min(self.resting.values())
+        if soonest < math.inf:
+            self.now = max(self.now, soonest)
+            due = [worker for worker, until in self.resting.items() if until <= self.now]
+            for worker in due:
+                del self.resting[worker]
+            self.ready += map(Ready, due)
 
     def _tell(self, event: Any) -> None:
         worker = getattr(event, "worker", -1)
