@@ -43,7 +43,7 @@ __all__ = ["Sending", "prepare"]
 logger = logging.getLogger("mixpanel_pandas")
 
 #: Where a dry run goes: a token of the right length, so that sizes are right.
-NOWHERE = Project("0" * 32, url="https://dry.run")
+NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
 
 
 def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
