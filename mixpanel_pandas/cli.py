@@ -17,7 +17,7 @@ from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.display import show
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
-from mixpanel_pandas.files import read, replacing, write
+from mixpanel_pandas.files import read, real, replacing, write
 from mixpanel_pandas.project import REGIONS, Project, set_project
 from mixpanel_pandas.report import report_in_words
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -108,7 +108,7 @@ class NewFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        folder = path.resolve().parent  # a link is followed
+        folder = real(path).parent  # a link is followed
         if not os.access(folder, os.W_OK):
             self.fail(f"{quoted(str(folder))} is no folder that can be written to.", param, ctx)
         return path
@@ -130,7 +130,7 @@ def _is_same_file(one: Path, other: Path) -> bool:
     """Return whether two paths lead to one file; links of both kinds do, and where case does not matter another case."""
     if one.exists() and other.exists():
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    return real(one) == real(other)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from mixpanel_pandas.text import quoted, shortened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["read", "replacing", "write"]
+__all__ = ["read", "real", "replacing", "write"]
 
 #: How much of a path and of the words of others a message repeats, in characters.
 LONGEST_PATH = 300
@@ -66,13 +67,18 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
     return frame
 
 
+def real(path: Path) -> Path:
+    """Return where a path leads to, links followed; a link that leads nowhere is no error."""
+    return Path(os.path.realpath(path))
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, and put what was written there in its place; an error leaves an old file as it was.
 
     A link is followed. What is no file, such as a pipe, is written to as it is.
     """
-    target = path.resolve()
+    target = real(path)
     if target.exists() and not target.is_file():
         yield target
         return

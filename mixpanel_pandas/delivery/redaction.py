@@ -45,9 +45,12 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps 
 
 #: A character written as a number behind a mark: %37, =37, 0x37, \x37, \x{37}, \u0037, \u{37}, %u0037, U+0037, \067.
 _MARKED = re.compile(
-    r"(?:%u|\\+u|u\+)([0-9a-f]{4})|\\+[ux]\{([0-9a-f]{1,6})\}|(?:%|=|0x|\\+x)([0-9a-f]{2})|\\+([0-7]{1,3})", re.IGNORECASE
+    r"(?:%u|\\{1,8}u|u\+)([0-9a-f]{4})|\\{1,8}[ux]\{([0-9a-f]{1,6})\}|(?:%|=|0x|\\{1,8}x)([0-9a-f]{2})|\\{1,8}([0-7]{1,3})", re.IGNORECASE
 )  # fmt: skip
 _OCTAL = 4  # its group
+
+#: Tags; and characters that stand alone, as those of a list do, or of a mapping from their places.
+_MARKUP, _ALONE = re.compile(r"<[^<>]*>"), re.compile(r"(?<![0-9a-z])[0-9a-z](?![0-9a-z])", re.IGNORECASE)
 
 _NOT_ALPHANUMERIC = bytes(set(range(256)) - set((string.ascii_letters + string.digits).encode()))
 
@@ -228,6 +231,8 @@ def _views(text: str, readable: re.Pattern[str]) -> Iterator[str]:
 
 def _decoded(text: str) -> Iterator[str]:
     """Yield everything that a text may stand for."""
+    yield _MARKUP.sub("", text)
+    yield "".join(_ALONE.findall(text))
     yield html.unescape(text)
     yield _MARKED.sub(_character, text)
     yield from _of_numbers(text)
