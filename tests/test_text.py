@@ -105,7 +105,10 @@ def test_what_is_printable_stays_so_and_can_be_written(text: str) -> None:
     assert printable(shown) == shown
     shown.encode()
     joined = set("\u200d\ufe0e\ufe0f")
-    assert all(c in joined or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for c in shown)
+    assert all(
+        c in joined or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        for c in shown
+    )
 
 
 def test_lines_stay_where_they_are_asked_for() -> None:
@@ -293,7 +296,18 @@ def test_the_command_line_shows_nothing_foreign_as_it_is(command: str, table: st
 def test_a_real_terminal_gets_nothing_foreign(table: str) -> None:
     """Where nobody looks click itself takes escape sequences out, so somebody does."""
     near, far = pty.openpty()
-    command = [sys.executable, "-m", "mixpanel_pandas", "set", table, "--id", "id", "--emulator", "--invalid", "drop_row"]
+    command = [
+        sys.executable,
+        "-m",
+        "mixpanel_pandas",
+        "set",
+        table,
+        "--id",
+        "id",
+        "--emulator",
+        "--invalid",
+        "drop_row",
+    ]
     with subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env={**os.environ, "TERM": "xterm"}):
         os.close(far)
         seen = b""
@@ -316,7 +330,9 @@ def test_a_real_terminal_gets_nothing_foreign(table: str) -> None:
         pytest.param(lambda name: pd.DataFrame({"id": ["a"]}).mixpanel.set(name), id="an unknown column"),
         pytest.param(lambda name: pd.DataFrame({name: ["a"]}).mixpanel.set(f"{name}y"), id="a close match"),
         pytest.param(lambda name: pd.DataFrame({"id": [name], name: [b""]}).mixpanel.set("id"), id="values"),
-        pytest.param(lambda name: pd.DataFrame({"id": ["a"]}).mixpanel.set("id", missing=name), id="an option"),
+        pytest.param(
+            lambda name: pd.DataFrame({"id": ["a"]}).mixpanel.set("id", missing=name), id="an option"
+        ),
         pytest.param(lambda name: pd.DataFrame({"id": ["a"]}).mixpanel.set("id", run=[name]), id="a run"),
         pytest.param(lambda name: pd.DataFrame({"id": ["a"]}).mixpanel.group([name]), id="a group"),
         pytest.param(lambda name: mpd.Project("0" * 32, name), id="a region"),

@@ -161,9 +161,13 @@ def test_a_text_that_holds_the_token_otherwise_is_dropped(echo):
     [
         pytest.param("pa55%2Fword%2Bof=the&proxy", "bad login pa55/word+of=the&proxy", id="as it is meant"),
         pytest.param("pa55%2Fword%2Bof=the&proxy", base64_of(b"me:pa55/word+of=the&proxy"), id="basic"),
-        pytest.param("pa55%2Fword%2Bof=the&proxy", each("&#{n};", text="pa55/word+of=the&proxy"), id="entities"),
+        pytest.param(
+            "pa55%2Fword%2Bof=the&proxy", each("&#{n};", text="pa55/word+of=the&proxy"), id="entities"
+        ),
         pytest.param("hunter2", each("&#{n};", text="hunter2"), id="a short one in entities"),
-        pytest.param("hunter2", base64_of(b"hunter2").lower() + base64_of(b"hunter2"), id="a short one in base64"),
+        pytest.param(
+            "hunter2", base64_of(b"hunter2").lower() + base64_of(b"hunter2"), id="a short one in base64"
+        ),
     ],
 )
 def test_a_password_of_a_proxy_is_a_secret(url_part, text):
@@ -191,7 +195,13 @@ def test_an_ordinary_text_stays(text):
     assert redact(text, (ODD, "me:correct horse", "correct horse")) == text[:199] + "…" * (len(text) > 200)
 
 
-@given(st.one_of(st.text(max_size=200), st.text(string.hexdigits + " -", max_size=200), st.binary(max_size=140).map(base64_of)))
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.text(string.hexdigits + " -", max_size=200),
+        st.binary(max_size=140).map(base64_of),
+    )
+)
 def test_a_text_without_the_secret_stays(text):
     line = " ".join(text.split())
     assume(line.isprintable() and len(line) <= 200)
