@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
-from mixpanel_pandas.text import quoted, shortened
+from mixpanel_pandas.text import printable, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["read", "real", "replacing", "write"]
 
 #: How much of a path and of the words of others a message repeats, in characters.
-LONGEST_PATH = 300
+LONGEST_WORDS = 300
 
 #: What a number would lose or mistake: the zeros of 007, the letters of 1E5 and 0x10, which may be codes of products.
 _NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9xX]|[0-9][eE]"
@@ -61,7 +61,7 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
     try:
         table = reader(path, id)
     except (OSError, UnicodeError, pa.ArrowException) as error:
-        msg = f"{shortened(str(path), LONGEST_PATH)} cannot be read: {shortened(str(error), LONGEST_PATH)}"
+        msg = f"{_words(path)} cannot be read: {_words(error)}"
         raise OperationError(msg) from error
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
@@ -129,15 +129,15 @@ def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
         path, parse_options=parse, convert_options=csv.ConvertOptions(column_types=text_id, **convert)
     )
     if id is not None and id not in table.column_names:
-        msg = f"id column {quoted(id)} is not in {path.name}: {did_you_mean(id, table.column_names)}"
+        msg = f"id column {quoted(id)} is not in {_words(path.name)}: {did_you_mean(id, table.column_names)}"
         raise ColumnNotFoundError(msg)
     broken = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if broken:
-        msg = f"{path} is not in UTF-8 (see {choices(broken)}): save it as that"
+        msg = f"{_words(path)} is not in UTF-8 (see {choices(broken)}): save it as that"
         raise OperationError(msg)
     several = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if several:
-        msg = f"columns {choices(several)} stand in {path.name} more than once: rename them"
+        msg = f"columns {choices(several)} stand in {_words(path.name)} more than once: rename them"
         raise OperationError(msg)
     numbers = [field.name for field in table.schema if _is_number(field.type)]
     if not numbers:
@@ -162,6 +162,11 @@ def _read_parquet(path: Path, id: str | None) -> pa.Table:
     from pyarrow import parquet
 
     return parquet.read_table(path)
+
+
+def _words(foreign: object) -> str:
+    """Return a path or the words of others on one line."""
+    return shortened(printable(str(foreign)), LONGEST_WORDS)
 
 
 def _is_number(type: pa.DataType) -> bool:

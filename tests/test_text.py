@@ -189,8 +189,8 @@ def logged_traceback() -> str:
     logger = logging.getLogger("mixpanel_pandas")
     logger.addHandler(handler)
     try:
-        raise ZeroDivisionError(TEXT)
-    except ZeroDivisionError:
+        int(TEXT)
+    except ValueError:
         logger.warning("failed on %s", TEXT, exc_info=True)
     finally:
         logger.removeHandler(handler)
@@ -327,7 +327,7 @@ def test_a_real_terminal_gets_nothing_foreign(table: str) -> None:
     "call",
     [
         pytest.param(lambda name: pd.DataFrame({name: ["a"]}).mixpanel.set(), id="the columns there are"),
-        pytest.param(lambda name: pd.DataFrame({"id": ["a"]}).mixpanel.set(name), id="an unknown column"),
+        pytest.param(pd.DataFrame({"id": ["a"]}).mixpanel.set, id="an unknown column"),
         pytest.param(lambda name: pd.DataFrame({name: ["a"]}).mixpanel.set(f"{name}y"), id="a close match"),
         pytest.param(lambda name: pd.DataFrame({"id": [name], name: [b""]}).mixpanel.set("id"), id="values"),
         pytest.param(
