@@ -5,6 +5,7 @@ Importing the package registers ``df.mixpanel``.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ from mixpanel_pandas.errors import (
 from mixpanel_pandas.project import Project, set_project
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.text import PrintableRecords
+
+logging.getLogger(__name__).addFilter(PrintableRecords())
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.history import last_summary as last_summary

@@ -10,6 +10,7 @@ import pandas as pd
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, operation, taken_by
+from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -109,7 +110,7 @@ class Profiles:
 
     def __repr__(self) -> str:
         rows, columns = self._frame.shape
-        whose = f"profiles of the group {self._group!r}" if self._group else "user profiles"
+        whose = f"profiles of the group {quoted(self._group)}" if self._group else "user profiles"
         return f"<{whose} from {rows:,} rows x {columns:,} columns; see .set, .validate and the others>"
 
     def _send(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -642,7 +643,7 @@ class GroupProfiles(Profiles):
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
         given: Any = group
         if not isinstance(given, str) or not given.strip() or given.encode(errors="ignore").decode() != given:
-            msg = f"group takes the name of a group key, such as 'company_id', not {given!r}"
+            msg = f"group takes the name of a group key, such as 'company_id', not {quoted(given)}"
             raise OperationError(msg)
         super().__init__(frame, group)
 

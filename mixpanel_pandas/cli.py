@@ -17,21 +17,25 @@ from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.display import show
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
-from mixpanel_pandas.files import read, write
+from mixpanel_pandas.files import read, real, replacing, write
 from mixpanel_pandas.project import REGIONS, Project, set_project
 from mixpanel_pandas.report import report_in_words
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
+from mixpanel_pandas.text import bounded, printable, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mixpanel_pandas.emulator import Emulator
 
 __all__ = ["main"]
 
-#: How many profiles of the emulator and how many batches are shown, and how long values may be.
-SHOWN_PROFILES, SHOWN_BATCHES, SHOWN_CHARACTERS = 3, 10, 24
+#: How many profiles of the emulator and how many batches are shown.
+SHOWN_PROFILES, SHOWN_BATCHES = 3, 10
+
+#: How long values, names of properties and the words of others may be, in characters.
+SHOWN_CHARACTERS, WIDEST_NAME, SHOWN_MESSAGE = 24, 40, 300
 
 #: Option -> how it is written on the command line, where that is not how it is written in Python.
 WRITTEN: dict[str, dict[str, Any]] = {
@@ -70,6 +74,32 @@ PROPERTY = {
 }
 
 
+def _echo(text: str, *, error: bool = False, **style: Any) -> None:
+    """Print text: the only way to the terminal, for it may repeat what stands in a file."""
+    click.secho(printable(text, keep="\n"), err=error, **style)
+
+
+class Commands(click.Group):
+    """Commands whose errors may repeat what was typed."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _printable_errors():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _printable_errors():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _printable_errors() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = bounded(printable(error.message, keep="\n"))  # type: ignore[misc]  # it is shown and no more
+        raise
+
+
 class NewFile(click.Path):
     """A file to write, refused before anything is sent where it cannot be written."""
 
@@ -78,12 +108,32 @@ class NewFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if not os.access(path.parent, os.W_OK):
-            self.fail(f"{str(path.parent)!r} is no folder that can be written to.", param, ctx)
+        folder = real(path).parent  # a link is followed
+        if not os.access(folder, os.W_OK):
+            self.fail(f"{quoted(str(folder))} is no folder that can be written to.", param, ctx)
         return path
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def _refuse_to_overwrite(kept: Iterable[Path | None], new: dict[str, Path | None]) -> None:
+    """Refuse to write over a file that the command reads, or twice to one file, by whatever name."""
+    taken = [path for path in kept if path is not None]
+    for option, path in new.items():
+        if path is None:
+            continue
+        if any(_is_same_file(path, other) for other in taken):
+            msg = f"{option} {quoted(str(path))} is a file that this command reads or writes otherwise: name another one"
+            raise click.UsageError(msg)
+        taken.append(path)
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file; links of both kinds do, and where case does not matter another case."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return real(one) == real(other)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="mixpanel_pandas")
 def main() -> None:
     """Write the rows of a table to Mixpanel's profiles, every row accounted for.
@@ -180,6 +230,8 @@ def _run(
 ) -> None:
     """Read the file, run the verb and show what became of it."""
     options = {name: value for name, value in _read(written).items() if value not in (None, ())}
+    journal = Path(options["journal"]) if options.get("journal") else None
+    _refuse_to_overwrite([file, journal], {"--save-summary": save_summary, "--save-failures": save_failures})
     with _errors_in_words(), _destination(emulator, region) as running:
         frame = read(file, id)
         profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
@@ -193,7 +245,7 @@ def _run(
         try:
             summary = getattr(profiles, verb)(id, wanted, **options)
         except (UploadError, UploadInterrupted) as error:
-            click.echo(f"Error: {error}", err=True)
+            _echo(f"Error: {error}", error=True)
             summary = error.summary
         _show(summary, running, group)
         saved = _saved(save_summary, lambda: summary, always_parquet=True)
@@ -204,12 +256,12 @@ def _run(
 def _saved(path: Path | None, table: Callable[[], pd.DataFrame], *, always_parquet: bool = False) -> bool:
     """Write a table if a file is named, and return whether that went well: what was sent is told all the same."""
     try:
-        if path is not None and always_parquet:
-            table().to_parquet(path)
-        elif path is not None:
-            write(table(), path)
+        if path is not None:
+            with replacing(path) as beside:
+                table().to_parquet(beside) if always_parquet else write(table(), beside)
     except Exception as error:  # noqa: BLE001 (whatever it is, the upload is over)
-        click.echo(f"Error: {path} was not written: {type(error).__name__}: {error}", err=True)
+        why = shortened(f"{type(error).__name__}: {error}", SHOWN_MESSAGE)
+        _echo(f"Error: {quoted(str(path))} was not written: {why}", error=True)
         return False
     return True
 
@@ -234,7 +286,9 @@ def _pairs(name: str, words: tuple[str, ...]) -> dict[str, str]:
     """Return ``a=b`` as a mapping."""
     odd = [word for word in words if "=" not in word]
     if odd:
-        msg = f"--{name} {odd[0]!r}: write it as {'COLUMN=VERB' if name == 'property' else 'LEFT=RIGHT'}"
+        msg = (
+            f"--{name} {quoted(odd[0])}: write it as {'COLUMN=VERB' if name == 'property' else 'LEFT=RIGHT'}"
+        )
         raise click.UsageError(msg)
     return dict(word.split("=", 1) for word in words)
 
@@ -251,7 +305,7 @@ def _errors_in_words() -> Iterator[None]:
         finally:
             for warning in caught:
                 text = getattr(warning.message, "found", warning.message)
-                click.echo(f"Note: {text}; --validate shows them", err=True)
+                _echo(f"Note: {text}; --validate shows them", error=True)
 
 
 @contextlib.contextmanager
@@ -272,7 +326,7 @@ def _destination(emulated: bool, region: str | None) -> Iterator[Emulator | None
 
 def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -> None:
     """Print the totals, the summary and some profiles."""
-    click.echo(f"{show(totals(summary))}\n\n{show(summary, SHOWN_BATCHES)}\n")
+    _echo(f"{show(totals(summary))}\n\n{show(summary, SHOWN_BATCHES)}\n")
     if emulator is not None:
         profiles = emulator.profiles(group)
         some = profiles.head(SHOWN_PROFILES).T
@@ -283,37 +337,39 @@ def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -
 def _show_report(report: pd.DataFrame) -> None:
     """Print a paragraph for each problem."""
     problems = report.drop_duplicates(["severity", "check", "column", "property", "message"])
-    click.secho(report_in_words(report), bold=True)
+    _echo(report_in_words(report), bold=True)
     for problem in problems.itertuples():
-        where = "" if problem.column is None else f" in {problem.column!r}"
+        where = "" if problem.column is None else f" in {quoted(problem.column)}"
         limit = f" (limit: {problem.limit!s})" if problem.limit else ""
         first = (
             f"; {problem.count:,} rows, the first is {problem.position}"
             if isinstance(problem.position, int)
             else ""
         )
-        value = f": {_shown(problem.value)!r}" if first and problem.column is not None else ""
+        value = f": '{_shown(problem.value)}'" if first and problem.column is not None else ""
         text = f"{problem.severity!s}: {problem.check!s}{where}: {problem.message!s}{limit}{first}{value}"
-        click.echo(textwrap.fill(text, _width(), subsequent_indent="    "))
+        _echo(textwrap.fill(printable(text), _width(), subsequent_indent="    "))
 
 
 def _table(title: str, table: pd.DataFrame, *, index: bool = False) -> None:
     """Print a table as wide as the terminal, numbers to the right, without columns that say nothing."""
-    click.secho(title, bold=True)
+    _echo(title, bold=True)
     said = table.loc[:, table.notna().any()]
     if not said.size:
-        click.echo("nothing\n")
+        _echo("nothing\n")
         return
-    names = [str(name) for name in table.index] if index else []
+    names = [_shown(name, WIDEST_NAME) for name in table.index] if index else []
     widest = max(12, (_width() - max(map(len, names), default=0)) // SHOWN_PROFILES - 2)
-    columns = [[str(name), *(_shown(value, widest) for value in said[name].tolist())] for name in said]
+    columns = [
+        [_shown(name, widest), *(_shown(value, widest) for value in said[name].tolist())] for name in said
+    ]
     numbers = [bool(pd.api.types.is_numeric_dtype(said[name].dtype)) for name in said]
     if index:
         columns, numbers = [["", *names], *columns], [False, *numbers]
     padded = [_padded(cells, right) for cells, right in zip(columns, numbers, strict=True)]
     for cells in zip(*padded, strict=True):
-        click.echo("  ".join(cells).rstrip())
-    click.echo()
+        _echo("  ".join(cells).rstrip())
+    _echo("")
 
 
 def _padded(cells: list[str], right: bool) -> list[str]:
@@ -329,7 +385,7 @@ def _width() -> int:
 def _shown(value: Any, most: int = SHOWN_CHARACTERS) -> str:
     """Return a value as text: whole, or its beginning; nothing for a missing one."""
     text = "" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return shortened(printable(text[: 2 * most]), most)
 
 
 def _status(summary: pd.DataFrame, *, dry_run: bool) -> int:
@@ -346,6 +402,7 @@ def journal(file: Path, run: str | None, save_outcomes: Path | None) -> None:
     """Show what became of the rows of a run, from the journal of an upload."""
     from mixpanel_pandas.delivery.journal import read_journal
 
+    _refuse_to_overwrite([file], {"--save-outcomes": save_outcomes})
     with _errors_in_words():
         told = read_journal(file, run)
     _show(told.summary, None, None)
@@ -361,9 +418,10 @@ def inventory(file: Path, save: Path | None) -> None:
 
     Nothing is sent, and no project is needed.
     """
+    _refuse_to_overwrite([file], {"--save": save})
     with _errors_in_words():
         found = MixpanelAccessor(read(file)).inventory()
-        click.echo(show(found, len(found)))
+        _echo(str(show(found, len(found))))
         click.get_current_context().exit(int(not _saved(save, lambda: found)))
 
 

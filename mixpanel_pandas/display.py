@@ -23,6 +23,7 @@ from mixpanel_pandas.delivery.policy import OUTCOMES
 from mixpanel_pandas.delivery.summary import COLUMNS, words
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.report import report_in_words
+from mixpanel_pandas.text import is_seen, printable, shortened
 from mixpanel_pandas.wording import counted, percent, size_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOKS", "Look", "Table", "show"]
 
-#: How much of a value is shown, in characters, and how narrow a column of text may get in a terminal.
-SHOWN_CHARACTERS, NARROWEST = 60, 12
+#: How much of a value and of a sentence is shown, in characters, and how narrow a column of text may get in a terminal.
+SHOWN_CHARACTERS, SENTENCE_CHARACTERS, NARROWEST = 60, 1_000, 12
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,12 @@ def _plain(value: Any) -> str:
         text = value[: 2 * SHOWN_CHARACTERS] if isinstance(value, str) else str(value)
     except Exception:  # noqa: BLE001 (an object of the user's)
         text = "cannot be shown"
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: 2 * SHOWN_CHARACTERS])
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+    return shortened(printable(text[: 2 * SHOWN_CHARACTERS]), SHOWN_CHARACTERS)
 
 
 def _sentence(value: Any) -> str:
-    """Return words of our own, which are short, whole."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))
+    """Return words of our own whole; those of a user's schema may be long."""
+    return shortened(printable(str(value)[:SENTENCE_CHARACTERS]), SENTENCE_CHARACTERS)
 
 
 def _count(value: Any) -> str:
@@ -416,7 +416,10 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in {"W", "F"}) for c in text
+        0
+        if unicodedata.combining(c) or not is_seen(c)
+        else 1 + (unicodedata.east_asian_width(c) in {"W", "F"})
+        for c in text
     )
 
 
@@ -498,7 +501,7 @@ def _is_missing(value: Any) -> bool:
 def _text(value: Any, how: Column) -> str:
     """Return a value as its column has it, or as it is where it is something else, in a frame that only looks like ours."""
     try:
-        return how.text(value)
+        return _sentence(how.text(value))
     except Exception:  # noqa: BLE001
         return _plain(value)
 

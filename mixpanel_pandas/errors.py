@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.text import bounded, printable, quoted
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
@@ -47,11 +49,22 @@ __all__ = [
 ]
 
 
+#: How much of a name is shown where several are listed, in characters.
+NAME_CHARACTERS = 60
+
 SUMMARY_NOTE = ".summary tells what became of every row."
+
+
+def _message(text: object) -> Any:
+    """Return a message as it is shown: it may repeat names and values of a frame."""
+    return bounded(printable(text, keep="\n")) if isinstance(text, str) else text
 
 
 class MixpanelError(Exception):
     """Base of all errors of this package."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*map(_message, args))
 
 
 class ProjectError(MixpanelError, ValueError):
@@ -157,7 +170,7 @@ class UploadInterrupted(KeyboardInterrupt):
     """
 
     def __init__(self, message: str, summary: pd.DataFrame) -> None:
-        super().__init__(message)
+        super().__init__(_message(message))
         self.summary = summary
         self.add_note(SUMMARY_NOTE)
 
@@ -177,8 +190,8 @@ class ProfileWarning(UserWarning):
     """
 
     def __init__(self, found: str, call: str) -> None:
-        super().__init__(f"{found}: {call} shows them")
-        self.found, self.call = found, call
+        self.found, self.call = _message(found), _message(call)
+        super().__init__(f"{self.found}: {self.call} shows them")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.found, self.call)
@@ -200,16 +213,16 @@ class in_our_words:  # a context manager; `contextlib` would make it in twice th
 
 
 def choices(names: Iterable[Hashable], most: int = 20) -> str:
-    """Return `names` as a readable list, the end of a long one counted.
+    """Return `names` as a readable list, the end of a long one counted and long names cut.
 
     >>> choices(["us", "eu"])
     "'us', 'eu'"
     >>> choices(range(5), most=3)
     '0, 1, 2 and 2 more'
     """
-    shown = list(names)
-    rest = len(shown) - most
-    text = ", ".join(repr(name) for name in shown[:most])
+    listed = list(names)
+    rest = len(listed) - most
+    text = ", ".join(quoted(name, NAME_CHARACTERS) for name in listed[:most])
     return f"{text} and {rest} more" if rest > 0 else text
 
 
@@ -223,9 +236,13 @@ def did_you_mean(name: Hashable, names: Iterable[Hashable]) -> str:
     """
     from difflib import get_close_matches
 
-    known = list(names)
-    texts = {str(known_name).casefold(): known_name for known_name in known}
-    close = get_close_matches(str(name).casefold(), texts, n=1)
+    listed = list(names)
+    texts = {_compared(one): one for one in listed}
+    close = get_close_matches(_compared(name), texts, n=1)
     if close:
-        return f"did you mean {texts[close[0]]!r}?"
-    return f"there are {choices(known)}" if known else "there are none"
+        return f"did you mean {quoted(texts[close[0]], NAME_CHARACTERS)}?"
+    return f"there are {choices(listed)}" if listed else "there are none"
+
+
+def _compared(name: Hashable) -> str:
+    return str(name)[:NAME_CHARACTERS].casefold()

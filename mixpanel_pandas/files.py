@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
+from mixpanel_pandas.text import printable, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["read", "write"]
+__all__ = ["read", "real", "replacing", "write"]
+
+#: How much of a path and of the words of others a message repeats, in characters.
+LONGEST_WORDS = 300
 
 #: What a number would lose or mistake: the zeros of 007, the letters of 1E5 and 0x10, which may be codes of products.
 _NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9xX]|[0-9][eE]"
@@ -48,15 +56,38 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
     path = Path(path)
     reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
     if reader is None:
-        msg = f"{path.name!r} is no kind of file that can be read: its name ends in {choices(READERS)}"
+        msg = f"{quoted(path.name)} is no kind of file that can be read: its name ends in {choices(READERS)}"
         raise OperationError(msg)
     try:
         table = reader(path, id)
     except (OSError, UnicodeError, pa.ArrowException) as error:
-        msg = f"{path} cannot be read: {error}"
+        msg = f"{_words(path)} cannot be read: {_words(error)}"
         raise OperationError(msg) from error
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
+
+
+def real(path: Path) -> Path:
+    """Return where a path leads to, links followed; a link that leads nowhere is no error."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`, and put what was written there in its place; an error leaves an old file as it was.
+
+    A link is followed. What is no file, such as a pipe, is written to as it is.
+    """
+    target = real(path)
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mixpanel_pandas-") as folder:
+        beside = Path(folder, target.name)  # the ending of the name says how it is written
+        yield beside
+        if target.exists():
+            shutil.copymode(target, beside)
+        beside.replace(target)
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
@@ -98,15 +129,15 @@ def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
         path, parse_options=parse, convert_options=csv.ConvertOptions(column_types=text_id, **convert)
     )
     if id is not None and id not in table.column_names:
-        msg = f"id column {id!r} is not in {path.name}: {did_you_mean(id, table.column_names)}"
+        msg = f"id column {quoted(id)} is not in {_words(path.name)}: {did_you_mean(id, table.column_names)}"
         raise ColumnNotFoundError(msg)
     broken = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if broken:
-        msg = f"{path} is not in UTF-8 (see {choices(broken)}): save it as that"
+        msg = f"{_words(path)} is not in UTF-8 (see {choices(broken)}): save it as that"
         raise OperationError(msg)
     several = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if several:
-        msg = f"columns {choices(several)} stand in {path.name} more than once: rename them"
+        msg = f"columns {choices(several)} stand in {_words(path.name)} more than once: rename them"
         raise OperationError(msg)
     numbers = [field.name for field in table.schema if _is_number(field.type)]
     if not numbers:
@@ -131,6 +162,11 @@ def _read_parquet(path: Path, id: str | None) -> pa.Table:
     from pyarrow import parquet
 
     return parquet.read_table(path)
+
+
+def _words(foreign: object) -> str:
+    """Return a path or the words of others on one line."""
+    return shortened(printable(str(foreign)), LONGEST_WORDS)
 
 
 def _is_number(type: pa.DataType) -> bool:

@@ -15,6 +15,7 @@ from mixpanel_pandas.errors import ProfileWarning, ValidationError
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.text import quoted, shortened
 from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["make_report", "raise_errors", "report_in_words", "warn"]
 
-#: How much of a value an error message shows, in characters, and how many checks it names.
-SHOWN_CHARACTERS, SHOWN_CHECKS = 60, 12
+#: How much of a value and of a problem's words an error message shows, in characters, and how many checks it names.
+SHOWN_CHARACTERS, MESSAGE_CHARACTERS, SHOWN_CHECKS = 61, 200, 12
 
 #: Stands for a value of which there is no text.
 NOT_SHOWN = "cannot be shown"
@@ -161,19 +162,20 @@ def _message(frame: pd.DataFrame, plan: Plan, standing: list[Problem]) -> str:
 
 
 def _line(frame: pd.DataFrame, problem: Problem) -> str:
-    where = f" in {problem.column!r}" if problem.column is not None else ""
+    where = f" in {quoted(problem.column, SHOWN_CHARACTERS)}" if problem.column is not None else ""
     limit = f" (limit: {problem.limit})" if problem.limit else ""
+    message = shortened(problem.message, MESSAGE_CHARACTERS)
     if problem.rows is None:
-        return f"{problem.check}{where}: {problem.message}{limit}"
+        return f"{problem.check}{where}: {message}{limit}"
     place = np.flatnonzero(problem.rows)[:1]
     label = _showable(next(iter(frame.index[place])))
-    value = f": {_shortened(repr(values_at(frame, problem, place)[0]))}" if problem.column is not None else ""
+    value = (
+        f": {quoted(values_at(frame, problem, place)[0], SHOWN_CHARACTERS)}"
+        if problem.column is not None
+        else ""
+    )
     rows = counted(problem.count, "row")
-    return f"{problem.check}{where}: {rows}, {problem.message}{limit}; first at index {label!r}{value}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    return f"{problem.check}{where}: {rows}, {message}{limit}; first at index {quoted(label, SHOWN_CHARACTERS)}{value}"
 
 
 def warn(plan: Plan, problems: list[Problem]) -> None:
@@ -187,7 +189,9 @@ def warn(plan: Plan, problems: list[Problem]) -> None:
     if parts:
         checks = dict.fromkeys(problem.check for problem in problems if problem.severity != "error")
         call = f"df.mixpanel{_group_call(plan)}.validate({_arguments(plan)})"
-        found = f"{' and '.join(parts)} ({', '.join(checks)})"
+        named = [shortened(name, SHOWN_CHARACTERS) for name in checks][:SHOWN_CHECKS]
+        rest = [f"{len(checks) - SHOWN_CHECKS:,} more checks"] if len(checks) > SHOWN_CHECKS else []
+        found = f"{' and '.join(parts)} ({', '.join([*named, *rest])})"
         warnings.warn(ProfileWarning(found, call), stacklevel=_frames_of_ours())
 
 
@@ -208,8 +212,9 @@ def _arguments(plan: Plan) -> str:
     given += [repr(properties)] if properties is not None else []
     given += [f"{name}={value!r}" for name, value in operation.options.items() if name in rows]
     text = ", ".join(given)
-    return text if len(text) <= LONGEST_CALL else f"{given[0]}, {given[1]}, ..."
+    first = ", ".join(given[:2])
+    return text if len(text) <= LONGEST_CALL else f"{first}, ..." if len(first) <= LONGEST_CALL else "..."
 
 
 def _group_call(plan: Plan) -> str:
-    return f".group({plan.operation.group!r})" if plan.operation.group else ""
+    return f".group({quoted(plan.operation.group)})" if plan.operation.group else ""

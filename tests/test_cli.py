@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gzip
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -11,6 +14,9 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import main
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CUSTOMERS = str(Path(__file__).parent.parent / "notebooks" / "data" / "customers.csv")
 
@@ -200,6 +206,118 @@ def test_a_path_that_cannot_be_written_stops_the_command_first(emulator: mpd.Emu
     assert done.exit_code == 2
     assert "'/nowhere' is no folder that can be written to" in done.stderr
     assert not emulator.requests
+
+
+#: How the file that is read is named another way -> the name, given its path and a folder.
+OTHER_NAMES: dict[str, Callable[[Path, Path], str]] = {
+    "the same": lambda path, _folder: str(path),
+    "a relative path": lambda path, _folder: os.path.relpath(path),
+    "a way around": lambda path, _folder: f"{path.parent}/../{path.parent.name}/./{path.name}",
+    "a symlink": lambda path, folder: linked(folder / "soft.csv", os.symlink, path),
+    "a symlink to a symlink": lambda path, folder: linked(
+        folder / "softer.csv", os.symlink, Path(linked(folder / "soft.csv", os.symlink, path))
+    ),
+    "a symlink of the folder": lambda path, folder: (
+        f"{linked(folder / 'there', os.symlink, path.parent)}/{path.name}"
+    ),
+    "a hard link": lambda path, folder: linked(folder / "hard.csv", os.link, path),
+}
+
+
+def linked(name: Path, link: Callable[[Path, Path], None], path: Path) -> str:
+    link(path, name)
+    return str(name)
+
+
+@pytest.mark.parametrize("option", ["--save-failures", "--save-summary"])
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_the_input_is_never_written_over(
+    emulator: mpd.Emulator, table: str, tmp_path: Path, name: str, option: str
+) -> None:
+    before = Path(table).read_text(encoding="utf-8")
+    folder = tmp_path / "links"
+    folder.mkdir()
+    done = run("set", table, "--id", "uid", option, OTHER_NAMES[name](Path(table), folder))
+    assert done.exit_code == 2
+    assert f"{option} '" in done.stderr
+    assert "this command reads or writes otherwise: name another one" in done.stderr
+    assert not emulator.requests
+    assert Path(table).read_text(encoding="utf-8") == before
+
+
+def test_the_input_in_another_case_is_the_input(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
+    """Where a file system knows no case, both names lead to one file; here a link stands for that."""
+    other = tmp_path / "USERS.CSV"
+    if not other.exists():
+        other.hardlink_to(table)
+    assert run("set", table, "--id", "uid", "--save-failures", str(other)).exit_code == 2
+    assert not emulator.requests
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["set", "FILE", "--id", "uid", "--save-failures", "NEW", "--save-summary", "NEW"], id="two to one"),
+        pytest.param(["set", "FILE", "--id", "uid", "--journal", "NEW", "--save-failures", "NEW"], id="a new journal"),
+        pytest.param(["set", "FILE", "--id", "uid", "--journal", "JOURNAL", "--save-summary", "JOURNAL"], id="a journal"),
+        pytest.param(["journal", "JOURNAL", "--save-outcomes", "JOURNAL"], id="outcomes over their journal"),
+        pytest.param(["inventory", "FILE", "--save", "FILE"], id="an inventory"),
+    ],
+)  # fmt: skip
+def test_no_file_is_written_over_another_of_the_command(
+    emulator: mpd.Emulator, table: str, tmp_path: Path, arguments: list[str]
+) -> None:
+    journal = tmp_path / "mp.sqlite"
+    pd.DataFrame({"uid": ["x"], "n": [1]}).mixpanel.set("uid", journal=journal)
+    before = {path: path.read_bytes() for path in (journal, Path(table))}
+    requests = len(emulator.requests)
+    places = {"FILE": table, "JOURNAL": str(journal), "NEW": str(tmp_path / "new.parquet")}
+    done = run(*(places.get(word, word) for word in arguments))
+    assert done.exit_code == 2, done.output
+    assert len(emulator.requests) == requests
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (tmp_path / "new.parquet").exists()
+
+
+def test_an_old_file_stays_whole_where_writing_fails(
+    emulator: mpd.Emulator, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "failures.csv"
+    old.write_text("what was there", encoding="utf-8")
+    emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
+
+    def breaks(frame: pd.DataFrame, path: Path) -> None:
+        path.write_text("half of", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mixpanel_pandas.cli.write", breaks)
+    done = run("set", table, "--id", "uid", "--save-failures", str(old))
+    assert done.exit_code == 1
+    assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr
+    assert old.read_text(encoding="utf-8") == "what was there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["failures.csv", "users.csv"]
+
+
+def test_a_file_is_replaced_as_it_stood(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
+    old, link = tmp_path / "failures.csv.gz", tmp_path / "link.csv.gz"
+    old.write_bytes(b"old")
+    old.chmod(0o640)
+    link.symlink_to(old.name)
+    emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
+    assert run("set", table, "--id", "uid", "--save-failures", str(link)).exit_code == 1
+    assert link.is_symlink()
+    assert old.stat().st_mode & 0o777 == 0o640
+    assert gzip.decompress(old.read_bytes()).startswith(b"uid,plan,credits,tags\n8,")
+
+
+def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "failures.csv"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(pipe.read_text, encoding="utf-8")
+        assert run("set", table, "--id", "uid", "--save-failures", str(pipe)).exit_code == 0
+        assert reading.result(timeout=30) == "uid,plan,credits,tags\n"
+    assert pipe.is_fifo()
 
 
 def test_tables_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import traceback
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas.project import REGIONS
 from mixpanel_pandas.rules.options import OPTIONS, operation
+from mixpanel_pandas.sending import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,6 +176,60 @@ def test_the_scene_holds_what_is_looked_for(scene: Scene, emulator: mpd.Emulator
     assert "urllib3" in scene.logged
     coded = base64.b64encode(f"xy{scene.secrets['token']}z".encode()).decode()
     assert [piece for piece in forms(scene.secrets["token"]) if piece in coded]
+
+
+#: Uploads, forgets all of it, and prints what else of the process holds the token, a password or a value.
+REMEMBERED = """
+import gc, sys
+import pandas as pd
+import mixpanel_pandas as mpd
+
+def upload(token, value, address):
+    with mpd.set_project(mpd.Project(token, url=sys.argv[1], backoff=0)):
+        frame = pd.DataFrame({"id": ["a", "b"], value[:3]: [value, value + "2"]})
+        for verb in "set", "append":
+            getattr(frame.mixpanel, verb)("id", check=False, progress=False)
+        frame.mixpanel.set("id", [value[:3]], ip=address, check=False, progress=False)
+        frame.mixpanel.group(value[:4]).set("id", missing="null", check=False, progress=False)
+
+def holders(turned):
+    found = []
+    for holder in gc.get_objects():
+        for held in gc.get_referents(holder):
+            if isinstance(held, (str, bytes)) and len(held) < 1_000_000:
+                text = held if isinstance(held, str) else held.decode("latin-1")
+                if turned[::-1] in text:
+                    found.append(f"{type(holder)} {str(holder)[:200]}")
+    return found
+
+turned = sys.stdin.read().split()
+upload(*(one[::-1] for one in turned))
+gc.collect()
+print(*[holder for one in turned for holder in holders(one)], sep="\\n", end="")
+"""
+
+
+def test_nothing_is_remembered_of_an_upload(emulator: mpd.Emulator) -> None:
+    """No cache of this package or of one beneath it, and no object that outlives the call, holds a secret or a value."""
+    emulator.fail("echo", times=1)
+    turned = " ".join(
+        secret[::-1] for secret in (emulator.token, "value-that-nobody-else-has", "203.0.113.77")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", REMEMBERED, emulator.url],
+        input=turned,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(emulator.requests) >= 4
+    assert done.stdout == ""
+
+
+def test_a_dry_run_goes_where_nobody_can_be() -> None:
+    host = urlsplit(NOWHERE.base).hostname or ""
+    assert host.endswith(".invalid")  # https://www.rfc-editor.org/rfc/rfc2606
 
 
 NOTEBOOK = [

@@ -1,12 +1,27 @@
-"""Foreign texts made fit to be kept: short, on one line, and without secrets."""
+"""Foreign texts made fit to be kept: short, on one line, and without secrets.
+
+A secret as it is sent is hidden, and the rest of the text stays. In whatever coding and order else a server or a firewall
+echoes it, the whole text is dropped. Nothing is remembered between two texts, so that no cache holds a secret.
+"""
 
 from __future__ import annotations
 
 import base64
+import html
+import re
 import string
-from functools import lru_cache
+import sys
+import unicodedata
+from dataclasses import dataclass, field
 from itertools import groupby
-from urllib.parse import quote
+from math import gcd
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from mixpanel_pandas.text import is_seen, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["redact"]
 
@@ -16,40 +31,112 @@ TEXT_CHARACTERS = 200
 READ_CHARACTERS = 4000
 #: Characters in a row of a secret that are hidden: half a secret is hidden, too, wherever a text was cut before.
 PIECE_CHARACTERS = 8
+#: Shorter secrets are not looked for in what a text may be decoded to: chance would find them.
+LEAST_CHARACTERS = 6
+#: Characters in a row of a secret that count as found, where more than half of it is found in such crumbs, in any order.
+CRUMB_CHARACTERS = 4
+#: Codings within each other that are undone.
+LAYERS = 4
+
+#: Stands for a text that holds a secret in some coding.
+DROPPED = "(a text that held a secret was dropped)"
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps every character in its place
 
+#: A character written as a number behind a mark: %37, =37, 0x37, \x37, \x{37}, \u0037, \u{37}, %u0037, U+0037, \067.
+_MARKED = re.compile(
+    r"(?:%u|\\{1,8}u|u\+)([0-9a-f]{4})|\\{1,8}[ux]\{([0-9a-f]{1,6})\}|(?:%|=|0x|\\{1,8}x)([0-9a-f]{2})|\\{1,8}([0-7]{1,3})", re.IGNORECASE
+)  # fmt: skip
+_OCTAL = 4  # its group
+
+#: Tags; and characters that stand alone, as those of a list do, or of a mapping from their places.
+_MARKUP, _ALONE = re.compile(r"<[^<>]*>"), re.compile(r"(?<![0-9a-z])[0-9a-z](?![0-9a-z])", re.IGNORECASE)
+
+_NOT_ALPHANUMERIC = bytes(set(range(256)) - set((string.ascii_letters + string.digits).encode()))
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Characters that stand for as many bits each, whatever stands between them.
+
+    Attributes
+    ----------
+    size : int
+        Bits of a character.
+    bits : dict of int to str
+        Code of a character -> its bits.
+    others : bytes
+        All that stands for none.
+    """
+
+    size: int
+    bits: dict[int, str]
+    others: bytes
+
+
+def _alphabet(*spellings: str) -> Alphabet:
+    """Return an alphabet; its values may be spelled in several ways."""
+    size = (len(spellings[0]) - 1).bit_length()
+    bits = {
+        ord(character): f"{value:0{size}b}"
+        for spelling in spellings
+        for value, character in enumerate(spelling)
+    }
+    return Alphabet(size, bits, bytes(set(range(256)) - set(bits)))
+
+
+_HEX, _BASE32 = "0123456789abcdefghijklmnopqrstuv", "abcdefghijklmnopqrstuvwxyz234567"
+_BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits
+
+#: Binary, hex, base32 of two sorts, base64 of two sorts.
+_ALPHABETS = (
+    _alphabet("01"),
+    _alphabet(_HEX[:16], _HEX[:16].upper()),
+    _alphabet(_BASE32, _BASE32.upper()),
+    _alphabet(_HEX, _HEX.upper()),
+    _alphabet(f"{_BASE64}+/", f"{_BASE64}-_"),
+)
+
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return `text` on one line of 200 characters at most, without control characters and pieces of `secrets`.
+    """Return `text` on one line of 200 characters at most, without characters that nobody sees and without `secrets`.
 
     >>> redact("bad token 0123456789abcdef\\n", ("0123456789abcdef",))
     'bad token ***'
+    >>> redact("bad token 0123 4567 89ab cdef", ("0123456789abcdef",))
+    '(a text that held a secret was dropped)'
     """
-    line = "".join(c for c in " ".join(text[:READ_CHARACTERS].split()) if c.isprintable())
-    hidden, folded = bytearray(len(line)), line.translate(_LOWER)
-    for size, pieces in _pieces(secrets).items():
-        for at in range(len(line) - size + 1):
-            if folded[at : at + size] in pieces:
-                hidden[at : at + size] = b"\1" * size
+    line = "".join(filter(is_seen, " ".join(text[:READ_CHARACTERS].split())))
+    # a proxy's password stands in an address, where some characters are coded
+    known = [secret for secret in dict.fromkeys([*secrets, *map(unquote, secrets)]) if secret]
+    line = _hidden(line, [form for secret in known for form in _forms(secret)])
+    if known and _is_told(line, known):
+        return DROPPED
+    return shortened(line, TEXT_CHARACTERS)
+
+
+def _hidden(line: str, forms: list[str]) -> str:
+    """Return a line with stars in place of the pieces of secrets, in whichever case."""
+    folded, hidden = line.translate(_LOWER), bytearray(len(line))
+    forms = [form.translate(_LOWER) for form in forms]
+    long = "\n".join(form for form in forms if len(form) >= PIECE_CHARACTERS)
+    found = [
+        (at, PIECE_CHARACTERS)
+        for at in range(len(line) - PIECE_CHARACTERS + 1)
+        if folded[at : at + PIECE_CHARACTERS] in long
+    ]
+    for form in forms:
+        if len(form) < PIECE_CHARACTERS:
+            found += [(at, len(form)) for at in range(len(line)) if folded.startswith(form, at)]
+    for at, size in found:
+        hidden[at : at + size] = b"\1" * size
     runs = groupby(zip(line, hidden, strict=True), key=lambda pair: pair[1])
-    line = "".join("***" if secret else "".join(c for c, _ in run) for secret, run in runs)
-    return line if len(line) <= TEXT_CHARACTERS else f"{line[: TEXT_CHARACTERS - 1]}…"
-
-
-@lru_cache(maxsize=16)
-def _pieces(secrets: tuple[str, ...]) -> dict[int, set[str]]:
-    """Return the pieces of secrets to look for by their length, in lower case."""
-    found: dict[int, set[str]] = {}
-    for form in (form.translate(_LOWER) for secret in secrets for form in _forms(secret)):
-        size = min(PIECE_CHARACTERS, len(form))
-        found.setdefault(size, set()).update(form[at : at + size] for at in range(len(form) - size + 1))
-    return found
+    return "".join("***" if secret else "".join(c for c, _ in run) for secret, run in runs)
 
 
 def _forms(secret: str) -> list[str]:
     """Return a secret as it is, URL-coded, and as it looks inside of a longer text that is base64-coded."""
-    plain = secret.encode()
+    plain = secret.encode(errors="replace")
     percent = "".join(f"%{byte:02x}" for byte in plain)
     coded = [
         # the characters that depend on nothing but the secret, wherever it begins in a group of three bytes
@@ -57,4 +144,125 @@ def _forms(secret: str) -> list[str]:
         for shift in range(3)
     ]
     safe = [text.translate(str.maketrans("+/", "-_")) for text in coded]
-    return [form for form in (secret, quote(secret, safe=""), percent, *coded, *safe) if form]
+    return [form for form in (secret, quote(plain, safe=""), percent, *coded, *safe) if form]
+
+
+def _is_told(line: str, secrets: list[str]) -> bool:
+    """Return whether a line, or what it may be decoded to, holds a piece of a secret, or most of it in crumbs."""
+    short = [secret.casefold() for secret in secrets if LEAST_CHARACTERS <= len(secret) < PIECE_CHARACTERS]
+    orders = [
+        _cut(order)
+        for secret in dict.fromkeys(map(_alphanumeric, secrets))
+        if len(secret) >= PIECE_CHARACTERS
+        for order in _orders(secret)
+    ]
+    least = LEAST_CHARACTERS if short else PIECE_CHARACTERS
+    for view in _views(line, re.compile(rf"[ -~]{{{least},}}")):
+        letters, folded = _alphanumeric(view), view.casefold()
+        if any(secret in folded for secret in short) or any(order.is_in(letters) for order in orders):
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A secret cut up, in one order.
+
+    Attributes
+    ----------
+    pieces, crumbs : list of bytes
+        What begins at each of its characters.
+    """
+
+    pieces: list[bytes] = field(repr=False)
+    crumbs: list[bytes] = field(repr=False)
+
+    def is_in(self, letters: bytes) -> bool:
+        """Return whether some letters hold a piece of it, or more than half of it in crumbs."""
+        # a piece holds one of these, wherever it begins
+        if not any(crumb in letters for crumb in self.crumbs[::CRUMB_CHARACTERS]):
+            return False
+        if any(piece in letters for piece in self.pieces):
+            return True
+        found = [at for at, crumb in enumerate(self.crumbs) if crumb in letters]
+        covered = {at + place for at in found for place in range(CRUMB_CHARACTERS)}
+        return 2 * len(covered) > len(self.crumbs) + CRUMB_CHARACTERS - 1 >= 2 * PIECE_CHARACTERS
+
+
+def _cut(secret: bytes) -> Cut:
+    pieces, crumbs = (
+        [secret[at : at + size] for at in range(len(secret) - size + 1)]
+        for size in (PIECE_CHARACTERS, CRUMB_CHARACTERS)
+    )
+    return Cut(pieces, crumbs)
+
+
+def _alphanumeric(text: str) -> bytes:
+    """Return the letters and digits of a text, in lower case, whatever stands between them."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)  # digits may be as wide as Chinese characters
+    return text.encode("ascii", "ignore").lower().translate(None, _NOT_ALPHANUMERIC)
+
+
+def _orders(secret: bytes) -> Iterator[bytes]:
+    """Yield a secret forwards, backwards, and with its bytes swapped in pairs, as dumps of memory have them."""
+    yield secret
+    yield secret[::-1]
+    for first in range(2):
+        pairs = [secret[at : at + 2][::-1] for at in range(first, len(secret), 2)]
+        yield secret[:first] + b"".join(pairs)
+
+
+def _views(text: str, readable: re.Pattern[str]) -> Iterator[str]:
+    """Yield a text, what it may be decoded to, and so on, layer by layer. Only what is readable is decoded again."""
+    layer, seen = [text], {text}
+    for depth in range(LAYERS + 1):
+        yield from layer
+        if depth < LAYERS:
+            # in UTF-16 zeros stand between the characters
+            decoded = [
+                " ".join(readable.findall(view.replace("\0", "")))
+                for coded in layer
+                for view in _decoded(coded)
+            ]
+            layer = [view for view in dict.fromkeys(decoded) if view and view not in seen]
+            seen.update(layer)
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """Yield everything that a text may stand for."""
+    yield _MARKUP.sub("", text)
+    yield "".join(_ALONE.findall(text))
+    yield html.unescape(text)
+    yield _MARKED.sub(_character, text)
+    yield from _of_numbers(text)
+    raw = text.encode("ascii", "ignore")
+    for alphabet in _ALPHABETS:
+        yield from _of_bits(raw, alphabet)
+
+
+def _character(mark: re.Match[str]) -> str:
+    number = int(mark[mark.lastindex or 0], 8 if mark.lastindex == _OCTAL else 16)
+    return chr(number) if number <= sys.maxunicode else mark[0]
+
+
+def _of_numbers(text: str) -> Iterator[str]:
+    """Yield what the numbers of a text are as codes of characters, decimal and octal."""
+    numbers = re.findall(r"[0-9]+", text)
+    if len(numbers) >= LEAST_CHARACTERS:
+        for base in (8, 10):
+            digits = set(string.digits[:base])
+            codes = [
+                int(number, base) for number in numbers if len(number) <= 3 and digits.issuperset(number)
+            ]
+            yield "".join(chr(code) for code in codes if code < 128)
+
+
+def _of_bits(raw: bytes, alphabet: Alphabet) -> Iterator[str]:
+    """Yield the bytes that the characters of an alphabet stand for, wherever among them a byte begins."""
+    coded = raw.translate(None, alphabet.others)
+    if len(coded) * alphabet.size >= 8 * LEAST_CHARACTERS:
+        bits = "".join(map(alphabet.bits.__getitem__, coded))
+        for start in range(0, 8, gcd(alphabet.size, 8)):
+            count = (len(bits) - start) // 8
+            yield int(bits[start : start + 8 * count] or "0", 2).to_bytes(count, "big").decode("latin-1")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome, Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
+from mixpanel_pandas.text import printable
 from mixpanel_pandas.wording import counted, short, size_of
 
 if TYPE_CHECKING:
@@ -381,7 +382,7 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
         f"{short(_seconds(summary) if seconds is None else seconds)} s",
         *([place] if place else []),
     ]
-    return f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}"
+    return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")
 
 
 def _seconds(summary: pd.DataFrame) -> float:

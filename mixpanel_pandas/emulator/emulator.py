@@ -23,6 +23,7 @@ from mixpanel_pandas.emulator.wire import (
     read_request,
 )
 from mixpanel_pandas.project import Project
+from mixpanel_pandas.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,7 +161,7 @@ class Emulator:
         with self._lock:
             mine = {group: kind for (token, group), kind in self._store.kinds.items() if token == self.token}
         profiles = {"users": 0} | {group or "users": len(kind) for group, kind in mine.items()}
-        shown = ", ".join(f"{kind}: {count:,}" for kind, count in profiles.items())
+        shown = ", ".join(f"{printable(kind)}: {count:,}" for kind, count in profiles.items())
         return f"<Emulator {self.url if self._server else 'not listening'}, requests: {self._arrived:,}, {shown}>"
 
     # Life

@@ -7,7 +7,7 @@ in one go. Each step by itself would give the interpreter up and wait for it, wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -44,16 +44,14 @@ NEAR = 48
 Part: TypeAlias = "str | pa.Scalar | pa.Array | Later"
 
 
-@lru_cache(10_000)  # every slice has the same, and to make one takes longer than to join it to some rows
 def constant(text: str) -> pa.Scalar:
-    """Return a text as Arrow has it. It is kept: no token comes here."""
+    """Return a text as Arrow has it."""
     return pa.scalar(text, pa.large_string())
 
 
-@lru_cache(10_000)
 def _literal(text: str) -> pc.Expression:
-    """Return a text as an expression; kept likewise."""
-    return pc.scalar(pa.scalar(text, pa.large_string()))
+    """Return a text as an expression."""
+    return pc.scalar(constant(text))
 
 
 def join(*parts: Part, nulls: str = "emit_null") -> pa.Array:

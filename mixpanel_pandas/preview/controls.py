@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from mixpanel_pandas.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -80,8 +82,8 @@ class Control:
 
     def name(self, words: str) -> None:
         """Say what it is for, to those who hear it and to those who point at it; `HIDDEN_NAME` hides it from the others."""
-        self.widget.description = words.translate(NO_MATHS)
-        self.widget.tooltip = words
+        self.widget.tooltip = printable(words)
+        self.widget.description = printable(words).translate(NO_MATHS)
 
     def show(self, shown: bool) -> None:
         """Let it be seen, or not."""
@@ -100,9 +102,10 @@ class Choice(Control):
 
     def offer(self, options: Sequence[tuple[str, Any]], value: Any) -> None:
         """Offer other values; the one that is chosen is among them."""
+        options = [(printable(words), offered) for words, offered in options]
         with self._quietly():
             if tuple(self.widget.options) != tuple(options):
-                self.widget.options = list(options)
+                self.widget.options = options
             self.widget.index = next((n for n, (_, other) in enumerate(options) if same(other, value)), None)
 
 
@@ -192,7 +195,7 @@ class Button(Control):
 
     def say(self, words: str, tooltip: str = "") -> None:
         """Change what stands on it."""
-        self.widget.description, self.widget.tooltip = words, tooltip
+        self.widget.description, self.widget.tooltip = printable(words), printable(tooltip)
 
 
 class Html(Control):

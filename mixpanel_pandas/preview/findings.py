@@ -10,8 +10,8 @@ import pandas as pd
 
 from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.preview.masking import masked, masked_record
-from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.report import make_report
+from mixpanel_pandas.text import shortened
 from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:

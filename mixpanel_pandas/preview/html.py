@@ -8,6 +8,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from mixpanel_pandas.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -53,12 +55,12 @@ STYLE = """
 
 
 def text(value: object) -> str:
-    """Return text as it stands in HTML.
+    r"""Return text as it stands in HTML; what reorders or hides what is around it is escaped as in a terminal.
 
-    >>> text("<img onerror=alert(1)>")
-    '&lt;img onerror=alert(1)&gt;'
+    >>> print(text("<img onerror=alert(1)>\u202e"))
+    &lt;img onerror=alert(1)&gt;\u202e
     """
-    return escape(str(value))
+    return escape(printable(str(value), keep="\n"))
 
 
 def badge(severity: str) -> str:

@@ -28,8 +28,8 @@ from mixpanel_pandas.preview.edits import (
 )
 from mixpanel_pandas.preview.mapping import choices_of, columns, id_labels, ids_in_words, labels, verbs
 from mixpanel_pandas.preview.pager import Pager
-from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.text import shortened
 from mixpanel_pandas.wording import percent
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
 from mixpanel_pandas.payloads.plan import Source, array_of
 from mixpanel_pandas.preview.masking import masked, masked_record
-from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.text import shortened
 from mixpanel_pandas.wording import counted
 
 if TYPE_CHECKING:

@@ -24,11 +24,11 @@ from mixpanel_pandas.payloads.slices import Changes, encode_merged, encode_rows
 from mixpanel_pandas.preview.code import line_of
 from mixpanel_pandas.preview.edits import explicit_names
 from mixpanel_pandas.preview.masking import is_private, masked
-from mixpanel_pandas.preview.wording import shortened
 from mixpanel_pandas.project import current_project
 from mixpanel_pandas.report import make_report, report_in_words
 from mixpanel_pandas.rules.options import Operation
 from mixpanel_pandas.sending import NOWHERE
+from mixpanel_pandas.text import shortened
 from mixpanel_pandas.validation import checked
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from mixpanel_pandas.preview.findings import effect_of_invalid, offences, rows_o
 from mixpanel_pandas.preview.mapping import columns, ids_in_words, labels
 from mixpanel_pandas.preview.payload_page import payload
 from mixpanel_pandas.preview.totals import deed, totals, totals_in_words
+from mixpanel_pandas.text import printable, quoted, shortened
 from mixpanel_pandas.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ UNCHECKED = "not checked yet: a large frame is checked in the background"
 def whose(state: State) -> str:
     """Return what is written to, and from where."""
     group = state.operation.group
-    profiles = "user profiles" if group is None else f"profiles of group {group!r}"
-    return f"{state.operation.verb} on {profiles}, ids in {state.plan.id.label!r}"
+    profiles = "user profiles" if group is None else f"profiles of group {quoted(group)}"
+    return f"{state.operation.verb} on {profiles}, ids in {quoted(state.plan.id.label)}"
 
 
 def sent_to(state: State, place: str) -> str:
@@ -87,17 +88,21 @@ def as_text(state: State, line: str, place: str, *, shown: bool = False) -> str:
     """
     parts = [whose(state), f"  {line}", f"  ids in {ids_in_words(state)}", "", *_text_table(state, shown), ""]
     if not state.is_checked:
-        return "\n".join([*parts, UNCHECKED])
+        return _lines([*parts, UNCHECKED])
     parts.append(state.verdict())
     for problem in state.problems[:PROBLEMS]:
-        where = f" in {problem.column!r}" if problem.column is not None else ""
+        where = f" in {quoted(problem.column)}" if problem.column is not None else ""
         rows = "" if problem.rows is None else f"{problem.count:,}, "
         parts.append(f"  {problem.severity} {problem.check}{where}: {rows}{problem.message}")
         parts += [f"    {effect_of_invalid(problem)}"] * (problem.severity == "error")
     parts += [f"  {more}" for more in _more(state)]
     for found in _payloads(state, shown)[:1]:
         parts += ["", f"row {found.label}, {found.bytes:,} bytes", *found.text.split("\n")]
-    return "\n".join([*parts, "", sent_to(state, place)])
+    return _lines([*parts, "", sent_to(state, place)])
+
+
+def _lines(parts: list[str]) -> str:
+    return "\n".join(map(printable, parts))
 
 
 def _text_table(state: State, shown: bool) -> list[str]:
@@ -105,7 +110,7 @@ def _text_table(state: State, shown: bool) -> list[str]:
         return ["  whole profiles are deleted: no column is sent"]
     rows: list[tuple[str, ...]] = [HEAD]
     rows += [_cells(column) for column in columns(state, 0, COLUMNS, shown=shown)]
-    widths = [min(max(len(row[place]) for row in rows), most) for place, most in enumerate(WIDTHS)]
+    widths = [min(max(len(printable(row[place])) for row in rows), most) for place, most in enumerate(WIDTHS)]
     lines = [
         "  " + "  ".join(_fitted(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
@@ -123,8 +128,7 @@ def _cells(column: Column) -> tuple[str, ...]:
 
 
 def _fitted(cell: str, width: int) -> str:
-    cell = "".join(character if character.isprintable() else " " for character in cell)
-    return (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
+    return shortened(printable(cell[: 2 * width]), width).ljust(width)
 
 
 # -- HTML -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 
 from mixpanel_pandas.delivery.throttle import BYTES_PER_MINUTE
 from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.text import printable, shortened
 from mixpanel_pandas.wording import counted, duration, size_of
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def deed(state: State, found: Totals, place: str) -> str:
     whose = counted(found.profiles, "user") if group is None else counted(found.profiles, "profile")
     said = DEEDS[state.operation.verb].format(
         properties=counted(found.properties, "property"),
-        profiles=whose if group is None else f"{whose} of group {group}",
+        profiles=whose if group is None else f"{whose} of group {shortened(printable(group))}",
     )
     return (
         f"{'Dry run: ' if state.operation.option('dry_run') else ''}{said}{f' in {place}' if place else ''}"

@@ -1,0 +1,110 @@
+"""Text on its way out: no foreign text acts on a terminal, hides or reorders what is read, or is without an end.
+
+Values, column names, property names, group keys, file names and the words of others may hold anything. Whatever shows them
+(a table, a message, a repr, a line of the log, HTML) asks this module what they look like.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+__all__ = ["PrintableRecords", "bounded", "printable", "quoted", "shortened"]
+
+#: How much of a text a table shows, and a message of a value or a name, and how long a message may be, in characters.
+CELL_CHARACTERS, VALUE_CHARACTERS, MESSAGE_CHARACTERS = 80, 100, 4_000
+
+#: Characters that Python calls printable and that nobody sees: fillers, joiners, variation selectors, the blank of Braille.
+#: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
+)
+
+_PICTURE = "\u203c\u2049\u2122\u2139\u2190-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\u00a9\u00ae"
+
+#: Invisible characters that make one emoji of several characters: ZWJ between two, and the selectors after one.
+_JOINTS = re.compile(
+    f"(?<=[{_PICTURE}])[\ufe0e\ufe0f]|(?<=[#*0-9])\ufe0f(?=\u20e3)|(?<=[{_PICTURE}\ufe0f])\u200d(?=[{_PICTURE}])"
+)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return `text` with everything that is not seen as a character written as a backslash escape.
+
+    Escaped are control characters, line and paragraph separators, bidi controls, zero-width and other invisible characters,
+    unusual blanks, lone surrogates, and what Unicode has not assigned. Letters of every script and emoji stay.
+
+    Parameters
+    ----------
+    keep : str
+        Characters that stay, such as a line feed where a text has several lines.
+
+    Examples
+    --------
+    >>> print(printable("São\x1b[31m Paulo\u202e 日本 👩‍💻"))
+    São\x1b[31m Paulo\u202e 日本 👩‍💻
+    """
+    if text.isprintable() and (text.isascii() or not _INVISIBLE.search(text)):
+        return text
+    joints = {joint.start() for joint in _JOINTS.finditer(text)}
+    return "".join(
+        character if character in keep or at in joints or is_seen(character) else _escape(character)
+        for at, character in enumerate(text)
+    )
+
+
+def is_seen(character: str) -> bool:
+    """Return whether a character is seen, wherever it stands.
+
+    >>> [is_seen(character) for character in "aé \u202e\u200b\x1b"]
+    [True, True, True, False, False, False]
+    """
+    return character.isprintable() and not _INVISIBLE.match(character)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def shortened(text: str, most: int = CELL_CHARACTERS) -> str:
+    """Return `text`, or its beginning, in at most so many characters: by default as fits in a table.
+
+    >>> shortened("abcdef", 3)
+    'ab…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def quoted(value: object, most: int = VALUE_CHARACTERS) -> str:
+    r"""Return a value as Python writes it, printable and not too long for a message.
+
+    >>> print(quoted("a\u202eb"), quoted("x" * 1000, 5), quoted([1, 2]))
+    'a\u202eb' 'xxx… [1, 2]
+    """
+    text = repr(str(value)[:most] if isinstance(value, str) else value)
+    return shortened(printable(text), most)
+
+
+def bounded(text: str, most: int = MESSAGE_CHARACTERS) -> str:
+    """Return `text` without the middle of a long one: a message begins with what is wrong, and ends with what would be right.
+
+    >>> bounded("a" * 50 + "b" * 50, 30)
+    'aaaaaaaaaaaaaaaaaaaa […] bbbbb'
+    """
+    gap = " […] "
+    end = (most - len(gap)) // 5
+    return text if len(text) <= most else f"{text[: most - len(gap) - end]}{gap}{text[-end:]}"
+
+
+class PrintableRecords(logging.Filter):
+    """Lets a record of the log be one line that acts on no terminal; lines of a traceback stay lines."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Make the record printable, and let it pass."""
+        text = record.getMessage()
+        if (line := printable(text)) != text:
+            record.msg, record.args = line, None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = printable(logging.Formatter().formatException(record.exc_info), keep="\n")
+        return True
