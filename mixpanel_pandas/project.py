@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import hashlib
 import os
 import re
+import sys
+import threading
+import time
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mixpanel_pandas.errors import ProjectError, choices
+from mixpanel_pandas.notebook import shell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-__all__ = ["REGIONS", "Project", "set_project"]
+__all__ = ["REGIONS", "Project", "current_project", "destination", "process_default", "set_project"]
 
 #: Data residency -> the host that takes profiles.
 #: https://docs.mixpanel.com/docs/privacy/eu-residency, https://docs.mixpanel.com/docs/privacy/in-residency
@@ -25,6 +34,9 @@ REGIONS = {
 
 _TOKEN = re.compile(r"[0-9A-Za-z]{32}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+#: Seconds that a verb waits for another thread to enter or drop the `set_project` that it has just made.
+PATIENCE = 2.0
 
 
 class Token(str):
@@ -64,6 +76,9 @@ class Project:
 
     Notes
     -----
+    A project can be pickled, so it can be passed to workers in other processes: ``df.mixpanel.set("id", project=project)``.
+    The pickle holds the token.
+
     https://docs.mixpanel.com/docs/privacy/overview and https://developer.mixpanel.com/reference/project-token
 
     Examples
@@ -124,13 +139,26 @@ class Project:
         """Address without the path of an endpoint."""
         return (self.url or REGIONS[self.region or ""]).rstrip("/")
 
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that identify the token and do not help to guess it.
+
+        A summary has them in its ``attrs["mixpanel"]["token_fingerprint"]``, beside the ``place``.
+
+        Examples
+        --------
+        >>> mpd.Project("0123456789abcdef0123456789abcdef", "eu").fingerprint
+        '079bc5dc'
+        """
+        return hashlib.blake2b(self.token.encode(), digest_size=4, key=b"mixpanel_pandas token").hexdigest()
+
 
 def _token_problem(project: Project) -> str | None:
     token: Any = project.token  # whatever was given
     if token is None or token == "":
         return (
-            "no project token: set MIXPANEL_TOKEN, or call mpd.set_project(mpd.Project(token, region)) "
-            "(Mixpanel: Settings > Project Settings > Access Keys)"
+            "no project token: set MIXPANEL_TOKEN, pass project=mpd.Project(token, region), or call "
+            "mpd.set_project(mpd.Project(token, region)) (Mixpanel: Settings > Project Settings > Access Keys)"
         )
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         length = f"{len(token)} characters" if isinstance(token, str) else "no text"
@@ -182,13 +210,133 @@ def _patience_problem(project: Project) -> str | None:
 _PROBLEMS = (_token_problem, _place_problem, _patience_problem)
 
 
+@dataclass(eq=False)
+class _Block:
+    """One entry into a ``with`` block."""
+
+    project: Project | None
+    thread: object
+    token: contextvars.Token[tuple[_Block, ...]] | None = None
+    left_elsewhere: bool = False  # by a generator that another context closed
+
+    def is_entered_here(self) -> bool:
+        """Return whether this is the context in which the block was entered, not a copy of it; True once."""
+        try:
+            if self.token is not None:
+                _blocks.reset(self.token)
+        except ValueError:  # the token is of another context
+            return False
+        self.token = None
+        return True
+
+
+@dataclass(eq=False)
+class _Setting:
+    """A `set_project` that no ``with`` has entered: a default of the process, as soon as no ``with`` can follow."""
+
+    project: Project | None
+    call: weakref.ref[set_project]
+    within: _Block | None  # the block with None in which it was made, and with which it ends
+    thread: object
+    names: Mapping[str, Any]  # of the module or the notebook that made it
+    cell: object
+    settled: bool = False
+    taken_back: bool = False
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nobody has it any more who could enter it."""
+        return self.call() is None
+
+    def is_settled(self) -> bool:
+        """Return whether no ``with`` follows, as far as anybody can know.
+
+        Python evaluates ``set_project(p)`` in ``with set_project(p):`` before it enters the block, exactly as in a
+        statement. Other threads must not see `p` in between. A statement is what drops its result (or keeps it as ``_``,
+        or shows it), and what its own thread, the tasks and copied contexts that came of it, or a later cell of the
+        notebook look back at.
+        """
+        if not self.settled:
+            call = self.call()
+            self.settled = (
+                call is None
+                or self.names.get("_") is call
+                or self.thread is _thread()
+                or self in _made.get()
+                or self.cell != _cell(self.thread)
+            )
+        return self.settled
+
+
+_blocks: contextvars.ContextVar[tuple[_Block, ...]] = contextvars.ContextVar("mixpanel_pandas blocks", default=())
+_made: contextvars.ContextVar[tuple[_Setting, ...]] = contextvars.ContextVar("mixpanel_pandas made", default=())
+_local = threading.local()
+_lock = threading.RLock()  # a signal handler may call a verb
+_open: weakref.WeakSet[_Block] = weakref.WeakSet()
+_settings: list[_Setting] = []  # the latest last
+
+
+def _thread() -> object:
+    """Return what stands for this thread, also after its number is another's."""
+    if not hasattr(_local, "thread"):
+        _local.thread = object()
+    return _local.thread
+
+
+_MAIN = _thread() if threading.current_thread() is threading.main_thread() else None
+
+
+def _cell(thread: object) -> object:
+    """Return which cell of a notebook runs; cells run one after the other in the main thread, so others are in none."""
+    return getattr(shell(), "execution_count", None) if thread is _MAIN else None
+
+
+def _after_fork() -> None:
+    """Forget the blocks of threads that a child process does not have."""
+    global _lock  # noqa: PLW0603 (another thread may have held it)
+    _lock = threading.RLock()
+    for block in list(_open):
+        if block.thread is not _thread():
+            _open.discard(block)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class set_project:
-    """Make `project` the default from here on, or within a ``with`` block.
+    """Set the project that the verbs write to when a call has no ``project=``.
 
     Parameters
     ----------
     project : Project or None
-        Where the verbs write when they are not told. None: what the environment says.
+        Where the verbs write. None: what the environment says.
+
+    Raises
+    ------
+    ProjectError
+        If it is neither a project nor None.
+
+    Notes
+    -----
+    A verb decides once, when it is called, and takes the first of
+
+    1. its own ``project=``,
+    2. the project of the context: ``with mpd.set_project(project):`` holds for this thread or asyncio task, and for tasks
+       and ``asyncio.to_thread`` calls that are started in the block. ``with mpd.set_project(None):`` starts afresh: in the
+       block only what the environment says holds, and what is set within it, which ends with it;
+    3. the default of the process: ``mpd.set_project(project)`` as a statement holds for all threads, and in a notebook for
+       all later cells, until it is set anew. None removes it;
+    4. the environment: ``MIXPANEL_TOKEN``, and ``MIXPANEL_REGION`` or ``MIXPANEL_URL``.
+
+    Threads that are started in a block do not take over its project. A verb that finds neither 1, 2 nor 3 while another thread
+    or task is in a block raises `ProjectError` and does not write to the project of the environment.
+
+    Other processes know only the environment: pass ``project=`` to what runs in workers of multiprocessing, joblib, Dask and
+    the like.
+
+    Where the result of the statement is kept under a name, other threads cannot tell whether a ``with`` follows; their verbs
+    raise `ProjectError` until this thread has called one.
 
     Examples
     --------
@@ -199,28 +347,150 @@ class set_project:
     0  accepted    NaN          200     1        1
     """
 
-    current: Project | None = None
+    _setting: _Setting
 
     def __init__(self, project: Project | None) -> None:
         given: Any = project
         if given is not None and not isinstance(given, Project):
             msg = f"set_project takes a Project, not {type(given).__name__}: mpd.set_project(mpd.Project(token, region))"
             raise ProjectError(msg)
-        self._project, self._before = project, set_project.current
-        set_project.current = project
+        self._project = project
+        self._entered: list[_Block] = []
+        within = next((block for block in reversed(_inside()) if block.project is None), None)
+        names, thread = sys._getframe(1).f_globals, _thread()
+        self._setting = _Setting(project, weakref.ref(self), within, thread, names, _cell(thread))
+        undecided = (setting for setting in _made.get() if not (setting.settled or setting.is_dropped))
+        _made.set((*undecided, self._setting))
+        with _lock:
+            _settings[:] = [*_reachable(_settings), self._setting]
 
     def __repr__(self) -> str:
+        self._setting.settled = True  # a prompt or a notebook shows what a statement returns
         return f"set_project({self._project!r})"
 
     def __enter__(self) -> Project | None:
+        block = _Block(self._project, _thread())
+        with _lock:
+            _take_back(self._setting)
+            _open.add(block)
+        self._setting.settled = True
+        self._entered.append(block)
+        block.token = _blocks.set((*_blocks.get(), block))
         return self._project
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        set_project.current = self._before
+        """Leave the block that was entered last, of this context if it has entered one."""
+        here = _blocks.get()
+        block = next((block for block in reversed(here) if block in self._entered), None) or self._entered[-1]
+        self._entered.remove(block)
+        block.left_elsewhere = not block.is_entered_here()
+        _blocks.set(tuple(one for one in here if one is not block))
+        with _lock:
+            _open.discard(block)
+            _take_back(*(setting for setting in _settings if setting.within is block))
 
 
-def current_project() -> Project:
-    """Return the project set last, else the one that the environment names."""
-    return set_project.current or Project.from_env()
+def _take_back(*settings: _Setting) -> None:
+    """Let settings be no defaults any more."""
+    for setting in settings:
+        setting.taken_back = True
+    _settings[:] = [one for one in _settings if not one.taken_back]
+
+
+def _reachable(settings: list[_Setting]) -> list[_Setting]:
+    """Return settings without those that stay hidden: under one that can neither be entered nor end before them."""
+    kept: list[_Setting] = []
+    hiding: set[_Block | None] = set()
+    for setting in reversed(settings):
+        if setting.within not in hiding:
+            kept.append(setting)
+        if setting.is_dropped:
+            hiding.add(setting.within)
+    return kept[::-1]
+
+
+def _inside() -> tuple[_Block, ...]:
+    """Return the blocks that this context is in, the innermost last."""
+    blocks = _blocks.get()
+    inside = tuple(block for block in blocks if not (block.left_elsewhere and block.is_entered_here()))
+    if len(inside) < len(blocks):
+        _blocks.set(inside)
+    return inside
+
+
+def _default(block: _Block | None) -> Project | None:
+    """Return the default of the process, or in a block with None what was set within it.
+
+    Raises
+    ------
+    ProjectError
+        If another thread may still enter what it has set.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        with _lock:  # who enters has taken it back before anybody else can look
+            setting = next((one for one in reversed(_settings) if block in {None, one.within}), None)
+            if setting is None or setting.is_settled():
+                return None if setting is None else setting.project
+        if time.monotonic() > until:
+            msg = (
+                "another thread has kept what mpd.set_project(...) returned, so that a with block may follow: call it as a "
+                "statement whose result is not kept, or pass project= to this call"
+            )
+            raise ProjectError(msg)
+        time.sleep(0.001)
+
+
+def current_project(project: Project | None = None) -> Project:
+    """Return the project that a call writes to.
+
+    Parameters
+    ----------
+    project : Project, optional
+        What the call was given as ``project=``.
+
+    Raises
+    ------
+    ProjectError
+        If no project is named, or only another thread or task has one.
+    """
+    for setting in _made.get():
+        setting.settled = True
+    if project is not None:
+        return project
+    block = next(reversed(_inside()), None)
+    project = block.project if block is not None and block.project is not None else _default(block)
+    if project is not None:
+        return project
+    with _lock:
+        elsewhere = block is None and any(other.project is not None for other in _open)
+    if elsewhere:
+        msg = (
+            "no project here, while another thread or task is in a block of mpd.set_project(...): pass project= to this call "
+            "(threads do not take over the block in which they are started), or call mpd.set_project(...) as a statement, "
+            "which holds for all threads"
+        )
+        raise ProjectError(msg)
+    return Project.from_env()
+
+
+@contextlib.contextmanager
+def process_default(project: Project | None) -> Iterator[None]:
+    """Let `project` be the default of the process, and restore afterwards what was before, whatever was set meanwhile."""
+    with _lock:
+        before = list(_settings)
+    set_project(project)
+    try:
+        yield
+    finally:
+        with _lock:
+            _settings[:] = [setting for setting in before if not setting.taken_back]
+
+
+def destination(project: Project | None) -> dict[str, str]:
+    """Return where rows went, as it stands in the attrs of a summary; None: nowhere, it was a dry run."""
+    if project is None:
+        return {"place": "dry run", "token_fingerprint": ""}
+    return {"place": project.place, "token_fingerprint": project.fingerprint}

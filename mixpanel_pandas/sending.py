@@ -22,7 +22,7 @@ from mixpanel_pandas.errors import (
 )
 from mixpanel_pandas.order import Sharing, Waves
 from mixpanel_pandas.payloads.slices import encode_slices
-from mixpanel_pandas.project import Project, current_project
+from mixpanel_pandas.project import Project, current_project, destination
 from mixpanel_pandas.report import raise_errors, warn
 from mixpanel_pandas.validation import checked
 
@@ -59,7 +59,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
         If the frame or an option cannot be read, or the operation would delete more profiles than `at_most`.
     """
     began = time.perf_counter()
-    project = NOWHERE if operation.option("dry_run") else current_project()
+    project = NOWHERE if operation.option("dry_run") else current_project(operation.option("project"))
     inspection, problems = checked(frame, operation)
     with in_our_words():
         raise_errors(inspection.frame, inspection.plan, problems)
@@ -262,7 +262,8 @@ class Sending:
             idempotent=plan.operation.idempotent,
             stopped=stopped,
         )
-        summary.attrs["mixpanel"] |= {"id": repr(plan.id.label)}
+        project = None if self._operation.option("dry_run") else self._project
+        summary.attrs["mixpanel"] |= {"id": repr(plan.id.label), **destination(project)}
         return summary
 
     def _said(self, summary: pd.DataFrame, say: Callable[[str], None] | None = None) -> pd.DataFrame:
