@@ -132,7 +132,7 @@ class Project:
     @property
     def place(self) -> str:
         """Region, or host of the address: what a person calls the destination."""
-        return self.region or urlsplit(self.url or "").netloc
+        return _place_of(self.base)
 
     @property
     def base(self) -> str:
@@ -151,6 +151,15 @@ class Project:
         '079bc5dc'
         """
         return hashlib.blake2b(self.token.encode(), digest_size=4, key=b"mixpanel_pandas token").hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """Address and fingerprint, as a journal keeps them."""
+        return f"{self.base}, {self.fingerprint}"
+
+
+def _place_of(base: str) -> str:
+    return next((region for region, host in REGIONS.items() if host == base), urlsplit(base).netloc)
 
 
 def _token_problem(project: Project) -> str | None:
@@ -226,7 +235,7 @@ class _Block:
                 _blocks.reset(self.token)
         except ValueError:  # the token is of another context
             return False
-        self.token = None
+        self.token, self.left_elsewhere = None, False
         return True
 
 
@@ -268,8 +277,12 @@ class _Setting:
         return self.settled
 
 
-_blocks: contextvars.ContextVar[tuple[_Block, ...]] = contextvars.ContextVar("mixpanel_pandas blocks", default=())
-_made: contextvars.ContextVar[tuple[_Setting, ...]] = contextvars.ContextVar("mixpanel_pandas made", default=())
+_blocks: contextvars.ContextVar[tuple[_Block, ...]] = contextvars.ContextVar(
+    "mixpanel_pandas blocks", default=()
+)
+_made: contextvars.ContextVar[tuple[_Setting, ...]] = contextvars.ContextVar(
+    "mixpanel_pandas made", default=()
+)
 _local = threading.local()
 _lock = threading.RLock()  # a signal handler may call a verb
 _open: weakref.WeakSet[_Block] = weakref.WeakSet()
@@ -489,8 +502,13 @@ def process_default(project: Project | None) -> Iterator[None]:
             _settings[:] = [setting for setting in before if not setting.taken_back]
 
 
-def destination(project: Project | None) -> dict[str, str]:
-    """Return where rows went, as it stands in the attrs of a summary; None: nowhere, it was a dry run."""
-    if project is None:
-        return {"place": "dry run", "token_fingerprint": ""}
-    return {"place": project.place, "token_fingerprint": project.fingerprint}
+def destination(identity: str | None) -> dict[str, str]:
+    """Return where rows went, as the attrs of a summary hold it.
+
+    Parameters
+    ----------
+    identity : str or None
+        Of the project; None: nowhere, it was a dry run.
+    """
+    base, _, fingerprint = (identity or "").rpartition(", ")
+    return {"place": _place_of(base) if base else "dry run", "token_fingerprint": fingerprint}

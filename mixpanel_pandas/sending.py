@@ -262,8 +262,8 @@ class Sending:
             idempotent=plan.operation.idempotent,
             stopped=stopped,
         )
-        project = None if self._operation.option("dry_run") else self._project
-        summary.attrs["mixpanel"] |= {"id": repr(plan.id.label), **destination(project)}
+        identity = None if self._operation.option("dry_run") else self._project.identity
+        summary.attrs["mixpanel"] |= {"id": repr(plan.id.label), **destination(identity)}
         return summary
 
     def _said(self, summary: pd.DataFrame, say: Callable[[str], None] | None = None) -> pd.DataFrame:

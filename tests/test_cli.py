@@ -103,7 +103,7 @@ def test_every_verb_and_option_is_there() -> None:
     assert set(main.commands) == {*OPERATORS, "update", "journal", "inventory"}
 
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
-    assert set(OPTIONS) - shown == {"schema", "progress"}
+    assert set(OPTIONS) - shown == {"schema", "project", "progress"}
 
 
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:

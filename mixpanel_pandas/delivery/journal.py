@@ -25,6 +25,7 @@ from mixpanel_pandas.delivery.runs import Runs
 from mixpanel_pandas.delivery.sessions import codes, over
 from mixpanel_pandas.delivery.summary import LeftOut, outcomes, summarise
 from mixpanel_pandas.errors import JournalError, choices
+from mixpanel_pandas.project import destination
 
 if TYPE_CHECKING:
     import os
@@ -383,6 +384,6 @@ def _read(runs: Runs, run: sqlite3.Row) -> Run:
         idempotent=bool(run["idempotent"]),
         stopped=stopped,
     )
-    summary.attrs["mixpanel"] |= {"id": run["id"]}
+    summary.attrs["mixpanel"] |= {"id": run["id"], **destination(orjson.loads(run["described"])["project"])}
     ids = pd.Index(runs.ids(run).to_pandas(), name="id")
     return Run(summary, outcomes(summary, ids, run["ids"]))

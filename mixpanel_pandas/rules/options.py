@@ -527,9 +527,7 @@ def _project_problem(asked: Operation) -> str | None:
     project = asked.option("project")
     if project is None or isinstance(project, Project):
         return None
-    return (
-        f"project takes a Project, not {type(project).__name__}: project=mpd.Project(token, region)"  # it may be a token
-    )
+    return f"project takes a Project, not {type(project).__name__}: project=mpd.Project(token, region)"  # it may be a token
 
 
 def _mapping_problem(asked: Operation) -> str | None:
