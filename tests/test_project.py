@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.project import REGIONS, current_project
+from mixpanel_pandas.project import REGIONS, current_project, process_default
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -301,8 +301,9 @@ def test_a_block_that_is_not_entered_yet_is_nobody_elses(workers: Workers) -> No
     entering = workers.pools[0].submit(enter)
     made.wait()
     other = workers.pools[1].submit(seen)
-    assert not wait([other], timeout=0.05).done
+    early = wait([other], timeout=0.05).done
     looks.set()
+    assert not early
     assert entering.result() == FIRST
     assert other.result() == THIRD
 
@@ -331,11 +332,22 @@ def test_one_that_may_still_be_entered_refuses_the_others(
         pytest.param(
             "kept = mpd.set_project(FIRST); current_project()", id="looked back at by its own thread"
         ),
+        pytest.param(
+            "kept = mpd.set_project(FIRST); current_project(SECOND)", id="its own thread has called"
+        ),
+        pytest.param(
+            "kept = mpd.set_project(FIRST); contextvars.Context().run(current_project)",
+            id="looked back at by its own thread in another context",
+        ),
+        pytest.param(
+            "kept = mpd.set_project(FIRST); asyncio.run(asyncio.to_thread(current_project))",
+            id="looked back at by a thread that took over its context",
+        ),
         pytest.param("kept = mpd.set_project(FIRST); kept = None", id="dropped later"),
     ],
 )
 def test_what_is_a_statement_holds_for_other_threads(statement: str) -> None:
-    names = {"mpd": mpd, "FIRST": FIRST, "current_project": current_project}
+    names = globals().copy()
     exec(statement, names)  # noqa: S102 (what a module or a cell runs)
     assert seen(in_a_thread) == FIRST
 
@@ -487,6 +499,17 @@ def test_a_forked_process_keeps_its_own_block_and_forgets_those_of_other_threads
     os.close(reader)
     os.close(writer)
     workers[0](lambda: block.__exit__(None, None, None))
+
+
+def test_a_default_for_a_while_restores_what_is_still_a_default() -> None:
+    mpd.set_project(SECOND)
+    kept = mpd.set_project(FIRST)
+    with process_default(THIRD):
+        assert seen() == seen(in_a_thread) == THIRD
+        with kept:
+            assert seen() == FIRST
+        assert seen() == THIRD
+    assert seen() == seen(in_a_thread) == SECOND
 
 
 def test_many_settings_take_no_memory() -> None:
