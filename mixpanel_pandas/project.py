@@ -261,9 +261,9 @@ class _Setting:
         """Return whether no ``with`` follows, as far as anybody can know.
 
         Python evaluates ``set_project(p)`` in ``with set_project(p):`` before it enters the block, exactly as in a
-        statement. Other threads must not see `p` in between. A statement is what drops its result (or keeps it as ``_``,
-        or shows it), and what its own thread, the tasks and copied contexts that came of it, or a later cell of the
-        notebook look back at.
+        statement. Other threads must not see `p` in between. It is a statement if its result was dropped, shown or kept as
+        ``_``, or if its own thread, a context that was copied from its own, or a later cell of the notebook has looked for
+        the project since.
         """
         if not self.settled:
             call = self.call()
@@ -271,7 +271,6 @@ class _Setting:
                 call is None
                 or self.names.get("_") is call
                 or self.thread is _thread()
-                or self in _made.get()
                 or self.cell != _cell(self.thread)
             )
         return self.settled
