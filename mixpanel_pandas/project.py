@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
+from multiprocessing import process
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -224,7 +225,6 @@ class _Block:
     """One entry into a ``with`` block."""
 
     project: Project | None
-    thread: object
     token: contextvars.Token[tuple[_Block, ...]] | None = None
     left_elsewhere: bool = False  # by a generator that another context closed
 
@@ -286,6 +286,7 @@ _local = threading.local()
 _lock = threading.RLock()  # a signal handler may call a verb
 _open: weakref.WeakSet[_Block] = weakref.WeakSet()
 _settings: list[_Setting] = []  # the latest last
+_CONFIGURED = "mixpanel_pandas project"
 
 
 def _thread() -> object:
@@ -304,12 +305,8 @@ def _cell(thread: object) -> object:
 
 
 def _after_fork() -> None:
-    """Forget the blocks of threads that a child process does not have."""
     global _lock  # noqa: PLW0603 (another thread may have held it)
     _lock = threading.RLock()
-    for block in list(_open):
-        if block.thread is not _thread():
-            _open.discard(block)
 
 
 if hasattr(os, "register_at_fork"):
@@ -344,8 +341,9 @@ class set_project:
     Threads that are started in a block do not take over its project. A verb that finds neither 1, 2 nor 3 while another thread
     or task is in a block raises `ProjectError` and does not write to the project of the environment.
 
-    Other processes know only the environment: pass ``project=`` to what runs in workers of multiprocessing, joblib, Dask and
-    the like.
+    Other processes do not take over what is set here: pass ``project=`` to what runs in workers of multiprocessing, joblib,
+    Dask and the like. A worker that multiprocessing or joblib starts while a project is set raises `ProjectError` where it
+    finds neither 1, 2 nor 3; any other process takes what its environment says.
 
     Where the result of the statement is kept under a name, other threads cannot tell whether a ``with`` follows; their verbs
     raise `ProjectError` until this thread has called one.
@@ -375,16 +373,18 @@ class set_project:
         _made.set((*undecided, self._setting))
         with _lock:
             _settings[:] = [*_reachable(_settings), self._setting]
+            _tell_workers()
 
     def __repr__(self) -> str:
         self._setting.settled = True  # a prompt or a notebook shows what a statement returns
         return f"set_project({self._project!r})"
 
     def __enter__(self) -> Project | None:
-        block = _Block(self._project, _thread())
+        block = _Block(self._project)
         with _lock:
             _take_back(self._setting)
             _open.add(block)
+            _tell_workers()
         self._setting.settled = True
         self._entered.append(block)
         block.token = _blocks.set((*_blocks.get(), block))
@@ -402,6 +402,7 @@ class set_project:
         with _lock:
             _open.discard(block)
             _take_back(*(setting for setting in _settings if setting.within is block))
+            _tell_workers()
 
 
 def _take_back(*settings: _Setting) -> None:
@@ -421,6 +422,31 @@ def _reachable(settings: list[_Setting]) -> list[_Setting]:
         if setting.is_dropped:
             hiding.add(setting.within)
     return kept[::-1]
+
+
+def _has_project() -> bool:
+    """Return whether this process has a default, or a block anywhere."""
+    return any(setting.project is not None for setting in _settings[-1:]) or _is_in_a_block()
+
+
+def _is_in_a_block() -> bool:
+    """Return whether any context of this process is in a block with a project."""
+    return any(block.project is not None for block in _open)
+
+
+def _tell_workers() -> None:
+    """Let workers that are started from now on know whether this process has a project: they do not get it.
+
+    What multiprocessing and joblib start takes over the configuration of the process, by whatever method it is started.
+    """
+    others = _processes_with_project() - {os.getpid()}
+    process.current_process()._config[_CONFIGURED] = others | ({os.getpid()} if _has_project() else set())  # type: ignore[attr-defined]
+
+
+def _processes_with_project() -> frozenset[int]:
+    """Return the numbers of this process and of those that started it, where they had a project then."""
+    config: dict[str, frozenset[int]] = getattr(process.current_process(), "_config", {})
+    return config.get(_CONFIGURED, frozenset())
 
 
 def _inside() -> tuple[_Block, ...]:
@@ -476,16 +502,27 @@ def current_project(project: Project | None = None) -> Project:
     project = block.project if block is not None and block.project is not None else _default(block)
     if project is not None:
         return project
+    if block is None and (missed := _missed()):
+        raise ProjectError(missed)
+    return Project.from_env()
+
+
+def _missed() -> str | None:
+    """Return why the environment's project may not be the one that is meant where none is set."""
     with _lock:
-        elsewhere = block is None and any(other.project is not None for other in _open)
+        elsewhere = _is_in_a_block()
     if elsewhere:
-        msg = (
+        return (
             "no project here, while another thread or task is in a block of mpd.set_project(...): pass project= to this call "
             "(threads do not take over the block in which they are started), or call mpd.set_project(...) as a statement, "
             "which holds for all threads"
         )
-        raise ProjectError(msg)
-    return Project.from_env()
+    if _processes_with_project() - {os.getpid()}:
+        return (
+            "no project in this worker, while the process that started it has set one, which workers do not take over: pass "
+            "project= to this call (a Project can be pickled), or call mpd.set_project(...) in the worker"
+        )
+    return None
 
 
 @contextlib.contextmanager
@@ -499,6 +536,7 @@ def process_default(project: Project | None) -> Iterator[None]:
     finally:
         with _lock:
             _settings[:] = [setting for setting in before if not setting.taken_back]
+            _tell_workers()
 
 
 def destination(identity: str | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -485,14 +486,15 @@ def test_one_object_can_be_entered_again_and_by_several_threads(workers: Workers
 @pytest.mark.usefixtures("environment")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_process_keeps_its_own_block_and_forgets_those_of_other_threads(workers: Workers) -> None:
+def test_a_forked_process_keeps_its_own_block_and_is_refused_without_one(workers: Workers) -> None:
     block = mpd.set_project(SECOND)
     workers[0](block.__enter__)
     reader, writer = os.pipe()
     if os.fork() == 0:
         with mpd.set_project(FIRST):
             inside = seen() == FIRST
-        os.write(writer, b"right" if inside and seen() == ENVIRONMENT else b"wrong")
+        refused = "project=" in str(seen())  # it may be one that the thread in the block has started
+        os.write(writer, b"right" if inside and refused else b"wrong")
         os._exit(0)
     os.wait()
     assert os.read(reader, 5) == b"right"
@@ -598,13 +600,64 @@ def test_the_project_is_no_part_of_the_line_that_tells_the_token_nor_of_a_run(tm
         assert len(emulator.requests) == 1
 
 
-def rows_accepted(project: mpd.Project | None) -> int:
+# Other processes
+
+
+def rows_accepted(project: mpd.Project | None = None) -> int:
     """Write in another process."""
     return int(FRAME.mixpanel.set("id", project=project, progress=False)["accepted"].sum())
 
 
-def test_a_spawned_worker_writes_to_the_project_that_it_is_passed() -> None:
-    with mpd.Emulator() as emulator, multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(rows_accepted, [emulator.project]) == 1
-        assert len(emulator.requests) == 1
-        assert TOKEN not in repr(pool.apply(copy.copy, [mpd.Project(TOKEN, "eu")]))
+def rows_accepted_in_a_block(project: mpd.Project | None) -> int:
+    with mpd.set_project(project):
+        return rows_accepted()
+
+
+WORKERS = [method for method in ("spawn", "forkserver") if method in multiprocessing.get_all_start_methods()]
+
+
+@pytest.mark.parametrize("method", WORKERS)
+def test_a_worker_writes_to_the_project_that_it_is_passed_never_to_that_of_the_environment(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = multiprocessing.get_context(method)
+    with mpd.Emulator() as environment, mpd.Emulator() as emulator:
+        monkeypatch.setenv("MIXPANEL_TOKEN", environment.token)
+        monkeypatch.setenv("MIXPANEL_URL", environment.url)
+        with process_default(emulator.project), context.Pool(1) as pool:
+            assert pool.apply(rows_accepted, [emulator.project]) == 1
+            for _ in range(2):
+                assert pool.apply(rows_accepted_in_a_block, [emulator.project]) == 1
+                with pytest.raises(mpd.ProjectError, match=r"no project in this worker.*project="):
+                    pool.apply(rows_accepted)
+            assert TOKEN not in repr(pool.apply(copy.copy, [mpd.Project(TOKEN, "eu")]))
+        with mpd.set_project(emulator.project), context.Pool(1) as pool:
+            with pytest.raises(mpd.ProjectError, match=r"no project in this worker.*project="):
+                pool.apply(rows_accepted)
+            assert not environment.requests
+            assert pool.apply(rows_accepted_in_a_block, [None]) == 1
+            assert len(environment.requests) == 1
+
+
+def test_a_worker_of_a_process_without_a_project_takes_that_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with mpd.Emulator() as environment:
+        monkeypatch.setenv("MIXPANEL_TOKEN", environment.token)
+        monkeypatch.setenv("MIXPANEL_URL", environment.url)
+        with mpd.set_project(environment.project):
+            pass
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            assert pool.apply(rows_accepted) == 1
+
+
+def test_another_process_takes_the_project_of_the_environment() -> None:
+    with mpd.Emulator() as environment, process_default(FIRST):
+        code = (
+            "import sys; from mixpanel_pandas.project import current_project; print(current_project().place)"
+        )
+        variables = {**os.environ, "MIXPANEL_TOKEN": environment.token, "MIXPANEL_URL": environment.url}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == environment.project.place
