@@ -178,6 +178,28 @@ def test_mistakes(
     assert not emulator.requests
 
 
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        pytest.param(["--emulator"], "127.0.0.1", id="the emulator"),
+        pytest.param(["--region", "eu"], "eu", id="a region"),
+    ],
+)
+def test_what_the_command_names_is_written_to_whatever_is_set(
+    table: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], place: str
+) -> None:
+    written: list[str] = []
+
+    def keep(frame: Any, operation: Any) -> Any:
+        written.append(operation.option("project").place)
+        raise mpd.OperationError("nothing is sent")
+
+    monkeypatch.setattr("mixpanel_pandas.pipeline.send", keep)
+    with mpd.set_project(mpd.Project("f" * 32, "in")):
+        run("set", table, "--id", "uid", *arguments, environment={"MIXPANEL_TOKEN": "e" * 32})
+    assert written[0].split(":")[0] == place
+
+
 def test_nobody_there(table: str) -> None:
     emulator = mpd.Emulator().start()
     emulator.close()
