@@ -440,13 +440,18 @@ def _tell_workers() -> None:
     What multiprocessing and joblib start takes over the configuration of the process, by whatever method it is started.
     """
     others = _processes_with_project() - {os.getpid()}
-    process.current_process()._config[_CONFIGURED] = others | ({os.getpid()} if _has_project() else set())  # type: ignore[attr-defined]
+    _configuration()[_CONFIGURED] = others | ({os.getpid()} if _has_project() else set())
 
 
 def _processes_with_project() -> frozenset[int]:
     """Return the numbers of this process and of those that started it, where they had a project then."""
-    config: dict[str, frozenset[int]] = getattr(process.current_process(), "_config", {})
-    return config.get(_CONFIGURED, frozenset())
+    return _configuration().get(_CONFIGURED, frozenset())
+
+
+def _configuration() -> dict[str, frozenset[int]]:
+    """Return what multiprocessing passes on to workers; nothing public does."""
+    configuration: dict[str, frozenset[int]] = getattr(process.current_process(), "_config", {})
+    return configuration
 
 
 def _inside() -> tuple[_Block, ...]:

@@ -192,7 +192,8 @@ def test_what_the_command_names_is_written_to_whatever_is_set(
 
     def keep(frame: Any, operation: Any) -> Any:
         written.append(operation.option("project").place)
-        raise mpd.OperationError("nothing is sent")
+        msg = "nothing is sent"
+        raise mpd.OperationError(msg)
 
     monkeypatch.setattr("mixpanel_pandas.pipeline.send", keep)
     with mpd.set_project(mpd.Project("f" * 32, "in")):
