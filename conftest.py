@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.project import process_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("MIXPANEL_TOKEN", "MIXPANEL_REGION", "MIXPANEL_URL"):
         monkeypatch.delenv(name, raising=False)
-    with mpd.set_project(None):
+    with process_default(None):
         yield
 
 

@@ -63,6 +63,9 @@ Parquet, which both read again in another process.
 
 {columns}
 
+`summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
+`token_fingerprint` equals `project.fingerprint` of the project that was written to.
+
 ## What an answer means
 
 What an answer means depends on whether the operators are idempotent: applied twice, they leave the profile as once (set, set_once, union, unset and

@@ -18,7 +18,7 @@ from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.display import show
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
 from mixpanel_pandas.files import read, real, replacing, write
-from mixpanel_pandas.project import REGIONS, Project, set_project
+from mixpanel_pandas.project import REGIONS, Project
 from mixpanel_pandas.report import report_in_words
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
@@ -63,6 +63,7 @@ WRITTEN: dict[str, dict[str, Any]] = {
     "check": {"help": "Say so when rows are not accepted; by default only when none is."},
     "dry_run": {"help": "Do everything but send."},
     "schema": {},
+    "project": {},
     "progress": {},
 }
 
@@ -232,7 +233,8 @@ def _run(
     options = {name: value for name, value in _read(written).items() if value not in (None, ())}
     journal = Path(options["journal"]) if options.get("journal") else None
     _refuse_to_overwrite([file, journal], {"--save-summary": save_summary, "--save-failures": save_failures})
-    with _errors_in_words(), _destination(emulator, region) as running:
+    with _errors_in_words(), _emulator(emulator) as running:
+        project = _project(running, region)
         frame = read(file, id)
         profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
         wanted: Any = _pairs("property", properties) if verb == "update" else list(properties) or None
@@ -243,7 +245,7 @@ def _run(
             _show_report(report)
             click.get_current_context().exit(int((report["severity"] == "error").any()))
         try:
-            summary = getattr(profiles, verb)(id, wanted, **options)
+            summary = getattr(profiles, verb)(id, wanted, project=project, **options)
         except (UploadError, UploadInterrupted) as error:
             _echo(f"Error: {error}", error=True)
             summary = error.summary
@@ -309,19 +311,22 @@ def _errors_in_words() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _destination(emulated: bool, region: str | None) -> Iterator[Emulator | None]:
-    """Set the project to write to, for the length of the command."""
-    if emulated:
-        from mixpanel_pandas.emulator import Emulator
-
-        with Emulator(history=0) as emulator, set_project(emulator.project):
-            yield emulator
-    elif region:
-        project = Project.from_env(region)
-        with set_project(project):
-            yield None
-    else:
+def _emulator(emulated: bool) -> Iterator[Emulator | None]:
+    """Yield an emulator that lives as long as the command, if one is asked for."""
+    if not emulated:
         yield None
+        return
+    from mixpanel_pandas.emulator import Emulator
+
+    with Emulator(history=0) as emulator:
+        yield emulator
+
+
+def _project(emulator: Emulator | None, region: str | None) -> Project | None:
+    """Return the project that the command names; None: what the verb takes by default."""
+    if emulator is not None:
+        return emulator.project
+    return Project.from_env(region) if region else None
 
 
 def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -> None:

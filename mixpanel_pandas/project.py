@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import hashlib
 import os
 import re
+import threading
+import time
+import weakref
 from dataclasses import dataclass, field
+from multiprocessing import process
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mixpanel_pandas.errors import ProjectError, choices
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["REGIONS", "Project", "set_project"]
+__all__ = ["REGIONS", "Project", "current_project", "destination", "process_default", "set_project"]
 
 #: Data residency -> the host that takes profiles.
 #: https://docs.mixpanel.com/docs/privacy/eu-residency, https://docs.mixpanel.com/docs/privacy/in-residency
@@ -25,6 +33,9 @@ REGIONS = {
 
 _TOKEN = re.compile(r"[0-9A-Za-z]{32}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+#: Seconds that a verb waits for another thread to enter or drop the `set_project` that it has just made.
+PATIENCE = 2.0
 
 
 class Token(str):
@@ -64,6 +75,9 @@ class Project:
 
     Notes
     -----
+    A project can be pickled, so it can be passed to workers in other processes: ``df.mixpanel.set("id", project=project)``.
+    The pickle holds the token.
+
     https://docs.mixpanel.com/docs/privacy/overview and https://developer.mixpanel.com/reference/project-token
 
     Examples
@@ -117,20 +131,42 @@ class Project:
     @property
     def place(self) -> str:
         """Region, or host of the address: what a person calls the destination."""
-        return self.region or urlsplit(self.url or "").netloc
+        return _place_of(self.base)
 
     @property
     def base(self) -> str:
         """Address without the path of an endpoint."""
         return (self.url or REGIONS[self.region or ""]).rstrip("/")
 
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that identify the token and do not help to guess it.
+
+        A summary has them in its ``attrs["mixpanel"]["token_fingerprint"]``, beside the ``place``.
+
+        Examples
+        --------
+        >>> mpd.Project("0123456789abcdef0123456789abcdef", "eu").fingerprint
+        '079bc5dc'
+        """
+        return hashlib.blake2b(self.token.encode(), digest_size=4, key=b"mixpanel_pandas token").hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """Address and fingerprint, as a journal keeps them."""
+        return f"{self.base}, {self.fingerprint}"
+
+
+def _place_of(base: str) -> str:
+    return next((region for region, host in REGIONS.items() if host == base), urlsplit(base).netloc)
+
 
 def _token_problem(project: Project) -> str | None:
     token: Any = project.token  # whatever was given
     if token is None or token == "":
         return (
-            "no project token: set MIXPANEL_TOKEN, or call mpd.set_project(mpd.Project(token, region)) "
-            "(Mixpanel: Settings > Project Settings > Access Keys)"
+            "no project token: set MIXPANEL_TOKEN, pass project=mpd.Project(token, region), or call "
+            "mpd.set_project(mpd.Project(token, region)) (Mixpanel: Settings > Project Settings > Access Keys)"
         )
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         length = f"{len(token)} characters" if isinstance(token, str) else "no text"
@@ -182,13 +218,93 @@ def _patience_problem(project: Project) -> str | None:
 _PROBLEMS = (_token_problem, _place_problem, _patience_problem)
 
 
+@dataclass(eq=False)
+class _Block:
+    """One entry into a ``with`` block."""
+
+    project: Project | None
+    left_elsewhere: bool = False  # a generator that was closed in another context
+
+
+@dataclass(eq=False)
+class _Setting:
+    """A default of the process, unless a ``with`` enters it.
+
+    Attributes
+    ----------
+    result : weakref
+        What the call returned; dead when nobody is left who could enter it.
+    thread : int
+        Which made it.
+    within : _Block or None
+        The block with None in which it was made, and with which it ends.
+    settled : bool
+        Whether it is known that no ``with`` follows.
+    """
+
+    project: Project | None
+    result: weakref.ref[set_project]
+    thread: int
+    within: _Block | None
+    settled: bool = False
+
+    def is_settled(self) -> bool:
+        """Return whether no ``with`` follows: its result is gone, or its own thread has gone on to a verb, and asks."""
+        self.settled |= self.result() is None or self.thread == threading.get_ident()
+        return self.settled
+
+
+_blocks: contextvars.ContextVar[tuple[_Block, ...]] = contextvars.ContextVar(
+    "mixpanel_pandas blocks", default=()
+)
+_lock = threading.RLock()  # a signal's handler may call a verb
+_open: weakref.WeakSet[_Block] = weakref.WeakSet()
+_settings: list[_Setting] = []  # the latest last
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 (another thread may have held it)
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class set_project:
-    """Make `project` the default from here on, or within a ``with`` block.
+    """Set the project that the verbs write to when a call has no ``project=``.
 
     Parameters
     ----------
     project : Project or None
-        Where the verbs write when they are not told. None: what the environment says.
+        Where the verbs write. None: what the environment says.
+
+    Raises
+    ------
+    ProjectError
+        If it is neither a project nor None.
+
+    Notes
+    -----
+    A verb decides once, when it is called, and takes the first of
+
+    1. its own ``project=``,
+    2. the project of the context: ``with mpd.set_project(project):`` holds for this thread or asyncio task, and for tasks
+       and ``asyncio.to_thread`` calls that are started in the block. ``with mpd.set_project(None):`` starts afresh: in the
+       block only what the environment says holds, and what is set within it, which ends with it;
+    3. the default of the process: ``mpd.set_project(project)`` as a statement holds for all threads, and in a notebook for
+       all later cells, until it is set anew. None removes it;
+    4. the environment: ``MIXPANEL_TOKEN``, and ``MIXPANEL_REGION`` or ``MIXPANEL_URL``.
+
+    Threads that are started in a block do not take over its project. A verb that finds neither 1, 2 nor 3 while another thread
+    or task is in a block raises `ProjectError` and does not write to the project of the environment.
+
+    Other processes do not take over what is set here: pass ``project=`` to what runs in workers of multiprocessing, joblib,
+    Dask and the like. A worker that multiprocessing or joblib starts while a project is set raises `ProjectError` where it
+    finds neither 1, 2 nor 3; any other process takes what its environment says.
+
+    Python evaluates ``mpd.set_project(project)`` alike in a statement and before a ``with`` block. While it may become a block,
+    verbs of other threads wait: until its result is dropped or shown, its own thread calls a verb, or 2 seconds are over.
 
     Examples
     --------
@@ -199,28 +315,165 @@ class set_project:
     0  accepted    NaN          200     1        1
     """
 
-    current: Project | None = None
-
     def __init__(self, project: Project | None) -> None:
         given: Any = project
         if given is not None and not isinstance(given, Project):
             msg = f"set_project takes a Project, not {type(given).__name__}: mpd.set_project(mpd.Project(token, region))"
             raise ProjectError(msg)
-        self._project, self._before = project, set_project.current
-        set_project.current = project
+        self._project = project
+        self._entered: list[_Block] = []
+        within = next((block for block in reversed(_inside()) if block.project is None), None)
+        self._setting = _Setting(project, weakref.ref(self), threading.get_ident(), within)
+        with _lock:
+            _settings[:] = [*_reachable(), self._setting]
+            _tell_workers()
 
     def __repr__(self) -> str:
+        self._setting.settled = True  # a prompt or a notebook shows what a statement returns
         return f"set_project({self._project!r})"
 
     def __enter__(self) -> Project | None:
+        block = _Block(self._project)
+        with _lock:
+            _settings[:] = [setting for setting in _settings if setting is not self._setting]
+            _open.add(block)
+            _tell_workers()
+        self._entered.append(block)
+        _blocks.set((*_blocks.get(), block))
         return self._project
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        set_project.current = self._before
+        """Leave the block that this context entered last; what was set within it ends with it."""
+        here = _blocks.get()
+        block = next((block for block in reversed(self._entered) if block in here), self._entered[-1])
+        self._entered.remove(block)
+        block.left_elsewhere = block not in here
+        _blocks.set(tuple(one for one in here if one is not block))
+        with _lock:
+            _open.discard(block)
+            _settings[:] = [setting for setting in _settings if setting.within is not block]
+            _tell_workers()
 
 
-def current_project() -> Project:
-    """Return the project set last, else the one that the environment names."""
-    return set_project.current or Project.from_env()
+def _reachable() -> list[_Setting]:
+    """Return the settings without those that stay hidden under one that nobody can enter any more."""
+    kept: list[_Setting] = []
+    hiding: set[_Block | None] = set()
+    for setting in reversed(_settings):
+        if setting.within not in hiding:
+            kept.append(setting)
+        if setting.result() is None:
+            hiding.add(setting.within)
+    return kept[::-1]
+
+
+def _inside() -> tuple[_Block, ...]:
+    """Return the blocks that this context is in, the innermost last."""
+    return tuple(block for block in _blocks.get() if not block.left_elsewhere)
+
+
+def _default(block: _Block | None) -> Project | None:
+    """Return the default of the process, or in a block with None what was set within it."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        with _lock:
+            setting = next((one for one in reversed(_settings) if block in {None, one.within}), None)
+            if setting is None:
+                return None
+            setting.settled |= time.monotonic() > until  # whoever made it has kept it
+            if setting.is_settled():
+                return setting.project
+        time.sleep(0.001)
+
+
+def current_project(project: Project | None = None) -> Project:
+    """Return the project that a call writes to.
+
+    Parameters
+    ----------
+    project : Project, optional
+        What the call was given as ``project=``.
+
+    Raises
+    ------
+    ProjectError
+        If no project is named, or only another thread or task has one.
+    """
+    for setting in tuple(_settings):
+        setting.is_settled()
+    block = next(reversed(_inside()), None)
+    if project is None and block is not None:
+        project = block.project
+    if project is None:
+        project = _default(block)
+    if project is not None:
+        return project
+    if block is None:
+        _refuse_the_project_of_others()
+    return Project.from_env()
+
+
+def _refuse_the_project_of_others() -> None:
+    """Refuse to go on with the environment's project where another one is set that this context does not see."""
+    with _lock:
+        elsewhere = any(block.project is not None for block in _open)
+    if elsewhere:
+        msg = (
+            "no project here, while another thread or task is in a block of mpd.set_project(...): pass project= to this call "
+            "(threads do not take over the block in which they are started), or call mpd.set_project(...) as a statement, "
+            "which holds for all threads"
+        )
+        raise ProjectError(msg)
+    if _PARENT_HAS_PROJECT:
+        msg = (
+            "no project in this worker, while the process that started it has set one, which workers do not take over: pass "
+            "project= to this call (a Project can be pickled), or call mpd.set_project(...) in the worker"
+        )
+        raise ProjectError(msg)
+
+
+#: Key of what multiprocessing passes on to its workers, however they are started. (Nothing public does.)
+_TOLD = "mixpanel_pandas: a project is set"
+
+
+def _configuration() -> dict[str, bool]:
+    configuration: dict[str, bool] = getattr(process.current_process(), "_config", {})
+    return configuration
+
+
+#: Whether this is a worker of a process that had set a project.
+_PARENT_HAS_PROJECT = _configuration().get(_TOLD, False)
+
+
+def _tell_workers() -> None:
+    """Let workers that are started from now on know whether this process has set a project: they do not get it."""
+    here = [setting.project for setting in _settings[-1:]] + [block.project for block in _open]
+    _configuration()[_TOLD] = _PARENT_HAS_PROJECT or any(project is not None for project in here)
+
+
+@contextlib.contextmanager
+def process_default(project: Project | None) -> Iterator[None]:
+    """Let `project` be the default of the process, and restore afterwards what was before, whatever was set meanwhile."""
+    with _lock:
+        before = list(_settings)
+    set_project(project)
+    try:
+        yield
+    finally:
+        with _lock:
+            _settings[:] = before
+            _tell_workers()
+
+
+def destination(identity: str | None) -> dict[str, str]:
+    """Return where rows went, as the attrs of a summary hold it.
+
+    Parameters
+    ----------
+    identity : str or None
+        Of the project; None: nowhere, it was a dry run.
+    """
+    base, _, fingerprint = (identity or "").rpartition(", ")
+    return {"place": _place_of(base) if base else "dry run", "token_fingerprint": fingerprint}

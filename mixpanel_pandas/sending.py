@@ -26,7 +26,7 @@ from mixpanel_pandas.errors import (
 )
 from mixpanel_pandas.order import Sharing, Waves
 from mixpanel_pandas.payloads.fingerprint import key_of
-from mixpanel_pandas.project import Project, current_project
+from mixpanel_pandas.project import Project, current_project, destination
 from mixpanel_pandas.report import raise_errors, warn
 from mixpanel_pandas.validation import checked
 
@@ -86,7 +86,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
         If the frame or an option cannot be read, or the operation would delete more profiles than `at_most`.
     """
     began = time.perf_counter()
-    project = NOWHERE if operation.option("dry_run") else current_project()
+    project = NOWHERE if operation.option("dry_run") else current_project(operation.option("project"))
     inspection, problems = checked(frame, operation)
     with in_our_words():
         raise_errors(inspection.frame, inspection.plan, problems)
@@ -366,7 +366,8 @@ class Sending:
             idempotent=self._operation.idempotent,
             stopped=stopped,
         )
-        summary.attrs["mixpanel"] |= {"id": repr(self._plan.id.label)}
+        identity = None if self._operation.option("dry_run") else self._project.identity
+        summary.attrs["mixpanel"] |= {"id": repr(self._plan.id.label), **destination(identity)}
         return summary
 
     def _told(self, summary: pd.DataFrame, more: str = "", reporter: Reporter | None = None) -> pd.DataFrame:

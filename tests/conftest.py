@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.project import process_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,8 @@ settings.load_profile("untimed")
 
 @pytest.fixture
 def emulator() -> Iterator[mpd.Emulator]:
-    """A Mixpanel on this machine, the default project."""
-    with mpd.Emulator() as running, mpd.set_project(running.project):
+    """A Mixpanel on this machine, the default project of all threads."""
+    with mpd.Emulator() as running, process_default(running.project):
         yield running
 
 

@@ -109,7 +109,7 @@ def test_every_verb_and_option_is_there() -> None:
     assert set(main.commands) == {*OPERATORS, "update", "journal", "inventory"}
 
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
-    assert set(OPTIONS) - shown == {"schema", "progress"}
+    assert set(OPTIONS) - shown == {"schema", "project", "progress"}
 
 
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
@@ -182,6 +182,29 @@ def test_mistakes(
     assert message in done.stderr
     assert "Traceback" not in done.output
     assert not emulator.requests
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        pytest.param(["--emulator"], "127.0.0.1", id="the emulator"),
+        pytest.param(["--region", "eu"], "eu", id="a region"),
+    ],
+)
+def test_what_the_command_names_is_written_to_whatever_is_set(
+    table: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], place: str
+) -> None:
+    written: list[str] = []
+
+    def keep(frame: Any, operation: Any) -> Any:
+        written.append(operation.option("project").place)
+        msg = "nothing is sent"
+        raise mpd.OperationError(msg)
+
+    monkeypatch.setattr("mixpanel_pandas.pipeline.send", keep)
+    with mpd.set_project(mpd.Project("f" * 32, "in")):
+        run("set", table, "--id", "uid", *arguments, environment={"MIXPANEL_TOKEN": "e" * 32})
+    assert written[0].split(":")[0] == place
 
 
 def test_nobody_there(table: str) -> None:

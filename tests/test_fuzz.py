@@ -367,6 +367,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "updated_at": ([None, "keep", "refresh", "n", dt.datetime.fromisoformat("2024-01-01")], [pd.NaT, 5, float("nan"), "gone"]),
     "schema": ([None], ["schema", object()]),
     "at_most": ([1000], [1, 0, -1, True, "many"]),
+    "project": ([None], ["0" * 32, 5, object()]),
     "batch_size": ([None, 1, 2], [2001, 0, 1.5]),
     "workers": ([1, 3], [0, 65, "2"]),
     "requests_per_hour": ([None, 100_000], [0, float("nan")]),

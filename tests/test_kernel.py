@@ -1,4 +1,4 @@
-"""A real notebook kernel: the stop button ends an upload and loses nothing."""
+"""A real notebook kernel: the stop button ends an upload and loses nothing; a project that one cell sets holds in the next."""
 
 from __future__ import annotations
 
@@ -125,3 +125,77 @@ def test_the_stop_button(kernel: Any) -> None:
     assert reply["parent_header"]["msg_id"] == request
     assert reply["content"]["ename"] == "UploadInterrupted"
     assert printed(client, AFTER).split("\n")[-2] == "UploadInterrupted True True True True [] 2000"
+
+
+PROJECT = """
+import asyncio, threading
+import pandas as pd
+import mixpanel_pandas as mpd
+first, second = (mpd.Emulator().start() for _ in range(2))
+row = pd.DataFrame({"id": ["ann"], "n": [1]})
+places = {first.project.place: "first", second.project.place: "second"}
+def place():
+    try:
+        return places[row.mixpanel.set("id", progress=False).attrs["mixpanel"]["place"]]
+    except mpd.ProjectError as error:
+        return "another block" if "another thread or task" in str(error) else "none"
+def in_a_thread():
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(place()))
+    thread.start(); thread.join()
+    return answers[0]
+"""
+
+EVERYWHERE = """
+print(in_a_thread(), place(), await asyncio.to_thread(place), await asyncio.create_task(asyncio.to_thread(in_a_thread)))
+"""
+
+
+def place(client: Any, cell: str) -> str:
+    """Run a cell and return its last line."""
+    return (printed(client, cell).strip().splitlines() or [""])[-1]
+
+
+@of_the_client
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param("mpd.set_project({}.project)", id="shown"),
+        pytest.param("mpd.set_project({}.project);", id="not shown"),
+        pytest.param("_ = mpd.set_project({}.project)", id="kept as _"),
+        pytest.param("kept = mpd.set_project({}.project)", id="kept"),
+        pytest.param(
+            "await asyncio.sleep(0)\nmpd.set_project({}.project)\nawait asyncio.sleep(0)", id="await"
+        ),
+        pytest.param(
+            "def choose():\n    mpd.set_project({}.project)\nthreading.Thread(target=choose).start()",
+            id="a thread",
+        ),
+    ],
+)
+def test_a_project_that_a_cell_sets_holds_in_the_next_ones(kernel: Any, cell: str) -> None:
+    _manager, client = kernel
+    printed(client, PROJECT)
+    assert place(client, EVERYWHERE) == "none none none none"
+    for name in "first", "second":
+        printed(client, cell.format(name))
+        assert place(client, "print(in_a_thread())") == name
+        assert place(client, EVERYWHERE) == " ".join([name] * 4)
+        printed(client, "await asyncio.sleep(0)")
+        assert place(client, "print(place(), in_a_thread())") == f"{name} {name}"
+    printed(client, "mpd.set_project(None)")
+    assert place(client, EVERYWHERE) == "none none none none"
+
+
+@of_the_client
+def test_a_block_ends_with_its_cell(kernel: Any) -> None:
+    _manager, client = kernel
+    printed(client, PROJECT)
+    block = (
+        "with mpd.set_project(first.project):\n    await asyncio.sleep(0)\n    print(place(), in_a_thread())"
+    )
+    assert place(client, block) == "first another block"
+    assert place(client, EVERYWHERE) == "none none none none"
+    printed(client, "mpd.set_project(second.project)")
+    assert place(client, block) == "first second"
+    assert place(client, EVERYWHERE) == "second second second second"

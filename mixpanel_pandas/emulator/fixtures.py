@@ -16,7 +16,7 @@ __all__ = ["mixpanel_emulator"]
 
 @pytest.fixture
 def mixpanel_emulator() -> Iterator[Emulator]:
-    """A Mixpanel on this machine that is the default project for the length of a test.
+    """A Mixpanel on this machine that is the default project for the length of a test, in all threads.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def mixpanel_emulator() -> Iterator[Emulator]:
     """
     # Imported here, because pytest loads plugins in every run.
     from mixpanel_pandas.emulator import Emulator
-    from mixpanel_pandas.project import set_project
+    from mixpanel_pandas.project import process_default
 
-    with Emulator() as emulator, set_project(emulator.project):
+    with Emulator() as emulator, process_default(emulator.project):
         yield emulator

@@ -119,12 +119,11 @@ def content_of(plan: Plan, ids_digest: str, project: Project, left_out: Sequence
 def _described(plan: Plan, project: Project) -> dict[str, Any]:
     """Return what shows up in a message when it differs: names and options, no values."""
     operation = plan.operation
-    token = hashlib.blake2b(project.token.encode(), digest_size=4, person=b"journal project").hexdigest()
     options = [
         option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
     ]
     return {
-        "project": f"{project.base}, {token}",
+        "project": project.identity,
         "operator": operation.verb,
         "group": repr(operation.group),
         "id": repr(plan.id.label),

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["line_of"]
 
 #: Options whose values have no literal -> the name that stands for what the call was given.
-NAMED = {"schema": "schema"}
+NAMED = {"schema": "schema", "project": "project"}
 
 
 def line_of(operation: Operation, frame: str = "df") -> str:
     """Return the line that runs `operation` on the frame of that name.
 
-    Where an option holds a schema, the name ``schema`` stands for it.
+    Where an option holds a schema or a project, the names ``schema`` and ``project`` stand for them.
 
     Examples
     --------
@@ -42,8 +42,11 @@ def _arguments(operation: Operation) -> list[str]:
     if properties is not None:
         value = literal(dict(properties) if operation.verbs else list(properties))
         given.append(value if given else f"properties={value}")
-    options = operation.options.items()
-    return given + [f"{name}={NAMED.get(name, literal(value))}" for name, value in options]
+    return given + [f"{name}={_option(name, value)}" for name, value in operation.options.items()]
+
+
+def _option(name: str, value: Any) -> str:
+    return NAMED[name] if name in NAMED and value is not None else literal(value)
 
 
 def literal(value: Any) -> str:

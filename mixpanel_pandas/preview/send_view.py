@@ -144,7 +144,7 @@ class SendView:
             self.refresh()
             self._host.tell("The project is another one than when this was shown: look again, then send.")
             return
-        options = {**state.operation.options, "progress": False}
+        options = {**state.operation.options, "project": project, "progress": False}
         try:
             runner = Runner(
                 state.frame,

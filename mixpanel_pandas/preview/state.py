@@ -143,7 +143,8 @@ class State:
         ProjectError
             If no project is named.
         """
-        return NOWHERE if self.operation.option("dry_run") else current_project()
+        given = self.operation.option("project")
+        return NOWHERE if self.operation.option("dry_run") else current_project(given)
 
     # -- what is wrong ----------------------------------------------------------------------------------------
 

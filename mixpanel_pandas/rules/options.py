@@ -8,6 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
+from mixpanel_pandas.project import Project
 from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Duplicates, Missing, Operator
 
 if TYPE_CHECKING:
@@ -138,6 +139,14 @@ OPTIONS: dict[str, Option] = {
         ),
         Option("at_most", 1000, "int, default 1000", "More rows than this are refused.", "delete"),
         Option(
+            "project",
+            None,
+            "Project, optional",
+            "Where to write. By default the project that `set_project` has set for this context or for the process, else the "
+            "one that the environment names.",
+            "sending",
+        ),
+        Option(
             "batch_size",
             None,
             "int, optional",
@@ -247,6 +256,7 @@ class ValueOptions(RowOptions, total=False):
 class Sending(TypedDict, total=False):
     """Options of the verbs that send."""
 
+    project: Project | None
     batch_size: int | None
     workers: int
     requests_per_hour: int | None
@@ -516,6 +526,13 @@ def _is_whole(value: Any, least: int, most: float, default: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
+def _project_problem(asked: Operation) -> str | None:
+    project = asked.option("project")
+    if project is None or isinstance(project, Project):
+        return None
+    return f"project takes a Project, not {type(project).__name__}: project=mpd.Project(token, region)"  # it may be a token
+
+
 def _mapping_problem(asked: Operation) -> str | None:
     parse, rename, spread = asked.option("parse"), asked.option("rename"), asked.option("spread")
     if spread is not None and (isinstance(spread, str | Mapping) or not isinstance(spread, Iterable)):
@@ -555,6 +572,7 @@ def _journal_problem(asked: Operation) -> str | None:
 
 
 _OPTION_CHECKS = (
+    _project_problem,
     _missing_problem,
     _duplicates_problem,
     _invalid_problem,

@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from mixpanel_pandas.emulator import Emulator
-from mixpanel_pandas.project import Project, set_project
+from mixpanel_pandas.errors import ProjectError
+from mixpanel_pandas.project import Project, current_project, set_project
 
 pytest_plugins = ("pytester",)
 
@@ -208,11 +209,19 @@ def test_importing_it_is_cheap(module):
 def test_the_fixture_makes_it_the_default_project(pytester):
     pytester.makepyfile(
         """
+        from concurrent.futures import ThreadPoolExecutor
+
+        import mixpanel_pandas as mpd
         from mixpanel_pandas.project import current_project
 
         def test_upload(mixpanel_emulator):
-            assert current_project() == mixpanel_emulator.project
             assert mixpanel_emulator.project.base.startswith("http://127.0.0.1:")
+            with ThreadPoolExecutor(1) as pool:
+                assert current_project() == pool.submit(current_project).result() == mixpanel_emulator.project
+
+        def test_one_that_leaves_another_default_behind(mixpanel_emulator):
+            mpd.set_project(mpd.Project("f" * 32, "eu"))
+            assert current_project().place == "eu"
         """
     )
     # The entry point of the installed package is left out, so that the plugin is loaded once in any case.
@@ -224,6 +233,11 @@ def test_the_fixture_makes_it_the_default_project(pytester):
         "-p",
         "no:cacheprovider",
     )
+    before = Project("0" * 32, "us")
+    set_project(before)
     result = pytester.runpytest_inprocess(*plugins)
-    result.assert_outcomes(passed=1)
-    assert set_project.current is None
+    result.assert_outcomes(passed=2)
+    assert current_project() == before
+    set_project(None)
+    with pytest.raises(ProjectError):
+        current_project()

@@ -367,6 +367,20 @@ def test_another_project_than_the_one_shown_is_not_written_to(emulator: mpd.Emul
     assert not emulator.requests
 
 
+def test_the_project_of_the_call_is_the_one_that_is_written_to(emulator: mpd.Emulator) -> None:
+    with mpd.Emulator() as other:
+        found = Screen(good().mixpanel.preview("set", "user_id", project=other.project))
+        assert found.preview.code == "df.mixpanel.set('user_id', project=project)"
+        found.one("column-map", "Send as $email").click()
+        assert found.preview.code.endswith("project=project, rename={'email': '$email'})")
+        found.open(SEND)
+        with mpd.set_project(emulator.project):
+            found.one("send").click()
+        assert found.preview.wait(SECONDS)
+        assert len(other.requests) == 1
+    assert not emulator.requests
+
+
 def test_updates_that_must_not_be_applied_twice(emulator: mpd.Emulator) -> None:
     frame = good().assign(credits=5)
     frame.mixpanel.add("user_id", ["credits"])

@@ -30,6 +30,7 @@ ROWS = [
     ("ignore_alias", None, "rows", (None, True, False)),
     ("schema", None, "rows", ()),
     ("at_most", 1000, "delete", ()),
+    ("project", None, "sending", ()),
     ("batch_size", None, "sending", ()),
     ("workers", 4, "sending", ()),
     ("check", None, "sending", (None, True, False)),

@@ -13,6 +13,7 @@ from mixpanel_pandas.delivery.journal.records import delivery_in, excluded_in, i
 from mixpanel_pandas.delivery.journal.sessions import besides, codes, last_words, over, settled
 from mixpanel_pandas.delivery.policy import ENDED, OUTCOMES, Outcome, Stop
 from mixpanel_pandas.delivery.summary import LeftOut, outcomes, summarise
+from mixpanel_pandas.project import destination
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -232,7 +233,10 @@ def run_of(state: State, ids: pa.ChunkedArray) -> Run:
         idempotent=state.idempotent,
         stopped=state.stopped,
     )
-    summary.attrs["mixpanel"] |= {"id": state.begun["id"]}
+    summary.attrs["mixpanel"] |= {
+        "id": state.begun["id"],
+        **destination(state.begun["described"].get("project")),
+    }
     index = pd.Index(ids.to_pandas(), name="id")
     return Run(summary, outcomes(summary, index, state.begun["ids"]))
 
