@@ -333,7 +333,7 @@ def test_one_that_is_kept_and_never_entered_is_a_default_after_a_while(
             "kept = mpd.set_project(FIRST); current_project(SECOND)", id="its own thread has called"
         ),
         pytest.param(
-            "kept = mpd.set_project(FIRST); contextvars.Context().run(current_project)",
+            "import contextvars; kept = mpd.set_project(FIRST); contextvars.Context().run(current_project)",
             id="looked back at by its own thread in another context",
         ),
         pytest.param(
