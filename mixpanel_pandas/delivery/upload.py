@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mixpanel_pandas.delivery import http
+from mixpanel_pandas.delivery.answers import read
 from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
 from mixpanel_pandas.delivery.policy import DECISIONS, ENDED, REFUSALS, Refusals, Stop, pause, tries
 from mixpanel_pandas.delivery.throttle import Throttle
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mixpanel_pandas.delivery.answers import Answer
-    from mixpanel_pandas.delivery.http import Session
+    from mixpanel_pandas.delivery.http import Client
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
@@ -127,6 +128,13 @@ class Lines:
             logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))
 
 
+def _attempt(
+    client: Client, url: str, body: bytes, *, records: int, timeout: float, secrets: tuple[str, ...]
+) -> Answer:
+    """Post `body` once and return what the answer, or its absence, says."""
+    return read(client.send(http.Request(url, body), timeout=timeout), records, secrets=secrets)
+
+
 def start(
     batches: Iterator[Batch],
     project: Project,
@@ -137,8 +145,8 @@ def start(
     label: str = "",
     rows: int = 0,
     progress: bool | None = None,
-    session: Callable[[Project], Session] = http.Session,
-    attempt: Callable[..., Answer] = http.attempt,
+    session: Callable[[Project], Client] = http.Client,
+    attempt: Callable[..., Answer] = _attempt,
     gate: Throttle | None = None,
     chance: Callable[[], float] = random.random,
     later: Later | None = None,
@@ -215,7 +223,7 @@ class Upload:
         project: Project,
         endpoint: str,
         idempotent: bool,
-        sessions: list[Session],
+        sessions: list[Client],
         attempt: Callable[..., Answer],
         gate: Throttle,
         chance: Callable[[], float],
@@ -350,7 +358,7 @@ class Upload:
                 self._count(part.stopped(own, self._gate.clock()))
             self._open.clear()
         for session in self._sessions:
-            session.abort()
+            session.cut()
         until = time.monotonic() + END
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
@@ -361,7 +369,7 @@ class Upload:
         with self._settled:
             self._settled.notify_all()
 
-    def _work(self, number: int, session: Session) -> None:
+    def _work(self, number: int, session: Client) -> None:
         try:
             while (batch := self._draw(number)) is not None:
                 self._deliver(number, session, batch)
@@ -406,7 +414,7 @@ class Upload:
         self._batches = batches
         return next(batches, None)
 
-    def _deliver(self, number: int, session: Session, batch: Batch) -> None:
+    def _deliver(self, number: int, session: Client, batch: Batch) -> None:
         """Send a batch, and what becomes of it, until each of its rows has a final answer."""
         parts, refusals = self._open.get(number, []), Refusals()  # none where the end came first
         while parts:
@@ -447,7 +455,7 @@ class Upload:
                 self._settled.notify_all()
 
     def _sent(
-        self, session: Session, part: Pending, refusals: Refusals
+        self, session: Client, part: Pending, refusals: Refusals
     ) -> tuple[list[Pending], list[Delivery], Refusals]:
         """Make one request and return what follows from its answer."""
         body = part.batch.body()

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mixpanel_pandas.delivery import answers
 from mixpanel_pandas.delivery import upload as module
-from mixpanel_pandas.delivery.answers import Answer, read
+from mixpanel_pandas.delivery.answers import Answer
+from mixpanel_pandas.delivery.messages import Response
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.delivery.upload import Progress, start
 from mixpanel_pandas.payloads.batches import Payloads, cut
@@ -33,15 +35,19 @@ REFUSED = Answer("refused", 400, error="400 bad")
 NOTHING = Answer("none_applied", 400, 0, error="400 bad, 0 good")
 
 
+def read(status, body, records):
+    return answers.read(Response(status, {}, body), records)
+
+
 class Session:
-    """A session that goes nowhere."""
+    """A client that goes nowhere."""
 
     opened = closed = 0
 
     def __init__(self, project):
         type(self).opened += 1
 
-    def abort(self):
+    def cut(self):
         pass
 
     def close(self):
