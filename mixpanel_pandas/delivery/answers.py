@@ -173,7 +173,7 @@ def _evidence(
 ) -> Evidence:
     """Return what an answer proves: its status where that says enough, else its body."""
     fixed = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, "unclear")
-    says = set(_statements(body, records))
+    says = set(_statements(body))
     if fixed is not None:
         return (
             "unclear" if True in says or applied else fixed
@@ -182,8 +182,10 @@ def _evidence(
         return "unclear"
     if usable:
         return _evidence_of_names(says, applied, records - len(usable), all_usable=all_usable)
-    if body == 0 and type(body) is int:
+    if type(body) is int and body == 0:
         return "none_valid"
+    if type(body) is int and records > 1:  # "one or more objects are valid", it means
+        return "unclear"
     says |= {False} if status // 100 == 4 else set()
     says |= {applied == records} if applied in {0, records} else set()
     if len(says) != 1:  # nothing, or two things that contradict each other
@@ -208,10 +210,10 @@ def _by_words(status: int, text: str) -> Evidence | None:
     return next(fitting, None)
 
 
-def _statements(body: Any, records: int) -> Iterator[bool]:
+def _statements(body: Any) -> Iterator[bool]:
     """Yield whether the request succeeded, once for each place of the body that speaks of that."""
-    if type(body) is int and (body == 0 or (body == 1 and records == 1)):
-        yield bool(body)  # "one or more objects are valid", it means: of many it says nothing
+    if type(body) is int and body in {0, 1}:
+        yield bool(body)
     if isinstance(body, dict):
         status, code = body.get("status"), body.get("code")
         word = (

@@ -49,6 +49,8 @@ class Delivery:
         Seconds from there to the final answer, waits included.
     reason, error : str or None
         Short category, and redacted text with the remedy; None for accepted rows.
+    late : bool
+        Whether an earlier attempt of these rows may still arrive.
     """
 
     batch: int
@@ -64,6 +66,7 @@ class Delivery:
     elapsed: float = 0.0
     reason: str | None = None
     error: str | None = None
+    late: bool = False
 
     @property
     def rows(self) -> np.ndarray:
@@ -86,6 +89,9 @@ class Pending:
         How often exactly these rows were tried.
     past : tuple of str
         Evidence of the attempts after which updates may be applied.
+    unanswered, late : bool
+        Whether an attempt that may be applied any time later, because it had no complete answer, has been made; and whether
+        these rows were sent again after it.
     status_code, error : int or None, str or None
         Of the last answer.
     again : bool
@@ -103,6 +109,8 @@ class Pending:
     requests: int = 0
     tried: int = 0
     past: tuple[Evidence, ...] = ()
+    unanswered: bool = False
+    late: bool = False
     status_code: int | None = None
     error: str | None = None
     again: bool = False
@@ -119,6 +127,7 @@ class Pending:
             requests=self.requests + 1,
             tried=self.tried + 1,
             on_wire=True,
+            late=self.unanswered,
             started=now if self.started is None else self.started,
             began=clock if self.began is None else self.began,
         )
@@ -126,8 +135,14 @@ class Pending:
     def answered(self, answer: Answer) -> Pending:
         """Return the part with its request answered."""
         may_be_applied = DECISIONS[answer.evidence].may_be_applied
-        past = (*self.past, answer.evidence) if may_be_applied else self.past
-        return replace(self, past=past, status_code=answer.status_code, error=answer.error, on_wire=False)
+        return replace(
+            self,
+            past=(*self.past, answer.evidence) if may_be_applied else self.past,
+            unanswered=self.unanswered or (may_be_applied and not answer.complete),
+            status_code=answer.status_code,
+            error=answer.error,
+            on_wire=False,
+        )
 
     def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Pending:
         """Return rows of this part as a part of their own; the first of them counts the requests so far."""
@@ -162,6 +177,7 @@ class Pending:
             elapsed=0.0 if self.began is None else clock - self.began,
             reason=reason,
             error=error,
+            late=self.late,
         )
 
     def stopped(self, stop: Stop, clock: float) -> Delivery:

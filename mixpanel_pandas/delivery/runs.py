@@ -50,7 +50,7 @@ CREATE INDEX left_out_by_run ON left_out (run, session);
 CREATE INDEX deliveries_by_run ON deliveries (run, session);
 """
 
-_PLAIN = tuple(field.name for field in fields(Delivery) if field.name not in {"positions", "apart"})
+_PLAIN = tuple(field.name for field in fields(Delivery) if field.name not in {"positions", "apart", "late"})
 
 
 class Runs:
