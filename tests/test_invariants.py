@@ -199,7 +199,7 @@ def test_a_counter_is_never_lifted_twice(emulator: mpd.Emulator) -> None:
             "reset", applied=applied, times=None, when=lambda _, share=share: chance.random() < share
         )
     frame = pd.DataFrame({"id": [f"u{row % 9000}" for row in range(10_000)], "n": range(1, 10_001)})
-    with mpd.set_project(replace(emulator.project, retries=8)):
+    with mpd.set_project(replace(emulator.project, retries=8, adapter=emulator.adapter())):
         summary = frame.mixpanel.add("id", duplicates="all")
     outcomes = frame.mixpanel.outcomes(summary)["outcome"]
     applied = Counter(number_of(application.record) for application in emulator.applied)

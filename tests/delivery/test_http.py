@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import gc
 import io
+import pickle
 import socket
 import ssl
 import threading
@@ -942,3 +944,20 @@ def test_the_emulator_s_faults_on_the_way_back(fault):
     with closing(Client(replace(emulator.project, adapter=emulator.adapter()))) as client:
         reply = client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=5)
     assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+
+
+def test_an_adapter_takes_no_part_in_what_a_project_is():
+    adapter = Canned()
+    with_one = replace(PROJECT, adapter=adapter)
+    assert (with_one, hash(with_one), repr(with_one)) == (PROJECT, hash(PROJECT), repr(PROJECT))
+    assert pickle.loads(pickle.dumps(with_one)) == PROJECT
+    assert pickle.loads(pickle.dumps(with_one)).adapter is None
+    assert (
+        copy.copy(with_one).adapter is copy.deepcopy(with_one).adapter is adapter
+    )  # else it would go to the network
+
+
+@pytest.mark.parametrize("adapter", ["http", 1, HTTPAdapter, object()])
+def test_an_adapter_that_is_none_is_refused(adapter):
+    with pytest.raises(ProjectError, match=r"adapter must be an adapter of requests, .* not "):
+        Project(TOKEN, "eu", adapter=adapter)
