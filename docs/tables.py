@@ -76,8 +76,12 @@ delete are; add, append and remove are not). This is the table that the upload w
 *Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
 with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does so to find the rows that spoil a
 request, until 24 requests in a row are refused with one text; if that happens before anything is accepted, nothing else is sent.
-*Again* sends the others once more without the named rows. *Stop* sends nothing else: the rest is `not_sent`. An attempt that
-may have been applied turns a later `not_sent` or `rejected` into `unknown`.
+*Reject* does not look for them: every row of the request is refused. *Again* sends the others once more without the named rows.
+*Stop* sends nothing else: the rest is `not_sent`. An attempt that may have been applied turns a later `not_sent` or `rejected`
+into `unknown`.
+
+An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
+other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
 
 When as many requests in a row as there are workers have used up their tries without a clear answer, a fuse blows: the rest is
 `not_sent`. Several rows of one id (`duplicates="all"`) are sent one after the other; a row that comes after an `unknown` or
@@ -160,11 +164,15 @@ FAULTS_IN_WORDS: tuple[tuple[str, Evidence], ...] = (
     ("too many requests (429)", "rate_limited"),
     ("the body is larger than the server takes (413)", "too_large"),
     ("no access, the wrong host, a redirect (401, 402, 403, 404, 405, 3xx)", "denied"),
-    ("the server is overloaded or broken (408, 5xx)", "unclear"),
-    ("the connection breaks, or no answer comes in time", "unclear"),
-    ("the answer makes no sense, or is cut short", "unclear"),
+    ("the server is overloaded or broken (408, 5xx), or says that its failure is temporary", "unclear"),
+    ("a redirect as after a form (303)", "unclear"),
+    ("the connection breaks, or the whole answer does not come in time, however it drips", "unclear"),
+    ("the answer makes no sense, is cut short, compressed, or does not say where it ends", "unclear"),
+    ("the answer contradicts itself (400 with success, success of which nothing is applied)", "unclear"),
+    ("a bare `1` to more than one record", "unclear"),
     ("the request is refused as a whole (400, or status 0), and nobody is named", "refused"),
     ("the same, and the answer counts 0", "none_applied"),
+    ("a bare `0`, which says that no record is valid; an address that is too long (414)", "none_valid"),
     ("some records are named", "named"),
     ("some records are named, and all others counted", "named_rest_applied"),
     ("some records are named, and the answer counts 0", "named_none_applied"),
@@ -176,6 +184,7 @@ ACTIONS_IN_WORDS: dict[Action, str] = {
     "retry": "tried again, at most 8 times; then `{last}`",
     "halve": "each half is sent by itself; a single row is `{last}`",
     "bisect": "halved to find the rows at fault; these are `{last}`, or `unknown` where they may have been applied before",
+    "reject": "`{last}`, and not tried again",
     "again": "the named rows are `rejected`, the others are sent once more; then `{last}`",
     "stop": "the batch is `{last}`, all the rest `not_sent`",
     "unknown": "`unknown` at once (named rows: `rejected`)",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from requests.adapters import BaseAdapter
+
 __all__ = ["REGIONS", "Project", "current_project", "destination", "process_default", "set_project"]
 
 #: Data residency -> the host that takes profiles.
@@ -67,6 +69,9 @@ class Project:
         Further tries after the first.
     backoff : float, default 2.0
         Seconds before the first further try; it doubles up to 60 seconds. 0 waits never.
+    adapter : requests.adapters.BaseAdapter, optional
+        What requests go out through, as with ``requests.Session.mount``: ``emulator.adapter()``, or one of your own. It takes
+        no part in ``==`` and is not pickled. It is not closed.
 
     Raises
     ------
@@ -96,6 +101,7 @@ class Project:
     timeout: float = field(default=60.0, kw_only=True)
     retries: int = field(default=8, kw_only=True)
     backoff: float = field(default=2.0, kw_only=True)
+    adapter: BaseAdapter | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.region is None and self.url is None:
@@ -108,6 +114,18 @@ class Project:
     def __repr__(self) -> str:
         place = f"region={self.region!r}" if self.url is None else f"url={self.url!r}"
         return f"Project(token={self.token!r}, {place})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: an adapter belongs to its process."""
+        return vars(self) | {"adapter": None}
+
+    def __copy__(self) -> Self:
+        """Return the project itself, which nothing can change, with its adapter."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the project itself, which nothing can change, with its adapter."""
+        return self
 
     @classmethod
     def from_env(cls, region: str | None = None) -> Self:
@@ -215,7 +233,14 @@ def _patience_problem(project: Project) -> str | None:
     )
 
 
-_PROBLEMS = (_token_problem, _place_problem, _patience_problem)
+def _adapter_problem(project: Project) -> str | None:
+    adapter: Any = project.adapter
+    if adapter is None or (callable(getattr(adapter, "send", None)) and not isinstance(adapter, type)):
+        return None
+    return f"adapter must be an adapter of requests, such as emulator.adapter(), not {type(adapter).__name__}"
+
+
+_PROBLEMS = (_token_problem, _place_problem, _patience_problem, _adapter_problem)
 
 
 @dataclass(eq=False)

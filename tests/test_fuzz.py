@@ -14,6 +14,7 @@ import os
 import pathlib
 import uuid
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,6 @@ from hypothesis import strategies as st
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import http
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS, taken_by
 
@@ -406,11 +406,10 @@ def calls(draw: Any, *, odd_options: bool) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
+def emulator() -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
-    with mpd.set_project(emulator.project):
+    with mpd.set_project(replace(emulator.project, adapter=emulator.adapter())):
         yield emulator
 
 

@@ -132,7 +132,7 @@ def test_ctrl_c_ends_an_upload_and_loses_nothing(emulator: mpd.Emulator, termina
     ("terminal", "hanging"),
     [
         pytest.param(PATIENT, 0, id="its socket is shut"),
-        pytest.param(PATIENT + "http.Session.abort = lambda session: None", 1, id="nothing ends the request"),
+        pytest.param(PATIENT + "http.Client.cut = lambda client: None", 1, id="nothing ends the request"),
     ],
     indirect=["terminal"],
 )

@@ -19,15 +19,13 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from requests.adapters import BaseAdapter
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import http
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-POST = http.Session.post
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
 
@@ -81,13 +79,15 @@ faults = st.tuples(st.sampled_from(FAULTS), st.integers(0, 3), st.sampled_from([
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
+def emulator() -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets: the adapter raises what the network would raise."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
-    project = mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)
-    with mpd.set_project(project):
+    with mpd.set_project(project(emulator, emulator.adapter())):
         yield emulator
+
+
+def project(emulator: mpd.Emulator, adapter: BaseAdapter) -> mpd.Project:
+    return mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0, adapter=adapter)
 
 
 def number_of(record: dict[str, Any]) -> int:
@@ -199,7 +199,7 @@ def test_a_counter_is_never_lifted_twice(emulator: mpd.Emulator) -> None:
             "reset", applied=applied, times=None, when=lambda _, share=share: chance.random() < share
         )
     frame = pd.DataFrame({"id": [f"u{row % 9000}" for row in range(10_000)], "n": range(1, 10_001)})
-    with mpd.set_project(replace(emulator.project, retries=8)):
+    with mpd.set_project(replace(emulator.project, retries=8, adapter=emulator.adapter())):
         summary = frame.mixpanel.add("id", duplicates="all")
     outcomes = frame.mixpanel.outcomes(summary)["outcome"]
     applied = Counter(number_of(application.record) for application in emulator.applied)
@@ -268,15 +268,16 @@ def poison(emulator: mpd.Emulator, count: Any, is_bad: Callable[[Any], bool]) ->
     emulator.fail("refuse", record=is_bad, naming="nobody", partial=False, count=count, times=None)
 
 
-def late(post: Callable[..., Any], seed: int) -> Callable[..., Any]:
-    """Let requests arrive late, each after a time of its own."""
-    chance = random.Random(seed)
+class Late(BaseAdapter):
+    """Lets requests arrive late, each after a time of its own."""
 
-    def post_later(*args: Any) -> Any:
-        time.sleep(chance.random() * 0.002)
-        return post(*args)
+    def __init__(self, adapter: BaseAdapter, seed: int) -> None:
+        super().__init__()
+        self._adapter, self._chance = adapter, random.Random(seed)
 
-    return post_later
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(self._chance.random() * 0.002)
+        return self._adapter.send(*args, **kwargs)
 
 
 @settings(
@@ -294,7 +295,6 @@ def late(post: Callable[..., Any], seed: int) -> Callable[..., Any]:
 )
 def test_order_is_kept_whatever_arrives_late_or_is_shuffled(
     emulator: mpd.Emulator,
-    monkeypatch: pytest.MonkeyPatch,
     ids: list[str],
     verb: str,
     duplicates: str,
@@ -304,13 +304,12 @@ def test_order_is_kept_whatever_arrives_late_or_is_shuffled(
 ) -> None:
     assume(duplicates == "all" or verb == "set")
     emulator.reset()
-    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
-    monkeypatch.setattr(http.Session, "post", late(POST, seed))
     for fault, skip, times in script:
         emulator.fail(**fault, skip=skip, times=times)
     emulator.fail("shuffle", seed=seed, times=None)
     frame = pd.DataFrame({"id": ids, "n": range(1, len(ids) + 1)})
-    sent(frame, verb, duplicates=duplicates, batch_size=batch_size, workers=4)
+    with mpd.set_project(project(emulator, Late(emulator.adapter(), seed))):
+        sent(frame, verb, duplicates=duplicates, batch_size=batch_size, workers=4)
     applied = {number_of(application.record) for application in emulator.applied}
     assert profiles(emulator) == profiles(replayed(frame, verb, applied))
 

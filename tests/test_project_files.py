@@ -24,8 +24,8 @@ FOLDERS = ("rules", "payloads", "delivery", "preview")
 
 #: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
 HOMES = {
-    "requests": {"delivery.http", "emulator.adapter"},
-    "urllib3": {"delivery.http", "emulator.adapter"},
+    "requests": {"delivery.http", "delivery.connection", "emulator.adapter"},
+    "urllib3": {"delivery.connection", "emulator.adapter"},
     "pandera": {"user_schema", "validation"},
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},

@@ -1,40 +1,134 @@
-"""One attempt -> an `Answer`: the only module that speaks HTTP.
+"""`Request` -> `Response` or `Failure`: how requests go out, over requests.
 
-requests finds the way (proxies and certificates of the environment, TLS), once for each worker. urllib3 goes it, request after
-request: what requests does around that takes the interpreter as long again, and all workers share one.
+A client sends through an adapter, as a session of requests does: that of the project, or one of ours with a single connection.
+What an answer means is not said here.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 import time
-from contextlib import contextmanager
-from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mixpanel_pandas.delivery.answers import ANSWER_BYTES, Answer, Evidence, read, seconds_to_wait
-from mixpanel_pandas.delivery.redaction import redact
+from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping
 
-    from requests.adapters import HTTPAdapter
-    from urllib3 import BaseHTTPResponse, Timeout
+    from requests import PreparedRequest
+    from requests import Response as Answered
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["Session", "address", "attempt", "secrets_of"]
+__all__ = ["ANSWER_BYTES", "Client", "Failure", "Request", "Response", "address", "secrets_of"]
 
-#: Seconds to wait for a connection at most: longer than that, nobody is there.
-CONNECT_SECONDS = 10.0
+#: Names under which the environment may name a file of certificates, the first counts: those of requests, and OpenSSL's.
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
-HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+class Client:
+    """What one worker sends with: one connection, no retries of its own, no redirects, no cookies, no ``.netrc``.
+
+    Proxies and certificates that the environment names are honoured, but loopback hosts are reached directly. One thread at a
+    time may use it; `cut` is for any other.
+
+    Parameters
+    ----------
+    project : Project
+        Where requests go. Its adapter, if it has one, is used, and left open.
+
+    Raises
+    ------
+    ProjectError
+        If the environment names a file of certificates that does not exist.
+    """
+
+    def __init__(self, project: Project) -> None:
+        from mixpanel_pandas.delivery import connection
+
+        self._certificates = _certificates() or True
+        self._proxies = _proxies(project)
+        self._line = connection.Line()
+        self._own = None if project.adapter is not None else connection.Adapter(self._line)
+        self._adapter: Any = project.adapter or self._own
+        self._connect_seconds, self._errors = connection.CONNECT_SECONDS, connection.ERRORS
+        self._failure, self._read_already = connection.failure, connection.Answer
+        self._prepared: dict[tuple[Any, ...], PreparedRequest] = {}
+
+    def send(self, request: Request, *, timeout: float, until: float = float("inf")) -> Response | Failure:
+        """Make one request and return what comes back.
+
+        Parameters
+        ----------
+        request : Request
+            What goes out.
+        timeout : float
+            Seconds that sending may take, and after that the whole answer.
+        until : float
+            When the request ends whatever it is doing, on the clock of ``time.monotonic``.
+        """
+        left = min(timeout, until - time.monotonic())
+        if self._line.is_cut or left <= 0:
+            return Failure("the time was over before it was sent", "no_connection")
+        self._line.limit(timeout, until)
+        try:
+            answered = self._adapter.send(
+                self._prepare(request), stream=True, timeout=(min(left, self._connect_seconds), left),
+                verify=self._certificates, cert=None, proxies=self._proxies,
+            )  # fmt: skip
+        except self._errors as error:
+            return self._failure(error)
+        return self._read(answered)
+
+    def cut(self) -> None:
+        """End what is on the wire, and let nothing out any more."""
+        self._line.cut()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._line.close()
+        if self._own is not None:
+            self._own.close()
+
+    def _prepare(self, request: Request) -> PreparedRequest:
+        """Return a request as an adapter takes it: made once for each address, and copied for each body."""
+        key = (request.method, request.url, *request.headers.items())
+        if key not in self._prepared:
+            from requests import Request as Unprepared
+
+            self._prepared[key] = Unprepared(request.method, request.url, dict(request.headers)).prepare()
+        prepared = self._prepared[key].copy()
+        if request.body:
+            prepared.body = request.body
+            prepared.headers["Content-Length"] = str(len(request.body))
+        return prepared
+
+    def _read(self, answered: Answered) -> Response:
+        """Return an answer with its body, and why it proves nothing, if so."""
+        body, flaw = b"", _coding(answered.headers)
+        if isinstance(answered.raw, self._read_already):
+            body, flaw = answered.raw.content, answered.raw.flaw or flaw
+            answered.raw.release_conn()
+        elif flaw is None:
+            body, flaw = self._body(answered)
+        answered.close()
+        return Response(answered.status_code, answered.headers, body[:ANSWER_BYTES], flaw)
+
+    def _body(self, answered: Answered) -> tuple[bytes, str | None]:
+        """Return the body of an answer of a foreign adapter, with no more read than `ANSWER_BYTES` and a piece."""
+        body = b""
+        try:
+            for piece in answered.iter_content(65_536):
+                body += piece
+                if len(body) > ANSWER_BYTES:
+                    return body, f"it is longer than {ANSWER_BYTES:,} bytes"
+        except self._errors as error:
+            return body, f"its body broke off: {self._failure(error).text}"
+        return body, None
 
 
 def address(project: Project, endpoint: str) -> str:
@@ -55,151 +149,10 @@ def _credentials(url: str) -> list[str]:
     return [credentials, *credentials.partition(":")[::2]]
 
 
-class Session:
-    """What one worker sends with: one connection, no retries of its own, no redirects, no cookies, no ``.netrc``.
-
-    Proxies and certificates that the environment names are honoured, but loopback hosts are reached directly.
-
-    Raises
-    ------
-    ProjectError
-        If the environment names a file of certificates that does not exist.
-    """
-
-    def __init__(self, project: Project) -> None:
-        self.certificates = _certificates() or True
-        self.proxies = _proxies(project)
-        self._opened: list[Any] = []  # at most one connection
-        self._adapter = _adapter(self._opened)
-        self._ways: dict[str, tuple[Any, str]] = {}
-
-    def post(self, url: str, body: bytes, timeout: Timeout) -> BaseHTTPResponse:
-        """Make one request."""
-        if url not in self._ways:
-            self._ways[url] = self._way(url)
-        pool, target = self._ways[url]
-        response: BaseHTTPResponse = pool.urlopen(
-            "POST", target, body, HEADERS,
-            retries=False, redirect=False, assert_same_host=False, timeout=timeout, preload_content=False,
-        )  # fmt: skip
-        return response
-
-    def _way(self, url: str) -> tuple[Any, str]:
-        """Return the connections that lead to an address, by a proxy or not, and what is asked for there."""
-        import requests
-
-        request = requests.Request("POST", url).prepare()
-        pool = self._adapter.get_connection_with_tls_context(request, self.certificates, self.proxies)
-        self._adapter.cert_verify(pool, url, self.certificates, None)  # type: ignore[no-untyped-call]
-        return pool, self._adapter.request_url(request, self.proxies)
-
-    def abort(self) -> None:
-        """End what is on the wire: a worker that waits for an answer stops waiting."""
-        for connection in self._opened:
-            if (wire := getattr(connection, "sock", None)) is not None:
-                try:
-                    socket.socket.shutdown(wire, socket.SHUT_RDWR)
-                except OSError:
-                    continue  # it has just ended by itself
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._adapter.close()
-
-
-def attempt(
-    session: Session,
-    url: str,
-    body: bytes,
-    *,
-    records: int,
-    timeout: float,
-    secrets: tuple[str, ...] = (),
-) -> Answer:
-    """Post `body` once and return what the answer, or its absence, says.
-
-    Parameters
-    ----------
-    session : Session
-        Of the worker.
-    url : str
-        As `address` makes it.
-    body : bytes
-        A JSON array.
-    records : int
-        How many records `body` holds.
-    timeout : float
-        Seconds to wait for an answer.
-    secrets : tuple of str
-        What no text may hold.
-    """
-    import requests
-    import urllib3
-
-    of_urllib3 = urllib3.exceptions
-    errors = (requests.RequestException, of_urllib3.HTTPError, of_urllib3.ProxySchemeUnsupported, OSError)
-    try:
-        response = session.post(
-            url, body, urllib3.Timeout(connect=min(timeout, CONNECT_SECONDS), read=timeout)
-        )
-    except errors as error:
-        return _unanswered(error, secrets)
-    with response:
-        try:
-            found = _bounded(response.stream(65_536))
-        except errors as error:
-            return replace(_unanswered(error, secrets), evidence="unclear", status_code=response.status)
-    retry_after = seconds_to_wait(response.headers.get("Retry-After"), time.time())
-    return read(response.status, found, records, retry_after=retry_after, secrets=secrets)
-
-
-def _unanswered(error: Exception, secrets: tuple[str, ...]) -> Answer:
-    causes = list(_causes(error))
-    # the last text: some exceptions hold a connection beside it
-    words = next((arg for arg in reversed(causes[-1].args) if isinstance(arg, str)), str(causes[-1]))
-    text = redact(f"{type(error).__name__}: {words}", secrets)
-    return Answer(_evidence_of_exception(causes), error=text, complete=False)
-
-
-def _bounded(chunks: Iterable[bytes]) -> bytes:
-    """Return what arrives, up to the first piece that makes it too long."""
-    body = b""
-    for chunk in chunks:
-        body += chunk
-        if len(body) > ANSWER_BYTES:
-            break
-    return body
-
-
-def _evidence_of_exception(causes: list[BaseException]) -> Evidence:
-    """Return whether an exception proves that nothing was sent; the most specific class among its causes decides."""
-    from requests import RequestException
-    from urllib3 import exceptions as of_urllib3
-
-    table: tuple[tuple[type[BaseException], Evidence], ...] = (
-        (RequestException, "no_connection"),  # it finds the way and no more
-        (of_urllib3.NewConnectionError, "no_connection"),
-        (of_urllib3.ConnectTimeoutError, "no_connection"),
-        (of_urllib3.ProtocolError, "unclear"),  # TLS that broke later is one, too: see `_adapter`
-        (ConnectionResetError, "unclear"),
-        (of_urllib3.ProxyError, "no_connection"),
-        (of_urllib3.LocationParseError, "no_connection"),  # of a proxy, as the next two: ours is checked
-        (of_urllib3.ProxySchemeUnknown, "no_connection"),
-        (of_urllib3.ProxySchemeUnsupported, "no_connection"),
-        (of_urllib3.SSLError, "no_connection"),
-        (ConnectionRefusedError, "no_connection"),
-        (socket.gaierror, "no_connection"),
-        (BaseException, "unclear"),  # read timeouts, and whatever is not known
-    )
-    return next(evidence for kind, evidence in table if any(isinstance(cause, kind) for cause in causes))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps, as urllib3 and requests wrap it."""
-    yield error
-    inner = [*error.args, getattr(error, "reason", None), error.__cause__]
-    for cause in dict.fromkeys(cause for cause in inner if isinstance(cause, BaseException)):
-        yield from _causes(cause)
+def _coding(headers: Mapping[str, str]) -> str | None:
+    """Return why an answer proves nothing if it is compressed: a few bytes may unpack to more than memory holds."""
+    coding = headers.get("Content-Encoding", "").strip().casefold()
+    return None if coding in {"", "identity"} else f"it is compressed ({coding}), which nobody asked for"
 
 
 def _proxies(project: Project) -> dict[str, str]:
@@ -210,8 +163,8 @@ def _proxies(project: Project) -> dict[str, str]:
 
 
 def _certificates() -> str | None:
-    """Return the file of certificates that the environment names for requests."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    """Return the file of certificates that the environment names."""
+    for name in CERTIFICATES:
         if path := os.environ.get(name):
             if not Path(path).exists():
                 msg = f"{name} names {path!r}, which does not exist: correct it, or unset it"
@@ -226,51 +179,3 @@ def _is_loopback(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _adapter(opened: list[Any]) -> HTTPAdapter:
-    """Return an adapter that keeps its open connection in a list, and tells a failed handshake from a broken read."""
-    from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.exceptions import NewConnectionError, ProtocolError
-
-    @contextmanager
-    def broken() -> Iterator[None]:
-        try:
-            yield
-        except ssl.SSLError as error:
-            msg = "Connection broken."
-            raise ProtocolError(msg, error) from error
-
-    def remembering(pool: Any) -> Any:
-        class Connection(pool.ConnectionCls):  # type: ignore[misc]  # the class is urllib3's choice
-            def connect(self) -> None:
-                try:
-                    super().connect()
-                except OSError as error:  # the handshake is part of it
-                    raise NewConnectionError(self, str(error)) from error
-                opened[:] = [self]
-
-            def request(self, *args: Any, **kwargs: Any) -> None:
-                with broken():
-                    super().request(*args, **kwargs)
-
-            def getresponse(self) -> Any:
-                with broken():
-                    return super().getresponse()
-
-        return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
-
-    pools = {"http": remembering(HTTPConnectionPool), "https": remembering(HTTPSConnectionPool)}
-
-    class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs)
-            self.poolmanager.pool_classes_by_scheme = pools
-
-        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-            manager = super().proxy_manager_for(*args, **kwargs)
-            manager.pool_classes_by_scheme = pools
-            return manager
-
-    return Adapter(max_retries=0, pool_connections=1, pool_maxsize=1)

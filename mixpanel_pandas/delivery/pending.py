@@ -50,7 +50,7 @@ class Delivery:
     reason, error : str or None
         Short category, and redacted text with the remedy; None for accepted rows.
     late : bool
-        Whether an earlier attempt may still arrive: it had no complete answer, and the rows were sent again.
+        Whether an earlier attempt of these rows may still arrive.
     """
 
     batch: int
@@ -89,14 +89,15 @@ class Pending:
         How often exactly these rows were tried.
     past : tuple of str
         Evidence of the attempts after which updates may be applied.
+    unanswered, late : bool
+        Whether an attempt that may be applied any time later, because it had no complete answer, has been made; and whether
+        these rows were sent again after it.
     status_code, error : int or None, str or None
         Of the last answer.
     again : bool
         Whether named rows were taken out before.
     on_wire : bool
         Whether a request is under way.
-    unanswered, late : bool
-        Whether an attempt that may be applied had no complete answer; whether the rows were sent again after one.
     due : float
         When the next try may begin.
     started, began : float or None
@@ -108,12 +109,12 @@ class Pending:
     requests: int = 0
     tried: int = 0
     past: tuple[Evidence, ...] = ()
+    unanswered: bool = False
+    late: bool = False
     status_code: int | None = None
     error: str | None = None
     again: bool = False
     on_wire: bool = False
-    unanswered: bool = False
-    late: bool = False
     due: float = 0.0
     started: float | None = None
     began: float | None = None
@@ -126,7 +127,7 @@ class Pending:
             requests=self.requests + 1,
             tried=self.tried + 1,
             on_wire=True,
-            late=self.late or self.unanswered,
+            late=self.unanswered,
             started=now if self.started is None else self.started,
             began=clock if self.began is None else self.began,
         )
@@ -134,14 +135,13 @@ class Pending:
     def answered(self, answer: Answer) -> Pending:
         """Return the part with its request answered."""
         may_be_applied = DECISIONS[answer.evidence].may_be_applied
-        past = (*self.past, answer.evidence) if may_be_applied else self.past
         return replace(
             self,
-            past=past,
+            past=(*self.past, answer.evidence) if may_be_applied else self.past,
+            unanswered=self.unanswered or (may_be_applied and not answer.complete),
             status_code=answer.status_code,
             error=answer.error,
             on_wire=False,
-            unanswered=self.unanswered or (may_be_applied and not answer.complete),
         )
 
     def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Pending:

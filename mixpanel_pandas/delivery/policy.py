@@ -33,10 +33,11 @@ OUTCOMES: tuple[Outcome, ...] = ("accepted", "rejected", "unknown", "not_sent", 
 #: - ``retry``: the same request once more, after a pause, while tries are left.
 #: - ``halve``: each half by itself, down to a single row.
 #: - ``bisect``: as ``halve``, to find the rows that spoil the request.
+#: - ``reject``: the rows are refused, and no part of them is tried.
 #: - ``again``: once more without the named rows.
 #: - ``stop``: nothing else is sent.
 #: - ``unknown``: nothing more can be found out without the risk of applying an update twice.
-Action = Literal["accept", "retry", "halve", "bisect", "again", "stop", "unknown"]
+Action = Literal["accept", "retry", "halve", "bisect", "reject", "again", "stop", "unknown"]
 
 #: Seconds: the longest pause of our own, what chance adds to a pause, the longest wait a server may ask for.
 LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
@@ -95,11 +96,12 @@ DECISIONS: dict[Evidence, Decision] = {
         "too large", "send fewer or shorter values for this row",
     ),
     "denied": Decision(
-        "401, 402, 403, 404, 405, 3xx (never followed)", False, "stop", "stop", "rejected",
+        "401, 402, 403, 404, 405, 3xx but 303 (never followed), 400 that cannot authenticate", False, "stop", "stop", "rejected",
         "denied", "check token, region and address, then send the failures again",
     ),
     "unclear": Decision(
-        "408, 5xx, a broken or timed-out read, a 2xx of no known shape or cut short", True, "retry", "unknown",
+        "408, 5xx, 303, status 0 with a temporary failure, a broken or timed-out read, an answer of no known shape, "
+        "cut short, oddly framed, compressed, or that contradicts itself", True, "retry", "unknown",
         "unknown", "no clear answer", "it may have been applied: look at the profiles before sending it again",
     ),
     "refused": Decision(
@@ -109,6 +111,10 @@ DECISIONS: dict[Evidence, Decision] = {
     "none_applied": Decision(
         "400 or status 0, nobody named, 0 counted", False, "bisect", "bisect", "rejected",
         "refused", "correct what the text names, then send the failures again",
+    ),
+    "none_valid": Decision(
+        "a bare 0, 414", False, "reject", "reject", "rejected",
+        "refused", "correct what every row of the request has wrong, then send the failures again",
     ),
     "named": Decision(
         "some records named", True, "again", "unknown", "unknown",
@@ -187,4 +193,4 @@ class Refusals:
 
 
 #: Evidence that a request was refused as a whole.
-REFUSALS: frozenset[Evidence] = frozenset({"refused", "none_applied"})
+REFUSALS: frozenset[Evidence] = frozenset({"refused", "none_applied", "none_valid"})

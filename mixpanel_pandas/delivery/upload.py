@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mixpanel_pandas.delivery import http
+from mixpanel_pandas.delivery.answers import read
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.state import (
     Absent,
@@ -95,23 +96,22 @@ class ProfileClient:
     """
 
     def __init__(self, project: Project, endpoint: Literal["engage", "groups"]) -> None:
-        self._session, self._url = http.Session(project), http.address(project, endpoint)
+        self._client, self._url = http.Client(project), http.address(project, endpoint)
         self._timeout, self._secrets = project.timeout, http.secrets_of(project)
 
     def send(self, batch: Batch, until: float) -> Answer:
-        """Make one request, and return what came of it."""
-        return http.attempt(
-            self._session, self._url, batch.body(),
-            records=batch.updates, timeout=self._timeout, secrets=self._secrets,
-        )  # fmt: skip
+        """Make one request, which ends at the latest at that time of `time.monotonic`, and return what came of it."""
+        request = http.Request(self._url, batch.body())
+        reply = self._client.send(request, timeout=self._timeout, until=until)
+        return read(reply, batch.updates, secrets=self._secrets)
 
     def cut(self) -> None:
         """End what is on the wire, and let nothing out any more."""
-        self._session.abort()
+        self._client.cut()
 
     def close(self) -> None:
         """Let the connection go."""
-        self._session.close()
+        self._client.close()
 
 
 class Notes(Protocol):

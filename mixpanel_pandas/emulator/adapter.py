@@ -48,7 +48,7 @@ _ABORTED = "Connection aborted."
 
 
 class Adapter(HTTPAdapter):
-    """Mounted on a `requests.Session`, answers in place of the network."""
+    """Answers in place of the network: mounted on a `requests.Session`, or as the `adapter` of a `Project`."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -174,7 +174,10 @@ def _too_slow(pool: _Pool, timeout: Timeout) -> ConnectTimeoutError:
 
 
 def _tls(pool: _Pool, timeout: Timeout) -> SSLError:
-    return SSLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"))
+    words = (
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate"
+    )
+    return SSLError(ssl.SSLCertVerificationError(1, words))
 
 
 def _proxy(pool: _Pool, timeout: Timeout) -> ProxyError:

@@ -190,7 +190,7 @@ class Emulator:
         self.close()
 
     def adapter(self) -> Adapter:
-        """Return an adapter for a `requests.Session` that reaches the emulator without sockets.
+        """Return an adapter for a `requests.Session`, or for a `Project`, that reaches the emulator without sockets.
 
         Timeouts and delays take no time with it. The emulator need not be started.
 
@@ -211,7 +211,19 @@ class Emulator:
 
     @property
     def project(self) -> Project:
-        """The project to write to: this address and token, no pauses between tries."""
+        """The project to write to: this address and token, no pauses between tries.
+
+        Examples
+        --------
+        Without sockets, the emulator need not be started:
+
+        >>> from dataclasses import replace
+        >>> emulator = mpd.Emulator()
+        >>> with mpd.set_project(replace(emulator.project, adapter=emulator.adapter())):
+        ...     summary = pd.DataFrame({"id": ["a"], "plan": ["pro"]}).mixpanel.set("id")
+        >>> len(emulator.profiles())
+        1
+        """
         return Project(self.token, url=self.url, timeout=10.0, backoff=0.0)
 
     @property

@@ -1,277 +1,802 @@
 from __future__ import annotations
 
+import copy
+import gc
 import io
-import json
+import pickle
 import socket
 import ssl
 import threading
-from contextlib import closing
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from contextlib import closing, suppress
+from dataclasses import replace
+from http.client import IncompleteRead
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 import requests
+import responses
 import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
 
+import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.answers import ANSWER_BYTES, Answer, Named, read, seconds_to_wait
+from mixpanel_pandas.delivery.http import ANSWER_BYTES, Client, Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
 from mixpanel_pandas.project import Project
+from tests.loopback import CLOSE, OK, RESET, Authority, Proxy, Server, forever
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-PROJECT = Project(TOKEN, "eu", timeout=2)
+PROJECT = Project(TOKEN, "eu")
 URL = http.address(PROJECT, "engage")
-RECORDS = 3
-HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
-def js(**body):
-    return json.dumps(body).encode()
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    """No proxies, no certificates."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in http.CERTIFICATES:
+        monkeypatch.delenv(name, raising=False)
 
 
-def failed(*records, **more):
-    return js(
-        status="Bad Request", code=400, error="some data points failed", failed_records=list(records), **more
-    )
+def post(url, body=b"[{}]", *, timeout=5.0, **options):
+    """Make one request with a client of its own."""
+    with closing(Client(Project(TOKEN, url=url))) as client:
+        return client.send(Request(f"{url}/engage", body), timeout=timeout, **options)
 
 
-@dataclass
-class Call:
-    method: str
-    target: str
-    body: bytes
-    headers: dict[str, str]
+def answered(*pieces, timeout=5.0):
+    """Return what comes of an answer that is sent like this."""
+    with Server([*pieces]) as server:
+        return post(server.url, timeout=timeout)
 
 
-class Network:
-    """Answers, or fails, in place of urllib3's connections, and keeps what it was asked."""
-
-    def __init__(self):
-        self.calls = []
-        self.answers()
-
-    def answers(self, status=200, body=b"1", headers=None):
-        self.error, self.answer = None, (status, body, headers or {})
-
-    def fails(self, error):
-        self.error = error
-
-    def ask(self, call):
-        self.calls.append(call)
-        if self.error is not None:
-            raise self.error
-        status, body, headers = self.answer
-        return urllib3.HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
+# -- what goes out ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def network(monkeypatch):
-    network = Network()
-
-    def urlopen(pool, method, target, body, headers, **_):
-        return network.ask(Call(method, target, body, headers))
-
-    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", urlopen)
-    return network
-
-
-@pytest.fixture
-def session():
-    with closing(http.Session(PROJECT)) as session:
-        yield session
-
-
-def attempt(session, body=b"[{},{},{}]", url=URL):
-    return http.attempt(session, url, body, records=RECORDS, timeout=2, secrets=(TOKEN,))
+def test_a_request_is_a_plain_json_post():
+    with Server() as server:
+        assert post(server.url, b'[{"a":1}]').body == b"1"
+    (request,) = server.arrived
+    first, *lines = request.head.decode().split("\r\n")
+    headers = dict(line.split(": ") for line in lines)
+    headers.pop("User-Agent")
+    assert (first, request.body) == ("POST /engage HTTP/1.1", b'[{"a":1}]')
+    assert headers == {
+        "Host": f"127.0.0.1:{server.port}",
+        "Content-Type": "application/json",
+        "Content-Length": "9",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+    }
 
 
-SHAPES = [
-    # success
-    pytest.param(200, b"1", "accepted", None, id="bare 1"),
-    pytest.param(200, b"1\n", "accepted", None, id="bare 1 and a line end"),
-    pytest.param(200, js(status=1, error=None), "accepted", None, id="status 1, no error"),
-    pytest.param(200, js(error=None, status=1), "accepted", None, id="the same in another order"),
-    pytest.param(200, js(status=1), "accepted", None, id="status 1 alone"),
-    pytest.param(200, js(status=True), "accepted", None, id="status true"),
-    pytest.param(200, js(status="OK"), "accepted", None, id="status OK"),
-    pytest.param(200, js(status="ok", error=""), "accepted", None, id="status ok, empty error"),
-    pytest.param(
-        200, js(code=200, num_records_imported=3, status="OK"), "accepted", 3, id="OK, all imported"
-    ),
-    pytest.param(200, js(num_good_events=3, status=1, error=None), "accepted", 3, id="status 1, all good"),
-    pytest.param(200, js(num_good_events=3, error=None), "accepted", 3, id="all good, no status"),
-    pytest.param(202, js(status=1), "accepted", None, id="another 2xx"),
-    pytest.param(200, js(status=1, failed_records=[]), "accepted", None, id="nobody failed"),
-    pytest.param(200, b"\xef\xbb\xbf1", "accepted", None, id="bare 1 after a byte order mark"),
-    # refused as a whole
-    pytest.param(200, b"0", "refused", None, id="bare 0"),
-    pytest.param(
-        200, js(error="$token, missing or empty", status=0), "refused", None, id="status 0 and an error"
-    ),
-    pytest.param(200, js(status=0), "refused", None, id="status 0 alone"),
-    pytest.param(200, js(status=False), "refused", None, id="status false"),
-    pytest.param(200, js(status="error", error="no"), "refused", None, id="status error"),
-    pytest.param(200, js(status=1, error="disallowed"), "refused", None, id="status 1 with an error"),
-    pytest.param(200, js(error="no"), "refused", None, id="an error alone"),
-    pytest.param(200, js(status="OK", code=400), "refused", None, id="OK with the code of a failure"),
-    pytest.param(400, js(status="Bad Request", code=400, error="no"), "refused", None, id="400"),
-    pytest.param(400, HTML, "refused", None, id="400 in HTML"),
-    pytest.param(400, b"1", "refused", None, id="400 with a bare 1"),
-    pytest.param(414, HTML, "refused", None, id="414 of a gateway"),
-    pytest.param(422, b"", "refused", None, id="another 4xx"),
-    pytest.param(200, js(status=1, num_good_events=2), "refused", 2, id="success with a count too small"),
-    pytest.param(200, js(num_good_events=2), "refused", 2, id="only a count too small"),
-    pytest.param(400, js(error="no", num_records_imported=0), "none_applied", 0, id="400, 0 imported"),
-    pytest.param(200, js(status=1, num_good_events=0), "none_applied", 0, id="success with a count of 0"),
-    pytest.param(200, js(status=0, num_good_events=0, error="no"), "none_applied", 0, id="status 0, 0 good"),
-    # some are named
-    pytest.param(400, failed({"index": 1, "message": "m"}), "named", None, id="named by index, no count"),
-    pytest.param(400, failed({"$distinct_id": "a", "message": "m"}), "named", None, id="named by id"),
-    pytest.param(400, failed({"$group_id": "a"}, "text"), "named", None, id="named by group id, and a text"),
-    pytest.param(
-        400, failed({"index": 1}, num_records_imported=2), "named_rest_applied", 2, id="the others imported"
-    ),
-    pytest.param(
-        400,
-        failed({"index": 1}, {"index": 1}, num_records_imported=2),
-        "named_rest_applied",
-        2,
-        id="named twice",
-    ),
-    pytest.param(
-        400, failed({"index": 1}, num_records_imported=1), "named", 1, id="fewer imported than not named"
-    ),
-    pytest.param(
-        400, failed({"index": 1}, num_records_imported=0), "named_none_applied", 0, id="named, 0 imported"
-    ),
-    pytest.param(
-        400, failed({"index": 1}, "text", num_records_imported=2), "named", 2, id="found, and a text too many"
-    ),
-    pytest.param(200, js(status=0, failed_records=[{"index": 0}]), "named", None, id="lookup table shape"),
-    pytest.param(200, js(status=1, failed_records=[{"index": 0}]), "named", None, id="status 1, one named"),
-    pytest.param(
-        200, failed({"index": 1}, "text", num_records_imported=1), "named", 1, id="one found, one not"
-    ),
-    pytest.param(400, failed("no identity events"), "refused", None, id="plain strings name nobody"),
-    pytest.param(400, failed({"index": 3}), "refused", None, id="index behind the end"),
-    pytest.param(400, failed({"index": -1}), "refused", None, id="negative index"),
-    pytest.param(
-        400, failed({"index": 1}, {"index": 9}), "refused", None, id="one index behind the end spoils all"
-    ),
-    pytest.param(
-        400, failed({"index": True}, {"index": "1"}), "refused", None, id="indices that are no numbers"
-    ),
-    pytest.param(400, failed({"message": "m"}), "refused", None, id="neither index nor id"),
-    pytest.param(
-        200, js(status=1, failed_records="all"), "refused", None, id="failed records of no known shape"
-    ),
-    # counts that contradict
-    pytest.param(200, js(status=1, num_good_events=4), "unclear", 4, id="more than were sent"),
-    pytest.param(400, js(error="no", num_records_imported=3), "unclear", 3, id="refused, and all imported"),
-    pytest.param(
-        400, failed({"index": 1}, num_records_imported=3), "unclear", 3, id="named, and all imported"
-    ),
-    pytest.param(
-        200, js(status=1, num_good_events=3, num_records_imported=2), "unclear", None, id="two counts"
-    ),
-    pytest.param(200, js(status=1, num_good_events="3"), "unclear", None, id="a count in words"),
-    pytest.param(200, js(status=1, num_good_events=-1), "unclear", None, id="a negative count"),
-    pytest.param(
-        200, js(status=1, num_good_events=True), "unclear", None, id="a count that is a truth value"
-    ),
-    # no known shape
-    pytest.param(200, b"", "unclear", None, id="empty"),
-    pytest.param(204, b"", "unclear", None, id="no content"),
-    pytest.param(200, HTML, "unclear", None, id="HTML with 200"),
-    pytest.param(200, b'{"status": 1, "err', "unclear", None, id="truncated JSON"),
-    pytest.param(200, b"{}", "unclear", None, id="empty object"),
-    pytest.param(200, b"[1]", "unclear", None, id="a list"),
-    pytest.param(200, b"2", "unclear", None, id="another number"),
-    pytest.param(200, b"1.0", "unclear", None, id="1 with a point"),
-    pytest.param(200, b"true", "unclear", None, id="bare true"),
-    pytest.param(200, b'"1"', "unclear", None, id="1 as a text"),
-    pytest.param(200, b"null", "unclear", None, id="null"),
-    pytest.param(200, js(status="queued"), "unclear", None, id="a status nobody knows"),
-    pytest.param(200, js(status=["ok"]), "unclear", None, id="a status of no type we know"),
-    pytest.param(200, js(status=None, error=None), "unclear", None, id="status null"),
-    pytest.param(200, b"[" * 100_000, "unclear", None, id="nested too deeply"),
-    pytest.param(200, b"1" + b" " * ANSWER_BYTES, "unclear", None, id="huge"),
-    pytest.param(200, b"1" * 5000, "unclear", None, id="a number too long to read"),
-    pytest.param(200, b"\xff\xfe\x00", "unclear", None, id="no text at all"),
-    # the status decides
-    *(
-        pytest.param(code, js(error="...", status="error"), "denied", None, id=f"{code}")
-        for code in (301, 302, 307, 308, 401, 402, 403, 404, 405)
-    ),
-    pytest.param(304, b"", "denied", None, id="304, which has no body"),
-    *(
-        pytest.param(code, HTML, "unclear", None, id=f"{code}")
-        for code in (408, 500, 502, 503, 504, 524, 599)
-    ),
-    pytest.param(500, js(status=1), "unclear", None, id="500 that speaks of success"),
-    pytest.param(
-        503, failed({"index": 1}, num_records_imported=2), "unclear", 2, id="503 that names a record"
-    ),
-    pytest.param(
-        413,
-        js(code=413, error="request exceeds max limit of 2097152 bytes", status="Request Entity Too Large"),
-        "too_large",
-        None,
-        id="413",
-    ),
-    pytest.param(
-        429, js(code=429, error="rate limits", status="Too Many Requests"), "rate_limited", None, id="429"
-    ),
-    pytest.param(429, b"", "rate_limited", None, id="429, empty"),
-    pytest.param(429, js(error="no", num_good_events=0), "rate_limited", 0, id="429, 0 good"),
-    pytest.param(429, js(error="no", num_good_events=1), "unclear", 1, id="429 that counts one as applied"),
-    pytest.param(413, js(error="no", num_good_events="x"), "unclear", None, id="413 with a count in words"),
-]
+def test_the_address_asks_for_checks_and_for_no_place():
+    path, _, query = URL.partition("?")
+    assert path == "https://api-eu.mixpanel.com/engage"
+    assert parse_qs(query) == {"ip": ["0"], "strict": ["1"], "verbose": ["1"]}
 
 
-@pytest.mark.parametrize(
-    "kind", ["application/json", "text/html"], ids=["as JSON", "under a wrong content type"]
+def test_another_method_and_other_headers():
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        client.send(Request(f"{server.url}/a?b=c", b"", "GET", {"Accept": "text/plain"}), timeout=5)
+    (request,) = server.arrived
+    assert request.head.startswith(b"GET /a?b=c HTTP/1.1\r\n")
+    assert b"Accept: text/plain\r\n" in request.head + b"\r\n"
+    assert b"Content" not in request.head
+
+
+def test_each_body_arrives_whole_on_one_connection():
+    bodies = [b"[{},{},{}]", b"[{}]", b"[" + b"{}," * 1_000_000 + b"{}]"]
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        assert [client.send(Request(server.url, body), timeout=5).status for body in bodies] == [200] * 3
+    assert [request.body for request in server.arrived] == bodies
+    assert {request.connection for request in server.arrived} == {1}
+
+
+def test_nothing_of_a_request_is_shown():
+    assert repr(Request(URL, b"secret")) == f"Request(url={URL!r}, method='POST')"
+    assert repr(Response(200, {"a": "b"}, b"secret")) == "Response(status=200, flaw=None)"
+
+
+@responses.activate
+def test_netrc_is_never_read_and_no_cookie_is_kept(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api-eu.mixpanel.com login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    responses.post(URL, b"1", headers={"Set-Cookie": "a=b"})
+    with closing(Client(PROJECT)) as client:
+        assert [client.send(Request(URL, body), timeout=5).body for body in (b"[1]", b"[2]")] == [b"1"] * 2
+    assert [call.request.body for call in responses.calls] == [b"[1]", b"[2]"]
+    for call in responses.calls:
+        assert not {"Authorization", "Cookie"} & set(call.request.headers)
+
+
+@pytest.mark.parametrize("location", ["/elsewhere", "https://elsewhere.example/", "http://[", "ftp://x"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed(location, status):
+    moved = f"HTTP/1.1 {status} X\r\nContent-Length: 5\r\nLocation: {location}\r\n\r\nmoved".encode()
+    with Server([moved]) as server:
+        reply = post(server.url)
+    assert (reply.status, reply.body, reply.sound) == (status, b"moved", True)
+    assert len(server.arrived) == 1
+
+
+# -- what comes back ----------------------------------------------------------------------------------------------
+
+
+def test_headers_are_found_in_upper_and_lower_case():
+    reply = answered(b"HTTP/1.1 429 X\r\nretry-after: 7\r\nContent-Length: 0\r\n\r\n")
+    assert reply.headers["Retry-After"] == "7"
+
+
+INTERIM = (
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 102 Processing\r\n\r\n",
+    b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nContent-Length: 3\r\n\r\n",
 )
-@pytest.mark.parametrize(("status", "body", "evidence", "applied"), SHAPES)
-def test_every_shape_of_answer(session, network, status, body, evidence, applied, kind):
-    network.answers(status, body, {"Content-Type": kind})
-    answer = attempt(session)
-    assert (answer.evidence, answer.status_code, answer.applied) == (evidence, status, applied)
-    assert (answer.error is None) == (evidence == "accepted")
-    assert bool(answer.named) == evidence.startswith("named")
 
 
 @pytest.mark.parametrize(
-    ("record", "named"),
+    "interim",
     [
+        *(pytest.param([one], id=one[9:20].decode()) for one in INTERIM),
+        pytest.param([*INTERIM * 200], id="very many"),
+        pytest.param([INTERIM[2], 0.05], id="and the final answer later"),
+    ],
+)
+def test_what_comes_before_the_final_answer_is_skipped(interim):
+    second = b"HTTP/1.1 400 X\r\nContent-Length: 1\r\n\r\n2"
+    with (
+        Server([*interim, OK], [second]) as server,
+        closing(Client(Project(TOKEN, url=server.url))) as client,
+    ):
+        replies = [client.send(Request(server.url, b"[]"), timeout=5) for _ in range(2)]
+    assert [(reply.status, reply.body, reply.sound) for reply in replies] == [
+        (200, b"1", True),
+        (400, b"2", True),
+    ]
+    assert [request.connection for request in server.arrived] == [1, 1]
+
+
+def chunked(body, more=b""):
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + more + b"\r\n" + body
+
+
+def plain(length, body, more=b""):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n" + more + b"\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        pytest.param(plain(b"2", b"ab"), b"ab", id="a length"),
+        pytest.param(plain(b"0", b""), b"", id="nothing"),
+        pytest.param(plain(b"2", b"ab", b"content-length: 2\r\n"), b"ab", id="the same length twice"),
         pytest.param(
-            {"index": 1, "$distinct_id": "a", "field": "properties.time", "message": "bad"},
-            Named(1, "a", "properties.time: bad"),
-            id="all of it",
+            plain(b"%d" % ANSWER_BYTES, b"x" * ANSWER_BYTES), b"x" * ANSWER_BYTES, id="just small enough"
         ),
-        pytest.param({"index": 0, "$insert_id": "x"}, Named(0, None, None), id="index alone"),
-        pytest.param({"$group_id": 12}, Named(None, "12", None), id="id alone, a number"),
+        pytest.param(chunked(b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"), b"abc", id="chunks"),
         pytest.param(
-            {"index": 2, "error": f"bad {TOKEN}"}, Named(2, None, "bad ***"), id="a message with the token"
+            chunked(b"A;x=y\r\n0123456789\r\n0\r\n\r\n"), b"0123456789", id="a chunk with an extension"
+        ),
+        pytest.param(chunked(b"1\r\na\r\n0\r\nX: y\r\nZ: w\r\n\r\n"), b"a", id="trailers"),
+        pytest.param(chunked(b"0\r\n\r\n"), b"", id="no chunk"),
+        pytest.param(b"HTTP/1.1 204 X\r\n\r\n", b"", id="a status that has no body"),
+        pytest.param(
+            b"HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n", b"", id="304 with the length of another"
+        ),
+        pytest.param(
+            b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na", b"a", id="HTTP/1.0"
+        ),
+        pytest.param(
+            plain(b"1", b"a", b"Content-Encoding: identity\r\n"), b"a", id="not compressed, as it says"
+        ),
+        pytest.param(
+            plain(b"1", b"a", b"Content-Type: multipart/mixed; boundary=x\r\n"),
+            b"a",
+            id="a type of many parts",
         ),
     ],
 )
-def test_named_records_are_read(record, named):
-    assert read(400, failed(record), RECORDS, secrets=(TOKEN,)).named == (named,)
+def test_sound_answers_keep_the_connection(answer, body):
+    with Server([answer], [OK]) as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        reply = client.send(Request(server.url, b"[]"), timeout=5)
+        client.send(Request(server.url, b"[]"), timeout=5)
+    assert (reply.body, reply.flaw) == (body, None)
+    assert [request.connection for request in server.arrived] == [1, 1]
+
+
+def test_a_connection_that_the_server_ends_is_not_used_again():
+    closing_one = plain(b"1", b"a", b"Connection: close\r\n")
+    with (
+        Server([closing_one, CLOSE], [OK]) as server,
+        closing(Client(Project(TOKEN, url=server.url))) as client,
+    ):
+        assert [client.send(Request(server.url, b"[]"), timeout=5).sound for _ in range(2)] == [True] * 2
+    assert [request.connection for request in server.arrived] == [1, 2]
+
+
+CUT_SHORT = "it is cut short"
+UNSOUND = [
+    pytest.param(plain(b"x", b"a"), "its length is no number", id="a length in letters"),
+    pytest.param(plain(b"-1", b"a"), "its length is no number", id="a length below nothing"),
+    pytest.param(plain(b"+1", b"a"), "its length is no number", id="a length with a sign"),
+    pytest.param(plain(b"1_0", b"0123456789"), "its length is no number", id="a length as Python writes it"),
+    pytest.param(plain("\u0661".encode(), b"a"), "its length is no number", id="a length in other digits"),
+    pytest.param(plain(b"", b"a"), "its length is no number", id="a length of nothing"),
+    pytest.param(plain(b"9" * 5000, b"a"), "its length is no number", id="a length too long to read"),
+    pytest.param(plain(b"1", b"ab", b"Content-Length: 2\r\n"), "it has several lengths", id="two lengths"),
+    pytest.param(plain(b"1, 2", b"ab"), "it has several lengths", id="two lengths in one header"),
+    pytest.param(
+        plain(b"1", b"1\r\na\r\n0\r\n\r\n", b"Transfer-Encoding: chunked\r\n"),
+        "it has both a length and a transfer coding",
+        id="a length and chunks",
+    ),
+    pytest.param(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\na",
+        "its transfer coding is not known",
+        id="a coding that nobody knows",
+    ),
+    pytest.param(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "its transfer coding is not known",
+        id="two codings",
+    ),
+    pytest.param(
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "its transfer coding is not known to HTTP/1.0",
+        id="chunks in HTTP/1.0",
+    ),
+    pytest.param(
+        b"HTTP/1.1 200 OK\r\n\r\n1", "it does not say where it ends", id="neither length nor chunks"
+    ),
+    pytest.param(plain(b"1", b"12"), "bytes come after its end", id="bytes after the body"),
+    pytest.param(plain(b"1", b"1" + OK), "bytes come after its end", id="another answer after it"),
+    pytest.param(chunked(b"0\r\n\r\nx"), "bytes come after its end", id="bytes after the last chunk"),
+    pytest.param(b"HTTP/1.1 204 X\r\n\r\nx", "bytes come after its end", id="a body where none can be"),
+    pytest.param(chunked(b"x\r\na\r\n"), "its chunks cannot be read", id="a chunk's size in letters"),
+    pytest.param(
+        chunked(b"+1\r\na\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk's size with a sign"
+    ),
+    pytest.param(chunked(b"-1\r\na\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk below nothing"),
+    pytest.param(chunked(b"1\r\nab\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk too long"),
+    pytest.param(chunked(b"1;" + b"x" * 9000), "its chunks cannot be read", id="a chunk's line without end"),
+    pytest.param(
+        plain(b"%d" % (ANSWER_BYTES + 1), b"x" * (ANSWER_BYTES + 1)),
+        "it is longer than 1,000,000 bytes",
+        id="just too long",
+    ),
+    pytest.param(
+        chunked(b"fffffff\r\n" + b"x" * (ANSWER_BYTES + 1)),
+        "it is longer than 1,000,000 bytes",
+        id="chunks, too long",
+    ),
+    pytest.param(
+        plain(b"1", b"1", b"Content-Encoding: gzip\r\n"),
+        "it is compressed (gzip), which nobody asked for",
+        id="compressed",
+    ),
+    pytest.param(
+        plain(b"1", b"1", b"Content-Encoding: br, gzip\r\n"),
+        "it is compressed (br, gzip), which nobody asked for",
+        id="compressed twice",
+    ),
+    pytest.param(
+        b"HTTP/1.1 200 OK\r\nnonsense\r\nContent-Length: 1\r\n\r\n1",
+        "its headers cannot be read",
+        id="a header that is none",
+    ),
+    pytest.param(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        "it changes to another protocol",
+        id="another protocol",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "flaw"), UNSOUND)
+def test_unsound_answers_prove_nothing_and_close_the_connection(answer, flaw):
+    with Server([answer], [OK]) as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        reply = client.send(Request(server.url, b"[]"), timeout=5)
+        again = client.send(Request(server.url, b"[]"), timeout=5)
+    assert (reply.flaw, reply.sound) == (flaw, False)
+    assert reply.status == int(answer[9:12])
+    assert len(reply.body) <= ANSWER_BYTES
+    assert (again.status, again.body, again.sound) == (200, b"1", True)
+    connections = [request.connection for request in server.arrived]
+    assert connections == ([1, 1] if "compressed" in flaw else [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("steps", "flaw", "body"),
+    [
+        pytest.param([plain(b"9", b"abc"), CLOSE], CUT_SHORT, b"abc", id="hung up in the body"),
+        pytest.param([chunked(b"5\r\nab"), CLOSE], CUT_SHORT, b"ab", id="hung up in a chunk"),
+        pytest.param(
+            [chunked(b"1\r\na"), CLOSE], "its chunks cannot be read", b"a", id="hung up after a chunk"
+        ),
+        pytest.param([chunked(b"0\r\nX: "), CLOSE], CUT_SHORT, b"", id="hung up in the trailers"),
+        pytest.param([chunked(b"0\r\n"), CLOSE], CUT_SHORT, b"", id="hung up before the last line"),
+        pytest.param(
+            [b"HTTP/1.0 200 OK\r\n\r\nabc", CLOSE],
+            "it does not say where it ends",
+            b"abc",
+            id="the end of the connection ends it",
+        ),
+        pytest.param(
+            [plain(b"9", b"abc"), 0.05, RESET],
+            "its body broke off: [Errno 104] Connection reset by peer",
+            b"",
+            id="a reset in the body",
+        ),
+    ],
+)
+def test_an_answer_that_ends_too_early_proves_nothing(steps, flaw, body):
+    reply = answered(*steps)
+    assert (reply.status, reply.flaw) == (200, flaw)
+    assert reply.body in {b"", body}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([CLOSE], id="hung up"),
+        pytest.param([RESET], id="reset"),
+        pytest.param([b"what?\r\n\r\n", CLOSE], id="no HTTP"),
+        pytest.param([b"HTTP/9 200 OK\r\n\r\n", CLOSE], id="another HTTP"),
+        pytest.param([b"HTTP/1.1 20", CLOSE], id="hung up in the status line"),
+        pytest.param([b"HTTP/1.1 103 X\r\n\r\n", CLOSE], id="hung up before the final answer"),
+        pytest.param([b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n", CLOSE], id="too many headers"),
+        pytest.param([b"HTTP/1.1 200 " + b"x" * 100_000, CLOSE], id="too long a line"),
+    ],
+)
+def test_no_final_answer(steps):
+    assert answered(*steps).evidence == "unclear"
+
+
+def test_bytes_that_come_later_are_never_taken_for_the_next_answer():
+    refused = b"HTTP/1.1 400 X\r\nContent-Length: 1\r\n\r\n2"
+    with (
+        Server([OK, 0.05, OK], [refused]) as server,
+        closing(Client(Project(TOKEN, url=server.url))) as client,
+    ):
+        assert client.send(Request(server.url, b"[]"), timeout=5).status == 200
+        time.sleep(0.3)  # it is the network that has to move
+        assert client.send(Request(server.url, b"[]"), timeout=5).status == 400
+    assert [request.connection for request in server.arrived] == [1, 2]
+
+
+def test_success_before_the_request_is_whole_proves_nothing():
+    """A server that answers and hangs up: its 413 is true, its success cannot be."""
+    for status, flaw in ((413, None), (200, "it came before the request was sent as a whole")):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+            def answer(listening=listening, status=status):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(1)
+                    connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 1\r\n\r\n1" % status)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1 << 16):
+                        if status == 413:
+                            break
+
+            answering = threading.Thread(target=answer)
+            answering.start()
+            reply = post(url, b"x" * 30_000_000)
+            answering.join()
+        if isinstance(reply, Response):  # unless the system has lost it with the connection
+            assert (reply.status, reply.flaw) in {(status, flaw), (status, None)}
+
+
+# -- limits of time -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(forever(b"O", first=b"HTTP/1.1 200 "), id="the status line"),
+        pytest.param(forever(b"y", first=b"HTTP/1.1 200 OK\r\nX: "), id="a header"),
+        pytest.param(forever(b"X: y\r\n", first=b"HTTP/1.1 200 OK\r\n"), id="headers"),
+        pytest.param(forever(*INTERIM), id="interim answers"),
+        pytest.param(forever(b" ", first=plain(b"900000", b"")), id="the body"),
+        pytest.param(forever(b"1\r\n \r\n", first=chunked(b"")), id="chunks"),
+        pytest.param(forever(b"0", first=chunked(b"")), id="the size of a chunk"),
+        pytest.param(forever(b"X: y\r\n", first=chunked(b"0\r\n")), id="trailers"),
+        pytest.param(forever(b" ", first=b"HTTP/1.0 200 OK\r\n\r\n"), id="what does not say where it ends"),
+        pytest.param([60.0], id="nothing"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("timeout", "deadline"), [(0.3, float("inf")), (60.0, 0.3)], ids=["its timeout", "a deadline"]
+)
+def test_an_answer_that_drips_ends_with(script, timeout, deadline):
+    with Server(script) as server:
+        began = time.monotonic()
+        reply = post(server.url, timeout=timeout, until=began + deadline)
+        assert 0.25 < time.monotonic() - began < 3
+    assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "deadline"), [(0.3, float("inf")), (60.0, 0.3)], ids=["its timeout", "a deadline"]
+)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def test_a_server_that_does_not_read(monkeypatch, authority, secure, timeout, deadline):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
+    with Server(reads=False, tls=authority.server if secure else None) as server:
+        began = time.monotonic()
+        reply = post(server.url, b"x" * 50_000_000, timeout=timeout, until=began + deadline)
+        assert 0.25 < time.monotonic() - began < 3
+    assert reply.evidence == "unclear"
+
+
+def test_a_handshake_that_never_comes():
+    with Server(reads=False) as server:
+        reply = post(server.url.replace("http:", "https:"), timeout=0.3)
+    assert (reply.evidence, server.arrived) == ("no_connection", [])
+
+
+def test_a_proxy_that_never_answers(monkeypatch):
+    with Server(forever(b"H", first=b"HTTP/1.1 200 ")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with closing(Client(PROJECT)) as client:
+            reply = client.send(Request(URL, b"[]"), timeout=0.3)
+    assert reply.evidence == "no_connection"
+    assert [request.body for request in proxy.arrived] == [b""]
+
+
+def test_nothing_is_sent_after_the_deadline():
+    with Server() as server:
+        reply = post(server.url, until=time.monotonic())
+    assert (reply.evidence, server.arrived, server.connected.is_set()) == ("no_connection", [], False)
+
+
+# -- a cut --------------------------------------------------------------------------------------------------------
+
+
+def cut_when(event, client, request, timeout=30.0):
+    """Return what comes of a request whose client is cut when `event` is set, and what comes of the next one."""
+    replies = []
+    call = threading.Thread(target=lambda: replies.append(client.send(request, timeout=timeout)))
+    call.start()
+    assert event.wait(10)
+    time.sleep(0.05)  # the worker has to get back to its wait
+    client.cut()
+    call.join(10)
+    assert not call.is_alive()
+    return replies[0], client.send(request, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("script", "body"),
+    [
+        pytest.param([60.0], b"[]", id="before the answer"),
+        pytest.param([b"HTTP/1.1 200 OK\r\n", 60.0], b"[]", id="in the headers"),
+        pytest.param([plain(b"9", b"1"), 60.0], b"[]", id="in the body"),
+        pytest.param(None, b"x" * 50_000_000, id="while it is sent"),
+    ],
+)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def test_a_cut_ends_what_is_on_the_wire_and_lets_nothing_out(monkeypatch, authority, secure, script, body):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
+    tls = authority.server if secure else None
+    with (
+        Server(script or [], tls=tls, reads=script is not None) as server,
+        closing(Client(Project(TOKEN, url=server.url))) as client,
+    ):
+        event = server.asked if script else server.connected
+        reply, later = cut_when(event, client, Request(server.url, body))
+    assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+    assert later.evidence == "no_connection"
+    assert len(server.arrived) == (1 if script else 0)
+
+
+def test_a_cut_reaches_a_handshake():
+    with Server(reads=False) as server:
+        url = server.url.replace("http:", "https:")
+        with closing(Client(Project(TOKEN, url=url))) as client:
+            replies = cut_when(server.connected, client, Request(url, b"[]"))
+    assert [reply.evidence for reply in replies] == ["no_connection"] * 2
+
+
+def test_a_cut_reaches_a_proxy_s_answer(monkeypatch):
+    with Server([60.0]) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with closing(Client(PROJECT)) as client:
+            replies = cut_when(proxy.asked, client, Request(URL, b"[]"))
+    assert [reply.evidence for reply in replies] == ["no_connection"] * 2
+    assert len(proxy.arrived) == 1
+
+
+def test_a_cut_during_the_look_up_of_a_name(monkeypatch):
+    asked, go_on = threading.Event(), threading.Event()
+    look_up = socket.getaddrinfo
+
+    def slow(*args):
+        asked.set()
+        assert go_on.wait(10)
+        return look_up(*args)
+
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        replies = []
+        call = threading.Thread(
+            target=lambda: replies.append(client.send(Request(server.url, b"[]"), timeout=30))
+        )
+        call.start()
+        assert asked.wait(10)
+        client.cut()
+        go_on.set()
+        call.join(10)
+    assert [reply.evidence for reply in replies] == ["no_connection"]
+    assert server.arrived == []
+
+
+def test_a_cut_before_the_first_request_and_two_cuts():
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        client.cut()
+        client.cut()
+        assert client.send(Request(server.url, b"[]"), timeout=5).evidence == "no_connection"
+    assert not server.connected.is_set()
+
+
+def test_a_cut_of_an_idle_connection():
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        assert client.send(Request(server.url, b"[]"), timeout=5).sound
+        client.cut()
+        assert client.send(Request(server.url, b"[]"), timeout=5).evidence == "no_connection"
+    assert len(server.arrived) == 1
+
+
+# -- descriptors --------------------------------------------------------------------------------------------------
+
+
+def sockets():
+    """Return the sockets that this process holds open, by their inodes."""
+    inodes = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the descriptor of the folder itself
+            inodes.add(str(link.readlink()))
+    return {inode for inode in inodes if inode.startswith("socket:")}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list descriptors")
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param([OK], id="an idle connection"),
+        pytest.param([plain(b"x", b"")], id="an unsound answer"),
+        pytest.param([plain(b"9", b"1"), CLOSE], id="an answer cut short"),
+        pytest.param([RESET], id="a reset"),
+        pytest.param([60.0], id="no answer"),
+    ],
+)
+def test_no_socket_is_left_when_close_returns(monkeypatch, authority, secure, script):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
+    gc.collect()
+    gc.disable()
+    try:
+        before = sockets()
+        with Server(script, tls=authority.server if secure else None) as server:
+            client = Client(Project(TOKEN, url=server.url))
+            client.send(Request(server.url, b"[]"), timeout=0.3)
+            client.close()
+        assert sockets() == before
+    finally:
+        gc.enable()
+    del client
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority.at(tmp_path_factory.mktemp("tls") / "authority.pem")
+
+
+# -- proxies and certificates of the environment ------------------------------------------------------------------
+
+
+@pytest.fixture
+def trusted(monkeypatch, authority):
+    """The authority of the test servers is known."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
+    return authority
+
+
+def sent_to_mixpanel():
+    with closing(Client(PROJECT)) as client:
+        return client.send(Request(URL, b"[1]"), timeout=5), client.send(Request(URL, b"[2]"), timeout=5)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "by TLS"])
+def test_a_proxy_of_the_environment_is_asked_for_the_way(monkeypatch, trusted, name, secure):
+    with (
+        Server(tls=trusted.server) as server,
+        Proxy(server.port, tls=trusted.server if secure else None) as proxy,
+    ):
+        monkeypatch.setenv(name, proxy.url.replace("://", "://me:secret@"))
+        replies = sent_to_mixpanel()
+    assert [reply.body for reply in replies] == [b"1"] * 2
+    assert [request.body for request in server.arrived] == [b"[1]", b"[2]"]
+    (asked,) = proxy.arrived
+    assert asked.head.startswith(b"CONNECT api-eu.mixpanel.com:443 HTTP/1.")
+    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in asked.head
+    assert b"Proxy-Authorization" not in server.arrived[0].head
+
+
+@pytest.mark.parametrize(
+    ("value", "proxies"),
+    [
+        pytest.param("api-eu.mixpanel.com", 0, id="the host"),
+        pytest.param("mixpanel.com", 0, id="the domain"),
+        pytest.param("*", 0, id="all"),
+        pytest.param("example.com", 1, id="another"),
+    ],
+)
+def test_no_proxy_names_hosts_that_are_reached_directly(monkeypatch, trusted, value, proxies):
+    with Server(tls=trusted.server) as server, Proxy(server.port) as proxy:
+        look_up = socket.getaddrinfo
+
+        def local(host, port, *args):
+            return look_up("127.0.0.1", server.port if "mixpanel" in host else port, *args)
+
+        monkeypatch.setattr(socket, "getaddrinfo", local)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", value)
+        assert [reply.body for reply in sent_to_mixpanel()] == [b"1"] * 2
+    assert len(proxy.arrived) == proxies
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_this_machine_is_reached_without_a_proxy(monkeypatch, host):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with Server() as server:
+        assert post(server.url.replace("127.0.0.1", host)).body == b"1"
+
+
+def test_a_proxy_that_refuses(monkeypatch):
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with Server([refusal, CLOSE]) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        reply, _ = sent_to_mixpanel()
+    assert (reply.evidence, "407" in reply.text) == ("no_connection", True)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://proxy.example:1",
+        "http://",
+        "http://[",
+        "nonsense://x",
+        "http://127.0.0.1:1",
+        "https://127.0.0.1:1",
+    ],
+)
+def test_a_proxy_that_is_none_leads_nowhere(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert [reply.evidence for reply in sent_to_mixpanel()] == ["no_connection"] * 2
+
+
+def test_a_proxy_with_a_certificate_that_nobody_knows(monkeypatch, authority):
+    with Proxy(1, tls=authority.server) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        reply, _ = sent_to_mixpanel()
+    assert (reply.evidence, proxy.arrived) == ("no_connection", [])
+
+
+@pytest.mark.parametrize("name", http.CERTIFICATES)
+def test_certificates_of_the_environment(monkeypatch, authority, tmp_path, name):
+    with Server(tls=authority.server) as server:
+        unknown = post(server.url)
+        assert (unknown.evidence, "CERTIFICATE_VERIFY_FAILED" in unknown.text) == ("no_connection", True)
+        monkeypatch.setenv(name, str(authority.path))
+        assert post(server.url).body == b"1"
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+        with pytest.raises(ProjectError, match=rf"{name} names .*none.*does not exist"):
+            post(server.url)
+    assert [request.body for request in server.arrived] == [b"[{}]"]
+
+
+def test_the_names_for_certificates_count_in_their_order(monkeypatch, authority, tmp_path):
+    other = Authority.at(tmp_path / "other.pem")
+    for name, path in zip(http.CERTIFICATES, (authority.path, other.path, other.path), strict=True):
+        monkeypatch.setenv(name, str(path))
+    with Server(tls=authority.server) as server:
+        assert post(server.url).body == b"1"
+
+
+def test_a_certificate_for_another_host(monkeypatch, trusted):
+    with Server(tls=trusted.server) as server:
+        look_up = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args: look_up("127.0.0.1", *args))
+        reply = post(f"https://other.example:{server.port}")
+    assert (reply.evidence, server.arrived) == ("no_connection", [])
+
+
+def test_passwords_of_proxies_are_secrets(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
+    assert {TOKEN, "me:secret", "me", "secret"} <= set(http.secrets_of(PROJECT))
+
+
+# -- what fails ---------------------------------------------------------------------------------------------------
+
+
+def test_nobody_there():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        reply = post(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert (reply.evidence, "Connection refused" in reply.text) == ("no_connection", True)
+
+
+def test_a_server_that_has_no_tls():
+    class Plain(Server):
+        def talk(self, connection, _number):
+            connection.recv(1)
+            connection.sendall(b"HTTP/1.1 400 X\r\n\r\n")
+
+    with Plain() as server:
+        reply = post(server.url.replace("http:", "https:"))
+    assert (reply.evidence, "SSL" in reply.text) == ("no_connection", True)
+
+
+@pytest.mark.parametrize("host", ["unknown.invalid", "a..b", f"{'x' * 70}.example"])
+def test_a_name_that_is_nobody_s(monkeypatch, host):
+    def unknown(name, *_):
+        name.encode("idna")
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert post(f"https://{host}").evidence == "no_connection"
+
+
+def test_the_next_address_is_tried(monkeypatch):
+    look_up = socket.getaddrinfo
+    with Server() as server:
+        addresses = [
+            *look_up("127.0.0.1", 1, 0, socket.SOCK_STREAM),
+            *look_up("127.0.0.1", server.port, 0, socket.SOCK_STREAM),
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: addresses)
+        assert post("http://localhost:9").body == b"1"
+
+
+class Failing(HTTPAdapter):
+    """Raises instead of sending."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.sent, self.closed = error, [], False
+
+    def send(self, request, **options):
+        self.sent.append(options)
+        raise self.error
+
+    def close(self):
+        self.closed = True
 
 
 POOL = urllib3.HTTPSConnectionPool("api-eu.mixpanel.com")
 CONNECTION = urllib3.connection.HTTPConnection("api-eu.mixpanel.com")
-URLLIB3 = urllib3.exceptions
+URLLIB3, REQUESTS = urllib3.exceptions, requests.exceptions
 
 
 def gave_up(reason):
-    return URLLIB3.MaxRetryError(POOL, "/engage", reason)
+    return requests.ConnectionError(URLLIB3.MaxRetryError(POOL, "/engage", reason))
 
 
 def aborted(cause):
-    return URLLIB3.ProtocolError("Connection aborted.", cause)
+    return requests.ConnectionError(URLLIB3.ProtocolError("Connection aborted.", cause))
 
 
 @pytest.mark.parametrize(
@@ -282,23 +807,27 @@ def aborted(cause):
             gave_up(URLLIB3.NewConnectionError(CONNECTION, "refused")), "no_connection", id="given up"
         ),
         pytest.param(
-            URLLIB3.NameResolutionError("host", CONNECTION, socket.gaierror(-2, "unknown")),
+            gave_up(URLLIB3.NameResolutionError("host", CONNECTION, socket.gaierror(-2, "unknown"))),
             "no_connection",
             id="no such host",
         ),
         pytest.param(socket.gaierror(-2, "unknown"), "no_connection", id="no such host, bare"),
         pytest.param(
-            URLLIB3.ConnectTimeoutError(CONNECTION, "timed out"), "no_connection", id="connect timeout"
+            gave_up(URLLIB3.ConnectTimeoutError(CONNECTION, "slow")), "no_connection", id="connect timeout"
         ),
+        pytest.param(requests.ConnectTimeout("slow"), "no_connection", id="connect timeout, bare"),
         pytest.param(ConnectionRefusedError(111, "refused"), "no_connection", id="refused, bare"),
         pytest.param(
-            URLLIB3.SSLError(ssl.SSLCertVerificationError(1, "self-signed")),
+            REQUESTS.SSLError(URLLIB3.SSLError(ssl.SSLCertVerificationError(1, "self-signed"))),
             "no_connection",
             id="certificate",
         ),
-        pytest.param(URLLIB3.SSLError("handshake"), "no_connection", id="handshake"),
         pytest.param(
-            URLLIB3.ProxyError("no proxy", OSError("tunnel failed")),
+            REQUESTS.SSLError(URLLIB3.SSLError(ssl.SSLError(1, "bad record"))), "unclear", id="TLS, some time"
+        ),
+        pytest.param(REQUESTS.SSLError("?"), "unclear", id="TLS, bare"),
+        pytest.param(
+            REQUESTS.ProxyError(URLLIB3.ProxyError("no proxy", OSError("tunnel failed"))),
             "no_connection",
             id="no way past a proxy",
         ),
@@ -311,319 +840,124 @@ def aborted(cause):
         pytest.param(URLLIB3.LocationParseError("http://["), "no_connection", id="address of no proxy"),
         pytest.param(URLLIB3.ProxySchemeUnknown("x"), "no_connection", id="no scheme of a proxy"),
         pytest.param(URLLIB3.ProxySchemeUnsupported("x"), "no_connection", id="a proxy that cannot be used"),
-        pytest.param(requests.exceptions.InvalidProxyURL("x"), "no_connection", id="no way found"),
-        pytest.param(URLLIB3.ReadTimeoutError(POOL, "/", "slow"), "unclear", id="read timeout"),
+        pytest.param(REQUESTS.InvalidProxyURL("x"), "no_connection", id="no way found"),
+        pytest.param(
+            requests.ReadTimeout(URLLIB3.ReadTimeoutError(POOL, "/", "slow")), "unclear", id="read timeout"
+        ),
         pytest.param(aborted(ConnectionResetError(104, "reset")), "unclear", id="reset"),
         pytest.param(aborted(ssl.SSLEOFError(8, "EOF")), "unclear", id="TLS broke off"),
-        pytest.param(aborted(URLLIB3.IncompleteRead(3, 7)), "unclear", id="short read"),
-        pytest.param(URLLIB3.ProtocolError("?"), "unclear", id="without a cause"),
-        pytest.param(URLLIB3.HTTPError("?"), "unclear", id="anything else"),
+        pytest.param(aborted(IncompleteRead(b"", 7)), "unclear", id="short read"),
+        pytest.param(requests.ConnectionError("?"), "unclear", id="without a cause"),
+        pytest.param(requests.Timeout("?"), "unclear", id="a timeout of no kind"),
+        pytest.param(URLLIB3.HTTPError("?"), "unclear", id="anything else of urllib3"),
         pytest.param(OSError("?"), "unclear", id="anything of the system"),
     ],
 )
-def test_every_exception_is_evidence(session, network, error, evidence):
-    network.fails(error)
-    answer = attempt(session)
-    assert (answer.evidence, answer.status_code) == (evidence, None)
-    assert answer.error
+def test_what_an_adapter_raises_is_evidence(error, evidence):
+    adapter = Failing(error)
+    with closing(Client(replace(PROJECT, adapter=adapter))) as client:
+        reply = client.send(Request(URL, b"[]"), timeout=5)
+    assert isinstance(reply, Failure)
+    assert (reply.evidence, reply.text.startswith(type(error).__name__)) == (evidence, True)
+    assert not adapter.closed  # it is not ours
 
 
-def test_a_request_is_a_plain_json_post(session, network):
-    attempt(session, b'[{"a":1}]')
-    (call,) = network.calls
-    path, _, query = call.target.partition("?")
-    assert (call.method, path, call.body) == ("POST", "/engage", b'[{"a":1}]')
-    assert parse_qs(query) == {"ip": ["0"], "strict": ["1"], "verbose": ["1"]}
-    assert call.headers == {
-        "Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity",
-    }  # fmt: skip
-
-
-def test_netrc_is_never_read_and_proxies_are(monkeypatch, network, tmp_path):
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine api-eu.mixpanel.com login me password secret\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    session = http.Session(PROJECT)
-    assert session.proxies["https"] == "http://proxy.example:3128"
-    attempt(session)
-    assert "Authorization" not in network.calls[0].headers
-    for url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"):
-        assert http.Session(Project(TOKEN, url=url)).proxies == {}
-    monkeypatch.setenv("NO_PROXY", "mixpanel.com")
-    assert "https" not in http.Session(PROJECT).proxies
-
-
-def test_a_proxy_of_the_environment_is_asked_first(monkeypatch):
-    asked = []
-
-    def refuse():
-        connection, _ = listening.accept()
-        with connection:
-            asked.append(connection.recv(4096))
-            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@127.0.0.1:{listening.getsockname()[1]}")
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
-        refusing = threading.Thread(target=refuse)
-        refusing.start()
-        with closing(http.Session(PROJECT)) as session:
-            answer = attempt(session)
-        refusing.join()
-    assert answer.evidence == "no_connection"
-    assert asked[0].startswith(b"CONNECT api-eu.mixpanel.com:443 HTTP/1")
-    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in asked[0]
-
-
-@pytest.mark.parametrize("proxy", ["socks5://proxy.example:1", "http://", "http://[", "nonsense://x"])
-def test_a_proxy_that_is_none_leads_nowhere(monkeypatch, proxy):
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    with closing(http.Session(PROJECT)) as session:
-        assert attempt(session).evidence == "no_connection"
-
-
-def test_certificates_of_the_environment(monkeypatch, tmp_path):
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    assert http.Session(PROJECT).certificates is True
-    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
-    assert http.Session(PROJECT).certificates == str(tmp_path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
-    with pytest.raises(ProjectError, match=r"REQUESTS_CA_BUNDLE names .*none.*does not exist"):
-        http.Session(PROJECT)
-
-
-def test_no_cookie_is_kept(session, network):
-    network.answers(headers={"Set-Cookie": "a=b"})
-    attempt(session)
-    attempt(session)
-    assert "Cookie" not in network.calls[1].headers
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        pytest.param(None, None, id="absent"),
-        pytest.param("7", 7.0, id="seconds"),
-        pytest.param("0.5", 0.5, id="part of a second"),
-        pytest.param("-3", 0.0, id="negative"),
-        pytest.param("Thu, 01 Jan 1970 00:01:40 GMT", 90.0, id="a date"),
-        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0.0, id="a date gone by"),
-        pytest.param("nan", None, id="not a number"),
-        pytest.param("inf", None, id="for ever"),
-        pytest.param("soon", None, id="a word"),
-        pytest.param("Thu, 99 Jan 1970 00:00:00 GMT", None, id="a date that is none"),
-    ],
-)
-def test_retry_after(header, seconds):
-    assert seconds_to_wait(header, now=10.0) == seconds
-
-
-def test_retry_after_is_part_of_the_answer(session, network):
-    network.answers(429, headers={"Retry-After": "12"})
-    assert attempt(session).retry_after == 12.0
-
-
-def test_an_answer_that_echoes_the_record_is_redacted(session, network):
-    record = json.dumps([{"$token": TOKEN, "$distinct_id": "a"}])
-    network.answers(400, js(error=f"cannot read {record}", status=0))
-    assert attempt(session).error == '400 cannot read [{"$token": "***", "$distinct_id": "a"}]'
-
-
-class Server(ThreadingHTTPServer):
-    """A loopback server that answers with what `reply` writes."""
-
-    daemon_threads = True
-
-    def __init__(self, reply):
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                reply(self)
-
-            def log_message(self, *args):
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *args):
-        self.shutdown()
-        super().__exit__(*args)
-
-
-def reply_with(head, body=b"", *, reset=False):
-    def reply(handler):
-        handler.wfile.write(head + b"\r\n\r\n" + body)
-        if reset:
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        handler.close_connection = True
-
-    return reply
-
-
-@pytest.mark.parametrize(
-    ("reply", "evidence", "status"),
-    [
-        pytest.param(reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 1", b"1"), "accepted", 200, id="right"),
-        pytest.param(
-            reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 9", b"1"), "unclear", 200, id="cut short"
-        ),
-        pytest.param(
-            reply_with(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"5\r\n1"),
-            "unclear",
-            200,
-            id="broken chunk",
-        ),
-        pytest.param(
-            reply_with(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1", b"1"),
-            "unclear",
-            200,
-            id="no gzip after all",
-        ),
-        pytest.param(
-            reply_with(b"HTTP/1.1 200 OK\r\nContent-Length: 90000000", b"[" * 3_000_000, reset=True),
-            "unclear",
-            200,
-            id="larger than is read",
-        ),
-        pytest.param(
-            lambda handler: setattr(handler, "close_connection", True), "unclear", None, id="hung up"
-        ),
-        pytest.param(reply_with(b"what?"), "unclear", None, id="no HTTP"),
-    ],
-)
-def test_over_a_real_socket(reply, evidence, status):
-    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
-        answer = attempt(session, url=server.url)
-    assert (answer.evidence, answer.status_code) == (evidence, status)
-
-
-@pytest.mark.parametrize("location", ["/elsewhere", "https://elsewhere.example/", "http://[", "ftp://x"])
-def test_a_redirect_is_never_followed(location):
-    asked = []
-
-    def reply(handler):
-        asked.append(handler.path)
-        reply_with(b"HTTP/1.1 307 Moved\r\nContent-Length: 5\r\nLocation: " + location.encode(), b"moved")(
-            handler
-        )
-
-    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
-        assert attempt(session, url=f"{server.url}/engage").evidence == "denied"
-    assert asked == ["/engage"]
-
-
-def test_nobody_there():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with closing(http.Session(Project(TOKEN, url=url))) as session:
-            assert attempt(session, url=url).evidence == "no_connection"
-
-
-def test_tls_with_a_server_that_has_none():
-    with Server(reply_with(b"HTTP/1.1 200 OK")) as server:
-        url = server.url.replace("http:", "https:")
-        with closing(http.Session(Project(TOKEN, url=url))) as session:
-            assert attempt(session, url=url).evidence == "no_connection"
-
-
-def test_abort_ends_a_wait_for_an_answer():
-    arrived, over = threading.Event(), threading.Event()
-
-    def reply(handler):
-        arrived.set()
-        over.wait(30)
-        handler.close_connection = True
-
-    answers: list[Answer] = []
-    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
-        call = threading.Thread(
-            target=lambda: answers.append(
-                http.attempt(session, server.url, b"[]", records=1, timeout=30, secrets=())
-            )
-        )
-        call.start()
-        assert arrived.wait(5)
-        session.abort()
-        call.join(5)
-        over.set()
-        assert not call.is_alive()
-    assert [answer.evidence for answer in answers] == ["unclear"]
-
-
-def test_tls_that_breaks_while_the_answer_is_read(monkeypatch):
-    def getresponse(self):
-        raise ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
-
-    monkeypatch.setattr(urllib3.connection.HTTPConnection, "getresponse", getresponse)
+@pytest.mark.parametrize("error", [ZeroDivisionError("ours"), ValueError("ours"), AssertionError("ours")])
+def test_a_bug_is_shown_as_one(error):
     with (
-        Server(reply_with(b"HTTP/1.1 200 OK")) as server,
-        closing(http.Session(Project(TOKEN, url=server.url))) as session,
+        closing(Client(replace(PROJECT, adapter=Failing(error)))) as client,
+        pytest.raises(type(error), match="ours"),
     ):
-        assert attempt(session, url=server.url).evidence == "unclear"
+        client.send(Request(URL, b"[]"), timeout=5)
 
 
-def test_a_handshake_that_is_cut_off():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-
-        def hang_up():
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(1)  # the handshake has begun
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-
-        hanging_up = threading.Thread(target=hang_up)
-        hanging_up.start()
-        with closing(http.Session(Project(TOKEN, url=url))) as session:
-            assert attempt(session, url=url).evidence == "no_connection"
-        hanging_up.join()
+# -- the adapter of a project -------------------------------------------------------------------------------------
 
 
-def test_a_session_finds_its_way_once_and_each_body_arrives_whole(session, network, monkeypatch):
-    ways, find = [], session._way
-    monkeypatch.setattr(session, "_way", lambda url: ways.append(url) or find(url))
-    bodies = [b"[{},{},{}]", b"[{}]", b'[{"a":"' + b"x" * 1000 + b'"}]']
-    assert [attempt(session, body).evidence for body in bodies] == ["accepted"] * 3
-    assert [call.body for call in network.calls] == bodies
-    assert ways == [URL]
+def test_an_adapter_is_asked_as_a_session_asks(monkeypatch, tmp_path):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    (tmp_path / "ca.pem").touch()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    adapter = Failing(OSError())
+    with closing(Client(replace(PROJECT, adapter=adapter))) as client:
+        client.send(Request(URL, b"[]"), timeout=60)
+        client.send(Request(URL, b"[]"), timeout=60, until=time.monotonic() + 5)
+    first, second = adapter.sent
+    assert first.pop("proxies")["https"] == "http://proxy.example:3128"
+    assert first.pop("timeout")[1] == pytest.approx(60, abs=1)
+    assert first == {"stream": True, "verify": str(tmp_path / "ca.pem"), "cert": None}
+    assert max(second["timeout"]) <= 5
 
 
-def test_a_connection_is_used_again():
-    lengths, connections = [], set()
+class Canned(BaseAdapter):
+    """An adapter that is no more than it has to be."""
 
-    def reply(handler):
-        lengths.append(handler.headers["Content-Length"])
-        connections.add(handler.client_address)
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+    def send(self, request, **options):
+        answer = requests.Response()
+        answer.status_code, answer.raw = 200, io.BytesIO(b"1")
+        return answer
 
-    bodies = [b"[{},{},{}]", b"[{}]", b"[" + b"{}," * 100_000 + b"{}]"]
-    with Server(reply) as server, closing(http.Session(Project(TOKEN, url=server.url))) as session:
-        assert [attempt(session, body, server.url).evidence for body in bodies] == ["accepted"] * 3
-    assert lengths == [str(len(body)) for body in bodies]
-    assert len(connections) == 1
+    def close(self):
+        raise AssertionError
 
 
-def test_whatever_breaks_within_the_body_comes_after_the_request(session, network, monkeypatch):
-    def stream(self, size):
-        raise URLLIB3.SSLError
+def test_an_adapter_of_the_least_kind():
+    with closing(Client(replace(PROJECT, adapter=Canned()))) as client:
+        reply = client.send(Request(URL, b"[]"), timeout=5)
+    assert (reply.status, reply.body, reply.sound) == (200, b"1", True)
 
-    monkeypatch.setattr(urllib3.HTTPResponse, "stream", stream)
-    answer = attempt(session)
-    assert (answer.evidence, answer.status_code) == ("unclear", 200)
+
+def test_a_plain_adapter_of_requests_goes_out_and_finds_the_same_flaws():
+    answers = [[OK], [plain(b"9", b"1"), CLOSE], [plain(b"1", b"1", b"Content-Encoding: gzip\r\n")]]
+    long = plain(b"%d" % (3 * ANSWER_BYTES), b" " * 3 * ANSWER_BYTES)
+    with (
+        Server(*answers, [long]) as server,
+        closing(HTTPAdapter()) as adapter,
+        closing(Client(Project(TOKEN, url=server.url, adapter=adapter))) as client,
+    ):
+        replies = [client.send(Request(server.url, b"[]"), timeout=5) for _ in range(4)]
+    assert [reply.sound for reply in replies] == [True, False, False, False]
+    assert replies[0].body == b"1"
+    assert len(replies[3].body) == ANSWER_BYTES
+
+
+@responses.activate
+def test_responses_answers_in_place_of_the_network():
+    responses.post(URL, b"0", status=400, headers={"Retry-After": "3"})
+    with closing(Client(PROJECT)) as client:
+        reply = client.send(Request(URL, b"[1]"), timeout=5)
+    assert (reply.status, reply.body, reply.headers["retry-after"], reply.sound) == (400, b"0", "3", True)
+
+
+@pytest.mark.parametrize("fault", ["refused", "unresolved", "connect_timeout", "tls", "proxy"])
+def test_the_emulator_s_faults_before_a_connection(fault):
+    emulator = mpd.Emulator()
+    emulator.fail(fault)
+    with closing(Client(replace(emulator.project, adapter=emulator.adapter()))) as client:
+        assert client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=5).evidence == "no_connection"
+
+
+@pytest.mark.parametrize("fault", ["closed", "reset", "timeout", "truncated", "stalled"])
+def test_the_emulator_s_faults_on_the_way_back(fault):
+    emulator = mpd.Emulator()
+    emulator.fail(fault)
+    with closing(Client(replace(emulator.project, adapter=emulator.adapter()))) as client:
+        reply = client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=5)
+    assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+
+
+def test_an_adapter_takes_no_part_in_what_a_project_is():
+    adapter = Canned()
+    with_one = replace(PROJECT, adapter=adapter)
+    assert (with_one, hash(with_one), repr(with_one)) == (PROJECT, hash(PROJECT), repr(PROJECT))
+    assert pickle.loads(pickle.dumps(with_one)) == PROJECT
+    assert pickle.loads(pickle.dumps(with_one)).adapter is None
+    assert (
+        copy.copy(with_one).adapter is copy.deepcopy(with_one).adapter is adapter
+    )  # else it would go to the network
+
+
+@pytest.mark.parametrize("adapter", ["http", 1, HTTPAdapter, object()])
+def test_an_adapter_that_is_none_is_refused(adapter):
+    with pytest.raises(ProjectError, match=r"adapter must be an adapter of requests, .* not "):
+        Project(TOKEN, "eu", adapter=adapter)

@@ -57,6 +57,7 @@ WALK = [
     pytest.param("denied", None, (), [], "rejected", [], "rejected", id="401"),
     pytest.param("refused", None, (), [[0], [1, 2]], None, [], "unknown", id="refused as a whole"),
     pytest.param("none_applied", 0, (), [[0], [1, 2]], None, [[0], [1, 2]], None, id="refused, 0 counted"),
+    pytest.param("none_valid", None, (), [], "rejected", [], "rejected", id="a bare 0"),
     pytest.param("named", None, NAMED, [[0, 2]], "unknown", [], "unknown", id="named"),
     pytest.param(
         "named_rest_applied", 2, NAMED, [], "accepted", [], "accepted", id="named, the others counted"
@@ -113,6 +114,7 @@ def test_a_batch_that_is_not_bisected_any_more_ends_as_a_whole(evidence, idempot
         pytest.param("refused", True, "rejected", id="refused"),
         pytest.param("refused", False, "unknown", id="refused, not idempotent"),
         pytest.param("none_applied", False, "rejected", id="refused, 0 counted, not idempotent"),
+        pytest.param("none_valid", False, "rejected", id="a bare 0, not idempotent"),
     ],
 )
 def test_a_single_row(evidence, idempotent, outcome):
@@ -134,6 +136,7 @@ def test_a_single_row_of_two_updates_may_be_applied_in_part(applied):
         pytest.param("denied", (), ("unclear",), "unknown", id="401 after a broken read"),
         pytest.param("denied", (), ("refused",), "unknown", id="401 after a refusal with others"),
         pytest.param("refused", (), ("unclear",), "unknown", id="refused after a broken read"),
+        pytest.param("none_valid", (), ("unclear",), "unknown", id="a bare 0 after a broken read"),
         pytest.param("refused", (), ("refused",), "unknown", id="refused alone after a refusal with others"),
         pytest.param("refused", (), ("named",), "unknown", id="refused after others were named"),
         pytest.param(
@@ -198,6 +201,44 @@ def test_names_count_only_where_the_evidence_is_a_name():
     for evidence in set(DECISIONS) - NAMING:
         more, done = after(Answer(evidence, 400, named=(Named(0, None, "m"),)), 1, 1)
         assert sorted([*ends(done), *chain(*on_the_way(more))]) == [0, 1]
+
+
+BROKEN = Answer("unclear", error="reset", complete=False)
+GATEWAY = Answer("unclear", 503, error="503")
+NOWHERE = Answer("no_connection", error="refused", complete=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "late"),
+    [
+        pytest.param([], "accepted", False, id="one attempt"),
+        pytest.param([], "unclear", False, id="one attempt, broken: nothing came after it"),
+        pytest.param([BROKEN], "accepted", True, id="success after a broken read"),
+        pytest.param([BROKEN], "unclear", True, id="no answer after a broken read"),
+        pytest.param([BROKEN, GATEWAY], "accepted", True, id="a broken read some time ago"),
+        pytest.param([GATEWAY], "accepted", False, id="success after a complete 503"),
+        pytest.param([NOWHERE], "accepted", False, id="success after nobody was there"),
+        pytest.param([Answer("rate_limited", 429)], "accepted", False, id="success after a complete 429"),
+    ],
+)
+def test_an_attempt_without_a_complete_answer_may_arrive_after_the_last(before, last, late):
+    part = Pending(batch(1, 1))
+    for answer in before:
+        (part,), done = follow(sent(part), answer, idempotent=True, tries=9, clock=1.0)
+        assert done == []
+    _, (delivery,) = follow(
+        sent(part), Answer(last, 200, complete=last == "accepted"), idempotent=True, tries=1, clock=1.0
+    )
+    assert delivery.late is late
+
+
+def test_halves_inherit_that_an_attempt_may_still_arrive():
+    (part,), _ = follow(sent(Pending(batch(1, 1))), BROKEN, idempotent=True, tries=9, clock=1.0)
+    halves, _ = follow(sent(part), Answer("too_large", 413), idempotent=True, tries=9, clock=1.0)
+    ends = [
+        follow(sent(half), Answer("accepted", 200), idempotent=True, tries=9, clock=1.0)[1] for half in halves
+    ]
+    assert [delivery.late for (delivery,) in ends] == [True, True]
 
 
 def test_what_a_delivery_says():

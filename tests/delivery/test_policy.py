@@ -180,6 +180,7 @@ def test_the_gate_says_that_it_is_the_pace():
         pytest.param([("refused", "a")] * 3, 3, False, id="three"),
         pytest.param([("refused", "a")] * 24, 24, True, id="enough"),
         pytest.param([("refused", "a")] * 23 + [("refused", "b")], 1, False, id="another text"),
+        pytest.param([("none_valid", "a")] * 24, 24, True, id="24 of which no record is valid"),
         pytest.param([("none_applied", "a")] * 23 + [("accepted", None)], 0, False, id="something accepted"),
         pytest.param([("refused", "a")] * 24 + [("accepted", None)], 24, True, id="given up stays given up"),
     ],

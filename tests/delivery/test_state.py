@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.answers import Answer, read
+from mixpanel_pandas.delivery.messages import Response
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.state import (
     Absent,
@@ -50,11 +51,16 @@ def begin(answers, rows=4, *, idempotent=True, workers=1, retries=2, backoff=0, 
     return Driver(state, batches(rows) if source is None else source, answer)
 
 
+def answered(status, content, records):
+    """Return what an answer says."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return read(Response(status, {}, body), records)
+
+
 def named(*indices, applied=None):
     records = [{"index": index, "message": "bad"} for index in indices]
-    return lambda ids: read(
-        400, json.dumps({"failed_records": records, "num_good_events": applied}).encode(), len(ids)
-    )
+    content = {"failed_records": records, "num_good_events": applied}
+    return lambda ids: answered(400, content, len(ids))
 
 
 @pytest.mark.parametrize(
@@ -376,20 +382,20 @@ class Server:
         self.applied.update(records[at] for at in applied)
         body = {"num_good_events": len(applied)} if told["counts"] else {}
         if says in {"503", "nothing", "html"}:
-            return read(200 if says == "html" else 503, b"<html>", len(records))
+            return answered(200 if says == "html" else 503, b"<html>", len(records))
         if not bad and len(applied) == len(records) and says == "yes":
-            return read(200, json.dumps({"status": 1, "error": None} | body).encode(), len(records))
+            return answered(200, {"status": 1, "error": None} | body, len(records))
         body |= {"status": 0, "error": "some are bad"}
         if says.startswith("named"):
             key = "index" if says == "named" else "$distinct_id"
             body["failed_records"] = [{key: at if key == "index" else records[at][0]} for at in bad]
-        return read(400, json.dumps(body).encode(), len(records))
+        return answered(400, body, len(records))
 
     @staticmethod
     def without_effect(says, records):
         if says == "refused connection":
             return NOBODY
-        return read(int(says), b"{}", records)
+        return answered(int(says), {}, records)
 
 
 @settings(max_examples=300, deadline=None)

@@ -16,6 +16,7 @@ from mixpanel_pandas.emulator.adapter import _ENDINGS as ADAPTER_ENDINGS
 from mixpanel_pandas.emulator.server import _ENDINGS as SERVER_ENDINGS
 from mixpanel_pandas.emulator.wire import NO_CONNECTION
 from mixpanel_pandas.errors import OperationError, OptionError
+from tests.loopback import Authority, Server
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def full(listener):
     return waiting
 
 
-def unreachable(fault, emulator, network, monkeypatch):
+def unreachable(fault, emulator, network, monkeypatch, tmp_path):
     """Return what the network gives for a connection that fails as `fault` says."""
     if fault == "connect_timeout":
         with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
@@ -191,9 +192,8 @@ def unreachable(fault, emulator, network, monkeypatch):
             patch.setattr(socket, "getaddrinfo", unknown)
             return outcome(network, emulator)
     if fault == "tls":
-        return outcome(
-            network, emulator, url=emulator.url.replace("http:", "https:") + "/engage?ip=0&strict=1"
-        )
+        with Server(tls=Authority.at(tmp_path / "authority.pem").server) as server:
+            return outcome(network, emulator, url=f"{server.url}/engage?ip=0&strict=1")
     if fault == "proxy":
         return outcome(network, emulator, proxies={"http": "http://127.0.0.1:1"})
     emulator.close()
@@ -201,8 +201,8 @@ def unreachable(fault, emulator, network, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", NO_CONNECTION)
-def test_adapter_fails_to_connect_as_the_network_does(emulator, network, monkeypatch, fault):
-    real = unreachable(fault, emulator, network, monkeypatch)
+def test_adapter_fails_to_connect_as_the_network_does(emulator, network, monkeypatch, tmp_path, fault):
+    real = unreachable(fault, emulator, network, monkeypatch, tmp_path)
     emulator.fail(fault)
     with requests.Session() as in_process:
         in_process.mount(emulator.url, emulator.adapter())

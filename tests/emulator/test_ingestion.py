@@ -123,7 +123,7 @@ def test_as_many_records_as_the_limit(emulator):
             "strict=1",
             [GOOD, GOOD],
             200,
-            {"code": 200, "error": None, "num_good_events": 2, "status": "OK"},
+            {"error": None, "errors": {}, "num_good_events": 2, "status": 1},
             id="strict",
         ),
         pytest.param(
@@ -182,7 +182,7 @@ ERROR = {"code": 400, "error": "some data points in the request failed validatio
                 ],
                 "num_good_events": 1,
             },
-            {"code": 200, "error": None, "num_good_events": 1, "status": "OK"},
+            {"error": None, "errors": {}, "num_good_events": 1, "status": 1},
             id="by id",
         ),
         pytest.param(
@@ -197,7 +197,7 @@ ERROR = {"code": 400, "error": "some data points in the request failed validatio
         pytest.param(
             StrictShape(naming="nobody", partial=False),
             {"num_good_events": 0},
-            {"code": 200, "error": None, "num_good_events": 1, "status": "OK"},
+            {"error": None, "errors": {}, "num_good_events": 1, "status": 1},
             id="all or nothing",
         ),
     ],

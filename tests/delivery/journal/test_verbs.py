@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,7 +24,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.journal import Journal
 from mixpanel_pandas.errors import JournalError
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -374,11 +374,10 @@ class Ended(BaseException):
 
 
 @pytest.fixture
-def unplugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[mpd.Emulator]:
+def unplugged() -> Iterator[mpd.Emulator]:
     """A Mixpanel without sockets."""
     emulator = mpd.Emulator()
-    monkeypatch.setattr(http, "_adapter", lambda _opened: emulator.adapter())
-    with mpd.set_project(mpd.Project(emulator.token, url=emulator.url, timeout=1, retries=2, backoff=0)):
+    with mpd.set_project(replace(emulator.project, timeout=1, retries=2, adapter=emulator.adapter())):
         yield emulator
 
 
