@@ -332,6 +332,16 @@ def test_no_link_beside_it_is_followed(path: Path, beside: str) -> None:
     assert victim.read_text() == "two years of work"
 
 
+def test_what_is_left_of_a_removed_journal_is_no_part_of_a_new_one(path: Path) -> None:
+    left = path.with_name(f"{path.name}-journal")
+    left.write_bytes(b"pages of another")
+    with pytest.raises(JournalError, match="a part of another database"):
+        write(path, records(1))
+    assert list(path.parent.iterdir()) == [left]
+    left.unlink()
+    write(path, records(1))
+
+
 def test_what_cannot_be_made_leaves_nothing_behind(path: Path) -> None:
     path.touch()
     with pytest.raises(FileExistsError):
