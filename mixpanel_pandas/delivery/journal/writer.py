@@ -159,9 +159,7 @@ class Writer:
         if not job.ended.wait(timeout):
             raise self._late()
         if isinstance(job.error, JournalError):
-            raise JournalError(
-                *job.error.args
-            ) from job.error  # several threads may wait, each raises its own
+            raise JournalError(*job.error.args) from job.error  # each of those who wait raises its own
         if job.error is not None:
             raise job.error
         return job.result
