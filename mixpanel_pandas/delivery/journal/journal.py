@@ -98,9 +98,8 @@ class Journal:
         self._writer = Writer(path)
         weakref.finalize(self, self._writer.close, 0).atexit = False
         try:
-            last = (
-                not self._named and content.idempotent
-            )  # the others end nothing and are compared with nothing
+            # with nothing to compare, runs before the last do not matter
+            last = not self._named and content.idempotent
             self._states = self._writer.call(lambda file: states_of(file, self._name, last=last))
             self._begin()
         except BaseException:
