@@ -227,7 +227,7 @@ class File:
                 "name another file"
             )
             raise JournalError(msg) from error
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged
             if isinstance(error, JournalError):
                 raise
             raise self._unusable(error) from error

@@ -469,6 +469,13 @@ def test_damage_is_an_error_and_never_a_fresh_start(
     assert path.read_bytes() == damaged
 
 
+def test_damage_that_sqlite_quotes_is_an_error_of_ours(path: Path, whole: bytes) -> None:
+    at = whole.index(b"TABLE records")
+    path.write_bytes(whole[:at] + b"\xc5" + whole[at + 1 :])
+    with pytest.raises(JournalError):
+        read(path)
+
+
 def test_a_flipped_bit_is_seen_or_makes_no_difference(path: Path, whole: bytes) -> None:
     path.write_bytes(whole)
     expected, chance, seen = read(path), random.Random(4), 0
