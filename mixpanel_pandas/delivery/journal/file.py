@@ -83,13 +83,11 @@ class File:
             if self._identity is None and not creates:
                 msg = f"there is no journal {self._path}"
                 raise JournalError(msg)
+            self._check_beside()
             if self._identity is None:
                 with suppress(FileExistsError):
                     create(self._path, _image())
                 self._identity = identity_of(self._path)
-            if os.path.lexists(f"{self._path}-wal"):
-                msg = f"{self._path} is no journal: a log of another program is beside it (-wal). Name another file"
-                raise JournalError(msg)
             address = f"{Path(self._path).as_uri()}?mode=rw"  # what is not there is not made
             self._database = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
             try:
@@ -109,6 +107,13 @@ class File:
         self._database.execute("PRAGMA synchronous = EXTRA")  # FULL forgets to sync the folder
         self._database.execute("PRAGMA cell_size_check = ON")
         self._database.execute("BEGIN EXCLUSIVE" if writes else "BEGIN")
+
+    def _check_beside(self) -> None:
+        """Refuse what is left of another file: SQLite would take it for a part of this one."""
+        for ending in ("-wal", "-journal") if self._identity is None else ("-wal",):
+            if os.path.lexists(self._path + ending):
+                msg = f"{self._path}{ending} is a part of another database than this journal: remove it, or name another file"
+                raise JournalError(msg)
 
     def _check_place(self) -> None:
         """Refuse to go on where the file was removed or replaced."""
@@ -222,7 +227,7 @@ class File:
                 "name another file"
             )
             raise JournalError(msg) from error
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged
             if isinstance(error, JournalError):
                 raise
             raise self._unusable(error) from error

@@ -98,7 +98,9 @@ class Journal:
         self._writer = Writer(path)
         weakref.finalize(self, self._writer.close, 0).atexit = False
         try:
-            self._states = self._writer.call(lambda file: states_of(file, self._name))
+            # with nothing to compare, runs before the last do not matter
+            last = not self._named and content.idempotent
+            self._states = self._writer.call(lambda file: states_of(file, self._name, last=last))
             self._begin()
         except BaseException:
             self.close()
@@ -353,13 +355,22 @@ class Journal:
         """Return what became of the rows, the sessions before included."""
         return over(self.earlier, deliveries, self._content.rows)
 
-    def end(self, held: Iterable[LeftOut], stopped: Stop | None) -> None:
+    def end(self, held: Iterable[LeftOut], stopped: Stop | None, timeout: float | None = None) -> None:
         """Write down how the session ended; it is on disk when this returns.
+
+        Parameters
+        ----------
+        held : iterable of LeftOut
+            Rows that were held back.
+        stopped : Stop or None
+            Why nothing else was sent.
+        timeout : float, optional
+            Seconds to wait at most.
 
         Raises
         ------
         JournalError
-            If it cannot be written, or something before could not.
+            If it cannot be written, or something before could not, or not in time.
         """
         how = {
             "ended": time.time(),
@@ -367,7 +378,7 @@ class Journal:
             "error": stopped and stopped.error,
         }
         records = [excluded_record(self._number, self._session, left) for left in held if len(left.positions)]
-        self._note([*records, noted("end", self._number, self._session, how)], wait=True)
+        self._note([*records, noted("end", self._number, self._session, how)], wait=True, timeout=timeout)
 
     def close(self, timeout: float = END) -> bool:
         """Write what was handed over, let others have the file, and return whether that is done.
@@ -376,21 +387,24 @@ class Journal:
         """
         return self._writer.close(timeout)
 
-    def _note(self, records: list[Record], *, wait: bool) -> None:
+    def _note(self, records: list[Record], *, wait: bool, timeout: float | None = None) -> None:
         """Hand records over, the first ones of a session after its begin."""
         with self._turn:  # so that nobody is between the two
             if self._idle:
                 begin = noted("session", self._number, self._session, {"began": time.time()})
                 self._writer.write([begin], wait=False)
                 self._idle = False
-        self._writer.write(records, wait=wait)
+        self._writer.write(records, wait=wait, timeout=timeout)
 
 
-def states_of(file: File, name: str) -> list[State]:
-    """Return the runs of a name, the first one first: each has another content, or began after the end of the others."""
+def states_of(file: File, name: str, *, last: bool = False) -> list[State]:
+    """Return the runs of a name, the first one first: each has another content, or began after the end of the others.
+
+    With `last`, only the last one.
+    """
     numbers = [record.run for record in file.records(None, "run") if record.values["name"] == name]
     kinds = ("run", "excluded", "session", "slice", "delivery", "settled", "end")
-    return [replay(file.records(number, *kinds)) for number in numbers]
+    return [replay(file.records(number, *kinds)) for number in (numbers[-1:] if last else numbers)]
 
 
 def _by_id(state: State, ids: pa.ChunkedArray) -> pd.DataFrame:

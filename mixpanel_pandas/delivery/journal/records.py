@@ -60,7 +60,7 @@ class Record(NamedTuple):
 
 def noted(kind: Kind, run: int, session: int, values: dict[str, Any], more: bytes | None = None) -> Record:
     """Return a record."""
-    return Record(kind, run, session, orjson.dumps(values), more)
+    return Record(kind, run, session, orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY), more)
 
 
 def place_of(positions: range | np.ndarray) -> tuple[dict[str, int], bytes | None]:

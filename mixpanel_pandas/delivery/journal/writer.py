@@ -100,7 +100,7 @@ class Writer:
         result: Result = self._hand_over(_Job(work=work))
         return result
 
-    def write(self, records: Iterable[Record], *, wait: bool) -> None:
+    def write(self, records: Iterable[Record], *, wait: bool, timeout: float | None = None) -> None:
         """Add records after those that were handed over before.
 
         Parameters
@@ -109,13 +109,15 @@ class Writer:
             All of them are written, or none.
         wait : bool
             Whether they are on disk when this returns. If not, an error is raised by the next call that waits.
+        timeout : float, optional
+            Seconds to wait at most.
 
         Raises
         ------
         JournalError
-            If they cannot be written, or any before could not.
+            If they cannot be written, or any before could not, or not in time.
         """
-        self._hand_over(_Job(list(records), waits=wait))
+        self._hand_over(_Job(list(records), waits=wait), timeout)
 
     def close(self, timeout: float = END) -> bool:
         """Write what was handed over, let others have the file, and return whether that is done.
@@ -132,14 +134,10 @@ class Writer:
                 self._given_up = True
                 late = [*self._under_way, *self._jobs]
             for job in late:
-                job.end(
-                    error=JournalError(
-                        f"the journal {self._path} cannot be written: the disk did not answer in time"
-                    )
-                )
+                job.end(error=self._late())
         return self._ended.is_set()
 
-    def _hand_over(self, job: _Job) -> Any:
+    def _hand_over(self, job: _Job, timeout: float | None = None) -> Any:
         if os.getpid() != self._process:
             msg = f"the journal {self._path} belongs to the process that opened it: a forked one cannot write to it"
             raise JournalError(msg)
@@ -152,14 +150,16 @@ class Writer:
             else:
                 self._jobs.append(job)
                 self._turn.notify_all()
-        return self._wait(job) if job.waits else None
+        return self._wait(job, timeout) if job.waits else None
 
-    def _wait(self, job: _Job) -> Any:
-        job.ended.wait()
+    def _late(self) -> JournalError:
+        return JournalError(f"the journal {self._path} cannot be written: the disk did not answer in time")
+
+    def _wait(self, job: _Job, timeout: float | None = None) -> Any:
+        if not job.ended.wait(timeout):
+            raise self._late()
         if isinstance(job.error, JournalError):
-            raise JournalError(
-                *job.error.args
-            ) from job.error  # several threads may wait, each raises its own
+            raise JournalError(*job.error.args) from job.error  # each of those who wait raises its own
         if job.error is not None:
             raise job.error
         return job.result

@@ -332,6 +332,16 @@ def test_no_link_beside_it_is_followed(path: Path, beside: str) -> None:
     assert victim.read_text() == "two years of work"
 
 
+def test_what_is_left_of_a_removed_journal_is_no_part_of_a_new_one(path: Path) -> None:
+    left = path.with_name(f"{path.name}-journal")
+    left.write_bytes(b"pages of another")
+    with pytest.raises(JournalError, match="a part of another database"):
+        write(path, records(1))
+    assert list(path.parent.iterdir()) == [left]
+    left.unlink()
+    write(path, records(1))
+
+
 def test_what_cannot_be_made_leaves_nothing_behind(path: Path) -> None:
     path.touch()
     with pytest.raises(FileExistsError):
@@ -457,6 +467,13 @@ def test_damage_is_an_error_and_never_a_fresh_start(
         with pytest.raises(JournalError):
             File(path, writes=writes, creates=writes)
     assert path.read_bytes() == damaged
+
+
+def test_damage_that_sqlite_quotes_is_an_error_of_ours(path: Path, whole: bytes) -> None:
+    at = whole.index(b"TABLE records")
+    path.write_bytes(whole[:at] + b"\xc5" + whole[at + 1 :])
+    with pytest.raises(JournalError):
+        read(path)
 
 
 def test_a_flipped_bit_is_seen_or_makes_no_difference(path: Path, whole: bytes) -> None:

@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over
+from mixpanel_pandas.delivery.journal.sessions import besides, codes, last_words, over, settled
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.policy import OUTCOMES
+from mixpanel_pandas.delivery.summary import LeftOut
 
 ROWS = 12
 
 
-def delivery(positions, outcome="accepted", apart=None, batch=0):
+def delivery(positions, outcome="accepted", apart=None, batch=0, **fields):
     rows = positions if isinstance(positions, range) else np.array(positions)
-    return Delivery(batch, rows, len(rows), 10 * len(rows), outcome, apart or {})
+    return Delivery(batch, rows, len(rows), 10 * len(rows), outcome, apart or {}, **fields)
 
 
 def outcomes(deliveries, rows=ROWS):
@@ -79,6 +80,34 @@ def test_batches_are_counted_on():
 def test_updates_and_bytes_are_shared_out_by_rows():
     kept, _new = over([delivery(range(4), "not_sent")], [delivery([1])], ROWS)
     assert (list(kept.positions), kept.updates, kept.bytes) == ([0, 2, 3], 3, 30)
+
+
+def test_an_attempt_that_may_still_arrive_is_not_forgotten():
+    earlier = [delivery(range(2), "unknown", late=True), delivery(range(2, 4), "not_sent")]
+    both = over(earlier, [delivery([0]), delivery(range(2, 4))], ROWS)
+    assert [(list(d.positions), d.late) for d in both] == [([1], True), ([0], True), ([2, 3], False)]
+
+
+@pytest.mark.parametrize(("applied", "outcome"), [(True, "accepted"), (False, "not_sent")])
+def test_only_what_is_in_doubt_is_settled(applied, outcome):
+    before = [
+        delivery(range(3), "unknown", late=True),
+        delivery(range(3, 6), "unknown", {0: ("rejected", "bad")}),
+        delivery(range(6, 9), "accepted", {1: ("unknown", "why")}),
+    ]
+    rows = np.array([True, True, True, True, True, False, True, True, True, True, True, True])
+    after = settled(before, rows, applied=applied)
+    assert outcomes(after, 9) == [
+        *[outcome] * 3, "rejected", outcome, "unknown", "accepted", outcome, "accepted",
+    ]  # fmt: skip
+    assert [d.late for d in after] == [False, False, False]
+    assert outcomes(over(after, [], ROWS), 9) == outcomes(after, 9)
+
+
+def test_what_is_held_back_is_told_only_of_rows_that_nothing_else_tells_of():
+    held = [LeftOut(np.array([1, 5]), "not_sent", "why"), LeftOut(np.array([0]), "not_sent", "why")]
+    (left,) = besides([delivery(range(3), "rejected")], held, ROWS)
+    assert left.positions.tolist() == [5]
 
 
 sessions = st.lists(

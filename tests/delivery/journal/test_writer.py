@@ -134,7 +134,9 @@ def test_what_is_not_on_disk_in_time_is_not_written_later(path: Path) -> None:
     assert file.begun.wait(30)
     threads.append(in_thread(lambda: writer.write([record(2)], wait=True)))
     writer.write([record(3)], wait=False)
-    assert not writer.close(0.05)
+    with pytest.raises(JournalError, match="in time"):
+        writer.write([record(4)], wait=True, timeout=0.01)
+    assert not writer.close(0.01)
     for thread, ended in threads:
         thread.join()
         assert "did not answer in time" in str(ended[0])
