@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 __all__ = ["Sending", "prepare", "send"]
 
 
+#: Seconds that the disk has to take the end of a run.
+JOURNAL_SECONDS = 5.0
+
 #: Where a dry run goes: a token of the right length, so that sizes are right.
 NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
 
@@ -278,7 +281,7 @@ class Sending:
             history.remember(summary)
             unwritten = None
             if journal is not None:
-                unwritten = _error_of(lambda: journal.end(waves.held, account.stopped))
+                unwritten = _error_of(lambda: journal.end(waves.held, account.stopped, JOURNAL_SECONDS))
             self._told(summary, reporter=reporter)
             return Ended(summary, account.error or unwritten, account.connection_failed)
         finally:

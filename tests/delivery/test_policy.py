@@ -1,31 +1,11 @@
 from __future__ import annotations
 
-import threading
 from typing import get_args
 
 import pytest
 
 from mixpanel_pandas.delivery.answers import Evidence
 from mixpanel_pandas.delivery.policy import DECISIONS, OUTCOMES, Action, Refusals, pause, tries
-from mixpanel_pandas.delivery.throttle import Rate, Throttle
-
-
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 100.0
-        self.slept = []
-        self.meanwhile = []
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-        if self.meanwhile:
-            self.meanwhile.pop(0)()
 
 
 def test_the_table_has_a_row_for_every_evidence():
@@ -71,107 +51,6 @@ def test_pause(tried, backoff, retry_after, chance, seconds):
 )
 def test_tries(retries, met, times):
     assert tries(retries, met=met) == times
-
-
-def test_a_gate_waits_for_the_longer_of_two_pauses():
-    clock = Clock()
-    gate = Throttle(clock, clock.sleep)
-    assert gate.passed(0)
-    assert clock.slept == []
-    gate.hold(8)
-    gate.hold(3)
-    assert gate.passed(5)
-    assert clock.slept == [8]
-    assert gate.passed(2)
-    assert clock.slept == [8, 2]
-
-
-def test_a_hold_that_comes_during_a_pause_counts():
-    clock = Clock()
-    gate = Throttle(clock, clock.sleep)
-    clock.meanwhile.append(lambda: gate.hold(10))
-    assert gate.passed(4)
-    assert clock.slept == [4, 10]
-
-
-def test_a_gate_that_sleeps_too_short_sleeps_again():
-    clock = Clock()
-    gate = Throttle(clock, lambda seconds: clock.sleep(min(seconds, 1)))
-    assert gate.passed(3)
-    assert clock.slept == [1, 1, 1]
-
-
-def test_a_stop_ends_pauses_and_the_first_reason_stays():
-    clock = Clock()
-    gate = Throttle(clock, clock.sleep)
-    clock.meanwhile.append(lambda: gate.stop("denied", "401"))
-    assert not gate.passed(60)
-    gate.stop("stopped", "later")
-    assert not gate.passed(0)
-    assert clock.slept == [60]
-    assert (gate.stopped.reason, gate.stopped.error) == ("denied", "401")
-
-
-def test_a_stop_wakes_who_really_sleeps():
-    gate = Throttle()
-    passed = []
-    sleeper = threading.Thread(target=lambda: passed.append(gate.passed(60)))
-    sleeper.start()
-    gate.stop("stopped", "")
-    sleeper.join(5)
-    assert passed == [False]
-
-
-def test_the_wait_in_words():
-    clock = Clock()
-    gate = Throttle(clock, clock.sleep)
-    seen = []
-    clock.sleep = lambda seconds: (seen.append(gate.waiting()), setattr(clock, "now", clock.now + seconds))
-    gate._sleep = clock.sleep
-    gate.passed(8, "429, waiting {seconds} (try 3 of 9)")
-    assert seen == ["429, waiting 8 s (try 3 of 9)"]
-    assert gate.waiting() == ""
-
-
-@pytest.mark.parametrize(
-    ("costs", "times"),
-    [
-        pytest.param([1, 1, 1], [0, 0, 0], id="what fits passes at once"),
-        pytest.param([1, 1, 1, 1, 1], [0, 0, 0, 10, 10], id="the next ones when the first have gone by"),
-        pytest.param([2, 2, 2], [0, 10, 20], id="two of two do not fit together"),
-        pytest.param([5, 1], [0, 10], id="what is more than the most passes alone"),
-    ],
-)
-def test_a_pace_holds_in_any_stretch(costs, times):
-    pace, now, found = Rate(10, 3), 0.0, []
-    for cost in costs:
-        now = pace.free(now, cost)
-        pace.add(now, cost)
-        found.append(now)
-    assert found == times
-
-
-def test_the_gate_paces_requests_and_bytes():
-    clock = Clock()
-    gate = Throttle(clock, clock.sleep, per_hour=2)
-    assert [gate.passed(0) and clock() - 100 for _ in range(5)] == [0, 0, 3600, 3600, 7200]
-    clock = Clock()
-    gate = Throttle(clock, clock.sleep)
-    assert [gate.passed(0, nbytes=10**9) and clock() - 100 for _ in range(3)] == [0, 0, 60]
-
-
-def test_the_gate_says_that_it_is_the_pace():
-    clock = Clock()
-    said = []
-
-    def sleep(seconds):
-        said.append(gate.waiting())
-        clock.sleep(seconds)
-
-    gate = Throttle(clock, sleep, per_hour=1)
-    assert gate.passed(0)
-    assert gate.passed(0, "503, waiting {seconds}")
-    assert said == ["pace, waiting 3600 s"]
 
 
 @pytest.mark.parametrize(

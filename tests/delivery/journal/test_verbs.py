@@ -347,14 +347,21 @@ def test_a_full_disk_is_an_error_first_or_a_stop_that_tells_the_truth(path: Path
 
 
 def test_nobody_else_gets_at_a_run_that_is_under_way(emulator: mpd.Emulator, path: Path) -> None:
-    asked = operation("set", "id", None, None, {"journal": path, "run": "monday"})
-    sending = prepare(users(3), asked)
+    arrived, looked = threading.Event(), threading.Event()
+    emulator.fail("delay", seconds=0, when=lambda _: arrived.set() or looked.wait(10))
+    sending = prepare(users(3), operation("set", "id", None, None, {"journal": path, "run": "monday"}))
+    summaries: list[pd.DataFrame] = []
+    thread = threading.Thread(target=lambda: summaries.append(sending.result()))
+    thread.start()
+    assert arrived.wait(10)
     for run in ("monday", "tuesday"):
         with pytest.raises(JournalError, match="in use"):
             users(3).mixpanel.set("id", journal=path, run=run)
     with pytest.raises(JournalError, match="in use"):
         mpd.read_journal(path, "monday")
-    assert sending.result()["accepted"].sum() == 3
+    looked.set()
+    thread.join()
+    assert summaries[0]["accepted"].sum() == 3
     users(3).mixpanel.set("id", journal=path, run="monday")
 
 
