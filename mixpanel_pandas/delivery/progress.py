@@ -120,8 +120,6 @@ class Reporter:
             step()
         except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
             self._broken = True
-            if self._bar is not None:
-                self._bar.disable = True  # its finalizer would wait for the lock that it has left held
 
     def _make_bar(self) -> None:
         notebook = in_notebook()
@@ -129,8 +127,9 @@ class Reporter:
             return
         # tqdm warns in a notebook without widgets
         home = import_module("tqdm.auto" if notebook and find_spec("ipywidgets") else "tqdm")
-        # tqdm's own thread would stay; and where a bar fails, tqdm leaves its lock held, which all bars share
-        kind = type("Bar", (home.tqdm,), {"monitor_interval": 0, "_lock": threading.RLock()})
+        # tqdm's own thread would stay. A bar that fails leaves the lock held that all bars share, and its finalizer waits for it.
+        own = {"monitor_interval": 0, "_lock": threading.RLock(), "__del__": lambda _bar: None}
+        kind = type("Bar", (home.tqdm,), own)
         self._bar = kind(
             total=self._total, desc=self._label or None, unit=" rows", unit_scale=self._total >= 100_000
         )

@@ -485,7 +485,8 @@ CONTAINERS = {
     "sparse": lambda numbers: pd.Series(pd.arrays.SparseArray(numbers)),
     "Arrow": lambda numbers: arrow_column([*numbers, None], pa.from_numpy_dtype(numbers.dtype)),
     "Arrow dictionary": lambda numbers: arrow_column(
-        pa.array(numbers).dictionary_encode(), pa.dictionary(pa.int32(), pa.from_numpy_dtype(numbers.dtype))
+        pa.DictionaryArray.from_arrays(np.arange(len(numbers), dtype="i4"), pa.array(numbers)),
+        pa.dictionary(pa.int32(), pa.from_numpy_dtype(numbers.dtype)),
     ),
     "objects": lambda numbers: objects([*numbers, None]),
     "objects of several types": lambda numbers: objects([*numbers, "text"]),

@@ -387,6 +387,7 @@ def test_updates_that_must_not_be_applied_twice(emulator: mpd.Emulator) -> None:
     found = screen(frame, "add", properties=["credits"])
     found.open(SEND)
     found.one("send").click()
+    assert found.preview.wait(SECONDS)
     assert "already sent by this process" in found.text()
     found.one("repeat").value = True
     assert found.preview.code == "df.mixpanel.add('user_id', ['credits'], repeat=True)"
