@@ -69,10 +69,14 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     UploadInterrupted
         With the summary.
     """
-    with Interrupts() as interrupts:
-        sending = prepare(frame, operation)
-        interrupts.at_once = False
-        summary = sending.result(interrupts)
+    interrupts = Interrupts()
+    try:
+        with interrupts:
+            sending = prepare(frame, operation)
+            interrupts.at_once = False
+            summary = sending.result(interrupts)
+    finally:
+        interrupts.restore()
     if interrupts.count:
         raise _interrupted(summary)
     return summary
