@@ -83,9 +83,27 @@ into `unknown`.
 An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
 other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
 
-When as many requests in a row as there are workers have used up their tries without a clear answer, a fuse blows: the rest is
-`not_sent`. Several rows of one id (`duplicates="all"`) are sent one after the other; a row that comes after an `unknown` or
-`not_sent` row of its id is `not_sent`, because the order would be lost.
+When as many requests in a row as there are workers have used up their tries without a clear answer, the circuit breaker opens: the
+rest is `not_sent`.
+
+Several rows of one id (`duplicates="all"`) are sent one after the other. A row is held back (`not_sent`) where the order could be
+lost: an earlier row of its id is `unknown` or `not_sent`, or was sent again after an attempt without a complete answer, which may
+still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
+
+## When a call ends early
+
+A summary is made only when no worker can send any more. Whatever ends a call (Ctrl-C, an exception that a signal's handler raises, a
+soft time limit, `SystemExit`, a thread that cannot be started, a bug), it stops, gives what is on the wire 5 seconds, cuts the
+sockets, and then accounts. What it cannot confirm is `unknown`.
+
+| what strikes | what the call raises | where the summary is |
+| --- | --- | --- |
+| Ctrl-C, the notebook's stop button | `UploadInterrupted`, also where somebody else handles SIGINT; their handler is called once, afterwards | `.summary` |
+| an `Exception`, such as that of a soft time limit | `UploadError` from it | `.summary` |
+| `SystemExit` and its like | the same | `mpd.last_summary()` |
+| SIGTERM, on the command line | exit status 143 | printed and written, as after Ctrl-C |
+
+A second Ctrl-C does not wait for the wire. A progress bar or a handler of the log that fails is switched off, and the upload goes on.
 """
 
 
@@ -153,8 +171,10 @@ summary covers the whole frame.
 
 ## Besides
 
-Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`. The same `add`,
-`append` or `remove` run twice in one process is refused (`AlreadySent`). Rows over a limit are `invalid` and never sent.
+Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
+([when a call ends early](outcomes.md#when-a-call-ends-early)). The same `add`, `append` or `remove` is refused (`AlreadySent`) when this
+process has sent it already, or is at it: updates are reserved before the first byte goes out. Rows over a limit are `invalid` and
+never sent.
 """
 
 #: What goes wrong, in words -> what it proves.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import textwrap
+import threading
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 import pandas as pd
@@ -36,6 +38,9 @@ SHOWN_PROFILES, SHOWN_BATCHES = 3, 10
 
 #: How long values, names of properties and the words of others may be, in characters.
 SHOWN_CHARACTERS, WIDEST_NAME, SHOWN_MESSAGE = 24, 40, 300
+
+#: The exit status after SIGTERM, as a shell has it: 128 and the signal's number.
+TERMINATED = 128 + signal.SIGTERM
 
 #: Option -> how it is written on the command line, where that is not how it is written in Python.
 WRITTEN: dict[str, dict[str, Any]] = {
@@ -147,7 +152,7 @@ def main() -> None:
         python -m mixpanel_pandas set users.csv --id user_id --rename email='$email'
 
     The exit status is 0 when every row is as it was meant to be, 1 when a row is rejected, unknown, not sent or invalid or
-    nothing could be sent, and 2 when the command itself is wrong.
+    nothing could be sent, and 2 when the command itself is wrong. SIGTERM ends an upload as Ctrl-C does, with the status 143.
     """
 
 
@@ -233,7 +238,7 @@ def _run(
     options = {name: value for name, value in _read(written).items() if value not in (None, ())}
     journal = Path(options["journal"]) if options.get("journal") else None
     _refuse_to_overwrite([file, journal], {"--save-summary": save_summary, "--save-failures": save_failures})
-    with _errors_in_words(), _emulator(emulator) as running:
+    with Terminated() as terminated, _errors_in_words(), _emulator(emulator) as running:
         project = _project(running, region)
         frame = read(file, id)
         profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
@@ -249,10 +254,42 @@ def _run(
         except (UploadError, UploadInterrupted) as error:
             _echo(f"Error: {error}", error=True)
             summary = error.summary
+        terminated.is_late = True
         _show(summary, running, group)
         saved = _saved(save_summary, lambda: summary, always_parquet=True)
         saved &= _saved(save_failures, lambda: profiles.failures(summary))
-    click.get_current_context().exit(_status(summary, dry_run=bool(options.get("dry_run"))) or int(not saved))
+        status = _status(summary, dry_run=bool(options.get("dry_run"))) or int(not saved)
+        click.get_current_context().exit(status)
+
+
+class Terminated:
+    """Let SIGTERM end a command as Ctrl-C does, with all that is told and written at the end, and with the status 143.
+
+    Attributes
+    ----------
+    is_late : bool
+        Whether nothing is sent any more, so that there is nothing to stop.
+    """
+
+    def __init__(self) -> None:
+        self.is_late = self._struck = False
+        self._former: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._former = signal.signal(signal.SIGTERM, self._strike)
+        return self
+
+    def _strike(self, *_signal: object) -> None:
+        self._struck = True
+        if not self.is_late:
+            signal.raise_signal(signal.SIGINT)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _at: object) -> None:
+        if self._former is not None:
+            signal.signal(signal.SIGTERM, self._former)
+        if self._struck and isinstance(error, KeyboardInterrupt | click.exceptions.Exit):
+            raise click.exceptions.Exit(TERMINATED) from None
 
 
 def _saved(path: Path | None, table: Callable[[], pd.DataFrame], *, always_parquet: bool = False) -> bool:

@@ -451,7 +451,7 @@ def _refuse_the_project_of_others() -> None:
             "which holds for all threads"
         )
         raise ProjectError(msg)
-    if _PARENT_HAS_PROJECT:
+    if _processes_with_project() - {os.getpid()}:
         msg = (
             "no project in this worker, while the process that started it has set one, which workers do not take over: pass "
             "project= to this call (a Project can be pickled), or call mpd.set_project(...) in the worker"
@@ -460,22 +460,24 @@ def _refuse_the_project_of_others() -> None:
 
 
 #: Key of what multiprocessing passes on to its workers, however they are started. (Nothing public does.)
-_TOLD = "mixpanel_pandas: a project is set"
+_TOLD = "processes with a mixpanel_pandas project"
 
 
-def _configuration() -> dict[str, bool]:
-    configuration: dict[str, bool] = getattr(process.current_process(), "_config", {})
-    return configuration
-
-
-#: Whether this is a worker of a process that had set a project.
-_PARENT_HAS_PROJECT = _configuration().get(_TOLD, False)
+def _processes_with_project() -> frozenset[int]:
+    """Return the numbers of this process and of those that started it, where they have set a project."""
+    return _configuration().get(_TOLD, frozenset())
 
 
 def _tell_workers() -> None:
     """Let workers that are started from now on know whether this process has set a project: they do not get it."""
     here = [setting.project for setting in _settings[-1:]] + [block.project for block in _open]
-    _configuration()[_TOLD] = _PARENT_HAS_PROJECT or any(project is not None for project in here)
+    own = {os.getpid()} if any(project is not None for project in here) else set()
+    _configuration()[_TOLD] = (_processes_with_project() - {os.getpid()}) | own
+
+
+def _configuration() -> dict[str, frozenset[int]]:
+    configuration: dict[str, frozenset[int]] = getattr(process.current_process(), "_config", {})
+    return configuration
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ STRICT = """
 import warnings
 warnings.simplefilter("error")
 warnings.simplefilter("ignore", PendingDeprecationWarning)
+warnings.simplefilter("ignore", ResourceWarning)  # the kernel leaves a socket to each thread that shows something
 """
 
 #: What stands for a widget in a notebook; without its kernel it is an empty place.

@@ -55,7 +55,7 @@ class Server:
     ) -> None:
         self.arrived: list[Arrived] = []
         self.connected, self.asked, self._over = (threading.Event() for _ in range(3))
-        self._scripts, self._tls, self._reads = scripts or ([OK],), tls, reads
+        self.scripts, self._tls, self._reads = scripts or ([OK],), tls, reads
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -100,7 +100,7 @@ class Server:
         if not self._reads:
             self._over.wait(60)
         while (request := _request(connection)) is not None:
-            script = self._scripts[min(len(self.arrived), len(self._scripts) - 1)]
+            script = self.scripts[min(len(self.arrived), len(self.scripts) - 1)]
             self.arrived.append(Arrived(number, *request))
             self.asked.set()
             for step in script() if callable(script) else script:

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.cli import main
+from mixpanel_pandas.cli import Terminated, main
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS
 
@@ -349,3 +354,31 @@ def test_tables_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         for verb, option in (("set", "--emulator"), ("set", "--validate"), ("add", "--validate")):
             shown = run(verb, CUSTOMERS, "--id", "customer_id", option).stdout
             assert max(map(len, shown.splitlines())) <= columns
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
+def test_sigterm_ends_an_upload_as_ctrl_c_does(emulator: mpd.Emulator, tmp_path: Path) -> None:
+    file, failures = tmp_path / "users.csv", tmp_path / "failures.csv"
+    file.write_text("id,n\n" + "".join(f"user-{n},1\n" for n in range(400)), encoding="utf-8")
+    emulator.fail("delay", seconds=0.05, times=None)
+    command = [sys.executable, "-m", "mixpanel_pandas", "add", str(file), "--id", "id", "--batch-size", "10"]
+    environment = {**os.environ, "MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
+    with subprocess.Popen(
+        [*command, "--workers", "1", "--save-failures", str(failures)],
+        env=environment, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while len(emulator.requests) < 3:
+            time.sleep(0.01)
+        process.terminate()
+        shown = process.communicate()[0]
+    assert process.returncode == 143
+    assert "accepted" in shown
+    assert len(failures.read_text(encoding="utf-8").splitlines()) == 1 + 400 - len(emulator.applied)
+
+
+def test_sigterm_before_anything_is_sent_ends_the_command_at_once() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(click.exceptions.Exit) as raised, Terminated():
+        signal.raise_signal(signal.SIGTERM)
+    assert raised.value.exit_code == 143
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -420,21 +420,13 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         if not (self._connecting or self._begun):
-            self._begin()
+            self._begun = True
+            self.line.begin()
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
                 self.sock.settimeout(self.line.left())
                 sent += self.sock.send(view[sent : sent + PIECE])
-
-    def _begin(self) -> None:
-        """Begin to send the request: from here on it may arrive."""
-        try:
-            self.line.check()
-        except OSError as error:
-            raise NewConnectionError(self, str(error)) from error
-        self._begun = True
-        self.line.begin()
 
     def response_class(self, wire: Any, *args: Any, **kwargs: Any) -> _Reply:  # type: ignore[override]  # a method makes one
         """Return what `http.client` reads an answer with."""
@@ -450,9 +442,8 @@ class _Connection(HTTPConnection):
             io.BytesIO(reply.content), None, reply.status,
             version=reply.version, reason=reply.reason, preload_content=False, decode_content=False,
         )  # fmt: skip
-        answer.headers = HTTPHeaderDict(
-            reply.msg.items()
-        )  # not before: urllib3 would look for a length in them
+        # not before: urllib3 would look for a length in them, and raise where there are several
+        answer.headers = HTTPHeaderDict(reply.msg.items())
         early = None if self._whole or reply.status >= 400 else EARLY
         answer.content, answer.flaw = bytes(reply.content), reply.flaw or early
         return answer

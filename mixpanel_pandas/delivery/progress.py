@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -119,6 +120,8 @@ class Reporter:
             step()
         except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
             self._broken = True
+            if self._bar is not None:
+                self._bar.disable = True  # its finalizer would wait for the lock that it has left held
 
     def _make_bar(self) -> None:
         notebook = in_notebook()
@@ -126,7 +129,8 @@ class Reporter:
             return
         # tqdm warns in a notebook without widgets
         home = import_module("tqdm.auto" if notebook and find_spec("ipywidgets") else "tqdm")
-        kind = type("Bar", (home.tqdm,), {"monitor_interval": 0})  # tqdm's own thread would stay
+        # tqdm's own thread would stay; and where a bar fails, tqdm leaves its lock held, which all bars share
+        kind = type("Bar", (home.tqdm,), {"monitor_interval": 0, "_lock": threading.RLock()})
         self._bar = kind(
             total=self._total, desc=self._label or None, unit=" rows", unit_scale=self._total >= 100_000
         )

@@ -320,7 +320,8 @@ class UploadState:
 
     def _after_draw(self, worker: int, batch: Batch | None, waiting: bool) -> list[Action]:
         self._drawing.discard(worker)
-        self._advancing, self._wake = False, True
+        self._wake |= batch is None or self._advancing or self._waiting  # else nobody rests for that
+        self._advancing = False
         if batch is None:
             self._met = True
             self._waiting, self._exhaustive = waiting, not waiting

@@ -14,7 +14,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks import latency, limit, memory, order, peers, shapes, startup, throughput
+from tests.benchmarks import journal, latency, limit, memory, order, peers, shapes, startup, throughput
 from tests.benchmarks.measuring import ROOT, say
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "peers": (peers, {"rows": 5000, "runs": 1}),
     "limit": (limit, {"rows": 20_000, "runs": 1}),
     "throughput": (throughput, {"rows": 20_000, "runs": 1}),
+    "journal": (journal, {"rows": 20_000, "runs": 1}),
     "order": (order, {"rows": 20_000, "runs": 1}),
     "shapes": (shapes, {"megabytes": 2, "runs": 1}),
     "memory": (memory, {"rows": (20_000,)}),

@@ -7,6 +7,7 @@ A failing sequence prints itself. ``HYPOTHESIS_PROFILE=thorough`` tries a hundre
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -84,14 +85,14 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
     "half of it": (Answer("refused", 400, error="400"), "half"),
 }
 
-letters = st.sampled_from("abcdef")
+letters = st.sampled_from("abc")
 
 
 class Simulation(RuleBasedStateMachine):
     """One run of a journal, over several processes."""
 
     @initialize(
-        ids=st.lists(letters, min_size=1, max_size=12),
+        ids=st.lists(letters, min_size=1, max_size=8),
         verb=st.sampled_from(["set", "append"]),
         workers=st.integers(1, 3),
         batch_size=st.integers(1, 4),
@@ -108,6 +109,7 @@ class Simulation(RuleBasedStateMachine):
         self.idempotent = verb == "set"
         self.applied: list[int] = []  # rows, in the order in which they were applied
         self.late: list[list[int]] = []  # requests that may still arrive
+        self.stale = 0  # how many of them arrive before the next call: nobody calls again within seconds
         self.now = 0.0
         with closing(File(self.path, writes=True, creates=True)) as file:
             file.append([noted("run", 1, 0, self._begun())])
@@ -128,7 +130,13 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: not self.alive)
     @rule()
     def call_again(self) -> None:
-        """A process begins, and goes on where the one before ended."""
+        """A process begins, and goes on where the one before ended.
+
+        What was on the wire at that moment may arrive even now. What was given up before has arrived.
+        """
+        for rows in self.late[: self.stale]:
+            self._apply(rows)
+        del self.late[: self.stale]
         with closing(File(self.path, writes=False)) as file:
             self.before = replay(file.records(1))
         self.session = self.before.sessions + 1
@@ -153,18 +161,16 @@ class Simulation(RuleBasedStateMachine):
         self.on_wire: dict[int, Batch] = {}
         self.alive = True
 
-    @precondition(lambda self: self.alive)
-    @rule(applied=st.lists(st.sampled_from(["all", "none", "later"]), min_size=3, max_size=3))
     def kill(self, applied: list[str]) -> None:
         """The process is gone, with all that was not committed; what was on the wire arrives, or not, or later."""
+        self.stale = len(self.late)
         for worker, batch in self.on_wire.items():
             self._serve(batch, applied[worker])
         self.alive = False
 
-    @precondition(lambda self: self.alive)
-    @rule(applied=st.lists(st.sampled_from(["all", "none", "later"]), min_size=3, max_size=3))
     def close(self, applied: list[str]) -> None:
         """The call ends, and gives its account; what is on the wire arrives, or not, or later."""
+        self.stale = len(self.late)
         for worker, batch in self.on_wire.items():
             self._serve(batch, applied[worker])
         self._tell(Closed())
@@ -220,10 +226,21 @@ class Simulation(RuleBasedStateMachine):
     # -- events -------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.alive)
-    @rule(chosen=st.integers(0, 9), name=st.sampled_from([*ANSWERS, *["accepted"] * 4]))
-    def upload_goes_on(self, chosen: int, name: str) -> None:
-        """A worker does the next thing; else the disk commits, a request is answered, or time passes."""
-        if self.ready:
+    @rule(
+        strike=st.sampled_from([None] * 20 + ["kill", "close", "signal", "late"]),
+        chosen=st.integers(0, 9),
+        name=st.sampled_from([*ANSWERS, *["accepted"] * 6, *["lost, and late"] * 3]),
+        on_wire=st.lists(st.sampled_from(["all", "none", "later"]), min_size=3, max_size=3),
+    )
+    def event(self, strike: str | None, chosen: int, name: str, on_wire: list[str]) -> None:
+        """Something strikes; or a worker goes on, else the disk commits, a request is answered, or time passes."""
+        if strike == "signal":
+            self._tell(StopAsked(Stop("stopped", "stopped before these rows' turn")))
+        elif strike == "late":
+            self.late_arrives()
+        elif strike:
+            getattr(self, strike)(on_wire)
+        elif self.ready:
             self._tell(self.ready.pop(chosen % len(self.ready)))
         elif self.on_disk and (chosen % 2 or not self.on_wire):
             self._disk_commits()
@@ -234,19 +251,14 @@ class Simulation(RuleBasedStateMachine):
             self._tell(Answered(worker, answer))
         elif self.resting:
             self._time_passes()
+        else:
+            self.close(on_wire)
 
-    @precondition(lambda self: self.alive)
-    @rule()
-    def signal(self) -> None:
-        self._tell(StopAsked(Stop("stopped", "stopped before these rows' turn")))
-
-    @precondition(lambda self: self.late)
-    @rule(arrives=st.booleans())
-    def late_request(self, arrives: bool) -> None:
-        """A request that was given up is applied after all, or never."""
-        rows = self.late.pop(0)
-        if arrives:
-            self._apply(rows)
+    def late_arrives(self) -> None:
+        """A request that was given up is applied after all."""
+        if self.late:
+            self.stale = max(0, self.stale - 1)
+            self._apply(self.late.pop(0))
 
     # -- the world ----------------------------------------------------------------------------------------------------
 
@@ -329,8 +341,15 @@ class Simulation(RuleBasedStateMachine):
 
     @invariant()
     def the_account_tells_the_truth(self) -> None:
+        """Also if the call ends here."""
         if getattr(self, "alive", False):
-            self._hold_against_the_world(self._outcomes_of(self.state.deliveries))
+            state = copy.deepcopy(self.state)
+            state.next(Closed(), self.now)
+            deliveries = over(self.before.deliveries, state.deliveries, len(self.ids))
+            self._hold_against_the_world(self._outcomes_of(deliveries))
+
+    def _rows_on_wire(self) -> set[int]:
+        return {_row(record) for batch in self.on_wire.values() for record in json.loads(batch.body())}
 
     def _outcomes_of(self, deliveries: list[Delivery]) -> dict[int, str]:
         return {

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 import pytest
+import tqdm
 
 from mixpanel_pandas.delivery import upload as module
 from mixpanel_pandas.delivery.answers import Answer
@@ -302,6 +303,11 @@ def test_a_terminal_that_is_gone_does_not_end_an_upload(monkeypatch):
     monkeypatch.undo()
     assert set(ends(account.deliveries, 40).values()) == {"accepted"}
     assert account.error is None
+    del upload
+    bars = Reporter("next", 4, True, time.monotonic), tqdm.tqdm(total=1)  # nobody waits for what broke
+    bars[0].begin()
+    bars[0].end(Progress(4, 4, 2, 0, ""))
+    bars[1].close()
 
 
 class Kept(logging.Handler):
