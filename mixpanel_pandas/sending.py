@@ -69,10 +69,14 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     UploadInterrupted
         With the summary.
     """
-    with Interrupts() as interrupts:
-        sending = prepare(frame, operation)
-        interrupts.at_once = False
-        summary = sending.result(interrupts)
+    interrupts = Interrupts()
+    try:
+        with interrupts:
+            sending = prepare(frame, operation)
+            interrupts.at_once = False
+            summary = sending.result(interrupts)
+    finally:
+        interrupts.restore()
     if interrupts.count:
         raise _interrupted(summary)
     return summary
@@ -270,8 +274,14 @@ class Sending:
         """Send what is not settled, and say how it ended."""
         waves, rows, reservation = self._waves(journal), self._rows(journal), None
         if not self._operation.idempotent and rows:
-            repeat = self._operation.option("repeat") or (journal is not None and journal.resumed)
-            reservation, slices = history.reserve(waves.every_slice, repeat=repeat)
+            reservation, slices = history.reserve(
+                waves.every_slice,
+                key_of(self._project),
+                repeat=self._operation.option("repeat"),
+                journalled=None
+                if journal is None
+                else history.InRun(journal.place, journal.named, journal.resumed),
+            )
             waves.start_with(slices)
         summary = None
         try:
@@ -286,7 +296,8 @@ class Sending:
             return Ended(summary, account.error or unwritten, account.connection_failed)
         finally:
             if reservation is not None:
-                reservation.whole |= waves.whole
+                if waves.whole:
+                    reservation.finish()
                 reservation.release(summary)
 
     def _run(
@@ -323,8 +334,7 @@ class Sending:
         """Return the batches of all rows that are not settled."""
         inspection, plan, changes = self._inspection, self._plan, self._inspection.changes
         if journal is None:
-            key = None if self._operation.idempotent else key_of(self._project)
-            return Waves(plan, changes, inspection.repeats, self._project.token, key)
+            return Waves(plan, changes, inspection.repeats, self._project.token)
         if (
             journal.rows_per_slice != plan.rows_per_slice
         ):  # slices are compared with those of the sessions before

@@ -1,26 +1,28 @@
 """What this process has sent: the last summary, and updates that must not be sent twice by accident.
 
-An upload is known by the fingerprints of its slices. Before the first byte of another one goes out, its slices are
-encoded and compared as long as they equal those of an earlier upload. At the first difference it is another upload.
+An upload is known by fingerprints of its rows, in the order in which they are sent. Before the first byte of another one
+goes out, its slices are encoded and compared as long as they equal those of an earlier upload. At the first difference it
+is another upload.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mixpanel_pandas.errors import AlreadySent, OperationError
+from mixpanel_pandas.payloads.fingerprint import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
     from mixpanel_pandas.payloads.slices import Slice
 
-__all__ = ["Reservation", "last_summary", "remember", "reserve"]
+__all__ = ["InRun", "Reservation", "last_summary", "remember", "reserve"]
 
 #: Slices that are kept while they are compared, so that they are not encoded again: about 20 MB.
 KEPT_SLICES = 2
@@ -30,107 +32,194 @@ _reservations: list[Reservation] = []
 _last: list[pd.DataFrame] = []
 
 
-@dataclass(eq=False)
-class Reservation:
-    """An upload that this process has begun: nobody else may send the same.
+def _anew() -> None:
+    global _lock  # noqa: PLW0603  # a thread that held it is not in this process
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_anew)
+
+
+class InRun(NamedTuple):
+    """The run of a journal in which something is sent.
 
     Attributes
     ----------
-    fingerprints : dict of int to bytes
-        Number of a slice -> its fingerprint, as far as they are encoded.
+    run : tuple
+        What tells it from other runs.
+    named : bool
+        Whether the user named it.
+    resumed : bool
+        Whether the journal knows what was sent of it before.
+    """
+
+    run: tuple[str, str]
+    named: bool
+    resumed: bool
+
+
+class Reservation:
+    """An upload that this process has begun: nobody else may send the same.
+
+    Parameters
+    ----------
+    key : bytes
+        Of fingerprints.
+    journalled : InRun, optional
+        The run in which it is sent.
+
+    Attributes
+    ----------
     whole : bool
-        Whether these are all.
+        Whether its rows are all known.
     under_way : bool
         Whether it may still send.
     complete : bool
-        Whether every row had its turn.
+        Whether every row arrived.
     """
 
-    fingerprints: dict[int, bytes] = field(default_factory=dict)
-    whole: bool = False
-    under_way: bool = True
-    complete: bool = False
+    def __init__(self, key: bytes, journalled: InRun | None = None) -> None:
+        self.journalled = journalled
+        self.whole, self.under_way, self.complete = False, True, False
+        self._chain, self._wave, self._number = Chain(key), 0, -1
+        self._different: set[Reservation] = set()
 
     def add(self, part: Slice) -> None:
-        """Take note of a slice before it is sent."""
-        self.fingerprints[part.number] = part.payloads.fingerprint
+        """Take note of a slice before it is sent, unless that was done."""
+        if part.number > self._number:
+            if part.wave > self._wave:  # where one ends does not depend on the slices
+                self._chain.end()
+            self._wave, self._number = part.wave, part.number
+            self._chain.add(part.payloads)
+
+    def finish(self) -> None:
+        """Take note that these are all rows."""
+        self._chain.end()
+        self.whole = True
+
+    @property
+    def known(self) -> int:
+        """How many fingerprints there are."""
+        return len(self._chain.fingerprints)
 
     def compared(self, other: Reservation) -> Literal["same", "open", "different"]:
         """Return whether another upload, as far as it is encoded, is the same; open: further slices tell."""
-        mine, theirs = self.fingerprints, other.fingerprints
-        if any(theirs[number] != mine[number] for number in mine.keys() & theirs.keys()):
+        whole, others_whole = self.whole, other.whole  # before the others are counted
+        mine, theirs = self._chain.fingerprints, other._chain.fingerprints
+        known, others_known = len(mine), len(theirs)
+        both = min(known, others_known)
+        if not both:
+            return "different" if whole or others_whole else "open"
+        if mine[both - 1] != theirs[both - 1]:
             return "different"
-        if (self.whole and theirs.keys() - mine.keys()) or (other.whole and mine.keys() - theirs.keys()):
+        if (whole and others_known > known) or (others_whole and known > others_known):
             return "different"
-        return "same" if other.whole or (not self.whole and mine.keys() <= theirs.keys()) else "open"
+        return "same" if others_whole or (not whole and known <= others_known) else "open"
+
+    def like(self, others: Iterable[Reservation]) -> dict[Reservation, Literal["same", "open"]]:
+        """Return those of others that are the same as far as this one is encoded: what differs once is never asked again."""
+        found: dict[Reservation, Literal["same", "open"]] = {}
+        for other in others:
+            if other not in self._different:
+                if (result := other.compared(self)) == "different":
+                    self._different.add(other)
+                else:
+                    found[other] = result
+        if not found:
+            self._different.clear()  # nothing else is compared
+        return found
+
+    def allows(self, other: InRun | None) -> bool:
+        """Return whether what was sent here may be sent in another run."""
+        if other is None or self.journalled is None:
+            return False
+        if other.run == self.journalled.run:
+            return other.resumed  # the journal knows what of it is left to send
+        return other.named and not self.under_way  # the user's way to send the same again
 
     def release(self, summary: pd.DataFrame | None) -> None:
         """Let it be an upload of the past; one of which surely nothing is applied is forgotten."""
         self.under_way = False
         if summary is not None:
-            self.complete = not summary[["not_sent", "rejected"]].to_numpy().any()
+            self.complete = not summary[["not_sent", "rejected", "unknown"]].to_numpy().any()
             if not summary[["accepted", "unknown"]].to_numpy().any():
                 with _lock:
                     _reservations.remove(self)
 
 
 def reserve(
-    encode: Callable[[], Iterator[Slice]], *, repeat: bool = False
+    encode: Callable[[], Iterator[Slice]],
+    key: bytes,
+    *,
+    repeat: bool = False,
+    journalled: InRun | None = None,
 ) -> tuple[Reservation, Iterator[Slice]]:
     """Reserve updates that must not be applied twice, and return the reservation with the slices to send.
 
     Parameters
     ----------
     encode : callable
-        Returns the slices with their fingerprints.
+        Returns the slices.
+    key : bytes
+        Of fingerprints.
     repeat : bool
         Whether they may be sent though they were before.
+    journalled : InRun, optional
+        The run of a journal in which they are sent.
 
     Raises
     ------
     AlreadySent
         If this process has sent the same updates, or is at it.
     """
-    mine, slices = Reservation(), encode()
+    mine, slices = Reservation(key, journalled), encode()
     kept: list[Slice] | None = []
     entered = False
     while not entered:
         part = next(slices, None)
         if part is None:
-            mine.whole = True
+            mine.finish()
         else:
             mine.add(part)
             kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, part]
-        entered = _enter(mine, repeat=repeat)
+        if mine.known or mine.whole:  # else others could not tell it from theirs
+            entered = _enter(mine, repeat=repeat)
     return mine, encode() if kept is None else chain(kept, slices)
 
 
 def _enter(mine: Reservation, *, repeat: bool) -> bool:
     """Enter a reservation, and return whether that was done: not while further slices tell whether it is another upload."""
     with _lock:
-        compared = [(other, other.compared(mine)) for other in _reservations if not repeat]
-        for other, result in compared:
+        others = [other for other in _reservations if not (repeat or other.allows(mine.journalled))]
+        like = mine.like(others)
+        for other, result in like.items():
             if result == "same":
-                raise AlreadySent(_refusal(other))
-        if any(result == "open" for _other, result in compared):
+                raise AlreadySent(_refusal(other, mine.journalled))
+        if like:
             return False
         _reservations.append(mine)
         return True
 
 
-def _refusal(earlier: Reservation) -> str:
+def _refusal(earlier: Reservation, journalled: InRun | None) -> str:
     """Return why the same updates are not sent, and what to do instead."""
     if earlier.under_way:
         return "the same updates are on their way from this process, and would be applied twice: wait for the end of that call"
     if not earlier.complete:
         return (
             "the same updates were sent by this process, but not all of them arrived: send the rest, "
-            "df.mixpanel.failures(mpd.last_summary()); the whole frame would be applied twice"
+            "df.mixpanel.failures(mpd.last_summary()), and look at the profiles of unknown rows; the whole frame would be "
+            "applied twice"
         )
-    return (
-        "the same updates were already sent by this process, and would be applied twice (was a cell run twice?): "
-        "pass repeat=True to send them again"
-    )
+    again = "pass repeat=True to send them again"
+    if journalled is not None:
+        again = (
+            "pass repeat=True, without a journal, to send them again"
+            if earlier.journalled is None
+            else "name another run to send them again, such as run='2026-11-21'"
+        )
+    return f"the same updates were already sent by this process, and would be applied twice (was a cell run twice?): {again}"
 
 
 def remember(summary: pd.DataFrame) -> None:

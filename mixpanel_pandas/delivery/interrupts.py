@@ -23,12 +23,16 @@ Result = TypeVar("Result")
 #: Seconds between two looks whether the work is over, for the case that an exception swallowed the news.
 TICK = 0.2
 
+#: How many exceptions in a row may strike where the one before is being noted. Each place takes a microsecond or less.
+NESTED = 12
+
 
 class Interrupts:
     """Ctrl-C on the main thread, noted for the length of a ``with`` block, also where somebody else handles it.
 
     Before anything is sent, Ctrl-C may end the call at once: `at_once` is True then, and the handler raises as Python's does.
-    After the block the former handler is back, and is called once if Ctrl-C struck.
+    After the block the former handler is back, and is called once if Ctrl-C struck. An exception may strike at the edge of the
+    block, too: `restore` once more.
 
     Attributes
     ----------
@@ -42,6 +46,7 @@ class Interrupts:
         self.count = 0
         self.at_once = False
         self._former: Any = None
+        self._restored = False
 
     def __enter__(self) -> Self:
         former = signal.getsignal(signal.SIGINT)
@@ -60,11 +65,21 @@ class Interrupts:
     def __exit__(self, *_error: object) -> None:
         if self._former is None:
             return
-        self.at_once = False
-        signal.signal(signal.SIGINT, self._former)
+        self.restore()
         if self.count:
             with suppress(KeyboardInterrupt):  # what the call raises says more
                 signal.raise_signal(signal.SIGINT)
+
+    def restore(self, nested: int = NESTED) -> None:
+        """Bring the former handler back, whatever strikes meanwhile."""
+        try:
+            if nested:
+                self.restore(nested - 1)
+        finally:
+            self.at_once = False
+            if self._former is not None and not self._restored:
+                signal.signal(signal.SIGINT, self._former)
+                self._restored = True
 
 
 class Outcome(Generic[Result]):
@@ -94,12 +109,15 @@ class Outcome(Generic[Result]):
 
     def outlast(self) -> None:
         """Begin, and wait for the end, whatever strikes, even while a strike is being noted."""
-        while not self._over:
+        self._outlast(NESTED)
+
+    def _outlast(self, nested: int) -> None:
+        while not self._over:  # a strike right here is noted by the caller
             try:
-                try:
+                if nested:
+                    self._outlast(nested - 1)
+                else:
                     self._begin_and_wait()
-                except BaseException as strike:  # noqa: BLE001
-                    self.strikes.append(strike)
             except BaseException as strike:  # noqa: BLE001
                 self.strikes.append(strike)
 

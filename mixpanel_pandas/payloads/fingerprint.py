@@ -1,4 +1,4 @@
-"""What tells the payloads of one upload from those of another: a name made of no values, and a fingerprint per slice.
+"""What tells the payloads of one upload from those of another: a name made of no values, and fingerprints.
 
 Who reads a fingerprint cannot try values: its key is made of the project's token. All that is sent is hashed, so the hash has to
 be quick: XXH3 takes a thirteenth of the time of SHA-256, which would be a tenth of that of an upload.
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.plan import Plan
     from mixpanel_pandas.project import Project
 
-__all__ = ["Content", "content_of", "fingerprint", "key_of"]
+__all__ = ["Chain", "Content", "content_of", "fingerprint", "key_of"]
 
 #: Bytes of a fingerprint.
 SIZE = 16
+
+#: Rows from one fingerprint of a chain to the next.
+ROWS = 256
 
 
 def key_of(project: Project) -> bytes:
@@ -43,6 +46,46 @@ def fingerprint(payloads: Payloads, key: bytes) -> bytes:
     offsets = payloads.offsets
     text = memoryview(payloads.text.buffers()[2] or b"")[offsets[0] : offsets[-1]]
     return hashlib.blake2b(xxhash.xxh3_128_digest(text), key=key, digest_size=SIZE).digest()
+
+
+class Chain:
+    """Fingerprints of payloads that come in pieces, the same however they are cut: each is one of all rows so far.
+
+    Where two chains have the same fingerprint at the same place, all before is the same.
+
+    Parameters
+    ----------
+    key : bytes
+        From `key_of`.
+
+    Attributes
+    ----------
+    fingerprints : list of bytes
+        After every `ROWS` rows, and at each end.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self.fingerprints: list[bytes] = []
+        self._key, self._rows, self._text = key, 0, xxhash.xxh3_128()
+
+    def add(self, payloads: Payloads) -> None:
+        """Go on with further rows."""
+        offsets, rows = payloads.offsets, len(payloads)
+        text, start = memoryview(payloads.text.buffers()[2] or b""), 0
+        while start < rows:
+            stop = min(rows, start + ROWS - self._rows)
+            self._text.update(text[offsets[start] : offsets[stop]])
+            self._rows, start = self._rows + stop - start, stop
+            if self._rows == ROWS:
+                self.end()
+
+    def end(self) -> None:
+        """Add a fingerprint of all that has come."""
+        if self._rows:
+            before = self.fingerprints[-1] if self.fingerprints else b""
+            digest = hashlib.blake2b(before + self._text.digest(), key=self._key, digest_size=SIZE)
+            self.fingerprints.append(digest.digest())
+            self._rows, self._text = 0, xxhash.xxh3_128()
 
 
 @dataclass(frozen=True)

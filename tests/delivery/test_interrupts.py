@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 
+import pandas as pd
 import pytest
 
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
@@ -62,6 +63,62 @@ def test_a_handler_that_raises_does_not_end_the_wait(alarms, every: float) -> No
     outcome = shielded(work)
     assert outcome.result() >= 5
     assert {type(strike) for strike in outcome.strikes} == {Limit}
+
+
+def test_strikes_while_a_strike_is_noted_do_not_end_the_wait() -> None:
+    class Struck(list):
+        """Notes nothing at first, as it is struck itself."""
+
+        times = 6
+
+        def append(self, strike: BaseException) -> None:
+            if self.times:
+                self.times -= 1
+                raise Limit
+            super().append(strike)
+
+    over, news = threading.Event(), threading.Event()
+
+    def work(outcome) -> None:
+        outcome.strikes = Struck()
+        signal.raise_signal(signal.SIGALRM)
+        while not outcome.strikes:
+            news.wait(0.001)
+        over.set()
+
+    before = signal.signal(signal.SIGALRM, raise_limit)
+    try:
+        outcome = shielded(work)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert over.is_set()
+    assert len(outcome.strikes) == 1
+
+
+def raise_limit(*_: object) -> None:
+    raise Limit
+
+
+@pytest.mark.parametrize("struck", [[1], [2], [2, 3], [2, 3, 4, 5, 6, 7]])
+def test_the_former_handler_is_back_whatever_strikes_while_it_is_put_there(
+    monkeypatch: pytest.MonkeyPatch, struck: list[int]
+) -> None:
+    put, calls = signal.signal, []
+
+    def put_and_strike(*arguments):
+        calls.append(1)
+        if len(calls) == 1 or len(calls) not in struck:
+            put(*arguments)
+        if len(calls) in struck:
+            raise Limit
+
+    monkeypatch.setattr(signal, "signal", put_and_strike)
+    before = signal.getsignal(signal.SIGINT)
+    frame = pd.DataFrame({"id": ["ann"], "n": [1]})
+    with pytest.raises(Limit):
+        frame.mixpanel.add("id", dry_run=True, progress=False)
+    assert len(calls) > max(struck)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_is_noted_and_handed_on_afterwards() -> None:

@@ -18,6 +18,7 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from mixpanel_pandas.delivery.journal.path import resolved
 from mixpanel_pandas.delivery.journal.records import (
     Record,
     delivery_records,
@@ -81,6 +82,8 @@ class Journal:
         How the frame is cut into slices, so that they can be compared with those that stand there.
     compare_first : bool
         Whether slices are to be compared before anything is sent.
+    named : bool
+        Whether the run has a name that somebody gave it.
 
     Raises
     ------
@@ -92,14 +95,14 @@ class Journal:
         self, path: str | os.PathLike[str], run: str | None, content: Content, *, remaining: bool = False
     ) -> None:
         self._path, self._content, self._remaining = path, content, remaining
-        self._named, self._name = run is not None, run if run is not None else content.name
+        self.named, self._name = run is not None, run if run is not None else content.name
         self._turn = threading.Lock()
         self._compared: dict[int, bytes] = {}
         self._writer = Writer(path)
         weakref.finalize(self, self._writer.close, 0).atexit = False
         try:
             # with nothing to compare, runs before the last do not matter
-            last = not self._named and content.idempotent
+            last = not self.named and content.idempotent
             self._states = self._writer.call(lambda file: states_of(file, self._name, last=last))
             self._begin()
         except BaseException:
@@ -125,16 +128,16 @@ class Journal:
 
     def _begin_changed(self, last: State) -> None:
         """Begin a run that has another content than the last one of its name, if it may."""
-        if self._named and self._remaining:
+        if self.named and self._remaining:
             self._add(self._content.rows_per_slice)
-        elif self._named or not last.finished():
+        elif self.named or not last.finished():
             raise JournalError(self._changes(last))
         else:
             self._begin_ended(last)
 
     def _begin_ended(self, last: State) -> None:
         """Wait for a comparison with runs that have ended, or begin one more where that can do no harm."""
-        self._ended = [last] if self._named else [
+        self._ended = [last] if self.named else [
             state
             for state in self._states
             if state.excludes(self._content.left_out) and not state.untouched() and not state.idempotent
@@ -217,7 +220,7 @@ class Journal:
         JournalError
             If it is a named run, which has one content only, unless it is to send the remaining ids.
         """
-        if self._named and not self._remaining:
+        if self.named and not self._remaining:
             raise JournalError(self._other_values(max(self._compared)))
         self._ended, self.compare_first = [], False
         self._add(self.rows_per_slice)
@@ -257,12 +260,12 @@ class Journal:
         return f"{self._called()} was begun with other values in {rows}. {self._remedy()}"
 
     def _called(self) -> str:
-        if self._named:
+        if self.named:
             return f"the run {self._name!r} of {self._path}"
         return f"a run of {self._path} with these columns and ids has not ended, and"
 
     def _remedy(self) -> str:
-        if self._named:
+        if self.named:
             return 'Name another run, or pass on_changed="remaining" to send only the ids that have no outcome in this one'
         return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
 
@@ -290,6 +293,11 @@ class Journal:
         ]
 
     # -- while it is sent ---------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The file and the name of the run."""
+        return resolved(self._path), self._name
 
     @property
     def resumed(self) -> bool:
