@@ -24,8 +24,10 @@ __all__ = ["Writer"]
 
 Result = TypeVar("Result")
 
-#: Seconds that notes wait for company, and that the thread has to end.
-LINGER, END = 0.01, 5.0
+#: Seconds that notes wait for company: those that nobody waits for, and those that somebody waits for, unless so many wait.
+LINGER, GATHER, CROWD = 0.01, 0.002, 4
+#: Seconds that the thread has to end.
+END = 5.0
 
 
 @dataclass
@@ -180,8 +182,14 @@ class Writer:
         with self._turn:
             self._turn.wait_for(lambda: self._jobs or self._closing)
             self._turn.wait_for(lambda: self._closing or any(job.waits for job in self._jobs), LINGER)
+            self._turn.wait_for(lambda: self._closing or self._is_crowded(), GATHER)
             self._under_way, self._jobs = self._jobs, []
             return self._under_way
+
+    def _is_crowded(self) -> bool:
+        """Return whether enough wait for one commit, or somebody waits for something else."""
+        waiting = [job for job in self._jobs if job.waits]
+        return len(waiting) >= CROWD or any(job.work is not None for job in waiting)
 
     def _do(self, file: File, jobs: list[_Job]) -> None:
         """Do what was handed over, neighbouring notes in one commit, and forget it."""
