@@ -32,7 +32,7 @@ from mixpanel_pandas.validation import checked
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
@@ -185,7 +185,14 @@ class Sending:
             return self._send(lambda: pressed.count + len(outcome.strikes))
 
         outcome = shielded(work)
-        ended = outcome.result()
+        try:
+            ended = outcome.result()
+        except Exception as error:  # nothing was sent: what struck says more
+            if pressed.count:
+                raise KeyboardInterrupt from error
+            for strike in outcome.strikes:
+                raise strike from error
+            raise
         if pressed.count or any(isinstance(strike, KeyboardInterrupt) for strike in outcome.strikes):
             raise _interrupted(ended.summary)
         for strike in outcome.strikes:
@@ -225,16 +232,16 @@ class Sending:
 
     def _deliver(self, strikes: Callable[[], int]) -> Ended:
         """Send the batches, and say how it ended."""
-        journal = self._open_journal()
+        journal = self._open_journal(strikes)
         try:
-            if journal is not None and (run := self._repeated(journal)) is not None:
+            if journal is not None and (run := self._repeated(journal, strikes)) is not None:
                 return self._ended_before(run, journal.ended_at)
             return self._upload_all(journal, strikes)
         finally:
             if journal is not None:
                 journal.close()
 
-    def _open_journal(self) -> Journal | None:
+    def _open_journal(self, strikes: Callable[[], int]) -> Journal | None:
         """Open the run that is written down, if one is."""
         path = self._operation.option("journal")
         if path is None:
@@ -244,15 +251,22 @@ class Sending:
 
         content = content_of(self._plan, self._inspection.digest, self._project, self._inspection.left_out)
         remaining = self._operation.option("on_changed") == "remaining"
-        return Journal(path, self._operation.option("run"), content, remaining=remaining)
+        until = time.monotonic() + (self._operation.option("deadline") or math.inf)
+        return Journal(
+            path,
+            self._operation.option("run"),
+            content,
+            remaining=remaining,
+            hurried=lambda: bool(strikes()) or time.monotonic() >= until,
+        )
 
-    def _repeated(self, journal: Journal) -> Run | None:
+    def _repeated(self, journal: Journal, strikes: Callable[[], int]) -> Run | None:
         """Return the run of the journal that this call repeats, if it has nothing left to try.
 
         Slices are compared before anything is sent where the journal asks for that. At the first difference it is another run.
         """
         if journal.compare_first:
-            for part in self._waves(journal).every_slice():
+            for part in _unless(strikes, self._waves(journal).every_slice()):
                 if not journal.same_so_far(part.number, part.payloads.fingerprint):
                     journal.begin_afresh()
                     break
@@ -274,14 +288,16 @@ class Sending:
         """Send what is not settled, and say how it ended."""
         waves, rows, reservation = self._waves(journal), self._rows(journal), None
         if not self._operation.idempotent and rows:
+            comparing = [True]
             reservation, slices = history.reserve(
-                waves.every_slice,
+                lambda: _unless(lambda: comparing and strikes(), waves.every_slice()),
                 key_of(self._project),
                 repeat=self._operation.option("repeat"),
                 journalled=None
                 if journal is None
                 else history.InRun(journal.place, journal.named, journal.resumed),
             )
+            comparing.clear()  # from here on a strike stops the upload
             waves.start_with(slices)
         summary = None
         try:
@@ -413,6 +429,18 @@ def _noting(journal: Journal | None, reservation: Reservation | None) -> Callabl
             journal.slice(part.number, part.payloads.fingerprint)
 
     return note
+
+
+class Struck(Exception):
+    """Something struck the call before anything was sent."""
+
+
+def _unless(struck: Callable[[], object], slices: Iterator[Slice]) -> Iterator[Slice]:
+    """Yield slices that are only compared, as long as nothing strikes."""
+    for part in slices:
+        if struck():
+            raise Struck
+        yield part
 
 
 def _error_of(call: Callable[[], object]) -> Exception | None:

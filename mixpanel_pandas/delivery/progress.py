@@ -1,7 +1,8 @@
-"""How far an upload is, shown as a bar, or told to the log. What fails at that is switched off, and the upload goes on."""
+"""How far an upload is, shown as a bar, or told to the log. What fails or hangs is switched off, and the upload goes on."""
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import sys
 import threading
@@ -20,6 +21,9 @@ __all__ = ["LINE_SECONDS", "Progress", "Reporter"]
 
 #: Seconds between two lines about the progress in the log.
 LINE_SECONDS = 60.0
+
+#: Seconds that a bar or a handler of the log has for a step: a terminal that is stopped, a pipe that nobody reads.
+PATIENCE = 2.0
 
 logger = logging.getLogger("mixpanel_pandas")
 
@@ -94,11 +98,15 @@ class Reporter:
 
     def begin(self) -> None:
         """Show a bar, where one is wanted."""
-        self._guarded(self._make_bar)
+        if self._wanted is not False:
+            self._guarded(self._make_bar)
 
     def show(self, progress: Progress) -> None:
         """Show how far it is."""
-        self._guarded(lambda: self._move_bar(progress) if self._bar is not None else self._tell(progress))
+        if self._bar is not None:
+            self._guarded(lambda: self._move_bar(progress))
+        elif self._clock() >= self._due:
+            self._guarded(lambda: self._tell(progress))
 
     def end(self, progress: Progress) -> None:
         """Show the end. The bar stays where it is."""
@@ -112,16 +120,39 @@ class Reporter:
         if self._bar is not None:
             self._guarded(lambda: self._bar.write(text, file=self._bar.fp))
 
+    def warn(self, text: str) -> None:
+        """Write a warning to the log."""
+        self._guarded(lambda: logger.warning(text))
+
     def _guarded(self, step: Callable[[], object]) -> None:
-        """Do a step unless one has failed. It runs someone else's code: a handler of the log, a terminal that is gone."""
+        """Do a step, unless one has failed or is still at it. It runs someone else's code.
+
+        It is done in a thread of its own, as nobody knows when it ends.
+        """
         if self._broken:
             return
+        context = contextvars.copy_context()
+
+        def work() -> None:
+            try:
+                context.run(step)
+            except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
+                self._give_up()
+
+        thread = threading.Thread(target=work, daemon=True, name="mixpanel_pandas progress")
         try:
-            step()
-        except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
-            self._broken = True
-            if self._bar is not None:
-                self._bar.disable = True  # its finalizer would wait for the lock that it has left held
+            thread.start()
+        except RuntimeError:  # too many threads, or the interpreter is shutting down
+            work()
+            return
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._broken = True
+        if self._bar is not None:
+            self._bar.disable = True  # its finalizer would wait for the lock that it has left held
 
     def _make_bar(self) -> None:
         notebook = in_notebook()
@@ -141,8 +172,6 @@ class Reporter:
         self._bar.refresh()
 
     def _tell(self, progress: Progress) -> None:
-        """Write a line if a minute has passed since the last one, or since the begin."""
         now = self._clock()
-        if now >= self._due:
-            self._due = now + LINE_SECONDS
-            logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))
+        self._due = now + LINE_SECONDS
+        logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))
