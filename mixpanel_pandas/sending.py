@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
@@ -32,14 +33,13 @@ from mixpanel_pandas.validation import checked
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     import pandas as pd
 
     from mixpanel_pandas.delivery.history import Reservation
     from mixpanel_pandas.delivery.interrupts import Outcome
     from mixpanel_pandas.delivery.journal import Journal, Run
-    from mixpanel_pandas.delivery.policy import Stop
     from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.delivery.upload import Account, Upload
@@ -52,6 +52,9 @@ __all__ = ["Sending", "prepare", "send"]
 
 #: Seconds that the disk has to take the end of a run.
 JOURNAL_SECONDS = 5.0
+
+#: Why nothing is sent where the thread that called would have to do it.
+NO_THREAD = Stop("error", "no thread could be started to send these rows: send the failures again")
 
 #: Where a dry run goes: a token of the right length, so that sizes are right.
 NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
@@ -152,7 +155,7 @@ class Sending:
         self._plan, self._operation = inspection.plan, inspection.plan.operation
         self._sharing = Sharing(inspection.changes.together)
         self._upload: Upload | None = None
-        self._stop_asked = False
+        self._stop_asked = self._exposed = False
 
     def stop(self) -> None:
         """Send nothing else; what is on the wire has 5 seconds to answer."""
@@ -182,6 +185,7 @@ class Sending:
         pressed = interrupts or Interrupts()
 
         def work(outcome: Outcome[Ended]) -> Ended:
+            self._exposed = outcome.exposed
             return self._send(lambda: pressed.count + len(outcome.strikes))
 
         outcome = shielded(work)
@@ -286,6 +290,10 @@ class Sending:
 
     def _upload_all(self, journal: Journal | None, strikes: Callable[[], int]) -> Ended:
         """Send what is not settled, and say how it ended."""
+        if self._exposed and self._rows(journal):  # a strike might come anywhere
+            nothing = self._summary([], NO_THREAD, (), journal)
+            history.remember(nothing)
+            return Ended(self._told(nothing), RuntimeError(NO_THREAD.error))
         waves, rows, reservation = self._waves(journal), self._rows(journal), None
         if not self._operation.idempotent and rows:
             comparing = [True]
@@ -299,7 +307,8 @@ class Sending:
             )
             comparing.clear()  # from here on a strike stops the upload
             waves.start_with(slices)
-        summary = None
+            del slices
+        summary: pd.DataFrame | None = None
         try:
             waves.passed = _noting(journal, reservation)
             account, reporter = self._run(waves, rows, journal, strikes)
@@ -311,6 +320,7 @@ class Sending:
             self._told(summary, reporter=reporter)
             return Ended(summary, account.error or unwritten, account.connection_failed)
         finally:
+            waves.close()
             if reservation is not None:
                 if waves.whole:
                     reservation.finish()
@@ -435,7 +445,7 @@ class Struck(Exception):
     """Something struck the call before anything was sent."""
 
 
-def _unless(struck: Callable[[], object], slices: Iterator[Slice]) -> Iterator[Slice]:
+def _unless(struck: Callable[[], object], slices: Iterator[Slice]) -> Generator[Slice]:
     """Yield slices that are only compared, as long as nothing strikes."""
     for part in slices:
         if struck():

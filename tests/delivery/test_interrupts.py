@@ -16,6 +16,7 @@ import pytest
 from mixpanel_pandas.delivery.history import Reservation
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.journal import file as journal_file
+from mixpanel_pandas.errors import UploadError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -257,3 +258,26 @@ def test_what_strikes_while_updates_are_compared_ends_the_call(
     assert (caught.type is Limit) == (strike == signal.SIGALRM)
     assert len(emulator.requests) == sent
     assert pd.concat([frame, frame]).mixpanel.add("id", duplicates="all")["accepted"].sum() == 20
+
+
+@pytest.mark.parametrize(("refused", "sent"), [(1, True), (2, False)])
+def test_nothing_is_sent_by_the_thread_that_can_be_struck(
+    frame: pd.DataFrame, emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch, refused: int, sent: bool
+) -> None:
+    left, start = [refused], _thread.start_new_thread
+
+    def refuse(*arguments: Any) -> int:
+        if left[0]:
+            left[0] -= 1
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        return start(*arguments)
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    if sent:
+        assert frame.mixpanel.add("id")["accepted"].sum() == 10
+    else:
+        with pytest.raises(UploadError) as caught:
+            frame.mixpanel.add("id")
+        assert caught.value.summary["not_sent"].sum() == 10
+        assert frame.mixpanel.add("id")["accepted"].sum() == 10
