@@ -93,6 +93,7 @@ class Waves:
         self._settled = settled
         self.passed: Callable[[Slice], object] = lambda _slice: None
         self.whole, self._gaps = False, False
+        self._current: Iterator[Batch] = iter(())
         self._batches, self._wave = 0, 0
         repeats = _NONE if repeats is None else repeats.without(changes.left_out)
         self._rising, self._groups, self._ranks = repeats.positions, repeats.groups, repeats.ranks()
@@ -133,6 +134,10 @@ class Waves:
         waiting = batch is None and self._wave + 2 < len(self._begins)
         self.whole |= batch is None and not waiting and not self._gaps
         return batch, waiting
+
+    def close(self) -> None:
+        """Let go of what is encoded, with the threads that encode; who keeps an error may keep all of this."""
+        self._current = iter(())
 
     def every_slice(self) -> Iterator[Slice]:
         """Yield all slices of all waves, whatever becomes of their rows."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
@@ -32,14 +33,13 @@ from mixpanel_pandas.validation import checked
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     import pandas as pd
 
     from mixpanel_pandas.delivery.history import Reservation
     from mixpanel_pandas.delivery.interrupts import Outcome
     from mixpanel_pandas.delivery.journal import Journal, Run
-    from mixpanel_pandas.delivery.policy import Stop
     from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.delivery.upload import Account, Upload
@@ -52,6 +52,9 @@ __all__ = ["Sending", "prepare", "send"]
 
 #: Seconds that the disk has to take the end of a run.
 JOURNAL_SECONDS = 5.0
+
+#: Why nothing is sent where the thread that called would have to do it.
+NO_THREAD = Stop("error", "no thread could be started to send these rows: send the failures again")
 
 #: Where a dry run goes: a token of the right length, so that sizes are right.
 NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
@@ -152,7 +155,7 @@ class Sending:
         self._plan, self._operation = inspection.plan, inspection.plan.operation
         self._sharing = Sharing(inspection.changes.together)
         self._upload: Upload | None = None
-        self._stop_asked = False
+        self._stop_asked = self._exposed = False
 
     def stop(self) -> None:
         """Send nothing else; what is on the wire has 5 seconds to answer."""
@@ -182,10 +185,18 @@ class Sending:
         pressed = interrupts or Interrupts()
 
         def work(outcome: Outcome[Ended]) -> Ended:
+            self._exposed = outcome.exposed
             return self._send(lambda: pressed.count + len(outcome.strikes))
 
         outcome = shielded(work)
-        ended = outcome.result()
+        try:
+            ended = outcome.result()
+        except Exception as error:  # nothing was sent: what struck says more
+            if pressed.count:
+                raise KeyboardInterrupt from error
+            for strike in outcome.strikes:
+                raise strike from error
+            raise
         if pressed.count or any(isinstance(strike, KeyboardInterrupt) for strike in outcome.strikes):
             raise _interrupted(ended.summary)
         for strike in outcome.strikes:
@@ -225,16 +236,16 @@ class Sending:
 
     def _deliver(self, strikes: Callable[[], int]) -> Ended:
         """Send the batches, and say how it ended."""
-        journal = self._open_journal()
+        journal = self._open_journal(strikes)
         try:
-            if journal is not None and (run := self._repeated(journal)) is not None:
+            if journal is not None and (run := self._repeated(journal, strikes)) is not None:
                 return self._ended_before(run, journal.ended_at)
             return self._upload_all(journal, strikes)
         finally:
             if journal is not None:
                 journal.close()
 
-    def _open_journal(self) -> Journal | None:
+    def _open_journal(self, strikes: Callable[[], int]) -> Journal | None:
         """Open the run that is written down, if one is."""
         path = self._operation.option("journal")
         if path is None:
@@ -244,15 +255,22 @@ class Sending:
 
         content = content_of(self._plan, self._inspection.digest, self._project, self._inspection.left_out)
         remaining = self._operation.option("on_changed") == "remaining"
-        return Journal(path, self._operation.option("run"), content, remaining=remaining)
+        until = time.monotonic() + (self._operation.option("deadline") or math.inf)
+        return Journal(
+            path,
+            self._operation.option("run"),
+            content,
+            remaining=remaining,
+            hurried=lambda: bool(strikes()) or time.monotonic() >= until,
+        )
 
-    def _repeated(self, journal: Journal) -> Run | None:
+    def _repeated(self, journal: Journal, strikes: Callable[[], int]) -> Run | None:
         """Return the run of the journal that this call repeats, if it has nothing left to try.
 
         Slices are compared before anything is sent where the journal asks for that. At the first difference it is another run.
         """
         if journal.compare_first:
-            for part in self._waves(journal).every_slice():
+            for part in _unless(strikes, self._waves(journal).every_slice()):
                 if not journal.same_so_far(part.number, part.payloads.fingerprint):
                     journal.begin_afresh()
                     break
@@ -272,18 +290,25 @@ class Sending:
 
     def _upload_all(self, journal: Journal | None, strikes: Callable[[], int]) -> Ended:
         """Send what is not settled, and say how it ended."""
+        if self._exposed and self._rows(journal):  # a strike might come anywhere
+            nothing = self._summary([], NO_THREAD, (), journal)
+            history.remember(nothing)
+            return Ended(self._told(nothing), RuntimeError(NO_THREAD.error))
         waves, rows, reservation = self._waves(journal), self._rows(journal), None
         if not self._operation.idempotent and rows:
+            comparing = [True]
             reservation, slices = history.reserve(
-                waves.every_slice,
+                lambda: _unless(lambda: comparing and strikes(), waves.every_slice()),
                 key_of(self._project),
                 repeat=self._operation.option("repeat"),
                 journalled=None
                 if journal is None
                 else history.InRun(journal.place, journal.named, journal.resumed),
             )
+            comparing.clear()  # from here on a strike stops the upload
             waves.start_with(slices)
-        summary = None
+            del slices
+        summary: pd.DataFrame | None = None
         try:
             waves.passed = _noting(journal, reservation)
             account, reporter = self._run(waves, rows, journal, strikes)
@@ -295,6 +320,7 @@ class Sending:
             self._told(summary, reporter=reporter)
             return Ended(summary, account.error or unwritten, account.connection_failed)
         finally:
+            waves.close()
             if reservation is not None:
                 if waves.whole:
                     reservation.finish()
@@ -413,6 +439,18 @@ def _noting(journal: Journal | None, reservation: Reservation | None) -> Callabl
             journal.slice(part.number, part.payloads.fingerprint)
 
     return note
+
+
+class Struck(Exception):
+    """Something struck the call before anything was sent."""
+
+
+def _unless(struck: Callable[[], object], slices: Iterator[Slice]) -> Generator[Slice]:
+    """Yield slices that are only compared, as long as nothing strikes."""
+    for part in slices:
+        if struck():
+            raise Struck
+        yield part
 
 
 def _error_of(call: Callable[[], object]) -> Exception | None:

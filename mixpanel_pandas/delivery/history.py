@@ -16,7 +16,7 @@ from mixpanel_pandas.errors import AlreadySent, OperationError
 from mixpanel_pandas.payloads.fingerprint import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     import pandas as pd
 
@@ -149,7 +149,7 @@ class Reservation:
 
 
 def reserve(
-    encode: Callable[[], Iterator[Slice]],
+    encode: Callable[[], Generator[Slice]],
     key: bytes,
     *,
     repeat: bool = False,
@@ -174,6 +174,19 @@ def reserve(
         If this process has sent the same updates, or is at it.
     """
     mine, slices = Reservation(key, journalled), encode()
+    try:
+        kept = _compare(mine, slices, repeat=repeat)
+    except BaseException:
+        slices.close()  # the error would keep it, with the threads that encode
+        raise
+    if kept is None:
+        slices.close()
+        return mine, encode()
+    return mine, chain(kept, slices)
+
+
+def _compare(mine: Reservation, slices: Iterator[Slice], *, repeat: bool) -> list[Slice] | None:
+    """Encode until a reservation is entered, and return the slices for that; None where they are too many to keep."""
     kept: list[Slice] | None = []
     entered = False
     while not entered:
@@ -185,7 +198,7 @@ def reserve(
             kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, part]
         if mine.known or mine.whole:  # else others could not tell it from theirs
             entered = _enter(mine, repeat=repeat)
-    return mine, encode() if kept is None else chain(kept, slices)
+    return kept
 
 
 def _enter(mine: Reservation, *, repeat: bool) -> bool:

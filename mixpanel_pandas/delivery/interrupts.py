@@ -89,10 +89,13 @@ class Outcome(Generic[Result]):
     ----------
     strikes : list of BaseException
         What struck the waiting thread meanwhile.
+    exposed : bool
+        Whether the work is done by the waiting thread itself, where it may be struck anywhere.
     """
 
     def __init__(self, work: Callable[[Outcome[Result]], Result]) -> None:
         self.strikes: list[BaseException] = []
+        self.exposed = False
         self._work = [work]  # whoever takes it does it, once
         self._context = contextvars.copy_context()
         self._over = False
@@ -124,11 +127,18 @@ class Outcome(Generic[Result]):
     def _begin_and_wait(self) -> None:
         if self._work:
             try:
-                _thread.start_new_thread(self._do, ())
+                self._start()
             except RuntimeError:  # too many threads, or the interpreter is shutting down
+                self.exposed = True
                 self._do()
         while not self._over:
             self._news.acquire(timeout=TICK)  # an exception in here leaves the lock as it was
+
+    def _start(self) -> None:
+        try:
+            _thread.start_new_thread(self._do, ())
+        except RuntimeError:  # another one may just have ended
+            _thread.start_new_thread(self._do, ())
 
     def _do(self) -> None:
         try:
@@ -150,7 +160,7 @@ def shielded(work: Callable[[Outcome[Result]], Result]) -> Outcome[Result]:
     ----------
     work : callable
         Given the outcome, whose `strikes` it looks at: with each of them the end is more urgent. Context variables are those
-        of the caller. Where no thread can be started, it is done here.
+        of the caller. Where no thread can be started, it is done here, and the outcome is `exposed`.
     """
     outcome = Outcome(work)
     outcome.outlast()

@@ -1,7 +1,8 @@
-"""How far an upload is, shown as a bar, or told to the log. What fails at that is switched off, and the upload goes on."""
+"""How far an upload is, shown as a bar, or told to the log. What fails or hangs is switched off, and the upload goes on."""
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import sys
 import threading
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LINE_SECONDS", "Progress", "Reporter"]
 
-#: Seconds between two lines about the progress in the log.
-LINE_SECONDS = 60.0
+#: Seconds between two moves of a bar, and between two lines about the progress in the log.
+BAR_SECONDS, LINE_SECONDS = 0.2, 60.0
+
+#: Seconds that a bar or a handler of the log has for a step: a terminal that is stopped, a pipe that nobody reads.
+PATIENCE = 2.0
 
 logger = logging.getLogger("mixpanel_pandas")
 
@@ -90,15 +94,22 @@ class Reporter:
         self._bar: Any = None
         self._broken = False
         self._began = clock()
-        self._due = self._began + LINE_SECONDS
+        self._due, self._moved = self._began + LINE_SECONDS, self._began
 
     def begin(self) -> None:
         """Show a bar, where one is wanted."""
-        self._guarded(self._make_bar)
+        if self._wanted is not False:
+            self._guarded(self._make_bar)
 
     def show(self, progress: Progress) -> None:
         """Show how far it is."""
-        self._guarded(lambda: self._move_bar(progress) if self._bar is not None else self._tell(progress))
+        now = self._clock()
+        if self._bar is not None:
+            if now >= self._moved + BAR_SECONDS:
+                self._moved = now
+                self._guarded(lambda: self._move_bar(progress))
+        elif now >= self._due:
+            self._guarded(lambda: self._tell(progress))
 
     def end(self, progress: Progress) -> None:
         """Show the end. The bar stays where it is."""
@@ -112,13 +123,33 @@ class Reporter:
         if self._bar is not None:
             self._guarded(lambda: self._bar.write(text, file=self._bar.fp))
 
+    def warn(self, text: str) -> None:
+        """Write a warning to the log."""
+        self._guarded(lambda: logger.warning(text))
+
     def _guarded(self, step: Callable[[], object]) -> None:
-        """Do a step unless one has failed. It runs someone else's code: a handler of the log, a terminal that is gone."""
+        """Do a step, unless one has failed or is still at it. It runs someone else's code.
+
+        It is done in a thread of its own, as nobody knows when it ends.
+        """
         if self._broken:
             return
+        context = contextvars.copy_context()
+
+        def work() -> None:
+            try:
+                context.run(step)
+            except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
+                self._broken = True
+
+        thread = threading.Thread(target=work, daemon=True, name="mixpanel_pandas progress")
         try:
-            step()
-        except BaseException:  # noqa: BLE001  # signals do not arrive in this thread: whatever it is, it is theirs
+            thread.start()
+        except RuntimeError:  # too many threads, or the interpreter is shutting down
+            work()
+            return
+        thread.join(PATIENCE)
+        if thread.is_alive():
             self._broken = True
 
     def _make_bar(self) -> None:
@@ -140,8 +171,6 @@ class Reporter:
         self._bar.refresh()
 
     def _tell(self, progress: Progress) -> None:
-        """Write a line if a minute has passed since the last one, or since the begin."""
         now = self._clock()
-        if now >= self._due:
-            self._due = now + LINE_SECONDS
-            logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))
+        self._due = now + LINE_SECONDS
+        logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Batch
 
 __all__ = [
+    "DEADLINE",
     "Absent",
     "Action",
     "Answered",
@@ -43,6 +44,9 @@ __all__ = [
 
 #: Evidence of an outage, when it is all that retries brought.
 EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
+
+#: Why rows have not had their turn when the time is over.
+DEADLINE = Stop("deadline", "the deadline came before these rows' turn: send the failures again")
 
 #: Why rows on the wire have no answer when the upload is closed.
 CLOSED = Stop("interrupted", "the upload ended before an answer came")
@@ -342,7 +346,7 @@ class UploadState:
         if until >= self.deadline:
             if self._now < self.deadline:
                 return [Rest(self.deadline)]
-            self._stop("deadline", "the deadline came before these rows' turn: send the failures again")
+            self._stop(DEADLINE.reason, DEADLINE.error)
             return self._go_on_with(worker)
         if until > self._now:
             self._tell_of_rest(pending, until, by_rate=by_rate and until == free)

@@ -6,7 +6,6 @@ An upload gives no account before no worker can send any more.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -18,6 +17,7 @@ from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.answers import read
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.state import (
+    DEADLINE,
     Absent,
     Answered,
     Closed,
@@ -54,8 +54,6 @@ TICK = 0.1
 
 #: What is said of rows whose turn did not come before a stop.
 STOPPED = Stop("stopped", "stopped before these rows' turn: send the failures again")
-
-logger = logging.getLogger("mixpanel_pandas")
 
 
 class Source(Protocol):
@@ -184,10 +182,10 @@ class Upload:
         self._patience = math.inf  # when the wait for the wire is over
         self._workers: list[threading.Thread] = []
 
-    def stop(self) -> None:
+    def stop(self, stop: Stop = STOPPED) -> None:
         """Send nothing else; what is on the wire has 5 seconds to answer."""
         self._patience = min(self._patience, self._clock() + GRACE)
-        self._next(StopAsked(STOPPED))
+        self._next(StopAsked(stop))
 
     def progress(self) -> Progress:
         """Return how far the upload is."""
@@ -233,7 +231,7 @@ class Upload:
         if first == 0:
             self._next(Failed(0, error))
         else:
-            logger.warning("%s of %s threads could be started: %s", first, len(self._clients), error)
+            self._reporter.warn(f"{first} of {len(self._clients)} threads could be started: {error}")
         for worker in range(first, len(self._clients)):
             self._next(Absent(worker))
 
@@ -249,6 +247,8 @@ class Upload:
                 heeded = struck
             if struck > 1:
                 return
+            if self._clock() >= self._state.deadline:  # workers may wait for the disk, which knows of none
+                self.stop(DEADLINE)
             self._reporter.show(self.progress())
 
     def _close(self, raised: BaseException | None) -> Account:

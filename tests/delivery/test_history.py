@@ -162,3 +162,24 @@ def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent() -> None:
         if not child:
             os._exit(0 if history._lock.acquire(timeout=1) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def encoding() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
+
+
+def test_no_thread_is_left_where_an_error_is_kept(
+    emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = notes("string[pyarrow]", 200_000)
+    emulator.fail(401)
+    with pytest.raises(mpd.UploadFailed) as kept:
+        frame.mixpanel.append("id", batch_size=50, workers=1)
+    assert encoding() == []
+    frame.mixpanel.append("id", progress=False)
+    compared = Reservation.compared
+    monkeypatch.setattr(Reservation, "compared", lambda *two: compared(*two).replace("open", "same"))
+    with pytest.raises(mpd.AlreadySent) as again:
+        frame.mixpanel.append("id")
+    assert encoding() == []
+    del kept, again

@@ -8,11 +8,20 @@ import os
 import signal
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
+from mixpanel_pandas.delivery.history import Reservation
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
+from mixpanel_pandas.delivery.journal import file as journal_file
+from mixpanel_pandas.errors import UploadError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import mixpanel_pandas as mpd
 
 
 class Limit(Exception):
@@ -201,3 +210,74 @@ def test_a_strike_between_the_start_of_the_thread_and_the_news_of_it_does_not_do
 
     shielded(work).result()
     assert times == [1]
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame({"id": [f"user-{n}" for n in range(10)], "n": 1})
+
+
+def test_ctrl_c_ends_the_wait_for_a_journal_that_cannot_be_opened(
+    frame: pd.DataFrame, emulator: mpd.Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, make = threading.Event(), journal_file.create
+
+    def hang(*arguments: Any) -> None:
+        pressed()
+        free.wait(30)
+        make(*arguments)
+
+    monkeypatch.setattr(journal_file, "create", hang)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        frame.mixpanel.add("id", journal=tmp_path / "j")
+    assert time.monotonic() - began < 5
+    free.set()
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("strike", [signal.SIGINT, signal.SIGALRM])
+def test_what_strikes_while_updates_are_compared_ends_the_call(
+    frame: pd.DataFrame, emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch, strike: int
+) -> None:
+    def add(part, self):
+        os.kill(os.getpid(), strike)
+        time.sleep(0.3)
+        note(part, self)
+
+    frame.mixpanel.add("id", duplicates="all")
+    sent, note = len(emulator.requests), Reservation.add
+    before = signal.signal(signal.SIGALRM, raise_limit)
+    try:
+        monkeypatch.setattr(Reservation, "add", add)
+        with pytest.raises((KeyboardInterrupt, Limit)) as caught:
+            pd.concat([frame, frame]).mixpanel.add("id", duplicates="all")
+    finally:
+        monkeypatch.undo()
+        signal.signal(signal.SIGALRM, before)
+    assert (caught.type is Limit) == (strike == signal.SIGALRM)
+    assert len(emulator.requests) == sent
+    assert pd.concat([frame, frame]).mixpanel.add("id", duplicates="all")["accepted"].sum() == 20
+
+
+@pytest.mark.parametrize(("refused", "sent"), [(1, True), (2, False)])
+def test_nothing_is_sent_by_the_thread_that_can_be_struck(
+    frame: pd.DataFrame, emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch, refused: int, sent: bool
+) -> None:
+    left, start = [refused], _thread.start_new_thread
+
+    def refuse(*arguments: Any) -> int:
+        if left[0]:
+            left[0] -= 1
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        return start(*arguments)
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    if sent:
+        assert frame.mixpanel.add("id")["accepted"].sum() == 10
+    else:
+        with pytest.raises(UploadError) as caught:
+            frame.mixpanel.add("id")
+        assert caught.value.summary["not_sent"].sum() == 10
+        assert frame.mixpanel.add("id")["accepted"].sum() == 10

@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 import tqdm
 
+from mixpanel_pandas.delivery import progress as progress_module
 from mixpanel_pandas.delivery import upload as module
 from mixpanel_pandas.delivery.answers import Answer
 from mixpanel_pandas.delivery.progress import Progress, Reporter
@@ -221,6 +222,20 @@ def test_what_waits_for_the_disk_at_the_end_is_never_sent():
     assert sent == [["0", "1"]]
 
 
+def test_a_deadline_ends_the_wait_for_the_disk(monkeypatch):
+    monkeypatch.setattr(module, "GRACE", 0.05)
+    monkeypatch.setattr(module, "END", 0.05)
+    notes = Notes(1)
+    upload, sent, _ = begin(lambda ids: OK, notes=notes, deadline=time.monotonic() + 0.05)
+    account = upload.run()
+    assert set(ends(account.deliveries).values()) == {"not_sent"}
+    assert account.stopped.reason == "deadline"
+    notes.free.set()
+    while names():
+        time.sleep(0.001)
+    assert sent == []
+
+
 def refusing_after(started, monkeypatch):
     start, left = threading.Thread.start, [started]
 
@@ -308,6 +323,34 @@ def test_a_terminal_that_is_gone_does_not_end_an_upload(monkeypatch):
     bars[0].begin()
     bars[0].end(Progress(4, 4, 2, 0, ""))
     bars[1].close()
+
+
+def test_what_hangs_is_left_behind(monkeypatch):
+    free = threading.Event()
+    monkeypatch.setattr(progress_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(Reporter, "_make_bar", lambda _: free.wait(60))
+    upload, *_ = begin(lambda ids: OK, rows=40, wanted=True, label="set")
+    account = upload.run()
+    assert set(ends(account.deliveries, 40).values()) == {"accepted"}
+    free.set()
+    while names():
+        time.sleep(0.001)
+
+
+def test_a_handler_of_the_log_that_hangs_or_fails_harms_nothing(monkeypatch, kept):
+    monkeypatch.setattr(progress_module, "PATIENCE", 0.05)
+    free = threading.Event()
+    kept.emit = lambda _record: free.wait(60)
+    reporter = Reporter("set", 10, False, time.monotonic)
+    reporter.say("set: 10 accepted")
+    free.set()
+    kept.emit = lambda _record: 1 / 0
+    upload, *_ = begin(lambda ids: OK, rows=12, workers=4)
+    refusing_after(2, monkeypatch)
+    account = upload.run()
+    monkeypatch.undo()
+    assert set(ends(account.deliveries, 12).values()) == {"accepted"}
+    assert account.error is None
 
 
 class Kept(logging.Handler):

@@ -43,7 +43,7 @@ from mixpanel_pandas.errors import JournalError, choices
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mixpanel_pandas.delivery.journal.file import File
     from mixpanel_pandas.delivery.pending import Delivery
@@ -75,6 +75,8 @@ class Journal:
         What is to be sent.
     remaining : bool
         Whether the run may have another content than before: only ids without an outcome are sent then.
+    hurried : callable
+        Asked while the disk is waited for before anything is sent: whether to wait no longer.
 
     Attributes
     ----------
@@ -92,13 +94,20 @@ class Journal:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], run: str | None, content: Content, *, remaining: bool = False
+        self,
+        path: str | os.PathLike[str],
+        run: str | None,
+        content: Content,
+        *,
+        remaining: bool = False,
+        hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         self._path, self._content, self._remaining = path, content, remaining
         self.named, self._name = run is not None, run if run is not None else content.name
         self._turn = threading.Lock()
         self._compared: dict[int, bytes] = {}
-        self._writer = Writer(path)
+        self._closed: bool | None = None
+        self._writer = Writer(path, hurried=hurried)
         weakref.finalize(self, self._writer.close, 0).atexit = False
         try:
             # with nothing to compare, runs before the last do not matter
@@ -106,7 +115,7 @@ class Journal:
             self._states = self._writer.call(lambda file: states_of(file, self._name, last=last))
             self._begin()
         except BaseException:
-            self.close()
+            self.close(0 if hurried() else END)
             raise
 
     # -- which run it is ----------------------------------------------------------------------------------------------
@@ -386,14 +395,20 @@ class Journal:
             "error": stopped and stopped.error,
         }
         records = [excluded_record(self._number, self._session, left) for left in held if len(left.positions)]
-        self._note([*records, noted("end", self._number, self._session, how)], wait=True, timeout=timeout)
+        try:
+            self._note([*records, noted("end", self._number, self._session, how)], wait=True, timeout=timeout)
+        except JournalError:
+            self.close(0)  # the disk had its time
+            raise
 
     def close(self, timeout: float = END) -> bool:
         """Write what was handed over, let others have the file, and return whether that is done.
 
-        What is not on disk after `timeout` seconds is not written later.
+        What is not on disk after `timeout` seconds is not written later. Only the first call counts.
         """
-        return self._writer.close(timeout)
+        if self._closed is None:
+            self._closed = self._writer.close(timeout)
+        return self._closed
 
     def _note(self, records: list[Record], *, wait: bool, timeout: float | None = None) -> None:
         """Hand records over, the first ones of a session after its begin."""

@@ -28,6 +28,8 @@ Result = TypeVar("Result")
 LINGER, GATHER, CROWD = 0.01, 0.002, 4
 #: Seconds that the thread has to end.
 END = 5.0
+#: Seconds between two looks whether a wait is over.
+TICK = 0.1
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Writer:
         The file.
     open_file : callable
         Opens it, in the thread.
+    hurried : callable
+        Asked while something other than a note is waited for: whether the wait is over.
 
     Raises
     ------
@@ -74,7 +78,13 @@ class Writer:
         If it cannot be opened, or the thread cannot begin.
     """
 
-    def __init__(self, path: str | os.PathLike[str], open_file: Callable[..., File] = File) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        open_file: Callable[..., File] = File,
+        hurried: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._hurried = hurried
         self._path, self._open_file, self._process = path, open_file, os.getpid()
         self._turn = threading.Condition()
         self._jobs: list[_Job] = []
@@ -92,14 +102,16 @@ class Writer:
             msg = f"the journal {path} cannot be written: {error}"
             raise JournalError(msg) from error
         try:
-            self._wait(opened)
+            self._wait_unless_hurried(opened)
         except BaseException:
             self.close(0)
             raise
 
     def call(self, work: Callable[[File], Result]) -> Result:
         """Return what `work` returns when the thread calls it with the file; whatever it raises is raised."""
-        result: Result = self._hand_over(_Job(work=work))
+        job = _Job(work=work)
+        self._hand_over(job)
+        result: Result = self._wait_unless_hurried(job)
         return result
 
     def write(self, records: Iterable[Record], *, wait: bool, timeout: float | None = None) -> None:
@@ -119,7 +131,10 @@ class Writer:
         JournalError
             If they cannot be written, or any before could not, or not in time.
         """
-        self._hand_over(_Job(list(records), waits=wait), timeout)
+        job = _Job(list(records), waits=wait)
+        self._hand_over(job)
+        if wait:
+            self._wait(job, timeout)
 
     def close(self, timeout: float = END) -> bool:
         """Write what was handed over, let others have the file, and return whether that is done.
@@ -139,7 +154,7 @@ class Writer:
                 job.end(error=self._late())
         return self._ended.is_set()
 
-    def _hand_over(self, job: _Job, timeout: float | None = None) -> Any:
+    def _hand_over(self, job: _Job) -> None:
         if os.getpid() != self._process:
             msg = f"the journal {self._path} belongs to the process that opened it: a forked one cannot write to it"
             raise JournalError(msg)
@@ -152,7 +167,12 @@ class Writer:
             else:
                 self._jobs.append(job)
                 self._turn.notify_all()
-        return self._wait(job, timeout) if job.waits else None
+
+    def _wait_unless_hurried(self, job: _Job) -> Any:
+        while not job.ended.wait(TICK):
+            if self._hurried():
+                raise self._late()
+        return self._wait(job)
 
     def _late(self) -> JournalError:
         return JournalError(f"the journal {self._path} cannot be written: the disk did not answer in time")

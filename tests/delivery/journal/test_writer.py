@@ -147,6 +147,35 @@ def test_what_is_not_on_disk_in_time_is_not_written_later(path: Path) -> None:
     assert numbers(path) == [0]
 
 
+def test_who_is_in_a_hurry_does_not_wait_for_a_disk_that_hangs(path: Path) -> None:
+    hurried, free = threading.Event(), threading.Event()
+    writer = Writer(path, hurried=hurried.is_set)
+    thread, ended = in_thread(lambda: writer.call(lambda _file: free.wait(30)))
+    thread.join(0.2)
+    assert not ended
+    hurried.set()
+    thread.join(10)
+    assert "in time" in str(ended[0])
+    assert not writer.close(0)
+    free.set()
+
+
+def test_a_file_that_cannot_be_opened_in_time_is_let_go_when_it_is(path: Path) -> None:
+    free, hurried = threading.Event(), threading.Event()
+
+    def open_late(*args: Any, **kwargs: Any) -> File:
+        hurried.set()
+        free.wait(30)
+        return File(*args, **kwargs)
+
+    with pytest.raises(JournalError, match="in time"):
+        Writer(path, open_late, hurried=hurried.is_set)
+    free.set()
+    while any(thread.name == "mixpanel_pandas journal" for thread in threading.enumerate()):
+        free.wait(0.01)
+    assert numbers(path) == []
+
+
 def test_a_closed_one_takes_nothing(path: Path) -> None:
     writer = Writer(path)
     assert writer.close()
