@@ -1,7 +1,7 @@
-"""The state of an upload: it is told what happened, and says what is done next. Without threads, clock or sockets.
+"""The state of an upload: it takes events and returns actions. It has no threads, clock or sockets.
 
-A worker does one thing at a time: it draws a batch, has a note written, makes a request, or rests. When that is over it
-says so by an event, and gets its next actions. `Upload` carries them out in threads, a simulation does so in one.
+A worker does one thing at a time: it draws a batch, has a note written, makes a request, or rests. The end of each is an
+event, which brings the worker its next actions. `Upload` carries them out in threads, a simulation does so in one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Answered:
-    """A request was answered, or is known not to be."""
+    """A request has ended, with an answer or without one."""
 
     worker: int
     answer: Answer
@@ -96,7 +96,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Failed:
-    """What a worker did raised an error."""
+    """An action of a worker raised an error."""
 
     worker: int
     error: BaseException
@@ -118,7 +118,7 @@ class StopAsked:
 
 @dataclass(frozen=True)
 class Closed:
-    """It is over: what has no answer now will have none."""
+    """The upload is over: no further answer counts."""
 
 
 Event: TypeAlias = Ready | Drawn | Written | Answered | Failed | Absent | StopAsked | Closed
@@ -176,7 +176,7 @@ class Leave:
 
 @dataclass(frozen=True)
 class Wake:
-    """Let all workers that rest look again."""
+    """End the rest of all workers, so that each asks what to do next."""
 
 
 Action: TypeAlias = Draw | Write | Send | Rest | Leave | Wake
@@ -202,7 +202,7 @@ class UploadState:
     chance : callable
         Returns a number from 0 to 1, for pauses.
     throttle : Throttle
-        What every request passes.
+        Says when a request may begin.
     deadline : float
         The time after which no request begins, and at which those on the wire end.
     journalled : bool
@@ -252,7 +252,7 @@ class UploadState:
         self.active = set(range(self.workers))
         self._now = 0.0
         self._wake = False
-        self._open: dict[int, list[Pending]] = {}
+        self._open: dict[int, list[Pending]] = {}  # worker -> what it has, the next request last
         self._of_batch: dict[int, Refusals] = {}
         self._refusals, self._exhausted = Refusals(), 0
         self._drawing: set[int] = set()
@@ -264,7 +264,7 @@ class UploadState:
         self._rest: tuple[float, str] = (-math.inf, "")
 
     def next(self, event: Event, now: float) -> list[Action]:
-        """Take in what happened, and return what is done next: by the worker of the event, and by others for `Wake`."""
+        """Take an event, and return what its worker does next. `Wake` is for the other workers."""
         self._now, self._wake = now, False
         actions = self._after(event)
         if self._wake:
@@ -286,13 +286,13 @@ class UploadState:
             case Absent(worker):
                 return self._leave(worker)
             case StopAsked(stop):
-                self._stop(stop.reason, stop.error)
+                self._stop(stop)
                 return []
             case Closed():
                 return self._close()
 
     def progress(self, total: int, now: float) -> Progress:
-        """Return how far it is, given the rows to send."""
+        """Return how far the upload is, of `total` rows to send."""
         until, words = self._rest
         left = until - now
         waiting = words.format(seconds=f"{left:.0f} s") if left > 0 and self.stopped is None else ""
@@ -336,7 +336,7 @@ class UploadState:
     # -- requests -----------------------------------------------------------------------------------------------------
 
     def _go_on_with(self, worker: int) -> list[Action]:
-        """Return what becomes of the rows that a worker has: a rest, a note, a request, or the end."""
+        """Return what a worker does with its batch: rest, have a note written, make a request, or end it."""
         if self.stopped:
             return [*self._end_all(worker, self.stopped), *self._leave(worker)]
         pending = self._open[worker][-1]
@@ -346,7 +346,7 @@ class UploadState:
         if until >= self.deadline:
             if self._now < self.deadline:
                 return [Rest(self.deadline)]
-            self._stop(DEADLINE.reason, DEADLINE.error)
+            self._stop(DEADLINE)
             return self._go_on_with(worker)
         if until > self._now:
             self._tell_of_rest(pending, until, by_rate=by_rate and until == free)
@@ -357,12 +357,12 @@ class UploadState:
         return [Write((self._sent(pending).stopped(ENDED, self._now),), wait=True)]
 
     def _tell_of_rest(self, pending: Pending, until: float, *, by_rate: bool) -> None:
-        """Keep the wait for the progress. Who is held by others says nothing."""
+        """Keep the wait for the progress, unless another worker's answer holds this one up: that worker tells of it."""
         if by_rate:
             self._rest = (until, "rate limit, waiting {seconds}")
         elif until == pending.due:
-            came, tried = pending.status_code or "no answer", pending.tried + 1
-            self._rest = (until, f"{came}, waiting {{seconds}} (try {tried} of {self._allowed()})")
+            status, tried = pending.status_code or "no answer", pending.tried + 1
+            self._rest = (until, f"{status}, waiting {{seconds}} (try {tried} of {self._allowed()})")
 
     def _allowed(self) -> int:
         return tries(self.retries, met=self._answered_once)
@@ -371,18 +371,18 @@ class UploadState:
         return pending.sent(self.epoch + self._now, self._now)
 
     def _may_send(self, worker: int) -> list[Action]:
-        """Let a request out, unless the end came meanwhile: the last look before the wire."""
+        """Send, unless the upload was stopped while the note was written. This is the last check before the wire."""
         if self.closed or self.stopped:
             return self._go_on(worker)
-        parts = self._open[worker]
-        parts[-1] = self._sent(parts[-1])
-        return [Send(parts[-1].batch, self.deadline)]
+        stack = self._open[worker]
+        stack[-1] = self._sent(stack[-1])
+        return [Send(stack[-1].batch, self.deadline)]
 
     def _after_answer(self, worker: int, answer: Answer) -> list[Action]:
         if self.closed:
             return self._leave(worker)
-        parts = self._open[worker]
-        pending = parts[-1]
+        stack = self._open[worker]
+        pending = stack[-1]
         self.requests, self.bytes = self.requests + 1, self.bytes + pending.batch.nbytes
         self._refusals = self._refusals.after(answer.evidence, answer.error)
         self._of_batch[worker] = self._of_batch[worker].after(answer.evidence, answer.error)
@@ -397,11 +397,11 @@ class UploadState:
         if answer.evidence == "rate_limited":
             self.throttle.hold(self._now + wait)
         more = [replace(later, due=self._now + wait) if later.tried else later for later in more]
-        parts[-1:] = reversed(more)
+        stack[-1:] = reversed(more)
         self._count(done)
         if self._answered_once and answer.evidence not in REFUSALS:
             self._meet()
-        if not parts:
+        if not stack:
             self._end_batch()
         return [
             *self._note([*done, *(later.stopped(ENDED, self._now) for later in more)]),
@@ -409,18 +409,19 @@ class UploadState:
         ]
 
     def _stop_if_pointless(self, answer: Answer, more: list[Pending], done: list[Delivery]) -> None:
-        """Stop where an answer says that nothing else will be taken."""
+        """Stop where an answer shows that no other request can succeed."""
         if answer.evidence == "no_connection" and not more and not self._answered_once:
             self.connection_failed = done[0].error
-            self._stop("no connection", f"nothing was sent: {done[0].error}")
+            self._stop(Stop("no connection", f"nothing was sent: {done[0].error}"))
         if DECISIONS[answer.evidence].action(self.idempotent) == "stop":
-            self._stop("denied", f"not sent after an answer to another batch: {done[0].error}")
+            self._stop(Stop("denied", f"not sent after an answer to another batch: {done[0].error}"))
         self._break_circuit(answer, done)
 
     def _break_circuit(self, answer: Answer, done: list[Delivery]) -> None:
         """Count requests in a row that brought no clear answer, and stop when there are too many.
 
-        As many as workers, when each was tried to the end; where nothing is tried twice, at least as many as one would be.
+        Too many are as many as there are workers. Where nothing is tried twice, they are at least as many as the tries of one
+        request would be.
         """
         if answer.evidence not in EXHAUSTING:
             self._exhausted = 0
@@ -428,15 +429,13 @@ class UploadState:
             self._exhausted += 1
         most = self.workers if self.idempotent else max(self.workers, self.retries + 1)
         if done and self._exhausted >= most:
-            self._stop(
-                "circuit breaker",
-                f"not sent after {most} requests in a row without a clear answer: {done[0].error}",
-            )
+            error = f"not sent after {most} requests in a row without a clear answer: {done[0].error}"
+            self._stop(Stop("circuit breaker", error))
 
     def _end_batch(self) -> None:
-        """Look at what the upload has come to when a batch has its final answers."""
+        """Stop after a batch of refusals, as long as nothing was accepted."""
         if self._refusals.given_up and not self._accepted:
-            self._stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}")
+            self._stop(Stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}"))
         self._meet()
 
     def _meet(self) -> None:
@@ -457,9 +456,9 @@ class UploadState:
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    def _stop(self, reason: str, error: str) -> None:
+    def _stop(self, stop: Stop) -> None:
         """Let nothing else out; the first reason stays."""
-        self.stopped = self.stopped or Stop(reason, error)
+        self.stopped = self.stopped or stop
         self._met = self._wake = True
 
     def _end_all(self, worker: int, stop: Stop) -> list[Action]:
@@ -477,19 +476,19 @@ class UploadState:
         self.error = self.error or error
         self._drawing.discard(worker)
         self._advancing = False
-        self._stop("error", f"the upload ended with {type(error).__name__} before these rows' turn")
-        stop = Stop("error", f"the upload ended with {type(error).__name__}")
-        return [*self._end_all(worker, stop), *self._leave(worker)]
+        text = f"the upload ended with {type(error).__name__}"
+        self._stop(Stop("error", f"{text} before these rows' turn"))
+        return [*self._end_all(worker, Stop("error", text)), *self._leave(worker)]
 
     def _close(self) -> list[Action]:
         """Give what is open its final answer: what is on the wire may be applied."""
         done = [
             pending.stopped(CLOSED if pending.on_wire else self.stopped or CLOSED, self._now)
-            for parts in self._open.values()
-            for pending in reversed(parts)
+            for stack in self._open.values()
+            for pending in reversed(stack)
         ]
         self._open.clear()
         self._count(done)
-        self._stop(*(CLOSED.reason, CLOSED.error))
+        self._stop(CLOSED)
         self.closed = True
         return self._note(done)
