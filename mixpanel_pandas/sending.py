@@ -361,9 +361,8 @@ class Sending:
         inspection, plan, changes = self._inspection, self._plan, self._inspection.changes
         if journal is None:
             return Waves(plan, changes, inspection.repeats, self._project.token)
-        if (
-            journal.rows_per_slice != plan.rows_per_slice
-        ):  # slices are compared with those of the sessions before
+        # slices are compared with those of earlier sessions
+        if journal.rows_per_slice != plan.rows_per_slice:
             plan, changes = replace(plan, rows_per_slice=journal.rows_per_slice), replace(changes, read={})
         return Waves(
             plan,
@@ -392,10 +391,10 @@ class Sending:
     ) -> pd.DataFrame:
         deliveries, left_out = self._sharing.of_rows(deliveries), self._inspection.left_out
         if journal is not None:
-            from mixpanel_pandas.delivery.journal import besides
+            from mixpanel_pandas.delivery.journal import without_delivered
 
-            deliveries = journal.together(deliveries)
-            held = [*journal.carried, *besides(deliveries, held, self._plan.rows)]
+            deliveries = journal.with_earlier(deliveries)
+            held = [*journal.carried, *without_delivered(held, deliveries, self._plan.rows)]
         summary = summarise(
             deliveries,
             [*left_out, *held],
@@ -436,7 +435,7 @@ def _noting(journal: Journal | None, reservation: Reservation | None) -> Callabl
         if reservation is not None:
             reservation.add(part)
         if journal is not None:
-            journal.slice(part.number, part.payloads.fingerprint)
+            journal.note_slice(part.number, part.payloads.fingerprint)
 
     return note
 

@@ -1,7 +1,7 @@
-"""Text on its way out: no foreign text acts on a terminal, hides or reorders what is read, or is without an end.
+"""Text on its way out: no foreign text controls a terminal, hides or reorders what is read, or is too long.
 
-Values, column names, property names, group keys, file names and the words of others may hold anything. Whatever shows them
-(a table, a message, a repr, a line of the log, HTML) asks this module what they look like.
+Values, column names, property names, group keys, file names and messages of other programs may hold anything. Whatever shows
+them (a table, a message, a repr, a line of the log, HTML) takes the text to show from this module.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
-__all__ = ["PrintableRecords", "bounded", "printable", "quoted", "shortened"]
+__all__ = ["PrintableRecords", "bounded", "is_seen", "joined", "printable", "quoted", "shortened"]
 
 #: How much of a text a table shows, and a message of a value or a name, and how long a message may be, in characters.
 CELL_CHARACTERS, VALUE_CHARACTERS, MESSAGE_CHARACTERS = 80, 100, 4_000
@@ -68,7 +68,7 @@ def _escape(character: str) -> str:
 
 
 def shortened(text: str, most: int = CELL_CHARACTERS) -> str:
-    """Return `text`, or its beginning, in at most so many characters: by default as fits in a table.
+    """Return `text`, or its beginning, in at most `most` characters: by default what fits in a table.
 
     >>> shortened("abcdef", 3)
     'ab…'
@@ -97,8 +97,17 @@ def bounded(text: str, most: int = MESSAGE_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[: most - len(gap) - end]}{gap}{text[-end:]}"
 
 
+def joined(*texts: str | None) -> str:
+    """Return the texts that are neither empty nor None, with semicolons between them.
+
+    >>> joined("400 bad value", None, "correct it")
+    '400 bad value; correct it'
+    """
+    return "; ".join(text for text in texts if text)
+
+
 class PrintableRecords(logging.Filter):
-    """Lets a record of the log be one line that acts on no terminal; lines of a traceback stay lines."""
+    """Makes a record of the log one printable line; the lines of a traceback stay lines."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Make the record printable, and let it pass."""

@@ -1,8 +1,9 @@
-"""What an answer says, in whichever of the known shapes it comes.
+"""What an answer proves about the records of its request.
 
-What Mixpanel answers to ``strict=1`` is known from a few recorded answers and from the code of its own clients, so a body is
-judged by what it says and not by its content type: ``1`` or ``0``, or an object with a status and perhaps an error, a count and
-records that it names. What is none of these is no success. Two statements that contradict each other prove nothing.
+How Mixpanel answers ``strict=1`` is documented nowhere: the shapes are those of a few recorded answers, and of the code of its
+own clients. So a body is judged by what it says and not by its content type: ``1`` or ``0``, or an object with a status and
+perhaps an error, a count and records that it names. Anything else is no success. Two statements that contradict each other
+prove nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Evidence = Literal[
 #: Evidence that names records.
 NAMING: frozenset[Evidence] = frozenset({"named", "named_rest_applied", "named_none_applied"})
 
-#: What a status says as long as the body does not speak of success. The other 2xx and 4xx are judged by the body.
+#: Status -> evidence, unless the body claims success. The other 2xx and 4xx are judged by the body.
 _BY_STATUS: dict[int, Evidence] = {
     303: "unclear",  # how a POST is answered that was carried out (RFC 9110, 15.4.4)
     401: "denied",
@@ -55,22 +56,22 @@ _BY_STATUS: dict[int, Evidence] = {
     414: "none_valid",  # the address is that of every request: no half of it fits better
     429: "rate_limited",
 }
-#: Hundred of a status -> what it says unless the table above does; what HTTP does not know says nothing.
+#: Class of a status (its hundreds) -> evidence for those that are not in the table above; other classes are unclear.
 _BY_HUNDRED: dict[int, Evidence | None] = {2: None, 3: "denied", 4: None}
 
-#: Hundred of a status, how the error of a refusal begins -> what it says.
+#: Class of a status, how the error of a refusal begins, and the evidence.
 _BY_WORDS: tuple[tuple[int, re.Pattern[str], Evidence], ...] = (
     (4, re.compile(r"\s*unable to authenticate", re.IGNORECASE), "denied"),
     (2, re.compile(r"\s*(\w+ )?temporar(y|ily) (failure|error|unavailable)", re.IGNORECASE), "unclear"),
 )
 
-#: What `status` in a body says, in lower case; any other word says nothing.
+#: `status` of a body, in lower case -> whether it claims success; any other value claims nothing.
 _SUCCESS: dict[object, bool] = {1: True, 0: False, "ok": True, "bad request": False, "error": False}
 
 #: An index as text, as the keys of `errors` are.
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
-#: Stands for counts that make no sense: it contradicts every request.
+#: Stands for counts that make no sense. It is more than any request holds.
 _TOO_MANY = sys.maxsize
 
 
@@ -95,7 +96,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request came to.
+    """The result of one request.
 
     Attributes
     ----------
@@ -173,32 +174,30 @@ def _evidence(
 ) -> Evidence:
     """Return what an answer proves: its status where that says enough, else its body."""
     fixed = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, "unclear")
-    says = set(_statements(body))
+    claims = set(_statements(body))
     if fixed is not None:
-        return (
-            "unclear" if True in says or applied else fixed
-        )  # what is not applied for sure is not counted, either
+        return "unclear" if True in claims or applied else fixed  # a failure that counts applied records
     if applied is not None and applied > records - len(usable):
         return "unclear"
     if usable:
-        return _evidence_of_names(says, applied, records - len(usable), all_usable=all_usable)
+        return _evidence_of_names(claims, applied, records - len(usable), all_usable=all_usable)
     if type(body) is int and body == 0:
         return "none_valid"
-    if type(body) is int and records > 1:  # "one or more objects are valid", it means
+    if type(body) is int and records > 1:  # a bare 1 says that at least one record is valid
         return "unclear"
-    says |= {False} if status // 100 == 4 else set()
-    says |= {applied == records} if applied in {0, records} else set()
-    if len(says) != 1:  # nothing, or two things that contradict each other
-        return "refused" if applied and not says else "unclear"
-    if True in says and applied in {None, records}:
+    claims |= {False} if status // 100 == 4 else set()
+    claims |= {applied == records} if applied in {0, records} else set()
+    if len(claims) != 1:  # nothing, or two things that contradict each other
+        return "refused" if applied and not claims else "unclear"
+    if True in claims and applied in {None, records}:
         return "accepted"
     return "none_applied" if applied == 0 else "refused"
 
 
-def _evidence_of_names(says: set[bool], applied: int | None, others: int, *, all_usable: bool) -> Evidence:
+def _evidence_of_names(claims: set[bool], applied: int | None, others: int, *, all_usable: bool) -> Evidence:
     """Return what an answer proves that names records: what became of the others."""
     if applied == 0:
-        return "unclear" if True in says and others else "named_none_applied"
+        return "unclear" if True in claims and others else "named_none_applied"
     return "named_rest_applied" if all_usable and applied == others else "named"
 
 
@@ -211,17 +210,14 @@ def _by_words(status: int, text: str) -> Evidence | None:
 
 
 def _statements(body: Any) -> Iterator[bool]:
-    """Yield whether the request succeeded, once for each place of the body that speaks of that."""
+    """Yield whether the request succeeded, once for each part of the body that claims something about it."""
     if type(body) is int and body in {0, 1}:
         yield bool(body)
     if isinstance(body, dict):
         status, code = body.get("status"), body.get("code")
-        word = (
-            _SUCCESS.get(status.casefold() if isinstance(status, str) else status)
-            if _is_plain(status)
-            else None
-        )
-        yield from () if word is None else (word,)
+        status = status.casefold() if isinstance(status, str) else status
+        if _is_plain(status) and status in _SUCCESS:
+            yield _SUCCESS[status]
         if (
             body.get("error")
             or any(body.get(name) for name in _COMPLAINTS)
@@ -231,7 +227,7 @@ def _statements(body: Any) -> Iterator[bool]:
 
 
 def _parsed(body: bytes) -> Any:
-    """Return what a body holds as JSON; None where it is none."""
+    """Return what the JSON of a body stands for; None where it is no JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -248,7 +244,7 @@ def _applied(body: Any) -> int | None:
 
 
 def _named(body: Any, secrets: tuple[str, ...]) -> Iterator[Named]:
-    """Yield the refused records of a body as it names them, or does not."""
+    """Yield the refused records of a body; those that it does not name have neither index nor id."""
     if isinstance(body, dict):
         for name, records_of in _COMPLAINTS.items():
             if body.get(name):
@@ -271,7 +267,7 @@ def _record(record: Any, secrets: tuple[str, ...]) -> Named:
 
 
 def _errors(errors: Any, secrets: tuple[str, ...]) -> list[Named]:
-    """Return the records of ``errors``: index as text -> texts. Of any other form, and with any other key, it names nobody."""
+    """Return the records of ``errors``: index as text -> texts. In any other form it names no record."""
     if (
         not isinstance(errors, dict)
         or not all(map(_INDEX.fullmatch, errors))
@@ -289,7 +285,7 @@ def _texts(value: Any) -> list[str]:
     return texts if isinstance(texts, list) and all(isinstance(text, str) and text for text in texts) else []
 
 
-#: Field of a body that is there only if something is wrong, if it is not empty -> what reads the records that it names.
+#: Field that a body has only if something is wrong, unless it is empty -> what reads the records that it names.
 _COMPLAINTS: dict[str, Callable[[Any, tuple[str, ...]], list[Named]]] = {
     "failed_records": _failed_records,
     "errors": _errors,
@@ -310,10 +306,10 @@ def _usable(named: tuple[Named, ...], records: int) -> tuple[Named, ...]:
     return tuple(by_place.values())
 
 
-def _text(says: Any, body: bytes) -> str:
+def _text(parsed: Any, body: bytes) -> str:
     """Return the words of an answer: its error, else its text without markup."""
-    if isinstance(says, dict) and says.get("error"):
-        return str(says["error"])
+    if isinstance(parsed, dict) and parsed.get("error"):
+        return str(parsed["error"])
     words = re.sub(rb"<[^>]*>", b" ", body[:READ_CHARACTERS]).decode("utf-8", "replace")
     return words if words.strip() else "(an empty answer)"
 
@@ -323,7 +319,7 @@ def _is_plain(value: object) -> bool:
 
 
 def seconds_to_wait(retry_after: str | None, now: float) -> float | None:
-    """Return what a ``Retry-After`` header asks for: it holds seconds or a date."""
+    """Return the seconds that a ``Retry-After`` header asks to wait; it holds seconds or a date."""
     try:
         seconds = float(retry_after or "")
     except ValueError:

@@ -1,9 +1,11 @@
-"""Connections that keep to a time, can be cut from another thread, and say why an answer proves nothing.
+"""Connections that keep to a time limit, can be cut from another thread, and say why an answer proves nothing.
 
-One subclass of urllib3's connection and the adapter of requests that makes it. It differs from urllib3's own in this: every
-1xx before the final answer is skipped; a limit of time holds for the sending as a whole and for the answer as a whole, not
-for each read; the socket can be shut from the moment it exists; and what cannot be told apart from the answer to another
-request closes the connection.
+One subclass of urllib3's connection, and the adapter of requests that makes it. It differs from urllib3's own in four ways:
+
+- every 1xx before the final answer is skipped;
+- a time limit holds for sending as a whole and for the answer as a whole, not for each read;
+- the socket can be shut down from the moment it exists;
+- bytes that may belong to the answer to another request close the connection.
 """
 
 from __future__ import annotations
@@ -50,14 +52,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["CONNECT_SECONDS", "ERRORS", "Adapter", "Answer", "Line", "failure"]
+__all__ = ["CONNECT_SECONDS", "ERRORS", "Adapter", "Line", "ReadResponse", "failure"]
 
-#: Seconds to wait for a connection at most, TLS and proxy included: longer than that, nobody is there.
+#: Seconds to wait for a connection at most, TLS and proxy included.
 CONNECT_SECONDS = 10.0
 
 #: Lines after the last chunk of an answer, and bytes of the line before a chunk.
 TRAILERS, CHUNK_LINE = 100, 4096
-#: Bytes that are handed to a socket at once: the time is looked at before each piece.
+#: Bytes that are handed to a socket at once; the time limit is checked before each piece.
 PIECE = 1_048_576
 
 #: What requests, urllib3, http.client and the system raise. Whatever else is raised is a bug of ours, and is shown as one.
@@ -156,13 +158,11 @@ class Line:
             raise ConnectionAbortedError(msg)
 
     def cut(self) -> None:
-        """Shut the sockets: whoever waits for one stops waiting, and no byte goes out any more."""
+        """Shut the sockets down: threads that wait for one wake up, and no further byte goes out."""
         with self._lock:
             self.is_cut = True
             for wire in self._wires.values():
-                with suppress(
-                    OSError
-                ):  # not connected yet: then the connection looks once more before it sends
+                with suppress(OSError):  # it is not connected yet, and checks once more when it is
                     wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -174,9 +174,9 @@ class Line:
 
 
 def failure(error: BaseException) -> Failure:
-    """Return what one of `ERRORS` says and proves."""
+    """Return the text of one of `ERRORS`, and the evidence that it gives."""
     causes = list(_causes(error))
-    # the last text of the innermost one: some exceptions hold a connection beside it
+    # the last text among the arguments of the innermost one, where some exceptions also hold a connection
     words = next((arg for arg in reversed(causes[-1].args) if isinstance(arg, str)), str(causes[-1]))
     evidence = next(proof for kind, proof in _EVIDENCE if any(isinstance(cause, kind) for cause in causes))
     return Failure(f"{type(error).__name__}: {words}", evidence)
@@ -217,7 +217,7 @@ class _Source(io.RawIOBase):
 
 
 class _Reply(HTTPResponse):
-    """A final answer, which is read to its end before anybody sees it.
+    """A final answer, read to its end before it is returned.
 
     Attributes
     ----------
@@ -305,7 +305,7 @@ class _Reply(HTTPResponse):
         return int(line[1], 16)
 
     def _read_to_the_end(self) -> NoReturn:
-        """Read what comes before the server hangs up, if it is about to: whether that is all, nobody can know."""
+        """Read until the server closes the connection, if it is about to; nothing tells whether that is all."""
         if self.version < 11 or "close" in _values(self.msg, "Connection"):
             self.content += self.fp.read(ANSWER_BYTES)
         raise _UnsoundError(ENDLESS)
@@ -318,7 +318,7 @@ def _values(headers: Any, name: str) -> list[str]:
 
 
 def _is_garbled(headers: Any) -> bool:
-    """Return whether some line of the headers is no header: what stands behind it, such as a length, is lost."""
+    """Return whether some line of the headers is no header: those after it, such as a length, are lost."""
     try:
         assert_header_parsing(headers)
     except HeaderParsingError:
@@ -340,8 +340,8 @@ def _packed(wire: Any) -> int:
     return wire.incoming.pending + int(proxy.pending())
 
 
-class Answer(urllib3.HTTPResponse):
-    """A final answer as requests takes it, and as it is.
+class ReadResponse(urllib3.HTTPResponse):
+    """A final answer as requests takes it, with the body that was read.
 
     Attributes
     ----------
@@ -356,7 +356,7 @@ class Answer(urllib3.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """What is ours of a connection: see the top of this module. A pool's class adds `line`, and TLS."""
+    """What a connection does in our way: see the top of this module. The class of a pool adds `line`, and TLS."""
 
     line: Line
     _connecting = _begun = _whole = False
@@ -367,7 +367,7 @@ class _Connection(HTTPConnection):
         return super().is_connected and not _unpacked(self.sock) and not _packed(self.sock)
 
     def _new_conn(self) -> socket.socket:
-        """Connect, by the first address that can be reached, with the socket in reach of a cut before it does."""
+        """Connect to the first address that can be reached; each socket can be cut before it connects."""
         try:
             addresses = socket.getaddrinfo(
                 self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM
@@ -399,7 +399,7 @@ class _Connection(HTTPConnection):
         return wire
 
     def connect(self) -> None:
-        """Connect, with TLS and by a proxy as the case may be; whatever fails, nothing of a request has gone out."""
+        """Connect, with TLS and through a proxy where needed; whatever fails, nothing of a request has gone out."""
         self.line.begin(CONNECT_SECONDS)
         self._connecting, self._begun = True, False
         try:
@@ -432,13 +432,13 @@ class _Connection(HTTPConnection):
         """Return what `http.client` reads an answer with."""
         return _Reply(self.line, wire, *args, **kwargs)
 
-    def getresponse(self) -> Answer:  # type: ignore[override]  # urllib3 departs from http.client in this
-        """Return the final answer, whole; the connection is closed already where it must not be used again."""
+    def getresponse(self) -> ReadResponse:  # type: ignore[override]  # urllib3 departs from http.client in this
+        """Return the final answer, whole; a connection that must not be used again is closed by then."""
         self.line.begin()
         reply: Any = StandardConnection.getresponse(self)  # urllib3's would read the body by rules of its own
-        if not self._whole:  # the server has hung up on the request
+        if not self._whole:  # the server closed the connection before it had the whole request
             self.close()
-        answer = Answer(
+        answer = ReadResponse(
             io.BytesIO(reply.content), None, reply.status,
             version=reply.version, reason=reply.reason, preload_content=False, decode_content=False,
         )  # fmt: skip
@@ -470,7 +470,7 @@ class Adapter(HTTPAdapter):
             "http": _pool_class(HTTPConnectionPool, HTTPConnection, line),
             "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, line),
         }
-        self._ways: dict[str, Any] = {}
+        self._pools_by_url: dict[str, Any] = {}
         self._certified: set[Any] = set()
         self._targets: dict[str, str] = {}
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
@@ -486,14 +486,16 @@ class Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = self._pools
         return manager
 
-    # To find the way takes requests as long as to go it. A client always goes with the same certificates and proxies, so it is
-    # found once for each address.
+    # requests takes as long to choose a connection as to use it. A client always uses the same certificates and proxies, so
+    # the choice is made once for each address.
 
     def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the connections that lead to an address."""
-        if request.url not in self._ways:
-            self._ways[request.url] = super().get_connection_with_tls_context(request, *args, **kwargs)
-        return self._ways[request.url]
+        """Return the pool of connections to an address."""
+        if request.url not in self._pools_by_url:
+            self._pools_by_url[request.url] = super().get_connection_with_tls_context(
+                request, *args, **kwargs
+            )
+        return self._pools_by_url[request.url]
 
     def cert_verify(self, conn: Any, *args: Any, **kwargs: Any) -> None:
         """Set the certificates of connections."""
@@ -502,7 +504,7 @@ class Adapter(HTTPAdapter):
             self._certified.add(conn)
 
     def request_url(self, request: Any, *args: Any, **kwargs: Any) -> str:
-        """Return what is asked for at the other end of a connection."""
+        """Return the target of a request: a path, or for a proxy an address."""
         if request.url not in self._targets:
             self._targets[request.url] = super().request_url(request, *args, **kwargs)
         return self._targets[request.url]

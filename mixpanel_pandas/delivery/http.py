@@ -1,7 +1,7 @@
 """`Request` -> `Response` or `Failure`: how requests go out, over requests.
 
 A client sends through an adapter, as a session of requests does: that of the project, or one of ours with a single connection.
-What an answer means is not said here.
+What an answer proves is decided in `answers`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from requests import PreparedRequest
-    from requests import Response as Answered
+    from requests import Response as RequestsResponse
 
     from mixpanel_pandas.project import Project
 
 __all__ = ["ANSWER_BYTES", "Client", "Failure", "Request", "Response", "address", "secrets_of"]
 
-#: Names under which the environment may name a file of certificates, the first counts: those of requests, and OpenSSL's.
+#: Variables of the environment that may name a file of certificates: those of requests, then OpenSSL's. The first counts.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -56,7 +56,7 @@ class Client:
         self._own = None if project.adapter is not None else connection.Adapter(self._line)
         self._adapter: Any = project.adapter or self._own
         self._connect_seconds, self._errors = connection.CONNECT_SECONDS, connection.ERRORS
-        self._failure, self._read_already = connection.failure, connection.Answer
+        self._failure, self._already_read = connection.failure, connection.ReadResponse
         self._prepared: dict[tuple[Any, ...], PreparedRequest] = {}
 
     def send(self, request: Request, *, timeout: float, until: float = float("inf")) -> Response | Failure:
@@ -76,13 +76,13 @@ class Client:
             return Failure("the time was over before it was sent", "no_connection")
         self._line.limit(timeout, until)
         try:
-            answered = self._adapter.send(
+            response = self._adapter.send(
                 self._prepare(request), stream=True, timeout=(min(left, self._connect_seconds), left),
                 verify=self._certificates, cert=None, proxies=self._proxies,
             )  # fmt: skip
         except self._errors as error:
             return self._failure(error)
-        return self._read(answered)
+        return self._read(response)
 
     def cut(self) -> None:
         """End what is on the wire, and let nothing out any more."""
@@ -107,22 +107,22 @@ class Client:
             prepared.headers["Content-Length"] = str(len(request.body))
         return prepared
 
-    def _read(self, answered: Answered) -> Response:
+    def _read(self, response: RequestsResponse) -> Response:
         """Return an answer with its body, and why it proves nothing, if so."""
-        body, flaw = b"", _coding(answered.headers)
-        if isinstance(answered.raw, self._read_already):
-            body, flaw = answered.raw.content, answered.raw.flaw or flaw
-            answered.raw.release_conn()
+        body, flaw = b"", _coding(response.headers)
+        if isinstance(response.raw, self._already_read):
+            body, flaw = response.raw.content, response.raw.flaw or flaw
+            response.raw.release_conn()
         elif flaw is None:
-            body, flaw = self._body(answered)
-        answered.close()
-        return Response(answered.status_code, answered.headers, body[:ANSWER_BYTES], flaw)
+            body, flaw = self._body(response)
+        response.close()
+        return Response(response.status_code, response.headers, body[:ANSWER_BYTES], flaw)
 
-    def _body(self, answered: Answered) -> tuple[bytes, str | None]:
+    def _body(self, response: RequestsResponse) -> tuple[bytes, str | None]:
         """Return the body of an answer of a foreign adapter, with no more read than `ANSWER_BYTES` and a piece."""
         body = b""
         try:
-            for piece in answered.iter_content(65_536):
+            for piece in response.iter_content(65_536):
                 body += piece
                 if len(body) > ANSWER_BYTES:
                     return body, f"it is longer than {ANSWER_BYTES:,} bytes"
@@ -132,7 +132,7 @@ class Client:
 
 
 def address(project: Project, endpoint: str) -> str:
-    """Return where updates are posted: no look-up of addresses, every record checked, an answer in JSON."""
+    """Return where updates are posted: IP addresses are not looked up, every record is checked, the answer is JSON."""
     return f"{project.base}/{endpoint}?ip=0&strict=1&verbose=1"
 
 
@@ -143,7 +143,7 @@ def secrets_of(project: Project) -> tuple[str, ...]:
 
 
 def _credentials(url: str) -> list[str]:
-    """Return what stands before the @ of an address, as a whole and in parts; no parser is needed to be right about the rest."""
+    """Return what comes before the @ of an address, as a whole and in parts, also where the address cannot be parsed."""
     before, at, _host = url.rpartition("@")
     credentials = before.rpartition("//")[2] if at else ""
     return [credentials, *credentials.partition(":")[::2]]

@@ -51,22 +51,17 @@ class Response:
     status : int
         Of HTTP; of the 1xx only 101.
     headers : mapping
-        By name, in upper or lower case.
+        By name, whatever its case.
     body : bytes
         As it came, `ANSWER_BYTES` at most.
     flaw : str or None
-        Why the answer proves nothing: it is not whole, its framing is odd, or it is compressed.
+        Why the answer proves nothing: it is not whole, its framing is odd, or it is compressed. None: it is sound.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     flaw: str | None = None
-
-    @property
-    def sound(self) -> bool:
-        """Whether the answer is whole and framed as HTTP wants it: only then does it prove anything."""
-        return self.flaw is None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rows on their way: what an answer makes of the rows of a request. Pure.
+"""What an answer means for the rows of a request: which are sent again, and which have a final answer. Pure.
 
 A row is ``rejected`` or ``not_sent`` only where none of its updates is applied. What may be applied, by this attempt or
 by an earlier one, is ``unknown``.
@@ -14,6 +14,7 @@ import numpy as np
 from mixpanel_pandas.delivery.answers import NAMING, Answer
 from mixpanel_pandas.delivery.policy import DECISIONS, Action, Decision, Outcome, Stop
 from mixpanel_pandas.payloads.batches import Batch
+from mixpanel_pandas.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,14 +85,14 @@ class Pending:
     batch : Batch
         The rows.
     attempts, requests : int
-        How often the rows were sent, and how many requests are counted here and not at another part.
+        How often the rows were sent, and how many requests are counted here. Of the parts of a batch only one counts each.
     tried : int
         How often exactly these rows were tried.
     past : tuple of str
         Evidence of the attempts after which updates may be applied.
     unanswered, late : bool
-        Whether an attempt that may be applied any time later, because it had no complete answer, has been made; and whether
-        these rows were sent again after it.
+        Whether an attempt had no complete answer, so that it may be applied any time later; and whether these rows were sent
+        again after it.
     status_code, error : int or None, str or None
         Of the last answer.
     again : bool
@@ -120,7 +121,7 @@ class Pending:
     began: float | None = None
 
     def sent(self, now: float, clock: float) -> Pending:
-        """Return the part with one more request under way."""
+        """Return the rows with one more request under way."""
         return replace(
             self,
             attempts=self.attempts + 1,
@@ -133,7 +134,7 @@ class Pending:
         )
 
     def answered(self, answer: Answer) -> Pending:
-        """Return the part with its request answered."""
+        """Return the rows with their request answered."""
         may_be_applied = DECISIONS[answer.evidence].may_be_applied
         return replace(
             self,
@@ -145,7 +146,7 @@ class Pending:
         )
 
     def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Pending:
-        """Return rows of this part as a part of their own; the first of them counts the requests so far."""
+        """Return some of these rows as pending by themselves; of several the first counts the requests so far."""
         requests = self.requests if first else 0
         return replace(self, batch=batch, tried=0, due=0.0, requests=requests, again=again or self.again)
 
@@ -189,13 +190,13 @@ class Pending:
 
 
 def follow(
-    part: Pending, answer: Answer, *, idempotent: bool, tries: int, clock: float, bisect: bool = True
+    pending: Pending, answer: Answer, *, idempotent: bool, tries: int, clock: float, bisect: bool = True
 ) -> tuple[list[Pending], list[Delivery]]:
-    """Return what goes on and what has a final answer after `answer` to `part`.
+    """Return what goes on and what has a final answer after `answer` to `pending`.
 
     Parameters
     ----------
-    part : Pending
+    pending : Pending
         As it was sent.
     answer : Answer
         What came back.
@@ -209,47 +210,49 @@ def follow(
         Whether a batch that is refused as a whole is still halved to find the rows that spoil it.
     """
     named = answer.named if answer.evidence in NAMING else ()
-    refused = _refused(part.batch, named)
-    if named and not refused:  # a name that is nobody's names nobody
+    refused = _refused(pending.batch, named)
+    if named and not refused:  # some name fits no record of the request
         answer = replace(answer, evidence="none_applied" if answer.applied == 0 else "refused", named=())
     decision = DECISIONS[answer.evidence]
-    more = _go_on(part.answered(answer), decision.action(idempotent), tries, list(refused), bisect)
+    more = _go_on(pending.answered(answer), decision.action(idempotent), tries, list(refused), bisect)
     if not refused:
-        return (more, []) if more else ([], [_end(part, answer, decision, idempotent, clock)])
-    return more, [_end_named(part, answer, decision, refused, bool(more), clock)]
+        return (more, []) if more else ([], [_end(pending, answer, decision, idempotent, clock)])
+    return more, [_end_named(pending, answer, decision, refused, bool(more), clock)]
 
 
-def _go_on(part: Pending, action: Action, tries: int, refused: list[int], bisect: bool) -> list[Pending]:
-    """Return what is sent next for an answered part: nothing where all is said or tried."""
+def _go_on(pending: Pending, action: Action, tries: int, refused: list[int], bisect: bool) -> list[Pending]:
+    """Return what is sent next after an answer: nothing where the answer is final, or no try is left."""
     following: dict[Action, Callable[[], list[Pending]]] = {
-        "retry": lambda: [part] if part.tried < tries else [],
-        "halve": lambda: part.halves() if len(part.batch) > 1 else [],
-        "bisect": lambda: part.halves() if bisect and len(part.batch) > 1 else [],
-        "again": lambda: _rest(part, refused),
+        "retry": lambda: [pending] if pending.tried < tries else [],
+        "halve": lambda: pending.halves() if len(pending.batch) > 1 else [],
+        "bisect": lambda: pending.halves() if bisect and len(pending.batch) > 1 else [],
+        "again": lambda: _rest(pending, refused),
     }
     return following.get(action, list)()
 
 
-def _rest(part: Pending, refused: list[int]) -> list[Pending]:
-    kept = np.ones(len(part.batch), bool)
+def _rest(pending: Pending, refused: list[int]) -> list[Pending]:
+    kept = np.ones(len(pending.batch), bool)
     kept[refused] = False
-    return [part.of(_take(part.batch, kept), again=True)] if kept.any() and not part.again else []
+    return [pending.of(_take(pending.batch, kept), again=True)] if kept.any() and not pending.again else []
 
 
-def _end(part: Pending, answer: Answer, decision: Decision, idempotent: bool, clock: float) -> Delivery:
+def _end(pending: Pending, answer: Answer, decision: Decision, idempotent: bool, clock: float) -> Delivery:
     """Return the final answer on rows of which none is named."""
     outcome = decision.last
     whole = decision.action(idempotent) == "bisect" and decision.may_be_applied
-    if decision.action(idempotent) == "unknown" or (whole and (part.batch.updates > 1 or answer.applied)):
+    if decision.action(idempotent) == "unknown" or (whole and (pending.batch.updates > 1 or answer.applied)):
         outcome = "unknown"  # some row may be at fault, and the others, or a part of it, applied
-    outcome = _over_all(part, outcome)
+    outcome = _over_all(pending, outcome)
     if outcome == "accepted":
-        return part.answered(answer).ended(outcome, None, None, clock)
-    return part.answered(answer).ended(outcome, decision.reason, _error(answer.error, decision), clock)
+        return pending.answered(answer).ended(outcome, None, None, clock)
+    return pending.answered(answer).ended(
+        outcome, decision.reason, joined(answer.error, decision.remedy), clock
+    )
 
 
 def _end_named(
-    part: Pending,
+    pending: Pending,
     answer: Answer,
     decision: Decision,
     refused: dict[int, Named],
@@ -257,49 +260,47 @@ def _end_named(
     clock: float,
 ) -> Delivery:
     """Return the final answer on the named rows, and on the others unless they go on."""
-    said = part.answered(answer)
-    complete = _all_named(part.batch, answer)
-    own = {
+    answered = pending.answered(answer)
+    all_refused = _all_refused(pending.batch, answer)
+    apart = {
         row: (
-            _over_all(part, "rejected" if complete(row) else "unknown"),
-            _error(record.message or answer.error, decision),
+            _over_all(pending, "rejected" if all_refused(row) else "unknown"),
+            joined(record.message or answer.error, decision.remedy),
         )
         for row, record in refused.items()
     }
     if rest_goes_on:
-        named = np.zeros(len(part.batch), bool)
-        named[list(own)] = True
-        rows = sorted(own)
-        said, own = (
-            replace(said, batch=_take(part.batch, named)),
-            {at: own[row] for at, row in enumerate(rows)},
-        )
-    if len(own) == len(said.batch):
-        outcome, error = own[0]
-        return said.ended(outcome, decision.reason, error, clock, own)
-    outcome = _over_all(part, decision.last)
-    text = None if outcome == "accepted" else _error(answer.error, decision)
-    return said.ended(outcome, decision.reason, text, clock, own)
+        rows = sorted(apart)
+        named = np.zeros(len(pending.batch), bool)
+        named[rows] = True
+        answered = replace(answered, batch=_take(pending.batch, named))
+        apart = {place: apart[row] for place, row in enumerate(rows)}
+    if len(apart) == len(answered.batch):
+        outcome, error = apart[0]
+        return answered.ended(outcome, decision.reason, error, clock, apart)
+    outcome = _over_all(pending, decision.last)
+    text = None if outcome == "accepted" else joined(answer.error, decision.remedy)
+    return answered.ended(outcome, decision.reason, text, clock, apart)
 
 
-def _over_all(part: Pending, outcome: Outcome) -> Outcome:
-    """Return the outcome over all attempts: an earlier one that may have been applied leaves a doubt."""
-    return "unknown" if part.past and outcome in {"rejected", "not_sent"} else outcome
+def _over_all(pending: Pending, outcome: Outcome) -> Outcome:
+    """Return the outcome over all attempts: one that may have been applied leaves a doubt."""
+    return "unknown" if pending.past and outcome in {"rejected", "not_sent"} else outcome
 
 
 def _refused(batch: Batch, named: tuple[Named, ...]) -> dict[int, Named]:
-    """Return row -> the first record that names it; nothing where one of them is not in the batch as it says."""
+    """Return row -> the first record that names it; nothing where some record fits no row, or more than one."""
     if not named:
         return {}
     rows, ids = batch.rows_of_records(), _ids(batch, named)
-    found: dict[int, Named] = {}
+    refused: dict[int, Named] = {}
     for record in named:  # few, and each by itself
         places = {ids.get(record.id)} if record.id is not None else set()
         places |= {int(rows[record.index])} if record.index is not None else set()
         if len(places) != 1 or (row := places.pop()) is None:
             return {}
-        found.setdefault(row, record)
-    return found
+        refused.setdefault(row, record)
+    return refused
 
 
 def _ids(batch: Batch, named: tuple[Named, ...]) -> dict[str, int]:
@@ -310,8 +311,8 @@ def _ids(batch: Batch, named: tuple[Named, ...]) -> dict[str, int]:
     return dict(zip(ids, batch.rows_of_records().tolist(), strict=True))
 
 
-def _all_named(batch: Batch, answer: Answer) -> Callable[[int], bool]:
-    """Return whether no update of a row is applied: all are named, or the answer counts none."""
+def _all_refused(batch: Batch, answer: Answer) -> Callable[[int], bool]:
+    """Return what tells whether no update of a row is applied: all are named, or the answer counts none."""
     named = {record.index for record in answer.named if record.index is not None}
     by_index = np.bincount(batch.rows_of_records()[sorted(named)], minlength=len(batch))
     updates = batch.payloads.updates
@@ -325,7 +326,3 @@ def _take(batch: Batch, rows: np.ndarray) -> Batch:
 def _compact(positions: np.ndarray) -> range | np.ndarray:
     start, stop = int(positions[0]), int(positions[-1]) + 1
     return range(start, stop) if stop - start == len(positions) else positions.copy()
-
-
-def _error(text: str | None, decision: Decision) -> str:
-    return "; ".join(part for part in (text, decision.remedy) if part)

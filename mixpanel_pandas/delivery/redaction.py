@@ -1,7 +1,7 @@
-"""Foreign texts made fit to be kept: short, on one line, and without secrets.
+"""Foreign texts, made short, put on one line, and without secrets.
 
-A secret as it is sent is hidden, and the rest of the text stays. In whatever coding and order else a server or a firewall
-echoes it, the whole text is dropped. Nothing is remembered between two texts, so that no cache holds a secret.
+A secret in the form in which it was sent is replaced by stars, and the rest of the text stays. Where a server or a firewall
+echoes it in another encoding or order, the whole text is dropped. Nothing is cached, so that no cache holds a secret.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["redact"]
 TEXT_CHARACTERS = 200
 #: Characters of a foreign text that are looked at.
 READ_CHARACTERS = 4000
-#: Characters in a row of a secret that are hidden: half a secret is hidden, too, wherever a text was cut before.
+#: Characters in a row of a secret that are hidden, so that a part of a secret is hidden where a text was cut.
 PIECE_CHARACTERS = 8
-#: Shorter secrets are not looked for in what a text may be decoded to: chance would find them.
+#: Shorter secrets are not searched for in decoded text, where they would occur by chance.
 LEAST_CHARACTERS = 6
-#: Characters in a row of a secret that count as found, where more than half of it is found in such crumbs, in any order.
+#: Characters in a row of a secret that count as a crumb of it. A text that holds more than half of it in crumbs reveals it.
 CRUMB_CHARACTERS = 4
-#: Codings within each other that are undone.
+#: Encodings within each other that are decoded.
 LAYERS = 4
 
-#: Stands for a text that holds a secret in some coding.
+#: Stands for a text that holds a secret in some encoding.
 DROPPED = "(a text that held a secret was dropped)"
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps every character in its place
@@ -57,7 +57,7 @@ _NOT_ALPHANUMERIC = bytes(set(range(256)) - set((string.ascii_letters + string.d
 
 @dataclass(frozen=True)
 class Alphabet:
-    """Characters that stand for as many bits each, whatever stands between them.
+    """Characters that stand for the same number of bits each; other characters between them are skipped.
 
     Attributes
     ----------
@@ -108,9 +108,9 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """
     line = "".join(filter(is_seen, " ".join(text[:READ_CHARACTERS].split())))
     # a proxy's password stands in an address, where some characters are coded
-    known = [secret for secret in dict.fromkeys([*secrets, *map(unquote, secrets)]) if secret]
-    line = _hidden(line, [form for secret in known for form in _forms(secret)])
-    if known and _is_told(line, known):
+    to_hide = [secret for secret in dict.fromkeys([*secrets, *map(unquote, secrets)]) if secret]
+    line = _hidden(line, [form for secret in to_hide for form in _forms(secret)])
+    if to_hide and _reveals(line, to_hide):
         return DROPPED
     return shortened(line, TEXT_CHARACTERS)
 
@@ -120,15 +120,15 @@ def _hidden(line: str, forms: list[str]) -> str:
     folded, hidden = line.translate(_LOWER), bytearray(len(line))
     forms = [form.translate(_LOWER) for form in forms]
     long = "\n".join(form for form in forms if len(form) >= PIECE_CHARACTERS)
-    found = [
+    hits = [
         (at, PIECE_CHARACTERS)
         for at in range(len(line) - PIECE_CHARACTERS + 1)
         if folded[at : at + PIECE_CHARACTERS] in long
     ]
     for form in forms:
         if len(form) < PIECE_CHARACTERS:
-            found += [(at, len(form)) for at in range(len(line)) if folded.startswith(form, at)]
-    for at, size in found:
+            hits += [(at, len(form)) for at in range(len(line)) if folded.startswith(form, at)]
+    for at, size in hits:
         hidden[at : at + size] = b"\1" * size
     runs = groupby(zip(line, hidden, strict=True), key=lambda pair: pair[1])
     return "".join("***" if secret else "".join(c for c, _ in run) for secret, run in runs)
@@ -147,7 +147,7 @@ def _forms(secret: str) -> list[str]:
     return [form for form in (secret, quote(plain, safe=""), percent, *coded, *safe) if form]
 
 
-def _is_told(line: str, secrets: list[str]) -> bool:
+def _reveals(line: str, secrets: list[str]) -> bool:
     """Return whether a line, or what it may be decoded to, holds a piece of a secret, or most of it in crumbs."""
     short = [secret.casefold() for secret in secrets if LEAST_CHARACTERS <= len(secret) < PIECE_CHARACTERS]
     orders = [
@@ -184,8 +184,8 @@ class Cut:
             return False
         if any(piece in letters for piece in self.pieces):
             return True
-        found = [at for at, crumb in enumerate(self.crumbs) if crumb in letters]
-        covered = {at + place for at in found for place in range(CRUMB_CHARACTERS)}
+        hits = [at for at, crumb in enumerate(self.crumbs) if crumb in letters]
+        covered = {at + place for at in hits for place in range(CRUMB_CHARACTERS)}
         return 2 * len(covered) > len(self.crumbs) + CRUMB_CHARACTERS - 1 >= 2 * PIECE_CHARACTERS
 
 

@@ -433,7 +433,7 @@ class UploadState:
             self._stop(Stop("circuit breaker", error))
 
     def _end_batch(self) -> None:
-        """Stop after a batch of refusals, as long as nothing was accepted."""
+        """Stop where nothing but refusals has come so far; else the other workers may begin."""
         if self._refusals.given_up and not self._accepted:
             self._stop(Stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}"))
         self._meet()

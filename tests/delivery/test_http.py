@@ -124,7 +124,7 @@ def test_a_redirect_is_never_followed(location, status):
     moved = f"HTTP/1.1 {status} X\r\nContent-Length: 5\r\nLocation: {location}\r\n\r\nmoved".encode()
     with Server([moved]) as server:
         reply = post(server.url)
-    assert (reply.status, reply.body, reply.sound) == (status, b"moved", True)
+    assert (reply.status, reply.body, reply.flaw) == (status, b"moved", None)
     assert len(server.arrived) == 1
 
 
@@ -158,9 +158,9 @@ def test_what_comes_before_the_final_answer_is_skipped(interim):
         closing(Client(Project(TOKEN, url=server.url))) as client,
     ):
         replies = [client.send(Request(server.url, b"[]"), timeout=5) for _ in range(2)]
-    assert [(reply.status, reply.body, reply.sound) for reply in replies] == [
-        (200, b"1", True),
-        (400, b"2", True),
+    assert [(reply.status, reply.body, reply.flaw) for reply in replies] == [
+        (200, b"1", None),
+        (400, b"2", None),
     ]
     assert [request.connection for request in server.arrived] == [1, 1]
 
@@ -219,7 +219,7 @@ def test_a_connection_that_the_server_ends_is_not_used_again():
         Server([closing_one, CLOSE], [OK]) as server,
         closing(Client(Project(TOKEN, url=server.url))) as client,
     ):
-        assert [client.send(Request(server.url, b"[]"), timeout=5).sound for _ in range(2)] == [True] * 2
+        assert [client.send(Request(server.url, b"[]"), timeout=5).flaw for _ in range(2)] == [None] * 2
     assert [request.connection for request in server.arrived] == [1, 2]
 
 
@@ -306,10 +306,10 @@ def test_unsound_answers_prove_nothing_and_close_the_connection(answer, flaw):
     with Server([answer], [OK]) as server, closing(Client(Project(TOKEN, url=server.url))) as client:
         reply = client.send(Request(server.url, b"[]"), timeout=5)
         again = client.send(Request(server.url, b"[]"), timeout=5)
-    assert (reply.flaw, reply.sound) == (flaw, False)
+    assert reply.flaw == flaw
     assert reply.status == int(answer[9:12])
     assert len(reply.body) <= ANSWER_BYTES
-    assert (again.status, again.body, again.sound) == (200, b"1", True)
+    assert (again.status, again.body, again.flaw) == (200, b"1", None)
     connections = [request.connection for request in server.arrived]
     assert connections == ([1, 1] if "compressed" in flaw else [1, 2])
 
@@ -424,7 +424,7 @@ def test_an_answer_that_drips_ends_with(script, timeout, deadline):
         began = time.monotonic()
         reply = post(server.url, timeout=timeout, until=began + deadline)
         assert 0.25 < time.monotonic() - began < 3
-    assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+    assert not (reply.flaw is None if isinstance(reply, Response) else reply.evidence == "no_connection")
 
 
 @pytest.mark.parametrize(
@@ -452,9 +452,9 @@ def test_sending_and_the_answer_have_the_timeout_each():
 
 def test_a_connection_may_rest_for_longer_than_the_timeout():
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        assert client.send(Request(server.url, b"[]"), timeout=0.2).sound
+        assert client.send(Request(server.url, b"[]"), timeout=0.2).flaw is None
         time.sleep(0.3)
-        assert client.send(Request(server.url, b"[]"), timeout=0.2).sound
+        assert client.send(Request(server.url, b"[]"), timeout=0.2).flaw is None
     assert [request.connection for request in server.arrived] == [1, 1]
 
 
@@ -514,7 +514,7 @@ def test_a_cut_ends_what_is_on_the_wire_and_lets_nothing_out(monkeypatch, author
     ):
         event = server.asked if script else server.connected
         reply, later = cut_when(event, client, Request(server.url, body))
-    assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+    assert not (reply.flaw is None if isinstance(reply, Response) else reply.evidence == "no_connection")
     assert later.evidence == "no_connection"
     assert len(server.arrived) == (1 if script else 0)
 
@@ -593,7 +593,7 @@ def test_a_cut_before_the_first_request_and_two_cuts():
 
 def test_a_cut_of_an_idle_connection():
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        assert client.send(Request(server.url, b"[]"), timeout=5).sound
+        assert client.send(Request(server.url, b"[]"), timeout=5).flaw is None
         client.cut()
         assert client.send(Request(server.url, b"[]"), timeout=5).evidence == "no_connection"
     assert len(server.arrived) == 1
@@ -947,7 +947,7 @@ class Canned(BaseAdapter):
 def test_an_adapter_of_the_least_kind():
     with closing(Client(replace(PROJECT, adapter=Canned()))) as client:
         reply = client.send(Request(URL, b"[]"), timeout=5)
-    assert (reply.status, reply.body, reply.sound) == (200, b"1", True)
+    assert (reply.status, reply.body, reply.flaw) == (200, b"1", None)
 
 
 def test_a_plain_adapter_of_requests_goes_out_and_finds_the_same_flaws():
@@ -959,7 +959,7 @@ def test_a_plain_adapter_of_requests_goes_out_and_finds_the_same_flaws():
         closing(Client(Project(TOKEN, url=server.url, adapter=adapter))) as client,
     ):
         replies = [client.send(Request(server.url, b"[]"), timeout=5) for _ in range(4)]
-    assert [reply.sound for reply in replies] == [True, False, False, False]
+    assert [reply.flaw is None for reply in replies] == [True, False, False, False]
     assert replies[0].body == b"1"
     assert len(replies[3].body) == ANSWER_BYTES
 
@@ -969,7 +969,7 @@ def test_responses_answers_in_place_of_the_network():
     responses.post(URL, b"0", status=400, headers={"Retry-After": "3"})
     with closing(Client(PROJECT)) as client:
         reply = client.send(Request(URL, b"[1]"), timeout=5)
-    assert (reply.status, reply.body, reply.headers["retry-after"], reply.sound) == (400, b"0", "3", True)
+    assert (reply.status, reply.body, reply.headers["retry-after"], reply.flaw) == (400, b"0", "3", None)
 
 
 @pytest.mark.parametrize("fault", ["refused", "unresolved", "connect_timeout", "tls", "proxy"])
@@ -986,7 +986,7 @@ def test_the_emulator_s_faults_on_the_way_back(fault):
     emulator.fail(fault)
     with closing(Client(replace(emulator.project, adapter=emulator.adapter()))) as client:
         reply = client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=5)
-    assert not (reply.sound if isinstance(reply, Response) else reply.evidence == "no_connection")
+    assert not (reply.flaw is None if isinstance(reply, Response) else reply.evidence == "no_connection")
 
 
 def test_an_adapter_takes_no_part_in_what_a_project_is():

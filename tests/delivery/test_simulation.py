@@ -36,7 +36,7 @@ from mixpanel_pandas.delivery.answers import Answer
 from mixpanel_pandas.delivery.journal.file import File
 from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
 from mixpanel_pandas.delivery.journal.run import replay, run_of
-from mixpanel_pandas.delivery.journal.sessions import besides, over
+from mixpanel_pandas.delivery.journal.sessions import over, without_delivered
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.state import (
     Answered,
@@ -178,7 +178,7 @@ class Simulation(RuleBasedStateMachine):
         deliveries = over(self.before.deliveries, state.deliveries, len(self.ids))
         summary = summarise(
             deliveries,
-            besides(deliveries, self.waves.held, len(self.ids)),
+            without_delivered(self.waves.held, deliveries, len(self.ids)),
             operator=self.verb, rows=len(self.ids), digest="", idempotent=self.idempotent, stopped=state.stopped,
         )  # fmt: skip
         assert summary["rows"].sum() == len(self.ids)

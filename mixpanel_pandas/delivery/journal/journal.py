@@ -234,7 +234,7 @@ class Journal:
         self._ended, self.compare_first = [], False
         self._add(self.rows_per_slice)
         for number, digest in self._compared.items():
-            self.slice(number, digest)
+            self.note_slice(number, digest)
 
     def _ids_of(self, state: State) -> pa.ChunkedArray:
         return self._writer.call(lambda file: ids_of(file.records(state.number, "ids")))
@@ -327,7 +327,7 @@ class Journal:
         resent: np.ndarray = self._doubtful & ~self._settled
         return resent
 
-    def slice(self, number: int, digest: bytes) -> None:
+    def note_slice(self, number: int, digest: bytes) -> None:
         """Write down the fingerprint of a slice, or compare it with the one that stands there.
 
         Parameters
@@ -368,8 +368,8 @@ class Journal:
         """
         self._note(delivery_records(self._number, self._session, deliveries), wait=wait)
 
-    def together(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Return what became of the rows, the sessions before included."""
+    def with_earlier(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Return what became of the rows in this session and in those before."""
         return over(self.earlier, deliveries, self._content.rows)
 
     def end(self, held: Iterable[LeftOut], stopped: Stop | None, timeout: float | None = None) -> None:

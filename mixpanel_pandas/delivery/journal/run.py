@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.delivery.journal.records import delivery_in, excluded_in, ids_in, positions_in
-from mixpanel_pandas.delivery.journal.sessions import besides, codes, last_words, over, settled
+from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over, settled, without_delivered
 from mixpanel_pandas.delivery.policy import ENDED, OUTCOMES, Outcome, Stop
 from mixpanel_pandas.delivery.summary import LeftOut, outcomes, summarise
 from mixpanel_pandas.project import destination
@@ -226,7 +226,7 @@ def run_of(state: State, ids: pa.ChunkedArray) -> Run:
     """Return what a run comes to: its summary, and the outcome of each row."""
     summary = summarise(
         state.deliveries,
-        [*state.excluded, *besides(state.deliveries, state.held, state.rows)],
+        [*state.excluded, *without_delivered(state.held, state.deliveries, state.rows)],
         operator=state.begun["operator"],
         rows=state.rows,
         digest=state.begun["ids"],

@@ -1,4 +1,4 @@
-"""What the sessions of one run made of its rows: answers replace earlier ones, and doubts stay. Pure.
+"""What became of the rows of a run over its sessions: later answers replace earlier ones, and doubts stay. Pure.
 
 A session writes down what becomes of the rows of a request if the process ends there and then: before the request, and
 again after it. The last word on a row counts; a row that may have been applied in one session stays in doubt in the
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome
+from mixpanel_pandas.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.delivery.summary import LeftOut
 
-__all__ = ["besides", "codes", "last_words", "over", "settled"]
+__all__ = ["codes", "last_words", "over", "settled", "without_delivered"]
 
-#: What a row is not any more once it may have been applied.
+#: Outcomes that a row cannot have once it may have been applied.
 SURE: frozenset[Outcome] = frozenset({"rejected", "not_sent"})
 
 _UNKNOWN = OUTCOMES.index("unknown")
 
 IN_DOUBT = "may be applied by an earlier attempt of this run"
 
-#: Whether rows in doubt turned out to be applied -> what they are called then, and a text.
+#: Whether rows in doubt turned out to be applied -> their outcome and error from then on.
 SETTLED: dict[bool, tuple[Outcome, str]] = {
     True: ("accepted", "was in doubt, and is settled as applied"),
     False: ("not_sent", "was in doubt, and is settled as not applied: make the same call again"),
@@ -37,7 +38,7 @@ SETTLED: dict[bool, tuple[Outcome, str]] = {
 
 
 def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
-    """Return those deliveries of one session that no later ones replace.
+    """Return the deliveries of one session that no later ones replace.
 
     A part of a batch that goes on replaces the batch, or the part that it was taken from, as a whole.
 
@@ -102,21 +103,23 @@ def settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) 
     return [_settled(delivery, rows[_index(delivery.positions)], SETTLED[applied]) for delivery in deliveries]
 
 
-def besides(deliveries: Sequence[Delivery], held: Iterable[LeftOut], rows: int) -> list[LeftOut]:
-    """Return rows that were held back, without those that deliveries of earlier sessions tell of."""
-    untold = codes(deliveries, rows) < 0
-    parts = (replace(left, positions=left.positions[untold[left.positions]]) for left in held)
+def without_delivered(held: Iterable[LeftOut], deliveries: Sequence[Delivery], rows: int) -> list[LeftOut]:
+    """Return rows that were held back, without those that are in a delivery of an earlier session."""
+    undelivered = codes(deliveries, rows) < 0
+    parts = (replace(left, positions=left.positions[undelivered[left.positions]]) for left in held)
     return [part for part in parts if len(part.positions)]
 
 
 def codes(deliveries: Sequence[Delivery], rows: int) -> np.ndarray:
-    """Return the place in `OUTCOMES` of what became of each row; -1 for those that were never on their way."""
-    found = np.full(rows, -1, np.int8)
+    """Return for each row the place of its outcome in `OUTCOMES`; -1 for rows that are in no delivery."""
+    code_of_row = np.full(rows, -1, np.int8)
     for delivery in deliveries:
-        found[_index(delivery.positions)] = OUTCOMES.index(delivery.outcome)
+        code_of_row[_index(delivery.positions)] = OUTCOMES.index(delivery.outcome)
         apart = np.fromiter(delivery.apart, np.int64, len(delivery.apart))
-        found[delivery.rows[apart]] = [OUTCOMES.index(outcome) for outcome, _error in delivery.apart.values()]
-    return found
+        code_of_row[delivery.rows[apart]] = [
+            OUTCOMES.index(outcome) for outcome, _error in delivery.apart.values()
+        ]
+    return code_of_row
 
 
 def _index(positions: range | np.ndarray) -> slice | np.ndarray:
@@ -135,7 +138,7 @@ def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
         positions=delivery.rows[kept],
         updates=round(delivery.updates * share),
         bytes=round(delivery.bytes * share),
-        apart={int(places[row]): said for row, said in delivery.apart.items() if kept[row]},
+        apart={int(places[row]): became for row, became in delivery.apart.items() if kept[row]},
     )
 
 
@@ -153,12 +156,12 @@ def _doubted(delivery: Delivery, doubtful: np.ndarray) -> Delivery:
     """Return a delivery with those rows in doubt that were so before, and were not accepted now."""
     if not doubtful.any():
         return delivery
-    error = "; ".join(text for text in (IN_DOUBT, delivery.error) if text)
+    error = joined(IN_DOUBT, delivery.error)
     if delivery.outcome in SURE and doubtful.all() and not delivery.apart:
         return replace(delivery, outcome="unknown", error=error)
     apart = dict(delivery.apart)
     for row in np.flatnonzero(doubtful).tolist():  # few: what was under way when the session before ended
         outcome, text = apart.get(row, (delivery.outcome, delivery.error))
         if outcome in SURE:
-            apart[row] = ("unknown", "; ".join(part for part in (IN_DOUBT, text) if part))
+            apart[row] = ("unknown", joined(IN_DOUBT, text))
     return replace(delivery, apart=apart)

@@ -65,7 +65,7 @@ def upload(journal: Journal, outcomes: dict[int, Any], *, values: str = "values"
         if rows[row]:
             continue
         number = row // 2
-        journal.slice(number, f"{values} {number}".encode())
+        journal.note_slice(number, f"{values} {number}".encode())
         journal.write([delivery(range(row, row + 1), "unknown")], wait=True)
         if outcome is not None:
             journal.write([delivery(range(row, row + 1), outcome)], wait=False)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.journal import Journal, besides
+from mixpanel_pandas.delivery.journal import Journal, without_delivered
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.summary import LeftOut, summarise
 from mixpanel_pandas.errors import JournalError, OperationError
@@ -90,7 +90,7 @@ def test_a_named_run_that_has_ended_is_not_begun_again(opened: Callable[..., Jou
             assert journal.ended_at is not None
             assert journal.compare_first
             assert journal.same_so_far(0, b"values 0")
-            journal.slice(1, b"values 1")
+            journal.note_slice(1, b"values 1")
             journal.close()
     assert mpd.read_journal(path, "add").summary["accepted"].sum() == 6
 
@@ -112,9 +112,9 @@ def test_an_unnamed_run_goes_on_until_nothing_is_left_to_try(opened: Callable[..
     with pytest.raises(
         JournalError, match="has not ended, and was begun with other values in rows 0 to 1"
     ) as raised:
-        journal.slice(0, b"other values")
+        journal.note_slice(0, b"other values")
     assert "name another run" in str(raised.value)
-    journal.slice(1, b"other values")  # of which nothing was sent
+    journal.note_slice(1, b"other values")  # of which nothing was sent
 
 
 def test_an_unnamed_run_that_has_ended_begins_afresh_if_it_may(opened: Callable[..., Journal]) -> None:
@@ -142,10 +142,10 @@ def test_an_unnamed_run_that_has_ended_is_told_from_others_by_its_values(
     journal.begin_afresh()
     assert (journal.finished, journal.compare_first, journal.resumed) == (None, False, False)
     with pytest.raises(JournalError, match="other values"):
-        journal.slice(1, b"monday's 1")  # what was compared is written down
+        journal.note_slice(1, b"monday's 1")  # what was compared is written down
     assert not journal.settled().any()
     journal.write([delivery(range(6))], wait=True)
-    journal.slice(2, b"tuesday's 2")
+    journal.note_slice(2, b"tuesday's 2")
     journal.end([], None)
     journal.close()
     for values in (["monday's 0", "monday's 1", "monday's 2"], ["monday's 0", "tuesday's 1", "tuesday's 2"]):
@@ -207,11 +207,11 @@ def test_a_named_run_has_one_content(opened: Callable[..., Journal], changed: An
 def test_another_value_in_a_named_run_is_seen_at_its_slice(opened: Callable[..., Journal]) -> None:
     upload(opened(), {0: "accepted", 2: "rejected"})
     journal = opened()
-    journal.slice(0, b"values 0")
+    journal.note_slice(0, b"values 0")
     with pytest.raises(JournalError, match="other values in rows 2 to 3"):
-        journal.slice(1, b"others")
+        journal.note_slice(1, b"others")
     with pytest.raises(JournalError, match="other values in rows 2 to 3"):
-        journal.slice(1, b"others")  # not taken for the one that stands there
+        journal.note_slice(1, b"others")  # not taken for the one that stands there
 
 
 def test_another_value_in_a_named_run_that_has_ended_is_no_repetition(opened: Callable[..., Journal]) -> None:
@@ -239,7 +239,7 @@ def test_remaining_ids_of_a_run_with_the_same_ids_and_other_values(
 
 def test_a_slice_is_on_disk_before_what_is_waited_for(opened: Callable[..., Journal]) -> None:
     journal = opened()
-    journal.slice(0, b"values 0")
+    journal.note_slice(0, b"values 0")
     journal.write([delivery(range(1), "unknown")], wait=True)
     records = journal._writer.call(lambda file: [record.kind for record in file.records()])
     assert records == ["run", "ids", "ids", "session", "slice", "delivery"]
@@ -267,7 +267,7 @@ def test_rows_held_back_are_told_once(opened: Callable[..., Journal], path: Path
     held = [LeftOut(np.array([1, 2]), "not_sent", "earlier row in doubt")]
     journal.end(held, Stop("stopped", "stopped by hand"))
     summary = summarise(
-        together := journal.together([delivery(range(1), "unknown")]), besides(together, held, 6),
+        together := journal.with_earlier([delivery(range(1), "unknown")]), without_delivered(held, together, 6),
         operator="add", rows=6, digest="", idempotent=False,
     )  # fmt: skip
     journal.close()
@@ -449,7 +449,7 @@ def _upload(journal: Journal, of_rows: list[str], notes: int, applied: Counter[i
         if not notes:
             return
         notes -= 1
-        journal.slice(row // 2, b"values")
+        journal.note_slice(row // 2, b"values")
         journal.write([delivery(range(row, row + 1), "unknown")], wait=True)
         applied[row] += answer in {"accepted", "unknown and applied"}
         if not notes and lost:
