@@ -48,12 +48,12 @@ Each row of the frame has one outcome:
 | --- | --- | --- |
 | `accepted` | Mixpanel took the request. It does not verify tokens, so look at one profile after the first upload. | nothing |
 | `rejected` | Mixpanel refused it; it was not applied. | correct it, send it again |
-| `unknown` | It may have been applied: an answer was lost, or says nothing. | idempotent: send it again; else look first |
-| `not_sent` | It was not sent, or surely not applied. | send it again |
+| `unknown` | It may have been applied: there was no answer, or no clear one. | idempotent: send it again; else look first |
+| `not_sent` | It was not sent, or certainly not applied. | send it again |
 | `invalid` | Left out before sending: over a limit, or a bad id. | correct it, send it again |
 | `skipped` | Left out because there is nothing to do: superseded by a later row, or no value at all. | nothing |
 
-`df.mixpanel.failures(summary)` picks the rows that it is right to send again.
+`df.mixpanel.failures(summary)` picks the retryable rows: those to send again, as they are or corrected.
 
 ## The summary
 
@@ -68,15 +68,16 @@ Parquet, which both read again in another process.
 
 ## What an answer means
 
-What an answer means depends on whether the operators are idempotent: applied twice, they leave the profile as once (set, set_once, union, unset and
-delete are; add, append and remove are not). This is the table that the upload walks:
+What an answer means depends on whether the operators are idempotent, which means that a profile is the same when an update is
+applied twice: set, set_once, union, unset and delete are, add, append and remove are not. This is the table that the upload uses:
 
 {decisions}
 
 *Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
-with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does so to find the rows that spoil a
-request, until 24 requests in a row are refused with one text; if that happens before anything is accepted, nothing else is sent.
-*Reject* does not look for them: every row of the request is refused. *Again* sends the others once more without the named rows.
+with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does the same to find the rows that make
+the server refuse a request, until 24 requests in a row are refused with the same text; if that happens before anything is accepted,
+nothing else is sent. *Reject* does not search for them: every row of the request is refused. *Again* sends the others once more
+without the named rows.
 *Stop* sends nothing else: the rest is `not_sent`. An attempt that may have been applied turns a later `not_sent` or `rejected`
 into `unknown`.
 
@@ -93,17 +94,18 @@ still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
 ## When a call ends early
 
 A summary is made only when no worker can send any more. Whatever ends a call (Ctrl-C, an exception that a signal's handler raises, a
-soft time limit, `SystemExit`, a thread that cannot be started, a bug), it stops, gives what is on the wire 5 seconds, cuts the
-sockets, and then accounts. What it cannot confirm is `unknown`.
+soft time limit, `SystemExit`, a thread that cannot be started, a bug), it sends nothing else, waits 5 seconds for the answers to what
+is on the wire, closes the connections, and then makes the summary. What it cannot confirm is `unknown`.
 
 | what strikes | what the call raises | where the summary is |
 | --- | --- | --- |
-| Ctrl-C, the notebook's stop button | `UploadInterrupted`, also where somebody else handles SIGINT; their handler is called once, afterwards | `.summary` |
+| Ctrl-C, the notebook's stop button | `UploadInterrupted`, also where SIGINT has another handler, which is called once afterwards | `.summary` |
 | an `Exception`, such as that of a soft time limit | `UploadError` from it | `.summary` |
 | `SystemExit` and its like | the same | `mpd.last_summary()` |
 | SIGTERM, on the command line | exit status 143 | printed and written, as after Ctrl-C |
 
-A second Ctrl-C does not wait for the wire. A progress bar or a handler of the log that fails is switched off, and the upload goes on.
+After a second Ctrl-C the call does not wait for answers either. A progress bar or a handler of the log that fails is switched off,
+and the upload goes on.
 """
 
 
@@ -138,9 +140,9 @@ COLUMNS_IN_WORDS = {
 
 FAULTS_PAGE = """# What happens when...
 
-...something goes wrong on the way. What you see is the outcome in the summary; `set`, `set_once`, `union`, `unset` and `delete` are
-idempotent (applied twice, they leave a profile as once), `add`, `append` and `remove` are not. This page is made from the table that the upload
-walks; [What happens to a row](outcomes.md) explains the outcomes.
+...something goes wrong on the way. What you see is the outcome in the summary. `set`, `set_once`, `union`, `unset` and `delete` are
+idempotent: a profile is the same when an update is applied twice. `add`, `append` and `remove` are not. This page is made from the
+table that the upload uses; [What happens to a row](outcomes.md) explains the outcomes.
 
 {faults}
 
@@ -152,29 +154,29 @@ refused or not sent is tried again; what was on the wire is sent again where the
 summary covers the whole frame.
 
 - A run that has ended sends nothing: the same call returns its summary.
-- Without `run` operator, columns and ids are the name. The same call goes on until nothing is left to try. After that `set`,
+- Without `run`, the operator, the columns and the ids are the name. The same call goes on until nothing is left to try. After that `set`,
   `set_once`, `union`, `unset` and `delete` begin afresh; with `add`, `append` and `remove` the same values raise `AlreadySent`, and
   other values are another run. `repeat=True` is refused: name another run to send the same again.
-- The same `run` with another content is refused, with what changed. `on_changed="remaining"` sends only the ids that have no
+- The same `run` with another content is refused, and the message says what changed. `on_changed="remaining"` sends only the ids that have no
   outcome in that run.
 - An `unknown` row of `add`, `append` or `remove` stays so, and later rows of its id are held back, until you have looked at the
   profile: `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)` writes down that it is applied, or with `False` that it is
   not. Then make the same call again.
-- One file serves one upload at a time. Whoever else opens it, also to read it, gets `JournalError`, as does who names a file that is
-  empty, damaged, no journal, or has several hard links. A damaged journal is never taken for a new one.
-- A journal that cannot be written is an error before anything is sent; when it cannot be written any more, nothing else is sent.
+- One file serves one upload at a time. Any other call that opens it, also to read it, raises `JournalError`. So does a call that
+  names a file that is empty, damaged or no journal, or that has several hard links. A damaged journal is never taken for a new one.
+- Where the journal cannot be written, nothing is sent, and the call raises; where that happens later, nothing else is sent.
 - `mpd.read_journal("mp.sqlite")` gives the summary back, and the outcome of each id, once the upload has ended, however it did.
 - The file holds ids, names of columns, outcomes and what the server said (without secrets), and of values only fingerprints, whose
-  key is made of the token. It is readable for its owner alone. It is one file, so a copy of it made between two calls is whole; do
-  not open it while an upload writes it, as a process that closes a file loses its locks on it. One file holds many runs; remove it
-  when you do not need them any more.
+  key is made of the token. Only its owner can read it. It is one file, so a copy made between two calls is complete. Do not open it
+  from your own code while an upload of the same process writes it: a process that closes a file loses its locks on it. One file
+  holds many runs; remove it when you do not need them any more.
 
 ## Besides
 
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)). The same `add`, `append` or `remove` is refused (`AlreadySent`) when this
-process has sent it already, or is at it: updates are reserved before the first byte goes out. Rows over a limit are `invalid` and
-never sent.
+process has sent it already, or is sending it: updates are reserved before the first byte goes out. Rows over a limit are `invalid`
+and never sent.
 """
 
 #: What goes wrong, in words -> what it proves.
@@ -186,9 +188,9 @@ FAULTS_IN_WORDS: tuple[tuple[str, Evidence], ...] = (
     ("no access, the wrong host, a redirect (401, 402, 403, 404, 405, 3xx)", "denied"),
     ("the server is overloaded or broken (408, 5xx), or says that its failure is temporary", "unclear"),
     ("a redirect as after a form (303)", "unclear"),
-    ("the connection breaks, or the whole answer does not come in time, however it drips", "unclear"),
+    ("the connection breaks, or the answer is not complete in time", "unclear"),
     ("the answer makes no sense, is cut short, compressed, or does not say where it ends", "unclear"),
-    ("the answer contradicts itself (400 with success, success of which nothing is applied)", "unclear"),
+    ("the answer contradicts itself (400 with success, success with no record applied)", "unclear"),
     ("a bare `1` to more than one record", "unclear"),
     ("the request is refused as a whole (400, or status 0), and nobody is named", "refused"),
     ("the same, and the answer counts 0", "none_applied"),

@@ -602,7 +602,7 @@ class Profiles:
         return pipeline.rows_with_outcomes(self._frame, summary)
 
     def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return the rows of the frame that it is right to send again.
+        """Return the retryable rows of the frame: those to send again, as they are or corrected.
 
         Parameters
         ----------

@@ -81,7 +81,7 @@ PROPERTY = {
 
 
 def _echo(text: str, *, error: bool = False, **style: Any) -> None:
-    """Print text: the only way to the terminal, for it may repeat what stands in a file."""
+    """Print text. Everything is printed here, because any text may repeat what a file holds."""
     click.secho(printable(text, keep="\n"), err=error, **style)
 
 
@@ -107,7 +107,7 @@ def _printable_errors() -> Iterator[None]:
 
 
 class NewFile(click.Path):
-    """A file to write, refused before anything is sent where it cannot be written."""
+    """A file to write. Where it cannot be written, the command ends before anything is sent."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, writable=True, path_type=Path)
@@ -121,7 +121,7 @@ class NewFile(click.Path):
 
 
 def _refuse_to_overwrite(kept: Iterable[Path | None], new: dict[str, Path | None]) -> None:
-    """Refuse to write over a file that the command reads, or twice to one file, by whatever name."""
+    """Refuse to overwrite a file that the command reads, or to write one file twice, under whichever names."""
     taken = [path for path in kept if path is not None]
     for option, path in new.items():
         if path is None:
@@ -133,7 +133,7 @@ def _refuse_to_overwrite(kept: Iterable[Path | None], new: dict[str, Path | None
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
-    """Return whether two paths lead to one file; links of both kinds do, and where case does not matter another case."""
+    """Return whether two paths lead to one file, also by links of both kinds, or in other case where that does not matter."""
     if one.exists() and other.exists():
         return one.samefile(other)
     return real(one) == real(other)
@@ -189,7 +189,7 @@ def _verb(name: str, does: str) -> click.Command:
     return click.Command(
         name,
         params=[*own, *options],
-        callback=lambda **given: _run(name, **given),
+        callback=lambda **arguments: _run(name, **arguments),
         help=does,
         short_help=does,
     )
@@ -242,15 +242,15 @@ def _run(
         project = _project(running, region)
         frame = read(file, id)
         profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
-        wanted: Any = _pairs("property", properties) if verb == "update" else list(properties) or None
+        columns: Any = _pairs("property", properties) if verb == "update" else list(properties) or None
         if validate:
             taken = {option.name for option in taken_by(verb, sending=False)}
             rows = {name: value for name, value in options.items() if name in taken}
-            report = profiles.validate(verb, id, wanted, **rows)
+            report = profiles.validate(verb, id, columns, **rows)
             _show_report(report)
             click.get_current_context().exit(int((report["severity"] == "error").any()))
         try:
-            summary = getattr(profiles, verb)(id, wanted, project=project, **options)
+            summary = getattr(profiles, verb)(id, columns, project=project, **options)
         except (UploadError, UploadInterrupted) as error:
             _echo(f"Error: {error}", error=True)
             summary = error.summary
@@ -263,7 +263,7 @@ def _run(
 
 
 class Terminated:
-    """Let SIGTERM end a command as Ctrl-C does, with all that is told and written at the end, and with the status 143.
+    """Let SIGTERM end a command as Ctrl-C does: its summary is printed and written, and the status is 143.
 
     Attributes
     ----------
@@ -293,7 +293,7 @@ class Terminated:
 
 
 def _saved(path: Path | None, table: Callable[[], pd.DataFrame], *, always_parquet: bool = False) -> bool:
-    """Write a table if a file is named, and return whether that went well: what was sent is told all the same."""
+    """Write a table if a file is named, and return whether that succeeded; a failure does not end the command."""
     try:
         if path is not None:
             with replacing(path) as beside:
@@ -343,7 +343,7 @@ def _errors_in_words() -> Iterator[None]:
             raise click.ClickException(str(error)) from error
         finally:
             for warning in caught:
-                text = getattr(warning.message, "found", warning.message)
+                text = getattr(warning.message, "counts", warning.message)
                 _echo(f"Note: {text}; --validate shows them", error=True)
 
 
@@ -360,7 +360,7 @@ def _emulator(emulated: bool) -> Iterator[Emulator | None]:
 
 
 def _project(emulator: Emulator | None, region: str | None) -> Project | None:
-    """Return the project that the command names; None: what the verb takes by default."""
+    """Return the project that the command names; None: the default of the verb."""
     if emulator is not None:
         return emulator.project
     return Project.from_env(region) if region else None
@@ -394,18 +394,18 @@ def _show_report(report: pd.DataFrame) -> None:
 
 
 def _table(title: str, table: pd.DataFrame, *, index: bool = False) -> None:
-    """Print a table as wide as the terminal, numbers to the right, without columns that say nothing."""
+    """Print a table as wide as the terminal, numbers to the right, without empty columns."""
     _echo(title, bold=True)
-    said = table.loc[:, table.notna().any()]
-    if not said.size:
+    filled = table.loc[:, table.notna().any()]
+    if not filled.size:
         _echo("nothing\n")
         return
     names = [_shown(name, WIDEST_NAME) for name in table.index] if index else []
     widest = max(12, (_width() - max(map(len, names), default=0)) // SHOWN_PROFILES - 2)
     columns = [
-        [_shown(name, widest), *(_shown(value, widest) for value in said[name].tolist())] for name in said
+        [_shown(name, widest), *(_shown(value, widest) for value in filled[name].tolist())] for name in filled
     ]
-    numbers = [bool(pd.api.types.is_numeric_dtype(said[name].dtype)) for name in said]
+    numbers = [bool(pd.api.types.is_numeric_dtype(filled[name].dtype)) for name in filled]
     if index:
         columns, numbers = [["", *names], *columns], [False, *numbers]
     padded = [_padded(cells, right) for cells, right in zip(columns, numbers, strict=True)]
@@ -446,10 +446,10 @@ def journal(file: Path, run: str | None, save_outcomes: Path | None) -> None:
 
     _refuse_to_overwrite([file], {"--save-outcomes": save_outcomes})
     with _errors_in_words():
-        told = read_journal(file, run)
-    _show(told.summary, None, None)
-    saved = _saved(save_outcomes, told.outcomes.reset_index)
-    click.get_current_context().exit(_status(told.summary, dry_run=False) or int(not saved))
+        summary, outcomes = read_journal(file, run)
+    _show(summary, None, None)
+    saved = _saved(save_outcomes, outcomes.reset_index)
+    click.get_current_context().exit(_status(summary, dry_run=False) or int(not saved))
 
 
 @main.command(short_help="Show what a table holds.")
@@ -462,9 +462,9 @@ def inventory(file: Path, save: Path | None) -> None:
     """
     _refuse_to_overwrite([file], {"--save": save})
     with _errors_in_words():
-        found = MixpanelAccessor(read(file)).inventory()
-        _echo(str(show(found, len(found))))
-        click.get_current_context().exit(int(not _saved(save, lambda: found)))
+        table = MixpanelAccessor(read(file)).inventory()
+        _echo(str(show(table, len(table))))
+        click.get_current_context().exit(int(not _saved(save, lambda: table)))
 
 
 for _name, _does in [(name, row.does) for name, row in OPERATORS.items()] + [

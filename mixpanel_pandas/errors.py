@@ -68,7 +68,7 @@ class MixpanelError(Exception):
 
 
 class ProjectError(MixpanelError, ValueError):
-    """The project to write to is not fully or not rightly named."""
+    """The project to write to is missing, incomplete or cannot be right."""
 
 
 class OperationError(MixpanelError, ValueError):
@@ -183,22 +183,22 @@ class ProfileWarning(UserWarning):
 
     Attributes
     ----------
-    found : str
+    counts : str
         Counts of warnings and hints, and their checks.
     call : str
         The call that shows them.
     """
 
-    def __init__(self, found: str, call: str) -> None:
-        self.found, self.call = _message(found), _message(call)
-        super().__init__(f"{self.found}: {self.call} shows them")
+    def __init__(self, counts: str, call: str) -> None:
+        self.counts, self.call = _message(counts), _message(call)
+        super().__init__(f"{self.counts}: {self.call} shows them")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.found, self.call)
+        return type(self), (self.counts, self.call)
 
 
 class in_our_words:  # a context manager; `contextlib` would make it in twice the time, for each column
-    """Let what a frame or an option raises when it is read, whatever it is, be an error of ours."""
+    """Raise an `OperationError` from any error that a frame or an option raises while it is read."""
 
     def __init__(self, what: str = "the frame or an option", remedy: str = "") -> None:
         self._what, self._remedy = what, remedy
@@ -213,7 +213,7 @@ class in_our_words:  # a context manager; `contextlib` would make it in twice th
 
 
 def choices(names: Iterable[Hashable], most: int = 20) -> str:
-    """Return `names` as a readable list, the end of a long one counted and long names cut.
+    """Return `names` as a readable list. Of a long list the rest is counted, and long names are cut.
 
     >>> choices(["us", "eu"])
     "'us', 'eu'"

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "real", "replacing", "write"]
 
-#: How much of a path and of the words of others a message repeats, in characters.
+#: How much of a path or of a foreign message a message repeats, in characters.
 LONGEST_WORDS = 300
 
-#: What a number would lose or mistake: the zeros of 007, the letters of 1E5 and 0x10, which may be codes of products.
+#: Text that a number would not keep: the zeros of 007, the letters of 1E5 and 0x10. It may be the code of a product.
 _NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9xX]|[0-9][eE]"
 
 #: More digits than a float keeps.
@@ -68,15 +68,15 @@ def read(path: str | Path, id: str | None = None) -> pd.DataFrame:
 
 
 def real(path: Path) -> Path:
-    """Return where a path leads to, links followed; a link that leads nowhere is no error."""
+    """Return where a path leads, links followed; a link to nothing is no error."""
     return Path(os.path.realpath(path))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`, and put what was written there in its place; an error leaves an old file as it was.
+    """Yield a path beside `path`, and move what was written there to `path`; an error leaves an old file as it was.
 
-    A link is followed. What is no file, such as a pipe, is written to as it is.
+    A link is followed. Something that is no file, such as a pipe, is written to directly.
     """
     target = real(path)
     if target.exists() and not target.is_file():
@@ -135,9 +135,9 @@ def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
     if broken:
         msg = f"{_words(path)} is not in UTF-8 (see {choices(broken)}): save it as that"
         raise OperationError(msg)
-    several = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-    if several:
-        msg = f"columns {choices(several)} stand in {_words(path.name)} more than once: rename them"
+    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if repeated:
+        msg = f"columns {choices(repeated)} occur in {_words(path.name)} more than once: rename them"
         raise OperationError(msg)
     numbers = [field.name for field in table.schema if _is_number(field.type)]
     if not numbers:
@@ -165,7 +165,7 @@ def _read_parquet(path: Path, id: str | None) -> pa.Table:
 
 
 def _words(foreign: object) -> str:
-    """Return a path or the words of others on one line."""
+    """Return a path or a foreign message on one line."""
     return shortened(printable(str(foreign)), LONGEST_WORDS)
 
 

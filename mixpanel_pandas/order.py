@@ -1,4 +1,4 @@
-"""Rows of one id, one after the other: the n-th row of an id travels in wave n. Or merged, and then all meet one fate.
+"""Several rows of one id: sent one after the other, the n-th row in wave n; or merged to one update, with one outcome.
 
 A wave begins when every request of the wave before has its final answer, so no two updates of one id are ever on the way
 together. A row is held back where the order could be lost: an earlier row of its id may or may not be applied, was not
@@ -97,15 +97,13 @@ class Waves:
         self._batches, self._wave = 0, 0
         repeats = _NONE if repeats is None else repeats.without(changes.left_out)
         self._rising, self._groups, self._ranks = repeats.positions, repeats.groups, repeats.ranks()
-        self._by_wave = np.argsort(
-            self._ranks, kind="stable"
-        )  # the rows of each wave are neighbours, and rising
+        # the rows of each wave are neighbours, and rising
+        self._by_wave = np.argsort(self._ranks, kind="stable")
         waves = int(self._ranks.max(initial=0)) + 1
         self._begins = np.searchsorted(self._ranks[self._by_wave], np.arange(waves + 1))
         ids = int(self._groups.max(initial=-1)) + 1
-        self._held_after = {
-            name: np.full(ids, waves) for name in HELD
-        }  # id -> rows of higher rank are held back
+        # reason -> for each id, the rank after which its rows are held back
+        self._held_after = {name: np.full(ids, waves) for name in HELD}
         self._held_rows: dict[str, list[np.ndarray]] = {name: [] for name in HELD}
         for name, mask in (("doubt", doubtful), ("late", resent)):
             if mask is not None:
@@ -145,7 +143,7 @@ class Waves:
             yield from self._slices_of(wave)
 
     def every(self) -> Iterator[Batch]:
-        """Yield the batches of all waves, for looking at them."""
+        """Yield the batches of all waves, whatever becomes of them."""
         settled: tuple[Delivery, ...] | None = None
         while True:
             batch, waiting = self.draw(settled)
@@ -262,7 +260,7 @@ def _doubtful(delivery: Delivery) -> range | np.ndarray:
 
 
 class Sharing:
-    """What turns final answers on updates into final answers on rows: those that were merged share one.
+    """Turns final answers on updates into final answers on rows: rows that were merged share one.
 
     Parameters
     ----------
@@ -280,12 +278,12 @@ class Sharing:
     def of_rows(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Return final answers on all rows that the updates were made of."""
         return [
-            self._shared(delivery) if self._several[self._known(delivery.positions)].any() else delivery
+            self._shared(delivery) if self._several[self._within(delivery.positions)].any() else delivery
             for delivery in deliveries
         ]
 
-    def _known(self, positions: range | np.ndarray) -> slice | np.ndarray:
-        """Return those positions that do not lie beyond all rows that were merged."""
+    def _within(self, positions: range | np.ndarray) -> slice | np.ndarray:
+        """Return the positions up to that of the last update that was merged."""
         if isinstance(positions, range):
             return slice(positions.start, positions.stop)
         return positions[: np.searchsorted(positions, len(self._several))]

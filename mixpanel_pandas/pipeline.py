@@ -76,7 +76,7 @@ def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFra
 def rows_to_send_again(
     frame: pd.DataFrame, summary: pd.DataFrame, wanted: Iterable[str] | None
 ) -> pd.DataFrame:
-    """Return the rows of `frame` that it is right to send again."""
+    """Return the retryable rows of `frame`."""
     with in_our_words():
         rows = failures_mask(summary, frame.index, _digest(frame, summary), wanted)
     with in_our_words("a column", ": convert it to another dtype, so that pandas can take rows of it"):

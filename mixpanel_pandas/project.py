@@ -1,4 +1,4 @@
-"""Where profiles are written, and as whom."""
+"""The project that profiles are written to: its address, its token, and which one a call takes."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _place_of(base: str) -> str:
 
 
 def _token_problem(project: Project) -> str | None:
-    token: Any = project.token  # whatever was given
+    token: Any = project.token  # it may be of any type
     if token is None or token == "":
         return (
             "no project token: set MIXPANEL_TOKEN, pass project=mpd.Project(token, region), or call "
@@ -216,14 +216,14 @@ def _url_problem(url: Any) -> str | None:
 
 
 def _patience_problem(project: Project) -> str | None:
-    given: tuple[tuple[str, Any, float], ...] = (
+    limits: tuple[tuple[str, Any, float], ...] = (
         ("timeout", project.timeout, 1e-9),
         ("retries", project.retries, 0),
         ("backoff", project.backoff, 0),
     )
     wrong = [
         f"{name}={value!r}"
-        for name, value, least in given
+        for name, value, least in limits
         if not isinstance(value, int | float) or not least <= value < float("inf")
     ]
     return (
@@ -253,18 +253,18 @@ class _Block:
 
 @dataclass(eq=False)
 class _Setting:
-    """A default of the process, unless a ``with`` enters it.
+    """A call of `set_project`: a default of the process, unless a ``with`` statement enters it.
 
     Attributes
     ----------
     result : weakref
-        What the call returned; dead when nobody is left who could enter it.
+        What the call returned. Once it is dead, nobody can enter it.
     thread : int
-        Which made it.
+        The thread that made the call.
     within : _Block or None
-        The block with None in which it was made, and with which it ends.
+        The block of ``set_project(None)`` in which it was made, and with which it ends.
     settled : bool
-        Whether it is known that no ``with`` follows.
+        Whether no ``with`` can follow.
     """
 
     project: Project | None
@@ -274,7 +274,7 @@ class _Setting:
     settled: bool = False
 
     def is_settled(self) -> bool:
-        """Return whether no ``with`` follows: its result is gone, or its own thread has gone on to a verb, and asks."""
+        """Return whether no ``with`` follows: the result is gone, or this is its own thread, which has gone on to a verb."""
         self.settled |= self.result() is None or self.thread == threading.get_ident()
         return self.settled
 
@@ -341,9 +341,9 @@ class set_project:
     """
 
     def __init__(self, project: Project | None) -> None:
-        given: Any = project
-        if given is not None and not isinstance(given, Project):
-            msg = f"set_project takes a Project, not {type(given).__name__}: mpd.set_project(mpd.Project(token, region))"
+        argument: Any = project
+        if argument is not None and not isinstance(argument, Project):
+            msg = f"set_project takes a Project, not {type(argument).__name__}: mpd.set_project(mpd.Project(token, region))"
             raise ProjectError(msg)
         self._project = project
         self._entered: list[_Block] = []
@@ -383,7 +383,7 @@ class set_project:
 
 
 def _reachable() -> list[_Setting]:
-    """Return the settings without those that stay hidden under one that nobody can enter any more."""
+    """Return the settings without those that a later one hides for good, as nobody can enter that any more."""
     kept: list[_Setting] = []
     hiding: set[_Block | None] = set()
     for setting in reversed(_settings):
@@ -407,7 +407,7 @@ def _default(block: _Block | None) -> Project | None:
             setting = next((one for one in reversed(_settings) if block in {None, one.within}), None)
             if setting is None:
                 return None
-            setting.settled |= time.monotonic() > until  # whoever made it has kept it
+            setting.settled |= time.monotonic() > until  # its result was kept, and not entered
             if setting.is_settled():
                 return setting.project
         time.sleep(0.001)
@@ -419,7 +419,7 @@ def current_project(project: Project | None = None) -> Project:
     Parameters
     ----------
     project : Project, optional
-        What the call was given as ``project=``.
+        The ``project=`` of the call.
 
     Raises
     ------
@@ -441,7 +441,7 @@ def current_project(project: Project | None = None) -> Project:
 
 
 def _refuse_the_project_of_others() -> None:
-    """Refuse to go on with the environment's project where another one is set that this context does not see."""
+    """Refuse the project of the environment where another thread or process has set one that this context does not see."""
     with _lock:
         elsewhere = any(block.project is not None for block in _open)
     if elsewhere:
@@ -459,20 +459,20 @@ def _refuse_the_project_of_others() -> None:
         raise ProjectError(msg)
 
 
-#: Key of what multiprocessing passes on to its workers, however they are started. (Nothing public does.)
-_TOLD = "processes with a mixpanel_pandas project"
+#: Key in the configuration that multiprocessing passes on to its workers, however they are started. (There is no public way.)
+_PASSED_ON = "processes with a mixpanel_pandas project"
 
 
 def _processes_with_project() -> frozenset[int]:
     """Return the numbers of this process and of those that started it, where they have set a project."""
-    return _configuration().get(_TOLD, frozenset())
+    return _configuration().get(_PASSED_ON, frozenset())
 
 
 def _tell_workers() -> None:
-    """Let workers that are started from now on know whether this process has set a project: they do not get it."""
+    """Tell workers that are started from now on whether this process has set a project, though they do not get it."""
     here = [setting.project for setting in _settings[-1:]] + [block.project for block in _open]
     own = {os.getpid()} if any(project is not None for project in here) else set()
-    _configuration()[_TOLD] = (_processes_with_project() - {os.getpid()}) | own
+    _configuration()[_PASSED_ON] = (_processes_with_project() - {os.getpid()}) | own
 
 
 def _configuration() -> dict[str, frozenset[int]]:
@@ -482,7 +482,7 @@ def _configuration() -> dict[str, frozenset[int]]:
 
 @contextlib.contextmanager
 def process_default(project: Project | None) -> Iterator[None]:
-    """Let `project` be the default of the process, and restore afterwards what was before, whatever was set meanwhile."""
+    """Make `project` the default of the process; afterwards restore the settings from before, whatever was set meanwhile."""
     with _lock:
         before = list(_settings)
     set_project(project)

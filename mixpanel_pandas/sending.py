@@ -246,7 +246,7 @@ class Sending:
                 journal.close()
 
     def _open_journal(self, strikes: Callable[[], int]) -> Journal | None:
-        """Open the run that is written down, if one is."""
+        """Open the journal that the call names, if it names one."""
         path = self._operation.option("journal")
         if path is None:
             return None
@@ -418,7 +418,7 @@ class Sending:
 
 @dataclass(frozen=True)
 class Notes:
-    """What is written down of updates, said of the rows that they are made of."""
+    """Notes on updates, written as notes on the rows that they are made of."""
 
     journal: Journal
     sharing: Sharing
@@ -465,9 +465,10 @@ def _interrupted(summary: pd.DataFrame) -> UploadInterrupted:
 
 
 def _raise_from(error: BaseException, summary: pd.DataFrame) -> NoReturn:
-    """Raise what broke or struck an upload, with the summary. What is no `Exception` ends more than the upload, and passes.
+    """Raise what broke or struck an upload, with the summary.
 
-    An error of ours that came before the first request says enough by itself.
+    Two kinds of errors are raised as they are: those that are no `Exception`, as they are to end more than the upload, and our
+    own from before the first request, as there is nothing to add.
     """
     if not isinstance(error, Exception) or (
         isinstance(error, MixpanelError) and not summary["attempts"].any()
@@ -478,7 +479,7 @@ def _raise_from(error: BaseException, summary: pd.DataFrame) -> NoReturn:
 
 
 def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:
-    """Raise where `check` asks for it."""
+    """Raise if rows failed and `check` asks for an error then."""
     check = operation.option("check")
     counts = {
         name: int(summary[name].sum()) for name in ("accepted", "rejected", "unknown", "not_sent", "invalid")
@@ -486,8 +487,8 @@ def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:
     failed = sum(counts[name] for name in ("rejected", "unknown", "not_sent", "invalid"))
     nothing = summary["attempts"].sum() > 0 and not counts["accepted"]
     if (check is None and nothing) or (check is True and failed):
-        said = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+        listed = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
         errors = summary["error"].dropna()
         first = f"; the first error: {errors.iloc[0]}" if len(errors) else ""
-        msg = f"{operation.verb}: {said}{first}"
+        msg = f"{operation.verb}: {listed}{first}"
         raise UploadFailed(msg, summary)

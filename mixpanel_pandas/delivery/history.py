@@ -72,7 +72,7 @@ class Reservation:
     Attributes
     ----------
     whole : bool
-        Whether its rows are all known.
+        Whether these are all of its rows.
     under_way : bool
         Whether it may still send.
     complete : bool
@@ -99,7 +99,7 @@ class Reservation:
         self.whole = True
 
     @property
-    def known(self) -> int:
+    def count(self) -> int:
         """How many fingerprints there are."""
         return len(self._chain.fingerprints)
 
@@ -107,28 +107,28 @@ class Reservation:
         """Return whether another upload, as far as it is encoded, is the same; open: further slices tell."""
         whole, others_whole = self.whole, other.whole  # before the others are counted
         mine, theirs = self._chain.fingerprints, other._chain.fingerprints
-        known, others_known = len(mine), len(theirs)
-        both = min(known, others_known)
+        count, others_count = len(mine), len(theirs)
+        both = min(count, others_count)
         if not both:
             return "different" if whole or others_whole else "open"
         if mine[both - 1] != theirs[both - 1]:
             return "different"
-        if (whole and others_known > known) or (others_whole and known > others_known):
+        if (whole and others_count > count) or (others_whole and count > others_count):
             return "different"
-        return "same" if others_whole or (not whole and known <= others_known) else "open"
+        return "same" if others_whole or (not whole and count <= others_count) else "open"
 
     def like(self, others: Iterable[Reservation]) -> dict[Reservation, Literal["same", "open"]]:
         """Return those of others that are the same as far as this one is encoded: what differs once is never asked again."""
-        found: dict[Reservation, Literal["same", "open"]] = {}
+        alike: dict[Reservation, Literal["same", "open"]] = {}
         for other in others:
             if other not in self._different:
                 if (result := other.compared(self)) == "different":
                     self._different.add(other)
                 else:
-                    found[other] = result
-        if not found:
+                    alike[other] = result
+        if not alike:
             self._different.clear()  # nothing else is compared
-        return found
+        return alike
 
     def allows(self, other: InRun | None) -> bool:
         """Return whether what was sent here may be sent in another run."""
@@ -196,7 +196,7 @@ def _compare(mine: Reservation, slices: Iterator[Slice], *, repeat: bool) -> lis
         else:
             mine.add(part)
             kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, part]
-        if mine.known or mine.whole:  # else others could not tell it from theirs
+        if mine.count or mine.whole:  # else others could not tell it from theirs
             entered = _enter(mine, repeat=repeat)
     return kept
 

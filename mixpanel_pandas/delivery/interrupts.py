@@ -20,7 +20,7 @@ __all__ = ["Interrupts", "Outcome", "shielded"]
 
 Result = TypeVar("Result")
 
-#: Seconds between two looks whether the work is over, for the case that an exception swallowed the news.
+#: Seconds between two checks whether the work is over, in case an exception came in the way of the news.
 TICK = 0.2
 
 #: How many exceptions in a row may strike where the one before is being noted. Each place takes a microsecond or less.

@@ -41,11 +41,11 @@ Action = Literal["accept", "retry", "halve", "bisect", "reject", "again", "stop"
 
 #: Seconds: the longest pause of our own, what chance adds to a pause, the longest wait a server may ask for.
 LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
-#: Tries of the very first connection: who mistyped an address wants to know soon.
+#: Tries of the very first connection: a mistyped address is to show soon.
 FIRST_TRIES = 2
-#: Requests of one batch in a row that may be refused with one text before bisecting it is given up.
+#: Requests of one batch that are refused in a row with the same text, after which bisecting it ends.
 BISECTING = 24
-#: Requests of one batch that may be refused at all before: with more bad rows than this finds, look at the data.
+#: Requests of one batch that are refused at all, after which it ends: more bad rows than that are a matter of the data.
 BISECTING_AT_ALL = 500
 
 
@@ -133,7 +133,7 @@ DECISIONS: dict[Evidence, Decision] = {
 
 
 def tries(retries: int, *, met: bool) -> int:
-    """Return how often a request is tried in all; less often while nobody was `met` at the address."""
+    """Return how often a request is tried in all: less often as long as no answer has come (`met`)."""
     return retries + 1 if met else min(FIRST_TRIES, retries + 1)
 
 
@@ -158,13 +158,13 @@ class Stop:
     error: str
 
 
-#: What is true of rows if the process ends before their answer is written down, or between two tries.
+#: Why rows have no answer if the process ends before it is written down, or between two tries.
 ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """Requests of one batch in a row that were refused with one text, no row accepted: bisecting goes on while it pays.
+    """Counts the refused requests of a batch, to end bisecting where it finds no row to blame.
 
     Attributes
     ----------

@@ -45,9 +45,9 @@ COLUMNS: dict[str, str] = {
 }
 
 _OUTCOME = pd.CategoricalDtype(list(OUTCOMES))
-#: From harmless to grave: a run of rows is called after its worst.
+#: From good to bad: a run of rows has the worst outcome of its rows.
 _GRAVITY: tuple[Outcome, ...] = ("accepted", "skipped", "invalid", "not_sent", "rejected", "unknown")
-#: Outcomes of rows that it is right to send again as they are or corrected; unknown joins them where that is idempotent.
+#: Outcomes of retryable rows: those to send again, as they are or corrected. Where all operators are idempotent, unknown is one.
 _FAILURES: tuple[Outcome, ...] = ("rejected", "not_sent", "invalid")
 
 
@@ -323,7 +323,7 @@ def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
 def failures_mask(
     summary: pd.DataFrame, index: pd.Index, digest: str, outcomes: Iterable[str] | None = None
 ) -> np.ndarray:
-    """Return which rows of the frame it is right to send again.
+    """Return the mask of the retryable rows of the frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The throttle that every request passes: pauses of one worker or of all, and the rates. Without a clock."""
+"""When a request may be sent: by pauses that hold for all workers, and by rates. Without a clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Rate:
     seconds : float
         How long the stretch is.
     most : float
-        What may pass in it. A single thing that is more passes alone.
+        What may pass in it. A single thing that costs more passes alone.
     """
 
     def __init__(self, seconds: float, most: float) -> None:

@@ -1,7 +1,7 @@
-"""Batches -> deliveries, in parallel: threads that carry out what the state of the upload says.
+"""Batches -> deliveries, in parallel: threads that carry out the actions of the upload's state.
 
 Workers draw from the source of batches one at a time and under a lock, so that no more batches exist than workers.
-An upload gives no account before no worker can send any more.
+An upload gives its account only when no worker can send any more.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ __all__ = ["Account", "Client", "Notes", "ProfileClient", "Source", "Upload"]
 
 #: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
 GRACE, END = 5.0, 1.0
-#: Seconds between two looks at the progress and at what struck.
+#: Seconds between two checks of the progress and of what struck.
 TICK = 0.1
 
-#: What is said of rows whose turn did not come before a stop.
+#: Why rows have not had their turn when the upload is stopped.
 STOPPED = Stop("stopped", "stopped before these rows' turn: send the failures again")
 
 
@@ -113,7 +113,7 @@ class ProfileClient:
 
 
 class Notes(Protocol):
-    """Where it is written down what becomes of rows if the process ends there and then."""
+    """Where notes are kept of what becomes of rows if the process ends at once."""
 
     def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
         """Write it down; if `wait`, it is on disk when this returns."""

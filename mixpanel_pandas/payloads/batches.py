@@ -1,4 +1,4 @@
-"""Payloads -> request bodies, cut by updates and bytes from the array's own offsets.
+"""Payloads -> request bodies, cut by number of updates and by bytes.
 
 A payload ends with a comma, so a body is the text of neighbouring payloads, less the last comma, in brackets: no
 payload is touched again, and the size of a batch is the difference of two offsets.
@@ -137,18 +137,18 @@ def cut(
     Yields
     ------
     Batch
-        In the order of the rows; only the last may have room left, and the last before rows that stand further up.
+        In the order of the rows. A batch has room left only if it is the last, or the rows after it come earlier in the frame.
     """
     number, rest = 0, None
     for arrived in slices:
         if rest is not None and len(arrived) and arrived.positions[0] < rest.positions[-1]:
-            yield Batch(number, rest)  # what arrives stands further up in the frame
+            yield Batch(number, rest)  # the next rows come earlier in the frame
             number, rest = number + 1, None
         start, updates, offsets = 0, np.cumsum(arrived.updates).data, arrived.offsets.data
         while start < len(arrived):
             stop = _stop(start, updates, offsets, rest, batch_size, request_bytes - 1)
             rest = arrived[start:stop] if rest is None else _joined(rest, arrived[start:stop])
-            if stop < len(arrived):  # of which nothing fits any more
+            if stop < len(arrived):  # the batch is full
                 yield Batch(number, rest)
                 number, rest = number + 1, None
             start = stop
@@ -159,15 +159,15 @@ def cut(
 def _stop(
     start: int, updates: memoryview, offsets: memoryview, beside: Payloads | None, room: int, nbytes: int
 ) -> int:
-    """Return up to where payloads fit into a body beside others; of those that would stand alone there, at least one.
+    """Return up to which payload they fit into a body beside others; the first always fits into an empty body.
 
     Parameters
     ----------
     start : int
         The first of them.
     updates, offsets : memoryview
-        Of all payloads: updates up to and with each one, and where each one begins. (Bisecting them lets the interpreter
-        not go, as numpy does: workers would wait for each other.)
+        Of all payloads: updates up to and with each one, and where each one begins. (numpy's `searchsorted` would release the
+        interpreter's lock, and workers would wait for each other.)
     room, nbytes : int
         Updates that a body may hold, and bytes.
     """

@@ -1,7 +1,8 @@
-"""What tells the payloads of one upload from those of another: a name made of no values, and fingerprints.
+"""Names and fingerprints that tell one upload from another.
 
-Who reads a fingerprint cannot try values: its key is made of the project's token. All that is sent is hashed, so the hash has to
-be quick: XXH3 takes a thirteenth of the time of SHA-256, which would be a tenth of that of an upload.
+A name is made without any value. The key of fingerprints is made of the project's token, so that nobody who reads one can guess
+values by trying them. All that is sent is hashed, so the hash has to be fast: XXH3 takes a thirteenth of the time of SHA-256,
+which would be a tenth of the time of an upload.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def key_of(project: Project) -> bytes:
 
 
 def fingerprint(payloads: Payloads, key: bytes) -> bytes:
-    """Return 16 bytes that tell the text of some payloads from any other."""
+    """Return 16 bytes that identify the text of some payloads."""
     offsets = payloads.offsets
     text = memoryview(payloads.text.buffers()[2] or b"")[offsets[0] : offsets[-1]]
     return hashlib.blake2b(xxhash.xxh3_128_digest(text), key=key, digest_size=SIZE).digest()
@@ -90,12 +91,12 @@ class Chain:
 
 @dataclass(frozen=True)
 class Content:
-    """What a run sends, without a value of it.
+    """What a run sends, described without any value.
 
     Attributes
     ----------
     name : str
-        Digest of what is described, the ids and the number of rows.
+        Digest of `described`, the ids and the number of rows.
     described : mapping
         Project, operator, columns, options: texts, or lists or mappings of texts.
     operator, idempotent : str, bool
@@ -125,7 +126,7 @@ class Content:
 
 
 def content_of(plan: Plan, ids_digest: str, project: Project, left_out: Sequence[LeftOut] = ()) -> Content:
-    """Return what a run sends; nothing is encoded for it.
+    """Return the description of what a run sends; nothing is encoded for it.
 
     Parameters
     ----------
@@ -160,7 +161,7 @@ def content_of(plan: Plan, ids_digest: str, project: Project, left_out: Sequence
 
 
 def _described(plan: Plan, project: Project) -> dict[str, Any]:
-    """Return what shows up in a message when it differs: names and options, no values."""
+    """Return what a message names where it differs: names and options, no values."""
     operation = plan.operation
     options = [
         option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
@@ -178,7 +179,7 @@ def _described(plan: Plan, project: Project) -> dict[str, Any]:
     }
 
 
-#: Options that say no more than the rows and columns do.
+#: Options whose effect shows in the rows and columns.
 _NOT_CONTENT = {"schema", "rename", "at_most"}
 
 

@@ -1,7 +1,7 @@
-"""The column of identifiers: to text, which rows share one, and a digest of them all.
+"""The ids of rows: as text, which rows share one, and a digest of all.
 
-Rows that share an id are found through 64-bit hashes of the texts, so that a row costs a few bytes however long its id
-is; rows whose hashes meet are compared by text.
+Rows that share an id are found by 64-bit hashes of the texts, so that a row costs a few bytes however long its id is. Rows
+with equal hashes are compared by text.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _text_of(value: Any) -> tuple[str | None, str]:
 
 
 def _is_whole(value: Any) -> bool:
-    """Return whether the digits of a number are sure."""
+    """Return whether a number is whole, and its digits are exact."""
     if isinstance(value, int | np.integer):
         return True
     if isinstance(value, decimal.Decimal):
@@ -112,7 +112,7 @@ def folded(texts: pa.Array) -> pa.Array:
 
 
 def hash_texts(texts: pa.Array) -> np.ndarray:
-    """Return a 64-bit hash of each text, with a key of this process: nobody can choose texts whose hashes meet.
+    """Return a 64-bit hash of each text, with a key of this process, so that nobody can choose texts with equal hashes.
 
     Parameters
     ----------
@@ -135,14 +135,14 @@ _KEY = secrets.token_hex(8)
 def repeated(
     hashes: np.ndarray, usable: np.ndarray, texts_at: Callable[[np.ndarray], Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows whose text stands in another row, too.
+    """Return the rows that share their text with another row.
 
     Parameters
     ----------
     hashes : numpy.ndarray
         From `hash_texts`.
     usable : numpy.ndarray
-        Mask of the rows that are looked at; the others have no text, or none that counts.
+        Mask of the rows that are compared; the others have no text, or none that counts.
     texts_at : callable
         Positions -> their texts, to confirm that equal hashes are equal texts.
 
@@ -155,10 +155,10 @@ def repeated(
     """
     ordered = hashes[usable]
     ordered.sort()
-    meeting = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not meeting.size:
+    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not shared.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    positions = np.flatnonzero(pd.Index(hashes).isin(meeting) & usable)
+    positions = np.flatnonzero(pd.Index(hashes).isin(shared) & usable)
     groups, _texts = pd.factorize(np.asarray(texts_at(positions), dtype=object))
     several = np.bincount(groups)[groups] > 1
     return positions[several], groups[several]
@@ -184,7 +184,7 @@ class IdDigest:
     def update(self, ids: pa.Array) -> None:
         """Add the ids of the next rows; null is not the same as an empty text."""
         self._lengths.update(np.asarray(pc.binary_length(ids).fill_null(-1), "<i8").tobytes())
-        ids = ids.fill_null("") if ids.null_count else ids  # what lies under a null is anybody's
+        ids = ids.fill_null("") if ids.null_count else ids  # the bytes of a null may be anything
         self._texts.update(bytes_of(ids).data)
 
     def hexdigest(self) -> str:

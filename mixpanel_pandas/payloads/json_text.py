@@ -1,8 +1,8 @@
-"""JSON text -> Python values that keep what it says: every digit of a number, every key of an object.
+"""JSON text -> Python values that keep every digit of a number and every key of an object.
 
-orjson reads text fast, but keeps the last of two equal keys, and makes doubles of long numbers, without a word. So what it has
-read is written again, all together. Text that comes out the same, but for blanks, has lost nothing; most does. What may have
-lost something is read once more by Python's own parser, which shows every key and every digit.
+orjson reads text fast, but silently keeps only the last of two equal keys, and rounds long numbers to doubles. So the values
+are written again, all in one call. Text that comes out the same, apart from blanks, has lost nothing, and most does. Text that
+may have lost something is read once more by Python's own parser, which shows every key and every digit.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ LARGE_STRING = pa.large_string()
 
 _LINE_END = orjson.Fragment(b"\n")
 
-#: orjson would write dates in its own way, and take other objects for what they are derived from.
+#: orjson would write dates in its own format, and subclasses as their base classes.
 _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
-#: What a number looks like that a double may not hold as written: more than 15 digits, or next to nothing.
+#: A number that a double may not hold as written: more than 15 digits, or very close to zero.
 _LONG_NUMBER = r"[0-9][0-9.]{15}|[0-9][eE]-[0-9]{3}"
 
 
@@ -42,8 +42,8 @@ class Parsed:
     Attributes
     ----------
     values : list
-        Integers have all their digits; a decimal number is a `decimal.Decimal` where a double does not hold it as written. What
-        is no text stays. Blank text, and what cannot be read, is None.
+        Integers have all their digits; a decimal number is a `decimal.Decimal` where a double does not hold it as written. Items
+        that are no text stay as they are. Blank text, and text that is no JSON, is None.
     broken, repeated : numpy.ndarray
         Masks of the texts that are no JSON, and of those with an object that holds a key twice.
     """
@@ -54,7 +54,7 @@ class Parsed:
 
 
 def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
-    """Return what those of `items` that are text stand for."""
+    """Return the values of those of `items` that are text."""
     values = list(items)
     broken, repeated = np.zeros(len(values), bool), np.zeros(len(values), bool)
     places = []
@@ -78,9 +78,9 @@ def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
 
 
 def json_lines(pieces: list[Any]) -> pa.Array:
-    """Return the JSON of each piece: a call of orjson for each would cost more than what it writes.
+    """Return the JSON of each piece, from one call of orjson: its calls cost more than its work.
 
-    The pieces stand between line ends, which orjson writes nowhere else.
+    Line ends, which orjson writes nowhere else, separate the pieces.
     """
     if not pieces:
         return pa.array([], LARGE_STRING)
@@ -91,7 +91,7 @@ def json_lines(pieces: list[Any]) -> pa.Array:
 
 
 def _suspects(items: list[str], values: list[Any]) -> np.ndarray:
-    """Return the places of the texts that may say more than what was read from them."""
+    """Return the places of the texts that may have lost something when they were read."""
     places = np.arange(len(items))
     try:
         texts, written = pa.array(items, LARGE_STRING), json_lines(values)
@@ -130,7 +130,7 @@ def _count_quotes(texts: pa.Array) -> pa.Array:
 
 
 def _exactly(text: str) -> tuple[Any, bool]:
-    """Return what a text stands for, or None and True if an object in it holds a key twice."""
+    """Return the value of a text and False; or None and True, if an object in it holds a key twice."""
     repeated = False
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

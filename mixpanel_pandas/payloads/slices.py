@@ -1,4 +1,4 @@
-"""Rows of the frame -> their payloads: normalise, leave out what was decided, merge, encode."""
+"""Rows of the frame -> their payloads: normalise, leave out what the checks refuse, merge, encode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
     "fingerprinted",
 ]
 
-#: After so many slices Arrow gives back what it holds for later: that grows past all that is in use, but to get it anew takes time.
+#: Slices after which Arrow returns unused memory to the system: without that it piles up, but to do so takes time.
 TIDY = 2
 
 _NONE = Repeats(np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -105,7 +105,7 @@ class Changes:
 def encode_slices(
     plan: Plan, changes: Changes, token: str | None = None, key: bytes | None = None
 ) -> Iterator[Payloads]:
-    """Yield the payloads of the rows that are sent, a slice at a time: first of those that are sent by themselves.
+    """Yield the payloads of the rows that are sent, a slice at a time; those of merged rows come last.
 
     With a `key` each slice has its fingerprint.
     """
@@ -150,9 +150,9 @@ def encode_rows(plan: Plan, changes: Changes, positions: np.ndarray, token: str 
 def encode_merged(plan: Plan, changes: Changes, token: str | None = None) -> Iterator[Payloads]:
     """Yield the payloads of the rows that are merged; one stands where the last row of its id stands.
 
-    Of what the rows of an id say about a property the last value counts. Where there is none, a missing value means what
-    it means in a row by itself, and a value that is left out says nothing. ``$ip`` and ``$time`` are those of the last
-    row that has one.
+    For each property the last value among the rows of an id counts. Where there is none, a missing value means what it means
+    in a row by itself, and a value that is left out means nothing. ``$ip`` and ``$time`` are those of the last row that has
+    one.
     """
     for rows, starts in changes.together.by_id(plan.rows_per_slice):
         last_rows = rows[np.append(starts[1:], len(rows)) - 1]
@@ -173,14 +173,14 @@ def encode_merged(plan: Plan, changes: Changes, token: str | None = None) -> Ite
 def _latest(
     rows: np.ndarray, starts: np.ndarray, most: int, worth: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Return for each id the last of those of its rows that are worth most.
+    """Return for each id the last among the rows of the highest worth.
 
     Parameters
     ----------
     rows, starts : numpy.ndarray
         As `Repeats.by_id` yields them.
     most : int
-        Rows that are looked at at once.
+        Rows that are weighed at once.
     worth : callable
         Rows -> small numbers.
     """
@@ -192,7 +192,7 @@ def _latest(
 
 
 def _worth(plan: Plan, number: int, changes: Changes) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what weighs rows by what they say about a property: a value, that it is missing, or nothing."""
+    """Return what gives rows a worth by what they hold of a property: a value, a missing one, or nothing."""
 
     def worth(rows: np.ndarray) -> np.ndarray:
         there = ~normalise_column(plan, plan.columns[number], rows).missing

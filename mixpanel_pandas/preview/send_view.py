@@ -211,5 +211,5 @@ def _outcome(runner: Runner, frame: str, preview: str) -> list[str]:
     again = int(summary[["rejected", "unknown", "not_sent", "invalid"]].to_numpy().sum())
     after = f"{preview}.summary holds this as a frame"
     if again:
-        after += f"; {frame}.mixpanel.failures({preview}.summary) gives those of the {counted(again, 'row')} that it is right to send again"
+        after += f"; {frame}.mixpanel.failures({preview}.summary) gives those of the {counted(again, 'row')} that are retryable"
     return [*parts, html.note(f"{after}.")]

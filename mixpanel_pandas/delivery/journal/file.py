@@ -1,10 +1,10 @@
 """The file of a journal: a SQLite database with one table, to which records are added and from which none is taken.
 
-Each record has a checksum over its content, its place and the checksum of the record before, and the last one stands
-beside the table once more: a record that is lost, moved, repeated or changed is seen. SQLite's own lock keeps others out: one
+Each record has a checksum over its content, its place and the checksum of the record before. The last checksum is also kept
+in a second table. So a record that is lost, moved, repeated or changed is detected. SQLite's own lock keeps others out: one
 connection has the file for itself from the moment it is opened.
 
-The database is kept in one file, not in a write-ahead log: what a log has lost at its end nobody would miss.
+There is no write-ahead log: a log that lost its end would look complete.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mixpanel_pandas.errors import JournalError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["MIGRATIONS", "VERSION", "File"]
+__all__ = ["MIGRATIONS", "File"]
 
 #: What marks a SQLite file as a journal ("mpdj"), and the version of its table and records.
 MARK, VERSION = 0x6D70646A, 2
 
-#: Version -> what makes the next version of a journal. There is none for version 1: it names runs by their values, and
-#: whether a call is the same as one of those cannot be told without them.
+#: Version -> what makes a journal one of the next version. There is none for version 1: it names runs by their values,
+#: without which nothing tells whether a call is the same as one of them.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
 
 TABLES = {
@@ -39,13 +39,13 @@ TABLES = {
     "head": "CREATE TABLE head (number INTEGER, checksum BLOB)",
 }
 
-#: Seconds that somebody else has to let go of the file, such as who only reads it.
+#: Seconds to wait for another process to let go of the file, such as one that only reads it.
 PATIENCE = 0.25
 
-#: What the first record follows.
+#: Stands for the checksum before the first record.
 BEGIN = b"\0" * 16
 
-#: Held while a file is opened or made: whoever made one closes it, and the locks of the whole process on it are gone.
+#: Held while a file is opened or made: to make one is to close it, and with that all locks of the process on it are gone.
 _opening = threading.Lock()
 
 
@@ -59,9 +59,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class File:
-    """An open journal, which nobody else can open meanwhile.
-
-    It belongs to the thread that opened it.
+    """An open journal, which nobody else can open meanwhile. Only the thread that opened it may use it.
 
     Parameters
     ----------
@@ -73,7 +71,7 @@ class File:
     Raises
     ------
     JournalError
-        From here on, and from every method: if the file cannot be read or written, is in use or damaged, or is no journal.
+        Here and in every method: if the file cannot be read or written, is in use or damaged, or is no journal.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, writes: bool, creates: bool = False) -> None:
@@ -88,7 +86,7 @@ class File:
                 with suppress(FileExistsError):
                     create(self._path, _image())
                 self._identity = identity_of(self._path)
-            address = f"{Path(self._path).as_uri()}?mode=rw"  # what is not there is not made
+            address = f"{Path(self._path).as_uri()}?mode=rw"  # rw: a file that is not there is not made
             self._database = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
             try:
                 self._take(writes=writes)
@@ -102,14 +100,14 @@ class File:
                 raise
 
     def _take(self, *, writes: bool) -> None:
-        """Lock others out, and see to it that what is committed has survived a power cut."""
+        """Lock others out, and make sure that what is committed survives a power cut."""
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA synchronous = EXTRA")  # FULL forgets to sync the folder
         self._database.execute("PRAGMA cell_size_check = ON")
         self._database.execute("BEGIN EXCLUSIVE" if writes else "BEGIN")
 
     def _check_beside(self) -> None:
-        """Refuse what is left of another file: SQLite would take it for a part of this one."""
+        """Refuse leftovers of another database, which SQLite would take for a part of this one."""
         for ending in ("-wal", "-journal") if self._identity is None else ("-wal",):
             if os.path.lexists(self._path + ending):
                 msg = f"{self._path}{ending} is a part of another database than this journal: remove it, or name another file"
@@ -146,7 +144,7 @@ class File:
         if errors != ["ok"]:
             self._refuse_damaged("its pages do not fit together")
         if tables != TABLES or self._value("PRAGMA journal_mode") != "delete":
-            self._refuse_damaged("its tables or its mode are others")
+            self._refuse_damaged("its tables or its mode are not those of a journal")
 
     def _check_records(self) -> tuple[int, bytes]:
         """Refuse a file with other records than were written; return number and checksum of the last one."""
@@ -187,7 +185,7 @@ class File:
         records : iterable of Record
             In the order in which they are to be read.
         allowed : callable
-            Asked at the last moment: whether they are still to be added. After a no nothing else may be added.
+            Asked at the last moment whether they are still to be added. Once it says no, nothing else may be added.
         """
         number, checksum = self._number, self._checksum
         with self._in_words():

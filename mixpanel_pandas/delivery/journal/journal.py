@@ -1,4 +1,4 @@
-"""What has been sent, on disk: an upload that was interrupted, even by a power cut, goes on where it ended.
+"""The run of one upload in a journal: an upload that was interrupted, even by a power cut, goes on where it ended.
 
 A run holds what tells its content from another (names of columns, options, a keyed fingerprint of each slice), the ids,
 and, before and after each request, what becomes of its rows if the process ends there and then. It holds no value of a
@@ -54,9 +54,9 @@ __all__ = ["Journal", "states_of"]
 
 
 class Journal:
-    """One run of a journal, which this process writes down; nobody else gets at the file meanwhile.
+    """One run of a journal, which this process writes; nobody else can open the file meanwhile.
 
-    Before anything is sent, and if `compare_first`, the payloads are compared with what stands there::
+    If `compare_first`, the payloads are compared with those of earlier sessions before anything is sent::
 
         for number, digest in enumerate(fingerprints):
             if not journal.same_so_far(number, digest):
@@ -76,16 +76,16 @@ class Journal:
     remaining : bool
         Whether the run may have another content than before: only ids without an outcome are sent then.
     hurried : callable
-        Asked while the disk is waited for before anything is sent: whether to wait no longer.
+        Asked whether to give up waiting for the disk, as long as nothing is sent.
 
     Attributes
     ----------
     rows_per_slice : int
-        How the frame is cut into slices, so that they can be compared with those that stand there.
+        Rows of a slice, as in earlier sessions, so that slices can be compared.
     compare_first : bool
         Whether slices are to be compared before anything is sent.
     named : bool
-        Whether the run has a name that somebody gave it.
+        Whether the user named the run.
 
     Raises
     ------
@@ -201,7 +201,7 @@ class Journal:
 
     @property
     def finished(self) -> Run | None:
-        """The run that this call repeats and that has nothing left to try, as far as slices were compared."""
+        """The finished run that this call repeats, as far as slices were compared; None where it repeats none."""
         if not self._ended:
             return None
         return run_of(self._ended[-1], self._ids_of(self._ended[-1]))
@@ -279,7 +279,7 @@ class Journal:
         return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
 
     def _dealt_with(self) -> list[LeftOut]:
-        """Return the rows whose ids have an outcome in the contents before."""
+        """Return the rows whose ids have an outcome in an earlier content of the run."""
         of_runs = [_by_id(state, self._ids_of(state)) for state in self._states]
         by_id = pd.concat(of_runs).groupby(level=0).any()
         reasons = pd.Series("", index=by_id.index, dtype=object)
@@ -328,7 +328,7 @@ class Journal:
         return resent
 
     def note_slice(self, number: int, digest: bytes) -> None:
-        """Write down the fingerprint of a slice, or compare it with the one that stands there.
+        """Write down the fingerprint of a slice, or compare it with the one that is written there.
 
         Parameters
         ----------
@@ -340,12 +340,12 @@ class Journal:
         Raises
         ------
         JournalError
-            If another one stands there.
+            If another one is written there.
         """
         with self._turn:
-            standing = self._slices.setdefault(number, digest)
-            new = standing is digest
-        if standing != digest:
+            written = self._slices.setdefault(number, digest)
+            new = written is digest
+        if written != digest:
             raise JournalError(self._other_values(number))
         if new:
             self._note([noted("slice", self._number, self._session, {"number": number}, digest)], wait=False)
@@ -411,7 +411,7 @@ class Journal:
         return self._closed
 
     def _note(self, records: list[Record], *, wait: bool, timeout: float | None = None) -> None:
-        """Hand records over, the first ones of a session after its begin."""
+        """Hand records over; before the first of a session, that of its begin."""
         with self._turn:  # so that nobody is between the two
             if self._idle:
                 begin = noted("session", self._number, self._session, {"began": time.time()})
@@ -421,7 +421,7 @@ class Journal:
 
 
 def states_of(file: File, name: str, *, last: bool = False) -> list[State]:
-    """Return the runs of a name, the first one first: each has another content, or began after the end of the others.
+    """Return the runs of a name, the oldest first: each has another content, or began after the end of the others.
 
     With `last`, only the last one.
     """
@@ -452,8 +452,8 @@ def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new)
         elif isinstance(old, list) and isinstance(new, list):
-            gone, come = [item for item in old if item not in new], [item for item in new if item not in old]
-            parts = [f"without {choices(gone)}"] * bool(gone) + [f"with {choices(come)}"] * bool(come)
+            gone, added = [item for item in old if item not in new], [item for item in new if item not in old]
+            parts = [f"without {choices(gone)}"] * bool(gone) + [f"with {choices(added)}"] * bool(added)
             yield f"{name} are now {' and '.join(parts) or 'in another order'}"
         else:
             yield f"{name} was {old}, and is {new} now"

@@ -1,7 +1,7 @@
-"""Where a journal is: the path as it is resolved, and what stands there. The file itself is never opened here.
+"""Where a journal is: its resolved path, and the identity of the file there.
 
-A process that closes a file loses all its locks on it, whoever took them. So nothing but SQLite opens a journal, but
-for the moment in which it is made.
+A process that closes a file loses all its locks on it, whichever code took them. So only SQLite opens a journal, except for
+the moment in which `create` makes it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 from mixpanel_pandas.errors import JournalError
 
-__all__ = ["Identity", "create", "identity_of", "resolved"]
+__all__ = ["create", "identity_of", "resolved"]
 
-#: Device and number of a file: what stays the same while it is written, and is another after it was replaced.
+#: Device and inode of a file: they stay the same while it is written, and change when it is replaced.
 Identity = tuple[int, int]
 
 #: Seconds that another process has to fill a file that it has just made.
 MOMENT = 0.2
 
-#: What a database without a file is called, and how addresses of databases begin.
+#: SQLite's name of a database without a file, and the beginning of its addresses.
 _MEMORY, _ADDRESS = ":memory:", "file:"
 
 
@@ -51,7 +51,7 @@ def resolved(path: Any) -> str:
 
 
 def identity_of(path: str) -> Identity | None:
-    """Return which file stands at a path; None where there is none.
+    """Return the identity of the file at a path; None where there is none.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def identity_of(path: str) -> Identity | None:
         (not stat.S_ISREG(there.st_mode), "is no file"),
         (
             there.st_nlink > 1,
-            "has several names (hard links), and locks none of the others: remove all but one",
+            "has several names (hard links), of which only one would be locked: remove all but one",
         ),
         (not there.st_size, "is empty, as a journal never is: remove it if nothing is lost with it"),
     )
@@ -93,7 +93,7 @@ def create(path: str, image: bytes) -> None:
     Raises
     ------
     FileExistsError
-        If something stands there, also a symbolic link to nothing.
+        If something is there, be it a symbolic link to nothing.
     OSError
         If it cannot be made; then nothing is left behind.
     """
@@ -107,11 +107,11 @@ def create(path: str, image: bytes) -> None:
         raise
     finally:
         os.close(file)
-    _settle(os.path.dirname(path))  # noqa: PTH120
+    _sync_folder(os.path.dirname(path))  # noqa: PTH120
 
 
-def _settle(folder: str) -> None:
-    """Bring to disk that a file is in a folder, where a folder can be opened."""
+def _sync_folder(folder: str) -> None:
+    """Bring the entries of a folder to disk, where a folder can be opened."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

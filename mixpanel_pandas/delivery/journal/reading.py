@@ -1,4 +1,4 @@
-"""What a journal tells afterwards, and what the user found out about rows in doubt."""
+"""Reading a journal when its upload has ended, and settling rows in doubt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["read_journal", "settle"]
 
 
 def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
-    """Return what a journal tells of a run, after its process has ended.
+    """Return what became of the rows of a run, from its journal.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
 
 
 def _states(file: File, path: Any, run: str | None) -> list[State]:
-    """Return the runs of a name, or of the last one's."""
+    """Return the runs of a name; without one, of the name that began last."""
     names = [record.values["name"] for record in file.records(None, "run")][::-1]
     name = run if run is not None or not names else names[0]
     if name is None or name not in names:
@@ -130,10 +130,10 @@ def _states(file: File, path: Any, run: str | None) -> list[State]:
 
 def _refuse_others(asked: pd.Index, texts: list[np.ndarray], rows: list[np.ndarray]) -> None:
     """Refuse ids that are not in the run, and those that are not in doubt."""
-    there = np.concatenate(texts)
+    of_runs = np.concatenate(texts)
     doubtful = np.concatenate([of_run[at] for of_run, at in zip(texts, rows, strict=True)])
-    absent = asked[~asked.isin(there)]
-    sure = asked[asked.isin(there) & ~asked.isin(doubtful)]
+    absent = asked[~asked.isin(of_runs)]
+    sure = asked[asked.isin(of_runs) & ~asked.isin(doubtful)]
     problems = [f"ids {choices(absent)} are not in the run"] * bool(len(absent))
     problems += [f"no row of the ids {choices(sure)} is unknown"] * bool(len(sure))
     if problems or not len(asked):
@@ -142,7 +142,7 @@ def _refuse_others(asked: pd.Index, texts: list[np.ndarray], rows: list[np.ndarr
 
 
 def _texts(ids: Any) -> list[str]:
-    """Return ids as the texts that they are for Mixpanel."""
+    """Return ids as text, as Mixpanel has them."""
     listed = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str | bytes) else [ids]
     return [_text(id) for id in listed]  # noqa: A001  # the field's word
 

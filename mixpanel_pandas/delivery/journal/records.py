@@ -1,4 +1,4 @@
-"""What a journal holds, a record each: as a row of its table, and as what it stands for. Pure.
+"""The records of a journal: how each is made, written and read. Pure.
 
 A record has a kind, the run and the session that it belongs to, a body of plain values, and bytes where it holds
 positions, ids or a fingerprint.
@@ -64,19 +64,19 @@ def noted(kind: Kind, run: int, session: int, values: dict[str, Any], more: byte
 
 
 def place_of(positions: range | np.ndarray) -> tuple[dict[str, int], bytes | None]:
-    """Return positions as plain values, the first and the last and one, and as bytes where there are holes."""
+    """Return where positions start and stop, as plain values, and where there are holes, all of them as bytes."""
     start, stop = int(positions[0]), int(positions[-1]) + 1
     holes = stop - start != len(positions)
     return {"start": start, "stop": stop}, np.asarray(positions, "<i8").tobytes() if holes else None
 
 
 def positions_in(values: dict[str, Any], more: bytes | None) -> range | np.ndarray:
-    """Return the positions, and take them out of the values."""
+    """Return the positions of a record, and remove them from its values."""
     start, stop = values.pop("start"), values.pop("stop")
     return range(start, stop) if more is None else np.frombuffer(more, "<i8")
 
 
-#: Fields of a delivery that are written down as they are, unless they have their default.
+#: Field of a delivery that is written down as it is -> its default, which is not written.
 _PLAIN = {
     field.name: None if field.default is MISSING else field.default
     for field in fields(Delivery)

@@ -1,4 +1,4 @@
-"""A run, made of its records: what it sends, what has become of its rows, and how its sessions ended. Pure."""
+"""A run as its records describe it: what it sends, what became of its rows, and how its sessions ended. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ACCEPTED, UNKNOWN = (OUTCOMES.index(name) for name in ("accepted", "unknown"))
 
 
 class Run(NamedTuple):
-    """What a journal tells of a run.
+    """A run of a journal.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class State:
     number : int
         Of the run in the file.
     begun : dict
-        What was written down at its begin: name, content, described, operator, idempotent, rows, rows_per_slice, ids, id.
+        What was written down when it began: name, content, described, operator, idempotent, rows, rows_per_slice, ids, id.
     excluded : list of LeftOut
         Rows that are not sent, known before the first session.
     slices : dict of int to bytes
@@ -79,7 +79,7 @@ class State:
     stopped : Stop
         Why its last session left rows.
     unfolded : list of Delivery
-        What the session that is read just now has written down.
+        What the session that is being read has written down.
     """
 
     number: int
@@ -136,7 +136,7 @@ class State:
         return not np.isin(codes(self.deliveries, self.rows), [ACCEPTED, UNKNOWN]).any()
 
     def excludes(self, left_out: Iterable[LeftOut]) -> bool:
-        """Return whether just these rows were left out by the checks."""
+        """Return whether the checks left out exactly these rows."""
         theirs = np.zeros(self.rows, bool)
         for left in left_out:
             theirs[left.positions] = True
@@ -144,7 +144,7 @@ class State:
 
 
 def replay(records: Iterable[Record]) -> State:
-    """Return a run as its records leave it; the first one is that of its begin."""
+    """Return a run as its records leave it; the first of them began it."""
     begin, *rest = records
     state = State(begin.run, begin.values)
     for record in rest:
@@ -182,7 +182,7 @@ def _end(state: State, record: Record) -> None:
 
 
 def _settle(state: State, record: Record) -> None:
-    """Take note of what the user found out, also about rows that an earlier content has left in doubt."""
+    """Settle rows, also those that an earlier content of the run left in doubt."""
     _fold(state)
     values = record.values
     applied = values.pop("applied")
@@ -216,14 +216,14 @@ _REPLAYED = {
 
 
 def _fold(state: State) -> None:
-    """Bring the deliveries of a session that is over together with those before."""
+    """Combine the deliveries of a session that is over with those before."""
     last = last_words(state.unfolded, state.rows)
     state.deliveries = over(state.deliveries, last, state.rows)
     state.unfolded = []
 
 
 def run_of(state: State, ids: pa.ChunkedArray) -> Run:
-    """Return what a run comes to: its summary, and the outcome of each row."""
+    """Return the summary of a run, and the outcome of each row."""
     summary = summarise(
         state.deliveries,
         [*state.excluded, *without_delivered(state.held, state.deliveries, state.rows)],

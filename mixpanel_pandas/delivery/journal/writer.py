@@ -1,6 +1,6 @@
-"""The thread that writes a journal: it alone has the file, commits what several threads hand over together, and closes it.
+"""The thread that writes a journal: only it uses the file. Notes of several threads go to disk in one commit.
 
-Who waits for a note goes on when it is on disk. Notes that nobody waits for linger for a moment, as the next one that
+A thread that waits for a note goes on when it is on disk. Notes that nobody waits for linger for a moment, as the next one that
 somebody waits for is often near, and one commit is enough for both.
 """
 
@@ -24,17 +24,17 @@ __all__ = ["Writer"]
 
 Result = TypeVar("Result")
 
-#: Seconds that notes wait for company: those that nobody waits for, and those that somebody waits for, unless so many wait.
+#: Seconds that notes wait for others: those that no thread waits for, and the rest, unless so many threads wait.
 LINGER, GATHER, CROWD = 0.01, 0.002, 4
 #: Seconds that the thread has to end.
 END = 5.0
-#: Seconds between two looks whether a wait is over.
+#: Seconds between two checks whether a wait is over.
 TICK = 0.1
 
 
 @dataclass
 class _Job:
-    """What the thread is asked for: to add records, or to do something else with the file.
+    """One thing for the thread to do: add records, or something else with the file.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class _Job:
     error: BaseException | None = None
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Let go on who waits for it; only the first end counts."""
+        """Wake the thread that waits for it; only the first end counts."""
         if not self.ended.is_set():
             self.result, self.error = result, error
             self.ended.set()
@@ -198,7 +198,7 @@ class Writer:
             self._ended.set()
 
     def _next(self) -> list[_Job]:
-        """Return what was handed over, when somebody waits for it or it had its moment; nothing at the end."""
+        """Return the jobs to do next, once notes have waited for others; none at the end."""
         with self._turn:
             self._turn.wait_for(lambda: self._jobs or self._closing)
             self._turn.wait_for(lambda: self._closing or any(job.waits for job in self._jobs), LINGER)
@@ -207,12 +207,12 @@ class Writer:
             return self._under_way
 
     def _is_crowded(self) -> bool:
-        """Return whether enough wait for one commit, or somebody waits for something else."""
+        """Return whether enough threads wait for one commit, or one waits for something else."""
         waiting = [job for job in self._jobs if job.waits]
         return len(waiting) >= CROWD or any(job.work is not None for job in waiting)
 
     def _do(self, file: File, jobs: list[_Job]) -> None:
-        """Do what was handed over, neighbouring notes in one commit, and forget it."""
+        """Do jobs, neighbouring notes in one commit, and let go of them."""
         notes: list[_Job] = []
         for job in jobs:
             if job.work is None:
@@ -234,7 +234,7 @@ class Writer:
             job.end()
 
     def _fail(self, error: BaseException) -> None:
-        """End all that was handed over, and refuse the rest."""
+        """End all jobs with the error, and refuse further ones."""
         with self._turn:
             self._closing, self._error = True, error
             jobs, self._jobs = [*self._under_way, *self._jobs], []
