@@ -64,7 +64,9 @@ def printed(client: Any, code: str) -> str:
         if message["msg_type"] in {"stream", "error"}:
             texts.append(message["content"].get("text") or "\n".join(message["content"]["traceback"]))
 
-    client.execute_interactive(code, timeout=120, output_hook=keep)
+    status = "aborted"
+    while status == "aborted":  # what arrives while the kernel still deals with an error is not run
+        status = client.execute_interactive(code, timeout=120, output_hook=keep)["content"]["status"]
     return "".join(texts)
 
 
