@@ -17,7 +17,7 @@ from mixpanel_pandas.wording import counted, duration, percent, short, size_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LINE_SECONDS", "Progress", "Reporter"]
+__all__ = ["Progress", "Reporter"]
 
 #: Seconds between two moves of a bar, and between two lines about the progress in the log.
 BAR_SECONDS, LINE_SECONDS = 0.2, 60.0
