@@ -103,7 +103,9 @@ def test_from_the_map_to_the_summary(opened: Any, picture: Any) -> None:
     expect(at.get_by_role("row").filter(has_text="hint")).to_have_count(0)
     picture("problems", preview.cell)
     at.get_by_label("What is invalid").select_option("cut the text")
+    expect(preview.code).to_contain_text("invalid='truncate'")
     preview.open("Map").get_by_label("Several rows of one id").select_option("send the last one")
+    expect(preview.code).to_contain_text("duplicates='last'")
     expect(preview.node.get_by_role("tab", name="Problems (1 error)")).to_be_visible()
 
     at = preview.open("Payloads")
