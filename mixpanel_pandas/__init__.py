@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.journal import read_journal as read_journal
     from mixpanel_pandas.delivery.journal import settle as settle
     from mixpanel_pandas.delivery.summary import totals as totals
-    from mixpanel_pandas.display import show as show
     from mixpanel_pandas.emulator import Emulator as Emulator
-    from mixpanel_pandas.plotting import plot as plot
+    from mixpanel_pandas.notebook.plotting import plot as plot
+    from mixpanel_pandas.notebook.tables import show as show
 
 __version__ = "0.1.0"
 
@@ -83,9 +83,9 @@ _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
     "last_summary": "mixpanel_pandas.delivery.history",
     "read_journal": "mixpanel_pandas.delivery.journal",
-    "plot": "mixpanel_pandas.plotting",
+    "plot": "mixpanel_pandas.notebook.plotting",
     "settle": "mixpanel_pandas.delivery.journal",
-    "show": "mixpanel_pandas.display",
+    "show": "mixpanel_pandas.notebook.tables",
     "totals": "mixpanel_pandas.delivery.summary",
 }
 

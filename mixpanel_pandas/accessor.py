@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandera.pandas as pandera
 
-    from mixpanel_pandas.preview.preview import Preview
+    from mixpanel_pandas.notebook.preview.preview import Preview
     from mixpanel_pandas.rules.operators import Verb
     from mixpanel_pandas.rules.options import AnyOptions, SendDeletes, SendRows, SendValues
 
@@ -404,16 +404,16 @@ class Profiles:
         id, properties
             As the operator takes them.
         first : int or None, default 100
-            Rows to show of each problem; None for all.
+            Rows to show of each finding; None for all.
         **options
             As the operator takes them.
 
         Returns
         -------
         pandas.DataFrame
-            One row per problem and row of the frame: ``severity`` (error, warning, hint), ``check``, ``column``,
+            One row per finding and row of the frame: ``severity`` (error, warning, hint), ``check``, ``column``,
             ``property``, ``index`` (label) and ``position`` (number) of the row, ``value``, ``limit``, ``message``, and
-            ``count``, how many rows the problem has in all.
+            ``count``, how many rows the finding has in all.
 
         Raises
         ------
@@ -480,7 +480,7 @@ class Profiles:
     ) -> Preview:
         """Return a preview: look at what would be sent, change it, and send it from there.
 
-        In a notebook it is a widget with four views: Map (which column goes where), Problems (what `validate` finds and what
+        In a notebook it is a widget with four views: Map (which column goes where), Findings (what `validate` finds and what
         `invalid` would do about it), Payloads (the JSON of each row) and Send (how much, where to, and a button that does
         it). Where no widget lives (a saved notebook, GitHub, nbconvert) it is HTML, in a terminal a text table.
 
@@ -531,7 +531,7 @@ class Profiles:
         <BLANKLINE>
         Set 1 property on 2 users: 2 updates in 1 request, 250 bytes. No project is named yet.
         """
-        from mixpanel_pandas.preview.preview import Preview
+        from mixpanel_pandas.notebook.preview.preview import Preview
 
         asked = operation(operator, id, properties, self._group, options)
         return Preview(self._frame, asked, save_values=save_values)
@@ -689,10 +689,10 @@ class MixpanelAccessor(Profiles):
             largest
                 Bytes of the largest value in UTF-8: of text and dates as they are, of everything else as JSON.
             over_limit
-                Number of values over a limit of Mixpanel's; `problems` says which.
+                Number of values over a limit of Mixpanel's; `findings` says which.
             reserved
                 The reserved property that the label is or looks like: ``$email`` for ``$email``, ``email`` and ``E-Mail``.
-            problems
+            findings
                 Check -> number of values that do not pass, 1 for the column as a whole, as `validate` tells of ``set``.
 
         Raises
@@ -714,7 +714,7 @@ class MixpanelAccessor(Profiles):
         0  user_id  string       3         3        3           0     None
         1    email  string       2         2      300           1   $email
         2        n   mixed       3         3        1           0     None
-        >>> found["types"][2], found["problems"][1]
+        >>> found["types"][2], found["findings"][1]
         ({'number': 2, 'string': 1}, {'long_string': 1, 'lookalike': 1})
         """
         from mixpanel_pandas import pipeline

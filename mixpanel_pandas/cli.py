@@ -16,12 +16,12 @@ import click
 import pandas as pd
 
 from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
+from mixpanel_pandas.checking.report import report_in_words
 from mixpanel_pandas.delivery.summary import totals
-from mixpanel_pandas.display import show
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
-from mixpanel_pandas.files import read, real, replacing, write
+from mixpanel_pandas.notebook.tables import show
 from mixpanel_pandas.project import REGIONS, Project
-from mixpanel_pandas.report import report_in_words
+from mixpanel_pandas.reading.files import read, real, replacing, write
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
 from mixpanel_pandas.text import bounded, printable, quoted, shortened
@@ -377,19 +377,19 @@ def _show(summary: pd.DataFrame, emulator: Emulator | None, group: str | None) -
 
 
 def _show_report(report: pd.DataFrame) -> None:
-    """Print a paragraph for each problem."""
-    problems = report.drop_duplicates(["severity", "check", "column", "property", "message"])
+    """Print a paragraph for each finding."""
+    findings = report.drop_duplicates(["severity", "check", "column", "property", "message"])
     _echo(report_in_words(report), bold=True)
-    for problem in problems.itertuples():
-        where = "" if problem.column is None else f" in {quoted(problem.column)}"
-        limit = f" (limit: {problem.limit!s})" if problem.limit else ""
+    for finding in findings.itertuples():
+        where = "" if finding.column is None else f" in {quoted(finding.column)}"
+        limit = f" (limit: {finding.limit!s})" if finding.limit else ""
         first = (
-            f"; {problem.count:,} rows, the first is {problem.position}"
-            if isinstance(problem.position, int)
+            f"; {finding.count:,} rows, the first is {finding.position}"
+            if isinstance(finding.position, int)
             else ""
         )
-        value = f": '{_shown(problem.value)}'" if first and problem.column is not None else ""
-        text = f"{problem.severity!s}: {problem.check!s}{where}: {problem.message!s}{limit}{first}{value}"
+        value = f": '{_shown(finding.value)}'" if first and finding.column is not None else ""
+        text = f"{finding.severity!s}: {finding.check!s}{where}: {finding.message!s}{limit}{first}{value}"
         _echo(textwrap.fill(printable(text), _width(), subsequent_indent="    "))
 
 

@@ -122,7 +122,7 @@ class ValidationError(MixpanelError, ValueError):
     Attributes
     ----------
     report : pandas.DataFrame
-        One row per problem, as ``df.mixpanel.validate`` returns it.
+        One row per finding, as ``df.mixpanel.validate`` returns it.
     """
 
     def __init__(self, message: str, report: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The whole line, frame -> plan -> checks -> payloads -> batches -> deliveries -> summary, and its earlier stops."""
+"""The whole line, frame -> layout -> checks -> payloads -> batches -> deliveries -> summary, and its earlier stops."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.checking.inventory import take_inventory
+from mixpanel_pandas.checking.report import make_report, raise_errors, report_in_words
+from mixpanel_pandas.checking.scan import id_digest
+from mixpanel_pandas.checking.schema import checked, make_schema
+from mixpanel_pandas.delivery.sending import send
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
 from mixpanel_pandas.errors import SummaryError, choices, in_our_words
-from mixpanel_pandas.inventory import take_inventory
-from mixpanel_pandas.looks import id_digest
 from mixpanel_pandas.payloads.json_text import read_json
-from mixpanel_pandas.payloads.plan import id_plan, make_plan
+from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.slices import encode_slices
-from mixpanel_pandas.report import make_report, raise_errors, report_in_words
-from mixpanel_pandas.sending import send
-from mixpanel_pandas.validation import checked, make_schema
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -33,21 +33,21 @@ logger = logging.getLogger("mixpanel_pandas")
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
     """Check `frame`, and return what is wrong."""
-    inspection, problems = checked(frame, operation)
+    decisions, findings = checked(frame, operation)
     with in_our_words():
-        found = make_report(inspection.frame, inspection.plan, problems, first)
+        found = make_report(decisions.frame, decisions.layout, findings, first)
     logger.info("validate: %s", report_in_words(found))
     return found
 
 
 def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     """Check `frame`, and return what would be sent for each row, without the token: a Python object per row, to look at."""
-    inspection, problems = checked(frame, operation)
-    frame, plan = inspection.frame, inspection.plan
+    decisions, findings = checked(frame, operation)
+    frame, layout = decisions.frame, decisions.layout
     with in_our_words():
-        raise_errors(frame, plan, problems)
+        raise_errors(frame, layout, findings)
     rows = np.full(len(frame), None, dtype=object)
-    for found in encode_slices(plan, inspection.changes):
+    for found in encode_slices(layout, decisions.changes):
         texts = found.text.to_pylist()
         records = read_json([f"[{text[:-1]}]" for text in texts]).values  # each record ends with a comma
         for position, of_row in zip(found.positions, records, strict=True):
@@ -64,7 +64,7 @@ def inventory(frame: pd.DataFrame) -> pd.DataFrame:
 def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema:
     """Return the checks for frames like `frame`."""
     with in_our_words():
-        return make_schema(make_plan(frame, operation))
+        return make_schema(make_layout(frame, operation))
 
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -91,4 +91,4 @@ def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     if named is not None and label is None:
         msg = f"the summary was made from a frame with its ids in {named}, which this one lacks: there are {choices(labels)}"
         raise SummaryError(msg)
-    return id_digest(id_plan(frame, label)) if named is not None else ""
+    return id_digest(layout_of_ids(frame, label)) if named is not None else ""

@@ -106,9 +106,9 @@ class Project:
     def __post_init__(self) -> None:
         if self.region is None and self.url is None:
             object.__setattr__(self, "region", os.environ.get("MIXPANEL_REGION"))
-        problems = [problem for check in _PROBLEMS if (problem := check(self))]
-        if problems:
-            raise ProjectError("; ".join(problems))
+        findings = [finding for check in _FINDINGS if (finding := check(self))]
+        if findings:
+            raise ProjectError("; ".join(findings))
         object.__setattr__(self, "token", Token(self.token))
 
     def __repr__(self) -> str:
@@ -179,7 +179,7 @@ def _place_of(base: str) -> str:
     return next((region for region, host in REGIONS.items() if host == base), urlsplit(base).netloc)
 
 
-def _token_problem(project: Project) -> str | None:
+def _token_finding(project: Project) -> str | None:
     token: Any = project.token  # it may be of any type
     if token is None or token == "":
         return (
@@ -192,9 +192,9 @@ def _token_problem(project: Project) -> str | None:
     return None
 
 
-def _place_problem(project: Project) -> str | None:
+def _place_finding(project: Project) -> str | None:
     if project.url is not None:
-        return "say region or url, not both" if project.region is not None else _url_problem(project.url)
+        return "say region or url, not both" if project.region is not None else _url_finding(project.url)
     if project.region is None:
         return f"no region: choose one of {choices(REGIONS)} here or in MIXPANEL_REGION (where the project's data lives)"
     if project.region not in REGIONS:
@@ -202,7 +202,7 @@ def _place_problem(project: Project) -> str | None:
     return None
 
 
-def _url_problem(url: Any) -> str | None:
+def _url_finding(url: Any) -> str | None:
     if not isinstance(url, str):
         return f"url must be text, not {type(url).__name__}"
     parts = urlsplit(url)
@@ -215,7 +215,7 @@ def _url_problem(url: Any) -> str | None:
     return None
 
 
-def _patience_problem(project: Project) -> str | None:
+def _patience_finding(project: Project) -> str | None:
     limits: tuple[tuple[str, Any, float], ...] = (
         ("timeout", project.timeout, 1e-9),
         ("retries", project.retries, 0),
@@ -233,14 +233,14 @@ def _patience_problem(project: Project) -> str | None:
     )
 
 
-def _adapter_problem(project: Project) -> str | None:
+def _adapter_finding(project: Project) -> str | None:
     adapter: Any = project.adapter
     if adapter is None or (callable(getattr(adapter, "send", None)) and not isinstance(adapter, type)):
         return None
     return f"adapter must be an adapter of requests, such as emulator.adapter(), not {type(adapter).__name__}"
 
 
-_PROBLEMS = (_token_problem, _place_problem, _patience_problem, _adapter_problem)
+_FINDINGS = (_token_finding, _place_finding, _patience_finding, _adapter_finding)
 
 
 @dataclass(eq=False)

@@ -65,7 +65,7 @@ def test_refusals(arguments: tuple[str, ...], options: dict[str, object], messag
     assert "pw" not in str(raised.value)
 
 
-def test_all_problems_at_once() -> None:
+def test_all_findings_at_once() -> None:
     with pytest.raises(mpd.ProjectError, match=r"(?s)no project token.*no region.*timeout=-1"):
         mpd.Project("", timeout=-1)
 

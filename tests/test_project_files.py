@@ -21,18 +21,18 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mixpanel_pandas"
 
 #: The folders from the ground up: a module imports from its own folder and from those before it.
-FOLDERS = ("rules", "payloads", "delivery", "preview")
+FOLDERS = ("rules", "reading", "payloads", "checking", "delivery", "notebook")
 
 #: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
 HOMES = {
     "requests": {"delivery.http", "delivery.connection", "emulator.adapter"},
     "urllib3": {"delivery.connection", "emulator.adapter"},
-    "pandera": {"user_schema", "validation"},
+    "pandera": {"checking.user_schema", "checking.schema"},
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
     "click": {"cli"},
-    "ipywidgets": {"preview.controls"},
-    "matplotlib": {"plotting"},
+    "ipywidgets": {"notebook.preview.controls"},
+    "matplotlib": {"notebook.plotting"},
 }
 
 

@@ -16,8 +16,7 @@ import pyarrow.compute as pc
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas import sending
-from mixpanel_pandas.delivery import progress, upload
+from mixpanel_pandas.delivery import progress, sending, upload
 
 
 class Unshowable:
@@ -232,7 +231,7 @@ def test_ctrl_c_during_the_account_waits_for_it(
 
 
 def changing(change: Any) -> Any:
-    def changed(plan: Any, problems: Any) -> None:
+    def changed(layout: Any, findings: Any) -> None:
         change()
 
     return changed

@@ -21,9 +21,9 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.delivery.sending import NOWHERE
 from mixpanel_pandas.project import REGIONS
 from mixpanel_pandas.rules.options import OPTIONS, operation
-from mixpanel_pandas.sending import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

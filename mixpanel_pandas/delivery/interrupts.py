@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Interrupts", "Outcome", "shielded"]
+__all__ = ["Interrupts", "Shielded", "shielded"]
 
 Result = TypeVar("Result")
 
@@ -82,7 +82,7 @@ class Interrupts:
                 self._restored = True
 
 
-class Outcome(Generic[Result]):
+class Shielded(Generic[Result]):
     """What became of some work: its result, or the error that it raised.
 
     Attributes
@@ -93,7 +93,7 @@ class Outcome(Generic[Result]):
         Whether the work is done by the waiting thread itself, where it may be struck anywhere.
     """
 
-    def __init__(self, work: Callable[[Outcome[Result]], Result]) -> None:
+    def __init__(self, work: Callable[[Shielded[Result]], Result]) -> None:
         self.strikes: list[BaseException] = []
         self.exposed = False
         self._work = [work]  # whoever takes it does it, once
@@ -153,7 +153,7 @@ class Outcome(Generic[Result]):
         self._news.release()
 
 
-def shielded(work: Callable[[Outcome[Result]], Result]) -> Outcome[Result]:
+def shielded(work: Callable[[Shielded[Result]], Result]) -> Shielded[Result]:
     """Do `work` in a thread of its own, and wait for its end, whatever strikes the thread that waits.
 
     Parameters
@@ -162,6 +162,6 @@ def shielded(work: Callable[[Outcome[Result]], Result]) -> Outcome[Result]:
         Given the outcome, whose `strikes` it looks at: with each of them the end is more urgent. Context variables are those
         of the caller. Where no thread can be started, it is done here, and the outcome is `exposed`.
     """
-    outcome = Outcome(work)
+    outcome = Shielded(work)
     outcome.outlast()
     return outcome

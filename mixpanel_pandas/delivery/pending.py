@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer
-from mixpanel_pandas.delivery.policy import DECISIONS, Action, Decision, Outcome, Stop
+from mixpanel_pandas.delivery.policy import DECISIONS, Action, Decision, Stop
 from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.text import joined
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mixpanel_pandas.delivery.answers import Evidence, Named
+    from mixpanel_pandas.rules.outcomes import Outcome
 
 __all__ = ["Delivery", "Pending", "follow"]
 

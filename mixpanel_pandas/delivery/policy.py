@@ -9,25 +9,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mixpanel_pandas.delivery.answers import Evidence
+    from mixpanel_pandas.rules.outcomes import Outcome
 
 __all__ = [
     "DECISIONS",
     "ENDED",
-    "OUTCOMES",
     "REFUSALS",
     "Action",
     "Decision",
-    "Outcome",
     "Refusals",
     "Stop",
     "pause",
     "tries",
 ]
-
-Outcome = Literal["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
-
-#: What can become of a row, in the order of the summary's categories.
-OUTCOMES: tuple[Outcome, ...] = ("accepted", "rejected", "unknown", "not_sent", "invalid", "skipped")
 
 #: - ``accept``: the rows that are not named are accepted.
 #: - ``retry``: the same request once more, after a pause, while tries are left.

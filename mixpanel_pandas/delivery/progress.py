@@ -11,8 +11,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.notebook import in_notebook
-from mixpanel_pandas.wording import counted, duration, percent, short, size_of
+from mixpanel_pandas.delivery.shell import in_notebook
+from mixpanel_pandas.text import counted, duration, percent, short, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

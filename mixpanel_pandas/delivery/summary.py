@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome, Stop
+from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
-from mixpanel_pandas.text import printable
-from mixpanel_pandas.wording import counted, short, size_of
+from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
+from mixpanel_pandas.text import counted, printable, short, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mixpanel_pandas.delivery.pending import Delivery
 
-__all__ = ["COLUMNS", "LeftOut", "failures_mask", "outcomes", "summarise", "totals", "words"]
+__all__ = ["COLUMNS", "failures_mask", "outcomes", "summarise", "totals", "words"]
 
 #: Columns of the summary -> dtype; "text" is what this pandas makes of strings. What tells most stands first and last, because
 #: pandas leaves out the middle where a frame is wider than the screen.
@@ -51,29 +51,9 @@ _GRAVITY: tuple[Outcome, ...] = ("accepted", "skipped", "invalid", "not_sent", "
 _FAILURES: tuple[Outcome, ...] = ("rejected", "not_sent", "invalid")
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Rows that were left out before sending, for one reason.
-
-    Attributes
-    ----------
-    positions : numpy.ndarray
-        Where they stand in the frame, rising.
-    outcome : {"invalid", "skipped", "not_sent", "unknown"}
-        What they are called.
-    reason, error : str
-        Short category, and a text that says what is wrong or why there is nothing to do.
-    """
-
-    positions: np.ndarray
-    outcome: Outcome
-    reason: str
-    error: str | None = None
-
-
 def summarise(
     deliveries: Iterable[Delivery],
-    left_out: Iterable[LeftOut] = (),
+    excluded: Iterable[Excluded] = (),
     *,
     operator: str,
     rows: int,
@@ -87,12 +67,12 @@ def summarise(
     ----------
     deliveries : iterable of Delivery
         Final answers.
-    left_out : iterable of LeftOut
+    excluded : iterable of LeftOut
         Rows that were left out.
     operator : str
         What the upload is called.
     rows : int
-        Rows of the frame. Those that neither a delivery nor `left_out` holds were never reached: ``not_sent``.
+        Rows of the frame. Those that neither a delivery nor `excluded` holds were never reached: ``not_sent``.
     digest : str
         Digest of the ids.
     idempotent : bool
@@ -101,13 +81,13 @@ def summarise(
         Why rows were never reached.
     """
     runs = [_delivered(delivery) for delivery in deliveries]
-    runs += [_left_out(left) for left in left_out if len(left.positions)]
+    runs += [_left_out(left) for left in excluded if len(left.positions)]
     reached = np.zeros(rows, bool)
     for run in runs:
         reached[run["_positions"]] = True
     if not reached.all():
         why = stopped or _NOT_REACHED
-        runs.append(_left_out(LeftOut(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
+        runs.append(_left_out(Excluded(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
     runs.sort(key=lambda run: (run["start"], run["stop"]))
     frame = pd.DataFrame(
         {
@@ -146,7 +126,7 @@ def _delivered(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _left_out(left: LeftOut) -> dict[str, Any]:
+def _left_out(left: Excluded) -> dict[str, Any]:
     """Return rows left out for one reason as a row of the summary."""
     none = dict.fromkeys(("updates", "bytes", "requests", "attempts", "elapsed"), 0)
     return _run(left.positions, [(left.outcome, left.error)]) | none | {"reason": left.reason}

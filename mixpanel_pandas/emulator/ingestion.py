@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mixpanel_pandas.emulator.store import Problem, problem_of, size_problem
+from mixpanel_pandas.emulator.store import Refusal, refusal_of, size_refusal
 from mixpanel_pandas.emulator.wire import Request, Response, answer_json, answer_text
 from mixpanel_pandas.rules.limits import LIMITS
 
@@ -35,7 +35,7 @@ _SUCCESS: dict[str, dict[str, Any]] = {
 class _Refused(NamedTuple):
     position: int
     record: Any
-    problem: Problem
+    refusal: Refusal
 
 
 def _identity(record: Any) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def _identity(record: Any) -> dict[str, Any]:
 def _by_id(refused: _Refused) -> dict[str, Any]:
     return {
         **_identity(refused.record),
-        "field": refused.problem.field,
-        "message": str(refused.problem),
+        "field": refused.refusal.field,
+        "message": str(refused.refusal),
     }
 
 
@@ -56,7 +56,7 @@ def _by_index(refused: _Refused) -> dict[str, Any]:
 
 
 def _by_text(refused: _Refused) -> str:
-    return str(refused.problem)
+    return str(refused.refusal)
 
 
 #: How a strict answer names refused records: by index and id, by id alone, by a text alone, or not at all.
@@ -126,7 +126,7 @@ class _Outcome:
 
     @property
     def error(self) -> str:
-        return str(self.refused[0].problem)
+        return str(self.refused[0].refusal)
 
 
 def write(store: Store, request: Request, terms: Terms) -> Response:
@@ -134,11 +134,11 @@ def write(store: Store, request: Request, terms: Terms) -> Response:
     if request.nbytes > BODY_LIMIT:
         return too_large(BODY_LIMIT)
     group = request.path == "/groups"
-    records, problem = _readable(request)
-    refused = [_Refused(0, None, problem)] if problem else _refused(records, request, terms, group=group)
+    records, refusal = _readable(request)
+    refused = [_Refused(0, None, refusal)] if refusal else _refused(records, request, terms, group=group)
     bad = {row.position for row in refused}
     strict = request.flag("strict")
-    apply = not problem and (terms.shape.partial or not strict or not refused)
+    apply = not refusal and (terms.shape.partial or not strict or not refused)
     applied = [index for index in range(len(records)) if index not in bad] if apply else []
     if terms.order is not None:
         random.Random(terms.order).shuffle(applied)
@@ -148,34 +148,34 @@ def write(store: Store, request: Request, terms: Terms) -> Response:
     for index in applied:
         store.apply(records[index], group=group, now=terms.now, geolocate=geolocate)
     answer = _strict if strict else _verbose if request.flag("verbose") else _bare
-    outcome = _Outcome(tuple(applied), refused, terms.shape, readable=not problem)
+    outcome = _Outcome(tuple(applied), refused, terms.shape, readable=not refusal)
     return replace(answer(outcome), applied=outcome.applied)
 
 
-def _readable(request: Request) -> tuple[list[Any], Problem | None]:
+def _readable(request: Request) -> tuple[list[Any], Refusal | None]:
     """Return the records of `request`, or the reason to refuse all of them; no page says how Mixpanel words it."""
     limit = LIMITS["request_updates"]
     if request.records is None:
-        return [], Problem("data", "not a list of objects in JSON")
+        return [], Refusal("data", "not a list of objects in JSON")
     if not request.records:
-        return [], Problem("data", "missing or empty")
+        return [], Refusal("data", "missing or empty")
     if len(request.records) > limit.value:
-        return [], Problem("data", f"more than {limit}")
+        return [], Refusal("data", f"more than {limit}")
     return request.records, None
 
 
 def _refused(records: list[Any], request: Request, terms: Terms, *, group: bool) -> list[_Refused]:
     large = request.nbytes > LIMITS["update_bytes"].value  # else no record of it can be
-    problems = (
-        problem_of(record, group=group)
-        or (size_problem(record) if large else None)
-        or (Problem("record", terms.message) if terms.refuse and terms.refuse(record) else None)
+    refusals = (
+        refusal_of(record, group=group)
+        or (size_refusal(record) if large else None)
+        or (Refusal("record", terms.message) if terms.refuse and terms.refuse(record) else None)
         for record in records
     )
     return [
-        _Refused(index, record, problem)
-        for index, (record, problem) in enumerate(zip(records, problems, strict=True))
-        if problem
+        _Refused(index, record, refusal)
+        for index, (record, refusal) in enumerate(zip(records, refusals, strict=True))
+        if refusal
     ]
 
 

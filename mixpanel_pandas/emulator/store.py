@@ -14,7 +14,7 @@ from mixpanel_pandas.rules.operators import OPERATORS, Operator, Verb
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EFFECTS", "GEOLOCATION", "Problem", "Store", "problem_of", "same", "size_problem"]
+__all__ = ["EFFECTS", "GEOLOCATION", "Refusal", "Store", "refusal_of", "same", "size_refusal"]
 
 Properties = dict[str, Any]
 
@@ -103,7 +103,7 @@ EFFECTS: dict[Verb, Callable[[Properties | None, Any], Properties | None]] = {
 }
 
 
-class Problem(NamedTuple):
+class Refusal(NamedTuple):
     """Why a record is refused."""
 
     field: str
@@ -166,44 +166,44 @@ def operators_in(record: dict[str, Any]) -> list[Operator]:
     return [_BY_NAME[name] for name in record if name in _BY_NAME]
 
 
-def problem_of(record: object, *, group: bool) -> Problem | None:
+def refusal_of(record: object, *, group: bool) -> Refusal | None:
     """Return the first reason to refuse `record`, as a user's or as a group's; None if there is none.
 
     Only the wording for missing fields is Mixpanel's.
     """
     if not isinstance(record, dict):
-        return Problem("record", "must be an object")
+        return Refusal("record", "must be an object")
     for name in _REQUIRED[group]:
         if not _is_identity(record.get(name)):
-            return Problem(name, "missing or empty")
+            return Refusal(name, "missing or empty")
     if group and "$distinct_id" in record:
-        return Problem("$distinct_id", "disallowed on groups records")
+        return Refusal("$distinct_id", "disallowed on groups records")
     if not _is_moment(record.get("$time", 0)):
-        return Problem("$time", "must be seconds since 1970")
+        return Refusal("$time", "must be seconds since 1970")
     operators = operators_in(record)
     if len(operators) != 1:
         found = ", ".join(operator.name for operator in operators) or "none"
-        return Problem("operator", f"exactly one is needed, found {found}")
+        return Refusal("operator", f"exactly one is needed, found {found}")
     if group and not operators[0].groups:
-        return Problem(operators[0].name, "not supported in group profiles")
-    return _operand_problem(operators[0], record[operators[0].name])
+        return Refusal(operators[0].name, "not supported in group profiles")
+    return _operand_refusal(operators[0], record[operators[0].name])
 
 
-def _operand_problem(operator: Operator, operand: Any) -> Problem | None:
+def _operand_refusal(operator: Operator, operand: Any) -> Refusal | None:
     whole, each = _OPERANDS[operator.takes]
     if whole and not whole[0](operand):
-        return Problem(operator.name, f"must be {whole[1]}")
+        return Refusal(operator.name, f"must be {whole[1]}")
     if each:
         for name, value in operand.items():
             if not each[0](value):
-                return Problem(f"{operator.name}.{name}", f"must be {each[1]}")
+                return Refusal(f"{operator.name}.{name}", f"must be {each[1]}")
     return None
 
 
-def size_problem(record: object) -> Problem | None:
+def size_refusal(record: object) -> Refusal | None:
     """Return the reason to refuse a `record` that is too large."""
     limit = LIMITS["update_bytes"]
-    return Problem("record", f"larger than {limit}") if len(orjson.dumps(record)) > limit.value else None
+    return Refusal("record", f"larger than {limit}") if len(orjson.dumps(record)) > limit.value else None
 
 
 @dataclass
@@ -220,7 +220,7 @@ class Store:
         return self.kinds.get((token, group), {})
 
     def apply(self, record: dict[str, Any], *, group: bool, now: float, geolocate: bool) -> None:
-        """Apply one `record` that has no problem.
+        """Apply one `record` that has no refusal.
 
         Parameters
         ----------

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.joining import join
+from mixpanel_pandas.payloads.layout import Layout, Source, address, reading
 from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise, nulls_in
-from mixpanel_pandas.payloads.plan import Plan, Source, address, reading
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mixpanel_pandas.payloads.plan import Rows
+    from mixpanel_pandas.payloads.layout import Rows
 
 __all__ = ["MEMBERS", "Envelope", "envelope", "has_member"]
 
@@ -43,7 +43,7 @@ class Envelope:
         JSON members that every record has, each with a comma before it.
     columns : tuple of pyarrow.LargeStringArray
         Further members, different from row to row, likewise; never null.
-    problems : dict of str to numpy.ndarray
+    findings : dict of str to numpy.ndarray
         Name of a check -> mask of the rows that do not pass it.
     """
 
@@ -52,7 +52,7 @@ class Envelope:
     token: str | None = field(default=None, repr=False)
     fields: str = ""
     columns: tuple[pa.LargeStringArray, ...] = ()
-    problems: dict[str, np.ndarray] = field(default_factory=dict)
+    findings: dict[str, np.ndarray] = field(default_factory=dict)
 
     def filter(self, rows: pa.Array) -> Envelope:
         """Return only `rows`, a mask."""
@@ -61,7 +61,7 @@ class Envelope:
 
 
 def envelope(
-    plan: Plan,
+    layout: Layout,
     rows: Rows,
     token: str | None = None,
     elsewhere: Mapping[str, np.ndarray] | None = None,
@@ -73,26 +73,26 @@ def envelope(
     elsewhere : mapping, optional
         Key of `MEMBERS` -> the rows that it is taken from instead, as many as `rows`.
     """
-    with reading(plan.id.label):
-        ids = normalise_ids(plan.id.at(rows), plan.id.rule)
-    problems = dict(ids.problems)
+    with reading(layout.id.label):
+        ids = normalise_ids(layout.id.at(rows), layout.id.rule)
+    findings = dict(ids.findings)
     fields, columns = "", []
     for name, member in MEMBERS.items():
-        source = getattr(plan, name)
+        source = getattr(layout, name)
         if isinstance(source, Source):
             texts, found = member.of_column(source.at((elsewhere or {}).get(name, rows)), source)
             columns.append(texts.fill_null(member.none))
-            problems |= found
+            findings |= found
         else:
             fields += member.constant(source)
-    if plan.operation.option("ignore_alias") and plan.operation.group is None:
+    if layout.operation.option("ignore_alias") and layout.operation.group is None:
         fields += ',"$ignore_alias":true'
-    return Envelope(ids.array, plan.operation.group, token, fields, tuple(columns), problems)
+    return Envelope(ids.array, layout.operation.group, token, fields, tuple(columns), findings)
 
 
 def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
     """Return the mask of those of `rows` that hold a member of their own, given its key in `MEMBERS`."""
-    texts, _problems = MEMBERS[name].of_column(source.at(rows), source)
+    texts, _findings = MEMBERS[name].of_column(source.at(rows), source)
     return ~nulls_in(texts)
 
 
@@ -145,7 +145,7 @@ class Member:
     none: str
 
 
-#: Attribute of the plan -> the member that it says the source of. Without a time "Updated at" stays.
+#: Attribute of the layout -> the member that it says the source of. Without a time "Updated at" stays.
 MEMBERS = {
     "ip": Member(_ip_field, _ip_column, ',"$ip":"0"'),
     "time": Member(_time_field, _time_column, ',"$ignore_time":true'),
@@ -195,6 +195,6 @@ def _texts(normalised: Normalised) -> pa.Array:
 def _present(normalised: Normalised) -> np.ndarray:
     """Return the mask of the rows that held a value, be it one that cannot be sent."""
     present = ~normalised.missing
-    for problem in normalised.problems.values():
-        present |= problem
+    for finding in normalised.findings.values():
+        present |= finding
     return present

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from mixpanel_pandas.delivery.summary import LeftOut
     from mixpanel_pandas.payloads.batches import Payloads
-    from mixpanel_pandas.payloads.plan import Plan
+    from mixpanel_pandas.payloads.changes import Excluded
+    from mixpanel_pandas.payloads.layout import Layout
     from mixpanel_pandas.project import Project
 
 __all__ = ["Chain", "Content", "content_of", "fingerprint", "key_of"]
@@ -109,7 +109,7 @@ class Content:
         Digest of the ids, and the repr of their column's label.
     rows_per_slice : int
         How many rows are encoded at once.
-    left_out : sequence of LeftOut
+    excluded : sequence of LeftOut
         Rows that the checks left out.
     """
 
@@ -122,47 +122,49 @@ class Content:
     ids_digest: str
     id: str
     rows_per_slice: int
-    left_out: Sequence[LeftOut] = ()
+    excluded: Sequence[Excluded] = ()
 
 
-def content_of(plan: Plan, ids_digest: str, project: Project, left_out: Sequence[LeftOut] = ()) -> Content:
+def content_of(
+    layout: Layout, ids_digest: str, project: Project, excluded: Sequence[Excluded] = ()
+) -> Content:
     """Return the description of what a run sends; nothing is encoded for it.
 
     Parameters
     ----------
-    plan : Plan
+    layout : Plan
         How the frame is encoded.
     ids_digest : str
         Digest of the ids, in order.
     project : Project
         Where to.
-    left_out : sequence of LeftOut
+    excluded : sequence of LeftOut
         Rows that the checks left out.
     """
-    described = _described(plan, project)
-    name = hashlib.blake2b(orjson.dumps([described, ids_digest, plan.rows]), digest_size=16)
+    described = _described(layout, project)
+    name = hashlib.blake2b(orjson.dumps([described, ids_digest, layout.rows]), digest_size=16)
 
     def ids() -> Iterator[pa.LargeStringArray]:
-        for rows in plan.slices():
-            yield ids_of(plan.id, rows)
+        for rows in layout.slices():
+            yield ids_of(layout.id, rows)
 
     return Content(
         name=name.hexdigest(),
         described=described,
-        operator=plan.operation.verb,
-        idempotent=plan.operation.idempotent,
-        rows=plan.rows,
+        operator=layout.operation.verb,
+        idempotent=layout.operation.idempotent,
+        rows=layout.rows,
         ids=ids,
         ids_digest=ids_digest,
-        id=repr(plan.id.label),
-        rows_per_slice=plan.rows_per_slice,
-        left_out=left_out,
+        id=repr(layout.id.label),
+        rows_per_slice=layout.rows_per_slice,
+        excluded=excluded,
     )
 
 
-def _described(plan: Plan, project: Project) -> dict[str, Any]:
+def _described(layout: Layout, project: Project) -> dict[str, Any]:
     """Return what a message names where it differs: names and options, no values."""
-    operation = plan.operation
+    operation = layout.operation
     options = [
         option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
     ]
@@ -170,10 +172,10 @@ def _described(plan: Plan, project: Project) -> dict[str, Any]:
         "project": project.identity,
         "operator": operation.verb,
         "group": repr(operation.group),
-        "id": repr(plan.id.label),
+        "id": repr(layout.id.label),
         "columns": [
-            *(f"{column.name} ({column.operator.name})" for column in plan.columns),
-            *(f"{name} (unset)" for name in plan.removed),
+            *(f"{column.name} ({column.operator.name})" for column in layout.columns),
+            *(f"{name} (unset)" for name in layout.removed),
         ],
         "options": {name: _option_text(operation.option(name)) for name in options},
     }

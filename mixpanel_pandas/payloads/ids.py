@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.plan import Rows, Source
+    from mixpanel_pandas.payloads.layout import Rows, Source
 
 __all__ = ["IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
 
@@ -39,7 +39,7 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
     """Return a slice of the id column as text, null where it is missing or no id.
 
     Integers, whole decimals, and whole floats below 2**53 (of single precision: 2**24) become their digits; text stays as
-    it is, leading zeros and all. Other numbers are the problem ``inexact_id``, other types ``untyped_id``.
+    it is, leading zeros and all. Other numbers are the finding ``inexact_id``, other types ``untyped_id``.
     """
     read = rule.read(values)
     if isinstance(read, np.ndarray):
@@ -72,10 +72,10 @@ def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
     texts: list[str | None] = []
     broken = {"inexact_id": np.zeros(len(values), bool), "untyped_id": np.zeros(len(values), bool)}
     for row, value in enumerate(values):
-        text, problem = _text_of(value)
+        text, finding = _text_of(value)
         texts.append(text)
-        if problem:
-            broken[problem][row] = True
+        if finding:
+            broken[finding][row] = True
     return Normalised(
         pa.array(texts, LARGE_STRING), {name: mask for name, mask in broken.items() if mask.any()}
     )
@@ -85,16 +85,16 @@ def _text_of(value: Any) -> tuple[str | None, str]:
     """Return one id as text, or the name of what is wrong with it."""
     if isinstance(value, enum.Enum):
         value = value.value
-    problems: set[str] = set()
-    converted = convert(value, problems, ())
+    findings: set[str] = set()
+    converted = convert(value, findings, ())
     kind = kind_of(value, converted)
-    if converted is None and not problems:
+    if converted is None and not findings:
         return None, ""
     if kind == "string" and encodable(converted) and not isinstance(value, dt.time):
         return converted, ""
     if kind == "number" and _is_whole(value):
         return str(int(value)), ""
-    return None, "inexact_id" if kind == "number" or "infinite" in problems else "untyped_id"
+    return None, "inexact_id" if kind == "number" or "infinite" in findings else "untyped_id"
 
 
 def _is_whole(value: Any) -> bool:

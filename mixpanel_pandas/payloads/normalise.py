@@ -2,7 +2,7 @@
 
 The types: string (large_string), number (integers, floats), boolean, date (timestamp[ms] in UTC, date32), list
 (large_list of strings, numbers or booleans). What has no such type, objects above all, is JSON text already. A value
-that cannot be sent is null, and a problem; the length never changes.
+that cannot be sent is null, and a finding; the length never changes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
-from mixpanel_pandas.payloads.plan import reading, values_of_key
+from mixpanel_pandas.payloads.layout import reading, values_of_key
 from mixpanel_pandas.payloads.values import (
     convert,
     encodable,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.plan import Plan, PropertyColumn, Rows
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn, Rows
 
 __all__ = [
     "Normalised",
@@ -73,7 +73,7 @@ _SURE_DIGITS = 15
 _PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
 _MILLISECONDS_PER = {"s": 1_000, "ms": 1}
 
-Problems = dict[str, np.ndarray]
+Findings = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class Normalised:
     ----------
     array : pyarrow.Array
         One element per row, null where the value is missing or cannot be sent.
-    problems : dict of str to numpy.ndarray
+    findings : dict of str to numpy.ndarray
         Name of a check -> mask of the rows that do not pass it.
     kinds : numpy.ndarray or None
         Set where `array` is JSON text: Mixpanel's type of each value.
     """
 
     array: pa.Array
-    problems: Problems = field(default_factory=dict)
+    findings: Findings = field(default_factory=dict)
     kinds: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -104,10 +104,10 @@ class Normalised:
 
     def without(self, rows: np.ndarray) -> Normalised:
         """Return the same with the values of `rows`, a mask, missing."""
-        return Normalised(emptied(self.array, rows), self.problems, self.kinds)
+        return Normalised(emptied(self.array, rows), self.findings, self.kinds)
 
     def filter(self, rows: pa.Array) -> Normalised:
-        """Return only `rows`, a mask; the problems are left behind."""
+        """Return only `rows`, a mask; the findings are left behind."""
         kinds = None if self.kinds is None else self.kinds[mask_of(rows)]
         return Normalised(self.array.filter(rows), kinds=kinds)
 
@@ -138,10 +138,10 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
     return _texts(read) if rule.kind == "string" else from_objects(read)
 
 
-def normalise_column(plan: Plan, column: PropertyColumn, rows: Rows) -> Normalised:
+def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Normalised:
     """Return some of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
     unites = column.operator.takes == "list"
-    blank = plan.operation.option("blank")
+    blank = layout.operation.option("blank")
     with reading(column.label):
         values = column.source.at(rows)
         if column.key is not None:
@@ -169,19 +169,19 @@ def from_objects(values: Iterable[Any]) -> Normalised:
 
 def _written(values: list[Any], prepare: Callable[[Any, set[str]], tuple[Any, str]]) -> Normalised:
     pieces, kinds, found = [], [], []
-    problems: set[str] = set()
+    findings: set[str] = set()
     for place, value in enumerate(values):
-        piece, kind = prepare(value, problems)
+        piece, kind = prepare(value, findings)
         pieces.append(piece)
         kinds.append(kind)
-        if problems:
-            found.append((place, problems))
-            problems = set()
+        if findings:
+            found.append((place, findings))
+            findings = set()
     array = _json_texts(pieces)
     large = mask_of(pc.greater(pc.binary_length(array), _LARGE))  # what `prepare` could not know
     for place in np.flatnonzero(large).tolist():
-        to_json(values[place], problems := set())
-        found.append((place, problems))
+        to_json(values[place], findings := set())
+        found.append((place, findings))
     return Normalised(array, _masks(found, len(values)), np.array(kinds, dtype=object))
 
 
@@ -224,19 +224,19 @@ def _texts(values: Iterable[Any]) -> Normalised:
     """Return Python values that become strings, and strings of which some are broken, one by one."""
     found, texts = [], []
     for place, value in enumerate(values):
-        problems: set[str] = set()
-        text = convert(value, problems, ())
+        findings: set[str] = set()
+        text = convert(value, findings, ())
         if text is not None and not encodable(text):
-            problems.add("broken_text")
+            findings.add("broken_text")
             text = None
         texts.append(text)
-        if problems:
-            found.append((place, problems))
+        if findings:
+            found.append((place, findings))
     return Normalised(pa.array(texts, LARGE_STRING), _masks(found, len(texts)))
 
 
-def _masks(found: list[tuple[int, set[str]]], length: int) -> Problems:
-    """Return name of a problem -> mask, from the names of each row that has problems."""
+def _masks(found: list[tuple[int, set[str]]], length: int) -> Findings:
+    """Return name of a finding -> mask, from the names of each row that has findings."""
     masks = {
         name: np.zeros(length, bool) for name in sorted({name for _place, names in found for name in names})
     }
@@ -310,9 +310,9 @@ def _decimals(array: pa.Array) -> Normalised:
     """All digits, as JSON text. Arrow 17 writes 1.E-8 where JSON wants 1E-8."""
     text = pc.replace_substring(array.cast(LARGE_STRING), ".E", "E")
     inexact = mask_of(pc.greater(pc.abs(array.cast(pa.float64())), LIMITS["exact_integer"].value))
-    problems = {"inexact_integer": inexact, "inexact_decimal": ~inexact & _without_a_double(array, text)}
-    problems = {name: mask for name, mask in problems.items() if mask.any()}
-    return Normalised(text, problems, np.full(len(array), "number", dtype=object))
+    findings = {"inexact_integer": inexact, "inexact_decimal": ~inexact & _without_a_double(array, text)}
+    findings = {name: mask for name, mask in findings.items() if mask.any()}
+    return Normalised(text, findings, np.full(len(array), "number", dtype=object))
 
 
 def _without_a_double(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
@@ -326,13 +326,13 @@ def _without_a_double(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
 
 
 def _timestamps(array: pa.Array) -> Normalised:
-    """Instants to whole milliseconds, downwards; years that ISO dates do not have are a problem."""
+    """Instants to whole milliseconds, downwards; years that ISO dates do not have are a finding."""
     whole = _as_milliseconds(array)
     if whole is not None:
         return Normalised(whole)
     missing = nulls_in(array)
     count = np.asarray(array.cast(pa.int64()).fill_null(0))
-    problems: Problems = {}
+    findings: Findings = {}
     if array.type.unit in _MILLISECONDS_PER:
         scale = _MILLISECONDS_PER[array.type.unit]
         outside = (count < FIRST // scale) | (count >= LAST // scale)
@@ -343,11 +343,11 @@ def _timestamps(array: pa.Array) -> Normalised:
         outside = (milliseconds < FIRST) | (milliseconds >= LAST)
         finer = milliseconds * scale != count
         if finer.any():
-            problems["sub_millisecond"] = finer
+            findings["sub_millisecond"] = finer
     if outside.any():
-        problems["date_range"] = outside
+        findings["date_range"] = outside
         missing |= outside
-    return Normalised(pa.array(milliseconds, MILLISECONDS, mask=missing), problems)
+    return Normalised(pa.array(milliseconds, MILLISECONDS, mask=missing), findings)
 
 
 def _as_milliseconds(array: pa.Array) -> pa.Array | None:
@@ -369,18 +369,18 @@ def _dates(array: pa.Array) -> Normalised:
 
 
 def _lists(array: pa.Array) -> Normalised:
-    """Problems of items are problems of their list; infinite items are null in it."""
+    """Findings of items are findings of their list; infinite items are null in it."""
     items = _from_arrow(array.flatten())
-    problems = dict(items.problems)
+    findings = dict(items.findings)
     if array.type.value_type == LARGE_STRING:
-        problems |= _long_items(items.array)
+        findings |= _long_items(items.array)
     if pa.types.is_boolean(array.type.value_type) or items.array.null_count:
-        problems["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
-    if not problems and items.array.type == array.type.value_type:
+        findings["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
+    if not findings and items.array.type == array.type.value_type:
         return Normalised(array)
     lengths = lengths_of(array)
     parents = np.repeat(np.arange(len(array)), lengths)
-    of_lists = {name: np.bincount(parents[mask], minlength=len(array)) > 0 for name, mask in problems.items()}
+    of_lists = {name: np.bincount(parents[mask], minlength=len(array)) > 0 for name, mask in findings.items()}
     return Normalised(lists_of(items.array, lengths, nulls_in(array)), of_lists)
 
 
@@ -398,7 +398,7 @@ def lists_of(items: pa.Array, lengths: np.ndarray, missing: np.ndarray) -> pa.Ar
     return pa.LargeListArray.from_arrays(pa.array(offsets), items, mask=mask)
 
 
-def _long_items(items: pa.Array) -> Problems:
+def _long_items(items: pa.Array) -> Findings:
     bytes_, characters = LIMITS["item_bytes"].value, LIMITS["item_characters"].value
     if longest_text(items) <= bytes_:
         return {}
@@ -456,9 +456,9 @@ def _from_json(items: Sequence[Any] | np.ndarray) -> Normalised:
     """Return what JSON text stands for, and other values that stand beside it."""
     parsed = read_json(items)
     normalised = from_objects(parsed.values)
-    problems = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}
-    found = {name: mask for name, mask in problems.items() if mask.any()}
-    return Normalised(normalised.array, normalised.problems | found, normalised.kinds)
+    findings = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}
+    found = {name: mask for name, mask in findings.items() if mask.any()}
+    return Normalised(normalised.array, normalised.findings | found, normalised.kinds)
 
 
 def _pieces(value: Any, separator: str) -> Any:
@@ -510,7 +510,7 @@ def cut_strings(column: Normalised, rows: np.ndarray) -> Normalised:
     order = np.arange(len(column))
     order[positions] = len(column) + np.arange(len(positions))
     both = pa.concat_arrays([column.array, pa.array(map(cut, whole), column.array.type)])
-    return Normalised(both.take(pa.array(order)), column.problems, column.kinds)
+    return Normalised(both.take(pa.array(order)), column.findings, column.kinds)
 
 
 def _cut_json(text: str | None) -> str | None:

@@ -20,7 +20,7 @@ from mixpanel_pandas.rules.limits import (
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from mixpanel_pandas.payloads.plan import Plan, PropertyColumn
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
 
 __all__ = ["EXPECTED", "Note", "names_of", "notes_on", "notes_on_column"]
 
@@ -62,17 +62,17 @@ class Note:
     advice: str = ""
 
 
-def names_of(plan: Plan) -> Counter[str]:
+def names_of(layout: Layout) -> Counter[str]:
     """Return the names of all properties as Mixpanel cuts them, and how often each stands there."""
-    names = [*(column.name for column in plan.columns), *plan.removed]
+    names = [*(column.name for column in layout.columns), *layout.removed]
     return Counter(name[: LIMITS["name_characters"].value] for name in names)
 
 
-def notes_on(plan: Plan) -> Iterator[Note]:
-    names = names_of(plan)
-    for column in plan.columns:
+def notes_on(layout: Layout) -> Iterator[Note]:
+    names = names_of(layout)
+    for column in layout.columns:
         yield from notes_on_column(column, names)
-    for name in plan.removed:
+    for name in layout.removed:
         for check, wrong in _name_checks(name, name, names):
             if wrong:
                 yield Note(check, name, name, name)

@@ -1,6 +1,6 @@
 """One Python value -> what orjson writes for it, for columns that only Python can read.
 
-Each type has a converter (`convert` dispatches on the type); what is wrong with a value is added to ``problems`` by the
+Each type has a converter (`convert` dispatches on the type); what is wrong with a value is added to ``findings`` by the
 name of the check that reports it, and the value goes on as null. What is plain, such as parsed JSON mostly is, needs neither
 a converter nor a text of its own: `prepared` leaves it to orjson, which writes thousands of values in one call.
 """
@@ -69,21 +69,21 @@ _UNITED = {str, int, float}
 _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
 
 
-def prepared(value: Any, problems: set[str]) -> tuple[Any, str]:
+def prepared(value: Any, findings: set[str]) -> tuple[Any, str]:
     """Return something of which orjson writes the JSON of `value`, and its Mixpanel type; None for a missing value.
 
     orjson may still refuse it, and it may be too large: `written` and `to_json` find that.
     """
-    return (value, _KINDS[type(value)]) if _is_plain(value, problems) else _measured(value, problems)
+    return (value, _KINDS[type(value)]) if _is_plain(value, findings) else _measured(value, findings)
 
 
-def written(value: Any, problems: set[str]) -> tuple[orjson.Fragment | None, str]:
+def written(value: Any, findings: set[str]) -> tuple[orjson.Fragment | None, str]:
     """Return the same as `prepared`, written already, whatever the value is."""
-    text, kind = to_json(value, problems)
+    text, kind = to_json(value, findings)
     return None if text is None else orjson.Fragment(text), kind
 
 
-def _is_plain(value: Any, problems: set[str]) -> bool:
+def _is_plain(value: Any, findings: set[str]) -> bool:
     """Return whether `convert` would change nothing and `_measure` find nothing but ``union_items``, which is added.
 
     Types are compared, not asked: orjson would also take an Enum or a Fragment, and write something else. Keys are left to
@@ -97,18 +97,18 @@ def _is_plain(value: Any, problems: set[str]) -> bool:
     if kind is float:
         return math.isfinite(value)  # NaN is a missing value here, and null in a list or an object
     if kind is list:
-        return _is_plain_list(value, problems)
+        return _is_plain_list(value, findings)
     return kind is bool or value is None or (kind is dict and _are_plain((value,), _OBJECT_DEPTH))
 
 
-def _is_plain_list(value: list[Any], problems: set[str]) -> bool:
+def _is_plain_list(value: list[Any], findings: set[str]) -> bool:
     types = set(map(type, value))
     long = str in types and any(type(item) is str and over(item, _ITEM_BYTES) for item in value)
     if long or list in types or not _are_plain(value, _LIST_OBJECT_DEPTH):
         return False
     has_nan = float in types and any(item != item for item in value)  # it becomes null
     if has_nan or not types <= _UNITED:
-        problems.add("union_items")
+        findings.add("union_items")
     return True
 
 
@@ -131,35 +131,35 @@ def _are_plain(items: Iterable[Any], levels: int) -> bool:
     return True
 
 
-def to_json(value: Any, problems: set[str]) -> tuple[bytes | None, str]:
+def to_json(value: Any, findings: set[str]) -> tuple[bytes | None, str]:
     """Return the JSON of `value` and its Mixpanel type; None for a missing value.
 
     Parameters
     ----------
     value : object
         A cell of a frame.
-    problems : set of str
+    findings : set of str
         Names of checks that the value does not pass are added to it.
     """
-    converted, kind = _measured(value, problems)
+    converted, kind = _measured(value, findings)
     if converted is None:
         return None, kind
     try:
         text = orjson.dumps(converted)
     except orjson.JSONEncodeError:  # a lone surrogate, the one thing that converters let pass
-        problems.add("broken_text")
+        findings.add("broken_text")
         return None, kind
     if kind == "list" and len(text) > _LIST_BYTES:
-        problems.add("large_list")
+        findings.add("large_list")
     if kind == "object" and len(text) > _OBJECT_BYTES:
-        problems.add("large_object")
+        findings.add("large_object")
     return text, kind
 
 
-def _measured(value: Any, problems: set[str]) -> tuple[Any, str]:
-    converted = convert(value, problems, ())
+def _measured(value: Any, findings: set[str]) -> tuple[Any, str]:
+    converted = convert(value, findings, ())
     kind = kind_of(value, converted)
-    _measure(converted, kind, problems)
+    _measure(converted, kind, findings)
     return converted, kind
 
 
@@ -170,14 +170,14 @@ def kind_of(value: Any, converted: Any) -> str:
     return "date" if isinstance(value, _DATES) and converted is not None else _KINDS[type(converted)]
 
 
-def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
-    """Return `value` in the types that orjson writes; what cannot be sent is null and a problem.
+def convert(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
+    """Return `value` in the types that orjson writes; what cannot be sent is null and a finding.
 
     Parameters
     ----------
     value : object
         Anything.
-    problems : set of str
+    findings : set of str
         Names of checks are added to it.
     around : tuple of int
         Identities of the lists and objects that the value stands in.
@@ -186,135 +186,135 @@ def convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
     if kind is str or kind is bool or (kind is float and math.isfinite(value)):
         return value  # most values are as they have to be
     if isinstance(value, enum.Enum):  # before its type, which may be that of its members, too
-        return convert(value.value, problems, around)
-    return _convert(value, problems, around)
+        return convert(value.value, findings, around)
+    return _convert(value, findings, around)
 
 
 @singledispatch
-def _convert(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
-    problems.add("unsupported_value")
+def _convert(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
+    findings.add("unsupported_value")
 
 
 @_convert.register(type(None))
 @_convert.register(type(pd.NA))
 @_convert.register(type(pd.NaT))
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> None:
     return None
 
 
 @_convert.register
-def _(value: str, problems: set[str], around: tuple[int, ...]) -> str:
+def _(value: str, findings: set[str], around: tuple[int, ...]) -> str:
     return str.__str__(value)  # not str(value), which a subclass may have its own way with
 
 
 @_convert.register(bool)
 @_convert.register(np.bool_)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> bool:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> bool:
     return bool(value)
 
 
 @_convert.register(int)
 @_convert.register(np.integer)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
     number = int(value)
     if abs(number) <= _EXACT_INTEGER:
         return number
     try:
         float(number)
     except OverflowError:  # beyond the largest double
-        problems.add("infinite")
+        findings.add("infinite")
         return None
-    problems.add("inexact_integer")
+    findings.add("inexact_integer")
     return number if -(2**63) <= number < 2**64 else orjson.Fragment(str(number))
 
 
 @_convert.register(type(np.ma.masked))
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> None:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> None:
     """An item that a numpy array masks is missing; numpy calls it an array."""
 
 
 @_convert.register(float)
 @_convert.register(np.floating)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
     if math.isfinite(value):
         if value != float(value) and abs(value) > _EXACT_INTEGER:  # longer than a double
-            return convert(int(value), problems, around)
+            return convert(int(value), findings, around)
         # the fraction of a shorter float is written as it reads: 0.1, not 0.10000000149011612
         return float(value) if isinstance(value, float) or value == np.floor(value) else float(str(value))
     if math.isinf(value):
-        problems.add("infinite")
+        findings.add("infinite")
     return None
 
 
 @_convert.register
-def _(value: decimal.Decimal, problems: set[str], around: tuple[int, ...]) -> Any:
+def _(value: decimal.Decimal, findings: set[str], around: tuple[int, ...]) -> Any:
     if value.is_nan():
         return None
     if math.isinf(float(value)):  # or beyond the largest double
-        problems.add("infinite")
+        findings.add("infinite")
         return None
     if value.copy_abs() > _EXACT_INTEGER:
-        problems.add("inexact_integer")
+        findings.add("inexact_integer")
     elif not holds(value):
-        problems.add("inexact_decimal")
+        findings.add("inexact_decimal")
     return orjson.Fragment(str(value))
 
 
 @_convert.register
-def _(value: dt.datetime, problems: set[str], around: tuple[int, ...]) -> str | None:
+def _(value: dt.datetime, findings: set[str], around: tuple[int, ...]) -> str | None:
     if value.tzinfo is None:
-        problems.add("naive_datetime")
+        findings.add("naive_datetime")
     else:
         try:
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
         except (OverflowError, ValueError):  # pushed over the first or the last year
-            problems.add("date_range")
+            findings.add("date_range")
             return None
     if not 1 <= value.year <= 9999:  # a Timestamp may be from any year
-        problems.add("date_range")
+        findings.add("date_range")
         return None
     if value.microsecond % 1000 or getattr(value, "nanosecond", 0):
-        problems.add("sub_millisecond")
+        findings.add("sub_millisecond")
     return value.isoformat(timespec="milliseconds" if value.microsecond >= 1000 else "seconds")[:23]
 
 
 @_convert.register
-def _(value: np.datetime64, problems: set[str], around: tuple[int, ...]) -> str | None:
+def _(value: np.datetime64, findings: set[str], around: tuple[int, ...]) -> str | None:
     if np.isnat(value):
         return None
     if not 1 <= value.astype("M8[Y]").astype(int) + 1970 <= 9999:
-        problems.add("date_range")
+        findings.add("date_range")
         return None
     microseconds = value.astype("M8[us]")
     if microseconds != value:
-        problems.add("sub_millisecond")
-    text: str = convert(microseconds.item(), problems, around)
+        findings.add("sub_millisecond")
+    text: str = convert(microseconds.item(), findings, around)
     return text
 
 
 @_convert.register
-def _(value: np.timedelta64, problems: set[str], around: tuple[int, ...]) -> None:
+def _(value: np.timedelta64, findings: set[str], around: tuple[int, ...]) -> None:
     if not np.isnat(value):  # numpy calls it an integer
-        problems.add("unsupported_value")
+        findings.add("unsupported_value")
 
 
 @_convert.register
-def _(value: dt.date, problems: set[str], around: tuple[int, ...]) -> str:
+def _(value: dt.date, findings: set[str], around: tuple[int, ...]) -> str:
     return value.isoformat()
 
 
 @_convert.register
-def _(value: pd.Period, problems: set[str], around: tuple[int, ...]) -> str | None:
+def _(value: pd.Period, findings: set[str], around: tuple[int, ...]) -> str | None:
     start = np.datetime64(value.asfreq("us", how="start").ordinal, "us")
     found = {"period"}
     text: str | None = convert(start, found, around)
-    problems |= found - {"naive_datetime"}
+    findings |= found - {"naive_datetime"}
     return text and text.removesuffix("T00:00:00")
 
 
 @_convert.register(dt.time)
 @_convert.register(uuid.UUID)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> str:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> str:
     return str(value)
 
 
@@ -324,35 +324,35 @@ def _(value: Any, problems: set[str], around: tuple[int, ...]) -> str:
 @_convert.register(pd.Series)
 @_convert.register(pd.Index)
 @_convert.register(pd.api.extensions.ExtensionArray)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> Any:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
     if getattr(value, "ndim", 1) == 0:
-        return convert(value[()], problems, around)
+        return convert(value[()], findings, around)
     if _too_deep(value, around):
-        problems.add("deep_object")
+        findings.add("deep_object")
         return None
     inside = (*around, id(value))
-    return [convert(item, problems, inside) for item in value]
+    return [convert(item, findings, inside) for item in value]
 
 
 @_convert.register(set)
 @_convert.register(frozenset)
-def _(value: Any, problems: set[str], around: tuple[int, ...]) -> list[Any] | None:
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> list[Any] | None:
     """A set has no order of its own: the text must not change from one process to the next."""
     ordered = sorted(value, key=lambda item: (type(item).__name__, str(item)))
-    items: list[Any] | None = convert(ordered, problems, around)
+    items: list[Any] | None = convert(ordered, findings, around)
     return items
 
 
 @_convert.register
-def _(value: dict, problems: set[str], around: tuple[int, ...]) -> dict[str, Any] | None:  # type: ignore[type-arg]  # dispatch wants the class
+def _(value: dict, findings: set[str], around: tuple[int, ...]) -> dict[str, Any] | None:  # type: ignore[type-arg]  # dispatch wants the class
     if _too_deep(value, around):
-        problems.add("deep_object")
+        findings.add("deep_object")
         return None
     if not all(isinstance(key, str) for key in value):
-        problems.add("odd_key")
+        findings.add("odd_key")
         return None
     inside = (*around, id(value))
-    return {str.__str__(key): convert(item, problems, inside) for key, item in value.items()}
+    return {str.__str__(key): convert(item, findings, inside) for key, item in value.items()}
 
 
 def _too_deep(value: Any, around: tuple[int, ...]) -> bool:
@@ -360,33 +360,33 @@ def _too_deep(value: Any, around: tuple[int, ...]) -> bool:
     return len(around) >= _DEEPEST or id(value) in around
 
 
-def _measure(converted: Any, kind: str, problems: set[str]) -> None:
+def _measure(converted: Any, kind: str, findings: set[str]) -> None:
     """Add what is over a limit, but for the size of the JSON."""
     if kind == "string" and over(converted, _STRING_BYTES):
-        problems.add("long_string")
+        findings.add("long_string")
     if kind == "list":
-        _measure_list(converted, problems)
+        _measure_list(converted, findings)
     if kind == "object":
-        _measure_object(converted, problems, _OBJECT_DEPTH)
+        _measure_object(converted, findings, _OBJECT_DEPTH)
 
 
-def _measure_list(items: list[Any], problems: set[str]) -> None:
+def _measure_list(items: list[Any], findings: set[str]) -> None:
     for item in items:
         if isinstance(item, str) and over(item, _ITEM_BYTES):
-            problems.add("long_item" if len(item) > _ITEM_CHARACTERS else "heavy_item")
+            findings.add("long_item" if len(item) > _ITEM_CHARACTERS else "heavy_item")
         if isinstance(item, dict):
-            _measure_object(item, problems, _LIST_OBJECT_DEPTH)
+            _measure_object(item, findings, _LIST_OBJECT_DEPTH)
         if isinstance(item, list):
-            problems.add("nested_list")
+            findings.add("nested_list")
         if isinstance(item, bool | dict | list | type(None)):
-            problems.add("union_items")
+            findings.add("union_items")
 
 
-def _measure_object(value: dict[str, Any], problems: set[str], deepest: int) -> None:
+def _measure_object(value: dict[str, Any], findings: set[str], deepest: int) -> None:
     level: list[Any] = [value]
     for _depth in range(deepest):
         if any(len(node) > _OBJECT_KEYS for node in level if isinstance(node, dict)):
-            problems.add("many_keys")
+            findings.add("many_keys")
         level = [
             item
             for node in level
@@ -396,7 +396,7 @@ def _measure_object(value: dict[str, Any], problems: set[str], deepest: int) -> 
         ]
         if not level:
             return
-    problems.add("deep_object")
+    findings.add("deep_object")
 
 
 def exact_below(dtype: Any) -> int:

@@ -1,7 +1,7 @@
 """The checks, a row each; those on single values have one Arrow function: column -> mask of offending positions.
 
 A row names its severity and its limit, and says what is wrong and what would be right. Checks without a function are
-found on the way: by the plan (a whole column), while values are normalised, or over a whole row or frame.
+found on the way: by the layout (a whole column), while values are normalised, or over a whole row or frame.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ __all__ = ["OPERATORS", "Missing", "Operator", "Verb"]
 
 Verb = Literal["set", "set_once", "add", "union", "append", "remove", "unset", "delete"]
 Missing = Literal["skip", "null", "unset"]
-Duplicates = Literal["raise", "last", "merge", "all"]
+DuplicatesChoice = Literal["raise", "last", "merge", "all"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Operator:
     groups: bool = True
     idempotent: bool = True
     missing: tuple[Missing, ...] = ("skip",)
-    duplicates: Duplicates = "raise"
+    duplicates: DuplicatesChoice = "raise"
     merges: bool = False
     updated_at: Literal["keep", "refresh"] = "keep"
     ignore_alias: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
 from mixpanel_pandas.project import Project
-from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Duplicates, Missing, Operator
+from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, DuplicatesChoice, Missing, Operator
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -236,7 +236,7 @@ class RowOptions(TypedDict, total=False):
     """Options that every operator takes."""
 
     invalid: Remedy | Mapping[str, Remedy]
-    duplicates: Duplicates | None
+    duplicates: DuplicatesChoice | None
     ip: Hashable
     updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None
     ignore_alias: bool | None
@@ -370,16 +370,16 @@ def operation(
         msg = f"operator {verb!r} is not known: {did_you_mean(verb, known)}"
         raise OperationError(msg)
     _refuse_unknown_options(verb, options)
-    problems = [problem for check in _CALL_PROBLEMS if (problem := check(verb, id, properties))]
-    if problems:
-        raise OperationError(problems[0])
+    mistakes = [mistake for check in _CALL_MISTAKES if (mistake := check(verb, id, properties))]
+    if mistakes:
+        raise OperationError(mistakes[0])
     verbs = dict(properties) if verb == "update" else None
     asked = Operation(
         verb, id, _labels(properties if verbs is None else list(verbs)), verbs, group, dict(options)
     )
-    problems = [*_group_problems(asked), *_option_problems(asked)]
-    if problems:
-        raise OperationError("; ".join(problems))
+    mistakes = [*_group_mistakes(asked), *_option_mistakes(asked)]
+    if mistakes:
+        raise OperationError("; ".join(mistakes))
     return asked
 
 
@@ -453,25 +453,25 @@ def _mapping_of_properties(verb: str, id: Any, properties: Any) -> str | None:
     return None
 
 
-_CALL_PROBLEMS = (_names_in_place_of_id, _properties_of_delete, _mapping_of_properties, _unset_without_names)
+_CALL_MISTAKES = (_names_in_place_of_id, _properties_of_delete, _mapping_of_properties, _unset_without_names)
 
 
-def _group_problems(asked: Operation) -> list[str]:
+def _group_mistakes(asked: Operation) -> list[str]:
     if asked.group is None:
         return []
     return [GROUPS_REFUSAL.format(name=operator.name) for operator in asked.operators if not operator.groups]
 
 
-def _option_problems(asked: Operation) -> list[str]:
-    problems = [
+def _option_mistakes(asked: Operation) -> list[str]:
+    mistakes = [
         f"{name}={value!r} is not one of {choices(OPTIONS[name].choices)}"
         for name, value in asked.options.items()
         if OPTIONS[name].choices and value not in OPTIONS[name].choices
     ]
-    return problems + [problem for check in _OPTION_CHECKS if (problem := check(asked))]
+    return mistakes + [mistake for check in _OPTION_CHECKS if (mistake := check(asked))]
 
 
-def _missing_problem(asked: Operation) -> str | None:
+def _missing_mistake(asked: Operation) -> str | None:
     value = asked.option("missing")
     if value in OPTIONS["missing"].choices and not any(
         value in operator.missing for operator in asked.operators
@@ -481,7 +481,7 @@ def _missing_problem(asked: Operation) -> str | None:
     return None
 
 
-def _duplicates_problem(asked: Operation) -> str | None:
+def _duplicates_mistake(asked: Operation) -> str | None:
     losing = [operator.verb for operator in asked.operators if not operator.merges]
     if asked.option("duplicates") != "merge" or not losing:
         return None
@@ -490,14 +490,14 @@ def _duplicates_problem(asked: Operation) -> str | None:
     )
 
 
-def _invalid_problem(asked: Operation) -> str | None:
+def _invalid_mistake(asked: Operation) -> str | None:
     value = asked.option("invalid")
     asked_for = value.values() if isinstance(value, Mapping) else [value]
     wrong = [remedy for remedy in asked_for if remedy not in REMEDIES]
     return f"invalid={value!r}: {choices(wrong)} is not one of {choices(REMEDIES)}" if wrong else None
 
 
-def _number_problem(asked: Operation) -> str | None:
+def _number_mistake(asked: Operation) -> str | None:
     wrong = [
         f"{name}={asked.options[name]!r} must be a whole number {between}"
         for name, (least, most, between) in _BOUNDS.items()
@@ -526,14 +526,14 @@ def _is_whole(value: Any, least: int, most: float, default: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def _project_problem(asked: Operation) -> str | None:
+def _project_mistake(asked: Operation) -> str | None:
     project = asked.option("project")
     if project is None or isinstance(project, Project):
         return None
     return f"project takes a Project, not {type(project).__name__}: project=mpd.Project(token, region)"  # it may be a token
 
 
-def _mapping_problem(asked: Operation) -> str | None:
+def _mapping_mistake(asked: Operation) -> str | None:
     parse, rename, spread = asked.option("parse"), asked.option("rename"), asked.option("spread")
     if spread is not None and (isinstance(spread, str | Mapping) or not isinstance(spread, Iterable)):
         return f"spread={spread!r} must be a list of columns, such as [{spread!r}]"
@@ -554,7 +554,7 @@ def _mapping_problem(asked: Operation) -> str | None:
     return None
 
 
-def _journal_problem(asked: Operation) -> str | None:
+def _journal_mistake(asked: Operation) -> str | None:
     journal, run = asked.option("journal"), asked.option("run")
     if journal is not None and (not isinstance(journal, str | PathLike) or not str(journal)):
         return f"journal={journal!r} must be the path of a file"
@@ -572,11 +572,11 @@ def _journal_problem(asked: Operation) -> str | None:
 
 
 _OPTION_CHECKS = (
-    _project_problem,
-    _missing_problem,
-    _duplicates_problem,
-    _invalid_problem,
-    _number_problem,
-    _mapping_problem,
-    _journal_problem,
+    _project_mistake,
+    _missing_mistake,
+    _duplicates_mistake,
+    _invalid_mistake,
+    _number_mistake,
+    _mapping_mistake,
+    _journal_mistake,
 )

@@ -93,9 +93,9 @@ def _records(frame: pd.DataFrame) -> list[object]:
 def _floor(frame: pd.DataFrame, runs: int) -> float:
     """Return the processor seconds that orjson takes for a megabyte of the records of `frame`."""
     records = _records(frame)
-    repeats = 10  # one takes milliseconds
-    return measure(lambda: [orjson.dumps(records) for _ in range(repeats)], runs).cpu / (
-        len(orjson.dumps(records)) * repeats / 1e6
+    duplicates = 10  # one takes milliseconds
+    return measure(lambda: [orjson.dumps(records) for _ in range(duplicates)], runs).cpu / (
+        len(orjson.dumps(records)) * duplicates / 1e6
     )
 
 

@@ -46,7 +46,7 @@ OVERFLOWING = """root => {
         .map(node => node.outerHTML.slice(0, 200));
 }"""
 
-TABS = ("Map", "Problems", "Payloads", "Send")
+TABS = ("Map", "Findings", "Payloads", "Send")
 
 
 class Preview:
@@ -97,16 +97,16 @@ def test_from_the_map_to_the_summary(opened: Any, picture: Any) -> None:
     expect(preview.code).not_to_contain_text("support_rep_id")
     picture("map", preview.cell)
 
-    at = preview.open("Problems")
+    at = preview.open("Findings")
     expect(at).to_contain_text("3 errors, 0 warnings, 4 hints in 59 rows")
     at.get_by_label("Severity").select_option("error")
     expect(at.get_by_role("row").filter(has_text="hint")).to_have_count(0)
-    picture("problems", preview.cell)
+    picture("findings", preview.cell)
     at.get_by_label("What is invalid").select_option("cut the text")
     expect(preview.code).to_contain_text("invalid='truncate'")
     preview.open("Map").get_by_label("Several rows of one id").select_option("send the last one")
     expect(preview.code).to_contain_text("duplicates='last'")
-    expect(preview.node.get_by_role("tab", name="Problems (1 error)")).to_be_visible()
+    expect(preview.node.get_by_role("tab", name="Findings (1 error)")).to_be_visible()
 
     at = preview.open("Payloads")
     first = at.locator("pre").inner_text()
@@ -225,8 +225,8 @@ def test_nothing_stands_in_the_way_of_anybody(opened: Any, barriers: Any, pictur
     for tab in TABS:
         preview.open(tab)
         found[tab] = barriers(page.page, ".mixpanel-preview")
-        if (theme, tab) == ("Dark", "Problems"):
-            picture("dark-problems", preview.cell)
+        if (theme, tab) == ("Dark", "Findings"):
+            picture("dark-findings", preview.cell)
     assert found == {tab: [] for tab in TABS}
 
 

@@ -13,7 +13,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.history import Reservation
-from mixpanel_pandas.order import Waves
+from mixpanel_pandas.delivery.waves import Waves
 
 if TYPE_CHECKING:
     from pathlib import Path

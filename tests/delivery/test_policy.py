@@ -5,7 +5,8 @@ from typing import get_args
 import pytest
 
 from mixpanel_pandas.delivery.answers import Evidence
-from mixpanel_pandas.delivery.policy import DECISIONS, OUTCOMES, Action, Refusals, pause, tries
+from mixpanel_pandas.delivery.policy import DECISIONS, Action, Refusals, pause, tries
+from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 
 def test_the_table_has_a_row_for_every_evidence():

@@ -32,6 +32,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery.answers import Answer
 from mixpanel_pandas.delivery.journal.file import File
 from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
@@ -54,10 +55,9 @@ from mixpanel_pandas.delivery.state import (
     Written,
 )
 from mixpanel_pandas.delivery.summary import summarise
+from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.order import Waves
 from mixpanel_pandas.rules.options import operation
-from mixpanel_pandas.validation import checked
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.pending import Delivery
@@ -105,7 +105,7 @@ class Simulation(RuleBasedStateMachine):
         options = {"duplicates": "all", "batch_size": batch_size}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.inspection, _problems = checked(self.frame, operation(verb, "id", None, None, options))
+            self.decisions, _findings = checked(self.frame, operation(verb, "id", None, None, options))
         self.idempotent = verb == "set"
         self.applied: list[int] = []  # rows, in the order in which they were applied
         self.late: list[list[int]] = []  # requests that may still arrive
@@ -142,9 +142,9 @@ class Simulation(RuleBasedStateMachine):
         self.session = self.before.sessions + 1
         self.queue = [noted("session", 1, self.session, {"began": self.now})]
         doubtful, settled = self.before.doubtful(), self.before.settled()
-        inspection = self.inspection
+        decisions = self.decisions
         self.waves = Waves(
-            inspection.plan, inspection.changes, inspection.repeats, "0" * 32, b"key",
+            decisions.layout, decisions.changes, decisions.duplicates, "0" * 32, b"key",
             settled=settled, doubtful=doubtful & settled, resent=doubtful & ~settled,
         )  # fmt: skip
         self.state = UploadState(

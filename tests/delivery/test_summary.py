@@ -7,17 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.policy import OUTCOMES
-from mixpanel_pandas.delivery.summary import (
-    COLUMNS,
-    LeftOut,
-    failures_mask,
-    outcomes,
-    summarise,
-    totals,
-    words,
-)
+from mixpanel_pandas.delivery.summary import COLUMNS, failures_mask, outcomes, summarise, totals, words
 from mixpanel_pandas.errors import OperationError, SummaryError
+from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 DIGEST = "d1g357"
 
@@ -39,8 +32,8 @@ def ended(positions, outcome, batch=0, reason="refused", error="why", **more):
     return accepted(positions, batch, outcome=outcome, reason=reason, error=error, **more)
 
 
-def summary_of(deliveries, left_out=(), *, rows, idempotent=True, operator="set"):
-    return summarise(deliveries, left_out, operator=operator, rows=rows, digest=DIGEST, idempotent=idempotent)
+def summary_of(deliveries, excluded=(), *, rows, idempotent=True, operator="set"):
+    return summarise(deliveries, excluded, operator=operator, rows=rows, digest=DIGEST, idempotent=idempotent)
 
 
 @pytest.fixture
@@ -67,7 +60,7 @@ def summary():
                 status_code=400,
             ),
         ],
-        [LeftOut(np.array([4, 9]), "invalid", "junk id", "'null' is no id")],
+        [Excluded(np.array([4, 9]), "invalid", "junk id", "'null' is no id")],
         rows=10,
     )
 
@@ -251,8 +244,8 @@ def test_in_words():
         ended(range(1_999_212, 1_999_420), "unknown"),
     ]
     left = [
-        LeftOut(np.arange(1_999_420, 1_999_488), "invalid", "too long"),
-        LeftOut(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
+        Excluded(np.arange(1_999_420, 1_999_488), "invalid", "too long"),
+        Excluded(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
     ]
     assert words(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
         "set: 1,999,212 accepted, 580 invalid (512 junk id, 68 too long), 208 unknown; "
@@ -298,7 +291,7 @@ def uploads(draw):
             if not len(positions):
                 continue
             if kind != "sent":
-                left.append(LeftOut(positions, kind, f"reason {number}", kind))
+                left.append(Excluded(positions, kind, f"reason {number}", kind))
                 continue
             base = draw(st.sampled_from(OUTCOMES[:4]))
             apart = {row: (truth[at], truth[at]) for row, at in enumerate(positions) if truth[at] != base}

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from mixpanel_pandas.emulator.store import EFFECTS, GEOLOCATION, Problem, Store, problem_of, size_problem
+from mixpanel_pandas.emulator.store import EFFECTS, GEOLOCATION, Refusal, Store, refusal_of, size_refusal
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.rules.operators import OPERATORS
 
@@ -170,7 +170,7 @@ GROUP = {"$token": "T", "$group_key": "company", "$group_id": "a"}
 
 
 @pytest.mark.parametrize(
-    ("record", "group", "problem"),
+    ("record", "group", "refusal"),
     [
         pytest.param({**USER, "$set": {}}, False, None, id="a user"),
         pytest.param({**GROUP, "$set": {}}, True, None, id="a group"),
@@ -276,19 +276,19 @@ GROUP = {"$token": "T", "$group_key": "company", "$group_id": "a"}
         ),
     ],
 )
-def test_problem(record, group, problem):
-    found = problem_of(record, group=group)
-    assert (found and str(found)) == problem
+def test_refusal(record, group, refusal):
+    found = refusal_of(record, group=group)
+    assert (found and str(found)) == refusal
 
 
 @pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)
 def test_groups_have_the_operators_of_the_table(operator):
     operand = {"names": ["a"], "list": {"a": [1]}}.get(operator.takes, {"a": 1})
-    problem = problem_of({**GROUP, operator.name: operand}, group=True)
-    assert (problem is None) == operator.groups
+    refusal = refusal_of({**GROUP, operator.name: operand}, group=True)
+    assert (refusal is None) == operator.groups
 
 
 def test_size_of_a_record():
     limit = LIMITS["update_bytes"].value
-    assert size_problem({"a": "x" * (limit - 8)}) is None
-    assert size_problem({"a": "x" * (limit - 7)}) == Problem("record", "larger than 1,000,000 bytes")
+    assert size_refusal({"a": "x" * (limit - 8)}) is None
+    assert size_refusal({"a": "x" * (limit - 7)}) == Refusal("record", "larger than 1,000,000 bytes")

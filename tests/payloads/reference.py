@@ -21,8 +21,9 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from mixpanel_pandas.payloads.batches import Batch, cut
-from mixpanel_pandas.payloads.plan import make_plan
-from mixpanel_pandas.payloads.slices import Changes, encode_slices
+from mixpanel_pandas.payloads.changes import Changes
+from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.rules.options import operation
 
 if TYPE_CHECKING:
@@ -125,12 +126,12 @@ def encoded(
     **options: Any,
 ) -> list[Any]:
     """Return the records of each row that is sent, read from the bytes of one body after the other."""
-    plan = make_plan(frame, operation(verb, id, properties, group, options))
+    layout = make_layout(frame, operation(verb, id, properties, group, options))
     if rows_per_slice is not None:
-        plan = replace(plan, rows_per_slice=rows_per_slice)
+        layout = replace(layout, rows_per_slice=rows_per_slice)
     changes = changes or Changes(np.zeros(len(frame), bool))
     rows = []
-    for payloads in encode_slices(plan, changes, token):
+    for payloads in encode_slices(layout, changes, token):
         assert len(payloads.text) == len(payloads.updates) == len(payloads.positions) == len(payloads)
         for row in range(len(payloads)):
             records = loads(Batch(0, payloads[row : row + 1]).body())
@@ -143,8 +144,8 @@ def bodies(
     frame: pd.DataFrame, verb: str, properties: Any = None, *, batch_size: int, **options: Any
 ) -> list[Batch]:
     """Return the batches of a frame."""
-    plan = make_plan(frame, operation(verb, "id", properties, None, options))
-    return list(cut(encode_slices(plan, Changes(np.zeros(len(frame), bool))), batch_size))
+    layout = make_layout(frame, operation(verb, "id", properties, None, options))
+    return list(cut(encode_slices(layout, Changes(np.zeros(len(frame), bool))), batch_size))
 
 
 def values_sent(values: Any, verb: str = "set", **options: Any) -> list[Any]:

@@ -28,11 +28,11 @@ from reference import (
 )
 
 from mixpanel_pandas.payloads import joining
+from mixpanel_pandas.payloads.changes import Changes
 from mixpanel_pandas.payloads.encoding import Property, encode, escaped
 from mixpanel_pandas.payloads.envelope import Envelope
+from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
-from mixpanel_pandas.payloads.plan import make_plan
-from mixpanel_pandas.payloads.slices import Changes
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import operation
 
@@ -123,7 +123,7 @@ def test_a_whole_frame_is_what_the_reference_says_however_it_is_cut(data):
         said.append(column)
     if data.draw(st.booleans(), label="unset"):
         properties["gone"], removed = "unset", ("gone",)
-    left_out = np.array(
+    excluded = np.array(
         data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows), label="left out"), bool
     )
     if not any(missing in OPERATORS[verb].missing for verb in properties.values()):
@@ -139,11 +139,11 @@ def test_a_whole_frame_is_what_the_reference_says_however_it_is_cut(data):
         properties,
         group=group,
         missing=missing,
-        changes=Changes(left_out, dropped),
+        changes=Changes(excluded, dropped),
         rows_per_slice=data.draw(st.integers(1, 8), label="rows_per_slice"),
     )
     meant = records_of_rows(heads_of(ids, group), said, removed)
-    check(read, [records for records, out in zip(meant, left_out, strict=True) if not out])
+    check(read, [records for records, out in zip(meant, excluded, strict=True) if not out])
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_rows_whose_values_are_all_missing_keep_the_ids_aligned():
     frame = pd.DataFrame(
         {"id": ["a", "b", "c", "d"], "x": [None, "1", None, "4"], "y": [None, None, "3", None]}
     )
-    left_out = np.array([True, False, False, False])
-    rows = encoded(frame, "set", changes=Changes(left_out))
+    excluded = np.array([True, False, False, False])
+    rows = encoded(frame, "set", changes=Changes(excluded))
     assert [(row["$distinct_id"], row["$set"]) for [row] in rows] == [
         ("b", {"x": "1"}),
         ("c", {"y": "3"}),
@@ -414,8 +414,8 @@ def test_a_frame_without_rows_makes_nothing():
 def test_a_slice_without_rows_is_empty(kind):
     column = KINDS[kind].column([])
     frame = pd.DataFrame({"id": pd.Series([], dtype=object), "x": column})
-    plan = make_plan(frame, operation("set", "id", None, None, {}))
-    assert len(normalise_column(plan, plan.columns[0], slice(0, 0))) == 0
+    layout = make_layout(frame, operation("set", "id", None, None, {}))
+    assert len(normalise_column(layout, layout.columns[0], slice(0, 0))) == 0
 
 
 @pytest.mark.parametrize("missing", ["skip", "null"])

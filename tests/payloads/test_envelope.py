@@ -12,7 +12,7 @@ import pytest
 from reference import encoded, objects
 
 from mixpanel_pandas.payloads.envelope import envelope, has_member
-from mixpanel_pandas.payloads.plan import make_plan
+from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.options import operation
 
@@ -21,18 +21,18 @@ NOON = 1_704_110_400  # 2024-01-01T12:00:00Z
 
 
 def heads(values, *, verb="set", group=None, **options):
-    """Return what stands in the records beside id and operator, and the problems, with `values` as column `t`."""
+    """Return what stands in the records beside id and operator, and the findings, with `values` as column `t`."""
     column = values if isinstance(values, pd.Series) else objects(values)
     frame = pd.DataFrame({"id": [f"u{row}" for row in range(len(column))], "x": 1, "t": column})
     properties = None if verb == "delete" else ["x"]
-    plan = make_plan(frame, operation(verb, "id", properties, group, options))
-    problems = envelope(plan, slice(0, len(frame))).problems
-    assert set(problems) <= set(CHECKS)
+    layout = make_layout(frame, operation(verb, "id", properties, group, options))
+    findings = envelope(layout, slice(0, len(frame))).findings
+    assert set(findings) <= set(CHECKS)
     rows = encoded(frame, verb, properties, group=group, **options)
     kept = ("$ip", "$time", "$ignore_time", "$ignore_alias")
     return (
         [{key: record[key] for key in kept if key in record} for [record] in rows],
-        {name: mask.tolist() for name, mask in problems.items() if mask.any()},
+        {name: mask.tolist() for name, mask in findings.items() if mask.any()},
     )
 
 
@@ -111,8 +111,8 @@ def test_switches(verb, group, options, head):
 
 
 def addresses(values):
-    rows, problems = heads(values, ip="t")
-    return [row["$ip"] for row in rows], problems
+    rows, findings = heads(values, ip="t")
+    return [row["$ip"] for row in rows], findings
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def addresses(values):
     ],
 )
 def test_a_column_of_addresses(values, sent, broken):
-    found, problems = addresses(values)
+    found, findings = addresses(values)
     assert found == sent
-    assert [row for row, wrong in enumerate(problems.get("ip", [])) if wrong] == broken
+    assert [row for row, wrong in enumerate(findings.get("ip", [])) if wrong] == broken
 
 
 def times(values):
-    rows, problems = heads(values, updated_at="t")
+    rows, findings = heads(values, updated_at="t")
     assert all(("$time" in row) != ("$ignore_time" in row) for row in rows)
-    return [None if "$time" not in row else int(row["$time"]) for row in rows], problems
+    return [None if "$time" not in row else int(row["$time"]) for row in rows], findings
 
 
 @pytest.mark.parametrize(
@@ -200,24 +200,24 @@ def times(values):
     ],
 )
 def test_a_column_of_times(values, sent, broken):
-    found, problems = times(values)
+    found, findings = times(values)
     assert found == sent
-    assert [row for row, wrong in enumerate(problems.get("time", [])) if wrong] == broken
+    assert [row for row, wrong in enumerate(findings.get("time", [])) if wrong] == broken
 
 
 def test_the_token_is_not_shown():
     frame = pd.DataFrame({"id": ["ann"], "x": [1]})
-    plan = make_plan(frame, operation("set", "id", None, None, {}))
-    around = envelope(plan, slice(0, 1), TOKEN)
+    layout = make_layout(frame, operation("set", "id", None, None, {}))
+    around = envelope(layout, slice(0, 1), TOKEN)
     assert around.token == TOKEN
     assert TOKEN not in repr(around)
-    assert envelope(plan, slice(0, 1)).token is None
+    assert envelope(layout, slice(0, 1)).token is None
 
 
 def test_only_the_rows_of_a_mask_are_kept():
     frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", "2.2.2.2"], "at": [5, 6], "x": 1})
-    plan = make_plan(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
-    around = envelope(plan, slice(0, 2), TOKEN).filter(pa.array([False, True]))
+    layout = make_layout(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
+    around = envelope(layout, slice(0, 2), TOKEN).filter(pa.array([False, True]))
     assert around.ids.to_pylist() == ["b"]
     assert [column.to_pylist() for column in around.columns] == [[',"$ip":"2.2.2.2"'], [',"$time":6']]
     assert around.token == TOKEN
@@ -225,14 +225,14 @@ def test_only_the_rows_of_a_mask_are_kept():
 
 def test_address_and_time_may_come_from_other_rows():
     frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", None], "at": [5, 6], "x": 1})
-    plan = make_plan(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
-    around = envelope(plan, np.array([1, 0]), elsewhere={"ip": np.array([0, 1])})
+    layout = make_layout(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
+    around = envelope(layout, np.array([1, 0]), elsewhere={"ip": np.array([0, 1])})
     assert around.ids.to_pylist() == ["b", "a"]
     assert [column.to_pylist() for column in around.columns] == [
         [',"$ip":"1.1.1.1"', ',"$ip":"0"'],
         [',"$time":6', ',"$time":5'],
     ]
-    assert has_member(plan.ip, "ip", np.array([1, 0])).tolist() == [False, True]
+    assert has_member(layout.ip, "ip", np.array([1, 0])).tolist() == [False, True]
 
 
 def test_columns_for_ip_and_time_are_no_properties():

@@ -29,7 +29,7 @@ def texts_of(values):
     found = normalise_ids(array, rule_for(column))
     assert found.array.type == pa.large_string()
     assert len(found.array) == len(column)
-    return found.array.to_pylist(), {name: mask.tolist() for name, mask in found.problems.items()}
+    return found.array.to_pylist(), {name: mask.tolist() for name, mask in found.findings.items()}
 
 
 def arrow(type, *values):
@@ -85,7 +85,7 @@ def test_usable_ids(values, texts):
 
 
 @pytest.mark.parametrize(
-    ("values", "problem"),
+    ("values", "finding"),
     [
         pytest.param(pd.Series([1.5, 2.0**53, -(2.0**53), np.inf, 1e300]), "inexact_id", id="floats"),
         pytest.param(
@@ -124,10 +124,10 @@ def test_usable_ids(values, texts):
         pytest.param(["\ud800"], "untyped_id", id="lone surrogate"),
     ],
 )
-def test_unusable_ids(values, problem):
-    texts, problems = texts_of(values)
+def test_unusable_ids(values, finding):
+    texts, findings = texts_of(values)
     assert texts == [None] * len(values)
-    assert problems == {problem: [True] * len(values)}
+    assert findings == {finding: [True] * len(values)}
 
 
 def test_unusable_ids_stand_beside_usable_ones():

@@ -42,13 +42,13 @@ def normalised(values, **options):
 
 
 def masks(found):
-    assert set(found.problems) <= set(CHECKS)
-    assert all(len(mask) == len(found) for mask in found.problems.values())
-    return {name: mask.tolist() for name, mask in found.problems.items() if mask.any()}
+    assert set(found.findings) <= set(CHECKS)
+    assert all(len(mask) == len(found) for mask in found.findings.values())
+    return {name: mask.tolist() for name, mask in found.findings.items() if mask.any()}
 
 
 @pytest.mark.parametrize(
-    ("values", "left", "problems"),
+    ("values", "left", "findings"),
     [
         pytest.param(
             pd.Series([1.0, np.inf, -np.inf, np.nan]),
@@ -173,10 +173,10 @@ def masks(found):
         ),
     ],
 )
-def test_problems_are_masks(values, left, problems):
+def test_findings_are_masks(values, left, findings):
     found = normalised(values)
     assert found.array.to_pylist() == left
-    assert masks(found) == problems
+    assert masks(found) == findings
 
 
 def test_lone_surrogates_in_python_strings_are_found_whatever_the_dtype():
@@ -194,7 +194,7 @@ def test_the_type_of_text_does_not_depend_on_what_else_a_slice_holds():
         assert found.kinds is None
 
 
-def test_problems_of_items_fall_on_the_list_that_holds_them():
+def test_findings_of_items_fall_on_the_list_that_holds_them():
     """Lists without items and missing lists lie between, and the missing one hides items of its own."""
     items = pa.array(["a", "hidden", "x" * 300, "b"], pa.large_string())
     lists = pa.LargeListArray.from_arrays(
@@ -374,7 +374,7 @@ def test_parse(values, parse, meant):
         pytest.param("abc", id="words"),
     ],
 )
-def test_broken_json_is_a_problem_of_its_row(text):
+def test_broken_json_is_a_finding_of_its_row(text):
     found = normalised(['{"a":1}', text, None], parse="json")
     assert found.array.to_pylist() == ['{"a":1}', None, None]
     assert masks(found) == {"bad_json": [False, True, False]}
@@ -629,13 +629,13 @@ NESTED = st.recursive(
 @given(st.lists(NESTED, max_size=6))
 def test_objects_written_together_are_what_each_is_by_itself(values):
     together = from_objects(values)
-    problems = [set() for _value in values]
-    alone = [to_json(value, found) for value, found in zip(values, problems, strict=True)]
+    findings = [set() for _value in values]
+    alone = [to_json(value, found) for value, found in zip(values, findings, strict=True)]
     assert together.array.to_pylist() == [text and text.decode() for text, _kind in alone]
     assert together.kinds.tolist() == [kind for _text, kind in alone]
-    named = [{name for name, mask in together.problems.items() if mask[row]} for row in range(len(values))]
-    assert named == problems
-    assert all(mask.any() for mask in together.problems.values())
+    named = [{name for name, mask in together.findings.items() if mask[row]} for row in range(len(values))]
+    assert named == findings
+    assert all(mask.any() for mask in together.findings.values())
 
 
 @pytest.mark.parametrize(
@@ -659,9 +659,9 @@ def test_objects_written_together_are_what_each_is_by_itself(values):
     ],
 )
 def test_what_is_plain_is_what_it_was(value):
-    normalised, problems = from_objects(["before", value, 1]), set()
-    text, kind = to_json(value, problems)
+    normalised, findings = from_objects(["before", value, 1]), set()
+    text, kind = to_json(value, findings)
     assert normalised.array.to_pylist() == ['"before"', text and text.decode(), "1"]
     assert normalised.kinds.tolist() == ["string", kind, "number"]
-    assert set(normalised.problems) == problems
-    assert all(mask.tolist() == [False, True, False] for mask in normalised.problems.values())
+    assert set(normalised.findings) == findings
+    assert all(mask.tolist() == [False, True, False] for mask in normalised.findings.values())

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference import KINDS, MISSING, Said, column_of, encoded, heads_of, records_of_rows, same
 
-from mixpanel_pandas.payloads.plan import make_plan
-from mixpanel_pandas.payloads.repeats import Repeats
-from mixpanel_pandas.payloads.slices import Changes, encode_slice, encode_slices
+from mixpanel_pandas.payloads.changes import Changes
+from mixpanel_pandas.payloads.duplicates import Duplicates
+from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.payloads.slices import encode_slice, encode_slices
 from mixpanel_pandas.rules.options import operation
 
 ROWS = 5
@@ -31,7 +32,7 @@ def mask(*rows):
 
 def plan_of(rows_per_slice, **options):
     return replace(
-        make_plan(FRAME, operation("set", "id", None, None, options)), rows_per_slice=rows_per_slice
+        make_layout(FRAME, operation("set", "id", None, None, options)), rows_per_slice=rows_per_slice
     )
 
 
@@ -51,8 +52,8 @@ def test_rows_and_values_are_left_out_and_cut_whatever_the_slices(rows_per_slice
 
 @pytest.mark.parametrize("rows_per_slice", range(1, ROWS + 1))
 def test_positions_partition_the_rows_that_are_sent(rows_per_slice):
-    plan = plan_of(rows_per_slice)
-    slices = list(encode_slices(plan, Changes(mask(0, 3))))
+    layout = plan_of(rows_per_slice)
+    slices = list(encode_slices(layout, Changes(mask(0, 3))))
     assert np.concatenate([payloads.positions for payloads in slices]).tolist() == [1, 2, 4]
     assert all(len(payloads) for payloads in slices)
 
@@ -79,8 +80,8 @@ def test_slices_cover_the_frame_in_order_and_are_alike(rows, lengths):
 
 
 def test_a_slice_is_encoded_on_demand():
-    plan = plan_of(2)
-    payloads = encode_slice(plan, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T")
+    layout = plan_of(2)
+    payloads = encode_slice(layout, Changes(np.zeros(ROWS, bool)), slice(2, 4), "T")
     assert payloads.positions.tolist() == [2, 3]
     assert all(text.startswith('{"$token":"T","$distinct_id":"') for text in payloads.text.to_pylist())
 
@@ -101,7 +102,7 @@ def test_the_users_frame_stays_as_it_was():
 
 def repeats_of(ids):
     repeated = np.flatnonzero(pd.Series(ids).duplicated(keep=False))
-    return Repeats(repeated, pd.factorize(np.array(ids, object)[repeated])[0])
+    return Duplicates(repeated, pd.factorize(np.array(ids, object)[repeated])[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -112,17 +113,17 @@ def test_merged_rows_of_every_kind_are_what_the_reference_says(kind, data):
     ids = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8))
     values, meant = data.draw(column_of(kind, len(ids)))
     missing = data.draw(st.sampled_from(["skip", "null", "unset"]))
-    dropped, left_out = (
+    dropped, excluded = (
         data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))) for _ in range(2)
     )
     frame = pd.DataFrame({"id": ids, "x": values, "row": range(len(ids))})
-    changes = Changes(np.array(left_out), {0: np.array(dropped)}, merged=repeats_of(ids))
+    changes = Changes(np.array(excluded), {0: np.array(dropped)}, merged=repeats_of(ids))
     size = data.draw(st.integers(1, len(ids)))
     found = encoded(frame, "set", changes=changes, rows_per_slice=size, missing=missing)
 
     rows_of = {}  # id -> its rows that are sent
     for row, identity in enumerate(ids):
-        if not left_out[row]:
+        if not excluded[row]:
             rows_of.setdefault(identity, []).append(row)
     alone = [identity for identity in rows_of if ids.count(identity) == 1]
     merged = sorted(set(rows_of) - set(alone), key=lambda identity: rows_of[identity][-1])

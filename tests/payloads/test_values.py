@@ -22,7 +22,7 @@ from mixpanel_pandas.rules.checks import CHECKS
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
-class Plan(enum.Enum):
+class Layout(enum.Enum):
     PRO = "pro"
     OLD = dt.date(2020, 1, 2)
     NONE = None
@@ -45,10 +45,10 @@ LONGER = pytest.mark.skipif(
 
 
 def converted(value):
-    problems: set[str] = set()
-    text, kind = to_json(value, problems)
-    assert problems <= set(CHECKS)
-    return None if text is None else text.decode(), kind, problems
+    findings: set[str] = set()
+    text, kind = to_json(value, findings)
+    assert findings <= set(CHECKS)
+    return None if text is None else text.decode(), kind, findings
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def converted(value):
         ),
         pytest.param(Color.RED, '"red"', "string", id="Enum of text gives its value, not its name"),
         pytest.param(Size.SMALL, '"small"', "string", id="Enum of text that is another than its value"),
-        pytest.param(Plan.PRO, '"pro"', "string", id="Enum"),
-        pytest.param(Plan.OLD, '"2020-01-02"', "date", id="Enum of a date"),
-        pytest.param(Plan.NONE, None, "missing", id="Enum of nothing"),
+        pytest.param(Layout.PRO, '"pro"', "string", id="Enum"),
+        pytest.param(Layout.OLD, '"2020-01-02"', "date", id="Enum of a date"),
+        pytest.param(Layout.NONE, None, "missing", id="Enum of nothing"),
         pytest.param(Level.HIGH, "3", "number", id="IntEnum"),
         pytest.param(uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"', "string", id="UUID"),
         pytest.param(dt.time(1, 2, 3), '"01:02:03"', "string", id="time of day"),
@@ -134,13 +134,13 @@ def converted(value):
     ],
 )
 def test_what_a_value_becomes(value, text, kind):
-    found, found_kind, problems = converted(value)
+    found, found_kind, findings = converted(value)
     assert (found, found_kind) == (text, kind)
-    assert problems <= {"naive_datetime", "union_items"}
+    assert findings <= {"naive_datetime", "union_items"}
 
 
 @pytest.mark.parametrize(
-    ("value", "text", "problem"),
+    ("value", "text", "finding"),
     [
         pytest.param(float("inf"), None, "infinite", id="infinity"),
         pytest.param([float("-inf"), 1], "[null,1]", "infinite", id="infinity in a list"),
@@ -233,11 +233,11 @@ def test_what_a_value_becomes(value, text, kind):
         pytest.param([True], "[true]", "union_items", id="boolean in a list"),
     ],
 )
-def test_what_is_wrong_with_a_value(value, text, problem):
-    found, _kind, problems = converted(value)
+def test_what_is_wrong_with_a_value(value, text, finding):
+    found, _kind, findings = converted(value)
     assert found == text
-    assert problem in problems
-    assert problems <= {problem, "naive_datetime", "inexact_integer", "union_items", "nested_list"}
+    assert finding in findings
+    assert findings <= {finding, "naive_datetime", "inexact_integer", "union_items", "nested_list"}
 
 
 def nested(depth):
@@ -245,7 +245,7 @@ def nested(depth):
 
 
 @pytest.mark.parametrize(
-    ("good", "bad", "problem"),
+    ("good", "bad", "finding"),
     [
         pytest.param("é" * 127, "é" * 128, "long_string", id="255 bytes of text"),
         pytest.param(["x" * 255], ["x" * 256], "long_item", id="255 characters of an item"),
@@ -269,9 +269,9 @@ def nested(depth):
         pytest.param({"a": [1, [2]]}, {"a": [{"b": [{"c": 1}]}]}, "deep_object", id="lists count as levels"),
     ],
 )
-def test_limits(good, bad, problem):
-    assert problem not in converted(good)[2]
-    assert problem in converted(bad)[2]
+def test_limits(good, bad, finding):
+    assert finding not in converted(good)[2]
+    assert finding in converted(bad)[2]
 
 
 def test_a_value_that_stands_in_itself_ends():

@@ -38,8 +38,8 @@ from mixpanel_pandas.delivery.journal.run import (
 )
 from mixpanel_pandas.delivery.journal.sessions import codes, over
 from mixpanel_pandas.delivery.journal.writer import END, Writer
-from mixpanel_pandas.delivery.summary import LeftOut
 from mixpanel_pandas.errors import JournalError, choices
+from mixpanel_pandas.payloads.changes import Excluded
 
 if TYPE_CHECKING:
     import os
@@ -127,7 +127,7 @@ class Journal:
         self.compare_first = False
         if last is None:
             self._add(self._content.rows_per_slice)
-        elif last.begun["content"] != self._content.name or not last.excludes(self._content.left_out):
+        elif last.begun["content"] != self._content.name or not last.excludes(self._content.excluded):
             self._begin_changed(last)
         elif last.finished():
             self._begin_ended(last)
@@ -149,7 +149,7 @@ class Journal:
         self._ended = [last] if self.named else [
             state
             for state in self._states
-            if state.excludes(self._content.left_out) and not state.untouched() and not state.idempotent
+            if state.excludes(self._content.excluded) and not state.untouched() and not state.idempotent
         ]  # fmt: skip
         if self._ended:
             self._go_on(self._ended[-1])
@@ -190,12 +190,12 @@ class Journal:
         self._go_on(self._writer.call(add))
 
     def _records_of_begin(
-        self, number: int, begun: dict[str, Any], carried: list[LeftOut]
+        self, number: int, begun: dict[str, Any], carried: list[Excluded]
     ) -> Iterator[Record]:
         yield noted("run", number, 0, begun)
         for ids in self._content.ids():
             yield noted("ids", number, 0, {}, packed_ids(ids))
-        for left in [*self._content.left_out, *carried]:
+        for left in [*self._content.excluded, *carried]:
             if len(left.positions):
                 yield excluded_record(number, 0, left)
 
@@ -247,7 +247,7 @@ class Journal:
             differences.append(f"it had {last.rows:,} rows, and has {self._content.rows:,} now")
         elif last.begun["ids"] != self._content.ids_digest:
             differences.append(self._first_other_id(last))
-        elif not last.excludes(self._content.left_out):
+        elif not last.excludes(self._content.excluded):
             differences.append("the checks leave out other rows now")
         return f"{self._called()} was begun with another content: {'; '.join(differences)}. {self._remedy()}"
 
@@ -278,7 +278,7 @@ class Journal:
             return 'Name another run, or pass on_changed="remaining" to send only the ids that have no outcome in this one'
         return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
 
-    def _dealt_with(self) -> list[LeftOut]:
+    def _dealt_with(self) -> list[Excluded]:
         """Return the rows whose ids have an outcome in an earlier content of the run."""
         of_runs = [_by_id(state, self._ids_of(state)) for state in self._states]
         by_id = pd.concat(of_runs).groupby(level=0).any()
@@ -293,10 +293,10 @@ class Journal:
             pa.chunked_array(list(self._content.ids()), pa.large_string()).to_pandas(), dtype=object
         )
         reason_of_row = np.array(reasons.reindex(ids), object)
-        for left in self._content.left_out:
+        for left in self._content.excluded:
             reason_of_row[left.positions] = None
         return [
-            LeftOut(np.flatnonzero(reason_of_row == reason), outcome, reason, error)
+            Excluded(np.flatnonzero(reason_of_row == reason), outcome, reason, error)
             for reason, (outcome, error) in CARRIED.items()
             if (reason_of_row == reason).any()
         ]
@@ -372,7 +372,7 @@ class Journal:
         """Return what became of the rows in this session and in those before."""
         return over(self.earlier, deliveries, self._content.rows)
 
-    def end(self, held: Iterable[LeftOut], stopped: Stop | None, timeout: float | None = None) -> None:
+    def end(self, held: Iterable[Excluded], stopped: Stop | None, timeout: float | None = None) -> None:
         """Write down how the session ended; it is on disk when this returns.
 
         Parameters

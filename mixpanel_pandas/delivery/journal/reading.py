@@ -134,10 +134,10 @@ def _refuse_others(asked: pd.Index, texts: list[np.ndarray], rows: list[np.ndarr
     doubtful = np.concatenate([of_run[at] for of_run, at in zip(texts, rows, strict=True)])
     absent = asked[~asked.isin(of_runs)]
     sure = asked[asked.isin(of_runs) & ~asked.isin(doubtful)]
-    problems = [f"ids {choices(absent)} are not in the run"] * bool(len(absent))
-    problems += [f"no row of the ids {choices(sure)} is unknown"] * bool(len(sure))
-    if problems or not len(asked):
-        msg = f"nothing was settled: {'; '.join(problems) or 'no ids were given'}"
+    reasons = [f"ids {choices(absent)} are not in the run"] * bool(len(absent))
+    reasons += [f"no row of the ids {choices(sure)} is unknown"] * bool(len(sure))
+    if reasons or not len(asked):
+        msg = f"nothing was settled: {'; '.join(reasons) or 'no ids were given'}"
         raise OperationError(msg)
 
 

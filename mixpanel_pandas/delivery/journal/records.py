@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.payloads.changes import Excluded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,17 +107,17 @@ def delivery_in(record: Record) -> Delivery:
     return Delivery(positions=positions, apart=apart, **values)
 
 
-def excluded_record(run: int, session: int, left: LeftOut) -> Record:
+def excluded_record(run: int, session: int, left: Excluded) -> Record:
     """Return the record of rows that are not sent, for one reason."""
     values, more = place_of(left.positions)
     why = {"outcome": left.outcome, "reason": left.reason, "error": left.error}
     return noted("excluded", run, session, values | why, more)
 
 
-def excluded_in(record: Record) -> LeftOut:
+def excluded_in(record: Record) -> Excluded:
     """Return rows that are not sent."""
     values = record.values
-    return LeftOut(np.asarray(positions_in(values, record.more)), **values)
+    return Excluded(np.asarray(positions_in(values, record.more)), **values)
 
 
 def packed_ids(ids: pa.Array) -> bytes:

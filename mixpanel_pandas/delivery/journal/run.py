@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from mixpanel_pandas.delivery.journal.records import delivery_in, excluded_in, ids_in, positions_in
 from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over, settled, without_delivered
-from mixpanel_pandas.delivery.policy import ENDED, OUTCOMES, Outcome, Stop
-from mixpanel_pandas.delivery.summary import LeftOut, outcomes, summarise
+from mixpanel_pandas.delivery.policy import ENDED, Stop
+from mixpanel_pandas.delivery.summary import outcomes, summarise
+from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.project import destination
+from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,11 +86,11 @@ class State:
 
     number: int
     begun: dict[str, Any]
-    excluded: list[LeftOut] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
     slices: dict[int, bytes] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
     sessions: int = 0
-    held: list[LeftOut] = field(default_factory=list)
+    held: list[Excluded] = field(default_factory=list)
     ended: float | None = None
     stopped: Stop = ENDED
     unfolded: list[Delivery] = field(default_factory=list)
@@ -104,7 +106,7 @@ class State:
         return bool(self.begun["idempotent"])
 
     @property
-    def carried(self) -> list[LeftOut]:
+    def carried(self) -> list[Excluded]:
         """Rows whose ids an earlier content of the run has dealt with."""
         return [left for left in self.excluded if left.reason in CARRIED]
 
@@ -135,10 +137,10 @@ class State:
         """Return whether no row is, or may be, applied."""
         return not np.isin(codes(self.deliveries, self.rows), [ACCEPTED, UNKNOWN]).any()
 
-    def excludes(self, left_out: Iterable[LeftOut]) -> bool:
+    def excludes(self, excluded: Iterable[Excluded]) -> bool:
         """Return whether the checks left out exactly these rows."""
         theirs = np.zeros(self.rows, bool)
-        for left in left_out:
+        for left in excluded:
             theirs[left.positions] = True
         return bool((theirs == (self.mask() & ~self.mask(*CARRIED))).all())
 
@@ -194,14 +196,14 @@ def _settle(state: State, record: Record) -> None:
     ]
 
 
-def _settled_carried(left: LeftOut, rows: np.ndarray, *, applied: bool) -> list[LeftOut]:
+def _settled_carried(left: Excluded, rows: np.ndarray, *, applied: bool) -> list[Excluded]:
     """Return rows that were left out, those in doubt as sent before if they were applied, else not at all."""
     if left.reason != "in doubt":
         return [left]
     outcome, error = CARRIED["sent before"]
     now = rows[left.positions]
     parts = [replace(left, positions=left.positions[~now])]
-    parts += [LeftOut(left.positions[now], outcome, "sent before", error)] * applied
+    parts += [Excluded(left.positions[now], outcome, "sent before", error)] * applied
     return [part for part in parts if len(part.positions)]
 
 

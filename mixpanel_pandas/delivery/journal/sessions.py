@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixpanel_pandas.delivery.policy import OUTCOMES, Outcome
+from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
 from mixpanel_pandas.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mixpanel_pandas.delivery.pending import Delivery
-    from mixpanel_pandas.delivery.summary import LeftOut
+    from mixpanel_pandas.payloads.changes import Excluded
 
 __all__ = ["codes", "last_words", "over", "settled", "without_delivered"]
 
@@ -103,7 +103,7 @@ def settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) 
     return [_settled(delivery, rows[_index(delivery.positions)], SETTLED[applied]) for delivery in deliveries]
 
 
-def without_delivered(held: Iterable[LeftOut], deliveries: Sequence[Delivery], rows: int) -> list[LeftOut]:
+def without_delivered(held: Iterable[Excluded], deliveries: Sequence[Delivery], rows: int) -> list[Excluded]:
     """Return rows that were held back, without those that are in a delivery of an earlier session."""
     undelivered = codes(deliveries, rows) < 0
     parts = (replace(left, positions=left.positions[undelivered[left.positions]]) for left in held)

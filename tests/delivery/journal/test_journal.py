@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal, without_delivered
 from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.summary import LeftOut, summarise
+from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.errors import JournalError, OperationError
 from mixpanel_pandas.payloads.batches import Payloads
+from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.fingerprint import fingerprint, key_of
 from tests.delivery.journal.conftest import content, delivery, upload
 
@@ -156,7 +157,7 @@ def test_an_unnamed_run_that_has_ended_is_told_from_others_by_its_values(
 
 
 def test_a_call_that_sent_nothing_blocks_nothing(opened: Callable[..., Journal]) -> None:
-    run = content(left_out=[LeftOut(np.arange(6), "skipped", "nothing to send")])
+    run = content(excluded=[Excluded(np.arange(6), "skipped", "nothing to send")])
     upload(opened(None, run), {})
     assert opened(None, run).finished is None
 
@@ -188,7 +189,7 @@ CHANGED: list[Any] = [
         id="another column",
     ),
     pytest.param(
-        content(left_out=[LeftOut(np.array([3]), "invalid", "too long")]),
+        content(excluded=[Excluded(np.array([3]), "invalid", "too long")]),
         "the checks leave out other rows now",
         id="a row that is left out",
     ),
@@ -264,7 +265,7 @@ def test_rows_held_back_are_told_once(opened: Callable[..., Journal], path: Path
     upload(opened(), {0: "rejected", 1: "rejected"})
     journal = opened()
     journal.write([delivery(range(1), "unknown")], wait=True)
-    held = [LeftOut(np.array([1, 2]), "not_sent", "earlier row in doubt")]
+    held = [Excluded(np.array([1, 2]), "not_sent", "earlier row in doubt")]
     journal.end(held, Stop("stopped", "stopped by hand"))
     summary = summarise(
         together := journal.with_earlier([delivery(range(1), "unknown")]), without_delivered(held, together, 6),

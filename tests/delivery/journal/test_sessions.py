@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over, settled, without_delivered
 from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.policy import OUTCOMES
-from mixpanel_pandas.delivery.summary import LeftOut
+from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 ROWS = 12
 
@@ -105,7 +105,7 @@ def test_only_what_is_in_doubt_is_settled(applied, outcome):
 
 
 def test_what_is_held_back_is_told_only_of_rows_that_nothing_else_tells_of():
-    held = [LeftOut(np.array([1, 5]), "not_sent", "why"), LeftOut(np.array([0]), "not_sent", "why")]
+    held = [Excluded(np.array([1, 5]), "not_sent", "why"), Excluded(np.array([0]), "not_sent", "why")]
     (left,) = without_delivered(held, [delivery(range(3), "rejected")], ROWS)
     assert left.positions.tolist() == [5]
 

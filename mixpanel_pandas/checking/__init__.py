@@ -1,0 +1,1 @@
+"""What is wrong with a frame, and what becomes of its rows."""

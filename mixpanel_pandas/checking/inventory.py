@@ -1,0 +1,196 @@
+"""One row per column of any frame: what it would be in Mixpanel, how full and varied it is, and what is wrong with it.
+
+Walked like the check pass: a layout is made once, then every column is normalised slice by slice and looked at by the same
+checks. What is kept of a column while it is walked is a hash and a mark for each row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.checking.scan import findings_of_slice, has_value
+from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.encoding import json_texts
+from mixpanel_pandas.payloads.ids import hash_texts
+from mixpanel_pandas.payloads.layout import layout_of_columns
+from mixpanel_pandas.payloads.normalise import normalise_column
+from mixpanel_pandas.payloads.notes import names_of, notes_on_column
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.normalise import Normalised
+
+__all__ = ["EXAMPLES", "NEARLY", "take_inventory"]
+
+#: How many examples are given, and from which share on one value makes a column nearly constant.
+EXAMPLES, NEARLY = 3, 0.99
+
+#: Columns of the inventory -> dtype.
+COLUMNS: dict[str, str] = {
+    "column": "object",
+    "type": "object",
+    "fill": "float64",
+    "distinct": "int64",
+    "types": "object",
+    "filled": "int64",
+    "top_share": "float64",
+    "nearly_constant": "bool",
+    "examples": "object",
+    "largest": "Int64",
+    "over_limit": "int64",
+    "reserved": "object",
+    "findings": "object",
+}
+
+
+def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per column of `frame`.
+
+    Raises
+    ------
+    OperationError
+        If the columns are a MultiIndex.
+    """
+    layout = layout_of_columns(frame)
+    names = names_of(layout)
+    rows = [_row(layout, column, names) for column in layout.columns]
+    found = pd.DataFrame(
+        {
+            name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
+            for name, dtype in COLUMNS.items()
+        }
+    )  # fmt: skip
+    found.attrs["mixpanel"] = {"rows": str(layout.rows)}
+    return found
+
+
+@dataclass
+class _Seen:
+    """What one look at all values of a column found.
+
+    Attributes
+    ----------
+    there, sendable : numpy.ndarray
+        Masks: there is a value; there is one that can be sent.
+    hashes : numpy.ndarray
+        One for each value that can be sent.
+    over : numpy.ndarray
+        Mask of the values over a limit.
+    types, findings : Counter
+        Mixpanel type -> values; name of a check -> values.
+    largest : int
+        Bytes.
+    """
+
+    there: np.ndarray
+    sendable: np.ndarray
+    hashes: np.ndarray
+    over: np.ndarray
+    types: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    largest: int = 0
+
+
+def _row(layout: Layout, column: PropertyColumn, names: Counter[str]) -> dict[str, Any]:
+    seen = _walk(layout, column)
+    seen.findings.update(note.check for note in notes_on_column(column, names))
+    filled = int(seen.there.sum())
+    hashes, counts = np.unique(seen.hashes[seen.sendable], return_counts=True)
+    top = float(counts.max() / filled) if counts.size else np.nan
+    return {
+        "column": column.label,
+        "type": _type(seen, column),
+        "types": dict(seen.types.most_common()),
+        "filled": filled,
+        "fill": filled / layout.rows if layout.rows else np.nan,
+        "distinct": len(hashes),
+        "top_share": top,
+        "nearly_constant": filled > 1 and top >= NEARLY,
+        "examples": _examples(column, seen),
+        "largest": seen.largest if seen.sendable.any() else None,
+        "over_limit": int(seen.over.sum()),
+        "reserved": column.name if column.name in RESERVED_PROPERTIES else LOOKALIKES.get(plain(column.name)),
+        "findings": {name: seen.findings[name] for name in CHECKS if name in seen.findings},
+    }
+
+
+def _walk(layout: Layout, column: PropertyColumn) -> _Seen:
+    """Look at every value of a column once, slice by slice."""
+    rows = layout.rows
+    seen = _Seen(np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, np.uint64), np.zeros(rows, bool))
+    for part in layout.slices():
+        values = normalise_column(layout, column, part)
+        seen.sendable[part] = ~values.missing
+        seen.there[part] = (
+            ~np.asarray(pd.isna(column.source.at(part)), bool) if column.rule.refusal else has_value(values)
+        )
+        for name, mask in findings_of_slice(values, column):
+            seen.findings[name] += int(mask.sum())
+            if CHECKS[name].limit and CHECKS[name].severity == "error":
+                seen.over[part] |= mask
+        seen.types.update(_types(values, column))
+        texts = _texts(values)
+        seen.hashes[part] = hash_texts(texts)
+        seen.largest = max(seen.largest, _largest(values, texts))
+    seen.types["none"] = int((seen.there & ~seen.sendable).sum())
+    seen.findings, seen.types = +seen.findings, +seen.types
+    return seen
+
+
+def _types(values: Normalised, column: PropertyColumn) -> dict[str, int]:
+    """Return Mixpanel type -> how many values can be sent as that."""
+    sendable = ~values.missing
+    return Counter(values.kinds[sendable]) if values.kinds is not None else {column.kind: int(sendable.sum())}
+
+
+def _type(seen: _Seen, column: PropertyColumn) -> str:
+    """Return the one type of all values; that of the dtype where there is no value."""
+    types = set(seen.types) - {"none"}
+    if len(types) > 1:
+        return "mixed"
+    return types.pop() if types else "none" if seen.there.any() or column.kind == "missing" else column.kind
+
+
+def _texts(values: Normalised) -> pa.Array:
+    """Return what stands for each value: strings as they are, everything else as JSON."""
+    if values.kinds is None and pa.types.is_large_string(values.array.type):
+        return values.array
+    opening, texts, closing = json_texts(values)
+    if opening != "[":
+        return texts
+    brackets = [pa.scalar(text, pa.large_string()) for text in (opening, closing, "")]
+    return pc.binary_join_element_wise(brackets[0], texts, *brackets[1:])
+
+
+def _largest(values: Normalised, texts: pa.Array) -> int:
+    """Return the bytes of the largest value; strings and dates count without the quotes and escapes of JSON."""
+    lengths = np.asarray(pc.binary_length(texts).fill_null(0))
+    if values.kinds is not None:
+        strings = np.isin(values.kinds.astype(str), ["string", "date"]) & ~values.missing
+        raw = texts.filter(pa.array(strings)).to_pylist()
+        lengths = np.concatenate([lengths[~strings], [len(orjson.loads(text).encode()) for text in raw]])
+    return int(lengths.max(initial=0))
+
+
+def _examples(column: PropertyColumn, seen: _Seen) -> list[Any]:
+    """Return the first different values, as the frame has them."""
+    left = seen.sendable.copy() if seen.sendable.any() else seen.there.copy()
+    positions: list[int] = []
+    while len(positions) < EXAMPLES and left.any():
+        positions.append(int(left.argmax()))
+        left &= seen.hashes != seen.hashes[positions[-1]]
+    try:
+        some = column.source.at(np.array(positions, int))
+        return list(pd.Series(some, dtype=some.dtype).tolist())
+    except Exception:  # noqa: BLE001 (dates beyond Python's years and the like)
+        return ["cannot be shown"] * len(positions)

@@ -1,0 +1,155 @@
+"""What a person can change about an `Operation` -> the operation that is meant then.
+
+Every edit goes through `operation`, so that what cannot be meant raises, and the operation before stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.rules.options import Operation
+
+__all__ = [
+    "explicit_names",
+    "with_columns",
+    "with_group",
+    "with_id",
+    "with_name",
+    "with_option",
+    "with_verb",
+    "with_verb_of",
+]
+
+#: Options that speak of single columns; those that are not sent are left out of them.
+OF_COLUMNS = ("rename", "parse", "spread")
+
+
+def _remade(asked: Operation, **changes: Any) -> Operation:
+    """Return the operation with some of its parts changed; options that it does not take any more are left out."""
+    properties: Any = dict(asked.verbs) if asked.verbs else asked.properties
+    parts: dict[str, Any] = {
+        "verb": asked.verb,
+        "id": asked.id,
+        "properties": properties if asked.verbs or properties is None else list(properties),
+        "group": asked.group,
+        "options": asked.options,
+    } | changes
+    takes = {option.name for option in taken_by(parts["verb"])}
+    parts["options"] = {name: value for name, value in parts["options"].items() if name in takes}
+    return operation(**parts)
+
+
+def with_id(asked: Operation, label: Hashable) -> Operation:
+    """Take the ids from another column; it is no property any more."""
+    if asked.properties is None or asked.verb == "unset":
+        return _remade(asked, id=label, options=_speaking_of(asked.options, without=label))
+    kept = [name for name in asked.properties if name != label]
+    properties = {name: asked.verbs[name] for name in kept} if asked.verbs else kept
+    return _remade(asked, id=label, properties=properties, options=_speaking_of(asked.options, kept))
+
+
+def with_group(asked: Operation, key: str | None) -> Operation:
+    """Write to the profiles of a group key; None: of users."""
+    return _remade(asked, group=key)
+
+
+def with_option(asked: Operation, name: str, value: Any) -> Operation:
+    """Set an option; its default is the same as leaving it out."""
+    options = {other: old for other, old in asked.options.items() if other != name}
+    return _remade(asked, options=options if value == OPTIONS[name].default else {**options, name: value})
+
+
+def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
+    """Do something else with the same columns.
+
+    `update` begins with the operator of before for each column; `unset` with the names under which they were sent.
+    """
+    if verb == asked.verb:
+        return asked
+    labels = list(dict.fromkeys(column.label for column in layout.columns))
+    names = list(dict.fromkeys([*(column.name for column in layout.columns), *layout.removed]))
+    options = _fitting(asked.options, verb)
+    if verb == "update":
+        of_each = asked.verb if asked.verb in OPERATORS and OPERATORS[asked.verb].has_values else "set"
+        return _remade(asked, verb=verb, properties=dict.fromkeys(labels or names, of_each), options=options)
+    if verb == "delete" or (not labels and verb != "unset"):
+        return _remade(asked, verb=verb, properties=None, options=options)
+    if verb == "unset":
+        return _remade(asked, verb=verb, properties=names, options=options)
+    everything = asked.properties is None
+    return _remade(asked, verb=verb, properties=None if everything else labels, options=options)
+
+
+def _fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
+    """Return options without a value that the verb does not know."""
+    knows = OPERATORS[verb].missing if verb in OPERATORS else OPTIONS["missing"].choices
+    return {name: value for name, value in options.items() if name != "missing" or value in knows}
+
+
+def with_verb_of(asked: Operation, label: Hashable, verb: str) -> Operation:
+    """Do something else with one column of an ``update``."""
+    return _remade(asked, properties={**(asked.verbs or {}), label: verb})
+
+
+def with_columns(
+    asked: Operation, layout: Layout, known: list[Hashable], label: Hashable, sent: bool
+) -> Operation:
+    """Send a column, or leave it out; for ``unset`` likewise a name.
+
+    Parameters
+    ----------
+    known : list of labels
+        Every column that could be sent. All of them are the same as naming none.
+    """
+    if asked.verb == "unset":
+        names = [name for name in asked.properties or () if name != label]
+        return _remade(asked, properties=[*names, str(label)] if sent else names)
+    before = list(asked.verbs or dict.fromkeys(column.label for column in layout.columns))
+    labels = [name for name in before if name != label] + [label] * sent
+    options = _speaking_of(asked.options, labels)
+    if asked.verbs is not None:
+        verbs = {name: asked.verbs.get(name, "set") for name in labels}
+        return _remade(asked, properties=verbs, options=options)
+    return _remade(asked, properties=None if set(labels) == set(known) else labels, options=options)
+
+
+def with_name(asked: Operation, layout: Layout, label: Hashable, name: str) -> Operation:
+    """Send a column as the property of that name."""
+    names = explicit_names(layout) | {label: name}
+    rename = {column: given for column, given in names.items() if given != str(column)}
+    return with_option(asked, "rename", rename or None)
+
+
+def explicit_names(layout: Layout) -> dict[Hashable, str]:
+    """Return column -> property name where these differ, but for columns of which each key is a property."""
+    return {
+        column.label: column.name
+        for column in layout.columns
+        if column.key is None and column.name != str(column.label)
+    }
+
+
+def _speaking_of(
+    options: Mapping[str, Any], labels: list[Hashable] | None = None, *, without: Hashable = None
+) -> dict[str, Any]:
+    """Return options that speak of no other columns."""
+
+    def kept(label: Hashable) -> bool:
+        return label != without if labels is None else label in labels
+
+    found = dict(options)
+    for name in OF_COLUMNS:
+        value = found.get(name)
+        if isinstance(value, Mapping):
+            found[name] = {label: how for label, how in value.items() if kept(label)}
+        elif isinstance(value, list):
+            found[name] = [label for label in value if kept(label)]
+        if isinstance(value, Mapping | list) and not found[name]:
+            del found[name]
+    return found

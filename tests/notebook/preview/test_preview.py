@@ -1,0 +1,588 @@
+from __future__ import annotations
+
+import json
+import re
+import threading
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+import pytest
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas import errors
+from mixpanel_pandas.notebook.preview import map_view
+from mixpanel_pandas.notebook.preview import preview as module
+from mixpanel_pandas.notebook.preview import state as state_module
+from mixpanel_pandas.notebook.preview.findings_view import INVALID_IN_WORDS
+from mixpanel_pandas.rules.options import OPTIONS, REMEDIES
+from tests.notebook.preview.frames import ATTACKS, people
+
+SECONDS = 20
+MAP, FINDINGS, PAYLOADS, SEND = range(4)
+
+
+class Screen:
+    """What a person sees of a preview, and can do to it."""
+
+    def __init__(self, preview: Any) -> None:
+        self.preview, self.root = preview, preview.widget
+
+    def all(self) -> list[Any]:
+        """Every widget, whether or not it is seen."""
+        found, rest = [], [self.root]
+        while rest:
+            widget = rest.pop(0)
+            found.append(widget)
+            rest[:0] = getattr(widget, "children", ())
+        return found
+
+    def visible(self) -> list[Any]:
+        """The widgets that are seen, of the tab that is open."""
+        found, rest = [], [self.root]
+        while rest:
+            widget = rest.pop(0)
+            if widget.layout.display == "none":
+                continue
+            found.append(widget)
+            children = list(getattr(widget, "children", ()))
+            if isinstance(widget, ipywidgets.Tab):
+                children = [children[widget.selected_index]]
+            rest[:0] = children
+        return found
+
+    def text(self) -> str:
+        """Everything that can be read."""
+        parts = []
+        for widget in self.visible():
+            if isinstance(widget, ipywidgets.HTML):
+                value = re.sub(r"<style>.*?</style>", "", widget.value, flags=re.DOTALL)
+                parts.append(unescape(re.sub(r"<[^>]*>", " ", value)))
+            else:
+                parts += [str(getattr(widget, name, "")) for name in ("description", "value")]
+        return re.sub(r"\s+", " ", " ".join(parts))
+
+    def one(self, name: str, label: str = "") -> Any:
+        """Return the visible control of that class, and of that label where there are several."""
+        found = [
+            w
+            for w in self.visible()
+            if f"mp-{name}" in w._dom_classes and label in getattr(w, "description", "")
+        ]
+        assert len(found) == 1, f"{len(found)} controls {name!r} {label!r}"
+        return found[0]
+
+    def open(self, tab: int) -> None:
+        next(w for w in self.all() if isinstance(w, ipywidgets.Tab)).selected_index = tab
+
+    def titles(self) -> list[str]:
+        return list(next(w for w in self.all() if isinstance(w, ipywidgets.Tab)).titles)
+
+    def state_bytes(self) -> int:
+        """Bytes of everything that a browser is sent to show it."""
+        parts = [*self.all()]
+        parts += [getattr(w, name) for w in self.all() for name in ("layout", "style") if hasattr(w, name)]
+        return sum(
+            len(json.dumps(part.get_state(), default=str)) for part in {id(p): p for p in parts}.values()
+        )
+
+
+def screen(
+    frame: pd.DataFrame | None = None, verb: str = "set", id: str = "user_id", properties=None, **options
+):
+    return Screen((people() if frame is None else frame).mixpanel.preview(verb, id, properties, **options))
+
+
+def good(rows: int = 5) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "user_id": [f"user {n}" for n in range(rows)],
+            "plan": "pro",
+            "email": [f"u{n}@x.com" for n in range(rows)],
+        }
+    )
+
+
+# -- map --------------------------------------------------------------------------------------------------------------
+
+
+def test_it_opens_on_the_map_with_what_the_call_said() -> None:
+    found = screen(properties=["bio", "visits"], rename={"bio": "about"}, duplicates="last")
+    assert (
+        found.preview.code
+        == "df.mixpanel.set('user_id', ['bio', 'visits'], rename={'bio': 'about'}, duplicates='last')"
+    )
+    assert found.preview.code in found.text()
+    assert "5 rows: 1 missing, 1 junk, 2 duplicate" in found.text()
+    assert found.one("id").value == "user_id"
+    assert found.one("operator").value == "set"
+    assert found.one("duplicates").value == "last"
+    assert found.one("column-name", "name for bio").value == "about"
+    assert not found.one("column-sent", "Send email").value
+    assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Send"]
+
+
+def test_clicks_become_the_line_and_the_operation() -> None:
+    found = screen()
+    found.one("column-map", "Send as $email").click()
+    assert "rename={'email': '$email'}" in found.preview.code
+    assert found.one("column-name", "name for email").value == "$email"
+    found.one("column-name", "name for bio").value = "about"
+    found.one("column-sent", "Send tags").value = False
+    found.one("missing").value = "null"
+    line = "df.mixpanel.set('user_id', ['email', 'name', 'bio', 'visits'], rename={'email': '$email', 'bio': 'about'}, missing='null')"
+    assert found.preview.code == line
+    assert line in found.text()
+    assert found.preview.operation.option("missing") == "null"
+
+
+def test_every_value_of_an_option_has_its_words() -> None:
+    for name, (_label, words) in map_view.OPTIONS.items():
+        assert list(words) == list(OPTIONS[name].choices)
+    assert tuple(INVALID_IN_WORDS) == REMEDIES
+
+
+def test_ids_are_counted_again_for_another_column() -> None:
+    found = screen()
+    found.one("id").value = "visits"
+    assert "5 rows: 0 missing, 0 junk, 0 duplicate" in found.text()
+    assert found.one("column-sent", "Send user_id").value
+
+
+def test_groups_and_operators() -> None:
+    found = screen(good())
+    found.one("profiles").value = "group"
+    assert found.preview.code == "df.mixpanel.group('user_id').set('user_id')"
+    found.one("group").value = "company"
+    assert found.preview.code == "df.mixpanel.group('company').set('user_id')"
+    assert "add" not in [verb for _words, verb in found.one("operator").options]
+    found.one("operator").value = "update"
+    found.one("column-operator", "Operator for plan").value = "union"
+    assert (
+        found.preview.code
+        == "df.mixpanel.group('company').update('user_id', {'plan': 'union', 'email': 'set'})"
+    )
+    found.one("profiles").value = "users"
+    found.one("operator").value = "delete"
+    assert found.preview.code == "df.mixpanel.delete('user_id')"
+    assert "no column is sent" in found.text()
+
+
+def test_what_cannot_be_meant_is_told_and_taken_back() -> None:
+    found = screen(good(), "add", properties=["plan"])
+    before = found.preview.operation
+    found.one("profiles").value = "group"
+    assert found.preview.operation == before
+    assert "not supported in group profiles" in found.text()
+    assert found.one("profiles").value == "users"
+    found.one("column-sent", "Send email").value = True
+    assert "not supported" not in found.text()
+
+
+def test_many_columns_are_paged() -> None:
+    frame = pd.DataFrame({f"c{number}": [number] for number in range(500)}).assign(user_id="ann")
+    found = screen(frame)
+    assert found.one("columns-of").value == "of 42"
+    found.one("columns-last").click()
+    assert "c499" in found.text()
+    assert len([w for w in found.visible() if "mp-column-sent" in w._dom_classes]) == 500 % 12
+    found.one("column-sent", "Send c499").value = False
+    assert "c499" not in found.preview.code
+    assert found.state_bytes() < 250_000
+
+
+# -- findings ---------------------------------------------------------------------------------------------------------
+
+
+def test_findings_are_filtered_and_mended() -> None:
+    found = screen(duplicates="last")
+    found.open(FINDINGS)
+    assert "3 errors, 0 warnings, 2 hints in 5 rows x 5 properties" in found.text()
+    found.one("severity").value = "error"
+    found.one("finding-column").value = "bio"
+    assert "cuts 'bio' to 255 bytes in 1 row" in found.text()
+    assert "lookalike" not in found.text()
+    found.one("invalid").value = "drop_row"
+    assert found.preview.code == "df.mixpanel.set('user_id', duplicates='last', invalid='drop_row')"
+    assert "Taken care of" in found.text()
+
+
+def test_values_are_paged() -> None:
+    frame = pd.DataFrame(
+        {"user_id": [f"u{n}" for n in range(35)], "bio": [f"{n:03d}" * 90 for n in range(35)]}
+    )
+    found = screen(frame)
+    found.open(FINDINGS)
+    assert found.one("values-page-of").value == "of 4"
+    found.one("values-page-next").click()
+    assert "010010" in found.text()
+    assert "009009" not in found.text()
+
+
+# -- payloads ---------------------------------------------------------------------------------------------------------
+
+
+def test_payloads_are_paged_searched_and_the_largest_is_found() -> None:
+    frame = good(20)
+    frame.loc[11, "plan"] = "the largest of them all"
+    found = screen(frame, missing="null")
+    found.open(PAYLOADS)
+    assert "Row 0, " in found.text()
+    found.one("payload-next").click()
+    found.one("payload-number").value = 5
+    assert "Row 4, " in found.text()
+    found.one("find-id").value = "user 17"
+    assert "Row 17, " in found.text()
+    assert found.one("find-id").value == ""
+    found.one("largest").click()
+    assert "Row 11, " in found.text()
+    assert "the largest of them all" in found.text()
+    found.one("find-id").value = "nobody"
+    assert "No row has this id." in found.text()
+
+
+def test_a_page_that_is_no_more_becomes_the_last_one() -> None:
+    frame = good(6).assign(user_id=["a", "b", "a", "b", "a", "b"])
+    found = screen(frame, duplicates="all")
+    found.open(PAYLOADS)
+    found.one("payload-last").click()
+    assert "Row 5, " in found.text()
+    found.open(MAP)
+    found.one("duplicates").value = "last"
+    found.open(PAYLOADS)
+    assert found.one("payload-number").value == 2
+    assert "Row 5, " in found.text()
+    assert "failed" not in found.text()
+
+
+def test_an_id_that_is_not_sent_says_why() -> None:
+    found = screen(duplicates="last", invalid="drop_row")
+    found.open(PAYLOADS)
+    found.one("find-id").value = "null"
+    assert "is not sent; invalid: junk id" in found.text()
+
+
+def test_all_rows_of_an_id_are_found_in_turn() -> None:
+    frame = good(6).assign(user_id=["a", "b", "a", "b", "a", "b"])
+    found = screen(frame, duplicates="all")
+    found.open(PAYLOADS)
+    seen = []
+    for _ in range(3):
+        found.one("find-id").value = "b"
+        seen.append(re.search(r"Row (\d)", found.text())[1])
+    assert seen == ["1", "3", "5"]
+
+
+@pytest.mark.parametrize("tab", range(4))
+@pytest.mark.parametrize("shown", [False, True])
+def test_markup_of_a_frame_is_shown_as_text(tab: int, shown: bool) -> None:
+    frame = people().rename(columns={"tags": ATTACKS[1], "visits": "$x^2$"}).assign(user_id=list("abcde"))
+    frame.loc[0, "bio"] = ATTACKS[0] + "x" * 300
+    found = screen(frame, save_values=shown)
+    found.open(tab)
+    for widget in found.all():
+        if isinstance(widget, ipywidgets.HTML):
+            assert not re.search(r"<(script|img)", widget.value)
+        if isinstance(widget, ipywidgets.widgets.widget_description.DescriptionWidget):
+            assert not widget.description_allow_html
+            if not isinstance(widget, ipywidgets.Button):
+                assert "$" not in widget.description
+
+
+# -- send -------------------------------------------------------------------------------------------------------------
+
+
+def test_it_sends_what_it_shows(emulator: mpd.Emulator) -> None:
+    found = screen(good())
+    found.one("column-map", "Send as $email").click()
+    found.open(SEND)
+    assert "5 updates in 1 request" in found.text()
+    assert str(emulator.project.token) not in found.text()
+    send = found.one("send")
+    assert send.description == f"Set 2 properties on 5 users in {emulator.project.place}"
+    send.click()
+    assert found.preview.wait(SECONDS)
+    assert emulator.profile("user 3") == {"plan": "pro", "$email": "u3@x.com"}
+    assert found.preview.summary["accepted"].sum() == 5
+    assert "set: 5 accepted; 1 request" in found.text()
+    assert "preview.summary holds this as a frame" in found.text()
+    assert send.disabled
+    send.click()
+    assert len(emulator.requests) == 1
+    found.open(MAP)
+    found.one("column-sent", "Send plan").value = False
+    found.open(SEND)
+    assert not found.one("send").disabled
+    assert "5 accepted" not in found.text()
+
+
+def test_stop_ends_a_slow_upload(emulator: mpd.Emulator) -> None:
+    emulator.fail("delay", seconds=0.2, times=None)
+    found = screen(good(40), batch_size=1, workers=1)
+    found.open(SEND)
+    found.one("send").click()
+    assert found.one("send").disabled
+    found.one("stop").click()
+    assert found.preview.wait(SECONDS)
+    summary = found.preview.summary
+    assert summary["rows"].sum() == 40
+    assert summary["not_sent"].sum() > 0
+    assert "not sent" in found.text()
+    assert "df.mixpanel.failures(preview.summary)" in found.text()
+    assert not [w for w in found.visible() if "mp-stop" in w._dom_classes]
+
+
+@pytest.mark.parametrize(("verb", "properties"), [("delete", None), ("unset", ["fax"])])
+def test_what_is_lost_is_confirmed_by_typing(emulator: mpd.Emulator, verb: str, properties: Any) -> None:
+    found = screen(good(), verb, properties=properties)
+    found.open(SEND)
+    assert found.one("send").disabled
+    found.one("confirm").value = verb
+    assert found.one("send").disabled
+    found.one("confirm").value = f"{verb} 5"
+    assert not found.one("send").disabled
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    assert len(emulator.requests) == 1
+
+
+def test_errors_and_a_project_that_is_not_named_keep_it_from_being_sent() -> None:
+    found = screen()
+    found.open(SEND)
+    assert found.one("send").disabled
+    assert "5 errors would refuse the frame: nothing can be sent. See Findings." in found.text()
+    assert "no project token: set MIXPANEL_TOKEN" in found.text()
+
+
+def test_another_project_than_the_one_shown_is_not_written_to(emulator: mpd.Emulator) -> None:
+    found = screen(good())
+    found.open(SEND)
+    with mpd.Emulator() as other, mpd.set_project(other.project):
+        found.one("send").click()
+        assert "The project is another one" in found.text()
+        assert found.one("send").description.endswith(other.project.place)
+        assert not other.requests
+    assert not emulator.requests
+
+
+def test_the_project_of_the_call_is_the_one_that_is_written_to(emulator: mpd.Emulator) -> None:
+    with mpd.Emulator() as other:
+        found = Screen(good().mixpanel.preview("set", "user_id", project=other.project))
+        assert found.preview.code == "df.mixpanel.set('user_id', project=project)"
+        found.one("column-map", "Send as $email").click()
+        assert found.preview.code.endswith("project=project, rename={'email': '$email'})")
+        found.open(SEND)
+        with mpd.set_project(emulator.project):
+            found.one("send").click()
+        assert found.preview.wait(SECONDS)
+        assert len(other.requests) == 1
+    assert not emulator.requests
+
+
+def test_updates_that_must_not_be_applied_twice(emulator: mpd.Emulator) -> None:
+    frame = good().assign(credits=5)
+    frame.mixpanel.add("user_id", ["credits"])
+    found = screen(frame, "add", properties=["credits"])
+    found.open(SEND)
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    assert "already sent by this process" in found.text()
+    found.one("repeat").value = True
+    assert found.preview.code == "df.mixpanel.add('user_id', ['credits'], repeat=True)"
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    assert emulator.profile("user 1")["credits"] == 10
+
+
+def test_an_upload_that_fails_says_so_in_our_words(emulator: mpd.Emulator) -> None:
+    emulator.fail("status", status=401, times=None)
+    found = screen(good())
+    found.open(SEND)
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    assert "401" in found.text()
+    assert found.preview.summary["rejected"].sum() == 5
+
+
+# -- what is saved ------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_holds_the_widget_and_what_stands_for_it() -> None:
+    preview = good().mixpanel.preview("set", "user_id")
+    bundle = preview._repr_mimebundle_()
+    assert list(bundle) == ["text/plain", "application/vnd.jupyter.widget-view+json", "text/html"]
+    assert bundle["text/plain"] == repr(preview)
+
+
+def test_neither_what_is_saved_nor_the_state_of_the_widget_names_people(emulator: mpd.Emulator) -> None:
+    found = screen(duplicates="last", invalid="drop_row")
+    for tab in range(4):
+        found.open(tab)
+        saved = json.dumps(
+            [*found.preview._static().values(), *(w.get_state() for w in found.all())], default=str
+        )
+        for secret in ("example.com", "Ann Lee", str(emulator.project.token)):
+            assert secret not in saved
+
+
+def test_values_are_shown_on_request_and_not_saved() -> None:
+    found = screen()
+    found.one("show-values").value = True
+    assert "ann@example.com" in found.text()
+    assert "example.com" not in str(found.preview._static())
+    found.one("show-values").value = False
+    assert "example.com" not in found.text()
+    assert "ann@example.com" in str(screen(save_values=True).preview._static())
+
+
+class Display:
+    """Stands for IPython's display, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, str]] = []
+
+    def __call__(self, bundle: Any, **_options: Any) -> Any:
+        self.outputs.append(bundle)
+        return self
+
+    def update(self, bundle: Any, **_options: Any) -> None:
+        self.outputs[0] = bundle
+
+
+def test_a_notebook_saves_what_was_seen_last(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    display = Display()
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr(module, "in_notebook", lambda: True)
+    found = screen(good())
+    found.preview._ipython_display_()
+    saved, live = display.outputs
+    assert list(saved) == ["text/html", "text/plain"]
+    assert list(live) == ["text/plain", "application/vnd.jupyter.widget-view+json"]
+    found.one("column-sent", "Send plan").value = False
+    assert "[&#x27;email&#x27;]" in display.outputs[0]["text/html"]
+    found.open(SEND)
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    assert "set: 5 accepted" in display.outputs[0]["text/html"]
+
+
+def test_a_terminal_shows_text(capsys: pytest.CaptureFixture[str]) -> None:
+    preview = good().mixpanel.preview("set", "user_id")
+    preview._ipython_display_()
+    assert capsys.readouterr().out == f"{preview!r}\n"
+    assert preview._window is None
+
+
+def test_a_notebook_calls_the_frame_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = good()
+
+    names = {"_": frame, "other": good(), "users": frame}
+    monkeypatch.setattr(module, "shell", lambda: SimpleNamespace(user_ns=names))
+    assert frame.mixpanel.preview("set", "user_id").code == "users.mixpanel.set('user_id')"
+    assert good().mixpanel.preview("set", "user_id").code == "df.mixpanel.set('user_id')"
+
+
+# -- large frames -----------------------------------------------------------------------------------------------------
+
+
+def test_a_million_rows_send_the_browser_a_page() -> None:
+    rows = 1_000_000
+    frame = pd.DataFrame({"user_id": range(1, rows + 1), "plan": "pro", "email": "a@x.com"})
+    frame.loc[5:, "plan"] = "x" * 300
+    found = screen(frame)
+    for tab in range(4):
+        found.open(tab)
+        assert found.state_bytes() < 250_000
+    assert "999,995" in str(found.preview._static())
+    assert sum(map(len, found.preview._static().values())) < 40_000
+
+
+def test_opening_encodes_a_few_rows_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    encode = state_module.encode_rows
+    monkeypatch.setattr(
+        state_module,
+        "encode_rows",
+        lambda layout, changes, some, token: rows.append(len(some)) or encode(layout, changes, some, token),
+    )
+    found = screen(pd.DataFrame({"user_id": range(1, 500_001), "n": 1.5, "text": "x" * 100}))
+    _ = found.preview._static()
+    for tab in range(4):
+        found.open(tab)
+    assert sum(rows) < 10_000
+    assert "about 500,000 updates" in found.text().lower()
+    found.one("count").click()
+    assert "500,000 updates in 250 requests" in found.text()
+    assert "about" not in found.text().lower()
+
+
+def test_a_frame_too_large_to_wait_for_is_checked_beside_the_notebook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(state_module, "CHECKED_AT_ONCE", 3)
+    go, checked = threading.Event(), state_module.checked
+    monkeypatch.setattr(
+        state_module, "checked", lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never")
+    )
+    found = screen()
+    assert found.titles() == ["Map", "Findings", "Payloads", "Send"]
+    assert "not checked yet" in str(found.preview._static())
+    go.set()
+    assert found.preview.wait(SECONDS)
+    assert found.titles() == ["Map", "Findings (5 errors)", "Payloads (0)", "Send"]
+    assert "not checked yet" not in str(found.preview._static())
+    found.one("duplicates").value = "last"
+    assert found.preview.wait(SECONDS)
+    assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Send"]
+
+
+# -- all controls -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", range(4))
+def test_every_control_has_a_name(emulator: mpd.Emulator, tab: int) -> None:
+    found = screen(good(), "update", properties={"plan": "set", "email": "unset"})
+    found.open(tab)
+    for widget in found.visible():
+        if isinstance(
+            widget,
+            ipywidgets.Button
+            | ipywidgets.Text
+            | ipywidgets.Dropdown
+            | ipywidgets.Checkbox
+            | ipywidgets.IntText,
+        ):
+            assert widget.description
+            assert any(name.startswith("mp-") for name in widget._dom_classes)
+
+
+def test_what_goes_wrong_in_a_view_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = screen(good())
+
+    def broken(*_args: Any, **_options: Any) -> Any:
+        msg = "the frame was changed"
+        raise errors.OperationError(msg)
+
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    found.open(PAYLOADS)
+    assert "the frame was changed" in found.text()
+
+
+def test_what_nobody_foresaw_is_told_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = screen(good())
+
+    def broken(*_args: Any, **_options: Any) -> Any:
+        msg = "ann@example.com"
+        raise ZeroDivisionError(msg)
+
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    found.open(PAYLOADS)
+    assert "this failed with ZeroDivisionError" in found.text()
+    assert "ann@example.com" not in found.text()
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.map_view.with_id", broken)
+    found.open(MAP)
+    found.one("id").value = "plan"
+    assert "this failed with ZeroDivisionError" in found.text()
+    assert found.one("id").value == "user_id"

@@ -1,0 +1,664 @@
+# ruff: noqa: DTZ001 (datetimes without a time zone are what is tested)
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from reference import MISSING, encoded, objects
+
+from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
+from mixpanel_pandas.payloads.layout import (
+    FEW_ROWS,
+    SLICE_BYTES,
+    WIDE_BYTES,
+    address,
+    layout_of_ids,
+    make_layout,
+)
+from mixpanel_pandas.payloads.normalise import normalise_column
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.options import operation
+
+FRAME = pd.DataFrame(
+    {
+        "user_id": ["ann", "bob"],
+        "email": ["a@x.org", None],
+        "plan": ["pro", "free"],
+        "age": [30, 40],
+        "tags": [["a"], ["b"]],
+        "at": pd.to_datetime(["2024-01-01", None]),
+    }
+)
+LIST = "'user_id', 'email', 'plan', 'age', 'tags', 'at'"
+
+
+def plan_for(frame, verb="set", id="user_id", properties=None, group=None, **options):
+    return make_layout(frame, operation(verb, id, properties, group, options))
+
+
+def with_columns(*labels):
+    return pd.DataFrame([["ann", *range(len(labels) - 1)]], columns=pd.Index(labels, dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("frame", "call", "error", "message"),
+    [
+        pytest.param(
+            FRAME,
+            {"id": "userid"},
+            ColumnNotFoundError,
+            "id column 'userid' is not in the frame: did you mean 'user_id'?",
+            id="a mistyped id",
+        ),
+        pytest.param(
+            FRAME.set_index(["user_id", "plan"]),
+            {"id": "user"},
+            ColumnNotFoundError,
+            "id column 'user' is not in the frame: did you mean 'user_id'?",
+            id="a mistyped index level",
+        ),
+        pytest.param(
+            FRAME,
+            {"id": None},
+            OperationError,
+            f"which column holds the ids? Name it first, as in set('user_id'); there are {LIST}",
+            id="no id",
+        ),
+        pytest.param(
+            FRAME,
+            {"id": None, "group": "company"},
+            OperationError,
+            f"which column holds the ids? Name it first, as in set('user_id'); there are {LIST}",
+            id="no id of a group",
+        ),
+        pytest.param(
+            FRAME,
+            {"properties": ["plann", "agee"]},
+            ColumnNotFoundError,
+            "not in the frame: 'plann': did you mean 'plan'?; 'agee': did you mean 'age'?",
+            id="mistyped properties, all at once",
+        ),
+        pytest.param(
+            FRAME,
+            {"verb": "update", "properties": {"plann": "set", "fax": "unset"}},
+            ColumnNotFoundError,
+            "not in the frame: 'plann': did you mean 'plan'?",
+            id="what is removed need not be a column",
+        ),
+        pytest.param(
+            FRAME,
+            {"properties": ["user_id", "plan"]},
+            OperationError,
+            "column 'user_id' holds the ids, so it is no property: leave it out of the properties",
+            id="the id among the properties",
+        ),
+        pytest.param(
+            FRAME[["user_id"]],
+            {},
+            OperationError,
+            "no column is left to set: the frame has 'user_id', all of them in use already",
+            id="no column left",
+        ),
+        pytest.param(
+            FRAME[["user_id", "at"]],
+            {"updated_at": "at"},
+            OperationError,
+            "no column is left to set: the frame has 'user_id', 'at', all of them in use already",
+            id="no column left beside the time",
+        ),
+        pytest.param(
+            pd.concat([FRAME, FRAME[["plan"]]], axis=1),
+            {},
+            OperationError,
+            "columns 'plan' stand in the frame more than once: rename or drop them",
+            id="a column twice",
+        ),
+        pytest.param(
+            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])),
+            {},
+            OperationError,
+            "the columns are a MultiIndex of 2 levels: a property has one name, so flatten them first, with "
+            "df.columns = ['_'.join(map(str, names)) for names in df.columns]",
+            id="columns of two levels",
+        ),
+        pytest.param(
+            FRAME,
+            {"ip": "1.2.3.400"},
+            ColumnNotFoundError,
+            f"ip is an address or a column, and '1.2.3.400' is not in the frame: there are {LIST}",
+            id="a mistyped address",
+        ),
+        pytest.param(
+            FRAME,
+            {"ip": "fe80::1%eth0"},
+            ColumnNotFoundError,
+            f"ip is an address or a column, and 'fe80::1%eth0' is not in the frame: there are {LIST}",
+            id="an address that is good on one network only",
+        ),
+        pytest.param(
+            FRAME,
+            {"ip": ["1.2.3.4"]},
+            OperationError,
+            "ip=['1.2.3.4'] is neither an address nor a column",
+            id="a list for ip",
+        ),
+        pytest.param(
+            FRAME,
+            {"ip": "age"},
+            OperationError,
+            "ip='age' is a column of numbers: expected addresses as text",
+            id="a column of numbers for ip",
+        ),
+        pytest.param(
+            FRAME,
+            {"updated_at": "keeep"},
+            ColumnNotFoundError,
+            f"updated_at is 'keep', 'refresh', a column or a datetime, and 'keeep' is not in the frame: there are {LIST}",
+            id="a mistyped updated_at",
+        ),
+        pytest.param(
+            FRAME,
+            {"updated_at": "tags"},
+            OperationError,
+            "updated_at='tags' is a column of lists: expected datetimes, ISO dates or seconds since 1970",
+            id="a column of lists for updated_at",
+        ),
+        pytest.param(
+            FRAME.assign(age=pd.to_timedelta(FRAME["age"], unit="s")),
+            {"updated_at": "age"},
+            OperationError,
+            "updated_at='age' is a column of timedeltas: expected datetimes, ISO dates or seconds since 1970",
+            id="a column of timedeltas for updated_at",
+        ),
+        *(
+            pytest.param(
+                FRAME,
+                {"updated_at": value},
+                OperationError,
+                f"updated_at={value!r} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970",
+                id=f"updated_at: {name}",
+            )
+            for name, value in {
+                "a boolean": True,
+                "NaT": pd.NaT,
+                "NA": pd.NA,
+                "a list": [1],
+                "bytes": b"2024",
+                "a timedelta": dt.timedelta(1),
+                "numpy's timedelta": np.timedelta64(1, "s"),
+            }.items()
+        ),
+        *(
+            pytest.param(
+                FRAME,
+                {"updated_at": value},
+                OperationError,
+                f"updated_at={value!r} must be from 1970 on and, as a number, seconds below 1e11: larger ones are milliseconds",
+                id=f"updated_at: {name}",
+            )
+            for name, value in {
+                "milliseconds": 1_704_110_400_000,
+                "before 1970": -1,
+                "a datetime before 1970": dt.datetime(1960, 1, 1),
+                "NaN": float("nan"),
+                "infinity": float("inf"),
+                "an integer beyond floats": 10**400,
+            }.items()
+        ),
+        pytest.param(
+            FRAME,
+            {"parse": {"tag": ";"}, "spread": ["x"], "rename": {"emial": "$email"}},
+            ColumnNotFoundError,
+            "not among the columns that are sent: parse: 'tag' (did you mean 'tags'?); "
+            "spread: 'x' (there are 'email', 'plan', 'age', 'tags', 'at'); rename: 'emial' (did you mean 'email'?)",
+            id="unknown labels of options, all at once",
+        ),
+        pytest.param(
+            FRAME,
+            {"properties": ["plan"], "parse": {"tags": ";"}},
+            ColumnNotFoundError,
+            "not among the columns that are sent: parse: 'tags' (there are 'plan')",
+            id="an option for a column that is not sent",
+        ),
+        pytest.param(
+            FRAME.assign(age=[{"a": 1}, 5]).set_axis(["x", "y"]),
+            {"spread": ["age"]},
+            OperationError,
+            "cannot spread column 'age': 1 of its values are no objects with text as keys, the first at index 'y'",
+            id="spread of a number",
+        ),
+        pytest.param(
+            FRAME,
+            {"spread": ["tags"]},
+            OperationError,
+            "cannot spread column 'tags': 2 of its values are no objects with text as keys, the first at index 0",
+            id="spread of lists",
+        ),
+        pytest.param(
+            FRAME.assign(plan=['{"a": 1}', "pro"]),
+            {"spread": ["plan"]},
+            OperationError,
+            "cannot spread column 'plan': 1 of its values are no objects with text as keys, the first at index 1",
+            id="spread of text that is no JSON",
+        ),
+        pytest.param(
+            FRAME.assign(plan=['{"a": 1}', "[1]"]),
+            {"spread": ["plan"]},
+            OperationError,
+            "cannot spread column 'plan': 1 of its values are no objects with text as keys, the first at index 1",
+            id="spread of a JSON list",
+        ),
+        pytest.param(
+            FRAME.assign(age=[{1: "a"}, {"b": 2}]),
+            {"spread": ["age"]},
+            OperationError,
+            "cannot spread column 'age': 1 of its values are no objects with text as keys, the first at index 0",
+            id="spread of keys that are no text",
+        ),
+        pytest.param(
+            FRAME.assign(plan=['{"a": {"b": 1}}', '{"a": {"b": 1, "b": 2}}']),
+            {"spread": ["plan"]},
+            OperationError,
+            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: column.map(json.loads) keeps "
+            "the last",
+            id="spread of JSON text with a key twice",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(frame, call, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        plan_for(frame, **call)
+
+
+@pytest.mark.parametrize(
+    ("frame", "call", "label", "in_index"),
+    [
+        pytest.param(FRAME, {}, "user_id", False, id="a column"),
+        pytest.param(FRAME.set_index("user_id"), {}, "user_id", True, id="the index"),
+        pytest.param(FRAME.set_index(["plan", "user_id"]), {}, "user_id", True, id="an index level"),
+        pytest.param(
+            FRAME.set_index("user_id", drop=False), {}, "user_id", False, id="a column before an index level"
+        ),
+        pytest.param(
+            FRAME.rename(columns={"user_id": "distinct_id"}),
+            {"id": None},
+            "distinct_id",
+            False,
+            id="distinct_id",
+        ),
+        pytest.param(
+            FRAME.assign(**{"$distinct_id": ["a", "b"], "distinct_id": 1}),
+            {"id": None},
+            "$distinct_id",
+            False,
+            id="$distinct_id first",
+        ),
+        pytest.param(
+            FRAME.assign(company="x"),
+            {"id": None, "group": "company"},
+            "company",
+            False,
+            id="the column named like the group key",
+        ),
+        pytest.param(
+            FRAME.assign(company="x", group_id="y"),
+            {"id": None, "group": "company"},
+            "group_id",
+            False,
+            id="group_id before it",
+        ),
+        pytest.param(with_columns(0, 1), {"id": 0}, 0, False, id="a label that is a number"),
+    ],
+)
+def test_where_the_ids_are(frame, call, label, in_index):
+    source = plan_for(frame, **call).id
+    assert (source.label, source.in_index) == (label, in_index)
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        pytest.param({}, ["email", "plan", "age", "tags", "at"], id="every other column"),
+        pytest.param({"properties": "plan"}, ["plan"], id="one label"),
+        pytest.param({"properties": ["age", "plan"]}, ["age", "plan"], id="labels in their order"),
+        pytest.param({"updated_at": "at"}, ["email", "plan", "age", "tags"], id="but for those of options"),
+        pytest.param(
+            {"updated_at": "at", "properties": ["at", "age"]}, ["at", "age"], id="unless they are named"
+        ),
+        pytest.param(
+            {"rename": {"plan": "Plan"}}, ["email", "Plan", "age", "tags", "at"], id="renamed by a mapping"
+        ),
+        pytest.param(
+            {"rename": str.upper}, ["EMAIL", "PLAN", "AGE", "TAGS", "AT"], id="renamed by a function"
+        ),
+        pytest.param({"rename": "reserved"}, ["$email", "plan", "age", "tags", "at"], id="reserved names"),
+    ],
+)
+def test_which_columns_become_which_properties(call, names):
+    assert [column.name for column in plan_for(FRAME, **call).columns] == names
+
+
+def test_several_operators():
+    layout = plan_for(
+        FRAME,
+        "update",
+        properties={"plan": "set", "fax": "unset", "tags": "union", "age": "add"},
+        missing="unset",
+    )
+    assert [(column.name, column.operator.verb, column.missing) for column in layout.columns] == [
+        ("plan", "set", "unset"),
+        ("tags", "union", "skip"),
+        ("age", "add", "skip"),
+    ]
+    assert layout.removed == ("fax",)
+
+
+@pytest.mark.parametrize(
+    ("frame", "call", "check", "value"),
+    [
+        pytest.param(with_columns("user_id", "x" * 256), {}, "long_name", "x" * 256, id="a long name"),
+        pytest.param(with_columns("user_id", " "), {}, "no_name", " ", id="a blank name"),
+        pytest.param(with_columns("user_id", None), {}, "no_name", "None", id="None for a name"),
+        pytest.param(with_columns("user_id", np.nan), {}, "no_name", "nan", id="NaN for a name"),
+        pytest.param(
+            with_columns("user_id", "\ud800"), {}, "broken_name", "\ud800", id="a lone surrogate in a name"
+        ),
+        pytest.param(
+            with_columns("user_id", "a", "b"),
+            {"rename": {"b": "a"}},
+            "same_name",
+            "a",
+            id="two columns of one name",
+        ),
+        pytest.param(
+            with_columns("user_id", "x" * 255, "x" * 255 + "y"),
+            {},
+            "same_name",
+            "x" * 255 + "y",
+            id="two names that are one after the cut",
+        ),
+        pytest.param(
+            with_columns("user_id", "a", "b"),
+            {"verb": "update", "properties": {"a": "set", "b": "set", "B": "unset"}, "rename": {"b": "B"}},
+            "same_name",
+            "B",
+            id="set and removed",
+        ),
+        pytest.param(
+            FRAME, {"verb": "unset", "properties": ["fax", "fax"]}, "same_name", "fax", id="removed twice"
+        ),
+        pytest.param(
+            with_columns("user_id", "$distinct_id"), {}, "identity_property", "$distinct_id", id="an identity"
+        ),
+        pytest.param(
+            with_columns("user_id", "$last_seen"),
+            {},
+            "computed_property",
+            "$last_seen",
+            id="a computed property",
+        ),
+        pytest.param(
+            with_columns("user_id", "Unnamed: 0"), {}, "helper_column", "Unnamed: 0", id="a helper column"
+        ),
+        pytest.param(with_columns("user_id", 5), {}, "no_header", "5", id="a number for a name"),
+        pytest.param(with_columns("user_id", "bucket"), {}, "bucket", "bucket", id="bucket"),
+        pytest.param(with_columns("user_id", "E-Mail"), {}, "lookalike", "E-Mail", id="a look-alike"),
+        pytest.param(with_columns("user_id", "$plan"), {}, "dollar_name", "$plan", id="a name with $"),
+        pytest.param(with_columns("user_id", "token"), {}, "record_field", "token", id="a field of records"),
+        pytest.param(
+            FRAME.assign(age=pd.to_timedelta(FRAME["age"])),
+            {},
+            "unsupported_dtype",
+            "timedeltas",
+            id="a dtype that cannot be sent",
+        ),
+        pytest.param(FRAME, {"verb": "add", "properties": "plan"}, "wrong_type", "string", id="text to add"),
+        pytest.param(
+            FRAME, {"verb": "remove", "properties": "tags"}, "wrong_type", "list", id="a list to remove"
+        ),
+        pytest.param(
+            FRAME,
+            {"verb": "remove", "properties": "plan", "parse": {"plan": ";"}},
+            "wrong_type",
+            "list",
+            id="text that is parsed, too",
+        ),
+        pytest.param(
+            FRAME.assign(age=True),
+            {"verb": "union", "properties": "age"},
+            "wrong_type",
+            "boolean",
+            id="booleans to unite",
+        ),
+        pytest.param(
+            FRAME, {"rename": {"age": "$created"}}, "created", "numbers", id="a number for a reserved date"
+        ),
+        pytest.param(
+            FRAME, {"rename": {"age": "$name"}}, "reserved_type", "numbers", id="a number for a reserved text"
+        ),
+        pytest.param(FRAME, {}, "naive_datetime", "datetimes without a time zone", id="no time zone"),
+        pytest.param(
+            FRAME.assign(age=[1, "a"]),
+            {},
+            "mixed_types",
+            "values of several types",
+            id="values of several types",
+        ),
+        pytest.param(
+            FRAME,
+            {"verb": "append", "properties": "tags"},
+            "appended_list",
+            "lists",
+            id="a list as one item",
+        ),
+    ],
+)
+def test_notes_on_whole_columns(frame, call, check, value):
+    found = [note for note in plan_for(frame, **call).notes if note.check == check]
+    assert [note.value for note in found][-1:] == [value]
+    assert check in CHECKS
+
+
+@pytest.mark.parametrize(
+    ("call", "check", "advice"),
+    [
+        pytest.param(
+            {},
+            "lookalike",
+            "looks like $email, which is another property: rename={'email': '$email'} sends it as that",
+            id="look-alike",
+        ),
+        pytest.param(
+            {"verb": "add", "properties": "plan"},
+            "wrong_type",
+            "$add takes numbers (for numbers in text, see pandas.to_numeric), not strings",
+            id="type",
+        ),
+        pytest.param({"rename": {"age": "$created"}}, "created", "$created holds a date", id="reserved date"),
+    ],
+)
+def test_what_a_note_advises(call, check, advice):
+    assert [note.advice for note in plan_for(FRAME, **call).notes if note.check == check] == [advice]
+
+
+@pytest.mark.parametrize("name", ["email", "Unnamed: 0", "bucket", "$mine", "token"])
+def test_a_clean_up_removes_properties_with_odd_names(name):
+    written = plan_for(pd.DataFrame({"user_id": ["ann"], name: ["x"]}))
+    assert len(written.notes) == 1
+    assert plan_for(FRAME, verb="unset", properties=[name]).notes == ()
+
+
+def test_nothing_is_noted_on_plain_columns():
+    frame = pd.DataFrame(
+        {"user_id": ["ann"], "seats": [1], "$email": ["a@x.org"], "$created": ["2024-01-01"]}
+    )
+    assert plan_for(frame).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [
+        pytest.param(
+            [{"a": 1, "b": "x"}, {"b": None}, {}, None],
+            [{"a": 1, "b": "x"}, MISSING, MISSING, MISSING],
+            id="dicts",
+        ),
+        pytest.param(
+            ['{"a": [1], "b": {"c": 1}}', "null", " ", None],
+            [{"a": [1], "b": {"c": 1}}, MISSING, MISSING, MISSING],
+            id="JSON text",
+        ),
+        pytest.param(
+            ['{"a": 18446744073709551617}', '{"b": {"c": 0.12345678901234567890}}'],
+            [{"a": 18446744073709551617}, {"b": {"c": decimal.Decimal("0.12345678901234567890")}}],
+            id="long numbers in JSON text",
+        ),
+        pytest.param(
+            pd.Series(
+                [{"a": 1, "b": "x"}, {"a": None, "b": "y"}, None],
+                dtype=pd.ArrowDtype(pa.struct([("a", pa.int64()), ("b", pa.string())])),
+            ),
+            [{"a": 1, "b": "x"}, {"b": "y"}, MISSING],
+            id="structs",
+        ),
+        pytest.param(
+            pd.Series([[("k", 1)], None], dtype=pd.ArrowDtype(pa.map_(pa.string(), pa.int64()))),
+            [{"k": 1}, MISSING],
+            id="maps",
+        ),
+        pytest.param([{"a": 1}, {"a": "x"}], [{"a": 1}, {"a": "x"}], id="a key with values of several types"),
+        pytest.param([{}, None], [MISSING, MISSING], id="no keys at all"),
+        pytest.param([None], [MISSING], id="no objects at all"),
+    ],
+)
+def test_spread(values, meant):
+    column = values if isinstance(values, pd.Series) else objects(values)
+    frame = pd.DataFrame({"id": [f"u{row}" for row in range(len(column))], "x": column, "also": 1})
+    for per_slice in range(1, len(column) + 1):
+        rows = encoded(frame, "set", spread=["x"], rows_per_slice=per_slice)
+        found = [
+            {key: value for key, value in record["$set"].items() if key != "also"} or MISSING
+            for [record] in rows
+        ]
+        assert found == meant
+
+
+@pytest.mark.parametrize("value", [pytest.param(None, id="nothing"), pytest.param({}, id="an empty object")])
+def test_objects_without_keys_leave_a_column_that_says_nothing(value):
+    frame = pd.DataFrame({"user_id": ["a"], "x": objects([value])})
+    layout = plan_for(frame, spread=["x"], missing="unset")
+    [column] = layout.columns
+    assert (column.name, column.missing) == ("x", "skip")
+    assert normalise_column(layout, column, slice(0, 1)).missing.tolist() == [True]
+
+
+def test_a_key_that_no_object_has_is_neither_null_nor_removed():
+    frame = pd.DataFrame({"id": ["a"], "x": objects([None]), "also": [1]})
+    for missing in ("null", "unset"):
+        [[record]] = encoded(frame, "set", spread=["x"], missing=missing)
+        assert record["$set"] == {"also": 1}
+
+
+def test_the_keys_of_spread_objects_may_be_missing():
+    frame = pd.DataFrame({"id": ["a", "b"], "x": [{"p": 1}, {"q": 2}]})
+    first, second = encoded(frame, "set", spread=["x"], missing="unset")
+    assert [record.get("$set", record.get("$unset")) for record in first] == [{"p": 1}, ["q"]]
+    assert [record.get("$set", record.get("$unset")) for record in second] == [{"q": 2}, ["p"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("1.2.3.4", "1.2.3.4", id="IPv4"),
+        pytest.param("::FFFF:1", "::ffff:1", id="IPv6 in one form"),
+        pytest.param("fe80::1%eth0", None, id="with a zone"),
+        pytest.param("1.2.3", None, id="cut short"),
+        pytest.param(" 1.2.3.4", None, id="with a blank"),
+        pytest.param(16909060, None, id="a number"),
+        pytest.param(None, None, id="nothing"),
+    ],
+)
+def test_addresses(text, found):
+    assert address(text) == found
+
+
+@pytest.mark.parametrize(
+    ("frame", "least", "most"),
+    [
+        pytest.param(pd.DataFrame({"user_id": ["a"], "x": [1]}), 25_000, SLICE_BYTES, id="narrow"),
+        pytest.param(
+            pd.DataFrame({"user_id": ["a"], "x": ["y" * 1_000_000]}), 1, WIDE_BYTES / 1e6, id="long text"
+        ),
+        pytest.param(
+            pd.DataFrame({"user_id": ["a"], "x": ["y" * 100_000_000]}),
+            1,
+            1,
+            id="one row is more than a slice",
+        ),
+        pytest.param(pd.DataFrame({"user_id": [], "x": []}), 1, SLICE_BYTES, id="no rows"),
+        pytest.param(
+            pd.DataFrame(np.ones((3, 500))).rename(columns=str).assign(user_id="a"),
+            FEW_ROWS,
+            2000,
+            id="many columns",
+        ),
+    ],
+)
+def test_a_slice_is_judged_by_its_bytes(frame, least, most):
+    assert least <= plan_for(frame).rows_per_slice <= most
+
+
+def test_objects_that_are_spread_count_once():
+    frame = pd.DataFrame({"user_id": "a", "x": [{f"key{number}": number for number in range(50)}] * 10})
+    whole, spread = (plan_for(frame, **options).rows_per_slice for options in ({}, {"spread": ["x"]}))
+    assert spread > whole / 3
+
+
+def test_long_text_anywhere_in_the_frame_counts():
+    column = pd.array(["x"] * 1000 + ["y" * 5000] * 1000, dtype="string[pyarrow]")
+    few = plan_for(pd.DataFrame({"user_id": "a", "x": column})).rows_per_slice
+    assert SLICE_BYTES / 5500 < few < SLICE_BYTES / 2000
+
+
+def test_objects_weigh_more_because_they_are_copied_first():
+    texts = ["y" * 500] * 1000
+    in_arrow, objects = (
+        plan_for(pd.DataFrame({"user_id": "a", "x": pd.Series(texts, dtype=dtype)})).rows_per_slice
+        for dtype in ("string[pyarrow]", object)
+    )
+    assert in_arrow / 3 < objects < in_arrow / 2
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pytest.param(pd.Index([3, 3, 3], name="user_id"), id="doubles"),
+        pytest.param(pd.RangeIndex(3, name="user_id"), id="range"),
+        pytest.param(pd.CategoricalIndex(["a", "b", "a"], name="user_id"), id="categories"),
+        pytest.param(pd.Index(["a", "b", None], name="user_id", dtype=object), id="objects"),
+        pytest.param(
+            pd.MultiIndex.from_product([["x"], ["a", "b", "c"]], names=["level", "user_id"]), id="levels"
+        ),
+    ],
+)
+def test_values_of_an_index_level(index):
+    frame = pd.DataFrame({"x": [1, 2, 3]}, index=index)
+    source = plan_for(frame).id
+    meant = list(index.get_level_values("user_id"))
+    assert list(source.at()) == meant
+    assert list(source.at(slice(1, 3))) == meant[1:]
+
+
+def test_the_values_of_a_column_are_not_copied():
+    frame = pd.DataFrame({"user_id": np.arange(5), "x": 1.0})
+    assert np.shares_memory(layout_of_ids(frame, "user_id").id.at(slice(1, 3)), frame["user_id"].to_numpy())
+
+
+def test_a_plan_of_ids_reads_nothing_else():
+    layout = layout_of_ids(FRAME, "user_id")
+    assert (layout.columns, layout.rows, layout.id.label) == ((), 2, "user_id")

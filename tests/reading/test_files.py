@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.reading.files import read, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE = """user,zip,amount,code,flag,when,note,big
+007,01234,1.5,1E5,true,2024-01-02T03:04:05Z,NA,1
+42,99999,,12,false,,,2
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "users.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        pytest.param("user", ["007", "42"], id="ids stay text"),
+        pytest.param("zip", ["01234", "99999"], id="leading zeros stay text"),
+        pytest.param("code", ["1E5", "12"], id="exponents stay text"),
+        pytest.param("amount", [1.5, pd.NA], id="numbers are numbers, an empty cell is missing"),
+        pytest.param("flag", [True, False], id="booleans"),
+        pytest.param("when", [pd.Timestamp("2024-01-02T03:04:05Z"), pd.NaT], id="times"),
+        pytest.param("note", ["NA", pd.NA], id="NA may be Namibia"),
+        pytest.param("big", [1, 2], id="integers"),
+    ],
+)
+def test_values_are_those_of_the_file(table: Path, column: str, values: list[object]) -> None:
+    found = read(table, "user")[column].tolist()
+    assert [None if pd.isna(value) else value for value in found] == [
+        None if pd.isna(value) else value for value in values
+    ]
+    assert [type(value) for value in found if not pd.isna(value)] == [
+        type(value) for value in values if not pd.isna(value)
+    ]
+
+
+def test_an_id_of_digits_stays_text_whatever_the_column(table: Path) -> None:
+    assert read(table, "big")["big"].tolist() == ["1", "2"]
+
+
+def test_compressed_tabbed_and_parquet(tmp_path: Path, table: Path) -> None:
+    (tmp_path / "users.csv.gz").write_bytes(gzip.compress(TABLE.encode()))
+    (tmp_path / "users.tsv").write_text(TABLE.replace(",", "\t"), encoding="utf-8")
+    read(table, "user").to_parquet(tmp_path / "users.parquet")
+    for name in ("users.csv.gz", "users.tsv", "users.parquet"):
+        pd.testing.assert_frame_equal(read(tmp_path / name, "user"), read(table, "user"), check_dtype=False)
+
+
+def test_integers_with_gaps_stay_integers(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"id": [1, 2], "n": pa.array([3, None], pa.int64())}), path)
+    assert read(path).mixpanel.payloads("set", "id").map(lambda row: row and row["$set"]).tolist() == [
+        {"n": 3},
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        pytest.param("12345678901234567890123\n1", ["12345678901234567890123", "1"], id="beyond 64 bits"),
+        pytest.param(
+            "9007199254740993\n0.5", ["9007199254740993", "0.5"], id="more digits than a float keeps"
+        ),
+        pytest.param("0x10\n0xFF", ["0x10", "0xFF"], id="hexadecimal"),
+        pytest.param("9007199254740993\n1", [9007199254740993, 1], id="digits that an integer keeps"),
+        pytest.param("nan\n0.5", None, id="not a number"),
+    ],
+)
+def test_no_digit_is_lost(tmp_path: Path, column: str, found: list[object] | None) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("p\n" + column + "\n", encoding="utf-8")
+    values = read(path)["p"]
+    assert values.tolist() == found if found else str(values.dtype) == "double[pyarrow]"
+
+
+def test_lists_and_objects_come_back(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": ["a"], "tags": [list(range(2000))], "o": [{"k": "v"}]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    for source in (frame, read(tmp_path / "t.parquet")):
+        write(source, tmp_path / "t.csv")
+        back = read(tmp_path / "t.csv").mixpanel.payloads("set", "id", parse={"tags": "json", "o": "json"})
+        assert back.iloc[0]["$set"] == {"tags": list(range(2000)), "o": {"k": "v"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "id", "message"),
+    [
+        pytest.param(
+            "users.xlsx",
+            b"",
+            None,
+            "'users.xlsx' is no kind of file that can be read: its name ends in '.csv'",
+            id="kind",
+        ),
+        pytest.param("users.csv", b"", None, "users.csv cannot be read: Empty CSV file", id="empty"),
+        pytest.param("users.csv", b"user,a\n1,2,3\n", None, "Expected 2 columns, got 3", id="ragged"),
+        pytest.param("users.parquet", b"no", None, "users.parquet cannot be read", id="broken"),
+        pytest.param(
+            "users.csv",
+            b"user,a\n1,2\n",
+            "usr",
+            "id column 'usr' is not in users.csv: did you mean 'user'?",
+            id="id",
+        ),
+    ],
+)
+def test_refusals(tmp_path: Path, name: str, content: bytes, id: str | None, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(mpd.OperationError) as raised:
+        read(tmp_path / name, id)
+    assert message in str(raised.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(mpd.OperationError, match="cannot be read"):
+        read(tmp_path / "users.csv")
