@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.measures import beyond_exact, outside_years
+from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
@@ -249,6 +249,8 @@ def _counted(arrow: pa.DataType) -> pa.DataType:
         return pa.int32()
     if pa.types.is_struct(arrow):
         return pa.struct([field.with_type(_counted(field.type)) for field in arrow])
+    if pa.types.is_dictionary(arrow):
+        return pa.dictionary(arrow.index_type, _counted(arrow.value_type))
     if pa.types.is_map(arrow):
         return pa.map_(arrow.key_type, _counted(arrow.item_type))
     if pa.types.is_fixed_size_list(arrow):
@@ -284,14 +286,13 @@ def _date(arrow: pa.DataType, count: int | None) -> Any:
     """Return the date that a count stands for; as numpy's, which is never sent, if Python has no such year."""
     if count is None:
         return None
-    unit = arrow.unit if pa.types.is_timestamp(arrow) else "D" if pa.types.is_date32(arrow) else "ms"
+    unit: Any = "D" if pa.types.is_date32(arrow) else "ms" if pa.types.is_date64(arrow) else arrow.unit
     instant = np.datetime64(count, unit)
-    if pa.types.is_date64(arrow):
-        instant = instant.astype("M8[D]")
-    if outside_years(instant.astype("M8[Y]").astype(int) + 1970):
+    _milliseconds, outside, _finer = to_milliseconds(instant)
+    if outside:
         return instant
     if pa.types.is_date(arrow):
-        return instant.item()
+        return instant.astype("M8[D]").item()
     return pd.Timestamp(instant, tz="UTC" if arrow.tz else None)
 
 
