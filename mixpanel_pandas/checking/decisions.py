@@ -319,7 +319,8 @@ def _inspect_sizes(decisions: Decisions, scan: Scan, around: int) -> None:
     layout, together = decisions.layout, decisions.changes.together
     masks = {name: np.zeros(layout.rows, bool) for name in ("large_update", "large_row")}
     for payloads in _perhaps_large(decisions, scan.longest + around):
-        heavy = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
+        commas = payloads.updates  # one behind each update
+        heavy = np.diff(payloads.offsets) - commas > LIMITS["row_bytes"].value
         masks["large_update"][payloads.positions[heavy & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[heavy & (payloads.updates > 1)]] = True
     for name, mask in masks.items():

@@ -307,12 +307,12 @@ def property_checks(column: PropertyColumn) -> list[Check]:
 
 
 def _longest(values: Normalised) -> int:
-    """Return bytes that the JSON of no value is longer than."""
+    """Return an upper bound on the bytes of the JSON of a value."""
     return measures.longest_value(values.array) if values.kinds is None else longest_text(values.array)
 
 
 def _longest_name(name: str) -> int:
-    """Return bytes that the name of a property takes at most in JSON."""
+    """Return an upper bound on the bytes of a property's name in JSON."""
     return measures.json_bytes(len(name.encode("utf-8", "replace")))
 
 

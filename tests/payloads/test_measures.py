@@ -383,12 +383,34 @@ def test_the_sizes_are_what_they_say():
     assert [len(orjson.dumps(row[2])) for row in SHAPES[:4]] == [LIST, LIST, OBJECT, OBJECT]
 
 
+@pytest.mark.parametrize(
+    ("check", "verbs"),
+    [
+        pytest.param("large_update", {"a": "set", "b": "set"}, id="one update"),
+        pytest.param("large_row", {"a": "set", "b": "set_once"}, id="two updates"),
+    ],
+)
+def test_the_updates_of_a_row_have_a_million_bytes(check, verbs):
+    def frame(size):
+        values = {f"p{place}": [{"k": "x" * 249_000}] for place in range(3)}
+        return pd.DataFrame({"id": ["u"], "a": [{"k": "x" * 249_000}], "b": [{"k": "x" * size}], **values})
+
+    def failing_checks(size):
+        return frame(size).mixpanel.validate("update", "id", properties)["check"].tolist()
+
+    properties = verbs | {f"p{place}": "set" for place in range(3)}
+    payloads = frame(0).mixpanel.payloads("update", "id", properties)
+    updates = payloads[0] if isinstance(payloads[0], list) else payloads
+    around = sum(len(orjson.dumps({"$token": "x" * 32, **update})) for update in updates)
+    fits = LIMITS["update_bytes"].value - around
+    assert failing_checks(fits) == []
+    assert failing_checks(fits + 1) == [check]
+
+
 #: Limits that are no limits on a value of a property, and the tests that hold them.
 ELSEWHERE = {
     "properties": "checking/test_decisions.py",
     "name_characters": "checking/test_schema.py",
-    "update_bytes": "checking/test_decisions.py",
-    "row_bytes": "checking/test_decisions.py",
     "request_updates": "payloads/test_batches.py",
     "request_bytes": "payloads/test_batches.py",
     "id_bytes": "checking/test_schema.py",
@@ -397,7 +419,8 @@ ELSEWHERE = {
 
 
 def test_every_limit_is_tested_at_its_edge():
-    here = {"exact_integer", "string_bytes", "item_bytes", "item_characters", *(row[0] for row in SHAPES)}
+    here = {"exact_integer", "string_bytes", "item_bytes", "item_characters", "update_bytes", "row_bytes"}
+    here |= {row[0] for row in SHAPES}
     assert here | set(ELSEWHERE) == set(LIMITS)
     assert not here & set(ELSEWHERE)
 
