@@ -18,7 +18,7 @@ from math import gcd
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from mixpanel_pandas.text import is_seen, shortened
+from mixpanel_pandas.text import is_visible, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     >>> redact("bad token 0123 4567 89ab cdef", ("0123456789abcdef",))
     '(a text that held a secret was dropped)'
     """
-    line = "".join(filter(is_seen, " ".join(text[:READ_CHARACTERS].split())))
+    line = "".join(filter(is_visible, " ".join(text[:READ_CHARACTERS].split())))
     # a proxy's password stands in an address, where some characters are coded
     to_hide = [secret for secret in dict.fromkeys([*secrets, *map(unquote, secrets)]) if secret]
     line = _hidden(line, [form for secret in to_hide for form in _forms(secret)])

@@ -11,7 +11,7 @@ from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
-from mixpanel_pandas.text import counted, printable, short, size_of
+from mixpanel_pandas.text import counted, printable, rounded, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -359,7 +359,7 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
     how = [
         counted(int(summary["requests"].sum()), "request"),
         size_of(int(summary.loc[summary["requests"] > 0, "bytes"].sum())),
-        f"{short(_seconds(summary) if seconds is None else seconds)} s",
+        f"{rounded(_seconds(summary) if seconds is None else seconds)} s",
         *([place] if place else []),
     ]
     return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")

@@ -12,7 +12,8 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas.checking.inventory import COLUMNS as INVENTORY
 from mixpanel_pandas.delivery.summary import COLUMNS
-from mixpanel_pandas.notebook.tables import FORMATS, LOOKS, VIEWS
+from mixpanel_pandas.notebook.show import FORMATS, KINDS
+from mixpanel_pandas.notebook.tables import MARKS
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
@@ -130,7 +131,7 @@ def test_what_tells_comes_first_where_not_all_is_shown(summary):
         ("infinite", "0"),
         ("long_string", "1"),
     ]
-    assert shown.note == "3 of 18 lines, each finding's first ones first"
+    assert shown.note == "3 of 18 lines, the first of each finding first"
 
 
 def test_no_lines_are_shown_where_none_are_wanted(summary):
@@ -221,24 +222,24 @@ def test_html_has_what_the_text_has(summary):
     table = mpd.show(summary)
     page = html_of(table)
     assert page.rows == [list(table.names), *map(list, table.cells)]
-    assert LOOKS["accepted"].colour in page.styles["✓ accepted"]
+    assert MARKS["accepted"].colour in page.styles["✓ accepted"]
     assert "color" not in page.styles["2,000"]
 
 
 def test_every_outcome_and_severity_is_told_by_a_mark_and_a_colour_of_its_own():
-    assert set(LOOKS) == {*OUTCOMES, *SEVERITIES}
+    assert set(MARKS) == {*OUTCOMES, *SEVERITIES}
     for names in (OUTCOMES, SEVERITIES):
-        assert len({LOOKS[name].mark for name in names}) == len(names)
-        assert len({LOOKS[name].colour for name in names}) == len(names)
+        assert len({MARKS[name].symbol for name in names}) == len(names)
+        assert len({MARKS[name].colour for name in names}) == len(names)
 
 
-def test_views_and_formats_speak_of_columns_that_there_are(summary):
+def test_kinds_and_formats_speak_of_columns_that_there_are(summary):
     report = report_of(pd.DataFrame({"user_id": ["a"], "n": [1]}))
-    known = {*COLUMNS, *report.columns, *INVENTORY, "of them"}
-    assert set(FORMATS) <= known
-    assert {name for view in VIEWS for name in (*view.known_by, *view.columns)} <= known
-    for frame, view in zip((summary, report, mpd.totals(summary)), VIEWS, strict=False):
-        assert set(view.known_by) <= set(frame.columns)
+    columns = {*COLUMNS, *report.columns, *INVENTORY, "of them"}
+    assert set(FORMATS) <= columns
+    assert {name for kind in KINDS for name in (*kind.required, *kind.columns)} <= columns
+    for frame, kind in zip((summary, report, mpd.totals(summary)), KINDS, strict=False):
+        assert set(kind.required) <= set(frame.columns)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -259,7 +260,7 @@ def test_the_frame_stays_as_it_is(summary):
     ("arguments", "message"),
     [
         pytest.param(([1],), "show takes a frame, such as the summary that a verb returned, not list", id="no frame"),
-        pytest.param((pd.DataFrame(), -1), "rows=-1 is no number of lines", id="rows"),
+        pytest.param((pd.DataFrame(), -1), "rows=-1 is no number of rows", id="rows"),
     ],
 )  # fmt: skip
 def test_mistakes(arguments, message):
