@@ -19,7 +19,7 @@ from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.checking.report import report_in_words
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
-from mixpanel_pandas.notebook.tables import show
+from mixpanel_pandas.notebook.show import show
 from mixpanel_pandas.project import REGIONS, Project
 from mixpanel_pandas.reading.files import read, real, replacing, write
 from mixpanel_pandas.rules.operators import OPERATORS

@@ -242,4 +242,4 @@ def did_you_mean(name: Hashable, names: Iterable[Hashable]) -> str:
 
 
 def _compared(name: Hashable) -> str:
-    return str(name)[:Length.NAME].casefold()
+    return str(name)[: Length.NAME].casefold()

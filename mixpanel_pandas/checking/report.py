@@ -166,9 +166,7 @@ def _line(frame: pd.DataFrame, finding: Finding) -> str:
     place = np.flatnonzero(finding.rows)[:1]
     label = _showable(next(iter(frame.index[place])))
     value = (
-        f": {quoted(values_at(frame, finding, place)[0], Length.NAME)}"
-        if finding.column is not None
-        else ""
+        f": {quoted(values_at(frame, finding, place)[0], Length.NAME)}" if finding.column is not None else ""
     )
     rows = counted(finding.count, "row")
     return f"{finding.check}{where}: {rows}, {message}{limit}; first at index {quoted(label, Length.NAME)}{value}"
@@ -179,9 +177,7 @@ def warn(layout: Layout, findings: list[Finding]) -> None:
     counts = Counter[str]()
     for finding in findings:
         counts[finding.severity] += finding.count
-    parts = [
-        counted(counts[name], name) for name in ("warning", "hint") if counts[name]
-    ]
+    parts = [counted(counts[name], name) for name in ("warning", "hint") if counts[name]]
     if parts:
         checks = dict.fromkeys(finding.check for finding in findings if finding.severity != "error")
         call = f"df.mixpanel{_group_call(layout)}.validate({_arguments(layout)})"

@@ -110,25 +110,25 @@ def timeline(summary: pd.DataFrame) -> Timeline | None:
     elapsed = sent["elapsed"].to_numpy(float)
     ended = (sent["started"] - began).dt.total_seconds().to_numpy(float) + elapsed
     span = float(ended.max())
-    # a bin is no shorter than half of the batches take: rows a second in a shorter one would be that of a single batch
+    # a bin is no shorter than the median batch, or it would show single batches instead of a rate
     count = max(1, min(MOST_BINS, len(sent), int(span / max(np.median(elapsed), 1e-6))))
     width = max(span, 1e-6) / count
     bins = np.minimum(ended / width, count - 1).astype(np.int64)
     outcomes = sent["outcome"].astype(str).to_numpy()
     requests = sent["requests"].to_numpy(float)
     return Timeline(
-        began,
-        width,
-        {
+        began=began,
+        width=width,
+        requests={
             name: np.bincount(bins, np.where(outcomes == name, requests, 0), count)
             for name in OUTCOMES
             if (outcomes == name).any()
         },
-        np.bincount(bins, sent["accepted"].to_numpy(float), count) / width,
-        ended,
-        elapsed,
-        outcomes,
-        pd.Series(elapsed).groupby(bins).median().reindex(range(count)).to_numpy(),
+        accepted=np.bincount(bins, sent["accepted"].to_numpy(float), count) / width,
+        ended=ended,
+        elapsed=elapsed,
+        outcomes=outcomes,
+        median=pd.Series(elapsed).groupby(bins).median().reindex(range(count)).to_numpy(),
     )
 
 
@@ -185,7 +185,7 @@ def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Fig
         figure.suptitle(title, x=0.01, horizontalalignment="left", size="medium")
         unit, seconds = next(row for row in UNITS if upload.ended.max() >= 2 * row[1] or row[1] == 1)
         panels = figure.subplots(3, sharex=True)
-        for panel, draw in zip(panels, (_draw_requests, _draw_pace, _draw_latency), strict=True):
+        for panel, draw in zip(panels, (_draw_requests, _draw_rate, _draw_latency), strict=True):
             draw(panel, upload, seconds)
         panels[-1].set_xlabel(f"{unit} since {upload.began:%Y-%m-%d %H:%M:%S} UTC")
         panels[-1].set_xlim(0, 1.01 * upload.width * len(upload.accepted) / seconds)
@@ -224,7 +224,7 @@ def _draw_requests(panel: Axes, upload: Timeline, seconds: float) -> None:
     panel.legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(OUTCOMES), borderpad=0)
 
 
-def _draw_pace(panel: Axes, upload: Timeline, seconds: float) -> None:
+def _draw_rate(panel: Axes, upload: Timeline, seconds: float) -> None:
     edges = np.append(upload.starts, upload.width * len(upload.accepted)) / seconds
     panel.stairs(upload.accepted, edges, color=MARKS["accepted"].colour, fill=True, alpha=0.3)
     panel.stairs(upload.accepted, edges, color=MARKS["accepted"].colour)

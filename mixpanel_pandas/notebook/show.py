@@ -69,7 +69,9 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
         raise OperationError(msg)
     kind = next((kind for kind in KINDS if set(kind.required) <= set(frame.columns)), ANY)
     first = _first(frame, kind, rows)
-    return table_of(kind.prepare(first), kind.caption(frame), kind.columns, _note(len(first), len(frame), kind))
+    return table_of(
+        kind.prepare(first), kind.caption(frame), kind.columns, _note(len(first), len(frame), kind)
+    )
 
 
 def table_of(frame: pd.DataFrame, caption: str, columns: Sequence[str] = (), note: str = "") -> Table:
@@ -267,7 +269,9 @@ def _without_repetition(report: pd.DataFrame) -> pd.DataFrame:
 
 
 def _blanked(column: pd.Series[Any], mask: np.ndarray) -> pd.Series[Any]:
-    return pd.Series(np.where(mask, None, column.to_numpy(object)), column.index, dtype=object)
+    values = column.to_numpy(object, copy=True)
+    values[mask] = None
+    return pd.Series(values, column.index, dtype=object)
 
 
 def _with_types_and_examples(inventory: pd.DataFrame) -> pd.DataFrame:

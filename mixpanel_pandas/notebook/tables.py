@@ -167,7 +167,9 @@ def _cell_with_style(tag: str, column: TableColumn, text: str) -> str:
     Text keeps the colour that the page gives it, and tints are half transparent, so that both suit dark pages as well.
     """
     colour = _COLOURS.get(text)
-    style = f"text-align: {'right' if column.align_right else 'left'}; vertical-align: top; padding: 0.2em 0.7em"
+    style = (
+        f"text-align: {'right' if column.align_right else 'left'}; vertical-align: top; padding: 0.2em 0.7em"
+    )
     style += "" if column.wraps else "; white-space: nowrap"
     style += f"; border-left: 4px solid {colour}; background: {colour}33" if colour else ""
     scope = ' scope="col"' if tag == "th" else ""

@@ -1,6 +1,6 @@
-"""What a person can change about an `Operation` -> the operation that is meant then.
+"""Edits of an `Operation`: each takes one and returns another.
 
-Every edit goes through `operation`, so that what cannot be meant raises, and the operation before stays.
+Every edit goes through `operation`, which raises if the new operation is invalid.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = [
     "with_verb_of",
 ]
 
-#: Options that speak of single columns; those that are not sent are left out of them.
-OF_COLUMNS = ("rename", "parse", "spread")
+#: Options that name single columns. Columns that are not sent are removed from them.
+COLUMN_OPTIONS = ("rename", "parse", "spread")
 
 
 def _remade(asked: Operation, **changes: Any) -> Operation:
-    """Return the operation with some of its parts changed; options that it does not take any more are left out."""
+    """Return the operation with some of its parts changed, without options that it no longer takes."""
     properties: Any = dict(asked.verbs) if asked.verbs else asked.properties
     parts: dict[str, Any] = {
         "verb": asked.verb,
@@ -46,29 +46,29 @@ def _remade(asked: Operation, **changes: Any) -> Operation:
 
 
 def with_id(asked: Operation, label: Hashable) -> Operation:
-    """Take the ids from another column; it is no property any more."""
+    """Take the ids from another column, which is then not sent as a property."""
     if asked.properties is None or asked.verb == "unset":
-        return _remade(asked, id=label, options=_speaking_of(asked.options, without=label))
+        return _remade(asked, id=label, options=_only_columns(asked.options, without=label))
     kept = [name for name in asked.properties if name != label]
     properties = {name: asked.verbs[name] for name in kept} if asked.verbs else kept
-    return _remade(asked, id=label, properties=properties, options=_speaking_of(asked.options, kept))
+    return _remade(asked, id=label, properties=properties, options=_only_columns(asked.options, kept))
 
 
 def with_group(asked: Operation, key: str | None) -> Operation:
-    """Write to the profiles of a group key; None: of users."""
+    """Write to the profiles of a group key, or with None to users."""
     return _remade(asked, group=key)
 
 
 def with_option(asked: Operation, name: str, value: Any) -> Operation:
-    """Set an option; its default is the same as leaving it out."""
+    """Set an option. Its default is left out."""
     options = {other: old for other, old in asked.options.items() if other != name}
     return _remade(asked, options=options if value == OPTIONS[name].default else {**options, name: value})
 
 
 def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
-    """Do something else with the same columns.
+    """Apply another verb to the same columns.
 
-    `update` begins with the operator of before for each column; `unset` with the names under which they were sent.
+    `update` starts with the operator that each column had, `unset` with the names under which they were sent.
     """
     if verb == asked.verb:
         return asked
@@ -87,47 +87,47 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
 
 
 def _fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
-    """Return options without a value that the verb does not know."""
-    knows = OPERATORS[verb].missing if verb in OPERATORS else OPTIONS["missing"].choices
-    return {name: value for name, value in options.items() if name != "missing" or value in knows}
+    """Return the options without a choice of `missing` that the verb does not have."""
+    ways = OPERATORS[verb].missing if verb in OPERATORS else OPTIONS["missing"].choices
+    return {name: value for name, value in options.items() if name != "missing" or value in ways}
 
 
 def with_verb_of(asked: Operation, label: Hashable, verb: str) -> Operation:
-    """Do something else with one column of an ``update``."""
+    """Apply another operator to one column of an ``update``."""
     return _remade(asked, properties={**(asked.verbs or {}), label: verb})
 
 
 def with_columns(
-    asked: Operation, layout: Layout, known: list[Hashable], label: Hashable, sent: bool
+    asked: Operation, layout: Layout, sendable: list[Hashable], label: Hashable, sent: bool
 ) -> Operation:
-    """Send a column, or leave it out; for ``unset`` likewise a name.
+    """Send a column, or do not; for ``unset`` remove a property, or do not.
 
     Parameters
     ----------
-    known : list of labels
-        Every column that could be sent. All of them are the same as naming none.
+    sendable : list of labels
+        Every column that could be sent. An operation on all of them names none.
     """
     if asked.verb == "unset":
         names = [name for name in asked.properties or () if name != label]
         return _remade(asked, properties=[*names, str(label)] if sent else names)
     before = list(asked.verbs or dict.fromkeys(column.label for column in layout.columns))
     labels = [name for name in before if name != label] + [label] * sent
-    options = _speaking_of(asked.options, labels)
+    options = _only_columns(asked.options, labels)
     if asked.verbs is not None:
         verbs = {name: asked.verbs.get(name, "set") for name in labels}
         return _remade(asked, properties=verbs, options=options)
-    return _remade(asked, properties=None if set(labels) == set(known) else labels, options=options)
+    return _remade(asked, properties=None if set(labels) == set(sendable) else labels, options=options)
 
 
 def with_name(asked: Operation, layout: Layout, label: Hashable, name: str) -> Operation:
     """Send a column as the property of that name."""
     names = explicit_names(layout) | {label: name}
-    rename = {column: given for column, given in names.items() if given != str(column)}
+    rename = {column: target for column, target in names.items() if target != str(column)}
     return with_option(asked, "rename", rename or None)
 
 
 def explicit_names(layout: Layout) -> dict[Hashable, str]:
-    """Return column -> property name where these differ, but for columns of which each key is a property."""
+    """Return column -> property name if these differ. Columns that are spread into their keys are not listed."""
     return {
         column.label: column.name
         for column in layout.columns
@@ -135,21 +135,21 @@ def explicit_names(layout: Layout) -> dict[Hashable, str]:
     }
 
 
-def _speaking_of(
+def _only_columns(
     options: Mapping[str, Any], labels: list[Hashable] | None = None, *, without: Hashable = None
 ) -> dict[str, Any]:
-    """Return options that speak of no other columns."""
+    """Return the options without the columns that are not sent."""
 
     def kept(label: Hashable) -> bool:
         return label != without if labels is None else label in labels
 
-    found = dict(options)
-    for name in OF_COLUMNS:
-        value = found.get(name)
+    limited = dict(options)
+    for name in COLUMN_OPTIONS:
+        value = limited.get(name)
         if isinstance(value, Mapping):
-            found[name] = {label: how for label, how in value.items() if kept(label)}
+            limited[name] = {label: how for label, how in value.items() if kept(label)}
         elif isinstance(value, list):
-            found[name] = [label for label in value if kept(label)]
-        if isinstance(value, Mapping | list) and not found[name]:
-            del found[name]
-    return found
+            limited[name] = [label for label in value if kept(label)]
+        if isinstance(value, Mapping | list) and not limited[name]:
+            del limited[name]
+    return limited

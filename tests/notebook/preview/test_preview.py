@@ -565,7 +565,7 @@ def test_what_goes_wrong_in_a_view_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         msg = "the frame was changed"
         raise errors.OperationError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload_page", broken)
     found.open(PAYLOADS)
     assert "the frame was changed" in found.text()
 
@@ -577,7 +577,7 @@ def test_what_nobody_foresaw_is_told_without_its_text(monkeypatch: pytest.Monkey
         msg = "ann@example.com"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload_page", broken)
     found.open(PAYLOADS)
     assert "this failed with ZeroDivisionError" in found.text()
     assert "ann@example.com" not in found.text()
