@@ -201,10 +201,9 @@ def _blocks(table: Table, width: int) -> list[list[_TextColumn]]:
 
     Blocks stand below each other, each with the numbers of the rows, as pandas shows a wide frame.
     """
-    texts = zip(table.names, *([printable(cell) for cell in row] for row in table.cells), strict=True)
     columns = [
-        _TextColumn(list(cells), column.align_right, column.wraps)
-        for cells, column in zip(texts, table.columns, strict=True)
+        _TextColumn([printable(text) for text in texts], column.align_right, column.wraps)
+        for column, *texts in zip(table.columns, table.names, *table.cells, strict=True)
     ]
     if sum(column.narrowest + GAP for column in columns) - GAP <= width:
         return [columns]

@@ -115,7 +115,7 @@ def values_table(rows: Sequence[FindingRow]) -> Table:
 def effect_of_invalid(finding: Finding) -> str:
     """Return what the option `invalid` would do, or does, to how many rows, in one sentence."""
     if finding.severity != "error":
-        return "Sent all the same."
+        return "Sent anyway."
     rows = counted(finding.count, "row")
     effects = {
         remedy: effect.format(rows=rows, name=repr(finding.name), limit=finding.limit)

@@ -96,7 +96,7 @@ class SendView:
             else []
         )
         if state.operation.option("dry_run"):
-            lines.append(html.note("A dry run: everything but the sending itself"))
+            lines.append(html.note("A dry run: nothing is sent"))
         elif self._shown_project:
             lines.append(html.note(f"To {place}, as {self._shown_project!r}"))
         self._about.value = html.page([*lines, *map(_as_error, self._refusals(state, size.rows))])
