@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.text import Length, bounded, printable, quoted
+from mixpanel_pandas.text import bounded, printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -48,6 +48,9 @@ __all__ = [
     "ValidationError",
 ]
 
+
+#: How much of a name is shown where several are listed, in characters.
+NAME_CHARACTERS = 60
 
 SUMMARY_NOTE = ".summary tells what became of every row."
 
@@ -219,7 +222,7 @@ def choices(names: Iterable[Hashable], most: int = 20) -> str:
     """
     listed = list(names)
     rest = len(listed) - most
-    text = ", ".join(quoted(name, Length.NAME) for name in listed[:most])
+    text = ", ".join(quoted(name, NAME_CHARACTERS) for name in listed[:most])
     return f"{text} and {rest} more" if rest > 0 else text
 
 
@@ -237,9 +240,9 @@ def did_you_mean(name: Hashable, names: Iterable[Hashable]) -> str:
     texts = {_compared(one): one for one in listed}
     close = get_close_matches(_compared(name), texts, n=1)
     if close:
-        return f"did you mean {quoted(texts[close[0]], Length.NAME)}?"
+        return f"did you mean {quoted(texts[close[0]], NAME_CHARACTERS)}?"
     return f"there are {choices(listed)}" if listed else "there are none"
 
 
 def _compared(name: Hashable) -> str:
-    return str(name)[: Length.NAME].casefold()
+    return str(name)[:NAME_CHARACTERS].casefold()

@@ -25,7 +25,6 @@ from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.notes import names_of, notes_on_column
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
-from mixpanel_pandas.text import NOT_SHOWN
 
 if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
@@ -194,4 +193,4 @@ def _examples(column: PropertyColumn, seen: _Seen) -> list[Any]:
         some = column.source.at(np.array(positions, int))
         return list(pd.Series(some, dtype=some.dtype).tolist())
     except Exception:  # noqa: BLE001 (dates beyond Python's years and the like)
-        return [NOT_SHOWN] * len(positions)
+        return ["cannot be shown"] * len(positions)

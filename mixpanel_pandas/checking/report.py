@@ -15,7 +15,7 @@ from mixpanel_pandas.errors import ProfileWarning, ValidationError
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import NOT_SHOWN, Length, counted, quoted, shortened
+from mixpanel_pandas.text import counted, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["make_report", "raise_errors", "report_in_words", "warn"]
 
-#: How many checks an error message names.
-SHOWN_CHECKS = 12
+#: How much of a value and of a finding's words an error message shows, in characters, and how many checks it names.
+SHOWN_CHARACTERS, MESSAGE_CHARACTERS, SHOWN_CHECKS = 61, 200, 12
+
+#: Stands for a value of which there is no text.
+NOT_SHOWN = "cannot be shown"
 
 #: Longer calls are not written out in a warning, in characters.
 LONGEST_CALL = 200
@@ -158,18 +161,20 @@ def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> st
 
 
 def _line(frame: pd.DataFrame, finding: Finding) -> str:
-    where = f" in {quoted(finding.column, Length.NAME)}" if finding.column is not None else ""
+    where = f" in {quoted(finding.column, SHOWN_CHARACTERS)}" if finding.column is not None else ""
     limit = f" (limit: {finding.limit})" if finding.limit else ""
-    message = shortened(finding.message, Length.SENTENCE)
+    message = shortened(finding.message, MESSAGE_CHARACTERS)
     if finding.rows is None:
         return f"{finding.check}{where}: {message}{limit}"
     place = np.flatnonzero(finding.rows)[:1]
     label = _showable(next(iter(frame.index[place])))
     value = (
-        f": {quoted(values_at(frame, finding, place)[0], Length.NAME)}" if finding.column is not None else ""
+        f": {quoted(values_at(frame, finding, place)[0], SHOWN_CHARACTERS)}"
+        if finding.column is not None
+        else ""
     )
     rows = counted(finding.count, "row")
-    return f"{finding.check}{where}: {rows}, {message}{limit}; first at index {quoted(label, Length.NAME)}{value}"
+    return f"{finding.check}{where}: {rows}, {message}{limit}; first at index {quoted(label, SHOWN_CHARACTERS)}{value}"
 
 
 def warn(layout: Layout, findings: list[Finding]) -> None:
@@ -177,11 +182,13 @@ def warn(layout: Layout, findings: list[Finding]) -> None:
     counts = Counter[str]()
     for finding in findings:
         counts[finding.severity] += finding.count
-    parts = [counted(counts[name], name) for name in ("warning", "hint") if counts[name]]
+    parts = [
+        f"{counts[name]:,} {name}{'s' * (counts[name] != 1)}" for name in ("warning", "hint") if counts[name]
+    ]
     if parts:
         checks = dict.fromkeys(finding.check for finding in findings if finding.severity != "error")
         call = f"df.mixpanel{_group_call(layout)}.validate({_arguments(layout)})"
-        named = [shortened(name) for name in checks][:SHOWN_CHECKS]
+        named = [shortened(name, SHOWN_CHARACTERS) for name in checks][:SHOWN_CHECKS]
         rest = [f"{len(checks) - SHOWN_CHECKS:,} more checks"] if len(checks) > SHOWN_CHECKS else []
         found = f"{' and '.join(parts)} ({', '.join([*named, *rest])})"
         warnings.warn(ProfileWarning(found, call), stacklevel=_frames_of_ours())

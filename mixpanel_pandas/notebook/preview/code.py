@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["line_of"]
 
-#: Options whose values have no literal -> the variable that stands for the value.
+#: Options whose values have no literal -> the name that stands for what the call was given.
 NAMED = {"schema": "schema", "project": "project"}
 
 
 def line_of(operation: Operation, frame: str = "df") -> str:
     """Return the line that runs `operation` on the frame of that name.
 
-    The variables ``schema`` and ``project`` stand for the values of these options.
+    Where an option holds a schema or a project, the names ``schema`` and ``project`` stand for them.
 
     Examples
     --------
