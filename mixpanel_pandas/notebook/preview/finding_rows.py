@@ -12,7 +12,7 @@ from mixpanel_pandas.checking.report import make_report
 from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.notebook.tables import Table, TableColumn
-from mixpanel_pandas.text import counted, shortened
+from mixpanel_pandas.text import Length, counted, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -36,11 +36,10 @@ EFFECTS = {
     "truncate": "cuts {name} to {limit} in {rows}",
 }
 
-
 FINDING_COLUMNS = (
     TableColumn("severity", wraps=False, kind="badge", width="68px"),
-    TableColumn("check", width="16%"),
-    TableColumn("column", width="16%"),
+    TableColumn("check", width="14%"),
+    TableColumn("column", width="14%"),
     TableColumn("rows", align_right=True, wraps=False, width="60px"),
     TableColumn("what is wrong, and what invalid would do"),
 )
@@ -85,19 +84,20 @@ def select_findings(state: State, severity: str | None = None, column: Hashable 
 
 
 def findings_table(findings: Sequence[Finding], examples: Sequence[str] = ()) -> Table:
-    """Return a table of findings, and of examples of their values if there are some.
+    """Return a table of findings, with examples of their values if there are any.
 
     Parameters
     ----------
     examples : sequence of str
         One for each finding, or none.
     """
+    examples = examples if any(examples) else ()
     columns = (*FINDING_COLUMNS, EXAMPLES_COLUMN) if examples else FINDING_COLUMNS
     cells = [
         (
             finding.severity,
             finding.check,
-            "" if finding.column is None else str(finding.column),
+            "" if finding.column is None else shortened(finding.column),
             "all" if finding.rows is None else f"{finding.count:,}",
             f"{finding.message}. {effect_of_invalid(finding)}",
             *examples[number : number + 1],
@@ -118,7 +118,7 @@ def effect_of_invalid(finding: Finding) -> str:
         return "Sent anyway."
     rows = counted(finding.count, "row")
     effects = {
-        remedy: effect.format(rows=rows, name=repr(finding.name), limit=finding.limit)
+        remedy: effect.format(rows=rows, name=quoted(finding.name, Length.NAME), limit=finding.limit)
         for remedy, effect in EFFECTS.items()
         if remedy in finding.remedies and finding.rows is not None
     }

@@ -48,7 +48,7 @@ __all__ = ["MapView"]
 PAGE = 12
 
 #: Widths of tick, column, property, operator (only for update), type, example and hint.
-WIDTHS = "22px minmax(0, 11fr) minmax(0, 12fr) 92px minmax(0, 13fr) minmax(0, 12fr)"
+WIDTHS = "22px minmax(0, 11fr) minmax(0, 12fr) 104px minmax(0, 13fr) minmax(0, 12fr)"
 WIDTHS_OF_UPDATE = "22px minmax(0, 13fr) minmax(0, 12fr) 86px 74px minmax(0, 10fr) minmax(0, 10fr)"
 HEAD = ("", "column", "property", "type, filled", "example", "hint")
 

@@ -15,7 +15,7 @@ from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_wor
 from mixpanel_pandas.notebook.preview.payload_page import payload_page
 from mixpanel_pandas.notebook.preview.upload_size import button_text, size_in_words, upload_size
 from mixpanel_pandas.notebook.tables import Table, TableColumn
-from mixpanel_pandas.text import counted, html_text, percent, printable, quoted
+from mixpanel_pandas.text import counted, html_text, percent, printable, quoted, shortened
 
 if TYPE_CHECKING:
     from mixpanel_pandas.checking.findings import Finding
@@ -134,8 +134,8 @@ def _map_table(state: State, unmasked: bool) -> Table:
 
 def _map_row(mapping: ColumnMapping) -> tuple[str, ...]:
     return (
-        str(mapping.label),
-        mapping.name if mapping.sent else "(not sent)",
+        shortened(mapping.label),
+        shortened(mapping.name) if mapping.sent else "(not sent)",
         mapping.type,
         "" if mapping.fill is None else percent(mapping.fill),
         mapping.example,
