@@ -99,7 +99,7 @@ class Decisions:
             rows = rows & ~self.changes.excluded
             if not rows.any():
                 return
-        remedy = remedy_for(finding, rows, number, self.layout.operation.option("invalid"))
+        remedy = remedy_for(finding, rows, number, self.layout.operation.options.invalid)
         self.findings.append(replace(finding, rows=rows, stands=remedy == "raise"))
         if rows is None or remedy in {"", "raise"}:
             return
@@ -219,7 +219,7 @@ def _inspect_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.nda
     positions, groups = repeated(hashes, usable, lambda at: ids_of(decisions.layout.id, at))
     if not positions.size:
         return
-    wanted = decisions.layout.operation.option("duplicates")
+    wanted = decisions.layout.operation.options.duplicates
     if wanted == "all":
         decisions.duplicates = Duplicates(positions, groups)
     elif wanted == "merge":
