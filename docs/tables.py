@@ -175,7 +175,9 @@ summary covers the whole frame.
 
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)). The same `add`, `append` or `remove` is refused (`AlreadySent`) when this
-process has sent it already, or is sending it: updates are reserved before the first byte goes out. Rows over a limit are `invalid`
+process has sent it already, or is sending it: updates are reserved before the first byte goes out. A process remembers 100,000
+such uploads in about 50 MB. After that it refuses further ones with an `OperationError`, as it can no longer tell; it forgets none,
+but those in a journal, which refuses them itself: a process that runs for months uses `journal=`. Rows over a limit are `invalid`
 and never sent.
 """
 

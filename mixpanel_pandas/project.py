@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mixpanel_pandas.errors import ProjectError, choices
+from mixpanel_pandas.forks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,18 +283,9 @@ class _Setting:
 _blocks: contextvars.ContextVar[tuple[_Block, ...]] = contextvars.ContextVar(
     "mixpanel_pandas blocks", default=()
 )
-_lock = threading.RLock()  # a signal's handler may call a verb
+_lock = per_process(threading.RLock)  # reentrant, because a signal handler may call a verb
 _open: weakref.WeakSet[_Block] = weakref.WeakSet()
 _settings: list[_Setting] = []  # the latest last
-
-
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 (another thread may have held it)
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 class set_project:
@@ -349,7 +341,7 @@ class set_project:
         self._entered: list[_Block] = []
         within = next((block for block in reversed(_inside()) if block.project is None), None)
         self._setting = _Setting(project, weakref.ref(self), threading.get_ident(), within)
-        with _lock:
+        with _lock():
             _settings[:] = [*_reachable(), self._setting]
             _tell_workers()
 
@@ -359,7 +351,7 @@ class set_project:
 
     def __enter__(self) -> Project | None:
         block = _Block(self._project)
-        with _lock:
+        with _lock():
             _settings[:] = [setting for setting in _settings if setting is not self._setting]
             _open.add(block)
             _tell_workers()
@@ -376,7 +368,7 @@ class set_project:
         self._entered.remove(block)
         block.left_elsewhere = block not in here
         _blocks.set(tuple(one for one in here if one is not block))
-        with _lock:
+        with _lock():
             _open.discard(block)
             _settings[:] = [setting for setting in _settings if setting.within is not block]
             _tell_workers()
@@ -403,7 +395,7 @@ def _default(block: _Block | None) -> Project | None:
     """Return the default of the process, or in a block with None what was set within it."""
     until = time.monotonic() + PATIENCE
     while True:
-        with _lock:
+        with _lock():
             setting = next((one for one in reversed(_settings) if block in {None, one.within}), None)
             if setting is None:
                 return None
@@ -442,7 +434,7 @@ def current_project(project: Project | None = None) -> Project:
 
 def _refuse_the_project_of_others() -> None:
     """Refuse the project of the environment where another thread or process has set one that this context does not see."""
-    with _lock:
+    with _lock():
         elsewhere = any(block.project is not None for block in _open)
     if elsewhere:
         msg = (
@@ -483,13 +475,13 @@ def _configuration() -> dict[str, frozenset[int]]:
 @contextlib.contextmanager
 def process_default(project: Project | None) -> Iterator[None]:
     """Make `project` the default of the process; afterwards restore the settings from before, whatever was set meanwhile."""
-    with _lock:
+    with _lock():
         before = list(_settings)
     set_project(project)
     try:
         yield
     finally:
-        with _lock:
+        with _lock():
             _settings[:] = before
             _tell_workers()
 
