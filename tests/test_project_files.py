@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.policy import DECISIONS
+from mixpanel_pandas.delivery.policy import REACTIONS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mixpanel_pandas"
@@ -143,7 +143,7 @@ def test_pages_made_of_tables_are_up_to_date() -> None:
     spec.loader.exec_module(tables)
     for path, text in tables.pages().items():
         assert path.read_text(encoding="utf-8") == text, f"run: python docs/tables.py ({path.name})"
-    assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(DECISIONS) - {"accepted"}
+    assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(REACTIONS) - {"accepted"}
 
 
 def test_every_picture_has_its_place_on_a_page() -> None:

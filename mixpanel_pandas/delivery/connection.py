@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["CONNECT_SECONDS", "ERRORS", "Adapter", "Line", "ReadResponse", "failure"]
+__all__ = ["CONNECT_SECONDS", "ERRORS", "ClientAdapter", "Line", "ReadResponse", "failure_of"]
 
 #: Seconds to wait for a connection at most, TLS and proxy included.
 CONNECT_SECONDS = 10.0
@@ -173,7 +173,7 @@ class Line:
             connection.close()
 
 
-def failure(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """Return the text of one of `ERRORS`, and the evidence that it gives."""
     causes = list(_causes(error))
     # the last text among the arguments of the innermost one, where some exceptions also hold a connection
@@ -456,7 +456,7 @@ class _Connection(HTTPConnection):
             self.line.let_go(self)
 
 
-class Adapter(HTTPAdapter):
+class ClientAdapter(HTTPAdapter):
     """An adapter of requests with at most one connection to a place, and no retries of its own.
 
     Parameters

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
-from mixpanel_pandas.delivery.policy import DECISIONS, ENDED, REFUSALS, Refusals, Stop, pause, tries
+from mixpanel_pandas.delivery.policy import (
+    ENDED,
+    REACTIONS,
+    REFUSAL_EVIDENCE,
+    RefusalCount,
+    Stop,
+    pause,
+    tries,
+)
 from mixpanel_pandas.delivery.progress import Progress
 from mixpanel_pandas.delivery.throttle import Throttle
 
@@ -253,8 +261,8 @@ class UploadState:
         self._now = 0.0
         self._wake = False
         self._open: dict[int, list[Pending]] = {}  # worker -> what it has, the next request last
-        self._of_batch: dict[int, Refusals] = {}
-        self._refusals, self._exhausted = Refusals(), 0
+        self._of_batch: dict[int, RefusalCount] = {}
+        self._refusals, self._exhausted = RefusalCount(), 0
         self._drawing: set[int] = set()
         self._drawn = self._exhaustive = False  # one batch is drawn; all are
         self._waiting = self._advancing = False  # rows wait for all batches; they are being drawn
@@ -330,7 +338,7 @@ class UploadState:
             self._met = True
             self._waiting, self._exhaustive = waiting, not waiting
         elif not self.closed:
-            self._open[worker], self._of_batch[worker] = [Pending(batch)], Refusals()
+            self._open[worker], self._of_batch[worker] = [Pending(batch)], RefusalCount()
         return self._go_on(worker)
 
     # -- requests -----------------------------------------------------------------------------------------------------
@@ -399,7 +407,7 @@ class UploadState:
         more = [replace(later, due=self._now + wait) if later.tried else later for later in more]
         stack[-1:] = reversed(more)
         self._count(done)
-        if self._answered_once and answer.evidence not in REFUSALS:
+        if self._answered_once and answer.evidence not in REFUSAL_EVIDENCE:
             self._meet()
         if not stack:
             self._end_batch()
@@ -413,7 +421,7 @@ class UploadState:
         if answer.evidence == "no_connection" and not more and not self._answered_once:
             self.connection_failed = done[0].error
             self._stop(Stop("no connection", f"nothing was sent: {done[0].error}"))
-        if DECISIONS[answer.evidence].action(self.idempotent) == "stop":
+        if REACTIONS[answer.evidence].action(self.idempotent) == "stop":
             self._stop(Stop("denied", f"not sent after an answer to another batch: {done[0].error}"))
         self._break_circuit(answer, done)
 

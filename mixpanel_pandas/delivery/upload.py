@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.answers import read
+from mixpanel_pandas.delivery.answers import read_answer
+from mixpanel_pandas.delivery.messages import Request
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.state import (
     DEADLINE,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
-__all__ = ["Account", "Client", "Notes", "ProfileClient", "Source", "Upload"]
+__all__ = ["Account", "BatchClient", "BatchSource", "DeliveryLog", "ProfileClient", "Upload"]
 
 #: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
 GRACE, END = 5.0, 1.0
@@ -56,7 +57,7 @@ TICK = 0.1
 STOPPED = Stop("stopped", "stopped before these rows' turn: send the failures again")
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Where batches come from."""
 
     def draw(self, settled: Sequence[Delivery] | None) -> tuple[Batch | None, bool]:
@@ -69,7 +70,7 @@ class Source(Protocol):
         """
 
 
-class Client(Protocol):
+class BatchClient(Protocol):
     """What one worker sends with."""
 
     def send(self, batch: Batch, until: float) -> Answer:
@@ -99,9 +100,9 @@ class ProfileClient:
 
     def send(self, batch: Batch, until: float) -> Answer:
         """Make one request, which ends at the latest at that time of `time.monotonic`, and return what came of it."""
-        request = http.Request(self._url, batch.body())
+        request = Request(self._url, batch.body())
         reply = self._client.send(request, timeout=self._timeout, until=until)
-        return read(reply, batch.updates, secrets=self._secrets)
+        return read_answer(reply, batch.updates, secrets=self._secrets)
 
     def cut(self) -> None:
         """End what is on the wire, and let nothing out any more."""
@@ -112,7 +113,7 @@ class ProfileClient:
         self._client.close()
 
 
-class Notes(Protocol):
+class DeliveryLog(Protocol):
     """Where notes are kept of what becomes of rows if the process ends at once."""
 
     def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
@@ -148,9 +149,9 @@ class Upload:
 
     Parameters
     ----------
-    source : Source
+    source : BatchSource
         Of the batches.
-    clients : sequence of Client
+    clients : sequence of BatchClient
         One for each worker.
     state : UploadState
         For as many workers.
@@ -158,7 +159,7 @@ class Upload:
         Shows the progress.
     rows : int
         Rows to send.
-    notes : Notes, optional
+    notes : DeliveryLog, optional
         Asked before and after each request.
     clock : callable
         Seconds that only grow.
@@ -166,12 +167,12 @@ class Upload:
 
     def __init__(
         self,
-        source: Source,
-        clients: Sequence[Client],
+        source: BatchSource,
+        clients: Sequence[BatchClient],
         state: UploadState,
         reporter: Reporter,
         rows: int,
-        notes: Notes | None = None,
+        notes: DeliveryLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._clients, self._state, self._reporter = source, clients, state, reporter

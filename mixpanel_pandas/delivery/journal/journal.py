@@ -31,12 +31,12 @@ from mixpanel_pandas.delivery.journal.run import (
     CARRIED,
     UNKNOWN,
     Run,
-    State,
-    ids_of,
+    RunState,
     replay,
+    run_ids,
     run_of,
 )
-from mixpanel_pandas.delivery.journal.sessions import codes, over
+from mixpanel_pandas.delivery.journal.sessions import codes, combined
 from mixpanel_pandas.delivery.journal.writer import END, Writer
 from mixpanel_pandas.errors import JournalError, choices
 from mixpanel_pandas.payloads.changes import Excluded
@@ -123,7 +123,7 @@ class Journal:
     def _begin(self) -> None:
         """Go on with the run, begin one, or wait for a comparison."""
         last = self._states[-1] if self._states else None
-        self._ended: list[State] = []  # runs of which this may be a repetition
+        self._ended: list[RunState] = []  # runs of which this may be a repetition
         self.compare_first = False
         if last is None:
             self._add(self._content.rows_per_slice)
@@ -135,7 +135,7 @@ class Journal:
             self._go_on(last)
             self.compare_first = self._remaining and bool(last.slices)
 
-    def _begin_changed(self, last: State) -> None:
+    def _begin_changed(self, last: RunState) -> None:
         """Begin a run that has another content than the last one of its name, if it may."""
         if self.named and self._remaining:
             self._add(self._content.rows_per_slice)
@@ -144,7 +144,7 @@ class Journal:
         else:
             self._begin_ended(last)
 
-    def _begin_ended(self, last: State) -> None:
+    def _begin_ended(self, last: RunState) -> None:
         """Wait for a comparison with runs that have ended, or begin one more where that can do no harm."""
         self._ended = [last] if self.named else [
             state
@@ -157,7 +157,7 @@ class Journal:
         else:
             self._add(last.begun["rows_per_slice"])
 
-    def _go_on(self, state: State) -> None:
+    def _go_on(self, state: RunState) -> None:
         self._number, self._session = state.number, state.sessions + 1
         self._slices = state.slices
         self.earlier, self.carried = state.deliveries, state.carried
@@ -182,7 +182,7 @@ class Journal:
             "began": time.time(),
         }
 
-        def add(file: File) -> State:
+        def add(file: File) -> RunState:
             number = 1 + max((record.run for record in file.records(None, "run")), default=0)
             file.append(self._records_of_begin(number, begun, carried))
             return replay(file.records(number, "run", "excluded"))
@@ -236,10 +236,10 @@ class Journal:
         for number, digest in self._compared.items():
             self.note_slice(number, digest)
 
-    def _ids_of(self, state: State) -> pa.ChunkedArray:
-        return self._writer.call(lambda file: ids_of(file.records(state.number, "ids")))
+    def _ids_of(self, state: RunState) -> pa.ChunkedArray:
+        return self._writer.call(lambda file: run_ids(file.records(state.number, "ids")))
 
-    def _changes(self, last: State) -> str:
+    def _changes(self, last: RunState) -> str:
         """Return in words how the content differs from the one that the run has."""
         now = orjson.loads(orjson.dumps(self._content.described))
         differences = list(_differences(last.begun["described"], now))
@@ -251,7 +251,7 @@ class Journal:
             differences.append("the checks leave out other rows now")
         return f"{self._called()} was begun with another content: {'; '.join(differences)}. {self._remedy()}"
 
-    def _first_other_id(self, last: State) -> str:
+    def _first_other_id(self, last: RunState) -> str:
         ids, start = self._ids_of(last), 0
         for now in self._content.ids():
             same = ids.slice(start, len(now)).combine_chunks().equals(now)
@@ -370,7 +370,7 @@ class Journal:
 
     def with_earlier(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Return what became of the rows in this session and in those before."""
-        return over(self.earlier, deliveries, self._content.rows)
+        return combined(self.earlier, deliveries, self._content.rows)
 
     def end(self, held: Iterable[Excluded], stopped: Stop | None, timeout: float | None = None) -> None:
         """Write down how the session ended; it is on disk when this returns.
@@ -420,7 +420,7 @@ class Journal:
         self._writer.write(records, wait=wait, timeout=timeout)
 
 
-def states_of(file: File, name: str, *, last: bool = False) -> list[State]:
+def states_of(file: File, name: str, *, last: bool = False) -> list[RunState]:
     """Return the runs of a name, the oldest first: each has another content, or began after the end of the others.
 
     With `last`, only the last one.
@@ -430,7 +430,7 @@ def states_of(file: File, name: str, *, last: bool = False) -> list[State]:
     return [replay(file.records(number, *kinds)) for number in (numbers[-1:] if last else numbers)]
 
 
-def _by_id(state: State, ids: pa.ChunkedArray) -> pd.DataFrame:
+def _by_id(state: RunState, ids: pa.ChunkedArray) -> pd.DataFrame:
     """Return for each id of a run whether all, some, or maybe some of its updates are applied."""
     last = codes(state.deliveries, state.rows)
     last[state.mask("sent before")], last[state.mask("in doubt")] = ACCEPTED, UNKNOWN
