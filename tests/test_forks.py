@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import mixpanel_pandas.project
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.journal import file
+from mixpanel_pandas.project import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("lock", [
     pytest.param(history._lock, id="of what was sent"),
     pytest.param(file._opening, id="of opening a journal"),
-    pytest.param(mixpanel_pandas.project._lock, id="of the project"),
+    pytest.param(current._lock, id="of the project"),
 ])  # fmt: skip
 def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent(lock: Callable[[], Any]) -> None:
     held, done = threading.Event(), threading.Event()

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
-__all__ = ["Account", "BatchClient", "BatchSource", "DeliveryLog", "ProfileClient", "Upload"]
+__all__ = ["Account", "ProfileClient", "Upload"]
 
 #: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
 GRACE, END = 5.0, 1.0

@@ -25,7 +25,7 @@ from mixpanel_pandas.forks import per_process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["MIGRATIONS", "File"]
+__all__ = ["File"]
 
 #: What marks a SQLite file as a journal ("mpdj"), and the version of its table and records.
 MARK, VERSION = 0x6D70646A, 2
