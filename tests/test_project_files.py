@@ -26,7 +26,7 @@ FOLDERS = ("rules", "reading", "payloads", "checking", "delivery", "notebook")
 #: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
 HOMES = {
     "requests": {"delivery.http", "delivery.connection", "emulator.adapter"},
-    "urllib3": {"delivery.connection", "emulator.adapter"},
+    "urllib3": {"delivery.connection", "delivery.reply", "emulator.adapter"},
     "pandera": {"checking.user_schema", "checking.schema"},
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},

@@ -8,8 +8,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from mixpanel_pandas.delivery.events import (
+    Absent,
+    Action,
+    Answered,
+    Closed,
+    Draw,
+    Drawn,
+    Event,
+    Failed,
+    Leave,
+    Ready,
+    Rest,
+    Send,
+    StopAsked,
+    Wake,
+    Write,
+    Written,
+)
 from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
 from mixpanel_pandas.delivery.policy import (
     ENDED,
@@ -29,26 +47,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Answer
     from mixpanel_pandas.payloads.batches import Batch
 
-__all__ = [
-    "DEADLINE",
-    "Absent",
-    "Action",
-    "Answered",
-    "Closed",
-    "Draw",
-    "Drawn",
-    "Event",
-    "Failed",
-    "Leave",
-    "Ready",
-    "Rest",
-    "Send",
-    "StopAsked",
-    "UploadState",
-    "Wake",
-    "Write",
-    "Written",
-]
+__all__ = ["DEADLINE", "UploadState"]
 
 #: Evidence of an outage, when it is all that retries brought.
 EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
@@ -58,139 +57,6 @@ DEADLINE = Stop("deadline", "the deadline came before these rows' turn: send the
 
 #: Why rows on the wire have no answer when the upload is closed.
 CLOSED = Stop("interrupted", "the upload ended before an answer came")
-
-
-# -- events -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A worker begins, or its rest is over."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A worker has drawn a batch, or there is none.
-
-    Attributes
-    ----------
-    batch : Batch or None
-        None: all that may travel now is drawn.
-    waiting : bool
-        Whether further rows wait until all batches have final answers.
-    """
-
-    worker: int
-    batch: Batch | None
-    waiting: bool = False
-
-
-@dataclass(frozen=True)
-class Written:
-    """The note of a request is on disk."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A request has ended, with an answer or without one."""
-
-    worker: int
-    answer: Answer
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An action of a worker raised an error."""
-
-    worker: int
-    error: BaseException
-
-
-@dataclass(frozen=True)
-class Absent:
-    """A worker cannot begin; the others do its work."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class StopAsked:
-    """Nothing else is to be sent; what is on the wire may still be answered."""
-
-    stop: Stop
-
-
-@dataclass(frozen=True)
-class Closed:
-    """The upload is over: no further answer counts."""
-
-
-Event: TypeAlias = Ready | Drawn | Written | Answered | Failed | Absent | StopAsked | Closed
-
-
-# -- actions ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Draw the next batch, then tell `Drawn`.
-
-    Attributes
-    ----------
-    settled : tuple of Delivery or None
-        All batches so far have these final answers: begin with the rows that waited for that.
-    """
-
-    settled: tuple[Delivery, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Write:
-    """Write down what becomes of some rows if the process ends now.
-
-    Attributes
-    ----------
-    wait : bool
-        Whether the worker waits until it is on disk, then tells `Written`.
-    """
-
-    deliveries: tuple[Delivery, ...]
-    wait: bool = False
-
-
-@dataclass(frozen=True)
-class Send:
-    """Make one request, then tell `Answered`. It ends by itself at the time `until`."""
-
-    batch: Batch
-    until: float
-
-
-@dataclass(frozen=True)
-class Rest:
-    """Wait until then, or until somebody calls `Wake`, then tell `Ready`."""
-
-    until: float
-
-
-@dataclass(frozen=True)
-class Leave:
-    """The worker has nothing left to do."""
-
-
-@dataclass(frozen=True)
-class Wake:
-    """End the rest of all workers, so that each asks what to do next."""
-
-
-Action: TypeAlias = Draw | Write | Send | Rest | Leave | Wake
-
-
-# -- state --------------------------------------------------------------------------------------------------------
 
 
 @dataclass

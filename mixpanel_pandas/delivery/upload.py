@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.answers import read_answer
-from mixpanel_pandas.delivery.messages import Request
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
-    DEADLINE,
+from mixpanel_pandas.delivery.events import (
     Absent,
     Answered,
     Closed,
@@ -30,19 +27,21 @@ from mixpanel_pandas.delivery.state import (
     Rest,
     Send,
     StopAsked,
-    UploadState,
     Wake,
     Write,
     Written,
 )
+from mixpanel_pandas.delivery.messages import Request
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import DEADLINE, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.delivery.answers import Answer
+    from mixpanel_pandas.delivery.events import Action, Event
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.delivery.progress import Progress, Reporter
-    from mixpanel_pandas.delivery.state import Action, Event
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 

@@ -6,13 +6,13 @@ import secrets
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mixpanel_pandas.emulator.faults import Cues, RequestKind
 from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, ingest
 from mixpanel_pandas.emulator.query import Reader, ServiceAccount, data_group_id
+from mixpanel_pandas.emulator.received import Applied, Received
 from mixpanel_pandas.emulator.store import Store
 from mixpanel_pandas.emulator.wire import (
     NO_CONNECTION,
@@ -41,50 +41,6 @@ _NOWHERE = "http://127.0.0.1:1"
 
 #: Bytes of path and query; web servers usually allow 8 KB.
 _TARGET_LIMIT = 8192
-
-
-@dataclass(frozen=True)
-class Received:
-    """A request that arrived, and what became of it.
-
-    Attributes
-    ----------
-    number : int
-        From 0, in order of arrival.
-    method, path : str
-        As they arrived, the path without a slash at the end.
-    query, headers : dict of str
-        Names of headers in lower case.
-    records : list, optional
-        What was sent to be written; None if it could not be read.
-    nbytes : int
-        Size of the body.
-    status : int, optional
-        What was answered; None: nothing.
-    applied : tuple of int
-        Positions of the records that were applied, in that order.
-    time : float
-        Seconds since 1970.
-    """
-
-    number: int
-    method: str
-    path: str
-    query: dict[str, str] = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
-    records: list[Any] | None = field(repr=False)
-    nbytes: int
-    status: int | None
-    applied: tuple[int, ...] = field(repr=False)
-    time: float
-
-
-class Applied(NamedTuple):
-    """One application of one record."""
-
-    request: int
-    position: int
-    record: dict[str, Any]
 
 
 class Emulator:
@@ -378,7 +334,7 @@ class Emulator:
             now = self._clock()
             response = self._answer(request, Terms(now, self._strict))
             if response.ending not in NO_CONNECTION:
-                self._requests.append(_received(self._arrived, request, response, now))
+                self._requests.append(Received.of(self._arrived, request, response, now))
                 self._arrived += 1
         return response
 
@@ -411,18 +367,3 @@ _ENDPOINTS: dict[str, tuple[RequestKind, Callable[[Emulator, WireRequest, Terms]
     "/api/2.0/engage": ("read", Emulator._read_profiles),
     "/api/2.0/engage/properties": ("read", Emulator._read_properties),
 }
-
-
-def _received(number: int, request: WireRequest, response: WireResponse, now: float) -> Received:
-    return Received(
-        number=number,
-        method=request.method,
-        path=request.path,
-        query=request.query,
-        headers=request.headers,
-        records=request.records,
-        nbytes=request.nbytes,
-        status=response.status or None,
-        applied=response.applied,
-        time=now,
-    )

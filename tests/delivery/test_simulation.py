@@ -34,12 +34,7 @@ from hypothesis.stateful import (
 
 from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery.answers import Answer
-from mixpanel_pandas.delivery.journal.file import File
-from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
-from mixpanel_pandas.delivery.journal.run import replay, run_of
-from mixpanel_pandas.delivery.journal.sessions import combined, without_delivered
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.events import (
     Answered,
     Closed,
     Draw,
@@ -49,11 +44,16 @@ from mixpanel_pandas.delivery.state import (
     Rest,
     Send,
     StopAsked,
-    UploadState,
     Wake,
     Write,
     Written,
 )
+from mixpanel_pandas.delivery.journal.file import File
+from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
+from mixpanel_pandas.delivery.journal.run import replay, run_of
+from mixpanel_pandas.delivery.journal.sessions import combined, without_delivered
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import JournalError

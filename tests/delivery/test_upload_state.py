@@ -13,9 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.answers import Answer, read_answer
-from mixpanel_pandas.delivery.messages import Response
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.events import (
     Absent,
     Answered,
     Closed,
@@ -23,8 +21,10 @@ from mixpanel_pandas.delivery.state import (
     Ready,
     Rest,
     StopAsked,
-    UploadState,
 )
+from mixpanel_pandas.delivery.messages import Response
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.payloads.batches import cut
 from tests.delivery.driver import Batches, Driver, batches, ends, ids_of, payloads

@@ -13,11 +13,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
-import pandas as pd
-import pyarrow as pa
 
+from mixpanel_pandas.delivery.journal.carried import differences_of, rows_dealt_with
 from mixpanel_pandas.delivery.journal.path import resolved
 from mixpanel_pandas.delivery.journal.records import (
     Record,
@@ -26,28 +24,22 @@ from mixpanel_pandas.delivery.journal.records import (
     noted,
     packed_ids,
 )
-from mixpanel_pandas.delivery.journal.run import (
-    ACCEPTED,
-    CARRIED,
-    UNKNOWN,
-    Run,
-    RunState,
-    replay,
-    run_ids,
-    run_of,
-)
-from mixpanel_pandas.delivery.journal.sessions import codes, combined
+from mixpanel_pandas.delivery.journal.run import Run, RunState, replay, run_ids, run_of
+from mixpanel_pandas.delivery.journal.sessions import combined
 from mixpanel_pandas.delivery.journal.writer import END, Writer
-from mixpanel_pandas.errors import JournalError, choices
-from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.errors import JournalError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy as np
+    import pyarrow as pa
 
     from mixpanel_pandas.delivery.journal.file import File
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.delivery.policy import Stop
+    from mixpanel_pandas.payloads.changes import Excluded
     from mixpanel_pandas.payloads.fingerprint import Content
 
 __all__ = ["Journal", "states_of"]
@@ -168,7 +160,9 @@ class Journal:
     def _add(self, rows_per_slice: int) -> None:
         """Begin a run."""
         content = self._content
-        carried = self._dealt_with() if self._remaining and self._states else []
+        carried: list[Excluded] = []
+        if self._remaining and self._states:
+            carried = rows_dealt_with(content, [(state, self._ids_of(state)) for state in self._states])
         begun = {
             "name": self._name,
             "content": content.name,
@@ -242,7 +236,7 @@ class Journal:
     def _changes(self, last: RunState) -> str:
         """Return in words how the content differs from the one that the run has."""
         now = orjson.loads(orjson.dumps(self._content.described))
-        differences = list(_differences(last.begun["described"], now))
+        differences = list(differences_of(last.begun["described"], now))
         if last.rows != self._content.rows:
             differences.append(f"it had {last.rows:,} rows, and has {self._content.rows:,} now")
         elif last.begun["ids"] != self._content.ids_digest:
@@ -277,29 +271,6 @@ class Journal:
         if self.named:
             return 'Name another run, or pass on_changed="remaining" to send only the ids that have no outcome in this one'
         return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
-
-    def _dealt_with(self) -> list[Excluded]:
-        """Return the rows whose ids have an outcome in an earlier content of the run."""
-        of_runs = [_by_id(state, self._ids_of(state)) for state in self._states]
-        by_id = pd.concat(of_runs).groupby(level=0).any()
-        reasons = pd.Series("", index=by_id.index, dtype=object)
-        if self._content.idempotent:
-            reasons[by_id["whole"]] = "sent before"
-        else:
-            reasons[by_id["some"]] = "sent in part"
-            reasons[by_id["whole"]] = "sent before"
-            reasons[by_id["doubt"]] = "in doubt"
-        ids = pd.Index(
-            pa.chunked_array(list(self._content.ids()), pa.large_string()).to_pandas(), dtype=object
-        )
-        reason_of_row = np.array(reasons.reindex(ids), object)
-        for left in self._content.excluded:
-            reason_of_row[left.positions] = None
-        return [
-            Excluded(np.flatnonzero(reason_of_row == reason), outcome, reason, error)
-            for reason, (outcome, error) in CARRIED.items()
-            if (reason_of_row == reason).any()
-        ]
 
     # -- while it is sent ---------------------------------------------------------------------------------------------
 
@@ -428,32 +399,3 @@ def states_of(file: File, name: str, *, last: bool = False) -> list[RunState]:
     numbers = [record.run for record in file.records(None, "run") if record.values["name"] == name]
     kinds = ("run", "excluded", "session", "slice", "delivery", "settled", "end")
     return [replay(file.records(number, *kinds)) for number in (numbers[-1:] if last else numbers)]
-
-
-def _by_id(state: RunState, ids: pa.ChunkedArray) -> pd.DataFrame:
-    """Return for each id of a run whether all, some, or maybe some of its updates are applied."""
-    last = codes(state.deliveries, state.rows)
-    last[state.mask("sent before")], last[state.mask("in doubt")] = ACCEPTED, UNKNOWN
-    last[state.mask("sent in part")] = -1
-    sent = ~(state.mask() & ~state.mask(*CARRIED))
-    rows = pd.DataFrame({"accepted": last == ACCEPTED, "doubt": last == UNKNOWN})[sent]
-    by_id = rows.groupby(ids.to_pandas().to_numpy(object)[sent])
-    return pd.DataFrame(
-        {"whole": by_id["accepted"].all(), "some": by_id["accepted"].any(), "doubt": by_id["doubt"].any()}
-    )
-
-
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield in words what differs between two descriptions."""
-    for name in dict.fromkeys([*was, *now]):
-        old, new = was.get(name), now.get(name)
-        if old == new:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new)
-        elif isinstance(old, list) and isinstance(new, list):
-            gone, added = [item for item in old if item not in new], [item for item in new if item not in old]
-            parts = [f"without {choices(gone)}"] * bool(gone) + [f"with {choices(added)}"] * bool(added)
-            yield f"{name} are now {' and '.join(parts) or 'in another order'}"
-        else:
-            yield f"{name} was {old}, and is {new} now"
