@@ -31,14 +31,14 @@ class Ready:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A worker has drawn a batch, or there is none.
+    """A worker has drawn a batch, or there was none.
 
     Attributes
     ----------
     batch : Batch or None
-        None: all that may travel now is drawn.
+        The batch. None: all rows of this wave were drawn.
     waiting : bool
-        Whether further rows wait until all batches have final answers.
+        Whether another wave waits until all batches have final answers.
     """
 
     worker: int
@@ -71,21 +71,21 @@ class Failed:
 
 @dataclass(frozen=True)
 class Absent:
-    """A worker cannot begin; the others do its work."""
+    """A worker cannot begin. The others do its work."""
 
     worker: int
 
 
 @dataclass(frozen=True)
 class StopAsked:
-    """Nothing else is to be sent; what is on the wire may still be answered."""
+    """The upload is to stop: nothing else is sent, and requests on the wire may still be answered."""
 
     stop: Stop
 
 
 @dataclass(frozen=True)
 class Closed:
-    """The upload is over: no further answer counts."""
+    """The upload is over. Further answers do not count."""
 
 
 Event: TypeAlias = Ready | Drawn | Written | Answered | Failed | Absent | StopAsked | Closed
@@ -96,15 +96,15 @@ Event: TypeAlias = Ready | Drawn | Written | Answered | Failed | Absent | StopAs
 
 @dataclass(frozen=True)
 class Draw:
-    """Draw the next batch, then tell `Drawn`.
+    """Draw the next batch, then report `Drawn`.
 
     Attributes
     ----------
-    settled : tuple of Delivery or None
-        All batches so far have these final answers: begin with the rows that waited for that.
+    finished_wave : tuple of Delivery or None
+        The final answers of a wave, if the next wave is to begin.
     """
 
-    settled: tuple[Delivery, ...] | None = None
+    finished_wave: tuple[Delivery, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Write:
     Attributes
     ----------
     wait : bool
-        Whether the worker waits until it is on disk, then tells `Written`.
+        Whether the worker waits until it is on disk, then reports `Written`.
     """
 
     deliveries: tuple[Delivery, ...]
@@ -123,7 +123,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Send:
-    """Make one request, then tell `Answered`. It ends by itself at the time `until`."""
+    """Make one request, which ends at the latest at the time `until`, then report `Answered`."""
 
     batch: Batch
     until: float
@@ -131,7 +131,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Rest:
-    """Wait until then, or until somebody calls `Wake`, then tell `Ready`."""
+    """Wait until a time, or until `Wake`, then report `Ready`."""
 
     until: float
 
