@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from mixpanel_pandas.checking.findings import Finding, finding_of, finding_of_note, remedy_for, severity_of
 from mixpanel_pandas.checking.scan import Masks, Scan, collect, emails_of, has_value, scan_columns, scan_ids
+from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import longest_text, normalise_column, nulls_in
+from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS

@@ -21,10 +21,10 @@ from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.notebook.preview.code import line_of
 from mixpanel_pandas.notebook.preview.edits import explicit_names
 from mixpanel_pandas.notebook.preview.masking import is_private, masked
+from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.layout import Source, make_layout
-from mixpanel_pandas.payloads.normalise import mask_of
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
 from mixpanel_pandas.pipeline import NOWHERE, project_of
 from mixpanel_pandas.rules.operation import Operation
