@@ -74,7 +74,7 @@ class FindingsView:
         state = self._host.state
         self._verdict.value = html.page([f"<b>{html_text(state.verdict())}</b>"])
         self._offer_columns()
-        invalid = state.operation.option("invalid")
+        invalid = state.operation.options.invalid
         choices: list[tuple[str, Any]] = [(INVALID_IN_WORDS[name], name) for name in REMEDIES]
         if invalid not in REMEDIES:
             choices.append(("as the call says", None))

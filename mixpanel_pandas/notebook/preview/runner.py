@@ -7,16 +7,16 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
-from mixpanel_pandas.delivery.sending import prepare
 from mixpanel_pandas.delivery.summary import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
+from mixpanel_pandas.pipeline import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
 
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Runner"]
 

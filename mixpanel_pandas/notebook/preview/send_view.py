@@ -86,7 +86,7 @@ class SendView:
         size = upload_size(state)
         self._count.show(not size.exact)
         self._repeat.show(not state.operation.idempotent)
-        self._repeat.value = bool(state.operation.option("repeat"))
+        self._repeat.value = state.operation.options.repeat
         place = self._shown_project.place if self._shown_project else ""
         excluded = state.layout.rows - size.rows
         lines = [html.note(_sentence(size_in_words(size)))] if size.rows else []
@@ -95,7 +95,7 @@ class SendView:
             if excluded and not state.standing
             else []
         )
-        if state.operation.option("dry_run"):
+        if state.operation.options.dry_run:
             lines.append(html.note("A dry run: nothing is sent"))
         elif self._shown_project:
             lines.append(html.note(f"To {place}, as {self._shown_project!r}"))
@@ -154,11 +154,11 @@ class SendView:
                 "The project is another one than when this was shown: look again, then send."
             )
             return
-        options = {**state.operation.options, "project": project, "progress": False}
+        named = {**state.operation.named, "project": project, "progress": False}
         try:
             runner = Runner(
                 state.frame,
-                replace(state.operation, options=options),
+                replace(state.operation, named=named),
                 project.place,
                 lambda: self._show_progress(runner),
             )

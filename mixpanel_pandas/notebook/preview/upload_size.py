@@ -81,9 +81,9 @@ def upload_size(state: State) -> UploadSize:
         updates, requests, nbytes = measured.updates, measured.requests, measured.bytes
     else:
         updates, nbytes = _estimated(state)
-        most = state.operation.option("batch_size")
+        most = state.operation.options.batch_size
         requests = max(-(-updates // most), -(-nbytes // LIMITS["request_bytes"].value))
-    per_hour = state.operation.option("requests_per_hour")
+    per_hour = state.operation.options.requests_per_hour
     seconds = max(
         60.0 * (max(nbytes - 1, 0) // BYTES_PER_MINUTE),
         3600.0 * (max(requests - 1, 0) // per_hour) if per_hour else 0.0,
@@ -131,9 +131,7 @@ def button_text(state: State, size: UploadSize, place: str) -> str:
     text = BUTTON_TEXTS[state.operation.verb].format(
         properties=counted(size.properties, "property"), profiles=profiles
     )
-    return (
-        f"{'Dry run: ' if state.operation.option('dry_run') else ''}{text}{f' in {place}' if place else ''}"
-    )
+    return f"{'Dry run: ' if state.operation.options.dry_run else ''}{text}{f' in {place}' if place else ''}"
 
 
 def confirmation_text(state: State, size: UploadSize) -> str:
