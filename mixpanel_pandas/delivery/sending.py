@@ -12,12 +12,13 @@ from mixpanel_pandas.checking.report import raise_errors, warn
 from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
+from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
-from mixpanel_pandas.delivery.waves import MergedOutcomes, Waves
+from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import (
     AlreadySent,
     ConnectionFailed,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.delivery.upload import Account, Upload
     from mixpanel_pandas.payloads.changes import Excluded
+    from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.slices import Slice
     from mixpanel_pandas.rules.options import Operation
 
@@ -153,7 +155,7 @@ class Sending:
     def __init__(self, decisions: Decisions, project: Project, began: float) -> None:
         self._inspection, self._project, self._began = decisions, project, began
         self._layout, self._operation = decisions.layout, decisions.layout.operation
-        self._merged_outcomes = MergedOutcomes(decisions.changes.together)
+        self._merged = decisions.changes.together
         self._upload: Upload | None = None
         self._stop_asked = self._exposed = False
 
@@ -350,7 +352,7 @@ class Sending:
         reporter = Reporter(
             operation.verb, rows, operation.option("progress") if rows else False, time.monotonic
         )
-        notes = None if journal is None else Notes(journal, self._merged_outcomes)
+        notes = None if journal is None else Notes(journal, self._merged)
         self._upload = Upload(waves, clients, state, reporter, rows, notes)
         if self._stop_asked or strikes():
             self._upload.stop()
@@ -392,7 +394,7 @@ class Sending:
         held: Iterable[Excluded] = (),
         journal: Journal | None = None,
     ) -> pd.DataFrame:
-        deliveries, excluded = self._merged_outcomes.of_rows(deliveries), self._inspection.excluded
+        deliveries, excluded = deliveries_of_rows(deliveries, self._merged), self._inspection.excluded
         if journal is not None:
             from mixpanel_pandas.delivery.journal import without_delivered
 
@@ -424,11 +426,11 @@ class Notes:
     """Notes on updates, written as notes on the rows that they are made of."""
 
     journal: Journal
-    merged_outcomes: MergedOutcomes
+    merged: Duplicates
 
     def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
         """Write down what becomes of rows if the process ends now."""
-        self.journal.write(self.merged_outcomes.of_rows(deliveries), wait=wait)
+        self.journal.write(deliveries_of_rows(deliveries, self.merged), wait=wait)
 
 
 def _noting(journal: Journal | None, reservation: Reservation | None) -> Callable[[Slice], None]:
