@@ -1,33 +1,106 @@
-"""``df.mixpanel``: thin methods; each builds an `Operation` and runs the line, or a part of it.
-
-Each verb names all options that it takes. `Options` describes them, and `MixpanelAccessor` what all verbs return and raise.
-"""
+"""``df.mixpanel``: thin methods; each builds an `Operation` and runs the line, or a part of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.operation import operation
-from mixpanel_pandas.rules.options import OPTIONS
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import Option, taken_by
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
-    from os import PathLike
-    from typing import Literal, Never
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     import pandera.pandas as pandera
 
     from mixpanel_pandas.notebook.preview.preview import Preview
-    from mixpanel_pandas.project import Project
-    from mixpanel_pandas.rules.operation import Operation
-    from mixpanel_pandas.rules.operators import DuplicatesChoice, Missing, Verb
-    from mixpanel_pandas.rules.options import Invalid, Rename, UpdatedAt
+    from mixpanel_pandas.rules.operators import Verb
+    from mixpanel_pandas.rules.options import AnyOptions, SendDeletes, SendRows, SendValues
 
-__all__ = ["GroupProfiles", "MixpanelAccessor", "accessor"]
+__all__ = ["GroupProfiles", "MixpanelAccessor"]
+
+Method = TypeVar("Method", bound="Callable[..., Any]")
+
+_SUMMARY = """
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: one row per run of rows with one final answer, and one per reason for rows that were left out. The
+            counts ``accepted``, ``rejected``, ``unknown``, ``not_sent``, ``invalid`` and ``skipped`` add up to ``rows``, and
+            ``summary["rows"].sum() == len(df)``. Accepted means that Mixpanel took the request; it does not verify tokens.
+
+        Raises
+        ------
+        ValidationError
+            If a value is over a limit and `invalid` does not say what to do then; nothing was sent.
+        OperationError
+            If the call cannot be meant; nothing was sent.
+        ProjectError
+            If no project is named, see `set_project`.
+        ConnectionFailed
+            If nobody answers at all.
+        UploadFailed
+            As `check` says.
+        AlreadySent
+            If an operator that must not be applied twice was already sent on the same frame by this process; see `repeat`.
+        UploadInterrupted
+            After Ctrl-C or the notebook's stop button. Like the errors of the upload it carries ``.summary``.
+
+        Warns
+        -----
+        ProfileWarning
+            Once, with the counts of warnings and hints.
+"""
+
+_ID = """id : label, optional
+    Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like
+    the group key."""
+
+_PROPERTIES = """properties : label or list of labels, optional
+    Columns to send, each as the property of its name. By default all others that no option names."""
+
+
+def _documented(verb: str, *, sending: bool = True) -> Callable[[Method], Method]:
+    """Fill in what the docstrings of the verbs share, and give the method the signature that its options make."""
+
+    def document(method: Method) -> Method:
+        options = taken_by(verb, sending=sending)
+        text = inspect.cleandoc(method.__doc__ or "")
+        shared = {
+            "{id}": _ID,
+            "{properties}": _PROPERTIES,
+            "{options}": "\n".join(_described(option) for option in options),
+            "{summary}": inspect.cleandoc(_SUMMARY),
+            "{source}": "" if verb == "update" else OPERATORS[verb].source,
+        }
+        for name, filling in shared.items():
+            text = text.replace(name, filling)
+        method.__doc__ = text
+        own = [
+            parameter
+            for parameter in inspect.signature(method).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        keywords = [
+            inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+            for option in options
+        ]
+        method.__signature__ = inspect.Signature([*own, *keywords])  # type: ignore[attr-defined]  # inspect reads it
+        return method
+
+    return document
+
+
+def _described(option: Option) -> str:
+    import textwrap
+
+    does = textwrap.fill(option.does, 110, initial_indent="    ", subsequent_indent="    ")
+    return f"{option.name} : {option.type}\n{does}"
 
 
 class Profiles:
@@ -41,74 +114,26 @@ class Profiles:
         whose = f"profiles of the group {quoted(self._group)}" if self._group else "user profiles"
         return f"<{whose} from {rows:,} rows x {columns:,} columns; see .set, .validate and the others>"
 
-    def _operation(self, verb: str, arguments: Mapping[str, Any]) -> Operation:
-        """Return the operation that the arguments of a method ask for."""
-        options = {name: value for name, value in arguments.items() if name in OPTIONS}
-        options |= arguments["unknown"]  # it says what is wrong with these
-        return operation(verb, arguments["id"], arguments["properties"], self._group, options)
-
-    def _send(self, verb: str, arguments: Mapping[str, Any]) -> pd.DataFrame:
+    def _send(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> pd.DataFrame:
         from mixpanel_pandas import pipeline
 
-        return pipeline.send(self._frame, self._operation(verb, arguments))
+        return pipeline.send(self._frame, operation(verb, id, properties, self._group, options))
 
-    def set(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
-    ) -> pd.DataFrame:
+    @_documented("set")
+    def set(self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]) -> pd.DataFrame:
         """Write properties, over what is there.
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
-        properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {id}
+        {properties}
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        A profile that is not there yet is created. https://developer.mixpanel.com/reference/profile-set
+        A profile that is not there yet is created. {source}
 
         Examples
         --------
@@ -122,65 +147,25 @@ class Profiles:
         0     1  accepted         1        0
         1     1   skipped         0        1
         """
-        return self._send("set", locals())
+        return self._send("set", id, properties, options)
 
+    @_documented("set_once")
     def set_once(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
     ) -> pd.DataFrame:
         """Write properties that are not there yet; what is there stays.
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
-        properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {id}
+        {properties}
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        A profile that is not there yet is created. https://developer.mixpanel.com/reference/profile-set-property-once
+        A profile that is not there yet is created. {source}
 
         Examples
         --------
@@ -191,67 +176,25 @@ class Profiles:
         ...     emulator.profile("ann")
         {'first plan': 'free'}
         """
-        return self._send("set_once", locals())
+        return self._send("set_once", id, properties, options)
 
-    def add(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
-    ) -> pd.DataFrame:
+    @_documented("add")
+    def add(self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]) -> pd.DataFrame:
         """Add numbers to properties; a missing property counts from 0, a negative number subtracts.
 
         An update that may have been applied is never sent again: it is ``unknown``.
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
-        properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {id}
+        {properties}
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        Users only. https://developer.mixpanel.com/reference/profile-numerical-add
+        Users only. {source}
 
         Examples
         --------
@@ -261,65 +204,25 @@ class Profiles:
         ...     emulator.profile("ann")
         {'credits': 3}
         """
-        return self._send("add", locals())
+        return self._send("add", id, properties, options)
 
+    @_documented("union")
     def union(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
     ) -> pd.DataFrame:
         """Add items to list properties, each once; a single value is a list of one.
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
-        properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {id}
+        {properties}
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        Items are strings or numbers. Mixpanel ignores the update where the property is no list. https://developer.mixpanel.com/reference/user-profile-union
+        Items are strings or numbers. Mixpanel ignores the update where the property is no list. {source}
 
         Examples
         --------
@@ -329,37 +232,11 @@ class Profiles:
         ...     emulator.profile("ann")
         {'genres': ['Rock', 'Jazz', 'Blues']}
         """
-        return self._send("union", locals())
+        return self._send("union", id, properties, options)
 
+    @_documented("append")
     def append(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
     ) -> pd.DataFrame:
         """Add one item to list properties, whether or not it is there already.
 
@@ -367,29 +244,15 @@ class Profiles:
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
-        properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {id}
+        {properties}
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        Users only. Mixpanel ignores the update where the property is no list. https://developer.mixpanel.com/reference/profile-append-to-list-property
+        Users only. Mixpanel ignores the update where the property is no list. {source}
 
         Examples
         --------
@@ -399,37 +262,11 @@ class Profiles:
         ...     emulator.profile("ann")
         {'seen': ['home', 'home']}
         """
-        return self._send("append", locals())
+        return self._send("append", id, properties, options)
 
+    @_documented("remove")
     def remove(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        self, id: Hashable = None, properties: Any = None, **options: Unpack[SendValues]
     ) -> pd.DataFrame:
         """Remove an item from list properties.
 
@@ -438,29 +275,15 @@ class Profiles:
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
-        properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all others that no option names.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {id}
+        {properties}
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        https://developer.mixpanel.com/reference/profile-remove-from-list-property
+        {source}
 
         Examples
         --------
@@ -471,60 +294,24 @@ class Profiles:
         ...     emulator.profile("ann")
         {'genres': ['Jazz']}
         """
-        return self._send("remove", locals())
+        return self._send("remove", id, properties, options)
 
-    def unset(
-        self,
-        id: Hashable = None,
-        properties: Any = None,
-        *,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
-    ) -> pd.DataFrame:
+    @_documented("unset")
+    def unset(self, id: Hashable = None, properties: Any = None, **options: Unpack[SendRows]) -> pd.DataFrame:
         """Remove properties, for good.
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
+        {id}
         properties : str or list of str
             Names of the properties to remove from the profiles of all ids; they need not be columns.
-        invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        https://developer.mixpanel.com/reference/profile-delete-property
+        {source}
 
         Examples
         --------
@@ -535,61 +322,26 @@ class Profiles:
         ...     emulator.profile("ann")
         {'plan': 'pro'}
         """
-        return self._send("unset", locals())
+        return self._send("unset", id, properties, options)
 
+    @_documented("delete")
     def delete(
-        self,
-        id: Hashable = None,
-        properties: None = None,
-        *,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        at_most: int = 1000,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        self, id: Hashable = None, properties: None = None, **options: Unpack[SendDeletes]
     ) -> pd.DataFrame:
         """Remove whole profiles, for good. Their events stay.
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
+        {id}
         properties : None
             Nothing: to remove properties, see `unset`.
-        invalid, duplicates, ip, updated_at, ignore_alias, schema, at_most
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
-        https://developer.mixpanel.com/reference/delete-profile
+        {source}
 
         Examples
         --------
@@ -600,37 +352,11 @@ class Profiles:
         ...     list(emulator.profiles().index)
         ['ann']
         """
-        return self._send("delete", locals())
+        return self._send("delete", id, properties, options)
 
+    @_documented("update")
     def update(
-        self,
-        id: Hashable = None,
-        properties: Mapping[Any, str] | None = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        self, id: Hashable = None, properties: Mapping[Any, str] | None = None, **options: Unpack[SendValues]
     ) -> pd.DataFrame:
         """Apply several operators in one pass.
 
@@ -640,25 +366,12 @@ class Profiles:
 
         Parameters
         ----------
-        id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column that is
-            named like the group key.
+        {id}
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            How rows become updates; see `Options`.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
-            How the updates are sent; see `Options`.
+        {options}
 
-        Returns
-        -------
-        pandas.DataFrame
-            The summary, which says what became of every row; see `MixpanelAccessor`.
-
-        Raises
-        ------
-        MixpanelError
-            As `MixpanelAccessor` lists them. Nothing was sent unless the error has a ``summary``.
+        {summary}
 
         Notes
         -----
@@ -672,7 +385,7 @@ class Profiles:
         ...     emulator.profile("ann")
         {'plan': 'pro', 'tags': ['a'], 'credits': 5}
         """
-        return self._send("update", locals())
+        return self._send("update", id, properties, options)
 
     def validate(
         self,
@@ -681,31 +394,7 @@ class Profiles:
         properties: Any = None,
         *,
         first: int | None = 100,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        at_most: int = 1000,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        **options: Unpack[AnyOptions],
     ) -> pd.DataFrame:
         """Return everything that is wrong with the frame for an operator; send nothing.
 
@@ -717,8 +406,8 @@ class Profiles:
             As the operator takes them.
         first : int or None, default 100
             Rows to show of each finding; None for all.
-        rename, missing, ..., progress
-            The options that the operator takes; see `Options`.
+        **options
+            As the operator takes them.
 
         Returns
         -------
@@ -742,45 +431,20 @@ class Profiles:
         """
         from mixpanel_pandas import pipeline
 
-        return pipeline.report(self._frame, self._operation(operator, locals()), first)
+        return pipeline.report(self._frame, operation(operator, id, properties, self._group, options), first)
 
     def payloads(
         self,
         operator: Verb | str,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        at_most: int = 1000,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        **options: Unpack[AnyOptions],
     ) -> pd.Series[Any]:
         """Return what would be sent for each row; send nothing.
 
         Parameters
         ----------
-        operator, id, properties, rename, missing, ..., progress
+        operator, id, properties, **options
             As for `validate`.
 
         Returns
@@ -804,7 +468,7 @@ class Profiles:
         """
         from mixpanel_pandas import pipeline
 
-        return pipeline.payloads(self._frame, self._operation(operator, locals()))
+        return pipeline.payloads(self._frame, operation(operator, id, properties, self._group, options))
 
     def preview(
         self,
@@ -813,31 +477,7 @@ class Profiles:
         properties: Any = None,
         *,
         save_values: bool = False,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        at_most: int = 1000,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        **options: Unpack[AnyOptions],
     ) -> Preview:
         """Return a preview: look at what would be sent, change it, and send it from there.
 
@@ -847,7 +487,7 @@ class Profiles:
 
         Parameters
         ----------
-        operator, id, properties, rename, missing, ..., progress
+        operator, id, properties, **options
             As for `validate`. Everything can be changed in the widget.
         save_values : bool, default False
             Whether ids and the values of ``$email``, ``$phone`` and the name properties (and what looks like them) may stand
@@ -894,7 +534,7 @@ class Profiles:
         """
         from mixpanel_pandas.notebook.preview.preview import Preview
 
-        asked = self._operation(operator, locals())
+        asked = operation(operator, id, properties, self._group, options)
         return Preview(self._frame, asked, save_values=save_values)
 
     def schema(
@@ -902,38 +542,13 @@ class Profiles:
         operator: Verb | str,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Rename = None,
-        missing: Missing = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        spread: Sequence[Hashable] | None = None,
-        invalid: Invalid = "raise",
-        duplicates: DuplicatesChoice | None = None,
-        ip: Hashable = None,
-        updated_at: UpdatedAt = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        at_most: int = 1000,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
-        **unknown: Never,
+        **options: Unpack[AnyOptions],
     ) -> pandera.DataFrameSchema:
         """Return the checks for an operator as a pandera schema, to extend or to use elsewhere.
 
         Parameters
         ----------
-        operator, id, properties, rename, missing, ..., progress
+        operator, id, properties, **options
             As for `validate`.
 
         Returns
@@ -955,7 +570,7 @@ class Profiles:
         """
         from mixpanel_pandas import pipeline
 
-        return pipeline.schema(self._frame, self._operation(operator, locals()))
+        return pipeline.schema(self._frame, operation(operator, id, properties, self._group, options))
 
     def outcomes(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Return what became of each row of the frame.
@@ -1038,39 +653,7 @@ class GroupProfiles(Profiles):
 class MixpanelAccessor(Profiles):
     """``df.mixpanel``: write the rows of a frame to Mixpanel's profiles.
 
-    A verb (`set`, `set_once`, `add`, `union`, `append`, `remove`, `unset`, `delete`, `update`) checks the whole frame, sends it
-    in batches, and returns a summary. `Options` describes the keywords that the verbs share.
-
-    Returns
-    -------
-    pandas.DataFrame
-        From each verb: one row per run of rows with one final answer, and one per reason for rows that were excluded. The
-        counts ``accepted``, ``rejected``, ``unknown``, ``not_sent``, ``invalid`` and ``skipped`` add up to ``rows``, and
-        ``summary["rows"].sum() == len(df)``. Accepted means that Mixpanel took the request; it does not verify tokens.
-
-    Raises
-    ------
-    ValidationError
-        If a value is over a limit and `invalid` does not say what to do then; nothing was sent.
-    OperationError
-        If the call cannot be meant; nothing was sent.
-    OptionError
-        If the verb does not take a keyword; nothing was sent.
-    ProjectError
-        If no project is named, see `set_project`; nothing was sent.
-    AlreadySent
-        If this process has already sent the same updates with an operator that is not idempotent; see `Options.repeat`.
-    ConnectionFailed
-        If nobody answers at all.
-    UploadFailed
-        As `Options.check` says.
-    UploadInterrupted
-        After Ctrl-C or the notebook's stop button. Like the other errors of an upload it carries ``.summary``.
-
-    Warns
-    -----
-    ProfileWarning
-        Once, with the counts of warnings and hints.
+    ``MixpanelAccessor(df).set(...)`` is the same call as ``df.mixpanel.set(...)``, with an editor's completion.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -1160,22 +743,3 @@ class MixpanelAccessor(Profiles):
         {'seats': 12}
         """
         return GroupProfiles(self._frame, key)
-
-
-def accessor(frame: pd.DataFrame) -> MixpanelAccessor:
-    """Return ``frame.mixpanel``, with a type that editors and type checkers know.
-
-    pandas registers accessors at run time, so no checker sees ``df.mixpanel``.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The rows to send.
-
-    Examples
-    --------
-    >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
-    >>> mpd.accessor(df).payloads("set", "user_id").iloc[0]["$set"]
-    {'plan': 'pro'}
-    """
-    return MixpanelAccessor(frame)

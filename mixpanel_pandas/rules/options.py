@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mixpanel_pandas.rules.operators import OPERATORS, DuplicatesChoice, Missing
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Hashable, Mapping
     from os import PathLike
 
     import pandera.pandas as pandera
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["OPTIONS", "REMEDIES", "Invalid", "Option", "Options", "Remedy", "Rename", "UpdatedAt", "taken_by"]
+__all__ = ["OPTIONS", "REMEDIES", "Option", "Options", "Remedy", "taken_by"]
 
 Remedy = Literal["raise", "drop_row", "drop_value", "truncate"]
-Invalid = Remedy | Mapping[str, Remedy]
-Rename = Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None
-UpdatedAt = Literal["keep", "refresh"] | Hashable | dt.datetime | None
-
-#: What can become of a row with an error.
 REMEDIES: tuple[Remedy, ...] = ("raise", "drop_row", "drop_value", "truncate")
 
 
@@ -106,15 +101,15 @@ class Options:
         Whether to show a progress bar. By default it is shown in a notebook and in a terminal.
     """
 
-    rename: Rename = None
+    rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None
     missing: Missing = "skip"
     blank: Literal["keep", "missing"] = "keep"
     parse: Mapping[Any, str] | None = None
-    spread: Sequence[Hashable] | None = None
-    invalid: Invalid = "raise"
+    spread: list[Any] | None = None
+    invalid: Remedy | Mapping[str, Remedy] = "raise"
     duplicates: DuplicatesChoice = "raise"
     ip: Hashable = None
-    updated_at: UpdatedAt = "keep"
+    updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime = "keep"
     ignore_alias: bool = False
     schema: pandera.DataFrameSchema | None = None
     at_most: int = 1000
