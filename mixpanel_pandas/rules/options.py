@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mixpanel_pandas.rules.operators import OPERATORS, DuplicatesChoice, Missing
+from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from os import PathLike
 
     import pandera.pandas as pandera
@@ -102,12 +102,12 @@ class Options:
     """
 
     rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None
-    missing: Missing = "skip"
+    missing: Literal["skip", "null", "unset"] = "skip"
     blank: Literal["keep", "missing"] = "keep"
     parse: Mapping[Any, str] | None = None
-    spread: list[Any] | None = None
+    spread: Iterable[Any] | None = None
     invalid: Remedy | Mapping[str, Remedy] = "raise"
-    duplicates: DuplicatesChoice = "raise"
+    duplicates: Literal["raise", "last", "merge", "all"] = "raise"
     ip: Hashable = None
     updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime = "keep"
     ignore_alias: bool = False
