@@ -136,7 +136,7 @@ class Profiles:
 
         Notes
         -----
-        A profile that is not there yet is created. https://developer.mixpanel.com/reference/profile-set
+        Profiles that do not exist are created. https://developer.mixpanel.com/reference/profile-set
 
         Examples
         --------
@@ -218,7 +218,7 @@ class Profiles:
 
         Notes
         -----
-        A profile that is not there yet is created. https://developer.mixpanel.com/reference/profile-set-property-once
+        Profiles that do not exist are created. https://developer.mixpanel.com/reference/profile-set-property-once
 
         Examples
         --------
@@ -261,9 +261,9 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Add numbers to properties; a missing property counts from 0, a negative number subtracts.
+        """Add numbers to properties. A property that is not there counts as 0; a negative number subtracts.
 
-        An update that may have been applied is never sent again: it is ``unknown``.
+        An update that may have been applied is ``unknown``, and never sent again.
 
         Parameters
         ----------
@@ -341,7 +341,7 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Add items to list properties, each once; a single value is a list of one.
+        """Add items to list properties, unless they are there already. A single value counts as a list of one.
 
         Parameters
         ----------
@@ -377,7 +377,7 @@ class Profiles:
 
         Notes
         -----
-        Items are strings or numbers. Mixpanel ignores the update where the property is no list. https://developer.mixpanel.com/reference/user-profile-union
+        Items are strings or numbers. Mixpanel ignores an update of a property that is not a list. https://developer.mixpanel.com/reference/user-profile-union
 
         Examples
         --------
@@ -419,9 +419,9 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Add one item to list properties, whether or not it is there already.
+        """Add one item to list properties, even if it is there already.
 
-        An update that may have been applied is never sent again: it is ``unknown``.
+        An update that may have been applied is ``unknown``, and never sent again.
 
         Parameters
         ----------
@@ -457,7 +457,7 @@ class Profiles:
 
         Notes
         -----
-        Users only. Mixpanel ignores the update where the property is no list. https://developer.mixpanel.com/reference/profile-append-to-list-property
+        Users only. Mixpanel ignores an update of a property that is not a list. https://developer.mixpanel.com/reference/profile-append-to-list-property
 
         Examples
         --------
@@ -501,8 +501,8 @@ class Profiles:
     ) -> pd.DataFrame:
         """Remove an item from list properties.
 
-        Whether Mixpanel removes the first or all of its occurrences is not documented, so an update that may have been
-        applied is never sent again: it is ``unknown``.
+        Mixpanel does not document whether it removes the first or all of its occurrences. An update that may have been applied is
+        therefore ``unknown``, and never sent again.
 
         Parameters
         ----------
@@ -726,9 +726,8 @@ class Profiles:
     ) -> pd.DataFrame:
         """Apply several operators in one pass.
 
-        The updates of a row travel in one request, and its outcome is the worst of theirs. With an operator that must not
-        be applied twice (add, append, remove) among them, none of them is sent again when it may have been applied; two
-        calls keep them apart.
+        The updates of a row travel in one request, and the outcome of the row is the worst of theirs. If one of the operators is
+        not idempotent (add, append, remove), no update that may have been applied is sent again. Two calls keep them apart.
 
         Parameters
         ----------
@@ -809,7 +808,7 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Return everything that is wrong with the frame for an operator; send nothing.
+        """Return all findings of the frame for an operator; send nothing.
 
         Parameters
         ----------
@@ -835,7 +834,7 @@ class Profiles:
         Raises
         ------
         OperationError
-            If the call cannot be meant.
+            If the call makes no sense.
 
         Examples
         --------
@@ -893,14 +892,14 @@ class Profiles:
         -------
         pandas.Series
             On the frame's index: an object, a list of objects where a row makes several updates, None for rows that are
-            left out. What rows merge to stands at the last of them. The token is not in them.
+            not sent. Merged rows have their one update at the last of them. Updates are shown without the token.
 
         Raises
         ------
         ValidationError
-            If a value is over a limit and `invalid` does not say what to do then.
+            If a value is over a limit and `invalid` does not say what happens then.
         OperationError
-            If the call cannot be meant.
+            If the call makes no sense.
 
         Examples
         --------
@@ -946,30 +945,30 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> Preview:
-        """Return a preview: look at what would be sent, change it, and send it from there.
+        """Return a preview, which shows what would be sent, and can change and send it.
 
-        In a notebook it is a widget with four views: Map (which column goes where), Findings (what `validate` finds and what
-        `invalid` would do about it), Payloads (the JSON of each row) and Send (how much, where to, and a button that does
-        it). Where no widget lives (a saved notebook, GitHub, nbconvert) it is HTML, in a terminal a text table.
+        In a notebook it is a widget with four views: Map (which column becomes which property), Findings (what `validate` finds
+        and what `invalid` does about it), Payloads (the JSON of each row) and Send (how much, where to, and the button that
+        sends). Where widgets do not run (a saved notebook, GitHub, nbconvert) it is HTML, and in a terminal a text table.
 
         Parameters
         ----------
         operator, id, properties, rename, ..., progress
             As for `validate`. Everything can be changed in the widget.
         save_values : bool, default False
-            Whether ids and the values of ``$email``, ``$phone`` and the name properties (and what looks like them) may stand
-            in what the notebook saves. By default they are masked there, and in the widget until its tick shows them.
+            Whether the notebook may save ids and the values of ``$email``, ``$phone``, the name properties and columns that look
+            like them. By default they are masked in what is saved, and in the widget until its tick box shows them.
 
         Returns
         -------
         Preview
-            ``.code`` is the line of Python that does what it shows, ``.summary`` the summary after something was sent,
-            ``.widget`` the ipywidgets widget.
+            ``.code`` is the line of Python for what it shows, ``.summary`` the summary once something was sent, and ``.widget``
+            the ipywidgets widget.
 
         Raises
         ------
         OperationError
-            If the call cannot be meant.
+            If the call makes no sense.
 
         Examples
         --------
@@ -1046,12 +1045,12 @@ class Profiles:
         Returns
         -------
         pandera.DataFrameSchema
-            Errors fail; warnings and hints are warnings of pandera's.
+            Errors fail. Warnings and hints are pandera's warnings.
 
         Raises
         ------
         OperationError
-            If the call cannot be meant.
+            If the call makes no sense.
 
         Examples
         --------
@@ -1096,14 +1095,14 @@ class Profiles:
         return pipeline.rows_with_outcomes(self._frame, summary)
 
     def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return the retryable rows of the frame: those to send again, as they are or corrected.
+        """Return the retryable rows of the frame: rows to send again, as they are or corrected.
 
         Parameters
         ----------
         summary : pandas.DataFrame
             From a verb on this frame, or from Parquet.
         outcomes : list of str, optional
-            Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where the operators are
+            The outcomes to select. By default rejected, not_sent, invalid, and unknown where the operators are
             idempotent.
 
         Returns
@@ -1116,7 +1115,7 @@ class Profiles:
         SummaryError
             If the summary was made from another frame.
         OperationError
-            If an outcome is not known.
+            If an outcome does not exist.
 
         Examples
         --------
@@ -1138,9 +1137,9 @@ class GroupProfiles(Profiles):
     """
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
-        given: Any = group
-        if not isinstance(given, str) or not given.strip() or given.encode(errors="ignore").decode() != given:
-            msg = f"group takes the name of a group key, such as 'company_id', not {quoted(given)}"
+        key: Any = group
+        if not isinstance(key, str) or not key.strip() or key.encode(errors="ignore").decode() != key:
+            msg = f"group takes the name of a group key, such as 'company_id', not {quoted(key)}"
             raise OperationError(msg)
         super().__init__(frame, group)
 
@@ -1180,7 +1179,7 @@ class MixpanelAccessor(Profiles):
         super().__init__(frame, None)
 
     def inventory(self) -> pd.DataFrame:
-        """Return what the columns of the frame hold, as Mixpanel would see it; nothing is sent, no id is needed.
+        """Return what each column of the frame holds, as Mixpanel would see it; send nothing. No id is needed.
 
         Returns
         -------
@@ -1190,13 +1189,13 @@ class MixpanelAccessor(Profiles):
             column
                 Its label.
             type
-                The Mixpanel type of its values: string, number, boolean, date, list or object; mixed where there are several, none
-                where no value has one.
+                The Mixpanel type of its values: string, number, boolean, date, list or object; mixed if there are several, none if
+                no value has one.
             fill
-                Share of the rows with a value, also one that cannot be sent. Empty text is a value.
+                Share of the rows with a value. Values that cannot be sent count, and so does empty text.
             distinct
-                Number of different values among those that can be sent, as Mixpanel gets them. They are told apart by hashes of 64
-                bits: among a million values two that differ count as one with a chance of about one in thirty million.
+                Number of different values among those that can be sent, as Mixpanel gets them. They are compared by hashes of 64
+                bits: among a million values, the chance that two different ones count as one is about one in thirty million.
             types
                 Mixpanel type -> number of values; "none" for values that cannot be sent.
             filled
@@ -1204,17 +1203,17 @@ class MixpanelAccessor(Profiles):
             top_share
                 Share of the filled rows that hold the most frequent value.
             nearly_constant
-                Whether that is 99 % or more, of at least two.
+                Whether `top_share` is 99 % or more, with at least two filled rows.
             examples
                 The first three different values.
             largest
-                Bytes of the largest value in UTF-8: of text and dates as they are, of everything else as JSON.
+                Bytes of the largest value in UTF-8. Text and dates count as they are, everything else as JSON.
             over_limit
-                Number of values over a limit of Mixpanel's; `findings` says which.
+                Number of values over a limit of Mixpanel's. `findings` says which limit.
             reserved
-                The reserved property that the label is or looks like: ``$email`` for ``$email``, ``email`` and ``E-Mail``.
+                The reserved property that the label names or resembles: ``$email`` for ``$email``, ``email`` and ``E-Mail``.
             findings
-                Check -> number of values that do not pass, 1 for the column as a whole, as `validate` tells of ``set``.
+                Check -> number of values that fail it, as `validate` reports for ``set``; 1 for a finding of the whole column.
 
         Raises
         ------
@@ -1223,19 +1222,19 @@ class MixpanelAccessor(Profiles):
 
         Notes
         -----
-        Columns are read slice by slice: beside the frame it takes about 12 bytes for each row. ``mpd.show`` shows it well.
+        Columns are read slice by slice, so it takes about 12 bytes a row in addition to the frame. ``mpd.show`` formats the result.
         https://docs.mixpanel.com/docs/data-structure/property-reference/data-type
 
         Examples
         --------
         >>> df = pd.DataFrame({"user_id": ["ann", "bob", "eve"], "email": ["a@b.com", None, "x" * 300], "n": [1, 2, "?"]})
-        >>> found = df.mixpanel.inventory()
-        >>> found[["column", "type", "filled", "distinct", "largest", "over_limit", "reserved"]]
+        >>> inventory = df.mixpanel.inventory()
+        >>> inventory[["column", "type", "filled", "distinct", "largest", "over_limit", "reserved"]]
             column    type  filled  distinct  largest  over_limit reserved
         0  user_id  string       3         3        3           0     None
         1    email  string       2         2      300           1   $email
         2        n   mixed       3         3        1           0     None
-        >>> found["types"][2], found["findings"][1]
+        >>> inventory["types"][2], inventory["findings"][1]
         ({'number': 2, 'string': 1}, {'long_string': 1, 'lookalike': 1})
         """
         from mixpanel_pandas import pipeline
@@ -1243,12 +1242,12 @@ class MixpanelAccessor(Profiles):
         return pipeline.inventory(self._frame)
 
     def group(self, key: str) -> GroupProfiles:
-        """Return the same verbs for group profiles; add and append are not among those that Mixpanel documents.
+        """Return the same verbs for group profiles. Mixpanel documents neither add nor append for them.
 
         Parameters
         ----------
         key : str
-            The group key, exactly as it stands in Mixpanel's project settings. It must be there before data is sent.
+            The group key, exactly as in the settings of the Mixpanel project. It must exist there before data is sent.
 
         Notes
         -----

@@ -54,13 +54,13 @@ class Operation:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """The operators in use, each once."""
+        """The operators of the call, without repetition."""
         verbs = dict.fromkeys(self.verbs.values()) if self.verbs else (self.verb,)
         return tuple(OPERATORS[verb] for verb in verbs)
 
     @property
     def idempotent(self) -> bool:
-        """Whether profiles are the same when everything is applied twice."""
+        """Whether applying everything twice leaves the same profiles as applying it once."""
         return all(operator.idempotent for operator in self.operators)
 
     @property
@@ -92,7 +92,7 @@ def operation(
     Raises
     ------
     OperationError
-        With all that is wrong with the call.
+        With everything that is wrong with the call.
     OptionError
         If the verb does not take an option.
     """
