@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
+from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
 from mixpanel_pandas.notebook.show import show, table_of
@@ -63,9 +63,7 @@ CLI_OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "[CHECK=]REMEDY",
         "help": "What errors do: raise, drop_row, drop_value or truncate; for one check or all. May be repeated.",
     },
-    "blank": {"help": "Whether empty text and white space are values (keep), or missing."},
     "check": {"help": "Report an error if rows are not accepted; by default only if none is."},
-    "dry_run": {"help": "Do everything except sending."},
     "ip": {"metavar": "ADDRESS|COLUMN"},
     "updated_at": {"metavar": "TIME|COLUMN"},
     "journal": {"metavar": "FILE"},
@@ -208,9 +206,8 @@ def _verb_command(name: str, description: str) -> click.Command:
 
 
 def _click_option(option: Option) -> click.Option:
-    """Return an option of Python as one of the command line. Its help is the first sentence of its description."""
-    first_sentence = option.does.split(". ")[0].replace("`", "").rstrip(".") + "."
-    arguments = {"help": first_sentence} | CLI_OPTIONS.get(option.name, {})
+    """Return an option of Python as one of the command line."""
+    arguments = {"help": option.does} | CLI_OPTIONS.get(option.name, {})
     flag = option.name.replace("_", "-")
     choices = [choice for choice in option.choices if isinstance(choice, str)]
     if not choices and option.default is False:

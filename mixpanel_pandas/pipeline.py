@@ -92,7 +92,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     """
     began = time.perf_counter()
     project = project_of(operation)
-    decisions, findings = checked(frame, operation)
+    decisions, findings = checked(frame, operation)  # rows -> layout -> checks
     with in_our_words():
         raise_errors(decisions.frame, decisions.layout, findings)
         _refuse_many_deletes(decisions)

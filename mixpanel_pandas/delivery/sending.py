@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.ending import Ended, interrupted, raise_from, raise_if_failed
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
+from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
-from mixpanel_pandas.delivery.waves import MergedOutcomes, Waves
+from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import AlreadySent
 from mixpanel_pandas.payloads.fingerprint import key_of
 from mixpanel_pandas.project import destination
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.progress import Progress
     from mixpanel_pandas.delivery.upload import Upload
     from mixpanel_pandas.payloads.changes import Excluded
+    from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.slices import Slice
     from mixpanel_pandas.project import Project
 
@@ -65,7 +67,7 @@ class Sending:
         self._decisions, self._project, self._began = decisions, project, began
         self._layout, self._operation = decisions.layout, decisions.layout.operation
         self._options = self._operation.options
-        self._merged_outcomes = MergedOutcomes(decisions.changes.together)
+        self._merged = decisions.changes.together
         self._upload: Upload | None = None
         self._stop_asked = self._exposed = False
 
@@ -222,7 +224,7 @@ class Sending:
             epoch=time.time() - now,
         )
         clients = [ProfileClient(project, self._operation.endpoint) for _ in range(workers)]
-        notes = None if journal is None else Notes(journal, self._merged_outcomes)
+        notes = None if journal is None else Notes(journal, self._merged)
         return Upload(waves, clients, state, reporter, rows, notes)
 
     def _summary(
@@ -233,7 +235,7 @@ class Sending:
         journal: Journal | None = None,
     ) -> pd.DataFrame:
         """Return the summary of what became of every row, also in earlier sessions of the journal."""
-        deliveries = self._merged_outcomes.of_rows(deliveries)
+        deliveries = deliveries_of_rows(deliveries, self._merged)
         if journal is not None:
             from mixpanel_pandas.delivery.journal import without_delivered
 
@@ -362,11 +364,11 @@ class Notes:
     """Writes what becomes of updates to a journal, as what becomes of the rows that they are made of."""
 
     journal: Journal
-    merged_outcomes: MergedOutcomes
+    merged: Duplicates
 
     def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
         """Write what becomes of the rows if the process ends now."""
-        self.journal.write(self.merged_outcomes.of_rows(deliveries), wait=wait)
+        self.journal.write(deliveries_of_rows(deliveries, self.merged), wait=wait)
 
 
 def _noting(journal: Journal | None, reservation: Reservation | None) -> Callable[[Slice], None]:
