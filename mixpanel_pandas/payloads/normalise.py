@@ -291,7 +291,9 @@ def _may_be_inexact(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
     doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))
     large: np.ndarray = np.abs(doubles) >= measures.exact_below(doubles.dtype)
     digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
-    return large | mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
+    long = mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
+    inexact: np.ndarray = large | long
+    return inexact
 
 
 def _timestamps(array: pa.Array) -> Normalised:
