@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from mixpanel_pandas.payloads.normalise import offsets_of
+from mixpanel_pandas.payloads.arrays import offsets_of
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:

@@ -17,15 +17,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, lengths_of, lists_of, nulls_in
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.normalise import (
-    Normalised,
-    bytes_of,
-    emptied,
-    lengths_of,
-    lists_of,
-    nulls_in,
-)
+from mixpanel_pandas.payloads.normalise import Normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

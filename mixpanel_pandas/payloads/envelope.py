@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import escaped, join
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.layout import Layout, Source, address, reading
-from mixpanel_pandas.payloads.normalise import Normalised, mask_of, normalise, nulls_in
+from mixpanel_pandas.payloads.normalise import Normalised, normalise
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def envelope(
             findings |= member_findings
         else:
             fields += member.of_constant(source)
-    if layout.operation.option("ignore_alias") and layout.operation.group is None:
+    if layout.operation.options.ignore_alias and layout.operation.group is None:
         fields += ',"$ignore_alias":true'
     return Envelope(ids.array, layout.operation.group, token, fields, tuple(columns), findings)
 

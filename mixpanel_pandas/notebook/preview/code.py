@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["line_of"]
 
@@ -26,7 +26,7 @@ def line_of(operation: Operation, frame: str = "df") -> str:
 
     Examples
     --------
-    >>> from mixpanel_pandas.rules.options import operation
+    >>> from mixpanel_pandas.rules.operation import operation
     >>> line_of(operation("set", "user_id", ["plan"], "company", {"missing": "null"}))
     "df.mixpanel.group('company').set('user_id', ['plan'], missing='null')"
     """
@@ -42,7 +42,7 @@ def _arguments(operation: Operation) -> list[str]:
     if properties is not None:
         value = literal(dict(properties) if operation.verbs else list(properties))
         given.append(value if given else f"properties={value}")
-    return given + [f"{name}={_option(name, value)}" for name, value in operation.options.items()]
+    return given + [f"{name}={_option(name, value)}" for name, value in operation.named.items()]
 
 
 def _option(name: str, value: Any) -> str:
