@@ -140,7 +140,7 @@ def _accumulating(decisions: Decisions) -> Duplicates | None:
     """Return the rows whose values meet on one profile with those of other rows, if there are any."""
     if decisions.duplicates is not None:
         return decisions.duplicates
-    return decisions.changes.merged if len(decisions.changes.merged) else None
+    return decisions.changes.merged if decisions.changes.merged.positions.size else None
 
 
 def _leave_out_silent(decisions: Decisions, scan: Scan) -> None:
@@ -152,7 +152,7 @@ def _leave_out_silent(decisions: Decisions, scan: Scan) -> None:
 
 def _silent(decisions: Decisions, scan: Scan) -> np.ndarray:
     """Return the mask of the rows that say nothing, nor do those with which they are merged."""
-    silent: np.ndarray = ~decisions.changes.together.shared(scan.said > 0)
+    silent: np.ndarray = ~decisions.changes.shared(scan.said > 0)
     return silent
 
 
@@ -316,14 +316,14 @@ def _inspect_sizes(decisions: Decisions, scan: Scan, around: int) -> None:
     around : int
         Bytes that what stands around the properties of a row does not pass.
     """
-    layout, together = decisions.layout, decisions.changes.together
+    layout = decisions.layout
     masks = {name: np.zeros(layout.rows, bool) for name in ("large_update", "large_row")}
     for payloads in _perhaps_large(decisions, scan.longest + around):
         heavy = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
         masks["large_update"][payloads.positions[heavy & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[heavy & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        decisions.add(finding_of(CHECKS[name], layout), together.shared(mask))
+        decisions.add(finding_of(CHECKS[name], layout), decisions.changes.shared(mask))
 
 
 def _perhaps_large(decisions: Decisions, longest: np.ndarray) -> Iterator[Payloads]:

@@ -190,7 +190,7 @@ CHANGED: list[Any] = [
     ),
     pytest.param(
         content(excluded=[Excluded(np.array([3]), "invalid", "too long")]),
-        "the checks leave out other rows now",
+        "the checks exclude other rows now",
         id="a row that is left out",
     ),
 ]
