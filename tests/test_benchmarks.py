@@ -16,6 +16,8 @@ from tests.benchmarks.jobs import JOBS, TOKEN, Task, identified, record, write_f
 from tests.benchmarks.measuring import ROOT, table
 from tests.benchmarks.sink import records, sink
 
+pytestmark = pytest.mark.slow
+
 ROWS = 450
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import mixpanel_pandas as mpd
 
+pytestmark = pytest.mark.slow
+
 jupyter = pytest.importorskip("jupyter_client.manager", reason="no Jupyter kernel is installed")
 
 SETUP = """

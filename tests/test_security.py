@@ -158,6 +158,7 @@ PLACES: dict[str, Callable[[Scene], str | bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_no_secret_is_there(scene: Scene, place: str) -> None:
     found = PLACES[place](scene)
@@ -209,6 +210,7 @@ print(*[holder for one in turned for holder in holders(one)], sep="\\n", end="")
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_remembered_of_an_upload(emulator: mpd.Emulator) -> None:
     """No cache of this package or of one beneath it, and no object that outlives the call, holds a secret or a value."""
     emulator.fail("echo", times=1)
@@ -242,6 +244,7 @@ NOTEBOOK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # of the kernel's client
 def test_no_secret_in_an_executed_notebook(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat")

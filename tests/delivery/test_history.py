@@ -168,6 +168,7 @@ def encoding() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
 
 
+@pytest.mark.slow
 def test_no_thread_is_left_where_an_error_is_kept(
     emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,11 +21,12 @@ from mixpanel_pandas.delivery.journal.file import File
 from mixpanel_pandas.delivery.journal.path import create
 from mixpanel_pandas.delivery.journal.records import Record
 from mixpanel_pandas.errors import JournalError
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXAMPLES = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 500
+EXAMPLES = examples(500)
 
 
 def records(count: int, run: int = 1) -> list[Record]:

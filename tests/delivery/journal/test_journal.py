@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,13 @@ from mixpanel_pandas.payloads.batches import Payloads
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.fingerprint import fingerprint, key_of
 from tests.delivery.journal.conftest import content, delivery, upload
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-EXAMPLES = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
+EXAMPLES = examples(60)
 
 ALL = dict.fromkeys(range(6), "accepted")
 

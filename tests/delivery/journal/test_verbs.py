@@ -29,12 +29,13 @@ from mixpanel_pandas.delivery.sending import prepare
 from mixpanel_pandas.errors import JournalError
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import operation
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EXAMPLES = 3000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 40
+EXAMPLES = examples(40)
 
 
 def users(rows: int, **columns: Any) -> pd.DataFrame:
@@ -327,6 +328,7 @@ with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [50_000, 180_000])
 def test_a_full_disk_is_an_error_first_or_a_stop_that_tells_the_truth(path: Path, room: int) -> None:
     ran = subprocess.run(
@@ -543,6 +545,7 @@ def kill(process: int) -> None:
 POINTS = random.Random(17)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["set", "add"])
 @pytest.mark.parametrize("point", range(50))
 def test_a_process_that_is_killed_loses_and_doubles_nothing(

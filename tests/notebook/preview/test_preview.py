@@ -487,6 +487,7 @@ def test_a_notebook_calls_the_frame_by_its_name(monkeypatch: pytest.MonkeyPatch)
 # -- large frames -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_million_rows_send_the_browser_a_page() -> None:
     rows = 1_000_000
     frame = pd.DataFrame({"user_id": range(1, rows + 1), "plan": "pro", "email": "a@x.com"})
