@@ -253,7 +253,9 @@ def test_no_secret_in_an_executed_notebook(emulator: mpd.Emulator, monkeypatch: 
     monkeypatch.setenv("MIXPANEL_URL", emulator.url)
     emulator.fail("echo", times=None)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in NOTEBOOK])
-    nbclient.NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3").execute()
+    nbclient.NotebookClient(
+        notebook, timeout=1200, startup_timeout=600, allow_errors=True, kernel_name="python3"
+    ).execute()
     text = json.dumps(notebook)
     assert text.count("UploadFailed") >= 2
     assert not [piece for piece in forms(emulator.token) if piece in text]

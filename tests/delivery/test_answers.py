@@ -12,6 +12,7 @@ from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.answers import Answer, Named, read, seconds_to_wait
 from mixpanel_pandas.delivery.messages import Failure, Request, Response
 from mixpanel_pandas.project import Project
+from tests.patience import PATIENCE
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu", backoff=0, retries=0)
@@ -461,7 +462,7 @@ LETTERS = {"accepted": "a", "rejected": "r", "unknown": "u", "not_sent": "n"}
 def test_known_answers_over_requests(status, body, evidence, idempotent, otherwise, kind):
     responses.post(URL, body, status=status, content_type=kind)
     with closing(http.Client(PROJECT)) as client:
-        reply = client.send(Request(URL, b"[{},{},{}]"), timeout=5)
+        reply = client.send(Request(URL, b"[{},{},{}]"), timeout=PATIENCE)
     assert read(reply, RECORDS).evidence == evidence
 
 

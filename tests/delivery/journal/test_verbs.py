@@ -30,6 +30,7 @@ from mixpanel_pandas.errors import JournalError
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import operation
 from tests.examples import examples
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -350,12 +351,12 @@ def test_a_full_disk_is_an_error_first_or_a_stop_that_tells_the_truth(path: Path
 
 def test_nobody_else_gets_at_a_run_that_is_under_way(emulator: mpd.Emulator, path: Path) -> None:
     arrived, looked = threading.Event(), threading.Event()
-    emulator.fail("delay", seconds=0, when=lambda _: arrived.set() or looked.wait(10))
+    emulator.fail("delay", seconds=0, when=lambda _: arrived.set() or looked.wait(PATIENCE))
     sending = prepare(users(3), operation("set", "id", None, None, {"journal": path, "run": "monday"}))
     summaries: list[pd.DataFrame] = []
     thread = threading.Thread(target=lambda: summaries.append(sending.result()))
     thread.start()
-    assert arrived.wait(10)
+    assert arrived.wait(PATIENCE)
     for run in ("monday", "tuesday"):
         with pytest.raises(JournalError, match="in use"):
             users(3).mixpanel.set("id", journal=path, run=run)

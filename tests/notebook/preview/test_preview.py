@@ -20,7 +20,7 @@ from mixpanel_pandas.notebook.preview.findings_view import INVALID_IN_WORDS
 from mixpanel_pandas.rules.options import OPTIONS, REMEDIES
 from tests.notebook.preview.frames import ATTACKS, people
 
-SECONDS = 20
+SECONDS = 100
 MAP, FINDINGS, PAYLOADS, SEND = range(4)
 
 
