@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.mutants import Mutant, mutants, sample
@@ -30,6 +31,9 @@ from tests.mutation.runner import (
     own_tests,
     quick_subset,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FOLDERS = ("rules", "payloads", "checking", "delivery")
 
@@ -63,7 +67,7 @@ def main() -> int:
     return report(tried, survivors, asked.least, time.monotonic() - began)
 
 
-def all_mutants(names: list[str] | tuple[str, ...]) -> list[Mutant]:
+def all_mutants(names: Iterable[str]) -> list[Mutant]:
     """Return the mutants of modules, or of all modules of folders, that are named as in the package."""
     package = ROOT / "mixpanel_pandas"
     paths = [
