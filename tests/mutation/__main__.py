@@ -22,8 +22,6 @@ from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.mutants import Mutant, mutants, sample
 from tests.mutation.runner import (
     LIBRARIES,
-    MORE,
-    PATIENCE,
     ROOT,
     Run,
     carry_out,
@@ -85,15 +83,10 @@ def all_mutants(names: Iterable[str]) -> list[Mutant]:
 def against_own_tests(tried: list[Mutant], copies: list[Path]) -> list[Mutant]:
     """Return the mutants that the tests of their own modules do not notice."""
     modules = sorted({mutant.module for mutant in tried})
-    limits = {}
     for run in carry_out([Run(None, own_tests(module)) for module in modules], copies):
         check(run)
-        limits[run.tests] = PATIENCE * run.seconds + MORE
     say(f"{len(tried)} mutants of {len(modules)} modules, against the tests of each module")
-    runs = [Run(mutant, own_tests(mutant.module)) for mutant in tried]
-    for run in runs:
-        run.limit = limits[run.tests]
-    return still_alive(runs, copies)
+    return still_alive([Run(mutant, own_tests(mutant.module)) for mutant in tried], copies)
 
 
 def against_quick_subset(survivors: list[Mutant], copies: list[Path]) -> list[Mutant]:
@@ -101,12 +94,9 @@ def against_quick_subset(survivors: list[Mutant], copies: list[Path]) -> list[Mu
     if not survivors:
         return []
     say(f"{len(survivors)} mutants against the quick subset")
-    runs = [Run(mutant, quick_subset(mutant.module)) for mutant in survivors]
-    (unchanged,) = carry_out([Run(None, runs[0].tests)], copies[:1])
+    (unchanged,) = carry_out([Run(None, quick_subset(survivors[0].module))], copies[:1])
     check(unchanged)
-    for run in runs:
-        run.limit = PATIENCE * unchanged.seconds + MORE
-    return still_alive(runs, copies)
+    return still_alive([Run(mutant, quick_subset(mutant.module)) for mutant in survivors], copies)
 
 
 def check(run: Run) -> None:
@@ -122,7 +112,7 @@ def still_alive(runs: list[Run], copies: list[Path]) -> list[Mutant]:
         assert run.mutant
         if not run.killed:
             alive.append(run.mutant)
-        fate = "survived" if not run.killed else "killed" if run.status is not None else "killed: too slow"
+        fate = "survived" if not run.killed else "killed" if run.status is not None else "killed: it hung"
         before, after = run.mutant.lines()
         say(f"{count}/{len(runs)} {fate} {run.seconds:.0f} s {run.mutant.module}: {before} -> {after}")
     return alive

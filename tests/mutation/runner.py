@@ -34,8 +34,8 @@ LIBRARIES = (
     "xxhash",
 )
 
-#: A run may take this many times as long as without a mutant, and this many seconds more: how slow the machine is decides nothing.
-PATIENCE, MORE = 5, 30
+#: Seconds without a word from pytest after which a run ends: one test never takes a tenth of that.
+SILENCE = 90.0
 
 PASSED, NO_TESTS = 0, 5
 
@@ -50,17 +50,16 @@ class Run:
         What is tested.
     tests : tuple of str
         Arguments for pytest: files and folders, in this order.
-    limit : float
-        Seconds after which it ends and counts as killed.
     status : int or None
-        What pytest returned; None for a run that was ended.
+        What pytest returned; None for a run that hung and was ended, which counts as killed.
     seconds : float
         How long it took.
+    output : str
+        What pytest printed.
     """
 
     mutant: Mutant | None
     tests: tuple[str, ...]
-    limit: float = float("inf")
     status: int | None = None
     seconds: float = 0.0
     output: str = ""
@@ -106,14 +105,14 @@ def carry_out(runs: list[Run], copies: list[Path]) -> Iterator[Run]:
             time.sleep(0.02)
             for process, (run, copy, began) in list(under_way.items()):
                 run.seconds = time.monotonic() - began
-                late = run.seconds > run.limit
-                if late:
+                hangs = time.time() - (copy / OUTPUT).stat().st_mtime > SILENCE
+                if hangs:
                     _end(process)
-                ended, status = os.waitpid(process, 0 if late else os.WNOHANG)
+                ended, status = os.waitpid(process, 0 if hangs else os.WNOHANG)
                 if ended:
                     del under_way[process]
                     _end(process)  # and whatever it has left behind
-                    run.status = None if late else os.waitstatus_to_exitcode(status)
+                    run.status = None if hangs else os.waitstatus_to_exitcode(status)
                     run.output = (copy / OUTPUT).read_text(encoding="utf-8", errors="replace")
                     _restore(run, copy)
                     free.append(copy)
@@ -144,6 +143,7 @@ def _begin(run: Run, copy: Path) -> int:
     """Begin a run in a child of this process; return its number."""
     if run.mutant:
         _write(copy / run.mutant.module, run.mutant.mutated)
+    (copy / OUTPUT).write_bytes(b"")
     sys.stdout.flush()
     process = os.fork()
     if not process:
