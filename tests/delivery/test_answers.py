@@ -319,6 +319,8 @@ def test_a_failure_is_evidence_and_no_complete_answer(evidence):
         pytest.param(b"1\n", "accepted", id="bare 1 and a line end"),
         pytest.param(b"\xef\xbb\xbf1", "accepted", id="bare 1 after a byte order mark"),
         pytest.param(b"0", "none_valid", id="bare 0"),
+        pytest.param(b"-1", "unclear", id="bare -1"),
+        pytest.param(b"2", "unclear", id="bare 2"),
         pytest.param(b"true", "unclear", id="bare true"),
         pytest.param(b"1.0", "unclear", id="1 with a point"),
         pytest.param(recorded(1), "accepted", id="the recorded shape"),

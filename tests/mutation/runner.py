@@ -71,16 +71,21 @@ class Run:
 
 
 def own_tests(module: str) -> tuple[str, ...]:
-    """Return the tests of a module: the file of tests that has its name, and its own examples."""
-    path = Path(module)
-    tests = Path("tests", *path.parts[1:-1], f"test_{path.name}")
-    return (*([str(tests)] if (ROOT / tests).exists() else []), module)
+    """Return the tests of a module: the file that has its name, or else those of its folder, and its own examples."""
+    folder, name = _folder(module), f"test_{Path(module).name}"
+    own = folder / name if (ROOT / folder / name).exists() else folder
+    return (str(own), module) if (ROOT / own).exists() else (module,)
+
+
+def _folder(module: str) -> Path:
+    """Return the folder with the tests of a module's folder."""
+    return Path("tests", *Path(module).parts[1:-1])
 
 
 def quick_subset(module: str) -> tuple[str, ...]:
     """Return the whole quick subset, what is near the module first."""
     tests = ROOT / "tests"
-    near = Path("tests", *Path(module).parts[1:-1])
+    near = _folder(module)
     folders = [
         path.relative_to(ROOT)
         for path in sorted(tests.iterdir())
