@@ -83,10 +83,10 @@ def all_mutants(names: Iterable[str]) -> list[Mutant]:
 def against_own_tests(tried: list[Mutant], copies: list[Path]) -> list[Mutant]:
     """Return the mutants that the tests of their own modules do not notice."""
     modules = sorted({mutant.module for mutant in tried})
-    for run in carry_out([Run(None, own_tests(module)) for module in modules], copies):
+    for run in carry_out([Run(None, own_tests(module, copies[0])) for module in modules], copies):
         check(run)
     say(f"{len(tried)} mutants of {len(modules)} modules, against the tests of each module")
-    return still_alive([Run(mutant, own_tests(mutant.module)) for mutant in tried], copies)
+    return still_alive([Run(mutant, own_tests(mutant.module, copies[0])) for mutant in tried], copies)
 
 
 def against_quick_subset(survivors: list[Mutant], copies: list[Path]) -> list[Mutant]:
@@ -94,9 +94,9 @@ def against_quick_subset(survivors: list[Mutant], copies: list[Path]) -> list[Mu
     if not survivors:
         return []
     say(f"{len(survivors)} mutants against the quick subset")
-    (unchanged,) = carry_out([Run(None, quick_subset(survivors[0].module))], copies[:1])
+    (unchanged,) = carry_out([Run(None, quick_subset(survivors[0].module, copies[0]))], copies[:1])
     check(unchanged)
-    return still_alive([Run(mutant, quick_subset(mutant.module)) for mutant in survivors], copies)
+    return still_alive([Run(mutant, quick_subset(mutant.module, copies[0])) for mutant in survivors], copies)
 
 
 def check(run: Run) -> None:

@@ -70,11 +70,11 @@ class Run:
         return self.status not in {PASSED, NO_TESTS}
 
 
-def own_tests(module: str) -> tuple[str, ...]:
+def own_tests(module: str, root: Path = ROOT) -> tuple[str, ...]:
     """Return the tests of a module: the file that has its name, or else those of its folder, and its own examples."""
     folder, name = _folder(module), f"test_{Path(module).name}"
-    own = folder / name if (ROOT / folder / name).exists() else folder
-    return (str(own), module) if (ROOT / own).exists() else (module,)
+    own = folder / name if (root / folder / name).exists() else folder
+    return (str(own), module) if (root / own).exists() else (module,)
 
 
 def _folder(module: str) -> Path:
@@ -82,16 +82,16 @@ def _folder(module: str) -> Path:
     return Path("tests", *Path(module).parts[1:-1])
 
 
-def quick_subset(module: str) -> tuple[str, ...]:
+def quick_subset(module: str, root: Path = ROOT) -> tuple[str, ...]:
     """Return the whole quick subset, what is near the module first."""
-    tests = ROOT / "tests"
+    tests = root / "tests"
     near = _folder(module)
     folders = [
-        path.relative_to(ROOT)
+        path.relative_to(root)
         for path in sorted(tests.iterdir())
         if path.is_dir() and any(path.rglob("test_*.py")) and path.name != "browser"
     ]
-    files = [path.relative_to(ROOT) for path in sorted(tests.glob("test_*.py"))]
+    files = [path.relative_to(root) for path in sorted(tests.glob("test_*.py"))]
     ordered = sorted(
         [*folders, *files], key=lambda path: (path not in near.parents and path != near, path.is_dir())
     )
