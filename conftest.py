@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 #: How many examples generated tests try, by profile: 100 stands for what the whole suite tries (`tests/examples.py`).
 EXAMPLES = {"quick": 20, "whole": 100, "thorough": 3000}
-for _profile, _examples in EXAMPLES.items():
-    settings.register_profile(_profile, deadline=None, max_examples=_examples, print_blob=True)
+for _profile, _examples in EXAMPLES.items():  # CI tries the same examples every time, everybody else new ones
+    _same = "CI" in os.environ and _profile != "thorough"
+    settings.register_profile(
+        _profile, deadline=None, max_examples=_examples, print_blob=True, derandomize=_same
+    )
 settings.register_profile(  # for `tests.mutation`: the same examples for each mutant, and the first failure is enough
     "mutation",
     settings.get_profile("quick"),
