@@ -297,14 +297,8 @@ def _may_be_inexact(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
     doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))
     large: np.ndarray = np.abs(doubles) >= measures.exact_below(doubles.dtype)
     digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
-<<<<<<< .merge_file_I3G22g
-    long = mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
-    inexact: np.ndarray = large | long
-    return inexact
-=======
     large |= mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
     return large
->>>>>>> .merge_file_MGmf60
 
 
 def _timestamps(array: pa.Array) -> Normalised:
