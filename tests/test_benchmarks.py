@@ -17,6 +17,8 @@ from tests.benchmarks.journey import changes_in
 from tests.benchmarks.measuring import ROOT, table
 from tests.benchmarks.sink import records, sink
 
+pytestmark = pytest.mark.slow
+
 ROWS = 450
 
 
