@@ -29,7 +29,7 @@ FLOORS = (
     {"delivery"},
     {"notebook"},
     {"pipeline"},
-    {"accessor"},
+    {"accessors"},
     {"cli", "__init__", "__main__"},
 )
 
