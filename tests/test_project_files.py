@@ -27,8 +27,8 @@ FLOORS = (
     {"reading", "payloads"},
     {"checking"},
     {"delivery"},
-    {"notebook"},
     {"pipeline"},
+    {"notebook"},
     {"accessors"},
     {"cli", "__init__", "__main__"},
 )
