@@ -16,13 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.checking.findings import count_names, findings_of_column
 from mixpanel_pandas.checking.scan import findings_of_slice, has_value
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.payloads.notes import names_of, notes_on_column
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 
@@ -62,8 +62,8 @@ def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
         If the columns are a MultiIndex.
     """
     layout = layout_of_columns(frame)
-    names = names_of(layout)
-    rows = [_row(layout, column, names) for column in layout.columns]
+    counts = count_names(layout)
+    rows = [_row(layout, column, counts) for column in layout.columns]
     found = pd.DataFrame(
         {
             name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
@@ -101,12 +101,12 @@ class _Seen:
     largest: int = 0
 
 
-def _row(layout: Layout, column: PropertyColumn, names: Counter[str]) -> dict[str, Any]:
+def _row(layout: Layout, column: PropertyColumn, counts: Counter[str]) -> dict[str, Any]:
     seen = _walk(layout, column)
-    seen.findings.update(note.check for note in notes_on_column(column, names))
+    seen.findings.update(finding.check for finding in findings_of_column(column, counts))
     filled = int(seen.there.sum())
-    hashes, counts = np.unique(seen.hashes[seen.sendable], return_counts=True)
-    top = float(counts.max() / filled) if counts.size else np.nan
+    hashes, repeats = np.unique(seen.hashes[seen.sendable], return_counts=True)
+    top = float(repeats.max() / filled) if repeats.size else np.nan
     return {
         "column": column.label,
         "type": _type(seen, column),

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors, warn
-from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.pending import Delivery
@@ -26,7 +26,6 @@ from mixpanel_pandas.errors import (
     UploadError,
     UploadFailed,
     UploadInterrupted,
-    in_our_words,
 )
 from mixpanel_pandas.payloads.fingerprint import key_of
 from mixpanel_pandas.project import Project, current_project, destination
@@ -93,15 +92,14 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     ValidationError
         If the frame holds errors.
     OperationError
-        If the frame or an option cannot be read, or the operation would delete more profiles than `at_most`.
+        If the call makes no sense on the frame, a column cannot be read, or more profiles than `at_most` would be deleted.
     """
     began = time.perf_counter()
     project = NOWHERE if operation.option("dry_run") else current_project(operation.option("project"))
-    decisions, findings = checked(frame, operation)
-    with in_our_words():
-        raise_errors(decisions.frame, decisions.layout, findings)
-        _refuse_too_many(decisions)
-        warn(decisions.layout, findings)
+    decisions = check_frame(frame, operation)
+    raise_errors(decisions)
+    _refuse_too_many(decisions)
+    warn(decisions)
     return Sending(decisions, project, began)
 
 

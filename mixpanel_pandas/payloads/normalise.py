@@ -16,9 +16,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
-from mixpanel_pandas.payloads.layout import reading, values_of_key
+from mixpanel_pandas.payloads.spread import values_of_key
 from mixpanel_pandas.payloads.values import (
     convert,
     encodable,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn, Rows
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = [
     "Normalised",
@@ -142,7 +144,7 @@ def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Norm
     """Return some of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
     unites = column.operator.takes == "list"
     blank = layout.operation.option("blank")
-    with reading(column.label):
+    with reading_column(column.label):
         values = column.source.at(rows)
         if column.key is not None:
             values = values_of_key(column.source.rule.read(values), column.key)

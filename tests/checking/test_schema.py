@@ -624,7 +624,7 @@ SCHEMAS = [
             {"age": pandera.Column(checks=pandera.Check(lambda age: age / "x", name="broken"))}
         ),
         people(),
-        [("broken", "error", "age", None, "your schema: check 'broken' raised TypeError(")],
+        [("broken", "error", "age", None, "your schema: check 'broken' raised TypeError")],
         id="a check that raises",
     ),
     pytest.param(
