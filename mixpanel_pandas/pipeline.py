@@ -22,7 +22,7 @@ from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
 from mixpanel_pandas.text import repr_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
     import pandera.pandas as pandera
 

@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mixpanel_pandas.checking.user_schema import UserSchema
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.layout import Layout
     from mixpanel_pandas.rules.options import Operation
 
-__all__ = ["Decisions", "check_frame", "decide"]
+__all__ = ["Decisions", "check_frame", "decide", "user_schema_of"]
 
 #: Bytes that a record takes beside its id and its properties, rounded up.
 RECORD_BYTES = 400
@@ -142,15 +143,26 @@ def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
     """
     frame = frame.copy(deep=False)
     layout = make_layout(frame, operation)
-    schema = operation.option("schema")
-    if schema is None:
-        refuse_impossible_remedies(operation.option("invalid"))
-        return decide(frame, layout)
-    from mixpanel_pandas.checking.user_schema import UserSchema  # imports pandera, which takes about a second
+    user_schema = user_schema_of(operation)
+    return decide(frame, layout, user_schema.findings(frame) if user_schema is not None else ())
 
-    user_schema = UserSchema(schema)
-    refuse_impossible_remedies(operation.option("invalid"), user_schema.check_names)
-    return decide(frame, layout, user_schema.findings(frame))
+
+def user_schema_of(operation: Operation) -> UserSchema | None:
+    """Return the user's own schema, and refuse what `invalid` cannot mean.
+
+    Raises
+    ------
+    OperationError
+        If the schema is none, or would change the frame, or `invalid` names a check that neither of us has.
+    """
+    user_schema = None
+    if operation.option("schema") is not None:
+        from mixpanel_pandas.checking.user_schema import UserSchema  # imports pandera: about a second
+
+        user_schema = UserSchema(operation.option("schema"))
+    names = () if user_schema is None else user_schema.check_names
+    refuse_impossible_remedies(operation.option("invalid"), names)
+    return user_schema
 
 
 def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding] = ()) -> Decisions:

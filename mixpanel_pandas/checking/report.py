@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.payloads.layout import Layout
 
-__all__ = ["failure_cases", "make_report", "raise_errors", "report_in_words", "warn"]
+__all__ = [
+    "FAILURE_COLUMNS",
+    "failure_cases",
+    "make_report",
+    "raise_errors",
+    "report_in_words",
+    "shown_values",
+    "warn",
+]
+
+#: Columns of pandera's `SchemaErrors.failure_cases`.
+FAILURE_COLUMNS = ["schema_context", "column", "check", "check_number", "failure_case", "index"]
 
 #: How much of a value and of a finding's words an error message shows, in characters, and how many checks it names.
 SHOWN_CHARACTERS, MESSAGE_CHARACTERS, SHOWN_CHECKS = 61, 200, 12
@@ -149,7 +160,7 @@ def _labels_at(frame: pd.DataFrame, positions: np.ndarray, has_row: np.ndarray) 
     """Return the index labels of the positions that are rows."""
     labels = np.full(len(positions), None, dtype=object)
     rows = positions[has_row]
-    labels[has_row] = as_objects(_shown("index", lambda: frame.index[rows], len(rows)))
+    labels[has_row] = as_objects(shown_values("index", lambda: frame.index[rows], len(rows)))
     return labels
 
 
@@ -164,13 +175,13 @@ def _values_at(frame: pd.DataFrame, finding: Finding, positions: np.ndarray) -> 
     if finding.rows is None:
         return [finding.value]
     if label is not None and label in frame.columns:
-        return _shown(label, lambda: frame[label].iloc[positions], len(positions))
+        return shown_values(label, lambda: frame[label].iloc[positions], len(positions))
     if label is not None and label in frame.index.names:
-        return _shown(label, lambda: frame.index.get_level_values(label)[positions], len(positions))
+        return shown_values(label, lambda: frame.index.get_level_values(label)[positions], len(positions))
     return [None] * len(positions)
 
 
-def _shown(label: Hashable, read: Callable[[], Iterable[Any]], length: int) -> list[Any]:
+def shown_values(label: Hashable, read: Callable[[], Iterable[Any]], length: int) -> list[Any]:
     """Return values that a frame can show. A finding is reported also where its values cannot be read, or have no `repr`."""
     try:
         with reading_column(label):

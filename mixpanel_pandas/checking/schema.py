@@ -17,11 +17,10 @@ import pandas as pd
 import pandera.pandas as pandera
 from pandera.api.base.checks import CheckResult
 
-from mixpanel_pandas.checking.decisions import check_frame
+from mixpanel_pandas.checking.decisions import check_frame, user_schema_of
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of
 from mixpanel_pandas.checking.report import failure_cases
 from mixpanel_pandas.checking.scan import property_checks
-from mixpanel_pandas.checking.user_schema import UserSchema
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.rules.checks import CHECKS
@@ -50,7 +49,9 @@ def make_schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameS
         If the call makes no sense on the frame.
     """
     layout = make_layout(frame, operation)
-    possible = {_key(finding): finding for finding in _possible_findings(layout)}
+    user_schema = user_schema_of(operation)
+    findings = [*_possible_findings(layout), *(user_schema.possible_findings() if user_schema else ())]
+    possible = {_key(finding): finding for finding in findings}
     findings_of = _Findings(_for_other_frames(layout), _kinds(layout), frozenset(possible))
     checks: dict[Any, list[FrameCheck]] = defaultdict(list)
     for key, finding in possible.items():
@@ -108,9 +109,6 @@ def _possible_findings(layout: Layout) -> Iterator[Finding]:
     for number, column in enumerate(layout.columns):
         for name in _checks_of_values(column):
             yield finding_of(CHECKS[name], layout, number)
-    schema = layout.operation.option("schema")
-    if schema is not None:
-        yield from UserSchema(schema).possible_findings()
 
 
 def _checks_of_values(column: PropertyColumn) -> Iterator[str]:

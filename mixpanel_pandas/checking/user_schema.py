@@ -39,6 +39,14 @@ CHANGING: dict[str, tuple[Any, ...]] = {
 #: Pandera's word for which of equal values pass -> the word of `pandas.DataFrame.duplicated`.
 KEEP = {"exclude_first": "first", "exclude_last": "last"}
 
+#: Pandera's names for what it finds wrong with the columns that a frame has.
+CHECKS_OF_COLUMNS = (
+    "column_not_in_dataframe",
+    "column_not_in_schema",
+    "column_not_ordered",
+    "wrong_datatype",
+)
+
 
 class UserSchema:
     """A schema that is safe to run.
@@ -76,8 +84,8 @@ class UserSchema:
         for label, part in parts.items():
             for check in part.checks:
                 yield replace(check.finding, column=label)
-            if label is not None and part.dtype is not None:
-                yield Finding("wrong_datatype", "error", label, None, "your schema: another dtype")
+            for name in CHECKS_OF_COLUMNS if label is None else ("wrong_datatype",):
+                yield Finding(name, "error", label, None, f"your schema: {name.replace('_', ' ')}")
 
     def findings(self, frame: pd.DataFrame) -> list[Finding]:
         """Run the schema over a frame.
