@@ -17,6 +17,7 @@ __all__ = [
     "duration",
     "has_repr",
     "is_seen",
+    "is_text",
     "joined",
     "percent",
     "printable",
@@ -127,6 +128,21 @@ def has_repr(value: object) -> bool:
     (True, False)
     """
     return repr_of(value) != f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def is_text(value: object) -> bool:
+    r"""Return whether `str` of a value works, and can be encoded.
+
+    >>> is_text("a"), is_text("a\ud800"), is_text(10**5000)
+    (True, False, False)
+    """
+    try:
+        str(value).encode()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # a value may be of any class
+        return False
+    return True
 
 
 def bounded(text: str, most: int = MESSAGE_CHARACTERS) -> str:

@@ -24,6 +24,7 @@ from mixpanel_pandas.checking.scan import property_checks
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.text import NOT_SHOWN, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,6 +166,7 @@ class FrameCheck(pandera.Check):
         if not findings:
             return CheckResult(True, True, check_obj, None)
         cases = failure_cases(check_obj, findings, first=1 if self.raise_warning else None)
+        cases["failure_case"] = cases["failure_case"].where(cases["failure_case"].map(is_text), NOT_SHOWN)
         return CheckResult(_passing(check_obj, findings), False, check_obj, cases)
 
 
@@ -211,6 +213,10 @@ class _Findings:
     ) -> None:
         self._operation, self._kinds, self._possible = operation, kinds, possible
         self._validation: _Validation | None = None
+
+    def __deepcopy__(self, _memo: object) -> _Findings:
+        """Return the same object: pandera copies the checks of each column for each validation."""
+        return self
 
     def __call__(self, frame: pd.DataFrame, key: Key | None) -> list[Finding]:
         validation = self._validation

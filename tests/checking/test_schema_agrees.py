@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -14,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.checking import report
+from mixpanel_pandas.checking.report import FAILURE_COLUMNS
 
 EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 100
 
@@ -161,3 +166,76 @@ def test_what_a_schema_of_another_frame_accepts_the_verb_accepts(frame, other, c
         ]
     if not refused_by_schema(schema, other):
         assert refused_by_verb(other, verb, properties, options) == []
+
+
+@pytest.mark.parametrize("verb", ["set", "delete"])
+def test_a_verb_without_a_schema_does_not_import_pandera(verb):
+    program = (
+        "import sys, warnings, pandas as pd, mixpanel_pandas\n"
+        "warnings.simplefilter('ignore')\n"
+        "frame = pd.DataFrame({'user_id': ['ann', 'A', 'a'], 'email': ['x' * 300, 'y', 'z']})\n"
+        f"frame.mixpanel.{verb}('user_id', dry_run=True, invalid={{'long_id': 'drop_row', 'long_string': 'drop_row'}})\n"
+        f"frame.mixpanel.validate({verb!r}, 'user_id')\n"
+        "print('pandera' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+# -- failure cases of the error -------------------------------------------------------------------------------------
+
+
+def refusal(frame, **options):
+    with pytest.raises(mpd.ValidationError) as caught:
+        frame.mixpanel.payloads("set", "user_id", **options)
+    return caught.value
+
+
+def test_failure_cases_have_the_columns_of_pandera():
+    frame = pd.DataFrame(
+        {"user_id": ["a", None], "text": [LONG, "b"], "$last_seen": ["x", "y"]}, index=["p", "q"]
+    )
+    failed = refusal(frame).failure_cases
+    with pytest.raises(pandera.errors.SchemaErrors) as caught:
+        frame.mixpanel.schema("set", "user_id").validate(frame, lazy=True)
+    assert list(failed) == list(caught.value.failure_cases) == FAILURE_COLUMNS
+    assert failed[["schema_context", "column", "check", "index"]].to_numpy().tolist() == [
+        ["Column", "user_id", "missing_id", "q"],
+        ["Column", "$last_seen", "computed_property", None],
+        ["Column", "text", "long_string", "p"],
+    ]
+    assert failed["failure_case"].tolist()[1:] == ["$last_seen", LONG]
+
+
+def test_failure_cases_leave_out_what_does_not_refuse_the_frame():
+    frame = pd.DataFrame({"user_id": ["a", "A"], "text": [LONG, "b"], "number": [1.0, np.inf]})
+    failed = refusal(frame, invalid={"long_string": "truncate"}).failure_cases
+    assert failed["check"].tolist() == ["infinite"]
+
+
+def test_failure_cases_are_all_of_them_and_made_when_they_are_asked_for(monkeypatch):
+    made, failure_cases = [], report.failure_cases
+    monkeypatch.setattr(
+        "mixpanel_pandas.checking.report.failure_cases",
+        lambda *asked: made.append(1) or failure_cases(*asked),
+    )
+    rows = 250
+    error = refusal(pd.DataFrame({"user_id": [f"u{row}" for row in range(rows)], "text": [LONG] * rows}))
+    assert made == []
+    assert error.failure_cases["index"].tolist() == list(range(rows))
+    assert error.failure_cases is error.failure_cases
+    assert made == [1]
+    assert str(error).count("x" * 50) == 1
+
+
+def test_failure_cases_survive_pickling():
+    error = refusal(pd.DataFrame({"user_id": ["a", None], "text": [LONG, "b"]}))
+    copy = pickle.loads(pickle.dumps(error))
+    pd.testing.assert_frame_equal(copy.failure_cases, error.failure_cases)
+
+
+def test_pandera_drops_the_rows_that_fail():
+    frame = pd.DataFrame({"user_id": ["a", "b", None], "text": [LONG, "b", "c"]})
+    schema = frame.mixpanel.schema("set", "user_id")
+    schema.drop_invalid_rows = True
+    assert schema.validate(frame, lazy=True)["user_id"].tolist() == ["b"]
