@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import Option, operation, taken_by
+from mixpanel_pandas.rules.options import Option, taken_by
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandera.pandas as pandera
 
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["inventory", "payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
 

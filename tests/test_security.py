@@ -23,7 +23,8 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.sending import NOWHERE
 from mixpanel_pandas.project import REGIONS
-from mixpanel_pandas.rules.options import OPTIONS, operation
+from mixpanel_pandas.rules.operation import operation
+from mixpanel_pandas.rules.options import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.user_schema import UserSchema
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.layout import Layout
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Decisions", "check_frame", "decide", "user_schema_of"]
 
@@ -118,7 +118,7 @@ class Decisions:
             if not rows.any():
                 return
         finding = replace(finding, rows=rows)
-        invalid = self.layout.operation.option("invalid")
+        invalid = self.layout.operation.options.invalid
         remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
         self.findings.append(replace(finding, stands=remedy == "raise"))
         if rows is None:
@@ -156,12 +156,12 @@ def user_schema_of(operation: Operation) -> UserSchema | None:
         If the schema is none, or would change the frame, or `invalid` names a check that neither of us has.
     """
     user_schema = None
-    if operation.option("schema") is not None:
+    if operation.options.schema is not None:
         from mixpanel_pandas.checking.user_schema import UserSchema  # imports pandera: about a second
 
-        user_schema = UserSchema(operation.option("schema"))
+        user_schema = UserSchema(operation.options.schema)
     names = () if user_schema is None else user_schema.check_names
-    refuse_impossible_remedies(operation.option("invalid"), names)
+    refuse_impossible_remedies(operation.options.invalid, names)
     return user_schema
 
 
@@ -263,7 +263,7 @@ def _check_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarr
     if not positions.size:
         return
     duplicates = Duplicates(positions, groups)
-    choice = decisions.layout.operation.option("duplicates")
+    choice = decisions.layout.operation.options.duplicates
     if choice == "all":
         decisions.duplicates = duplicates
     elif choice == "merge":

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["make_schema"]
 
@@ -83,7 +83,7 @@ def _kinds(layout: Layout) -> dict[tuple[Hashable, str], str]:
 
 def _is_named(finding: Finding, operation: Operation) -> bool:
     """Return whether the option `invalid` says what becomes of rows with such a finding."""
-    invalid = operation.option("invalid")
+    invalid = operation.options.invalid
     return isinstance(invalid, Mapping) and finding.check in invalid
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.upload import Account, Upload
     from mixpanel_pandas.payloads.changes import Excluded
     from mixpanel_pandas.payloads.slices import Slice
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Sending", "prepare", "send"]
 
@@ -95,7 +95,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
         If the call makes no sense on the frame, a column cannot be read, or more profiles than `at_most` would be deleted.
     """
     began = time.perf_counter()
-    project = NOWHERE if operation.option("dry_run") else current_project(operation.option("project"))
+    project = NOWHERE if operation.options.dry_run else current_project(operation.options.project)
     decisions = check_frame(frame, operation)
     raise_errors(decisions)
     _refuse_too_many(decisions)
@@ -105,7 +105,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
 
 def _refuse_too_many(decisions: Decisions) -> None:
     if decisions.layout.operation.verb == "delete":
-        most = decisions.layout.operation.option("at_most")
+        most = decisions.layout.operation.options.at_most
         if decisions.sent > most:
             msg = (
                 f"this deletes {decisions.sent:,} profiles for good, more than at_most={most:,}: nothing was sent; pass "
@@ -211,7 +211,7 @@ class Sending:
 
     def _send(self, strikes: Callable[[], int]) -> Ended:
         """Send, and say how it ended."""
-        if self._operation.option("dry_run"):
+        if self._operation.options.dry_run:
             return Ended(self._told(self._summary(self._not_sent())))
         return self._deliver(strikes)
 
@@ -245,18 +245,18 @@ class Sending:
 
     def _open_journal(self, strikes: Callable[[], int]) -> Journal | None:
         """Open the journal that the call names, if it names one."""
-        path = self._operation.option("journal")
+        path = self._operation.options.journal
         if path is None:
             return None
         from mixpanel_pandas.delivery.journal import Journal
         from mixpanel_pandas.payloads.fingerprint import content_of
 
         content = content_of(self._layout, self._inspection.digest, self._project, self._inspection.excluded)
-        remaining = self._operation.option("on_changed") == "remaining"
-        until = time.monotonic() + (self._operation.option("deadline") or math.inf)
+        remaining = self._operation.options.on_changed == "remaining"
+        until = time.monotonic() + (self._operation.options.deadline or math.inf)
         return Journal(
             path,
-            self._operation.option("run"),
+            self._operation.options.run,
             content,
             remaining=remaining,
             hurried=lambda: bool(strikes()) or time.monotonic() >= until,
@@ -277,7 +277,7 @@ class Sending:
     def _ended_before(self, run: Run, ended_at: dt.datetime | None) -> Ended:
         """Return how a run ended that this call repeats."""
         when = f"{ended_at:%Y-%m-%d %H:%M} UTC"
-        if self._operation.option("run") is None:
+        if self._operation.options.run is None:
             msg = (
                 f"the same updates were already sent, until {when}, and would be applied twice: name another run to send them "
                 f"again, such as run='2026-11-21'; {words(run.summary)}"
@@ -298,7 +298,7 @@ class Sending:
             reservation, slices = history.reserve(
                 lambda: _unless(lambda: comparing and strikes(), waves.every_slice()),
                 key_of(self._project),
-                repeat=self._operation.option("repeat"),
+                repeat=self._operation.options.repeat,
                 journalled=None
                 if journal is None
                 else history.InRun(journal.place, journal.named, journal.resumed),
@@ -332,21 +332,21 @@ class Sending:
         from mixpanel_pandas.delivery.upload import ProfileClient, Upload
 
         operation, project, now = self._operation, self._project, time.monotonic()
-        workers, deadline = operation.option("workers") if rows else 0, operation.option("deadline")
+        workers, deadline = operation.options.workers if rows else 0, operation.options.deadline
         state = UploadState(
             workers,
             idempotent=operation.idempotent,
             retries=project.retries,
             backoff=project.backoff,
             chance=random.random,
-            throttle=Throttle(operation.option("requests_per_hour")),
+            throttle=Throttle(operation.options.requests_per_hour),
             deadline=math.inf if deadline is None else now + deadline,
             journalled=journal is not None,
             epoch=time.time() - now,
         )
         clients = [ProfileClient(project, operation.endpoint) for _ in range(workers)]
         reporter = Reporter(
-            operation.verb, rows, operation.option("progress") if rows else False, time.monotonic
+            operation.verb, rows, operation.options.progress if rows else False, time.monotonic
         )
         notes = None if journal is None else Notes(journal, self._merged_outcomes)
         self._upload = Upload(waves, clients, state, reporter, rows, notes)
@@ -405,7 +405,7 @@ class Sending:
             idempotent=self._operation.idempotent,
             stopped=stopped,
         )
-        identity = None if self._operation.option("dry_run") else self._project.identity
+        identity = None if self._operation.options.dry_run else self._project.identity
         summary.attrs["mixpanel"] |= {"id": repr(self._layout.id.label), **destination(identity)}
         return summary
 
@@ -481,7 +481,7 @@ def _raise_from(error: BaseException, summary: pd.DataFrame) -> NoReturn:
 
 def _raise_if_failed(operation: Operation, summary: pd.DataFrame) -> None:
     """Raise if rows failed and `check` asks for an error then."""
-    check = operation.option("check")
+    check = operation.options.check
     counts = {
         name: int(summary[name].sum()) for name in ("accepted", "rejected", "unknown", "not_sent", "invalid")
     }

@@ -89,7 +89,7 @@ class Waves:
         resent: np.ndarray | None = None,
     ) -> None:
         self._layout, self._changes, self._token, self._key = layout, changes, token, key
-        self._batch_size: int = layout.operation.option("batch_size")
+        self._batch_size: int = layout.operation.options.batch_size
         self._settled = settled
         self.passed: Callable[[Slice], object] = lambda _slice: None
         self.whole, self._gaps = False, False

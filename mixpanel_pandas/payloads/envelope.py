@@ -89,7 +89,7 @@ def envelope(
             findings |= found
         else:
             fields += member.constant(source)
-    if layout.operation.option("ignore_alias") and layout.operation.group is None:
+    if layout.operation.options.ignore_alias and layout.operation.group is None:
         fields += ',"$ignore_alias":true'
     return Envelope(ids.array, layout.operation.group, token, fields, tuple(columns), findings)
 

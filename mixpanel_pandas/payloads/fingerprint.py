@@ -177,7 +177,7 @@ def _described(layout: Layout, project: Project) -> dict[str, Any]:
             *(f"{column.name} ({column.operator.name})" for column in layout.columns),
             *(f"{name} (unset)" for name in layout.removed),
         ],
-        "options": {name: _option_text(operation.option(name)) for name in options},
+        "options": {name: _option_text(getattr(operation.options, name)) for name in options},
     }
 
 

@@ -21,8 +21,8 @@ from mixpanel_pandas.payloads.slice_sizes import cut_evenly, rows_per_slice
 from mixpanel_pandas.payloads.sources import Source, column_source, find_source, has_label, labels_of
 from mixpanel_pandas.payloads.spread import rules_of_keys
 from mixpanel_pandas.rules.limits import RENAMED_BY_RESERVED
+from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
-from mixpanel_pandas.rules.options import Operation
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:
     _refuse_levels(frame)
     _refuse_shared_labels(frame)
     id_source = _id_source(frame, operation)
-    ip = ip_source(frame, operation.option("ip"))
-    time = time_source(frame, operation.option("updated_at"))
+    ip = ip_source(frame, operation.options.ip)
+    time = time_source(frame, operation.options.updated_at)
     columns: tuple[PropertyColumn, ...] = ()
     removed: tuple[str, ...] = ()
     if operation.verb == "unset":
@@ -295,10 +295,10 @@ def _verbs(
 
 def _refuse_options_of_other_columns(operation: Operation, verbs: Mapping[Hashable, str]) -> None:
     """Refuse options that name columns which are not sent."""
-    rename = operation.option("rename")
+    rename = operation.options.rename
     named = {
-        "parse": list(operation.option("parse") or {}),
-        "spread": list(operation.option("spread") or []),
+        "parse": list(operation.options.parse or {}),
+        "spread": list(operation.options.spread or []),
         "rename": list(rename) if isinstance(rename, Mapping) else [],
     }
     hints = [
@@ -316,9 +316,9 @@ def _property_columns(
     frame: pd.DataFrame, operation: Operation, verbs: Mapping[Hashable, str]
 ) -> Iterator[PropertyColumn]:
     """Yield what each column becomes: one property, or if it is spread one for each key."""
-    name_of = _renamer(operation.option("rename"))
-    parse = operation.option("parse") or {}
-    spread = set(operation.option("spread") or [])
+    name_of = _renamer(operation.options.rename)
+    parse = operation.options.parse or {}
+    spread = set(operation.options.spread or [])
     for label, verb in verbs.items():
         source = find_source(frame, label, "column")
         operator = OPERATORS[verb]

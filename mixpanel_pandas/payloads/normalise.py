@@ -143,7 +143,7 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
 def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Normalised:
     """Return some of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
     unites = column.operator.takes == "list"
-    blank = layout.operation.option("blank")
+    blank = layout.operation.options.blank
     with reading_column(column.label):
         values = column.source.at(rows)
         if column.key is not None:

@@ -16,7 +16,7 @@ from mixpanel_pandas.text import repr_of, shortened
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["line_of", "literal", "validation_of"]
 
@@ -31,13 +31,13 @@ def line_of(operation: Operation, frame: str = "df") -> str:
 
     Examples
     --------
-    >>> from mixpanel_pandas.rules.options import operation
+    >>> from mixpanel_pandas.rules.operation import operation
     >>> line_of(operation("set", "user_id", ["plan"], "company", {"missing": "null"}))
     "df.mixpanel.group('company').set('user_id', ['plan'], missing='null')"
     """
     arguments = [] if operation.id is None else [literal(operation.id)]
     arguments += _properties(operation, named=operation.id is None)
-    arguments += [_option(name, value) for name, value in operation.options.items()]
+    arguments += [_option(name, value) for name, value in operation.named.items()]
     return f"{_accessor(operation, frame)}.{operation.verb}({', '.join(arguments)})"
 
 
@@ -53,13 +53,13 @@ def validation_of(operation: Operation, id: Hashable, longest: int, frame: str =
 
     Examples
     --------
-    >>> from mixpanel_pandas.rules.options import operation
+    >>> from mixpanel_pandas.rules.operation import operation
     >>> validation_of(operation("set", None, ["plan"], None, {"workers": 2, "missing": "null"}), "user_id", 100)
     "df.mixpanel.validate('set', 'user_id', ['plan'], missing='null')"
     """
     first = [literal(operation.verb), literal(id)]
     taken = {option.name for option in taken_by(operation.verb, sending=False)}
-    options = [_option(name, value) for name, value in operation.options.items() if name in taken]
+    options = [_option(name, value) for name, value in operation.named.items() if name in taken]
     shown = [*first, *_properties(operation), *options], [*first, "..."], ["..."]
     texts = [", ".join(arguments) for arguments in shown]
     text = next(text for text in texts if len(text) <= longest or text == texts[-1])

@@ -8,7 +8,7 @@ import pytest
 
 from mixpanel_pandas.checking.findings import column_findings
 from mixpanel_pandas.payloads.layout import make_layout
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 FRAME = pd.DataFrame(
     {

@@ -57,7 +57,7 @@ from mixpanel_pandas.delivery.state import (
 from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.pending import Delivery

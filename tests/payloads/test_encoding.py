@@ -33,8 +33,8 @@ from mixpanel_pandas.payloads.encoding import Property, encode, escaped
 from mixpanel_pandas.payloads.envelope import Envelope
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import operation
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SOME = settings(max_examples=12, deadline=None, suppress_health_check=QUIET)

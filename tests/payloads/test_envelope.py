@@ -14,7 +14,7 @@ from reference import encoded, objects
 from mixpanel_pandas.payloads.envelope import envelope, has_member
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.rules.checks import CHECKS
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 NOON = 1_704_110_400  # 2024-01-01T12:00:00Z

@@ -16,7 +16,7 @@ from mixpanel_pandas.payloads.ip_and_time import address
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.slice_sizes import FEW_ROWS, SLICE_BYTES, WIDE_BYTES
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 FRAME = pd.DataFrame(
     {

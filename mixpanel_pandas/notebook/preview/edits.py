@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
+from mixpanel_pandas.rules.options import OPTIONS, taken_by
 
 if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import Layout
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = [
     "explicit_names",
@@ -38,7 +39,7 @@ def _remade(asked: Operation, **changes: Any) -> Operation:
         "id": asked.id,
         "properties": properties if asked.verbs or properties is None else list(properties),
         "group": asked.group,
-        "options": asked.options,
+        "options": asked.named,
     } | changes
     takes = {option.name for option in taken_by(parts["verb"])}
     parts["options"] = {name: value for name, value in parts["options"].items() if name in takes}
@@ -48,10 +49,10 @@ def _remade(asked: Operation, **changes: Any) -> Operation:
 def with_id(asked: Operation, label: Hashable) -> Operation:
     """Take the ids from another column; it is no property any more."""
     if asked.properties is None or asked.verb == "unset":
-        return _remade(asked, id=label, options=_speaking_of(asked.options, without=label))
+        return _remade(asked, id=label, options=_speaking_of(asked.named, without=label))
     kept = [name for name in asked.properties if name != label]
     properties = {name: asked.verbs[name] for name in kept} if asked.verbs else kept
-    return _remade(asked, id=label, properties=properties, options=_speaking_of(asked.options, kept))
+    return _remade(asked, id=label, properties=properties, options=_speaking_of(asked.named, kept))
 
 
 def with_group(asked: Operation, key: str | None) -> Operation:
@@ -61,7 +62,7 @@ def with_group(asked: Operation, key: str | None) -> Operation:
 
 def with_option(asked: Operation, name: str, value: Any) -> Operation:
     """Set an option; its default is the same as leaving it out."""
-    options = {other: old for other, old in asked.options.items() if other != name}
+    options = {other: old for other, old in asked.named.items() if other != name}
     return _remade(asked, options=options if value == OPTIONS[name].default else {**options, name: value})
 
 
@@ -74,7 +75,7 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
         return asked
     labels = list(dict.fromkeys(column.label for column in layout.columns))
     names = list(dict.fromkeys([*(column.name for column in layout.columns), *layout.removed]))
-    options = _fitting(asked.options, verb)
+    options = _fitting(asked.named, verb)
     if verb == "update":
         of_each = asked.verb if asked.verb in OPERATORS and OPERATORS[asked.verb].has_values else "set"
         return _remade(asked, verb=verb, properties=dict.fromkeys(labels or names, of_each), options=options)
@@ -112,7 +113,7 @@ def with_columns(
         return _remade(asked, properties=[*names, str(label)] if sent else names)
     before = list(asked.verbs or dict.fromkeys(column.label for column in layout.columns))
     labels = [name for name in before if name != label] + [label] * sent
-    options = _speaking_of(asked.options, labels)
+    options = _speaking_of(asked.named, labels)
     if asked.verbs is not None:
         verbs = {name: asked.verbs.get(name, "set") for name in labels}
         return _remade(asked, properties=verbs, options=options)

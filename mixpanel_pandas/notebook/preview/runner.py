@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.delivery.progress import Progress
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Runner", "progress_in_words"]
 

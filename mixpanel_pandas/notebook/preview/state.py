@@ -28,7 +28,7 @@ from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
 from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.project import current_project
 from mixpanel_pandas.rules.code import line_of
-from mixpanel_pandas.rules.options import Operation
+from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Facts:
     def ids(self, label: Hashable, group: str | None) -> dict[str, int]:
         """Return check -> rows whose id in that column does not pass it, whatever the options say."""
         if (label, group) not in self._ids:
-            alone = Operation("delete", label, group=group, options={"duplicates": "raise"})
+            alone = Operation("delete", label, group=group, named={"duplicates": "raise"})
             findings = decide(self._frame, make_layout(self._frame, alone)).findings
             self._ids[label, group] = {finding.check: finding.count for finding in findings}
         return self._ids[label, group]
@@ -121,10 +121,10 @@ class State:
     def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
         self.frame, self.facts = frame, facts or Facts(frame)
         layout = make_layout(frame, operation)
-        if callable(operation.option("rename")):
-            options = {name: value for name, value in operation.options.items() if name != "rename"}
+        if callable(operation.options.rename):
+            named = {name: value for name, value in operation.named.items() if name != "rename"}
             names = explicit_names(layout)
-            operation = replace(operation, options={**options, **({"rename": names} if names else {})})
+            operation = replace(operation, named={**named, **({"rename": names} if names else {})})
             layout = make_layout(frame, operation)
         self.operation, self.layout = operation, layout
 
@@ -144,8 +144,8 @@ class State:
         ProjectError
             If no project is named.
         """
-        given = self.operation.option("project")
-        return NOWHERE if self.operation.option("dry_run") else current_project(given)
+        options = self.operation.options
+        return NOWHERE if options.dry_run else current_project(options.project)
 
     # -- what is wrong ----------------------------------------------------------------------------------------
 

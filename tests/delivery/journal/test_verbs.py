@@ -27,8 +27,8 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal
 from mixpanel_pandas.delivery.sending import prepare
 from mixpanel_pandas.errors import JournalError
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
