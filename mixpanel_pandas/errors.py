@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import bounded, printable, quoted
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ class _Guard:
         pass
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, MixpanelError | Warning | MemoryError):
+        if error is not None and not isinstance(error, MixpanelError | Warning) and not ends_the_call(error):
             msg = self._message(f"{type(error).__name__} (see the error above)")
             raise OperationError(msg) from error
 

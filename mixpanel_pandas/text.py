@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import re
 
+from mixpanel_pandas.signals import ends_the_call
+
 __all__ = [
     "NOT_SHOWN",
     "PrintableRecords",
@@ -115,9 +117,9 @@ def repr_of(value: object) -> str:
     """
     try:
         return repr(value)
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001  # a value may be of any class, and its message is shown all the same
+    except Exception as error:  # a value may be of any class, and its message is shown all the same
+        if ends_the_call(error):
+            raise
         return f"<{type(value).__name__}: {NOT_SHOWN}>"
 
 
@@ -138,9 +140,9 @@ def is_text(value: object) -> bool:
     """
     try:
         str(value).encode()
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001  # a value may be of any class
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
         return False
     return True
 

@@ -17,6 +17,7 @@ from pandera.config import ValidationDepth, config_context
 
 from mixpanel_pandas.checking.findings import Finding
 from mixpanel_pandas.errors import OperationError, calling, choices
+from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
@@ -160,8 +161,10 @@ def _own_check(user_check: Any) -> Any:
     def passes(checked: Any) -> Any:
         try:
             output = user_check(checked).check_output
-        except MemoryError as error:
-            raise _OutOfMemory from error  # pandera makes a failure of every Exception
+        except Exception as error:  # pandera makes a failure of it
+            if ends_the_call(error):
+                raise _EndsTheCall from error
+            raise
         if isinstance(output, pd.DataFrame):
             output = output.all(axis="columns")
         if not isinstance(output, pd.Series):
@@ -188,8 +191,8 @@ def _own_check(user_check: Any) -> Any:
     return check
 
 
-class _OutOfMemory(BaseException):
-    """Carries a MemoryError of a user's check through pandera."""
+class _EndsTheCall(BaseException):
+    """Carries through pandera, as its cause, an exception that a check of the user's must not turn into a failure."""
 
 
 def _labels_of_no_row(checked: Any) -> pd.Index[Any]:
@@ -261,8 +264,8 @@ def _failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Any]
     except pandera.errors.SchemaErrors as failed:
         errors: list[Any] = failed.schema_errors
         return errors
-    except _OutOfMemory as error:
-        raise MemoryError from error.__cause__
+    except _EndsTheCall as carrier:
+        raise carrier.__cause__ or carrier from None
     return []
 
 

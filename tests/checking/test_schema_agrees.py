@@ -20,7 +20,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.checking import report
 from mixpanel_pandas.checking.report import FAILURE_COLUMNS
 
-EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 100
+EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
 
 LONG = "x" * 256
 AWARE = dt.datetime(2024, 1, 2, tzinfo=dt.UTC)
