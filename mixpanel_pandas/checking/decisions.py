@@ -24,11 +24,12 @@ from mixpanel_pandas.checking.scan import (
     scan_ids,
     scan_values,
 )
+from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
 from mixpanel_pandas.payloads.layout import make_layout
-from mixpanel_pandas.payloads.normalise import longest_text, normalise_column, nulls_in
+from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES

@@ -15,16 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.findings import types_expected
+from mixpanel_pandas.payloads import measures
+from mixpanel_pandas.payloads.arrays import longest_text, mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of
-from mixpanel_pandas.payloads.normalise import (
-    Normalised,
-    longest_text,
-    mask_of,
-    normalise_column,
-    nulls_in,
-)
+from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
@@ -55,9 +51,6 @@ Masks = dict[str, np.ndarray]
 
 #: Pieces (a column and a span) that a thread takes at once: many are done before another thread would have begun.
 PIECES_AT_ONCE = 8
-
-#: Bytes of a character of a string in JSON, at most, as an escape; bytes around a string or a name; of any scalar.
-ESCAPED_BYTES, QUOTES_BYTES, NAME_BYTES, SCALAR_BYTES = 6, 4, 6, 30
 
 _VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
 _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
@@ -299,9 +292,9 @@ def findings_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
             if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes
                 yield check.name, _fails(check, values.array)
-    elif pa.types.is_large_list(values.array.type) and _longest_json(values) > LIMITS["list_bytes"].value:
-        _opening, texts, _closing = json_texts(values)
-        yield "large_list", mask_of(pc.greater(pc.binary_length(texts), LIMITS["list_bytes"].value - 2))
+    elif pa.types.is_large_list(values.array.type) and measures.may_be_large_lists(values.array):
+        _opening, items, _closing = json_texts(values)
+        yield "large_list", measures.large_lists(items)
 
 
 def _findings_of_kinds(
@@ -335,20 +328,12 @@ def property_checks(column: PropertyColumn) -> list[Check]:
 
 def _longest_name(name: str) -> int:
     """Return the bytes that a property's name takes in JSON, at most."""
-    return ESCAPED_BYTES * len(name.encode("utf-8", "replace")) + NAME_BYTES
+    return measures.json_bytes(len(name.encode("utf-8", "replace")))
 
 
 def _longest_json(values: Normalised) -> int:
     """Return the bytes that no value exceeds in JSON."""
-    array = values.array
-    if values.kinds is not None:
-        return longest_text(array)
-    if pa.types.is_large_string(array.type):
-        return ESCAPED_BYTES * longest_text(array) + QUOTES_BYTES
-    if pa.types.is_large_list(array.type):
-        items = int(pc.max(pc.list_value_length(array)).as_py() or 0)
-        return items * (_longest_json(Normalised(array.flatten())) + 1) + QUOTES_BYTES
-    return SCALAR_BYTES
+    return measures.longest_value(values.array) if values.kinds is None else longest_text(values.array)
 
 
 def add_mask(masks: Masks, name: str, mask: np.ndarray, rows: slice, length: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -54,13 +54,13 @@ class Operation:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """The operators in use, each once."""
+        """The operators of the call, without repetition."""
         verbs = dict.fromkeys(self.verbs.values()) if self.verbs else (self.verb,)
         return tuple(OPERATORS[verb] for verb in verbs)
 
     @property
     def idempotent(self) -> bool:
-        """Whether profiles are the same when everything is applied twice."""
+        """Whether applying everything twice leaves the same profiles as applying it once."""
         return all(operator.idempotent for operator in self.operators)
 
     @property
@@ -92,7 +92,7 @@ def operation(
     Raises
     ------
     OperationError
-        With all that is wrong with the call.
+        With everything that is wrong with the call.
     OptionError
         If the verb does not take an option.
     """
@@ -100,7 +100,7 @@ def operation(
         msg = f"operator {verb!r} is not known: {did_you_mean(verb, verbs)}"
         raise OperationError(msg)
     named = {name: value for name, value in options.items() if not _is_default(name, value)}
-    refuse_unknown_options(verb, named)
+    refuse_unknown_options(verb, named, [option.name for option in taken_by(verb)])
     mistakes = [mistake for check in _CALL_MISTAKES if (mistake := check(verb, id, properties))]
     if mistakes:
         raise OperationError(mistakes[0])
@@ -121,9 +121,8 @@ def _is_default(name: str, value: Any) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 
-def refuse_unknown_options(verb: str, names: Iterable[str]) -> None:
-    """Raise `OptionError` if `verb` does not take one of the options."""
-    taken = [option.name for option in taken_by(verb)]
+def refuse_unknown_options(verb: str, names: Iterable[str], taken: Sequence[str]) -> None:
+    """Raise `OptionError` if options are named that are not among those that a verb takes."""
     unknown = [name for name in names if name not in taken]
     if unknown:
         hints = "; ".join(f"no option {name!r}: {did_you_mean(name, taken)}" for name in unknown)

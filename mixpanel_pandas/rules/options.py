@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mixpanel_pandas.rules.operators import OPERATORS, DuplicatesChoice, Missing
+from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from os import PathLike
 
     import pandera.pandas as pandera
@@ -102,12 +102,12 @@ class Options:
     """
 
     rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None
-    missing: Missing = "skip"
+    missing: Literal["skip", "null", "unset"] = "skip"
     blank: Literal["keep", "missing"] = "keep"
     parse: Mapping[Any, str] | None = None
-    spread: list[Any] | None = None
+    spread: Iterable[Any] | None = None
     invalid: Remedy | Mapping[str, Remedy] = "raise"
-    duplicates: DuplicatesChoice = "raise"
+    duplicates: Literal["raise", "last", "merge", "all"] = "raise"
     ip: Hashable = None
     updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime = "keep"
     ignore_alias: bool = False
@@ -169,7 +169,7 @@ OPTIONS: dict[str, Option] = {
             "missing",
             "skip",
             '{"skip", "null", "unset"}, default "skip"',
-            "What a missing value does to its property.",
+            "Whether a missing value leaves its property as it is, sends null, or removes it.",
             "values",
             ("skip", "null", "unset"),
         ),
@@ -193,13 +193,13 @@ OPTIONS: dict[str, Option] = {
             "invalid",
             "raise",
             '{"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"',
-            "What happens to a row with an error.",
+            "What happens to a row with an error: the frame is refused, or the row, the value or the end of its text is left out.",
         ),
         Option(
             "duplicates",
             None,
             '{"raise", "last", "merge", "all"}, optional',
-            "What happens to several rows of one id.",
+            "Whether several rows of one id refuse the frame, are sent as the last one, merged, or all in their order.",
             choices=(None, "raise", "last", "merge", "all"),
         ),
         Option(
@@ -209,7 +209,7 @@ OPTIONS: dict[str, Option] = {
             "updated_at",
             None,
             '{"keep", "refresh"}, label or datetime, optional',
-            'What happens to "Updated at" in Mixpanel.',
+            'Whether "Updated at" in Mixpanel stays, becomes now, or is taken from a column or a time.',
         ),
         Option(
             "ignore_alias",
@@ -252,7 +252,7 @@ OPTIONS: dict[str, Option] = {
             "on_changed",
             "raise",
             '{"raise", "remaining"}, default "raise"',
-            "What happens if the run in the journal has other content.",
+            "Whether to raise or to send only the remaining ids if the run in the journal has other content.",
             "sending",
             ("raise", "remaining"),
         ),

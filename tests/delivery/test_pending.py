@@ -8,7 +8,7 @@ import pytest
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer, Named
 from mixpanel_pandas.delivery.pending import Pending, follow
-from mixpanel_pandas.delivery.policy import DECISIONS
+from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.payloads.batches import Batch, Payloads
 
 
@@ -70,7 +70,7 @@ WALK = [
 
 
 def test_the_walk_is_complete():
-    assert {case.values[0] for case in WALK} == set(DECISIONS)
+    assert {case.values[0] for case in WALK} == set(REACTIONS)
 
 
 @pytest.mark.parametrize("idempotent", [True, False], ids=["idempotent", "not idempotent"])
@@ -198,7 +198,7 @@ def test_a_name_that_is_nobody_s_names_nobody(named, evidence, applied, outcome)
 
 
 def test_names_count_only_where_the_evidence_is_a_name():
-    for evidence in set(DECISIONS) - NAMING:
+    for evidence in set(REACTIONS) - NAMING:
         more, done = after(Answer(evidence, 400, named=(Named(0, None, "m"),)), 1, 1)
         assert sorted([*ends(done), *chain(*on_the_way(more))]) == [0, 1]
 

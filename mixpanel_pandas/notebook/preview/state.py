@@ -15,18 +15,17 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.decisions import check_frame, decide
 from mixpanel_pandas.checking.report import make_report, report_in_words
-from mixpanel_pandas.delivery.sending import NOWHERE
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.notebook.preview.edits import explicit_names
 from mixpanel_pandas.notebook.preview.masking import is_private, masked
+from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.layout import make_layout
-from mixpanel_pandas.payloads.normalise import mask_of
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
 from mixpanel_pandas.payloads.sources import Source
-from mixpanel_pandas.project import current_project
+from mixpanel_pandas.pipeline import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
@@ -144,8 +143,7 @@ class State:
         ProjectError
             If no project is named.
         """
-        options = self.operation.options
-        return NOWHERE if options.dry_run else current_project(options.project)
+        return project_of(self.operation)
 
     # -- what is wrong ----------------------------------------------------------------------------------------
 
