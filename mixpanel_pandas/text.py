@@ -12,6 +12,8 @@ import logging
 import re
 from enum import IntEnum
 
+from mixpanel_pandas.signals import ends_the_call
+
 __all__ = [
     "NOT_SHOWN",
     "Length",
@@ -19,12 +21,15 @@ __all__ = [
     "bounded",
     "counted",
     "duration",
+    "has_repr",
     "html_text",
+    "is_text",
     "is_visible",
     "joined",
     "percent",
     "printable",
     "quoted",
+    "repr_of",
     "rounded",
     "shortened",
     "size_of",
@@ -110,19 +115,60 @@ def shortened(value: object, length: int = Length.NAME) -> str:
     """
     try:
         text = value if isinstance(value, str) else str(value)
-    except Exception:  # noqa: BLE001  # an object of the user's
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
         text = NOT_SHOWN
     text = printable(text[: length + 1])  # an escape is never shorter than its character
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def quoted(value: object, length: int = Length.VALUE) -> str:
-    r"""Return a value as Python writes it, printable, at most `length` characters long.
+    r"""Return a value of any class as Python writes it, printable, at most `length` characters long.
 
     >>> print(quoted("a\u202eb"), quoted("x" * 1000, 5), quoted([1, 2]))
     'a\u202eb' 'xxx… [1, 2]
     """
-    return shortened(repr(str(value)[:length] if isinstance(value, str) else value), length)
+    beginning = str.__getitem__(value, slice(length)) if isinstance(value, str) else value
+    return shortened(repr_of(beginning), length)
+
+
+def repr_of(value: object) -> str:
+    """Return `repr` of a value; where the value's class makes that impossible, its type.
+
+    >>> print(repr_of([1, "a"]), repr_of(10**5000))
+    [1, 'a'] <int: cannot be shown>
+    """
+    try:
+        return repr(value)
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
+        return f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def has_repr(value: object) -> bool:
+    """Return whether `repr` of a value works: dates beyond Python's years have none, for example.
+
+    >>> has_repr(1), has_repr(10**5000)
+    (True, False)
+    """
+    return repr_of(value) != f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def is_text(value: object) -> bool:
+    r"""Return whether `str` of a value works, and can be encoded.
+
+    >>> is_text("a"), is_text("a\ud800"), is_text(10**5000)
+    (True, False, False)
+    """
+    try:
+        str(value).encode()
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
+        return False
+    return True
 
 
 def bounded(text: str, length: int = Length.MESSAGE) -> str:

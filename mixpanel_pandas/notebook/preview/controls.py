@@ -85,6 +85,10 @@ class Control:
         self.widget.tooltip = printable(text)
         self.widget.description = printable(text).translate(NO_FORMULAS)
 
+    def fill_row(self) -> None:
+        """Let it take a whole row of its grid."""
+        self.widget.layout.grid_column = "1 / -1"
+
     def show(self, visible: bool) -> None:
         """Show or hide it."""
         self.widget.layout.display = None if visible else "none"

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.report import make_report
-from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.notebook.tables import Table, TableColumn
 from mixpanel_pandas.text import Length, counted, quoted, shortened
@@ -142,10 +141,8 @@ def finding_rows(
     unmasked : bool
         Whether private values can be read.
     """
-    with in_our_words():
-        report = make_report(
-            state.frame, state.layout, list(_page_of(findings, start, stop)), first=stop - start
-        )
+    page = list(_page_of(findings, start, stop))
+    report = make_report(state.frame, state.layout, page, first=stop - start)
     return [_finding_row(state, row, unmasked) for _number, row in report.iterrows()]
 
 
@@ -174,5 +171,5 @@ def _finding_row(state: State, row: pd.Series[Any], unmasked: bool) -> FindingRo
         str(row["check"]),
         "" if row["column"] is None else str(row["column"]),
         state.row_label(int(row["position"]), unmasked=unmasked) if has_row else "",
-        "" if value is None else shortened(repr(value)),
+        "" if value is None else quoted(value, Length.NAME),
     )

@@ -90,6 +90,7 @@ class MapView:
         self._verb = Choice(
             "Operator", "operator", lambda verb: host.change(lambda s: with_verb(s.operation, s.layout, verb))
         )
+        self._verb.fill_row()
         self._options = {name: self._option(name, label) for name, (label, _) in OPTIONS.items()}
         self._head = Html("columns-head")
         self._rows = _rows(host)

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.errors import in_our_words
+from mixpanel_pandas.checking.findings import column_findings
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.layout import Source, array_of
 from mixpanel_pandas.payloads.normalise import normalise
+from mixpanel_pandas.payloads.sources import Source, array_of
+from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -19,9 +21,9 @@ from mixpanel_pandas.text import counted, shortened
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.payloads.layout import PropertyColumn
-    from mixpanel_pandas.payloads.notes import Note
 
 __all__ = [
     "ColumnMapping",
@@ -155,20 +157,21 @@ def column_mappings(
     for column in state.layout.columns:
         sent.setdefault(column.label, []).append(column)
     remarks: dict[Hashable, list[Remark]] = {}
-    for note in state.layout.notes:
-        remarks.setdefault(note.column, []).append(_remark(note))
+    for finding in column_findings(state.layout):
+        remarks.setdefault(finding.column, []).append(_remark(finding))
     return [
         _column_mapping(state, label, sent.get(label, []), tuple(remarks.get(label, ())), unmasked)
         for label in sendable_labels(state)[start:stop]
     ]
 
 
-def _remark(note: Note) -> Remark:
-    """Return what a note says. A look-alike names the property that is probably meant."""
-    if note.check == "lookalike":
-        meant = LOOKALIKES[plain(note.name)]
+def _remark(finding: Finding) -> Remark:
+    """Return what a finding says. A look-alike names the property that is probably meant."""
+    if finding.check == "lookalike":
+        meant = LOOKALIKES[plain(str(finding.name))]
         return Remark(f"looks like {meant}", meant)
-    return Remark(note.advice or note.check.replace("_", " "))
+    says_more = finding.message != CHECKS[finding.check].says
+    return Remark(finding.message if says_more else finding.words)
 
 
 def _column_mapping(
@@ -197,8 +200,8 @@ def _contents(
     fill = count / max(state.layout.rows, 1)
     if first < 0:
         return kind, fill, ""
-    values = array_of(state.frame.iloc[first : first + 1, place])
-    with in_our_words():
+    with reading_column(label):
+        values = array_of(state.frame.iloc[first : first + 1, place])
         opening, texts, closing = json_texts(normalise(values, rule, parse=column.parse if column else None))
     text = texts[0].as_py()
     if text is None:
