@@ -87,7 +87,7 @@ class Control:
 
     def fill_row(self) -> None:
         """Let it take a whole row of its grid."""
-        self.widget.layout.grid_column = "1 / -1"
+        self.widget.layout.grid_area = "auto / 1 / auto / -1"
 
     def show(self, visible: bool) -> None:
         """Show or hide it."""
