@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from mixpanel_pandas.checking.findings import Finding, finding_of, finding_of_note, remedy_for, severity_of
 from mixpanel_pandas.checking.scan import Masks, Scan, collect, emails_of, has_value, scan_columns, scan_ids
+from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import longest_text, normalise_column, nulls_in
+from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS
@@ -99,7 +100,7 @@ class Decisions:
             rows = rows & ~self.changes.excluded
             if not rows.any():
                 return
-        remedy = remedy_for(finding, rows, number, self.layout.operation.option("invalid"))
+        remedy = remedy_for(finding, rows, number, self.layout.operation.options.invalid)
         self.findings.append(replace(finding, rows=rows, stands=remedy == "raise"))
         if rows is None or remedy in {"", "raise"}:
             return
@@ -139,7 +140,7 @@ def _accumulating(decisions: Decisions) -> Duplicates | None:
     """Return the rows whose values meet on one profile with those of other rows, if there are any."""
     if decisions.duplicates is not None:
         return decisions.duplicates
-    return decisions.changes.merged if len(decisions.changes.merged) else None
+    return decisions.changes.merged if decisions.changes.merged.positions.size else None
 
 
 def _leave_out_silent(decisions: Decisions, scan: Scan) -> None:
@@ -151,7 +152,7 @@ def _leave_out_silent(decisions: Decisions, scan: Scan) -> None:
 
 def _silent(decisions: Decisions, scan: Scan) -> np.ndarray:
     """Return the mask of the rows that say nothing, nor do those with which they are merged."""
-    silent: np.ndarray = ~decisions.changes.together.shared(scan.said > 0)
+    silent: np.ndarray = ~decisions.changes.shared(scan.said > 0)
     return silent
 
 
@@ -219,7 +220,7 @@ def _inspect_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.nda
     positions, groups = repeated(hashes, usable, lambda at: ids_of(decisions.layout.id, at))
     if not positions.size:
         return
-    wanted = decisions.layout.operation.option("duplicates")
+    wanted = decisions.layout.operation.options.duplicates
     if wanted == "all":
         decisions.duplicates = Duplicates(positions, groups)
     elif wanted == "merge":
@@ -315,14 +316,14 @@ def _inspect_sizes(decisions: Decisions, scan: Scan, around: int) -> None:
     around : int
         Bytes that what stands around the properties of a row does not pass.
     """
-    layout, together = decisions.layout, decisions.changes.together
+    layout = decisions.layout
     masks = {name: np.zeros(layout.rows, bool) for name in ("large_update", "large_row")}
     for payloads in _perhaps_large(decisions, scan.longest + around):
         heavy = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
         masks["large_update"][payloads.positions[heavy & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[heavy & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        decisions.add(finding_of(CHECKS[name], layout), together.shared(mask))
+        decisions.add(finding_of(CHECKS[name], layout), decisions.changes.shared(mask))
 
 
 def _perhaps_large(decisions: Decisions, longest: np.ndarray) -> Iterator[Payloads]:
