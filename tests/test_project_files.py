@@ -27,9 +27,9 @@ FLOORS = (
     {"reading", "payloads"},
     {"checking"},
     {"delivery"},
-    {"notebook"},
     {"pipeline"},
-    {"accessor"},
+    {"notebook"},
+    {"accessors"},
     {"cli", "__init__", "__main__"},
 )
 

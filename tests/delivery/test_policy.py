@@ -54,13 +54,13 @@ def test_tries(retries, met, times):
     assert tries(retries, met=met) == times
 
 
-@pytest.mark.parametrize(("refused", "given_up"), [(499, False), (500, True)])
-def test_refusals_are_counted_in_all(refused, given_up):
+@pytest.mark.parametrize(("refused", "exhausted"), [(499, False), (500, True)])
+def test_refusals_are_counted_in_all(refused, exhausted):
     """However their texts differ, and whatever is accepted between them."""
-    refusals = Refusals()
+    refusals = RefusalCount()
     for number in range(refused):
         refusals = refusals.after("refused", f"record {number}").after("accepted", None)
-    assert (refusals.refused, refusals.given_up) == (refused, given_up)
+    assert (refusals.refused, refusals.exhausted) == (refused, exhausted)
 
 
 @pytest.mark.parametrize(
