@@ -128,16 +128,16 @@ class RunState:
         doubtful: np.ndarray = (codes(self.deliveries, self.rows) == UNKNOWN) | self.mask("in doubt")
         return doubtful
 
-    def settled(self) -> np.ndarray:
+    def done(self) -> np.ndarray:
         """Return the mask of the rows that are not sent again: accepted ones, and those in doubt if they must not be applied twice."""
         last = codes(self.deliveries, self.rows)
         final = [ACCEPTED] if self.idempotent else [ACCEPTED, UNKNOWN]
-        settled: np.ndarray = np.isin(last, final) | self.mask(*CARRIED)
-        return settled
+        done: np.ndarray = np.isin(last, final) | self.mask(*CARRIED)
+        return done
 
     def finished(self) -> bool:
         """Return whether no row is left to send."""
-        return self.sessions > 0 and bool((self.settled() | self.mask()).all())
+        return self.sessions > 0 and bool((self.done() | self.mask()).all())
 
     def untouched(self) -> bool:
         """Return whether surely no row is applied."""
