@@ -9,16 +9,22 @@ from __future__ import annotations
 import logging
 import re
 
+from mixpanel_pandas.signals import ends_the_call
+
 __all__ = [
+    "NOT_SHOWN",
     "PrintableRecords",
     "bounded",
     "counted",
     "duration",
+    "has_repr",
     "is_seen",
+    "is_text",
     "joined",
     "percent",
     "printable",
     "quoted",
+    "repr_of",
     "short",
     "shortened",
     "size_of",
@@ -26,6 +32,9 @@ __all__ = [
 
 #: How much of a text a table shows, and a message of a value or a name, and how long a message may be, in characters.
 CELL_CHARACTERS, VALUE_CHARACTERS, MESSAGE_CHARACTERS = 80, 100, 4_000
+
+#: Stands for a value whose `repr` raises.
+NOT_SHOWN = "cannot be shown"
 
 #: Characters that Python calls printable and that nobody sees: fillers, joiners, variation selectors, the blank of Braille.
 #: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
@@ -90,13 +99,52 @@ def shortened(text: str, most: int = CELL_CHARACTERS) -> str:
 
 
 def quoted(value: object, most: int = VALUE_CHARACTERS) -> str:
-    r"""Return a value as Python writes it, printable and not too long for a message.
+    r"""Return a value as Python writes it, printable and not too long for a message; values of any class can be shown.
 
     >>> print(quoted("a\u202eb"), quoted("x" * 1000, 5), quoted([1, 2]))
     'a\u202eb' 'xxx… [1, 2]
     """
-    text = repr(str(value)[:most] if isinstance(value, str) else value)
-    return shortened(printable(text), most)
+    return shortened(
+        printable(repr_of(str.__getitem__(value, slice(most)) if isinstance(value, str) else value)), most
+    )
+
+
+def repr_of(value: object) -> str:
+    """Return `repr` of a value; where the value's class makes that impossible, its type.
+
+    >>> print(repr_of([1, "a"]), repr_of(10**5000))
+    [1, 'a'] <int: cannot be shown>
+    """
+    try:
+        return repr(value)
+    except Exception as error:  # a value may be of any class, and its message is shown all the same
+        if ends_the_call(error):
+            raise
+        return f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def has_repr(value: object) -> bool:
+    """Return whether `repr` of a value works: dates beyond Python's years have none, for example.
+
+    >>> has_repr(1), has_repr(10**5000)
+    (True, False)
+    """
+    return repr_of(value) != f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def is_text(value: object) -> bool:
+    r"""Return whether `str` of a value works, and can be encoded.
+
+    >>> is_text("a"), is_text("a\ud800"), is_text(10**5000)
+    (True, False, False)
+    """
+    try:
+        str(value).encode()
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
+        return False
+    return True
 
 
 def bounded(text: str, most: int = MESSAGE_CHARACTERS) -> str:

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "mixpanel_pandas"
 
 #: The floors of the house, from the ground up. A module imports from its own floor and from those below it, also for types.
 FLOORS = (
-    {"text", "forks", "errors", "project"},
+    {"text", "signals", "errors", "project"},
     {"rules"},
     {"reading", "payloads"},
     {"checking"},

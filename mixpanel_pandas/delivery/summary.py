@@ -284,7 +284,7 @@ def _joined(lists: pd.Series, runs: np.ndarray) -> np.ndarray:
 
 def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
     """Refuse a summary of another frame."""
-    made_of = summary.attrs.get("mixpanel")
+    made_of = getattr(summary, "attrs", {}).get("mixpanel")
     if not isinstance(made_of, dict) or not {"rows", "ids"} <= set(made_of):
         msg = (
             "this is no summary, or it lost its attrs['mixpanel'] on the way: keep it in Parquet, not in CSV"

@@ -284,7 +284,7 @@ def _date(arrow: pa.DataType, count: int | None) -> Any:
     """Return the date that a count stands for; as numpy's, which is never sent, if Python has no such year."""
     if count is None:
         return None
-    unit = arrow.unit if pa.types.is_timestamp(arrow) else "D" if pa.types.is_date32(arrow) else "ms"
+    unit: Any = arrow.unit if pa.types.is_timestamp(arrow) else "D" if pa.types.is_date32(arrow) else "ms"
     instant = np.datetime64(count, unit)
     if pa.types.is_date64(arrow):
         instant = instant.astype("M8[D]")

@@ -57,10 +57,10 @@ def test_tries(retries, met, times):
 @pytest.mark.parametrize(("refused", "exhausted"), [(499, False), (500, True)])
 def test_refusals_are_counted_in_all(refused, exhausted):
     """However their texts differ, and whatever is accepted between them."""
-    refusals = RefusalCount()
+    count = RefusalCount()
     for number in range(refused):
-        refusals = refusals.after("refused", f"record {number}").after("accepted", None)
-    assert (refusals.refused, refusals.exhausted) == (refused, exhausted)
+        count = count.after("refused", f"record {number}").after("accepted", None)
+    assert (count.refused, count.exhausted) == (refused, exhausted)
 
 
 @pytest.mark.parametrize(

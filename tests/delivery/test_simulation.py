@@ -32,7 +32,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mixpanel_pandas.checking.schema import checked
+from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.delivery.answers import Answer
 from mixpanel_pandas.delivery.events import (
     Answered,
@@ -104,7 +104,7 @@ class Simulation(RuleBasedStateMachine):
         options = {"duplicates": "all", "batch_size": batch_size}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.decisions, _findings = checked(self.frame, operation(verb, "id", None, None, options))
+            self.decisions = check_frame(self.frame, operation(verb, "id", None, None, options))
         self.idempotent = verb == "set"
         self.applied: list[int] = []  # rows, in the order in which they were applied
         self.late: list[list[int]] = []  # requests that may still arrive

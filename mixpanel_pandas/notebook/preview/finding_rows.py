@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.report import make_report
-from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
-from mixpanel_pandas.text import counted, shortened
+from mixpanel_pandas.text import counted, repr_of, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -94,10 +93,7 @@ def offences(
     shown : bool
         Whether private values are readable.
     """
-    with in_our_words():
-        report = make_report(
-            state.frame, state.layout, list(_part(findings, start, stop)), first=stop - start
-        )
+    report = make_report(state.frame, state.layout, list(_part(findings, start, stop)), first=stop - start)
     return [_offence(state, row, shown) for _number, row in report.iterrows()]
 
 
@@ -126,5 +122,5 @@ def _offence(state: State, row: pd.Series[Any], shown: bool) -> Offence:
         str(row["check"]),
         "" if row["column"] is None else str(row["column"]),
         state.row_label(int(row["position"]), shown=shown) if of_row else "",
-        "" if value is None else shortened(repr(value)),
+        "" if value is None else shortened(repr_of(value)),
     )

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.errors import in_our_words
+from mixpanel_pandas.checking.findings import column_findings
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.layout import Source, array_of
 from mixpanel_pandas.payloads.normalise import normalise
+from mixpanel_pandas.payloads.sources import Source, array_of
+from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -19,9 +21,9 @@ from mixpanel_pandas.text import counted, shortened
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.payloads.layout import PropertyColumn
-    from mixpanel_pandas.payloads.notes import Note
 
 __all__ = ["Column", "Hint", "choices_of", "columns", "id_labels", "ids_in_words", "labels", "verbs"]
 
@@ -141,20 +143,21 @@ def columns(state: State, start: int = 0, stop: int | None = None, *, shown: boo
     for column in state.layout.columns:
         sent.setdefault(column.label, []).append(column)
     hints: dict[Hashable, list[Hint]] = {}
-    for note in state.layout.notes:
-        hints.setdefault(note.column, []).append(_hint(note))
+    for finding in column_findings(state.layout):
+        hints.setdefault(finding.column, []).append(_hint(finding))
     return [
         _column(state, label, sent.get(label, []), tuple(hints.get(label, ())), shown)
         for label in labels(state)[start:stop]
     ]
 
 
-def _hint(note: Note) -> Hint:
+def _hint(finding: Finding) -> Hint:
     """Return what is noteworthy about a column; a look-alike names the property that is probably meant."""
-    if note.check == "lookalike":
-        meant = LOOKALIKES[plain(note.name)]
+    if finding.check == "lookalike":
+        meant = LOOKALIKES[plain(str(finding.name))]
         return Hint(f"looks like {meant}", meant)
-    return Hint(note.advice or note.check.replace("_", " "))
+    says_more = finding.message != CHECKS[finding.check].says
+    return Hint(finding.message if says_more else finding.words)
 
 
 def _column(
@@ -183,8 +186,8 @@ def _held(
     fill = count / max(state.layout.rows, 1)
     if first < 0:
         return kind, fill, ""
-    values = array_of(state.frame.iloc[first : first + 1, place])
-    with in_our_words():
+    with reading_column(label):
+        values = array_of(state.frame.iloc[first : first + 1, place])
         opening, texts, closing = json_texts(normalise(values, rule, parse=column.parse if column else None))
     text = texts[0].as_py()
     if text is None:

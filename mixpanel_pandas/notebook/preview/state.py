@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from mixpanel_pandas.checking.decisions import decide
+from mixpanel_pandas.checking.decisions import check_frame, decide
 from mixpanel_pandas.checking.report import make_report, report_in_words
-from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery.waves import Waves
-from mixpanel_pandas.errors import in_our_words
-from mixpanel_pandas.notebook.preview.code import line_of
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.notebook.preview.edits import explicit_names
 from mixpanel_pandas.notebook.preview.masking import is_private, masked
 from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import ids_of
-from mixpanel_pandas.payloads.layout import Source, make_layout
+from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
+from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.pipeline import NOWHERE, project_of
+from mixpanel_pandas.rules.code import line_of
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
@@ -83,18 +83,19 @@ class Facts:
         """
         if place not in self._columns:
             series = self._frame.iloc[:, place]
-            there = series.notna().to_numpy()
-            first = int(there.argmax()) if there.any() else -1
-            self._columns[place] = rule or rule_for(series), int(there.sum()), first
+            with reading_column(series.name):
+                has_value = series.notna().to_numpy()
+                rule = rule or rule_for(series)
+            first = int(has_value.argmax()) if has_value.any() else -1
+            self._columns[place] = rule, int(has_value.sum()), first
         return self._columns[place]
 
     def ids(self, label: Hashable, group: str | None) -> dict[str, int]:
         """Return check -> rows whose id in that column does not pass it, whatever the options say."""
         if (label, group) not in self._ids:
             alone = Operation("delete", label, group=group, named={"duplicates": "raise"})
-            with in_our_words():
-                found = decide(self._frame, make_layout(self._frame, alone)).findings
-            self._ids[label, group] = {finding.check: finding.count for finding in found}
+            findings = decide(self._frame, make_layout(self._frame, alone)).findings
+            self._ids[label, group] = {finding.check: finding.count for finding in findings}
         return self._ids[label, group]
 
 
@@ -118,13 +119,12 @@ class State:
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
         self.frame, self.facts = frame, facts or Facts(frame)
-        with in_our_words():
+        layout = make_layout(frame, operation)
+        if callable(operation.options.rename):
+            named = {name: value for name, value in operation.named.items() if name != "rename"}
+            names = explicit_names(layout)
+            operation = replace(operation, named={**named, **({"rename": names} if names else {})})
             layout = make_layout(frame, operation)
-            if callable(operation.options.rename):
-                named = {name: value for name, value in operation.named.items() if name != "rename"}
-                names = explicit_names(layout)
-                operation = replace(operation, named={**named, **({"rename": names} if names else {})})
-                layout = make_layout(frame, operation)
         self.operation, self.layout = operation, layout
 
     def changed(self, operation: Operation) -> State:
@@ -147,24 +147,20 @@ class State:
 
     # -- what is wrong ----------------------------------------------------------------------------------------
 
-    @cached_property
-    def _checked(self) -> tuple[Decisions, list[Finding]]:
-        return checked(self.frame, self.operation)
-
     @property
     def is_checked(self) -> bool:
         """Whether the check pass has run, or is quick enough to run after every change."""
-        return "_checked" in self.__dict__ or self.frame.size <= CHECKED_AT_ONCE
+        return "decisions" in self.__dict__ or self.frame.size <= CHECKED_AT_ONCE
 
-    @property
+    @cached_property
     def decisions(self) -> Decisions:
         """What is wrong, and what becomes of each row."""
-        return self._checked[0]
+        return check_frame(self.frame, self.operation)
 
     @property
     def findings(self) -> list[Finding]:
         """All findings, worst first."""
-        return self._checked[1]
+        return self.decisions.findings
 
     @property
     def standing(self) -> int:
@@ -213,13 +209,12 @@ class State:
         together = changes.together
         merged = np.isin(positions, together.last())
         found: list[Payloads] = []
-        with in_our_words():
-            if not merged.all():
-                found.append(encode_rows(layout, changes, positions[~merged], NOWHERE.token))
-            if merged.any():
-                excluded = np.ones(layout.rows, bool)
-                excluded[together.positions[np.isin(together.last(), positions)]] = False
-                found += encode_merged(layout, replace(changes, excluded=excluded), NOWHERE.token)
+        if not merged.all():
+            found.append(encode_rows(layout, changes, positions[~merged], NOWHERE.token))
+        if merged.any():
+            excluded = np.ones(layout.rows, bool)
+            excluded[together.positions[np.isin(together.last(), positions)]] = False
+            found += encode_merged(layout, replace(changes, excluded=excluded), NOWHERE.token)
         return found
 
     @cached_property
@@ -229,11 +224,10 @@ class State:
         waves = Waves(decisions.layout, self._changes, decisions.duplicates, NOWHERE.token)
         positions, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         updates = requests = nbytes = 0
-        with in_our_words():
-            for batch in [] if self.refused_columns else waves.every():
-                positions.append(batch.positions)
-                sizes.append(np.diff(batch.payloads.offsets))
-                updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
+        for batch in [] if self.refused_columns else waves.every():
+            positions.append(batch.positions)
+            sizes.append(np.diff(batch.payloads.offsets))
+            updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
         return Measured(np.concatenate(positions), np.concatenate(sizes), updates, requests, nbytes)
 
     @property
@@ -252,10 +246,9 @@ class State:
     def rows_of_id(self, text: str) -> np.ndarray:
         """Return the positions of all rows with an id."""
         found = [np.zeros(0, np.int64)]
-        with in_our_words():
-            for rows in self.layout.slices():
-                ids = ids_of(self.layout.id, rows)
-                found.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
+        for rows in self.layout.slices():
+            ids = ids_of(self.layout.id, rows)
+            found.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
         return np.concatenate(found)
 
     # -- what nobody else may read ----------------------------------------------------------------------------

@@ -523,9 +523,11 @@ def test_a_frame_too_large_to_wait_for_is_checked_beside_the_notebook(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(state_module, "CHECKED_AT_ONCE", 3)
-    go, checked = threading.Event(), state_module.checked
+    go, checked = threading.Event(), state_module.check_frame
     monkeypatch.setattr(
-        state_module, "checked", lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never")
+        state_module,
+        "check_frame",
+        lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never"),
     )
     found = screen()
     assert found.titles() == ["Map", "Findings", "Payloads", "Send"]
