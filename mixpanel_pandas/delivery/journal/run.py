@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery.journal.sessions import (
     with_settled,
     without_delivered,
 )
-from mixpanel_pandas.delivery.policy import ENDED, Stop
+from mixpanel_pandas.delivery.policy import PROCESS_ENDED, Stop
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.project import destination
@@ -98,7 +98,7 @@ class RunState:
     sessions: int = 0
     held: list[Excluded] = field(default_factory=list)
     ended: float | None = None
-    stopped: Stop = ENDED
+    stopped: Stop = PROCESS_ENDED
     unfolded: list[Delivery] = field(default_factory=list)
 
     @property
@@ -171,7 +171,7 @@ def _slice(state: RunState, record: Record) -> None:
 
 def _session(state: RunState, record: Record) -> None:
     _fold(state)
-    state.sessions, state.held, state.stopped = record.session, [], ENDED
+    state.sessions, state.held, state.stopped = record.session, [], PROCESS_ENDED
     state.ended = record.values["began"]
 
 
