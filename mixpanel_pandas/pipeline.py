@@ -53,7 +53,7 @@ __all__ = [
 #: The project of a dry run. The token has the usual length, so that sizes are right.
 NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
 
-logger = logging.getLogger("mixpanel_pandas")
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
 def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:

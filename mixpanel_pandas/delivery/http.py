@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["Client", "address", "secrets_of"]
+__all__ = ["Client", "address_of", "secrets_of"]
 
 #: Environment variables that may name a file of certificates: those of requests, then that of OpenSSL. The first one counts.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -131,7 +131,7 @@ class Client:
         return body, None
 
 
-def address(project: Project, endpoint: str) -> str:
+def address_of(project: Project, endpoint: str) -> str:
     """Return the address to post updates to. IP addresses are not looked up, all records are checked, the answer is JSON."""
     return f"{project.base}/{endpoint}?ip=0&strict=1&verbose=1"
 

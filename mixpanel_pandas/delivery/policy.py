@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.outcomes import Outcome
 
 __all__ = [
-    "ENDED",
+    "PROCESS_ENDED",
     "REACTIONS",
     "REFUSAL_EVIDENCE",
     "FollowUp",
@@ -172,7 +172,7 @@ class Stop:
 
 
 #: Why rows have no final answer if the process ends before it is written down, or between two tries.
-ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
+PROCESS_ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from mixpanel_pandas.delivery.events import (
 )
 from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
 from mixpanel_pandas.delivery.policy import (
-    ENDED,
+    PROCESS_ENDED,
     REACTIONS,
     REFUSAL_EVIDENCE,
     RefusalCount,
@@ -233,7 +233,7 @@ class UploadState:
         self.throttle.add(self._now, nbytes)
         if not self.journalled:
             return self._may_send(worker)
-        return [Write((self._sent(pending).stopped(ENDED, self._now),), wait=True)]
+        return [Write((self._sent(pending).stopped(PROCESS_ENDED, self._now),), wait=True)]
 
     def _tell_of_rest(self, pending: Pending, until: float, *, by_rate: bool) -> None:
         """Keep the wait for the progress. If another worker's answer causes it, that worker has kept it already."""
@@ -283,7 +283,7 @@ class UploadState:
         if not stack:
             self._end_batch()
         return [
-            *self._note([*done, *(later.stopped(ENDED, self._now) for later in more)]),
+            *self._note([*done, *(later.stopped(PROCESS_ENDED, self._now) for later in more)]),
             *self._go_on(worker),
         ]
 

@@ -159,7 +159,7 @@ class Journal:
         self.earlier: list[Delivery] = state.deliveries
         self.carried: list[Excluded] = state.carried
         self.rows_per_slice: int = state.begun["rows_per_slice"]
-        self._settled, self._doubtful = state.settled(), state.doubtful()
+        self._done, self._doubtful = state.done(), state.doubtful()
         self._idle = True  # the session has written nothing
 
     def _add(self, rows_per_slice: int) -> None:
@@ -289,21 +289,21 @@ class Journal:
         """Whether an earlier session has sent something."""
         return bool(self.earlier or self.carried)
 
-    def settled(self) -> np.ndarray:
+    def done(self) -> np.ndarray:
         """Return the mask of the rows that are not sent in this session.
 
         They are accepted, or may be applied and must not be applied twice.
         """
-        return self._settled.copy()
+        return self._done.copy()
 
     def doubtful(self) -> np.ndarray:
         """Return the mask of the rows that may be applied and must not be applied twice. Later rows of their ids wait."""
-        doubtful: np.ndarray = self._doubtful & self._settled
+        doubtful: np.ndarray = self._doubtful & self._done
         return doubtful
 
     def resent(self) -> np.ndarray:
         """Return the mask of the rows that are sent again though an attempt of an earlier session may still arrive."""
-        resent: np.ndarray = self._doubtful & ~self._settled
+        resent: np.ndarray = self._doubtful & ~self._done
         return resent
 
     def note_slice(self, number: int, digest: bytes) -> None:

@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery.journal.sessions import (
     with_settled,
     without_delivered,
 )
-from mixpanel_pandas.delivery.policy import ENDED, Stop
+from mixpanel_pandas.delivery.policy import PROCESS_ENDED, Stop
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.project import destination
@@ -98,7 +98,7 @@ class RunState:
     sessions: int = 0
     held: list[Excluded] = field(default_factory=list)
     ended: float | None = None
-    stopped: Stop = ENDED
+    stopped: Stop = PROCESS_ENDED
     unfolded: list[Delivery] = field(default_factory=list)
 
     @property
@@ -128,16 +128,16 @@ class RunState:
         doubtful: np.ndarray = (codes(self.deliveries, self.rows) == UNKNOWN) | self.mask("in doubt")
         return doubtful
 
-    def settled(self) -> np.ndarray:
+    def done(self) -> np.ndarray:
         """Return the mask of the rows that are not sent again: accepted ones, and those in doubt if they must not be applied twice."""
         last = codes(self.deliveries, self.rows)
         final = [ACCEPTED] if self.idempotent else [ACCEPTED, UNKNOWN]
-        settled: np.ndarray = np.isin(last, final) | self.mask(*CARRIED)
-        return settled
+        done: np.ndarray = np.isin(last, final) | self.mask(*CARRIED)
+        return done
 
     def finished(self) -> bool:
         """Return whether no row is left to send."""
-        return self.sessions > 0 and bool((self.settled() | self.mask()).all())
+        return self.sessions > 0 and bool((self.done() | self.mask()).all())
 
     def untouched(self) -> bool:
         """Return whether surely no row is applied."""
@@ -171,7 +171,7 @@ def _slice(state: RunState, record: Record) -> None:
 
 def _session(state: RunState, record: Record) -> None:
     _fold(state)
-    state.sessions, state.held, state.stopped = record.session, [], ENDED
+    state.sessions, state.held, state.stopped = record.session, [], PROCESS_ENDED
     state.ended = record.values["began"]
 
 

@@ -346,7 +346,7 @@ def test_no_link_beside_it_is_followed(path: Path, beside: str) -> None:
 def test_what_is_left_of_a_removed_journal_is_no_part_of_a_new_one(path: Path) -> None:
     left = path.with_name(f"{path.name}-journal")
     left.write_bytes(b"pages of another")
-    with pytest.raises(JournalError, match="a part of another database"):
+    with pytest.raises(JournalError, match="belongs to another database"):
         write(path, records(1))
     assert list(path.parent.iterdir()) == [left]
     left.unlink()
