@@ -382,7 +382,8 @@ def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
     layout = decisions.layout
     masks = {name: np.zeros(layout.rows, bool) for name in ("large_update", "large_row")}
     for payloads in _large_payloads(decisions, longest):
-        large = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
+        commas = payloads.updates  # one behind each update
+        large = np.diff(payloads.offsets) - commas > LIMITS["row_bytes"].value
         masks["large_update"][payloads.positions[large & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[large & (payloads.updates > 1)]] = True
     for name, mask in masks.items():

@@ -1,9 +1,9 @@
-"""Every dtype that a frame really has -> the rule by which its values are read.
+"""The dtype of a column -> the rule by which its values are read.
 
-`rule_for` takes one look at a whole column; the rule then reads any slice of it, so that every slice comes out the same.
-Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
-read stays an array of objects, and `values` takes it value by value. Lists that may hold nothing but strings are looked
-into slice by slice, when they are written: to look into all of them before would take longer than that.
+`rule_for` looks at a whole column once. Its rule then reads any slice, so that all slices are read alike. Most columns become an
+Arrow array of a type that is stated here and never inferred. A column that no Arrow type holds stays an array of objects, which
+`values` converts one by one. Lists that may hold only strings are not all looked into: their slices are, when they are written,
+which takes less time.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.measures import beyond_exact, outside_years
+from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
 LARGE_STRING = pa.large_string()
 
-#: Arrow's longest numbers; numpy has longer floats on some machines, which Mixpanel does not keep.
+#: Bytes of the longest number in Arrow. On some machines numpy has longer floats.
 ARROW_BYTES = 8
 
-#: So many lists show whether a column of them may hold strings alone.
+#: How many lists are looked into to see whether a column may hold only lists of strings.
 SAMPLE = 100
 
 Read = Callable[[Any], "pa.Array | np.ndarray"]
@@ -45,18 +45,17 @@ class Rule:
     Attributes
     ----------
     name : str
-        What the column holds, in the reader's words.
+        Description of the column's values for messages.
     kind : str
         Mixpanel's type of the values: string, number, boolean, date, list, object; mixed; missing when there are none.
     read : callable
         Slice of the column's array -> Arrow array of a stated type, or an array of objects for `values`.
     note : str
-        Name of a check that speaks about the column as a whole.
+        Name of a check that the column as a whole fails, or ``""``.
     refusal : str
         Why the column cannot be sent, and what to do.
     plain : bool
-        Whether the values are lists of which the first hold nothing but strings. If the others do not, either, orjson writes them
-        faster than Arrow reads them.
+        Whether the values are lists, and the first hold only strings. If all do, orjson writes them faster than Arrow reads them.
     """
 
     name: str
@@ -84,7 +83,7 @@ def rule_for_objects(values: np.ndarray) -> Rule:
     Parameters
     ----------
     values : numpy.ndarray
-        Of objects; missing ones tell nothing.
+        Of objects. Missing values do not count.
     """
     present, types = values, set(map(type, values))
     if any(issubclass(kind, _MAYBE_MISSING) for kind in types):  # nowhere else does pandas have to look
@@ -107,7 +106,7 @@ def rule_for_objects(values: np.ndarray) -> Rule:
 
 
 def _rule_for_lists(present: np.ndarray, types: set[type]) -> Rule:
-    """Lists of one simple type have an Arrow type; sets have no order, so they go to Python."""
+    """Return the rule for lists. Lists of one simple type have an Arrow type; sets have no order, so they stay objects."""
     if any(issubclass(kind, set | frozenset) for kind in types):
         return LISTS
     if any(issubclass(kind, np.ndarray) for kind in types) and any(
@@ -134,9 +133,9 @@ def _rule_for_items(lists: np.ndarray) -> Rule:
 def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _of_numpy(values, type)
-    # not to the type at once: that would cast all that a slice is cut from
+    # a cast in one step would cast the whole array of which `values` is a slice
     array = _whole(pa.array(values, from_pandas=True))
-    array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
+    array.validate(full=True)  # Arrow does not check what it reads from a file, such as UTF-8
     return array if type in {None, array.type} else array.cast(type)
 
 
@@ -149,27 +148,27 @@ def _of_numpy(values: np.ndarray, type: pa.DataType | None) -> pa.Array:
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return one array. Of nested values it is a copy: Arrow looks at all that lie behind a slice of them, for each slice."""
+    """Return one array. Nested values are copied: for each slice of them, Arrow would look at all values behind it."""
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return pa.concat_arrays([array]) if pa.types.is_nested(array.type) else array
 
 
 def _encoded(values: Any) -> pa.Array:
-    """A dictionary or runs as they are: what they stand for is looked at when it is read."""
+    """Return a dictionary or run-end encoded array as it is. Its values are checked when they are decoded."""
     return _whole(pa.array(values))
 
 
 def _strings(values: Any) -> pa.Array | np.ndarray:
     try:
         return _array(values, LARGE_STRING)
-    except UnicodeEncodeError:  # a lone surrogate: Python finds and names it
+    except UnicodeEncodeError:  # a lone surrogate: a finding of its row
         return _objects(values)
     except pa.ArrowInvalid:
         return _objects(values) if isinstance(values, np.ndarray) else _broken_strings(pa.array(values))
 
 
 def _broken_strings(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Strings one by one, with a lone surrogate for every byte that is no UTF-8."""
+    """Return strings one by one, with a lone surrogate for every byte that is not UTF-8."""
     texts = array.cast(pa.large_binary()).to_pylist()
     return as_objects([text and text.decode("utf-8", "surrogateescape") for text in texts])
 
@@ -186,7 +185,7 @@ def _integers(values: Any) -> pa.Array | np.ndarray:
 
 
 def _floats(values: Any) -> pa.Array | np.ndarray:
-    """Floats that are longer than doubles lose digits of fractions, which Mixpanel does not keep; large ones go to Python."""
+    """Return floats as doubles; as objects if large ones are longer than doubles. Mixpanel keeps no more digits of a fraction."""
     if not isinstance(values, np.ndarray) or values.dtype.itemsize <= ARROW_BYTES:
         return _array(values)
     with np.errstate(over="ignore"):
@@ -196,13 +195,13 @@ def _floats(values: Any) -> pa.Array | np.ndarray:
 
 
 def _datetimes(values: Any) -> pa.Array:
-    """Instants in UTC, whatever the time zone; ``asi8`` counts from the epoch in UTC."""
+    """Return instants in UTC, whatever their time zone: ``asi8`` counts from the epoch in UTC."""
     instants: Any = pd.array(values) if isinstance(values, np.ndarray) else values
     return _array(instants.asi8.view(f"M8[{instants.unit}]"))
 
 
 def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
-    """Objects that are all instants; those beyond what pandas counts go to Python."""
+    """Return datetime objects as instants; as objects if pandas cannot count so far."""
     try:
         return _datetimes(pd.DatetimeIndex(pd.to_datetime(values, utc=True)).array)
     except (ValueError, OverflowError):
@@ -212,7 +211,7 @@ def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
 def _list_array(values: np.ndarray, type: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, type)
-    except pa.ArrowTypeError:  # a missing value that only pandas knows; most columns have none
+    except pa.ArrowTypeError:  # a missing value that Arrow does not know; most columns have none
         return _array(values, type)
 
 
@@ -249,6 +248,8 @@ def _counted(arrow: pa.DataType) -> pa.DataType:
         return pa.int32()
     if pa.types.is_struct(arrow):
         return pa.struct([field.with_type(_counted(field.type)) for field in arrow])
+    if pa.types.is_dictionary(arrow):
+        return pa.dictionary(arrow.index_type, _counted(arrow.value_type))
     if pa.types.is_map(arrow):
         return pa.map_(arrow.key_type, _counted(arrow.item_type))
     if pa.types.is_fixed_size_list(arrow):
@@ -284,23 +285,22 @@ def _date(arrow: pa.DataType, count: int | None) -> Any:
     """Return the date that a count stands for; as numpy's, which is never sent, if Python has no such year."""
     if count is None:
         return None
-    unit: Any = arrow.unit if pa.types.is_timestamp(arrow) else "D" if pa.types.is_date32(arrow) else "ms"
+    unit: Any = "D" if pa.types.is_date32(arrow) else "ms" if pa.types.is_date64(arrow) else arrow.unit
     instant = np.datetime64(count, unit)
-    if pa.types.is_date64(arrow):
-        instant = instant.astype("M8[D]")
-    if outside_years(instant.astype("M8[Y]").astype(int) + 1970):
+    _milliseconds, outside, _finer = to_milliseconds(instant)
+    if outside:
         return instant
     if pa.types.is_date(arrow):
-        return instant.item()
+        return instant.astype("M8[D]").item()
     return pd.Timestamp(instant, tz="UTC" if arrow.tz else None)
 
 
 def _as_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         msg = "a map holds a key twice, an object once"
         raise ValueError(msg)
-    return found
+    return members
 
 
 def as_objects(values: list[Any]) -> np.ndarray:
@@ -311,7 +311,7 @@ def as_objects(values: list[Any]) -> np.ndarray:
 
 
 def _categorical(column: pd.Series[Any]) -> Rule:
-    """Categories are read once for a slice, all of them or those that it holds, then taken by code."""
+    """Return the rule for a categorical. For each slice, the categories are read once and taken by code."""
     rule = rule_for(pd.Series(column.cat.categories))
 
     def read(values: pd.Categorical) -> pa.Array | np.ndarray:
@@ -402,7 +402,7 @@ NUMPY_RULES: dict[str, Rule] = {
     "U": STRINGS,
 }
 
-#: Class of an extension dtype -> rule, or what finds it out from the column.
+#: Class of an extension dtype -> rule, or the function from the column to its rule.
 EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...] = (
     (pd.CategoricalDtype, _categorical),
     (pd.DatetimeTZDtype, AWARE),
@@ -414,7 +414,7 @@ EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...]
     (pd.api.extensions.ExtensionDtype, _masked),
 )
 
-#: Test of the type of an Arrow list's items -> the type in which they are read; other lists go to Python.
+#: Test of the type of an Arrow list's items -> the type in which they are read. Other lists become objects.
 ARROW_ITEMS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_string, LARGE_STRING),
     (pa.types.is_large_string, LARGE_STRING),
