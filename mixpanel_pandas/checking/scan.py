@@ -87,7 +87,9 @@ def scan_ids(layout: Layout, span: slice) -> IdScan:
     ids, folded_ids = parts.ids, folded(parts.ids)
     hashes = hash_texts(ids)
     folded_hashes = hashes if folded_ids.equals(ids) else hash_texts(folded_ids)
-    findings = list(_id_findings(ids, folded_ids, parts.findings, layout))
+    findings = [
+        (name, mask) for name, mask in _id_findings(ids, folded_ids, parts.findings, layout) if mask.any()
+    ]
     return IdScan(ids, hashes, folded_hashes, findings)
 
 
@@ -161,7 +163,7 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
     duplicates : Duplicates or None
         Rows whose values meet on one profile.
     """
-    spans = list(layout.spans())
+    spans = layout.spans()
     scan = _empty_scan(layout, len(spans), duplicates)
     pieces = _scanned_pieces(layout, spans)
     counts_ids = duplicates is not None and len(scan.written_by_id) > 0
@@ -241,7 +243,7 @@ def _scanned_pieces(layout: Layout, spans: list[slice]) -> Iterator[Piece]:
     places = [(column, span) for column in layout.columns for span in spans]
     tasks = [places[begin : begin + PIECES_AT_ONCE] for begin in range(0, len(places), PIECES_AT_ONCE)]
     threaded = layout.threaded and len(spans) > 1
-    keep_values = len(list(layout.slices())) == 1
+    keep_values = len(layout.slices()) == 1
     scan = partial(_scan_pieces, layout, email_column(layout), keep_values)
     return chain.from_iterable(prefetch(scan, tasks, threaded=threaded))
 
