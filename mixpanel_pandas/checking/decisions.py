@@ -102,6 +102,21 @@ class Decisions:
             self.changes.excluded |= rows
             self.excluded.append(Excluded(np.flatnonzero(rows), outcome, reason, error))
 
+    def find(self, check: str, rows: np.ndarray, number: int | None = None) -> None:
+        """Report those of `rows`, a mask, that do not pass a check.
+
+        Parameters
+        ----------
+        check : str
+            Name of the check.
+        rows : numpy.ndarray
+            Mask.
+        number : int, optional
+            Number of the column in the layout, for values of a property.
+        """
+        if rows.any():
+            self.report(finding_of(CHECKS[check], self.layout, number), rows, number)
+
     def report(self, finding: Finding, rows: np.ndarray | None, number: int | None = None) -> None:
         """Add a finding of those of `rows` that are not excluded yet, and do with them what `invalid` asks for.
 
@@ -231,7 +246,7 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
     digest = IdDigest()
     hashes = folded_hashes = np.zeros(layout.rows, np.uint64)  # one array until some of them differ
     usable = np.zeros(layout.rows, bool)
-    spans = list(layout.spans())
+    spans = layout.spans()
     scans = prefetch(partial(scan_ids, layout), spans, threaded=layout.threaded)
     for span, scan in zip(spans, scans, strict=True):
         digest.update(scan.ids)
@@ -247,11 +262,11 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
     for name, mask in _in_order(id_masks):
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask
-        decisions.report(finding_of(CHECKS[name], layout), mask)
+        decisions.find(name, mask)
     _check_duplicates(decisions, hashes, usable)
     if folded_hashes is not hashes:
         similar = _rows_sharing(folded_hashes, hashes, usable, lambda rows: folded(ids_of(layout.id, rows)))
-        decisions.report(finding_of(CHECKS["similar_id"], layout), similar)
+        decisions.find("similar_id", similar)
     records = len(layout.operation.operators) + 1  # one to remove properties
     if not email_column(layout):
         hashes, usable = hashes[:0].copy(), usable[:0].copy()  # nobody asks for them again
@@ -273,8 +288,7 @@ def _check_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarr
         superseded = _mask(len(hashes), positions[duplicates.last() != positions])
         decisions.exclude(superseded, "skipped", "superseded", "a later row holds the same id")
     else:
-        finding = finding_of(CHECKS["duplicate_id"], decisions.layout)
-        decisions.report(finding, _mask(len(hashes), positions))
+        decisions.find("duplicate_id", _mask(len(hashes), positions))
 
 
 def _rows_sharing(
@@ -325,11 +339,11 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
     """Report what is wrong with ``$ip`` and ``$time``, and with the values of each column."""
     layout = decisions.layout
     for name, mask in _in_order(ids.record_masks):
-        decisions.report(finding_of(CHECKS[name], layout), mask)
+        decisions.find(name, mask)
     emails = email_column(layout)
     for number, (column, masks) in enumerate(zip(layout.columns, scan.masks, strict=True)):
         for name, mask in _in_order(masks):
-            decisions.report(finding_of(CHECKS[name], layout, number), mask, number)
+            decisions.find(name, mask, number)
         if column is emails:
             usable = ids.usable & scan.has_email & ~decisions.changes.excluded
             shared = _rows_sharing(
@@ -338,7 +352,7 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
                 usable,
                 lambda rows: folded(normalise_column(layout, emails, rows).array),
             )
-            decisions.report(finding_of(CHECKS["shared_email"], layout, number), shared, number)
+            decisions.find("shared_email", shared, number)
 
 
 # -- whole rows ---------------------------------------------------------------------------------------------------
@@ -356,7 +370,7 @@ def _check_number_of_properties(decisions: Decisions, scan: ValueScan) -> None:
     merging = _merging(decisions)
     if merging is not None and scan.written_by_id.size:
         many[merging.positions[scan.written_by_id[merging.groups] > most]] = True
-    decisions.report(finding_of(CHECKS["many_properties"], layout), many)
+    decisions.find("many_properties", many)
 
 
 def _subtract_dropped(decisions: Decisions, scan: ValueScan) -> None:
@@ -387,7 +401,8 @@ def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
         masks["large_update"][payloads.positions[large & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[large & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        decisions.report(finding_of(CHECKS[name], layout), decisions.changes.shared(mask))
+        if mask.any():
+            decisions.find(name, decisions.changes.shared(mask))
 
 
 def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Payloads]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
@@ -48,9 +47,6 @@ __all__ = [
 
 #: Name of a check -> mask of the rows that do not pass it.
 Masks = dict[str, np.ndarray]
-
-#: Pieces (a column and a span) that a thread takes at once: many are done before another thread would have begun.
-PIECES_AT_ONCE = 8
 
 _VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
 _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
@@ -87,7 +83,9 @@ def scan_ids(layout: Layout, span: slice) -> IdScan:
     ids, folded_ids = parts.ids, folded(parts.ids)
     hashes = hash_texts(ids)
     folded_hashes = hashes if folded_ids.equals(ids) else hash_texts(folded_ids)
-    findings = list(_id_findings(ids, folded_ids, parts.findings, layout))
+    findings = [
+        (name, mask) for name, mask in _id_findings(ids, folded_ids, parts.findings, layout) if mask.any()
+    ]
     return IdScan(ids, hashes, folded_hashes, findings)
 
 
@@ -161,7 +159,7 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
     duplicates : Duplicates or None
         Rows whose values meet on one profile.
     """
-    spans = list(layout.spans())
+    spans = layout.spans()
     scan = _empty_scan(layout, len(spans), duplicates)
     pieces = _scanned_pieces(layout, spans)
     counts_ids = duplicates is not None and len(scan.written_by_id) > 0
@@ -239,32 +237,24 @@ class Piece:
 def _scanned_pieces(layout: Layout, spans: list[slice]) -> Iterator[Piece]:
     """Yield the pieces of all columns in their order, some of them scanned ahead in threads."""
     places = [(column, span) for column in layout.columns for span in spans]
-    tasks = [places[begin : begin + PIECES_AT_ONCE] for begin in range(0, len(places), PIECES_AT_ONCE)]
-    threaded = layout.threaded and len(spans) > 1
-    keep_values = len(list(layout.slices())) == 1
-    scan = partial(_scan_pieces, layout, email_column(layout), keep_values)
-    return chain.from_iterable(prefetch(scan, tasks, threaded=threaded))
+    keep_values = len(layout.slices()) == 1
+    scan = partial(_scan_piece, layout, email_column(layout), keep_values)
+    return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)
 
 
-def _scan_pieces(
-    layout: Layout,
-    emails: PropertyColumn | None,
-    keep_values: bool,
-    places: Sequence[tuple[PropertyColumn, slice]],
-) -> list[Piece]:
-    pieces = []
-    for column, span in places:
-        values = normalise_column(layout, column, span)
-        piece = Piece(
-            values if keep_values else None,
-            [(name, mask) for name, mask in findings_of_slice(values, column) if mask.any()],
-            has_value(values),
-            _longest_json(values) + _longest_name(column.name),
-            ~values.missing,
-            hash_texts(folded(values.array)) if column is emails else None,
-        )
-        pieces.append(piece)
-    return pieces
+def _scan_piece(
+    layout: Layout, emails: PropertyColumn | None, keep_values: bool, place: tuple[PropertyColumn, slice]
+) -> Piece:
+    column, span = place
+    values = normalise_column(layout, column, span)
+    return Piece(
+        values if keep_values else None,
+        [(name, mask) for name, mask in findings_of_slice(values, column) if mask.any()],
+        has_value(values),
+        _longest_json(values) + _longest_name(column.name),
+        ~values.missing,
+        hash_texts(folded(values.array)) if column is emails else None,
+    )
 
 
 def email_column(layout: Layout) -> PropertyColumn | None:

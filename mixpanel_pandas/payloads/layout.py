@@ -6,18 +6,18 @@ no sense on the frame raises here. What is wrong with a column is for the checks
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pandas as pd
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, calling, choices, did_you_mean
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule
 from mixpanel_pandas.payloads.ip_and_time import ip_source, time_source
-from mixpanel_pandas.payloads.slice_sizes import cut_evenly, rows_per_slice
+from mixpanel_pandas.payloads.slice_sizes import rows_per_slice
 from mixpanel_pandas.payloads.sources import Source, column_source, find_source, has_label, labels_of
 from mixpanel_pandas.payloads.spread import rules_of_keys
 from mixpanel_pandas.rules.limits import RENAMED_BY_RESERVED
@@ -85,11 +85,6 @@ class PropertyColumn:
         return self.source.label
 
     @property
-    def key_text(self) -> str:
-        """The property's name as JSON."""
-        return orjson.dumps(self.name).decode()
-
-    @property
     def kind(self) -> str:
         """Mixpanel's type of the values, after parsing."""
         if self.parse is None:
@@ -138,14 +133,14 @@ class Layout:
         """Whether slices are worth a thread each."""
         return self.rows_per_slice >= ROWS_FOR_THREADS
 
-    def slices(self, within: slice | None = None) -> Iterator[slice]:
-        """Yield the slices of the frame, or of a part of it, in order."""
-        return cut_evenly(within or slice(0, self.rows), self.rows_per_slice)
+    def slices(self, within: slice | None = None) -> list[slice]:
+        """Return the slices of the frame, or of a part of it, in order."""
+        return _cut_evenly(within or slice(0, self.rows), self.rows_per_slice)
 
-    def spans(self) -> Iterator[slice]:
-        """Yield longer slices, for steps on one column at a time: such a step makes no more bytes than one on a whole slice."""
+    def spans(self) -> list[slice]:
+        """Return longer slices, for steps on one column at a time: such a step makes no more bytes than one on a whole slice."""
         slices = max(1, min(len(self.columns), SLICES_PER_SPAN))
-        return cut_evenly(slice(0, self.rows), self.rows_per_slice * slices)
+        return _cut_evenly(slice(0, self.rows), self.rows_per_slice * slices)
 
     def without_values(self) -> Layout:
         """Return the same layout without the values, for what outlives the frame."""
@@ -155,6 +150,17 @@ class Layout:
 
         columns = tuple(replace(column, source=empty(column.source)) for column in self.columns)
         return replace(self, id=empty(self.id), columns=columns, ip=empty(self.ip), time=empty(self.time))
+
+
+def _cut_evenly(rows: slice, length: int) -> list[slice]:
+    """Return slices of about that length, all alike: a few rows left over would take as many steps as a whole slice.
+
+    >>> _cut_evenly(slice(0, 10), 4)
+    [slice(0, 5, None), slice(5, 10, None)]
+    """
+    total = rows.stop - rows.start
+    size = math.ceil(total / max(1, round(total / length))) or 1
+    return [slice(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)]
 
 
 def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +10,11 @@ import pandas as pd
 from mixpanel_pandas.errors import OperationError, reading_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from mixpanel_pandas.payloads.sources import Source
 
-__all__ = ["FEW_ROWS", "SLICE_BYTES", "WIDE_BYTES", "cut_evenly", "rows_per_slice"]
+__all__ = ["FEW_ROWS", "SLICE_BYTES", "WIDE_BYTES", "rows_per_slice"]
 
 #: A slice of the frame makes about this many bytes of JSON; fewer where it holds Python's objects, which are copied first.
 SLICE_BYTES = 10_000_000
@@ -67,15 +66,3 @@ def _bytes_per_value(source: Source, sample: np.ndarray) -> float:
     except OperationError:  # whoever reads the values says what is wrong with them
         lengths = [UNREADABLE_BYTES]
     return OBJECT_COPIES * float(np.mean(lengths)) + 2 if lengths else 2
-
-
-def cut_evenly(rows: slice, length: int) -> Iterator[slice]:
-    """Yield slices of about that length, all alike: a few rows left over would take as many steps as a whole slice.
-
-    >>> list(cut_evenly(slice(0, 10), 4))
-    [slice(0, 5, None), slice(5, 10, None)]
-    """
-    total = rows.stop - rows.start
-    size = math.ceil(total / max(1, round(total / length))) or 1
-    for start in range(rows.start, rows.stop, size):
-        yield slice(start, min(start + size, rows.stop))
