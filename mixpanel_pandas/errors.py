@@ -102,7 +102,8 @@ class AlreadySent(OperationError):
 class ColumnNotFoundError(OperationError, KeyError):
     """A column or index level that is not in the frame."""
 
-    __str__ = Exception.__str__  # KeyError would show the repr of the message
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the repr of the message
 
 
 class SummaryError(MixpanelError, ValueError):
@@ -208,7 +209,8 @@ class ProfileWarning(UserWarning):
     """
 
     def __init__(self, counts: str, call: str) -> None:
-        self.counts, self.call = _message(counts), _message(call)
+        self.counts: str = _message(counts)
+        self.call: str = _message(call)
         super().__init__(f"{self.counts}: {self.call} shows them")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import Terminated, main
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -344,7 +345,7 @@ def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(pipe.read_text, encoding="utf-8")
         assert run("set", table, "--id", "uid", "--save-failures", str(pipe)).exit_code == 0
-        assert reading.result(timeout=30) == "uid,plan,credits,tags\n"
+        assert reading.result(timeout=PATIENCE) == "uid,plan,credits,tags\n"
     assert pipe.is_fifo()
 
 

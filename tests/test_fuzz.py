@@ -1,6 +1,6 @@
 """Any frame, any call: each ends in a summary, a report, payloads, or an error of ours, and what was sent is what was said.
 
-Random columns, labels, indexes, objects and options meet every verb. ``HYPOTHESIS_PROFILE=thorough`` tries thousands.
+Random columns, labels, indexes, objects and options meet every verb. ``--hypothesis-profile=thorough`` tries thousands.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import decimal
 import enum
 import fractions
 import ipaddress
-import os
 import pathlib
 import uuid
 import warnings
@@ -30,11 +29,12 @@ from pandas.api.extensions import ExtensionArray, ExtensionDtype
 import mixpanel_pandas as mpd
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import OPTIONS, taken_by
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 250
+EXAMPLES = examples(250)
 
 OUTCOMES = ["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
 

@@ -608,6 +608,7 @@ def rows_accepted_in_a_block(project: mpd.Project | None) -> int:
 WORKERS = [method for method in ("spawn", "forkserver") if method in multiprocessing.get_all_start_methods()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", WORKERS)
 def test_a_worker_writes_to_the_project_that_it_is_passed_never_to_that_of_the_environment(
     method: str, monkeypatch: pytest.MonkeyPatch

@@ -159,6 +159,7 @@ PLACES: dict[str, Callable[[Scene], str | bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_no_secret_is_there(scene: Scene, place: str) -> None:
     found = PLACES[place](scene)
@@ -210,6 +211,7 @@ print(*[holder for one in turned for holder in holders(one)], sep="\\n", end="")
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_remembered_of_an_upload(emulator: mpd.Emulator) -> None:
     """No cache of this package or of one beneath it, and no object that outlives the call, holds a secret or a value."""
     emulator.fail("echo", times=1)
@@ -243,6 +245,7 @@ NOTEBOOK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # of the kernel's client
 def test_no_secret_in_an_executed_notebook(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat")
@@ -251,7 +254,9 @@ def test_no_secret_in_an_executed_notebook(emulator: mpd.Emulator, monkeypatch: 
     monkeypatch.setenv("MIXPANEL_URL", emulator.url)
     emulator.fail("echo", times=None)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in NOTEBOOK])
-    nbclient.NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3").execute()
+    nbclient.NotebookClient(
+        notebook, timeout=1200, startup_timeout=600, allow_errors=True, kernel_name="python3"
+    ).execute()
     text = json.dumps(notebook)
     assert text.count("UploadFailed") >= 2
     assert not [piece for piece in forms(emulator.token) if piece in text]

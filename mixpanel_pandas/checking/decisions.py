@@ -196,7 +196,7 @@ def _merging(decisions: Decisions) -> Duplicates | None:
     """Return the rows whose values meet on one profile with the values of other rows, if there are any."""
     if decisions.duplicates is not None:
         return decisions.duplicates
-    return decisions.changes.merged if len(decisions.changes.merged) else None
+    return decisions.changes.merged if decisions.changes.merged.positions.size else None
 
 
 # -- ids ----------------------------------------------------------------------------------------------------------
@@ -317,7 +317,7 @@ def _exclude_empty_rows(decisions: Decisions, scan: ValueScan) -> None:
 
 def _rows_without_change(decisions: Decisions, scan: ValueScan) -> np.ndarray:
     """Return the mask of the rows that change no property, and are merged with no row that does."""
-    without_change: np.ndarray = ~decisions.changes.together.shared(scan.touched > 0)
+    without_change: np.ndarray = ~decisions.changes.shared(scan.touched > 0)
     return without_change
 
 
@@ -379,14 +379,14 @@ def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
     longest : numpy.ndarray
         Upper bounds in bytes: for each span, of the payload of a row; last, of the payload of rows that are merged.
     """
-    layout, together = decisions.layout, decisions.changes.together
+    layout = decisions.layout
     masks = {name: np.zeros(layout.rows, bool) for name in ("large_update", "large_row")}
     for payloads in _large_payloads(decisions, longest):
         large = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
         masks["large_update"][payloads.positions[large & (payloads.updates == 1)]] = True
         masks["large_row"][payloads.positions[large & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        decisions.report(finding_of(CHECKS[name], layout), together.shared(mask))
+        decisions.report(finding_of(CHECKS[name], layout), decisions.changes.shared(mask))
 
 
 def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Payloads]:

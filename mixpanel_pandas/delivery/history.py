@@ -113,7 +113,7 @@ class Reservation:
     __slots__ = ("_chain", "_number", "_over", "_wave", "complete", "journalled", "under_way", "whole")
 
     def __init__(self, key: bytes, journalled: InRun | None = None) -> None:
-        self.journalled = journalled
+        self.journalled: InRun | None = journalled
         self.whole: bool = False
         self.under_way: bool = True
         self.complete: bool = False
@@ -287,7 +287,7 @@ _FULL = (
 )
 
 #: The uploads of this process.
-process_history = History()
+process_history: History = History()
 
 
 def reserve(

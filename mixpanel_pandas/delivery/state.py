@@ -269,7 +269,7 @@ class UploadState:
         more, done = follow(
             pending, answer,
             idempotent=self.idempotent, tries=self._allowed(), clock=self._now,
-            bisect=not self._of_batch[worker].given_up,
+            bisect=not self._of_batch[worker].exhausted,
         )  # fmt: skip
         self._stop_if_pointless(answer, more, done)
         wait = pause(pending.tried, self.backoff, answer.retry_after, self.chance)
@@ -312,7 +312,7 @@ class UploadState:
 
     def _end_batch(self) -> None:
         """Stop if all requests so far were refused, else let the other workers begin."""
-        if self._refusals.given_up and not self._accepted:
+        if self._refusals.exhausted and not self._accepted:
             self._stop(Stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}"))
         self._meet()
 

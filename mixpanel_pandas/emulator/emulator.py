@@ -92,10 +92,10 @@ class Emulator:
         history: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.token = token or secrets.token_hex(16)
-        self.service_account = ServiceAccount("emulator", secrets.token_hex(16))
-        self.project_id = 1
-        self.url = _NOWHERE
+        self.token: str = token or secrets.token_hex(16)
+        self.service_account: ServiceAccount = ServiceAccount("emulator", secrets.token_hex(16))
+        self.project_id: int = 1
+        self.url: str = _NOWHERE
         self._strict = strict or StrictShape()
         self._page_size, self._queries_per_hour = page_size, queries_per_hour
         self._history, self._clock = history, clock

@@ -30,7 +30,7 @@ class Server:
     def __init__(self, answer: AnswerFunction) -> None:
         self._listener = _Listener((_HOST, 0), _Handler)
         self._listener.answer = answer
-        self.url = f"http://{_HOST}:{self._listener.server_port}"
+        self.url: str = f"http://{_HOST}:{self._listener.server_port}"
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(0.01,), name="mixpanel-emulator", daemon=True
         )

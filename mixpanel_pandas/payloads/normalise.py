@@ -45,6 +45,8 @@ __all__ = ["Normalised", "cut_strings", "from_objects", "normalise", "normalise_
 LARGE_STRING = pa.large_string()
 MILLISECONDS = pa.timestamp("ms")
 
+_LIST = np.array("list", dtype=object)
+
 #: First byte of a JSON text -> Mixpanel's type of the value; a date is a string in JSON.
 _KINDS = np.full(256, "number", dtype=object)
 for _first, _kind in zip(
@@ -141,9 +143,11 @@ def from_objects(values: Iterable[Any]) -> Normalised:
     """Return Python values as JSON text. No Arrow type holds them all, so Python looks at each."""
     values = list(values)
     try:
-        return _as_json(values, _native_or_converted)
+        if are_native(values):
+            return _as_json(values, values, {})
+        return _as_json(values, *_converted(values, _native_or_converted))
     except orjson.JSONEncodeError:  # orjson does not say which value it refuses, so each is written by itself
-        return _as_json(values, _written)
+        return _as_json(values, *_converted(values, _written))
 
 
 def _native_or_converted(value: Any, findings: set[str]) -> Any:
@@ -155,10 +159,10 @@ def _written(value: Any, findings: set[str]) -> orjson.Fragment | None:
     return None if text is None else orjson.Fragment(text)
 
 
-def _as_json(values: list[Any], convert_value: Callable[[Any, set[str]], Any]) -> Normalised:
+def _as_json(values: list[Any], converted: list[Any], names: dict[int, set[str]]) -> Normalised:
     """Return the JSON of values, written in one call, with what is wrong with their types and with their JSON."""
-    converted, names = _converted(values, convert_value)
-    texts, kinds = _json_texts(converted)
+    texts, first_bytes = _json_texts(converted)
+    kinds = np.take(_KINDS, first_bytes)
     dates = [row for row, value in enumerate(values) if converted[row] is not value and is_date(value)]
     kinds[dates] = np.where(kinds[dates] == "missing", "missing", "date")
     findings = _masks(names, len(values))
@@ -191,20 +195,22 @@ def _masks(names: dict[int, set[str]], length: int) -> Findings:
 
 
 def _json_texts(values: list[Any]) -> tuple[pa.Array, np.ndarray]:
-    """Return the JSON of each value, null for null, and Mixpanel's type of each."""
+    """Return the JSON of each value, null for null, and the first byte of each."""
     texts = json_lines(values)
     offsets = offsets_of(texts)
-    kinds = _KINDS[bytes_of(texts)[offsets[:-1] - offsets[0]]]
-    return emptied(texts, kinds == "missing"), kinds
+    first_bytes = bytes_of(texts)[offsets[:-1] - offsets[0]]
+    return emptied(texts, first_bytes == ord("n")), first_bytes
 
 
 def _string_lists(values: np.ndarray) -> Normalised | None:
     """Return lists of strings as JSON text; None where a list holds something else, or may be over a limit."""
     try:
-        texts, kinds = _json_texts(values.tolist())
+        texts, _first_bytes = _json_texts(values.tolist())
     except orjson.JSONEncodeError:  # a lone surrogate, or a value that orjson does not know
         return None
-    return Normalised(texts, kinds=kinds) if measures.string_lists_fit(texts) else None
+    if not measures.string_lists_fit(texts):
+        return None
+    return Normalised(texts, kinds=np.broadcast_to(_LIST, len(texts)))
 
 
 def _texts(values: Iterable[Any]) -> Normalised:
@@ -293,7 +299,8 @@ def _may_be_inexact(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
     doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))
     large: np.ndarray = np.abs(doubles) >= measures.exact_below(doubles.dtype)
     digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
-    return large | mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
+    large |= mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
+    return large
 
 
 def _timestamps(array: pa.Array) -> Normalised:

@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 SETUP = """
 import pandas as pd
 import mixpanel_pandas as mpd

@@ -12,6 +12,7 @@ from mixpanel_pandas.delivery import http
 from mixpanel_pandas.delivery.answers import Answer, Named, read_answer, seconds_to_wait
 from mixpanel_pandas.delivery.messages import Failure, Request, Response
 from mixpanel_pandas.project import Project
+from tests.patience import PATIENCE
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu", backoff=0, retries=0)
@@ -318,6 +319,8 @@ def test_a_failure_is_evidence_and_no_complete_answer(evidence):
         pytest.param(b"1\n", "accepted", id="bare 1 and a line end"),
         pytest.param(b"\xef\xbb\xbf1", "accepted", id="bare 1 after a byte order mark"),
         pytest.param(b"0", "none_valid", id="bare 0"),
+        pytest.param(b"-1", "unclear", id="bare -1"),
+        pytest.param(b"2", "unclear", id="bare 2"),
         pytest.param(b"true", "unclear", id="bare true"),
         pytest.param(b"1.0", "unclear", id="1 with a point"),
         pytest.param(recorded(1), "accepted", id="the recorded shape"),
@@ -461,7 +464,7 @@ LETTERS = {"accepted": "a", "rejected": "r", "unknown": "u", "not_sent": "n"}
 def test_known_answers_over_requests(status, body, evidence, idempotent, otherwise, kind):
     responses.post(URL, body, status=status, content_type=kind)
     with closing(http.Client(PROJECT)) as client:
-        reply = client.send(Request(URL, b"[{},{},{}]"), timeout=5)
+        reply = client.send(Request(URL, b"[{},{},{}]"), timeout=PATIENCE)
     assert read_answer(reply, RECORDS).evidence == evidence
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +76,40 @@ def test_where_rows_are_in_doubt_the_whole_is_not_recommended(emulator: mpd.Emul
     with pytest.raises(mpd.AlreadySent, match="unknown") as caught:
         frame.mixpanel.add("id")
     assert "repeat" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "applied", "refused"),
+    [
+        pytest.param(None, True, True, id="accepted"),
+        pytest.param(503, True, True, id="unknown, and applied"),
+        pytest.param(503, False, True, id="unknown, and not applied"),
+        pytest.param("reset", True, True, id="no answer, and applied"),
+        pytest.param(429, False, False, id="not sent"),
+        pytest.param(401, False, False, id="rejected"),
+    ],
+)
+def test_a_cell_that_runs_twice_adds_nothing_twice(
+    emulator: mpd.Emulator, fault: Any, applied: bool, refused: bool
+) -> None:
+    """What may be applied is not sent again; what surely is not may be."""
+    frame = pd.DataFrame({"id": [f"{fault} {applied} {n}" for n in range(4)], "n": 1})
+    project = replace(emulator.project, retries=0)
+    if fault is not None:
+        emulator.fail(fault, **({} if fault in {401, 429} else {"applied": applied}))
+    with suppress(mpd.UploadFailed):
+        frame.mixpanel.add("id", project=project)
+    requests = len(emulator.requests)
+    for _call in range(2):
+        if refused:
+            with pytest.raises(mpd.AlreadySent):
+                frame.mixpanel.add("id", project=project)
+            assert len(emulator.requests) == requests
+        else:
+            assert frame.mixpanel.add("id", project=project)["accepted"].sum() == 4
+            break
+    counts = emulator.profiles().get("n", pd.Series(dtype=float))
+    assert counts.tolist() == [1] * (4 if applied or not refused else 0)
 
 
 @pytest.fixture
@@ -164,6 +199,7 @@ def encoding() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
 
 
+@pytest.mark.slow
 def test_no_thread_is_left_where_an_error_is_kept(
     emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

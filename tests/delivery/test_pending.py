@@ -93,6 +93,13 @@ def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, las
         assert ends(done) == {row: "rejected" if named and row == 1 else outcome for row in range(3)}
 
 
+def test_the_error_is_what_the_answer_says_and_then_what_a_person_can_do():
+    _, (delivery,) = after(Answer("denied", 401, error="401 who are you?"), 1)
+    assert delivery.error.startswith("401 who are you?")
+    assert delivery.error.endswith(REACTIONS["denied"].remedy)
+    assert delivery.reason == REACTIONS["denied"].reason
+
+
 @pytest.mark.parametrize(
     ("evidence", "idempotent", "outcome"),
     [

@@ -2,7 +2,7 @@
 
 A state machine drives `UploadState` with real waves and a real journal file, one event a step: a worker goes on, an answer, a
 break, time, a signal, a disk that commits, a kill, a new call, damage. A kill keeps what was committed and nothing else.
-A failing sequence prints itself. ``HYPOTHESIS_PROFILE=thorough`` tries a hundred times as many.
+A failing sequence prints itself. ``poe simulation`` tries thirty times as many.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import shutil
 import tempfile
 import warnings
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -58,15 +58,14 @@ from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import JournalError
 from mixpanel_pandas.rules.operation import operation
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.payloads.batches import Batch
 
 #: Sequences of events, and events in each at most: 10,000 in all.
-SEQUENCES, EVENTS = 200, 50
-if os.environ.get("HYPOTHESIS_PROFILE") == "thorough":
-    SEQUENCES *= 100
+SEQUENCES, EVENTS = examples(200), 50
 
 #: What comes of a request -> the answer, and what the server does with its records: applies all, none, or all later.
 ANSWERS: dict[str, tuple[Answer, str]] = {
@@ -376,6 +375,7 @@ def _row(record: dict[str, Any]) -> int:
     return int(record.get("$set", record.get("$append"))["n"])
 
 
+@pytest.mark.slow
 def test_no_row_is_miscalled_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(
         Simulation,

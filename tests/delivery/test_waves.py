@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.payloads.duplicates import Duplicates
+from tests.examples import examples
 
 LETTERS = "abcdefghij"
 
@@ -20,7 +21,9 @@ def sequential(frame: pd.DataFrame) -> dict[str, list[int]]:
     return {identity: rows["n"].tolist() for identity, rows in frame.groupby("id", sort=False)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     ids=st.lists(st.sampled_from(LETTERS), min_size=1, max_size=60),
     batch_size=st.integers(1, 20),

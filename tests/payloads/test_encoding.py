@@ -33,10 +33,11 @@ from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
+from tests.examples import examples
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SOME = settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
+MANY = settings(max_examples=examples(150), deadline=None, suppress_health_check=QUIET)
 
 WITH_VALUES = [verb for verb, operator in OPERATORS.items() if operator.has_values]
 
@@ -398,7 +399,7 @@ def test_any_id_is_correct_json(text):
     st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=6),
     st.data(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_escaped_text_is_what_orjson_writes_also_in_a_slice(texts, data):
     start = data.draw(st.integers(0, len(texts)))
     array = pa.array(texts, pa.large_string())[start:]

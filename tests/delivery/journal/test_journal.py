@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,13 @@ from mixpanel_pandas.payloads.batches import Payloads
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.fingerprint import fingerprint, key_of
 from tests.delivery.journal.conftest import content, delivery, upload
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-EXAMPLES = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
+EXAMPLES = examples(60)
 
 ALL = dict.fromkeys(range(6), "accepted")
 
@@ -118,6 +118,25 @@ def test_an_unnamed_run_goes_on_until_nothing_is_left_to_try(opened: Callable[..
     journal.note_slice(1, b"other values")  # of which nothing was sent
 
 
+def test_an_unnamed_run_goes_on_where_nothing_has_to_be_compared(opened: Callable[..., Journal]) -> None:
+    for run in (content(idempotent=True), content(idempotent=True, name="another", ids=["ann", "bob"])):
+        upload(opened(None, run), {0: "accepted"})
+        journal = opened(None, run)
+        assert (journal.resumed, journal.compare_first) == (True, False)
+        assert np.flatnonzero(journal.settled()).tolist() == [0]
+        journal.close()
+
+
+def test_an_unnamed_run_without_the_same_rows_is_another_one(opened: Callable[..., Journal]) -> None:
+    upload(
+        opened(None, content(excluded=[Excluded(np.array([5]), "invalid", "too long")])),
+        dict.fromkeys(range(5), "accepted"),
+    )
+    journal = opened(None, content(excluded=[Excluded(np.array([4]), "invalid", "too long")]))
+    assert (journal.finished, journal.compare_first, journal.resumed) == (None, False, False)
+    assert not journal.settled().any()
+
+
 def test_an_unnamed_run_that_has_ended_begins_afresh_if_it_may(opened: Callable[..., Journal]) -> None:
     for _call in range(2):
         journal = opened(None, content(idempotent=True))
@@ -190,7 +209,7 @@ CHANGED: list[Any] = [
     ),
     pytest.param(
         content(excluded=[Excluded(np.array([3]), "invalid", "too long")]),
-        "the checks leave out other rows now",
+        "the checks exclude other rows now",
         id="a row that is left out",
     ),
 ]

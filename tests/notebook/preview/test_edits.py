@@ -13,6 +13,7 @@ from mixpanel_pandas.notebook.preview.mapping import labels
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
+from tests.examples import examples
 from tests.notebook.preview.frames import evaluated, people, state
 
 FRAME = people()
@@ -47,7 +48,7 @@ STARTS = [
 ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.sampled_from(STARTS), st.lists(EDITS, max_size=8))
 def test_whatever_is_clicked_the_line_does_the_same(start: Any, clicks: list[Any]) -> None:
     now = start()

@@ -20,7 +20,7 @@ from mixpanel_pandas.notebook.preview.findings_view import INVALID_IN_WORDS
 from mixpanel_pandas.rules.options import OPTIONS, REMEDIES
 from tests.notebook.preview.frames import ATTACKS, people
 
-SECONDS = 20
+SECONDS = 100
 MAP, FINDINGS, PAYLOADS, SEND = range(4)
 
 
@@ -487,6 +487,7 @@ def test_a_notebook_calls_the_frame_by_its_name(monkeypatch: pytest.MonkeyPatch)
 # -- large frames -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_million_rows_send_the_browser_a_page() -> None:
     rows = 1_000_000
     frame = pd.DataFrame({"user_id": range(1, rows + 1), "plan": "pro", "email": "a@x.com"})

@@ -28,6 +28,7 @@ from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.payloads.batches import cut
 from tests.delivery.driver import Batches, Driver, batches, ends, ids_of, payloads
+from tests.examples import examples
 
 OK = Answer("accepted", 200)
 LIMITED = Answer("rate_limited", 429, error="429 slow down")
@@ -398,7 +399,7 @@ class Server:
         return answered(int(says), {}, records)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     updates=st.lists(st.integers(1, 2), min_size=1, max_size=12),
     bad=st.sets(st.tuples(st.integers(0, 11).map(str), st.integers(0, 1)), max_size=4),
