@@ -954,7 +954,8 @@ class Profiles:
         Returns
         -------
         pandera.DataFrameSchema
-            Errors fail. Warnings and hints are pandera's warnings.
+            Errors fail. Warnings and hints are pandera's warnings. The schema accepts the frames that the verb accepts with the
+            same options, but for columns whose Mixpanel type has changed.
 
         Raises
         ------

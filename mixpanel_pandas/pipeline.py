@@ -158,10 +158,10 @@ def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFra
 
 
 def rows_to_send_again(
-    frame: pd.DataFrame, summary: pd.DataFrame, wanted: Iterable[str] | None
+    frame: pd.DataFrame, summary: pd.DataFrame, outcomes: Iterable[str] | None
 ) -> pd.DataFrame:
     """Return the retryable rows of `frame`."""
-    return rows_of_frame(frame, failures_mask(summary, frame.index, _digest(frame, summary), wanted))
+    return rows_of_frame(frame, failures_mask(summary, frame.index, _digest(frame, summary), outcomes))
 
 
 def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:

@@ -140,7 +140,7 @@ def circle(*, types: bool) -> list[str]:
 
 
 def test_few_modules_lie_on_top_and_no_folder_is_empty() -> None:
-    assert len(list(PACKAGE.glob("*.py"))) <= 8
+    assert len(list(PACKAGE.glob("*.py"))) <= 9
     for folder in [PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]:
         if folder.name != "__pycache__":
             assert list(folder.glob("*.py")), f"{folder} holds no module"

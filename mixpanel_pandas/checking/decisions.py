@@ -154,8 +154,8 @@ def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
     Raises
     ------
     OperationError
-        If the call makes no sense on the frame, a column cannot be read, the user's schema is none, would change the frame or
-        cannot be run, or `invalid` names no check.
+        If the call makes no sense on the frame, a column cannot be read, the user's schema cannot be used, or `invalid` names no
+        check.
     """
     frame = frame.copy(deep=False)
     layout = make_layout(frame, operation)
@@ -164,12 +164,12 @@ def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
 
 
 def user_schema_of(operation: Operation) -> UserSchema | None:
-    """Return the user's own schema, and refuse what `invalid` cannot mean.
+    """Return the schema that the call names, and check the option `invalid`, which may name checks of the schema.
 
     Raises
     ------
     OperationError
-        If the schema is none, or would change the frame, or `invalid` names a check that neither of us has.
+        If the option `schema` is no schema, or one that would change the frame, or if `invalid` names no check.
     """
     user_schema = None
     if operation.options.schema is not None:

@@ -234,21 +234,21 @@ class _Findings:
             decisions = check_frame(frame, self._operation)
         except OperationError as refusal:
             return _Validation(reference, {}, refusal)
-        found: dict[Key | None, list[Finding]] = defaultdict(list)
+        by_key: dict[Key | None, list[Finding]] = defaultdict(list)
         for finding in decisions.findings:
             key = _key(finding)
             if finding.stands:
-                found[key if key in self._possible else None].append(finding)
+                by_key[key if key in self._possible else None].append(finding)
             elif (
                 finding.severity != "error"
                 and key in self._possible
                 and not _is_named(finding, self._operation)
             ):
-                found[key].append(finding)
+                by_key[key].append(finding)
         for finding in self._changed_types(decisions.layout):
-            if _key(finding) not in found:
-                found[_key(finding)].append(finding)
-        return _Validation(reference, dict(found))
+            if _key(finding) not in by_key:
+                by_key[_key(finding)].append(finding)
+        return _Validation(reference, dict(by_key))
 
     def _changed_types(self, layout: Layout) -> Iterator[Finding]:
         """Yield columns whose values have another type than in the frame that the schema was made from."""

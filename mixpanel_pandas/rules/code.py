@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["line_of", "literal", "validation_of"]
 
-#: Options whose values have no literal -> the name that stands for what the call was given.
+#: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "project": "project"}
 
 
@@ -47,7 +47,7 @@ def validation_of(operation: Operation, id: Hashable, longest: int, frame: str =
     Parameters
     ----------
     id : hashable
-        Column of the ids, as it was found where the operation names none.
+        Column of the ids, also where the operation names none.
     longest : int
         Characters that the arguments, and the group key, take at most; of more the beginning is shown.
 
