@@ -9,7 +9,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
+from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor, accessor
 from mixpanel_pandas.errors import (
     AlreadySent,
     ColumnNotFoundError,
@@ -30,6 +30,7 @@ from mixpanel_pandas.errors import (
 from mixpanel_pandas.project import Project, set_project
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import Options
 from mixpanel_pandas.text import PrintableRecords
 
 logging.getLogger(__name__).addFilter(PrintableRecords())
@@ -60,6 +61,7 @@ __all__ = [
     "MixpanelError",
     "OperationError",
     "OptionError",
+    "Options",
     "ProfileWarning",
     "Project",
     "ProjectError",
@@ -68,6 +70,7 @@ __all__ = [
     "UploadFailed",
     "UploadInterrupted",
     "ValidationError",
+    "accessor",
     "last_summary",
     "plot",
     "read_journal",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 import pandas as pd
 
-from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
+from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
 from mixpanel_pandas.checking.report import report_in_words
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
@@ -64,9 +64,7 @@ WRITTEN: dict[str, dict[str, Any]] = {
         "metavar": "[CHECK=]REMEDY",
         "help": "raise, drop_row, drop_value or truncate, for one check or all. May be repeated.",
     },
-    "blank": {"help": "Whether empty text and white space are values, or missing."},
     "check": {"help": "Say so when rows are not accepted; by default only when none is."},
-    "dry_run": {"help": "Do everything but send."},
     "schema": {},
     "project": {},
     "progress": {},
@@ -196,9 +194,7 @@ def _verb(name: str, does: str) -> click.Command:
 
 
 def _option(option: Option) -> click.Option:
-    written = WRITTEN.get(option.name) or {
-        "help": option.does.split(". ")[0].replace("`", "").rstrip(".") + "."
-    }
+    written = WRITTEN.get(option.name) or {"help": option.does}
     kind: dict[str, Any] = {}
     choices = [choice for choice in option.choices if isinstance(choice, str)]
     if choices:

@@ -1,38 +1,125 @@
-"""The whole line, frame -> layout -> checks -> payloads -> batches -> deliveries -> summary, and its earlier stops."""
+"""The line: rows -> layout -> checks -> payloads -> batches -> deliveries -> summary.
+
+`send` is the whole line. `report`, `payloads` and `schema` are the same line, stopped early. What comes after the line reads
+a summary: `rows_with_outcomes` and `rows_to_send_again`.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.inventory import take_inventory
-from mixpanel_pandas.checking.report import make_report, raise_errors, report_in_words
+from mixpanel_pandas.checking.report import make_report, raise_errors, report_in_words, warn
 from mixpanel_pandas.checking.scan import id_digest
 from mixpanel_pandas.checking.schema import checked, make_schema
-from mixpanel_pandas.delivery.sending import send
+from mixpanel_pandas.delivery.ending import interrupted
+from mixpanel_pandas.delivery.interrupts import Interrupts
+from mixpanel_pandas.delivery.sending import Sending
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
-from mixpanel_pandas.errors import SummaryError, choices, in_our_words
+from mixpanel_pandas.errors import OperationError, SummaryError, choices, in_our_words
 from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.slices import encode_slices
+from mixpanel_pandas.project import Project, current_project
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     import pandera.pandas as pandera
 
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["inventory", "payloads", "report", "rows_to_send_again", "rows_with_outcomes", "schema", "send"]
+__all__ = [
+    "NOWHERE",
+    "inventory",
+    "payloads",
+    "prepare",
+    "project_of",
+    "report",
+    "rows_to_send_again",
+    "rows_with_outcomes",
+    "schema",
+    "send",
+]
+
+#: The project of a dry run. The token has the usual length, so that sizes are right.
+NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
 
 logger = logging.getLogger("mixpanel_pandas")
 
 
+def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
+    """Check `frame`, send it, and return the summary.
+
+    While the frame is checked, Ctrl-C ends the call at once. After that it stops the upload, and the summary accounts for every
+    row.
+
+    Raises
+    ------
+    MixpanelError
+        As `prepare` and `Sending.result` raise it.
+    UploadInterrupted
+        After Ctrl-C, with the summary.
+    """
+    interrupts = Interrupts()
+    try:
+        with interrupts:
+            sending = prepare(frame, operation)  # rows -> layout -> checks
+            interrupts.at_once = False
+            summary = sending.result(interrupts)  # payloads -> batches -> deliveries -> summary
+    finally:
+        interrupts.restore()
+    if interrupts.count:
+        raise interrupted(summary)
+    return summary
+
+
+def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
+    """Check `frame`, and return what sends its rows.
+
+    Raises
+    ------
+    ValidationError
+        If the frame holds errors.
+    OperationError
+        If the frame or an option cannot be read, or if more profiles than `at_most` would be deleted.
+    """
+    began = time.perf_counter()
+    project = project_of(operation)
+    decisions, findings = checked(frame, operation)  # rows -> layout -> checks
+    with in_our_words():
+        raise_errors(decisions.frame, decisions.layout, findings)
+        _refuse_many_deletes(decisions)
+        warn(decisions.layout, findings)
+    return Sending(decisions, project, began)
+
+
+def project_of(operation: Operation) -> Project:
+    """Return the project to write to: the one that the call names or else the current one; `NOWHERE` for a dry run."""
+    options = operation.options
+    return NOWHERE if options.dry_run else current_project(options.project)
+
+
+def _refuse_many_deletes(decisions: Decisions) -> None:
+    """Refuse to delete more profiles than `at_most`."""
+    operation, profiles = decisions.layout.operation, decisions.sent
+    at_most = operation.options.at_most
+    if operation.verb == "delete" and profiles > at_most:
+        msg = (
+            f"this deletes {profiles:,} profiles for good, more than at_most={at_most:,}: nothing was sent; pass "
+            f"at_most={profiles} if that is what you mean"
+        )
+        raise OperationError(msg)
+
+
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
-    """Check `frame`, and return what is wrong."""
+    """Check `frame`, and return its findings."""
     decisions, findings = checked(frame, operation)
     with in_our_words():
         found = make_report(decisions.frame, decisions.layout, findings, first)

@@ -203,7 +203,7 @@ def test_what_the_command_names_is_written_to_whatever_is_set(
     written: list[str] = []
 
     def keep(frame: Any, operation: Any) -> Any:
-        written.append(operation.option("project").place)
+        written.append(operation.options.project.place)
         msg = "nothing is sent"
         raise mpd.OperationError(msg)
 

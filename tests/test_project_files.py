@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.policy import DECISIONS
+from mixpanel_pandas.delivery.policy import REACTIONS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mixpanel_pandas"
@@ -26,7 +26,7 @@ FOLDERS = ("rules", "reading", "payloads", "checking", "delivery", "notebook")
 #: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
 HOMES = {
     "requests": {"delivery.http", "delivery.connection", "emulator.adapter"},
-    "urllib3": {"delivery.connection", "emulator.adapter"},
+    "urllib3": {"delivery.connection", "delivery.reply", "emulator.adapter"},
     "pandera": {"checking.user_schema", "checking.schema"},
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
@@ -143,7 +143,7 @@ def test_pages_made_of_tables_are_up_to_date() -> None:
     spec.loader.exec_module(tables)
     for path, text in tables.pages().items():
         assert path.read_text(encoding="utf-8") == text, f"run: python docs/tables.py ({path.name})"
-    assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(DECISIONS) - {"accepted"}
+    assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(REACTIONS) - {"accepted"}
 
 
 def test_every_picture_has_its_place_on_a_page() -> None:

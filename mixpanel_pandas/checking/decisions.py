@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from mixpanel_pandas.checking.findings import Finding, finding_of, finding_of_note, remedy_for, severity_of
 from mixpanel_pandas.checking.scan import Masks, Scan, collect, emails_of, has_value, scan_columns, scan_ids
+from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
-from mixpanel_pandas.payloads.normalise import longest_text, normalise_column, nulls_in
+from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS
@@ -99,7 +100,7 @@ class Decisions:
             rows = rows & ~self.changes.excluded
             if not rows.any():
                 return
-        remedy = remedy_for(finding, rows, number, self.layout.operation.option("invalid"))
+        remedy = remedy_for(finding, rows, number, self.layout.operation.options.invalid)
         self.findings.append(replace(finding, rows=rows, stands=remedy == "raise"))
         if rows is None or remedy in {"", "raise"}:
             return
@@ -219,7 +220,7 @@ def _inspect_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.nda
     positions, groups = repeated(hashes, usable, lambda at: ids_of(decisions.layout.id, at))
     if not positions.size:
         return
-    wanted = decisions.layout.operation.option("duplicates")
+    wanted = decisions.layout.operation.options.duplicates
     if wanted == "all":
         decisions.duplicates = Duplicates(positions, groups)
     elif wanted == "merge":

@@ -209,7 +209,7 @@ def _arguments(layout: Layout) -> str:
     rows = [option.name for option in taken_by(operation.verb, sending=False)]
     given = [repr(operation.verb), repr(layout.id.label)]
     given += [repr(properties)] if properties is not None else []
-    given += [f"{name}={value!r}" for name, value in operation.options.items() if name in rows]
+    given += [f"{name}={value!r}" for name, value in operation.named.items() if name in rows]
     text = ", ".join(given)
     first = ", ".join(given[:2])
     return text if len(text) <= LONGEST_CALL else f"{first}, ..." if len(first) <= LONGEST_CALL else "..."

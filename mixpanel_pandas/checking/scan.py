@@ -11,17 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads import measures
+from mixpanel_pandas.payloads.arrays import longest_text, mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of
 from mixpanel_pandas.payloads.layout import Layout, PropertyColumn, array_of
-from mixpanel_pandas.payloads.normalise import (
-    Normalised,
-    longest_text,
-    mask_of,
-    normalise_column,
-    nulls_in,
-)
+from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.payloads.notes import EXPECTED
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.rules.checks import CHECKS, Check
@@ -153,7 +149,7 @@ def scan_columns(layout: Layout, duplicates: Duplicates | None) -> Scan:
     of_emails = emails_of(layout)
     several = duplicates if len(layout.columns) > LIMITS["properties"].value else None
     spans = list(layout.spans())
-    names = sum(6 * len(name.encode("utf-8", "replace")) + 6 for name in layout.removed)
+    names = sum(map(_longest_name, layout.removed))
     counts: Any = np.min_scalar_type(len(layout.columns))
     said: np.ndarray = np.zeros(layout.rows, counts)
     held: np.ndarray = np.zeros(layout.rows, counts)
@@ -234,7 +230,7 @@ def _scan_slices(
             values if keep else None,
             [(name, mask) for name, mask in findings_of_slice(values, column) if mask.any()],
             has_value(values),
-            _longest(values) + 6 * len(column.name.encode("utf-8", "replace")) + 6,
+            _longest(values) + _longest_name(column.name),
             ~values.missing,
             hash_texts(folded(values.array)) if column is hashed else None,
         )
@@ -277,9 +273,9 @@ def findings_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
             if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes
                 yield check.name, _found(check, values.array)
-    elif pa.types.is_large_list(values.array.type) and _longest(values) > LIMITS["list_bytes"].value:
-        _opening, texts, _closing = json_texts(values)
-        yield "large_list", mask_of(pc.greater(pc.binary_length(texts), LIMITS["list_bytes"].value - 2))
+    elif pa.types.is_large_list(values.array.type) and measures.may_be_large_lists(values.array):
+        _opening, items, _closing = json_texts(values)
+        yield "large_list", measures.large_lists(items)
 
 
 def _findings_of_kinds(
@@ -311,16 +307,13 @@ def property_checks(column: PropertyColumn) -> list[Check]:
 
 
 def _longest(values: Normalised) -> int:
-    """Return bytes that no value's JSON passes; an escaped byte may take six."""
-    array = values.array
-    if values.kinds is not None:
-        return longest_text(array)
-    if pa.types.is_large_string(array.type):
-        return 6 * longest_text(array) + 4
-    if pa.types.is_large_list(array.type):
-        items = int(pc.max(pc.list_value_length(array)).as_py() or 0)
-        return items * (_longest(Normalised(array.flatten())) + 1) + 4
-    return 30
+    """Return bytes that the JSON of no value is longer than."""
+    return measures.longest_value(values.array) if values.kinds is None else longest_text(values.array)
+
+
+def _longest_name(name: str) -> int:
+    """Return bytes that the name of a property takes at most in JSON."""
+    return measures.json_bytes(len(name.encode("utf-8", "replace")))
 
 
 def collect(masks: Masks, name: str, mask: np.ndarray, rows: slice, length: int) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import pandera.pandas as pandera
 
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["check_frame", "checked", "make_schema"]
 
@@ -64,8 +64,8 @@ def check_frame(frame: pd.DataFrame, layout: Layout) -> tuple[Decisions, list[Fi
     OperationError
         If the user's own schema is none, would change the frame or cannot be run, or if `invalid` names no check.
     """
-    schema = usable_schema(layout.operation.option("schema"))
-    refuse_unknown_checks(layout.operation.option("invalid"), schema)
+    schema = usable_schema(layout.operation.options.schema)
+    refuse_unknown_checks(layout.operation.options.invalid, schema)
     decisions = decide(frame, layout, users_findings(schema, frame) if schema is not None else ())
     findings = _confirmed(decisions)
     return decisions, sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -107,9 +107,9 @@ def make_schema(layout: Layout) -> pandera.DataFrameSchema:
     """
     layout = layout.without_values()
     labels = tuple(dict.fromkeys(column.label for column in layout.columns))
-    options = {**layout.operation.options, "invalid": "raise"}
+    named = {**layout.operation.named, "invalid": "raise"}
     operation = replace(
-        layout.operation, options=options, properties=layout.operation.properties or labels or None
+        layout.operation, named=named, properties=layout.operation.properties or labels or None
     )
 
     def of_frame(frame: pd.DataFrame) -> Failings:

@@ -23,7 +23,7 @@ from mixpanel_pandas.delivery.redaction import READ_CHARACTERS, redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["NAMING", "Answer", "Evidence", "Named", "read", "seconds_to_wait"]
+__all__ = ["NAMING", "Answer", "Evidence", "Named", "read_answer", "seconds_to_wait"]
 
 Evidence = Literal[
     "no_connection",
@@ -125,7 +125,7 @@ class Answer:
     complete: bool = True
 
 
-def read(
+def read_answer(
     reply: Response | Failure,
     records: int,
     *,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["ANSWER_BYTES", "Client", "Failure", "Request", "Response", "address", "secrets_of"]
+__all__ = ["Client", "address", "secrets_of"]
 
 #: Variables of the environment that may name a file of certificates: those of requests, then OpenSSL's. The first counts.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -53,10 +53,10 @@ class Client:
         self._certificates = _certificates() or True
         self._proxies = _proxies(project)
         self._line = connection.Line()
-        self._own = None if project.adapter is not None else connection.Adapter(self._line)
+        self._own = None if project.adapter is not None else connection.ClientAdapter(self._line)
         self._adapter: Any = project.adapter or self._own
         self._connect_seconds, self._errors = connection.CONNECT_SECONDS, connection.ERRORS
-        self._failure, self._already_read = connection.failure, connection.ReadResponse
+        self._failure, self._already_read = connection.failure_of, connection.ReadResponse
         self._prepared: dict[tuple[Any, ...], PreparedRequest] = {}
 
     def send(self, request: Request, *, timeout: float, until: float = float("inf")) -> Response | Failure:

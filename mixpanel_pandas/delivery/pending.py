@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer
-from mixpanel_pandas.delivery.policy import DECISIONS, Action, Decision, Stop
+from mixpanel_pandas.delivery.policy import REACTIONS, FollowUp, Reaction, Stop
 from mixpanel_pandas.payloads.batches import Batch
 from mixpanel_pandas.text import joined
 
@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Evidence, Named
     from mixpanel_pandas.rules.outcomes import Outcome
 
-__all__ = ["Delivery", "Pending", "follow"]
+__all__ = ["Delivery", "Pending", "compact", "follow"]
+
+
+def compact(positions: range | np.ndarray) -> range | np.ndarray:
+    """Return rising positions as a range if they are neighbours, else as an array of their own.
+
+    >>> compact(np.array([3, 4, 5])), compact(np.array([3, 5]))
+    (range(3, 6), array([3, 5]))
+    """
+    if isinstance(positions, range):
+        return positions
+    start, stop = int(positions[0]), int(positions[-1]) + 1
+    return range(start, stop) if stop - start == len(positions) else positions.copy()
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,7 @@ class Pending:
 
     def answered(self, answer: Answer) -> Pending:
         """Return the rows with their request answered."""
-        may_be_applied = DECISIONS[answer.evidence].may_be_applied
+        may_be_applied = REACTIONS[answer.evidence].may_be_applied
         return replace(
             self,
             past=(*self.past, answer.evidence) if may_be_applied else self.past,
@@ -167,7 +179,7 @@ class Pending:
         """Return the final answer."""
         return Delivery(
             batch=self.batch.number,
-            positions=_compact(self.batch.positions),
+            positions=compact(self.batch.positions),
             updates=self.batch.updates,
             bytes=self.batch.nbytes,
             outcome=outcome,
@@ -214,16 +226,16 @@ def follow(
     refused = _refused(pending.batch, named)
     if named and not refused:  # some name fits no record of the request
         answer = replace(answer, evidence="none_applied" if answer.applied == 0 else "refused", named=())
-    decision = DECISIONS[answer.evidence]
+    decision = REACTIONS[answer.evidence]
     more = _go_on(pending.answered(answer), decision.action(idempotent), tries, list(refused), bisect)
     if not refused:
         return (more, []) if more else ([], [_end(pending, answer, decision, idempotent, clock)])
     return more, [_end_named(pending, answer, decision, refused, bool(more), clock)]
 
 
-def _go_on(pending: Pending, action: Action, tries: int, refused: list[int], bisect: bool) -> list[Pending]:
+def _go_on(pending: Pending, action: FollowUp, tries: int, refused: list[int], bisect: bool) -> list[Pending]:
     """Return what is sent next after an answer: nothing where the answer is final, or no try is left."""
-    following: dict[Action, Callable[[], list[Pending]]] = {
+    following: dict[FollowUp, Callable[[], list[Pending]]] = {
         "retry": lambda: [pending] if pending.tried < tries else [],
         "halve": lambda: pending.halves() if len(pending.batch) > 1 else [],
         "bisect": lambda: pending.halves() if bisect and len(pending.batch) > 1 else [],
@@ -238,7 +250,7 @@ def _rest(pending: Pending, refused: list[int]) -> list[Pending]:
     return [pending.of(_take(pending.batch, kept), again=True)] if kept.any() and not pending.again else []
 
 
-def _end(pending: Pending, answer: Answer, decision: Decision, idempotent: bool, clock: float) -> Delivery:
+def _end(pending: Pending, answer: Answer, decision: Reaction, idempotent: bool, clock: float) -> Delivery:
     """Return the final answer on rows of which none is named."""
     outcome = decision.last
     whole = decision.action(idempotent) == "bisect" and decision.may_be_applied
@@ -255,7 +267,7 @@ def _end(pending: Pending, answer: Answer, decision: Decision, idempotent: bool,
 def _end_named(
     pending: Pending,
     answer: Answer,
-    decision: Decision,
+    decision: Reaction,
     refused: dict[int, Named],
     rest_goes_on: bool,
     clock: float,
@@ -322,8 +334,3 @@ def _all_refused(batch: Batch, answer: Answer) -> Callable[[int], bool]:
 
 def _take(batch: Batch, rows: np.ndarray) -> Batch:
     return Batch(batch.number, batch.payloads.filter(rows))
-
-
-def _compact(positions: np.ndarray) -> range | np.ndarray:
-    start, stop = int(positions[0]), int(positions[-1]) + 1
-    return range(start, stop) if stop - start == len(positions) else positions.copy()

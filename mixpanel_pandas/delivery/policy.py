@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.outcomes import Outcome
 
 __all__ = [
-    "DECISIONS",
     "ENDED",
-    "REFUSALS",
-    "Action",
-    "Decision",
-    "Refusals",
+    "REACTIONS",
+    "REFUSAL_EVIDENCE",
+    "FollowUp",
+    "Reaction",
+    "RefusalCount",
     "Stop",
     "pause",
     "tries",
@@ -31,7 +31,7 @@ __all__ = [
 #: - ``again``: once more without the named rows.
 #: - ``stop``: nothing else is sent.
 #: - ``unknown``: nothing more can be found out without the risk of applying an update twice.
-Action = Literal["accept", "retry", "halve", "bisect", "reject", "again", "stop", "unknown"]
+FollowUp = Literal["accept", "retry", "halve", "bisect", "reject", "again", "stop", "unknown"]
 
 #: Seconds: the longest pause of our own, what chance adds to a pause, the longest wait a server may ask for.
 LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
@@ -44,7 +44,7 @@ BISECTING_AT_ALL = 500
 
 
 @dataclass(frozen=True)
-class Decision:
+class Reaction:
     """What follows from one kind of evidence: a row of the decision table.
 
     Attributes
@@ -65,64 +65,64 @@ class Decision:
 
     words: str
     may_be_applied: bool
-    idempotent: Action
-    otherwise: Action
+    idempotent: FollowUp
+    otherwise: FollowUp
     last: Outcome
     reason: str
     remedy: str
 
-    def action(self, idempotent: bool) -> Action:
+    def action(self, idempotent: bool) -> FollowUp:
         """Return what is done."""
         return self.idempotent if idempotent else self.otherwise
 
 
-DECISIONS: dict[Evidence, Decision] = {
-    "no_connection": Decision(
+REACTIONS: dict[Evidence, Reaction] = {
+    "no_connection": Reaction(
         "no connection (refused, DNS, connect timeout, TLS, proxy)", False, "retry", "retry", "not_sent",
         "no connection", "check the network, the proxy and the address, then send the failures again",
     ),
-    "rate_limited": Decision(
+    "rate_limited": Reaction(
         "429", False, "retry", "retry", "not_sent",
         "rate limited", "send the failures again later, with fewer workers",
     ),
-    "too_large": Decision(
+    "too_large": Reaction(
         "413", False, "halve", "halve", "rejected",
         "too large", "send fewer or shorter values for this row",
     ),
-    "denied": Decision(
+    "denied": Reaction(
         "401, 402, 403, 404, 405, 3xx but 303 (never followed), 400 that cannot authenticate", False, "stop", "stop", "rejected",
         "denied", "check token, region and address, then send the failures again",
     ),
-    "unclear": Decision(
+    "unclear": Reaction(
         "408, 5xx, 303, status 0 with a temporary failure, a broken or timed-out read, an answer of no known shape, "
         "cut short, oddly framed, compressed, or that contradicts itself", True, "retry", "unknown",
         "unknown", "no clear answer", "it may have been applied: look at the profiles before sending it again",
     ),
-    "refused": Decision(
+    "refused": Reaction(
         "400 or status 0, nobody named", True, "bisect", "unknown", "rejected",
         "refused", "correct what the text names; rows beside the wrong one may have been applied",
     ),
-    "none_applied": Decision(
+    "none_applied": Reaction(
         "400 or status 0, nobody named, 0 counted", False, "bisect", "bisect", "rejected",
         "refused", "correct what the text names, then send the failures again",
     ),
-    "none_valid": Decision(
+    "none_valid": Reaction(
         "a bare 0, 414", False, "reject", "reject", "rejected",
         "refused", "correct what every row of the request has wrong, then send the failures again",
     ),
-    "named": Decision(
+    "named": Reaction(
         "some records named", True, "again", "unknown", "unknown",
         "record refused", "correct the named rows; the others of their request may have been applied",
     ),
-    "named_rest_applied": Decision(
+    "named_rest_applied": Reaction(
         "some records named, all others counted", True, "accept", "accept", "accepted",
         "record refused", "correct the named rows, then send the failures again",
     ),
-    "named_none_applied": Decision(
+    "named_none_applied": Reaction(
         "some records named, 0 counted", False, "again", "again", "rejected",
         "record refused", "correct the named rows, then send the failures again",
     ),
-    "accepted": Decision("a known shape of success", True, "accept", "accept", "accepted", "", ""),
+    "accepted": Reaction("a known shape of success", True, "accept", "accept", "accepted", "", ""),
 }  # fmt: skip
 
 
@@ -157,7 +157,7 @@ ENDED = Stop("process ended", "the process ended before these rows' turn: make t
 
 
 @dataclass(frozen=True)
-class Refusals:
+class RefusalCount:
     """Counts the refused requests of a batch, to end bisecting where it finds no row to blame.
 
     Attributes
@@ -172,13 +172,13 @@ class Refusals:
     refused: int = 0
     text: str | None = None
 
-    def after(self, evidence: Evidence, text: str | None) -> Refusals:
+    def after(self, evidence: Evidence, text: str | None) -> RefusalCount:
         """Return the count after one more answer; what was given up stays so."""
         if self.given_up:
             return self
-        if evidence not in REFUSALS:
-            return Refusals(0, self.refused)
-        return Refusals(self.count + 1 if text == self.text else 1, self.refused + 1, text)
+        if evidence not in REFUSAL_EVIDENCE:
+            return RefusalCount(0, self.refused)
+        return RefusalCount(self.count + 1 if text == self.text else 1, self.refused + 1, text)
 
     @property
     def given_up(self) -> bool:
@@ -187,4 +187,4 @@ class Refusals:
 
 
 #: Evidence that a request was refused as a whole.
-REFUSALS: frozenset[Evidence] = frozenset({"refused", "none_applied", "none_valid"})
+REFUSAL_EVIDENCE: frozenset[Evidence] = frozenset({"refused", "none_applied", "none_valid"})

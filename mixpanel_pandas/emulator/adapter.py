@@ -37,20 +37,20 @@ if TYPE_CHECKING:
     from requests import Response as Answered
     from urllib3.util import Timeout
 
-    from mixpanel_pandas.emulator.server import Answer
-    from mixpanel_pandas.emulator.wire import Ending, Response
+    from mixpanel_pandas.emulator.server import AnswerFunction
+    from mixpanel_pandas.emulator.wire import Ending, WireResponse
 
-__all__ = ["Adapter"]
+__all__ = ["EmulatorAdapter"]
 
 
 #: What urllib3 says when a connection ends before an answer.
 _ABORTED = "Connection aborted."
 
 
-class Adapter(HTTPAdapter):
+class EmulatorAdapter(HTTPAdapter):
     """Answers in place of the network: mounted on a `requests.Session`, or as the `adapter` of a `Project`."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: AnswerFunction) -> None:
         super().__init__()
         self.poolmanager.pool_classes_by_scheme = {
             scheme: partial(_Pool, answer, scheme) for scheme in ("http", "https")
@@ -66,7 +66,7 @@ class _Pool(HTTPConnectionPool):
     """A pool that connects to nobody."""
 
     def __init__(
-        self, answer: Answer, scheme: str, host: str, port: int | None = None, **kwargs: Any
+        self, answer: AnswerFunction, scheme: str, host: str, port: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(host, port)
         self._answer, self.scheme = answer, scheme
@@ -102,13 +102,13 @@ class _Stalling(io.BytesIO):
     """A body of which nothing more comes."""
 
     def read(self, *args: Any) -> bytes:
-        part = super().read(*args)
-        if not part:
+        piece = super().read(*args)
+        if not piece:
             raise TimeoutError
-        return part
+        return piece
 
 
-def _received(pool: _Pool, response: Response, body: io.BytesIO) -> HTTPResponse:
+def _received(pool: _Pool, response: WireResponse, body: io.BytesIO) -> HTTPResponse:
     return HTTPResponse(
         body,
         response.headers,
@@ -122,16 +122,16 @@ def _received(pool: _Pool, response: Response, body: io.BytesIO) -> HTTPResponse
     )
 
 
-def _complete(pool: _Pool, url: str, timeout: Timeout, response: Response) -> HTTPResponse:
+def _complete(pool: _Pool, url: str, timeout: Timeout, response: WireResponse) -> HTTPResponse:
     return _received(pool, response, io.BytesIO(response.body))
 
 
-def _truncated(pool: _Pool, url: str, timeout: Timeout, response: Response) -> HTTPResponse:
-    return _received(pool, response, io.BytesIO(response.part))
+def _truncated(pool: _Pool, url: str, timeout: Timeout, response: WireResponse) -> HTTPResponse:
+    return _received(pool, response, io.BytesIO(response.first_half))
 
 
-def _stalled(pool: _Pool, url: str, timeout: Timeout, response: Response) -> HTTPResponse:
-    return _received(pool, response, _Stalling(response.part))
+def _stalled(pool: _Pool, url: str, timeout: Timeout, response: WireResponse) -> HTTPResponse:
+    return _received(pool, response, _Stalling(response.first_half))
 
 
 def _no_answer(pool: _Pool, url: str, timeout: Timeout, response: object = None) -> NoReturn:
@@ -188,7 +188,7 @@ def _words(number: int) -> tuple[int, str]:
     return number, os.strerror(number)
 
 
-_ENDINGS: dict[Ending, Callable[[_Pool, str, Timeout, Response], HTTPResponse]] = {
+_ENDINGS: dict[Ending, Callable[[_Pool, str, Timeout, WireResponse], HTTPResponse]] = {
     "complete": _complete,
     "truncated": _truncated,
     "stalled": _stalled,

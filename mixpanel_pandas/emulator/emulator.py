@@ -6,18 +6,18 @@ import secrets
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mixpanel_pandas.emulator.faults import Cues, Kind
-from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, write
+from mixpanel_pandas.emulator.faults import Cues, RequestKind
+from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, ingest
 from mixpanel_pandas.emulator.query import Reader, ServiceAccount, data_group_id
+from mixpanel_pandas.emulator.received import Applied, Received
 from mixpanel_pandas.emulator.store import Store
 from mixpanel_pandas.emulator.wire import (
     NO_CONNECTION,
-    Request,
-    Response,
+    WireRequest,
+    WireResponse,
     answer_html,
     answer_json,
     read_request,
@@ -31,60 +31,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mixpanel_pandas.emulator.adapter import Adapter
+    from mixpanel_pandas.emulator.adapter import EmulatorAdapter
     from mixpanel_pandas.emulator.server import Server
 
-__all__ = ["Applied", "Emulator", "Received"]
+__all__ = ["Emulator"]
 
 #: Where nobody ever listens: the address of an emulator that was not started.
 _NOWHERE = "http://127.0.0.1:1"
 
 #: Bytes of path and query; web servers usually allow 8 KB.
 _TARGET_LIMIT = 8192
-
-
-@dataclass(frozen=True)
-class Received:
-    """A request that arrived, and what became of it.
-
-    Attributes
-    ----------
-    number : int
-        From 0, in order of arrival.
-    method, path : str
-        As they arrived, the path without a slash at the end.
-    query, headers : dict of str
-        Names of headers in lower case.
-    records : list, optional
-        What was sent to be written; None if it could not be read.
-    nbytes : int
-        Size of the body.
-    status : int, optional
-        What was answered; None: nothing.
-    applied : tuple of int
-        Positions of the records that were applied, in that order.
-    time : float
-        Seconds since 1970.
-    """
-
-    number: int
-    method: str
-    path: str
-    query: dict[str, str] = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
-    records: list[Any] | None = field(repr=False)
-    nbytes: int
-    status: int | None
-    applied: tuple[int, ...] = field(repr=False)
-    time: float
-
-
-class Applied(NamedTuple):
-    """One application of one record."""
-
-    request: int
-    position: int
-    record: dict[str, Any]
 
 
 class Emulator:
@@ -189,7 +145,7 @@ class Emulator:
     ) -> None:
         self.close()
 
-    def adapter(self) -> Adapter:
+    def adapter(self) -> EmulatorAdapter:
         """Return an adapter for a `requests.Session`, or for a `Project`, that reaches the emulator without sockets.
 
         Timeouts and delays take no time with it. The emulator need not be started.
@@ -203,9 +159,9 @@ class Emulator:
         ...     session.post(f"{emulator.url}/engage", json=[]).text
         '0'
         """
-        from mixpanel_pandas.emulator.adapter import Adapter
+        from mixpanel_pandas.emulator.adapter import EmulatorAdapter
 
-        return Adapter(self.answer)
+        return EmulatorAdapter(self.answer)
 
     # What is there
 
@@ -287,8 +243,8 @@ class Emulator:
         *,
         times: int | None = 1,
         skip: int = 0,
-        when: Callable[[Request], bool] | None = None,
-        on: Kind = "write",
+        when: Callable[[WireRequest], bool] | None = None,
+        on: RequestKind = "write",
         **details: Any,
     ) -> None:
         """Let something go wrong with requests to come.
@@ -303,7 +259,7 @@ class Emulator:
         skip : int, default 0
             How many fitting requests pass before it happens.
         when : callable, optional
-            Request -> whether the fault fits it; a `Request` has ``path``, ``fields``, ``records``, ``nbytes``.
+            Request -> whether the fault fits it; a request has ``path``, ``fields``, ``records``, ``nbytes``.
         on : {"write", "read"}, default "write"
             Which requests.
         **details
@@ -367,7 +323,7 @@ class Emulator:
         with self._lock:
             self._cues = Cues()
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Response:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireResponse:
         """Answer one request for `target`, a path with its query.
 
         The server and the adapter both do what this returns, so that they always agree. What is applied is applied when
@@ -378,11 +334,11 @@ class Emulator:
             now = self._clock()
             response = self._answer(request, Terms(now, self._strict))
             if response.ending not in NO_CONNECTION:
-                self._requests.append(_received(self._arrived, request, response, now))
+                self._requests.append(Received.of(self._arrived, request, response, now))
                 self._arrived += 1
         return response
 
-    def _answer(self, request: Request, terms: Terms) -> Response:
+    def _answer(self, request: WireRequest, terms: Terms) -> WireResponse:
         if request.path not in _ENDPOINTS:
             return answer_json(404, {"error": f"no endpoint {request.path}", "status": "error"})
         if request.method not in {"GET", "POST"}:
@@ -394,35 +350,20 @@ class Emulator:
         kind, endpoint = _ENDPOINTS[request.path]
         return self._cues.around(request, kind, partial(endpoint, self, request))(terms)
 
-    def _write(self, request: Request, terms: Terms) -> Response:
-        return write(self._store, request, terms)
+    def _write(self, request: WireRequest, terms: Terms) -> WireResponse:
+        return ingest(self._store, request, terms)
 
-    def _read_profiles(self, request: Request, terms: Terms) -> Response:
+    def _read_profiles(self, request: WireRequest, terms: Terms) -> WireResponse:
         return self._reader.profiles(self._store, request, terms.now)
 
-    def _read_properties(self, request: Request, terms: Terms) -> Response:
+    def _read_properties(self, request: WireRequest, terms: Terms) -> WireResponse:
         return self._reader.properties(self._store, request, terms.now)
 
 
-_ENDPOINTS: dict[str, tuple[Kind, Callable[[Emulator, Request, Terms], Response]]] = {
+_ENDPOINTS: dict[str, tuple[RequestKind, Callable[[Emulator, WireRequest, Terms], WireResponse]]] = {
     "/engage": ("write", Emulator._write),
     "/groups": ("write", Emulator._write),
     "/api/query/engage": ("read", Emulator._read_profiles),
     "/api/2.0/engage": ("read", Emulator._read_profiles),
     "/api/2.0/engage/properties": ("read", Emulator._read_properties),
 }
-
-
-def _received(number: int, request: Request, response: Response, now: float) -> Received:
-    return Received(
-        number=number,
-        method=request.method,
-        path=request.path,
-        query=request.query,
-        headers=request.headers,
-        records=request.records,
-        nbytes=request.nbytes,
-        status=response.status or None,
-        applied=response.applied,
-        time=now,
-    )

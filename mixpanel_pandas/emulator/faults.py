@@ -19,8 +19,8 @@ from mixpanel_pandas.emulator.ingestion import BODY_LIMIT, Terms, too_large
 from mixpanel_pandas.emulator.wire import (
     NO_CONNECTION,
     Ending,
-    Request,
-    Response,
+    WireRequest,
+    WireResponse,
     answer_html,
     answer_json,
     answer_text,
@@ -30,14 +30,14 @@ from mixpanel_pandas.errors import OperationError, OptionError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Proceed = Callable[[Terms], Response]
+    Proceed = Callable[[Terms], WireResponse]
 
-__all__ = ["FAULTS", "Cues", "Kind"]
+__all__ = ["FAULTS", "Cues", "RequestKind"]
 
-Kind = Literal["write", "read"]
+RequestKind = Literal["write", "read"]
 
 #: Status -> what is answered with it as far as that is known; the others come as a gateway's page.
-_KNOWN: dict[int, Response] = {
+_USUAL: dict[int, WireResponse] = {
     401: answer_json(401, {"error": "Unauthorized", "status": "error"}),
     402: answer_text(402, "Payment required"),
     403: answer_json(403, {"error": "Forbidden", "status": "error"}),
@@ -54,13 +54,13 @@ _KNOWN: dict[int, Response] = {
 }
 
 
-def _instead(answer: Response, proceed: Proceed, terms: Terms, *, applied: bool) -> Response:
+def _instead(answer: WireResponse, proceed: Proceed, terms: Terms, *, applied: bool) -> WireResponse:
     """Return `answer` in place of the right one, the records being applied or not."""
     return replace(answer, applied=proceed(terms).applied if applied else ())
 
 
 def _status(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
@@ -70,10 +70,10 @@ def _status(
     retry_after: str | float | datetime | None = None,
     location: str | None = None,
     applied: bool = False,
-) -> Response:
+) -> WireResponse:
     """Answer with `status`, by default in the usual words; `body` is text, or an object to become JSON."""
     if body is None:
-        answer = _KNOWN.get(status) or answer_html(status)
+        answer = _USUAL.get(status) or answer_html(status)
     else:
         answer = answer_text(status, body) if isinstance(body, str | bytes) else answer_json(status, body)
     retry = format_datetime(retry_after, usegmt=True) if isinstance(retry_after, datetime) else retry_after
@@ -87,47 +87,47 @@ def _status(
 
 
 def _garbage(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
     body: str = "<html>Welcome to the airport</html>",
     applied: bool = True,
-) -> Response:
+) -> WireResponse:
     """Answer 200 with a text that says nothing."""
     return _instead(answer_text(200, body, kind="text/html"), proceed, terms, applied=applied)
 
 
-def _zero(request: Request, proceed: Proceed, terms: Terms, *, applied: bool = False) -> Response:
+def _zero(request: WireRequest, proceed: Proceed, terms: Terms, *, applied: bool = False) -> WireResponse:
     """Answer 200 with a bare 0."""
     return _instead(answer_text(200, "0"), proceed, terms, applied=applied)
 
 
 def _rejected(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
     error: str = "refused on cue",
     applied: bool = False,
-) -> Response:
+) -> WireResponse:
     """Answer 200 with status 0 and one error, no record named."""
     return _instead(answer_json(200, {"error": error, "status": 0}), proceed, terms, applied=applied)
 
 
-def _echo(request: Request, proceed: Proceed, terms: Terms, *, status: int = 400) -> Response:
+def _echo(request: WireRequest, proceed: Proceed, terms: Terms, *, status: int = 400) -> WireResponse:
     """Answer with an error that repeats the first record, its token included."""
     first = orjson.dumps((request.records or [None])[0]).decode()
     return answer_json(status, {"code": status, "error": f"cannot read {first}", "status": "Bad Request"})
 
 
-def _too_large(request: Request, proceed: Proceed, terms: Terms, *, limit: int) -> Response:
+def _too_large(request: WireRequest, proceed: Proceed, terms: Terms, *, limit: int) -> WireResponse:
     """Answer 413 to a body of more than `limit` bytes."""
     return too_large(limit) if request.nbytes > limit else proceed(terms)
 
 
 def _refuse(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
@@ -136,45 +136,47 @@ def _refuse(
     naming: Literal["index", "id", "text", "nobody"] | None = None,
     count: Literal["num_good_events", "num_records_imported", ""] | None = None,
     partial: bool | None = None,
-) -> Response:
+) -> WireResponse:
     """Refuse the records for which `record` holds; the rest as in `StrictShape`."""
-    given = {"naming": naming, "count": count, "partial": partial}
-    shape = replace(terms.shape, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # names and types are those of the parameters
+    changes = {"naming": naming, "count": count, "partial": partial}
+    shape = replace(terms.shape, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]  # names and types are those of the parameters
     return proceed(replace(terms, refuse=record, message=message, shape=shape))
 
 
-def _shuffle(request: Request, proceed: Proceed, terms: Terms, *, seed: int = 0) -> Response:
+def _shuffle(request: WireRequest, proceed: Proceed, terms: Terms, *, seed: int = 0) -> WireResponse:
     """Apply the records of a request in another order."""
     return proceed(replace(terms, order=seed))
 
 
-def _content_type(request: Request, proceed: Proceed, terms: Terms, *, kind: str = "text/html") -> Response:
+def _content_type(
+    request: WireRequest, proceed: Proceed, terms: Terms, *, kind: str = "text/html"
+) -> WireResponse:
     """Answer rightly, under a wrong content type."""
     answer = proceed(terms)
     return replace(answer, headers={**answer.headers, "Content-Type": kind})
 
 
-def _delay(request: Request, proceed: Proceed, terms: Terms, *, seconds: float) -> Response:
+def _delay(request: WireRequest, proceed: Proceed, terms: Terms, *, seconds: float) -> WireResponse:
     """Answer after `seconds`; what is applied is applied before them."""
     return replace(proceed(terms), delay=seconds)
 
 
-def _cut(request: Request, proceed: Proceed, terms: Terms, *, ending: Ending) -> Response:
+def _cut(request: WireRequest, proceed: Proceed, terms: Terms, *, ending: Ending) -> WireResponse:
     return replace(proceed(terms), ending=ending)
 
 
 def _unanswered(
-    request: Request, proceed: Proceed, terms: Terms, *, ending: Ending, applied: bool = False
-) -> Response:
-    return _instead(Response(0, b"", {}, ending=ending), proceed, terms, applied=applied)
+    request: WireRequest, proceed: Proceed, terms: Terms, *, ending: Ending, applied: bool = False
+) -> WireResponse:
+    return _instead(WireResponse(0, b"", {}, ending=ending), proceed, terms, applied=applied)
 
 
-def _unarrived(request: Request, proceed: Proceed, terms: Terms, *, ending: Ending) -> Response:
-    return Response(0, b"", {}, ending=ending)
+def _unarrived(request: WireRequest, proceed: Proceed, terms: Terms, *, ending: Ending) -> WireResponse:
+    return WireResponse(0, b"", {}, ending=ending)
 
 
 #: Name -> what happens. Their keyword arguments are the details that `Emulator.fail` takes.
-FAULTS: dict[str, Callable[..., Response]] = {
+FAULTS: dict[str, Callable[..., WireResponse]] = {
     "status": _status,
     "garbage": _garbage,
     "zero": _zero,
@@ -198,13 +200,13 @@ FAULTS: dict[str, Callable[..., Response]] = {
 class _Cue:
     """A fault that waits for its request."""
 
-    effect: Callable[[Request, Proceed, Terms], Response]
+    effect: Callable[[WireRequest, Proceed, Terms], WireResponse]
     times: int | None
     skip: int
-    when: Callable[[Request], bool] | None
-    on: Kind
+    when: Callable[[WireRequest], bool] | None
+    on: RequestKind
 
-    def fits(self, request: Request, kind: Kind) -> bool:
+    def fits(self, request: WireRequest, kind: RequestKind) -> bool:
         return kind == self.on and (self.when is None or self.when(request))
 
     def due(self) -> bool:
@@ -230,8 +232,8 @@ class Cues:
         *,
         times: int | None,
         skip: int,
-        when: Callable[[Request], bool] | None,
-        on: Kind,
+        when: Callable[[WireRequest], bool] | None,
+        on: RequestKind,
     ) -> None:
         """Put a fault at the end of the line."""
         if fault not in FAULTS:
@@ -245,7 +247,7 @@ class Cues:
             raise OptionError(msg) from None
         self.waiting.append(_Cue(partial(effect, **details), times, skip, when, on))
 
-    def around(self, request: Request, kind: Kind, proceed: Proceed) -> Proceed:
+    def around(self, request: WireRequest, kind: RequestKind, proceed: Proceed) -> Proceed:
         """Return `proceed` with the faults around it that are due.
 
         That is the first counted fault in line that fits the request, around every lasting one.

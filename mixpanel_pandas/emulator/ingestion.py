@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mixpanel_pandas.emulator.store import Refusal, refusal_of, size_refusal
-from mixpanel_pandas.emulator.wire import Request, Response, answer_json, answer_text
+from mixpanel_pandas.emulator.wire import WireRequest, WireResponse, answer_json, answer_text
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.emulator.store import Store
 
-__all__ = ["BODY_LIMIT", "NAMINGS", "StrictShape", "Terms", "too_large", "write"]
+__all__ = ["BODY_LIMIT", "StrictShape", "Terms", "ingest", "too_large"]
 
 #: Bytes of a request's body. No page says it for profiles; this is the number in Mixpanel's sample of a 413.
 BODY_LIMIT = 2_097_152
@@ -60,7 +60,7 @@ def _by_text(refused: _Refused) -> str:
 
 
 #: How a strict answer names refused records: by index and id, by id alone, by a text alone, or not at all.
-NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
+_NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
     "index": _by_index,
     "id": _by_id,
     "text": _by_text,
@@ -129,7 +129,7 @@ class _Outcome:
         return str(self.refused[0].refusal)
 
 
-def write(store: Store, request: Request, terms: Terms) -> Response:
+def ingest(store: Store, request: WireRequest, terms: Terms) -> WireResponse:
     """Apply the records of `request` to `store` as far as they are good, and answer."""
     if request.nbytes > BODY_LIMIT:
         return too_large(BODY_LIMIT)
@@ -152,7 +152,7 @@ def write(store: Store, request: Request, terms: Terms) -> Response:
     return replace(answer(outcome), applied=outcome.applied)
 
 
-def _readable(request: Request) -> tuple[list[Any], Refusal | None]:
+def _readable(request: WireRequest) -> tuple[list[Any], Refusal | None]:
     """Return the records of `request`, or the reason to refuse all of them; no page says how Mixpanel words it."""
     limit = LIMITS["request_updates"]
     if request.records is None:
@@ -164,7 +164,7 @@ def _readable(request: Request) -> tuple[list[Any], Refusal | None]:
     return request.records, None
 
 
-def _refused(records: list[Any], request: Request, terms: Terms, *, group: bool) -> list[_Refused]:
+def _refused(records: list[Any], request: WireRequest, terms: Terms, *, group: bool) -> list[_Refused]:
     large = request.nbytes > LIMITS["update_bytes"].value  # else no record of it can be
     refusals = (
         refusal_of(record, group=group)
@@ -179,26 +179,26 @@ def _refused(records: list[Any], request: Request, terms: Terms, *, group: bool)
     ]
 
 
-def _bare(outcome: _Outcome) -> Response:
+def _bare(outcome: _Outcome) -> WireResponse:
     return answer_text(200, "1" if outcome.applied else "0")
 
 
-def _verbose(outcome: _Outcome) -> Response:
+def _verbose(outcome: _Outcome) -> WireResponse:
     return answer_json(200, _PLAIN if outcome.applied else {"error": outcome.error, "status": 0})
 
 
-def _strict(outcome: _Outcome) -> Response:
+def _strict(outcome: _Outcome) -> WireResponse:
     shape = outcome.shape
     count: dict[str, int] = {shape.count: len(outcome.applied)} if shape.count else {}
     if not outcome.refused:
         return answer_json(200, _SUCCESS[shape.count] | count)
-    name = NAMINGS[shape.naming] if outcome.readable else None
+    name = _NAMINGS[shape.naming] if outcome.readable else None
     failed: dict[str, Any] = {"failed_records": [name(row) for row in outcome.refused]} if name else {}
     error = "some data points in the request failed validation" if outcome.readable else outcome.error
     return answer_json(400, {"code": 400, "error": error, **failed, **count, "status": "Bad Request"})
 
 
-def too_large(limit: int) -> Response:
+def too_large(limit: int) -> WireResponse:
     """Return the documented answer to a body of more than `limit` bytes."""
     error = f"request exceeds max limit of {limit} bytes"
     return answer_json(413, {"code": 413, "error": error, "status": "Request Entity Too Large"})

@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.emulator.wire import NO_CONNECTION, Ending, Response, answer_text
+from mixpanel_pandas.emulator.wire import NO_CONNECTION, Ending, WireResponse, answer_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Answer = Callable[[str, str, Mapping[str, str], bytes], Response]
+    AnswerFunction = Callable[[str, str, Mapping[str, str], bytes], WireResponse]
 
 __all__ = ["Server"]
 
@@ -27,7 +27,7 @@ _HOST = "127.0.0.1"
 class Server:
     """Listens from the start on, in threads of its own, until it is closed."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: AnswerFunction) -> None:
         self._listener = _Listener((_HOST, 0), _Handler)
         self._listener.answer = answer
         self.url = f"http://{_HOST}:{self._listener.server_port}"
@@ -50,7 +50,7 @@ class Server:
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
-    answer: Answer
+    answer: AnswerFunction
 
     def __init__(self, *args: Any) -> None:
         self.open: dict[threading.Thread, socket.socket] = {}
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         """Keep quiet."""
 
-    def _send(self, response: Response, body: bytes) -> None:
+    def _send(self, response: WireResponse, body: bytes) -> None:
         self.send_response_only(response.status, response.reason)
         for name, value in response.headers.items():
             self.send_header(name, value)
@@ -126,33 +126,33 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.recv(1, socket.MSG_PEEK)
         self.connection.settimeout(None)
 
-    def _complete(self, response: Response) -> None:
+    def _complete(self, response: WireResponse) -> None:
         self._send(response, response.body)
 
-    def _truncated(self, response: Response) -> None:
-        self._send(response, response.part)
+    def _truncated(self, response: WireResponse) -> None:
+        self._send(response, response.first_half)
         self.close_connection = True
 
-    def _stalled(self, response: Response) -> None:
-        self._send(response, response.part)
+    def _stalled(self, response: WireResponse) -> None:
+        self._send(response, response.first_half)
         self._wait()
         self.close_connection = True
 
-    def _silent(self, response: Response) -> None:
+    def _silent(self, response: WireResponse) -> None:
         self._wait()
         self.close_connection = True
 
-    def _closed(self, response: Response) -> None:
+    def _closed(self, response: WireResponse) -> None:
         self.close_connection = True
 
-    def _reset(self, response: Response) -> None:
+    def _reset(self, response: WireResponse) -> None:
         # Closing with nothing to linger for sends a reset; socketserver would say an orderly goodbye first.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         socket.close(self.connection.detach())
         self.close_connection = True
 
 
-_ENDINGS: dict[Ending, Callable[[_Handler, Response], None]] = {
+_ENDINGS: dict[Ending, Callable[[_Handler, WireResponse], None]] = {
     "complete": _Handler._complete,
     "truncated": _Handler._truncated,
     "stalled": _Handler._stalled,

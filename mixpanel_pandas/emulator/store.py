@@ -32,14 +32,14 @@ def _set(old: Properties | None, values: Properties) -> Properties:
 
 
 def _set_once(old: Properties | None, values: Properties) -> Properties:
-    known = old or {}
-    return {**known, **{name: value for name, value in values.items() if name not in known}}
+    before = old or {}
+    return {**before, **{name: value for name, value in values.items() if name not in before}}
 
 
 def _add(old: Properties | None, values: Properties) -> Properties:
     # What happens to a property that is no number is not documented; it is left alone, as the list operators do.
-    known = old or {}
-    return {**known, **{n: known.get(n, 0) + v for n, v in values.items() if _is_number(known.get(n, 0))}}
+    before = old or {}
+    return {**before, **{n: before.get(n, 0) + v for n, v in values.items() if _is_number(before.get(n, 0))}}
 
 
 def _append(old: Properties | None, values: Properties) -> Properties:
@@ -75,7 +75,7 @@ def _on_lists(
 def _united(items: list[Any], more: list[Any]) -> list[Any]:
     united = list(items)
     for item in more:
-        if not any(same(item, known) for known in united):
+        if not any(same(item, other) for other in united):
             united.append(item)
     return united
 
@@ -182,8 +182,8 @@ def refusal_of(record: object, *, group: bool) -> Refusal | None:
         return Refusal("$time", "must be seconds since 1970")
     operators = operators_in(record)
     if len(operators) != 1:
-        found = ", ".join(operator.name for operator in operators) or "none"
-        return Refusal("operator", f"exactly one is needed, found {found}")
+        names = ", ".join(operator.name for operator in operators) or "none"
+        return Refusal("operator", f"exactly one is needed, found {names}")
     if group and not operators[0].groups:
         return Refusal(operators[0].name, "not supported in group profiles")
     return _operand_refusal(operators[0], record[operators[0].name])

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_CONNECTION",
     "Ending",
-    "Request",
-    "Response",
+    "WireRequest",
+    "WireResponse",
     "answer_html",
     "answer_json",
     "answer_text",
@@ -37,7 +37,7 @@ NO_CONNECTION: tuple[Ending, ...] = ("refused", "unresolved", "connect_timeout",
 
 
 @dataclass(frozen=True)
-class Request:
+class WireRequest:
     """A request, read.
 
     Attributes
@@ -73,7 +73,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class WireResponse:
     """An answer, and how it goes out.
 
     Attributes
@@ -105,7 +105,7 @@ class Response:
         return phrase(self.status)
 
     @property
-    def part(self) -> bytes:
+    def first_half(self) -> bytes:
         """What is sent of a body that is cut short: less than its announced length."""
         return self.body[: len(self.body) // 2]
 
@@ -122,32 +122,32 @@ def phrase(status: int) -> str:
         return ""
 
 
-def answer_text(status: int, text: str | bytes, *, kind: str = "text/plain") -> Response:
+def answer_text(status: int, text: str | bytes, *, kind: str = "text/plain") -> WireResponse:
     """Return an answer with a text of the content type `kind`."""
     body = text.encode() if isinstance(text, str) else text
-    return Response(status, body, {"Content-Type": kind, "Content-Length": str(len(body))})
+    return WireResponse(status, body, {"Content-Type": kind, "Content-Length": str(len(body))})
 
 
-def answer_html(status: int) -> Response:
+def answer_html(status: int) -> WireResponse:
     """Return an error page such as a gateway puts in front of a service."""
     title = f"{status} {phrase(status)}"
     page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
     return answer_text(status, page, kind="text/html")
 
 
-def answer_json(status: int, content: object) -> Response:
+def answer_json(status: int, content: object) -> WireResponse:
     """Return an answer with `content` as JSON."""
     return answer_text(status, orjson.dumps(content), kind="application/json")
 
 
-def read_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
+def read_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireRequest:
     """Return the request for `target` (path and query), its records read from wherever they travel."""
     parts = urlsplit(target)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     lower = {name.lower(): value for name, value in headers.items()}
     form = _form(body) if "x-www-form-urlencoded" in lower.get("content-type", "") else {}
     fields = query | form
-    return Request(
+    return WireRequest(
         method=method,
         path=parts.path.rstrip("/") or "/",
         query=query,

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.payloads.measures import beyond_exact
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
@@ -190,7 +190,7 @@ def _floats(values: Any) -> pa.Array | np.ndarray:
         return _array(values)
     with np.errstate(over="ignore"):
         doubles = values.astype("f8")
-    large = np.abs(doubles) > LIMITS["exact_integer"].value
+    large = beyond_exact(doubles)
     return _objects(values) if (values[large] != doubles[large]).any() else _array(doubles)
 
 

@@ -14,12 +14,15 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.normalise import Normalised, bytes_of
-from mixpanel_pandas.payloads.values import convert, encodable, exact_below, kind_of
+from mixpanel_pandas.payloads.arrays import bytes_of
+from mixpanel_pandas.payloads.measures import exact_below
+from mixpanel_pandas.payloads.normalise import Normalised
+from mixpanel_pandas.payloads.values import convert, encodable, is_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,15 +89,15 @@ def _text_of(value: Any) -> tuple[str | None, str]:
     if isinstance(value, enum.Enum):
         value = value.value
     findings: set[str] = set()
-    converted = convert(value, findings, ())
-    kind = kind_of(value, converted)
+    converted = convert(value, findings)
     if converted is None and not findings:
         return None, ""
-    if kind == "string" and encodable(converted) and not isinstance(value, dt.time):
-        return converted, ""
-    if kind == "number" and _is_whole(value):
-        return str(int(value)), ""
-    return None, "inexact_id" if kind == "number" or "infinite" in findings else "untyped_id"
+    if isinstance(converted, str):
+        usable = encodable(converted) and not is_date(value) and not isinstance(value, dt.time)
+        return (converted, "") if usable else (None, "untyped_id")
+    if isinstance(converted, int | float | orjson.Fragment) and not isinstance(converted, bool):
+        return (str(int(value)), "") if _is_whole(value) else (None, "inexact_id")
+    return None, "inexact_id" if "infinite" in findings else "untyped_id"
 
 
 def _is_whole(value: Any) -> bool:

@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.values import holds
+from mixpanel_pandas.payloads.measures import has_double
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,4 +145,4 @@ def _exactly(text: str) -> tuple[Any, bool]:
 
 def _decimal(text: str) -> float | decimal.Decimal:
     exact = decimal.Decimal(text)
-    return float(text) if holds(exact) else exact
+    return float(text) if has_double(exact) else exact

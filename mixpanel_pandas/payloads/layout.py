@@ -26,8 +26,8 @@ from mixpanel_pandas.rules.limits import (
     LIMITS,
     RENAMED_BY_RESERVED,
 )
+from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
-from mixpanel_pandas.rules.options import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -358,7 +358,7 @@ def _id_source(frame: pd.DataFrame, operation: Operation) -> Source:
 
 
 def _ip(frame: pd.DataFrame, operation: Operation) -> Source | str:
-    value = operation.option("ip")
+    value: Any = operation.options.ip
     if value is None:
         return "0"
     if not _is_label(frame, value) and (found := address(value)):
@@ -381,7 +381,7 @@ def address(text: object) -> str | None:
 
 
 def _time(frame: pd.DataFrame, operation: Operation) -> Source | int | str:
-    value = operation.option("updated_at")
+    value = operation.options.updated_at
     if isinstance(value, str) and value in {"keep", "refresh"}:
         return value
     instant = _from_iso(value)
@@ -466,10 +466,10 @@ def _verbs(
 
 def _refuse_unknown_labels(operation: Operation, verbs: Mapping[Hashable, str]) -> None:
     """Refuse options that speak of columns which are not sent."""
-    rename = operation.option("rename")
+    rename = operation.options.rename
     spoken_of = {
-        "parse": list(operation.option("parse") or {}),
-        "spread": list(operation.option("spread") or []),
+        "parse": list(operation.options.parse or {}),
+        "spread": list(operation.options.spread or []),
         "rename": list(rename) if isinstance(rename, Mapping) else [],
     }
     unknown = {name: [label for label in labels if label not in verbs] for name, labels in spoken_of.items()}
@@ -486,9 +486,9 @@ def _refuse_unknown_labels(operation: Operation, verbs: Mapping[Hashable, str]) 
 def _columns(
     frame: pd.DataFrame, operation: Operation, verbs: Mapping[Hashable, str]
 ) -> Iterator[PropertyColumn]:
-    name_of = _renamer(operation.option("rename"))
-    parse = operation.option("parse") or {}
-    spread = set(operation.option("spread") or [])
+    name_of = _renamer(operation.options.rename)
+    parse = operation.options.parse or {}
+    spread = set(operation.options.spread or [])
     for label, verb in verbs.items():
         source = _source(frame, label, "column")
         operator = OPERATORS[verb]

@@ -1,8 +1,8 @@
 """A slice of a column + its rule -> an array in Mixpanel's types, and masks of what is wrong with its values.
 
-The types: string (large_string), number (integers, floats), boolean, date (timestamp[ms] in UTC, date32), list
-(large_list of strings, numbers or booleans). What has no such type, objects above all, is JSON text already. A value
-that cannot be sent is null, and a finding; the length never changes.
+The types are string (large_string), number (integers, floats), boolean, date (timestamp[ms] in UTC, date32), and list
+(large_list of strings, numbers or booleans). Values without such a type, objects above all, become JSON text. A value that cannot
+be sent becomes null and a finding; the length never changes.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads import measures
+from mixpanel_pandas.payloads.arrays import (
+    any_item,
+    bytes_of,
+    emptied,
+    lengths_of,
+    lists_of,
+    mask_of,
+    nulls_in,
+    offsets_of,
+)
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
 from mixpanel_pandas.payloads.layout import reading, values_of_key
-from mixpanel_pandas.payloads.values import (
-    convert,
-    encodable,
-    exact_below,
-    holds,
-    over,
-    prepared,
-    to_json,
-    written,
-)
-from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.payloads.values import are_native, convert, encodable, is_date, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,41 +38,17 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn, Rows
 
-__all__ = [
-    "Normalised",
-    "bytes_of",
-    "cut_strings",
-    "emptied",
-    "lengths_of",
-    "lists_of",
-    "longest_text",
-    "mask_of",
-    "normalise",
-    "normalise_column",
-    "nulls_in",
-    "offsets_of",
-]
+__all__ = ["Normalised", "cut_strings", "from_objects", "normalise", "normalise_column"]
 
 LARGE_STRING = pa.large_string()
 MILLISECONDS = pa.timestamp("ms")
 
-#: Milliseconds from the epoch of the first instant of year 1 and of year 10000.
-FIRST, LAST = -62_135_596_800_000, 253_402_300_800_000
-
-#: An item that is not longer is not too long, however it is measured.
-_LONG = min(LIMITS["item_bytes"].value, LIMITS["item_characters"].value)
-
-#: Shorter than any JSON that is too large.
-_LARGE = min(LIMITS["list_bytes"].value, LIMITS["object_bytes"].value)
-
-_LIST = np.array("list", dtype=object)
-_NULL = pa.scalar("null", LARGE_STRING)
-
-#: Decimal digits that a double holds, whatever they are.
-_SURE_DIGITS = 15
-
-_PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
-_MILLISECONDS_PER = {"s": 1_000, "ms": 1}
+#: First byte of a JSON text -> Mixpanel's type of the value; a date is a string in JSON.
+_KINDS = np.full(256, "number", dtype=object)
+for _first, _kind in zip(
+    b'"[{tfn', ("string", "list", "object", "boolean", "boolean", "missing"), strict=True
+):
+    _KINDS[_first] = _kind
 
 Findings = dict[str, np.ndarray]
 
@@ -126,7 +103,7 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
     blank : {"keep", "missing"}
         Whether ``""`` and white space are values; they are no JSON and no list.
     """
-    if rule.plain and parse is None and (lists := _plain_lists(values)) is not None:
+    if rule.plain and parse is None and (lists := _string_lists(values)) is not None:
         return lists
     read = rule.read(values)
     if blank == "missing" or parse is not None:
@@ -141,7 +118,7 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
 def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Normalised:
     """Return some of a property's values in Mixpanel's types; an empty list is nothing to unite with."""
     unites = column.operator.takes == "list"
-    blank = layout.operation.option("blank")
+    blank = layout.operation.options.blank
     with reading(column.label):
         values = column.source.at(rows)
         if column.key is not None:
@@ -159,91 +136,87 @@ def _empty_lists(column: Normalised) -> np.ndarray:
 
 
 def from_objects(values: Iterable[Any]) -> Normalised:
-    """Return Python values as JSON text, looked at one by one because no Arrow type holds them all, written together."""
+    """Return Python values as JSON text. No Arrow type holds them all, so Python looks at each."""
     values = list(values)
     try:
-        return _written(values, prepared)
-    except orjson.JSONEncodeError:  # a lone surrogate, or a key that is no text: whose it is shows one by one
-        return _written(values, written)
+        return _as_json(values, _native_or_converted)
+    except orjson.JSONEncodeError:  # orjson does not say which value it refuses, so each is written by itself
+        return _as_json(values, _written)
 
 
-def _written(values: list[Any], prepare: Callable[[Any, set[str]], tuple[Any, str]]) -> Normalised:
-    pieces, kinds, found = [], [], []
+def _native_or_converted(value: Any, findings: set[str]) -> Any:
+    return value if are_native((value,)) else convert(value, findings)
+
+
+def _written(value: Any, findings: set[str]) -> orjson.Fragment | None:
+    text = to_json(value, findings)
+    return None if text is None else orjson.Fragment(text)
+
+
+def _as_json(values: list[Any], convert_value: Callable[[Any, set[str]], Any]) -> Normalised:
+    """Return the JSON of values, written in one call, with what is wrong with their types and with their JSON."""
+    converted, names = _converted(values, convert_value)
+    texts, kinds = _json_texts(converted)
+    dates = [row for row, value in enumerate(values) if converted[row] is not value and is_date(value)]
+    kinds[dates] = np.where(kinds[dates] == "missing", "missing", "date")
+    findings = _masks(names, len(values))
+    for name, mask in measures.json_findings(texts, kinds).items():
+        findings[name] = findings[name] | mask if name in findings else mask
+    return Normalised(texts, findings, kinds)
+
+
+def _converted(
+    values: Iterable[Any], convert_value: Callable[[Any, set[str]], Any]
+) -> tuple[list[Any], dict[int, set[str]]]:
+    """Return the converted values, and the names of the checks that they fail, by row."""
+    converted, names = [], {}
     findings: set[str] = set()
-    for place, value in enumerate(values):
-        piece, kind = prepare(value, findings)
-        pieces.append(piece)
-        kinds.append(kind)
+    for row, value in enumerate(values):
+        converted.append(convert_value(value, findings))
         if findings:
-            found.append((place, findings))
+            names[row] = findings
             findings = set()
-    array = _json_texts(pieces)
-    large = mask_of(pc.greater(pc.binary_length(array), _LARGE))  # what `prepare` could not know
-    for place in np.flatnonzero(large).tolist():
-        to_json(values[place], findings := set())
-        found.append((place, findings))
-    return Normalised(array, _masks(found, len(values)), np.array(kinds, dtype=object))
+    return converted, names
 
 
-def _json_texts(pieces: list[Any]) -> pa.Array:
-    """Return the JSON of each piece, null for null."""
-    texts = json_lines(pieces)
-    return emptied(texts, mask_of(pc.equal(texts, _NULL)))
+def _masks(names: dict[int, set[str]], length: int) -> Findings:
+    """Return name of a check -> mask, from the names of the checks that each row fails."""
+    masks = {name: np.zeros(length, bool) for name in sorted(set().union(*names.values()))}
+    for row, of_row in names.items():
+        for name in of_row:
+            masks[name][row] = True
+    return masks
 
 
-def _plain_lists(values: np.ndarray) -> Normalised | None:
-    """Return lists of strings as JSON text, written together; None where one holds something else, or what cannot be sent."""
+def _json_texts(values: list[Any]) -> tuple[pa.Array, np.ndarray]:
+    """Return the JSON of each value, null for null, and Mixpanel's type of each."""
+    texts = json_lines(values)
+    offsets = offsets_of(texts)
+    kinds = _KINDS[bytes_of(texts)[offsets[:-1] - offsets[0]]]
+    return emptied(texts, kinds == "missing"), kinds
+
+
+def _string_lists(values: np.ndarray) -> Normalised | None:
+    """Return lists of strings as JSON text; None where a list holds something else, or may be over a limit."""
     try:
-        array = _json_texts(values.tolist())
-    except orjson.JSONEncodeError:  # a lone surrogate, or what has no JSON of its own
+        texts, kinds = _json_texts(values.tolist())
+    except orjson.JSONEncodeError:  # a lone surrogate, or a value that orjson does not know
         return None
-    longest = _longest_string(array)
-    if longest is None or longest > _LONG or longest_text(array) > _LARGE:
-        return None
-    return Normalised(array, kinds=np.broadcast_to(_LIST, len(array)))
-
-
-def _longest_string(lists: pa.Array) -> int | None:
-    """Return bytes that no string in the JSON of lists passes; None where a list holds something else.
-
-    A list of strings is two brackets and a comma before each string but the first, which stands behind a bracket. That is the
-    least that there can be around so many strings: whatever else a list holds makes it longer.
-    """
-    text = bytes_of(lists)
-    if (text == ord("\\")).any():  # no quote that a string holds is one that ends it
-        plain = text.tobytes().replace(b"\\\\", b"..").replace(b'\\"', b"..")
-        text = np.frombuffer(plain, np.uint8)
-    quotes = np.flatnonzero(text == ord('"'))
-    begins, lengths = quotes[::2], quotes[1::2] - quotes[::2] + 1
-    first = np.count_nonzero(text[begins - 1] == ord("["))
-    least = 2 * (len(lists) - lists.null_count) + len(begins) - first
-    return int(lengths.max(initial=2)) - 2 if len(text) - lengths.sum() == least else None
+    return Normalised(texts, kinds=kinds) if measures.string_lists_fit(texts) else None
 
 
 def _texts(values: Iterable[Any]) -> Normalised:
-    """Return Python values that become strings, and strings of which some are broken, one by one."""
-    found, texts = [], []
-    for place, value in enumerate(values):
-        findings: set[str] = set()
-        text = convert(value, findings, ())
-        if text is not None and not encodable(text):
-            findings.add("broken_text")
-            text = None
-        texts.append(text)
-        if findings:
-            found.append((place, findings))
-    return Normalised(pa.array(texts, LARGE_STRING), _masks(found, len(texts)))
+    """Return Python values that become strings, one by one, because some may not be encodable."""
+    texts, names = _converted(values, _encodable_text)
+    return Normalised(pa.array(texts, LARGE_STRING), _masks(names, len(texts)))
 
 
-def _masks(found: list[tuple[int, set[str]]], length: int) -> Findings:
-    """Return name of a finding -> mask, from the names of each row that has findings."""
-    masks = {
-        name: np.zeros(length, bool) for name in sorted({name for _place, names in found for name in names})
-    }
-    for place, names in found:
-        for name in names:
-            masks[name][place] = True
-    return masks
+def _encodable_text(value: Any, findings: set[str]) -> str | None:
+    text: str | None = convert(value, findings)
+    if text is None or encodable(text):
+        return text
+    findings.add("broken_text")
+    return None
 
 
 def _from_arrow(array: pa.Array) -> Normalised:
@@ -269,15 +242,9 @@ def _times(array: pa.Array) -> Normalised:
 
 
 def _integers(array: pa.Array) -> Normalised:
-    largest = LIMITS["exact_integer"].value
-    bounds = pc.min_max(array)
-    low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    if low is None or (low >= -largest and high <= largest):
-        return Normalised(array)
-    inexact = mask_of(pc.greater(array, pa.scalar(largest, array.type)))
-    if low < -largest:
-        inexact |= mask_of(pc.less(array, pa.scalar(-largest, array.type)))
-    return Normalised(array, {"inexact_integer": inexact})
+    numbers = np.asarray(array.fill_null(0) if array.null_count else array)
+    inexact = measures.beyond_exact(numbers)
+    return Normalised(array, {"inexact_integer": inexact} if inexact.any() else {})
 
 
 def _floats(array: pa.Array) -> Normalised:
@@ -296,7 +263,7 @@ def _widened(array: pa.Array) -> pa.Array:
     Arrow writes single precision as short as it reads. So it stays, unless it holds whole numbers that are longer than that.
     """
     numbers = np.asarray(array.to_numpy(zero_copy_only=False), array.type.to_pandas_dtype())  # NaN where null
-    whole = np.abs(numbers) > exact_below(numbers.dtype)
+    whole = np.abs(numbers) > measures.exact_below(numbers.dtype)
     if array.type == pa.float16():
         shortest = numbers.astype(str).astype(np.float64)
     elif whole.any():
@@ -308,103 +275,76 @@ def _widened(array: pa.Array) -> pa.Array:
 
 def _decimals(array: pa.Array) -> Normalised:
     """All digits, as JSON text. Arrow 17 writes 1.E-8 where JSON wants 1E-8."""
-    text = pc.replace_substring(array.cast(LARGE_STRING), ".E", "E")
-    inexact = mask_of(pc.greater(pc.abs(array.cast(pa.float64())), LIMITS["exact_integer"].value))
-    findings = {"inexact_integer": inexact, "inexact_decimal": ~inexact & _without_a_double(array, text)}
-    findings = {name: mask for name, mask in findings.items() if mask.any()}
-    return Normalised(text, findings, np.full(len(array), "number", dtype=object))
+    texts = pc.replace_substring(array.cast(LARGE_STRING), ".E", "E")
+    suspects = np.flatnonzero(_may_be_inexact(array, texts))
+    numbers = array.take(pa.array(suspects)).to_pylist()
+    names = {
+        row: {name}
+        for row, number in zip(suspects.tolist(), numbers, strict=True)
+        if (name := measures.decimal_finding(number))
+    }
+    return Normalised(texts, _masks(names, len(array)), np.full(len(array), "number", dtype=object))
 
 
-def _without_a_double(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
-    """Return the mask of the decimals that no double holds as they are written; only long ones are looked at."""
-    rows = np.zeros(len(decimals), bool)
-    if decimals.type.precision > _SURE_DIGITS:
-        digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
-        rows = mask_of(pc.greater(pc.binary_length(digits), _SURE_DIGITS))
-    rows[rows] = [not holds(number) for number in decimals.filter(pa.array(rows)).to_pylist()]
-    return rows
+def _may_be_inexact(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
+    """Return the mask of the decimals that are large or have many digits; all others are exact."""
+    doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))
+    large: np.ndarray = np.abs(doubles) >= measures.exact_below(doubles.dtype)
+    digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
+    return large | mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
 
 
 def _timestamps(array: pa.Array) -> Normalised:
-    """Instants to whole milliseconds, downwards; years that ISO dates do not have are a finding."""
+    """Instants, cut down to whole milliseconds."""
     whole = _as_milliseconds(array)
     if whole is not None:
         return Normalised(whole)
-    missing = nulls_in(array)
-    count = np.asarray(array.cast(pa.int64()).fill_null(0))
-    findings: Findings = {}
-    if array.type.unit in _MILLISECONDS_PER:
-        scale = _MILLISECONDS_PER[array.type.unit]
-        outside = (count < FIRST // scale) | (count >= LAST // scale)
-        milliseconds = np.where(outside, 0, count) * scale
-    else:
-        scale = _PER_MILLISECOND[array.type.unit]
-        milliseconds = np.floor_divide(count, scale)
-        outside = (milliseconds < FIRST) | (milliseconds >= LAST)
-        finer = milliseconds * scale != count
-        if finer.any():
-            findings["sub_millisecond"] = finer
-    if outside.any():
-        findings["date_range"] = outside
-        missing |= outside
-    return Normalised(pa.array(milliseconds, MILLISECONDS, mask=missing), findings)
+    milliseconds, outside, finer = measures.to_milliseconds(_instants(array))
+    whole = pa.array(milliseconds.view(np.int64), MILLISECONDS, mask=nulls_in(array) | outside)
+    findings = {"date_range": outside, "sub_millisecond": finer}
+    return Normalised(whole, {name: mask for name, mask in findings.items() if mask.any()})
 
 
 def _as_milliseconds(array: pa.Array) -> pa.Array | None:
-    """Return instants in milliseconds, if that is exact and all have ISO dates."""
+    """Return instants in milliseconds, if Arrow finds that exact and all are within the years of ISO dates.
+
+    That takes NN of the time of the other way.
+    """
     try:
         instants = array if array.type.tz is None else array.view(pa.timestamp(array.type.unit))
         milliseconds = instants.cast(MILLISECONDS)
     except pa.ArrowInvalid:
         return None
-    bounds = pc.min_max(milliseconds.view(pa.int64()))
-    first, last = bounds["min"].as_py(), bounds["max"].as_py()
-    return milliseconds if first is None or FIRST <= first <= last < LAST else None
+    bounds = pc.min_max(milliseconds)
+    ends = _instants(pa.array([bounds["min"], bounds["max"]], MILLISECONDS))
+    return None if measures.to_milliseconds(ends)[1].any() else milliseconds
+
+
+def _instants(array: pa.Array) -> np.ndarray:
+    """Return timestamps as numpy's, in UTC; the epoch stands for null."""
+    return np.asarray(array.view(pa.int64()).fill_null(0)).view(f"M8[{array.type.unit}]")
 
 
 def _dates(array: pa.Array) -> Normalised:
-    days = np.asarray(array.cast(pa.int32()).fill_null(0)).astype(np.int64) * 86_400_000
-    outside = (days < FIRST) | (days >= LAST)
+    days = np.asarray(array.cast(pa.int32()).fill_null(0)).astype("M8[D]")
+    _milliseconds, outside, _finer = measures.to_milliseconds(days)
     return Normalised(emptied(array, outside), {"date_range": outside} if outside.any() else {})
 
 
 def _lists(array: pa.Array) -> Normalised:
     """Findings of items are findings of their list; infinite items are null in it."""
     items = _from_arrow(array.flatten())
-    findings = dict(items.findings)
+    lengths = lengths_of(array)
+    findings = {name: any_item(mask, lengths) for name, mask in items.findings.items()}
     if array.type.value_type == LARGE_STRING:
-        findings |= _long_items(items.array)
+        findings |= measures.item_findings(array)
     if pa.types.is_boolean(array.type.value_type) or items.array.null_count:
-        findings["union_items"] = items.missing | pa.types.is_boolean(array.type.value_type)
+        no_union = items.missing | pa.types.is_boolean(array.type.value_type)
+        findings["union_items"] = any_item(no_union, lengths)
     if not findings and items.array.type == array.type.value_type:
         return Normalised(array)
-    lengths = lengths_of(array)
-    parents = np.repeat(np.arange(len(array)), lengths)
-    of_lists = {name: np.bincount(parents[mask], minlength=len(array)) > 0 for name, mask in findings.items()}
-    return Normalised(lists_of(items.array, lengths, nulls_in(array)), of_lists)
-
-
-def lengths_of(lists: pa.Array) -> np.ndarray:
-    """Return how many items each list has; a missing one has none."""
-    lengths = pc.list_value_length(lists)
-    return np.asarray(lengths.fill_null(0) if lengths.null_count else lengths)
-
-
-def lists_of(items: pa.Array, lengths: np.ndarray, missing: np.ndarray) -> pa.Array:
-    """Return an array of lists, given their items one after the other and how many each list has."""
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    mask = pa.array(missing) if missing.any() else None
-    return pa.LargeListArray.from_arrays(pa.array(offsets), items, mask=mask)
-
-
-def _long_items(items: pa.Array) -> Findings:
-    bytes_, characters = LIMITS["item_bytes"].value, LIMITS["item_characters"].value
-    if longest_text(items) <= bytes_:
-        return {}
-    long = mask_of(pc.greater(pc.utf8_length(items), characters))
-    heavy = mask_of(pc.greater(pc.binary_length(items), bytes_)) & ~long
-    return {name: mask for name, mask in (("long_item", long), ("heavy_item", heavy)) if mask.any()}
+    findings = {name: mask for name, mask in findings.items() if mask.any()}
+    return Normalised(lists_of(items.array, lengths, nulls_in(array)), findings)
 
 
 #: Test of an Arrow type -> what takes it to Mixpanel's type.
@@ -445,10 +385,10 @@ def _split(texts: pa.Array, separator: str) -> pa.Array:
     pieces = pc.split_pattern(texts, separator)
     lengths = lengths_of(pieces)
     items = pc.utf8_trim_whitespace(pieces.flatten()).cast(LARGE_STRING)
-    wanted = mask_of(pc.not_equal(items, ""))
-    parents = np.repeat(np.arange(len(texts)), lengths)[wanted]
+    filled = mask_of(pc.not_equal(items, ""))
+    parents = np.repeat(np.arange(len(texts)), lengths)[filled]
     return lists_of(
-        items.filter(pa.array(wanted)), np.bincount(parents, minlength=len(texts)), nulls_in(texts)
+        items.filter(pa.array(filled)), np.bincount(parents, minlength=len(texts)), nulls_in(texts)
     )
 
 
@@ -456,9 +396,9 @@ def _from_json(items: Sequence[Any] | np.ndarray) -> Normalised:
     """Return what JSON text stands for, and other values that stand beside it."""
     parsed = read_json(items)
     normalised = from_objects(parsed.values)
-    findings = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}
-    found = {name: mask for name, mask in findings.items() if mask.any()}
-    return Normalised(normalised.array, normalised.findings | found, normalised.kinds)
+    of_text = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}
+    findings = normalised.findings | {name: mask for name, mask in of_text.items() if mask.any()}
+    return Normalised(normalised.array, findings, normalised.kinds)
 
 
 def _pieces(value: Any, separator: str) -> Any:
@@ -466,40 +406,6 @@ def _pieces(value: Any, separator: str) -> Any:
     if not isinstance(value, str):
         return value
     return [item for piece in value.split(separator) if (item := piece.strip())]
-
-
-def emptied(array: pa.Array, rows: np.ndarray) -> pa.Array:
-    """Return `array` with null in `rows`, a mask. (Arrow's own ``if_else`` misread slices of strings in version 17.)"""
-    return array.take(pa.array(np.arange(len(array)), mask=rows)) if rows.any() else array
-
-
-def nulls_in(array: pa.Array) -> np.ndarray:
-    """Return the mask of what is null; most arrays know that nothing is."""
-    return mask_of(array.is_null()) if array.null_count else np.zeros(len(array), bool)
-
-
-def offsets_of(strings: pa.LargeStringArray) -> np.ndarray:
-    """Return where each of some strings begins in their buffer, and where the last one ends (int64); nothing is copied."""
-    if not len(strings):
-        return np.zeros(1, np.int64)
-    return np.frombuffer(strings.buffers()[1], np.int64)[strings.offset : strings.offset + len(strings) + 1]
-
-
-def bytes_of(strings: pa.LargeStringArray) -> np.ndarray:
-    """Return the bytes of all strings of an array, which may be a slice; nothing is copied."""
-    data, offsets = strings.buffers()[2], offsets_of(strings)
-    return np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
-
-
-def longest_text(strings: pa.LargeStringArray) -> int:
-    """Return bytes that none of some strings passes; one at least has them, unless something lies under a null."""
-    offsets = offsets_of(strings)
-    return int((offsets[1:] - offsets[:-1]).max(initial=0))
-
-
-def mask_of(mask: pa.Array) -> np.ndarray:
-    """Return an Arrow mask as one of numpy; null is False."""
-    return np.asarray(mask.fill_null(False) if mask.null_count else mask, dtype=bool)
 
 
 def cut_strings(column: Normalised, rows: np.ndarray) -> Normalised:
@@ -524,6 +430,4 @@ def _cut_json(text: str | None) -> str | None:
 def _cut(value: Any) -> Any:
     if isinstance(value, list):
         return [_cut(item) for item in value]
-    if not isinstance(value, str) or not over(value, LIMITS["string_bytes"].value):
-        return value
-    return value.encode()[: LIMITS["string_bytes"].value].decode(errors="ignore")
+    return measures.cut_string(value) if isinstance(value, str) else value

@@ -1,8 +1,8 @@
 """One Python value -> what orjson writes for it, for columns that only Python can read.
 
-Each type has a converter (`convert` dispatches on the type); what is wrong with a value is added to ``findings`` by the
-name of the check that reports it, and the value goes on as null. What is plain, such as parsed JSON mostly is, needs neither
-a converter nor a text of its own: `prepared` leaves it to orjson, which writes thousands of values in one call.
+`convert` has a converter for each type. What is wrong with the type of a value is added to ``findings``, under the name of the
+check that reports it, and null stands for the value. Limits are measured later, on the JSON text (`measures`). Most values need no
+converter: `are_native` finds those that orjson writes rightly by itself.
 """
 
 from __future__ import annotations
@@ -19,168 +19,88 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.payloads.measures import beyond_exact, decimal_finding, outside_years, to_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "convert",
-    "encodable",
-    "exact_below",
-    "holds",
-    "kind_of",
-    "over",
-    "prepared",
-    "to_json",
-    "written",
-]
+__all__ = ["are_native", "convert", "encodable", "is_date", "to_json"]
 
-_STRING_BYTES = LIMITS["string_bytes"].value
-_ITEM_BYTES = LIMITS["item_bytes"].value
-_ITEM_CHARACTERS = LIMITS["item_characters"].value
-_OBJECT_BYTES = LIMITS["object_bytes"].value
-_LIST_BYTES = LIMITS["list_bytes"].value
-_OBJECT_KEYS = LIMITS["object_keys"].value
-_OBJECT_DEPTH = LIMITS["object_depth"].value
-_LIST_OBJECT_DEPTH = LIMITS["list_object_depth"].value
-_EXACT_INTEGER = LIMITS["exact_integer"].value
-
-#: Deeper than any limit of Mixpanel, and far from Python's own.
+#: Lists and objects around a value that is converted: more than any limit of Mixpanel, and far from the limit of Python's stack.
 _DEEPEST = 32
 
-#: No double has more digits, but for zeros.
-_DOUBLE_DIGITS = 767
+#: Lists and objects around a value that is left to orjson. JSON within the limits has no more; deeper values may hold themselves.
+_NATIVE_LEVELS = 4
 
-#: Type of a converted value -> Mixpanel's name for it. Dates are text by then, and so are named by their converters.
-_KINDS: dict[type, str] = {
-    str: "string",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    orjson.Fragment: "number",
-    list: "list",
-    dict: "object",
-    type(None): "missing",
-}
-
-_UNITED = {str, int, float}
+#: Integers that orjson writes.
+_ORJSON_INTEGERS = range(-(2**63), 2**64)
 
 _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
 
 
-def prepared(value: Any, findings: set[str]) -> tuple[Any, str]:
-    """Return something of which orjson writes the JSON of `value`, and its Mixpanel type; None for a missing value.
+def are_native(values: Iterable[Any], levels: int = _NATIVE_LEVELS) -> bool:
+    """Return whether orjson writes values as `convert` would have them, or refuses them.
 
-    orjson may still refuse it, and it may be too large: `written` and `to_json` find that.
+    Types are compared exactly, because orjson also takes an Enum or a Fragment, and writes something else. It writes null for
+    infinity, which `convert` reports. It refuses lone surrogates, keys that are no text, and integers beyond 64 bits.
+
+    Examples
+    --------
+    >>> are_native(["a", 1, {"b": [1.5, None]}]), are_native([float("inf")]), are_native([{"a": {1, 2}}])
+    (True, False, False)
     """
-    return (value, _KINDS[type(value)]) if _is_plain(value, findings) else _measured(value, findings)
-
-
-def written(value: Any, findings: set[str]) -> tuple[orjson.Fragment | None, str]:
-    """Return the same as `prepared`, written already, whatever the value is."""
-    text, kind = to_json(value, findings)
-    return None if text is None else orjson.Fragment(text), kind
-
-
-def _is_plain(value: Any, findings: set[str]) -> bool:
-    """Return whether `convert` would change nothing and `_measure` find nothing but ``union_items``, which is added.
-
-    Types are compared, not asked: orjson would also take an Enum or a Fragment, and write something else. Keys are left to
-    orjson, which refuses all but plain text.
-    """
-    kind = type(value)
-    if kind is str:
-        return not over(value, _STRING_BYTES)
-    if kind is int:
-        return bool(-_EXACT_INTEGER <= value <= _EXACT_INTEGER)
-    if kind is float:
-        return math.isfinite(value)  # NaN is a missing value here, and null in a list or an object
-    if kind is list:
-        return _is_plain_list(value, findings)
-    return kind is bool or value is None or (kind is dict and _are_plain((value,), _OBJECT_DEPTH))
-
-
-def _is_plain_list(value: list[Any], findings: set[str]) -> bool:
-    types = set(map(type, value))
-    long = str in types and any(type(item) is str and over(item, _ITEM_BYTES) for item in value)
-    if long or list in types or not _are_plain(value, _LIST_OBJECT_DEPTH):
-        return False
-    has_nan = float in types and any(item != item for item in value)  # it becomes null
-    if has_nan or not types <= _UNITED:
-        findings.add("union_items")
-    return True
-
-
-def _are_plain(items: Iterable[Any], levels: int) -> bool:
-    """Return whether items of a list or an object are plain, with so many levels of objects, and lists of them, inside."""
-    for item in items:
-        kind = type(item)
-        if kind is str or kind is bool or item is None:
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is int or kind is bool or value is None:
             continue
-        if kind is int:
-            plain = -_EXACT_INTEGER <= item <= _EXACT_INTEGER
-        elif kind is float:
-            plain = not math.isinf(item)
-        elif kind is dict:
-            plain = levels > 0 and len(item) <= _OBJECT_KEYS and _are_plain(item.values(), levels - 1)
-        else:  # a list of single values is no level
-            plain = kind is list and levels >= 0 and _are_plain(item, levels - 1)
-        if not plain:
+        if kind is float:
+            if math.isinf(value):
+                return False
+        elif kind is list or kind is dict:
+            items = value if kind is list else value.values()
+            if not levels or not are_native(items, levels - 1):
+                return False
+        else:
             return False
     return True
 
 
-def to_json(value: Any, findings: set[str]) -> tuple[bytes | None, str]:
-    """Return the JSON of `value` and its Mixpanel type; None for a missing value.
+def to_json(value: Any, findings: set[str]) -> bytes | None:
+    """Return the JSON of one value, or None if it is missing or cannot be sent.
 
     Parameters
     ----------
     value : object
         A cell of a frame.
     findings : set of str
-        Names of checks that the value does not pass are added to it.
+        The names of checks that the value fails are added to it.
     """
-    converted, kind = _measured(value, findings)
+    converted = convert(value, findings)
     if converted is None:
-        return None, kind
+        return None
     try:
-        text = orjson.dumps(converted)
-    except orjson.JSONEncodeError:  # a lone surrogate, the one thing that converters let pass
+        return orjson.dumps(converted)
+    except orjson.JSONEncodeError:  # a lone surrogate: the one thing that converters let pass
         findings.add("broken_text")
-        return None, kind
-    if kind == "list" and len(text) > _LIST_BYTES:
-        findings.add("large_list")
-    if kind == "object" and len(text) > _OBJECT_BYTES:
-        findings.add("large_object")
-    return text, kind
+        return None
 
 
-def _measured(value: Any, findings: set[str]) -> tuple[Any, str]:
-    converted = convert(value, findings, ())
-    kind = kind_of(value, converted)
-    _measure(converted, kind, findings)
-    return converted, kind
+def is_date(value: Any) -> bool:
+    """Return whether a value is a date, and not just its text."""
+    return isinstance(value.value if isinstance(value, enum.Enum) else value, _DATES)
 
 
-def kind_of(value: Any, converted: Any) -> str:
-    """Return Mixpanel's name for the type of a value."""
-    if isinstance(value, enum.Enum):
-        value = value.value
-    return "date" if isinstance(value, _DATES) and converted is not None else _KINDS[type(converted)]
-
-
-def convert(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
-    """Return `value` in the types that orjson writes; what cannot be sent is null and a finding.
+def convert(value: Any, findings: set[str], around: tuple[int, ...] = ()) -> Any:
+    """Return `value` in the types that orjson writes. What cannot be sent becomes null and a finding.
 
     Parameters
     ----------
     value : object
         Anything.
     findings : set of str
-        Names of checks are added to it.
+        The names of checks that the value fails are added to it.
     around : tuple of int
-        Identities of the lists and objects that the value stands in.
+        Identities of the lists and objects that hold the value.
     """
     kind = type(value)
     if kind is str or kind is bool or (kind is float and math.isfinite(value)):
@@ -204,7 +124,7 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> None:
 
 @_convert.register
 def _(value: str, findings: set[str], around: tuple[int, ...]) -> str:
-    return str.__str__(value)  # not str(value), which a subclass may have its own way with
+    return str.__str__(value)  # a subclass may have its own str()
 
 
 @_convert.register(bool)
@@ -217,15 +137,14 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> bool:
 @_convert.register(np.integer)
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
     number = int(value)
-    if abs(number) <= _EXACT_INTEGER:
+    if number in _ORJSON_INTEGERS:
         return number
     try:
         float(number)
     except OverflowError:  # beyond the largest double
         findings.add("infinite")
         return None
-    findings.add("inexact_integer")
-    return number if -(2**63) <= number < 2**64 else orjson.Fragment(str(number))
+    return orjson.Fragment(str(number))
 
 
 @_convert.register(type(np.ma.masked))
@@ -237,7 +156,7 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> None:
 @_convert.register(np.floating)
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
     if math.isfinite(value):
-        if value != float(value) and abs(value) > _EXACT_INTEGER:  # longer than a double
+        if value != float(value) and beyond_exact(value):  # longer than a double
             return convert(int(value), findings, around)
         # the fraction of a shorter float is written as it reads: 0.1, not 0.10000000149011612
         return float(value) if isinstance(value, float) or value == np.floor(value) else float(str(value))
@@ -253,10 +172,8 @@ def _(value: decimal.Decimal, findings: set[str], around: tuple[int, ...]) -> An
     if math.isinf(float(value)):  # or beyond the largest double
         findings.add("infinite")
         return None
-    if value.copy_abs() > _EXACT_INTEGER:
-        findings.add("inexact_integer")
-    elif not holds(value):
-        findings.add("inexact_decimal")
+    if finding := decimal_finding(value):
+        findings.add(finding)
     return orjson.Fragment(str(value))
 
 
@@ -270,7 +187,7 @@ def _(value: dt.datetime, findings: set[str], around: tuple[int, ...]) -> str | 
         except (OverflowError, ValueError):  # pushed over the first or the last year
             findings.add("date_range")
             return None
-    if not 1 <= value.year <= 9999:  # a Timestamp may be from any year
+    if outside_years(value.year):  # a Timestamp may be from any year
         findings.add("date_range")
         return None
     if value.microsecond % 1000 or getattr(value, "nanosecond", 0):
@@ -282,13 +199,13 @@ def _(value: dt.datetime, findings: set[str], around: tuple[int, ...]) -> str | 
 def _(value: np.datetime64, findings: set[str], around: tuple[int, ...]) -> str | None:
     if np.isnat(value):
         return None
-    if not 1 <= value.astype("M8[Y]").astype(int) + 1970 <= 9999:
+    milliseconds, outside, finer = to_milliseconds(value)
+    if outside:
         findings.add("date_range")
         return None
-    microseconds = value.astype("M8[us]")
-    if microseconds != value:
+    if finer:
         findings.add("sub_millisecond")
-    text: str = convert(microseconds.item(), findings, around)
+    text: str = convert(milliseconds.item(), findings, around)
     return text
 
 
@@ -305,11 +222,25 @@ def _(value: dt.date, findings: set[str], around: tuple[int, ...]) -> str:
 
 @_convert.register
 def _(value: pd.Period, findings: set[str], around: tuple[int, ...]) -> str | None:
-    start = np.datetime64(value.asfreq("us", how="start").ordinal, "us")
-    found = {"period"}
-    text: str | None = convert(start, found, around)
-    findings |= found - {"naive_datetime"}
+    findings.add("period")
+    start = _start_of(value)
+    if start is None:
+        findings.add("date_range")
+        return None
+    of_start: set[str] = set()
+    text: str | None = convert(start, of_start, around)
+    findings |= of_start - {"naive_datetime"}
     return text and text.removesuffix("T00:00:00")
+
+
+def _start_of(period: pd.Period) -> np.datetime64 | None:
+    """Return the first instant of a period; None where pandas cannot count so far, and silently wraps around."""
+    if isinstance(period.freq, pd.offsets.Nano):
+        return np.datetime64(period.ordinal, "ns")
+    start = period.asfreq("us", how="start")
+    if start.asfreq(period.freqstr).ordinal != period.ordinal:
+        return None
+    return np.datetime64(start.ordinal, "us")
 
 
 @_convert.register(dt.time)
@@ -360,66 +291,6 @@ def _too_deep(value: Any, around: tuple[int, ...]) -> bool:
     return len(around) >= _DEEPEST or id(value) in around
 
 
-def _measure(converted: Any, kind: str, findings: set[str]) -> None:
-    """Add what is over a limit, but for the size of the JSON."""
-    if kind == "string" and over(converted, _STRING_BYTES):
-        findings.add("long_string")
-    if kind == "list":
-        _measure_list(converted, findings)
-    if kind == "object":
-        _measure_object(converted, findings, _OBJECT_DEPTH)
-
-
-def _measure_list(items: list[Any], findings: set[str]) -> None:
-    for item in items:
-        if isinstance(item, str) and over(item, _ITEM_BYTES):
-            findings.add("long_item" if len(item) > _ITEM_CHARACTERS else "heavy_item")
-        if isinstance(item, dict):
-            _measure_object(item, findings, _LIST_OBJECT_DEPTH)
-        if isinstance(item, list):
-            findings.add("nested_list")
-        if isinstance(item, bool | dict | list | type(None)):
-            findings.add("union_items")
-
-
-def _measure_object(value: dict[str, Any], findings: set[str], deepest: int) -> None:
-    level: list[Any] = [value]
-    for _depth in range(deepest):
-        if any(len(node) > _OBJECT_KEYS for node in level if isinstance(node, dict)):
-            findings.add("many_keys")
-        level = [
-            item
-            for node in level
-            for item in (node.values() if isinstance(node, dict) else node)
-            if isinstance(item, dict)
-            or (isinstance(item, list) and any(isinstance(x, dict | list) for x in item))
-        ]
-        if not level:
-            return
-    findings.add("deep_object")
-
-
-def exact_below(dtype: Any) -> int:
-    """Return below what a float type holds every whole number, and above it nothing else: 2**53 for doubles."""
-    return 1 << int(np.finfo(dtype).nmant) + 1
-
-
-def holds(number: decimal.Decimal) -> bool:
-    """Return whether a double holds a decimal number as it is written: it is the same, rounded to as many digits.
-
-    Examples
-    --------
-    >>> from decimal import Decimal
-    >>> [holds(Decimal(text)) for text in ("0.1", "0.10000000000000001", "0.1000000000000000123", "1e-400")]
-    [True, True, False, False]
-    """
-    double = float(number)
-    if number == decimal.Decimal(repr(double)):
-        return True
-    digits = min(len(bytes(number.as_tuple().digits).rstrip(b"\0")), _DOUBLE_DIGITS)
-    return decimal.Decimal(f"{double:.{digits - 1}e}") == number
-
-
 def encodable(text: str) -> bool:
     """Return whether `text` has no lone surrogate."""
     try:
@@ -427,8 +298,3 @@ def encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def over(text: str, most: int) -> bool:
-    """Return whether `text` has more than `most` bytes; lone surrogates count as three."""
-    return 4 * len(text) > most and len(text.encode("utf-8", "surrogatepass")) > most

@@ -16,7 +16,7 @@ from mixpanel_pandas.checking.scan import id_digest
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.slices import encode_slices
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 LONG = "x" * 256
 CUT = "x" * 255

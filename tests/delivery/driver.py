@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.events import (
     Answered,
     Draw,
     Drawn,
@@ -20,7 +20,6 @@ from mixpanel_pandas.delivery.state import (
     Ready,
     Rest,
     Send,
-    UploadState,
     Wake,
     Write,
     Written,
@@ -30,8 +29,9 @@ from mixpanel_pandas.payloads.batches import Payloads, cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mixpanel_pandas.delivery.events import Action, Event
     from mixpanel_pandas.delivery.pending import Delivery
-    from mixpanel_pandas.delivery.state import Action, Event
+    from mixpanel_pandas.delivery.state import UploadState
     from mixpanel_pandas.payloads.batches import Batch
 
 

@@ -23,7 +23,8 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.http import ANSWER_BYTES, Client, Failure, Request, Response
+from mixpanel_pandas.delivery.http import Client
+from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
 from mixpanel_pandas.project import Project
 from tests.loopback import CLOSE, OK, RESET, Authority, Proxy, Server, forever

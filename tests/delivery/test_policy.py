@@ -5,19 +5,19 @@ from typing import get_args
 import pytest
 
 from mixpanel_pandas.delivery.answers import Evidence
-from mixpanel_pandas.delivery.policy import DECISIONS, Action, Refusals, pause, tries
+from mixpanel_pandas.delivery.policy import REACTIONS, FollowUp, RefusalCount, pause, tries
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 
 def test_the_table_has_a_row_for_every_evidence():
-    assert set(DECISIONS) == set(get_args(Evidence))
-    actions = {action for row in DECISIONS.values() for action in (row.idempotent, row.otherwise)}
-    assert actions == set(get_args(Action))
+    assert set(REACTIONS) == set(get_args(Evidence))
+    actions = {action for row in REACTIONS.values() for action in (row.idempotent, row.otherwise)}
+    assert actions == set(get_args(FollowUp))
 
 
 @pytest.mark.parametrize("evidence", get_args(Evidence))
 def test_every_row_of_the_table_holds_together(evidence):
-    row = DECISIONS[evidence]
+    row = REACTIONS[evidence]
     assert row.words
     assert row.last in OUTCOMES
     assert (row.reason == "") == (row.remedy == "") == (evidence == "accepted")
@@ -57,7 +57,7 @@ def test_tries(retries, met, times):
 @pytest.mark.parametrize(("refused", "given_up"), [(499, False), (500, True)])
 def test_refusals_are_counted_in_all(refused, given_up):
     """However their texts differ, and whatever is accepted between them."""
-    refusals = Refusals()
+    refusals = RefusalCount()
     for number in range(refused):
         refusals = refusals.after("refused", f"record {number}").after("accepted", None)
     assert (refusals.refused, refusals.given_up) == (refused, given_up)
@@ -75,7 +75,7 @@ def test_refusals_are_counted_in_all(refused, given_up):
     ],
 )
 def test_refusals_are_counted_in_a_row(answers, count, given_up):
-    refusals = Refusals()
+    refusals = RefusalCount()
     for evidence, text in answers:
         refusals = refusals.after(evidence, text)
     assert (refusals.count, refusals.given_up) == (count, given_up)

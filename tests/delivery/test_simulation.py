@@ -34,12 +34,7 @@ from hypothesis.stateful import (
 
 from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery.answers import Answer
-from mixpanel_pandas.delivery.journal.file import File
-from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
-from mixpanel_pandas.delivery.journal.run import replay, run_of
-from mixpanel_pandas.delivery.journal.sessions import over, without_delivered
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.events import (
     Answered,
     Closed,
     Draw,
@@ -49,15 +44,20 @@ from mixpanel_pandas.delivery.state import (
     Rest,
     Send,
     StopAsked,
-    UploadState,
     Wake,
     Write,
     Written,
 )
+from mixpanel_pandas.delivery.journal.file import File
+from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
+from mixpanel_pandas.delivery.journal.run import replay, run_of
+from mixpanel_pandas.delivery.journal.sessions import combined, without_delivered
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 from tests.examples import examples
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Simulation(RuleBasedStateMachine):
             self._serve(batch, applied[worker])
         self._tell(Closed())
         state = self.state
-        deliveries = over(self.before.deliveries, state.deliveries, len(self.ids))
+        deliveries = combined(self.before.deliveries, state.deliveries, len(self.ids))
         summary = summarise(
             deliveries,
             without_delivered(self.waves.held, deliveries, len(self.ids)),
@@ -344,7 +344,7 @@ class Simulation(RuleBasedStateMachine):
         if getattr(self, "alive", False):
             state = copy.deepcopy(self.state)
             state.next(Closed(), self.now)
-            deliveries = over(self.before.deliveries, state.deliveries, len(self.ids))
+            deliveries = combined(self.before.deliveries, state.deliveries, len(self.ids))
             self._hold_against_the_world(self._outcomes_of(deliveries))
 
     def _rows_on_wire(self) -> set[int]:

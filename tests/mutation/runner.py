@@ -72,8 +72,9 @@ class Run:
 
 def own_tests(module: str, root: Path = ROOT) -> tuple[str, ...]:
     """Return the tests of a module: the file that has its name, or else those of its folder, and its own examples."""
-    folder, name = _folder(module), f"test_{Path(module).name}"
-    own = folder / name if (root / folder / name).exists() else folder
+    folder, name = _folder(module), Path(module).name
+    named = [*(root / folder).glob(f"test_{name}"), *(root / folder).glob(f"test_*_{name}")]
+    own = folder / named[0].name if named else folder
     return (str(own), module) if (root / own).exists() else (module,)
 
 

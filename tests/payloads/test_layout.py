@@ -22,7 +22,7 @@ from mixpanel_pandas.payloads.layout import (
 )
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.rules.checks import CHECKS
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 FRAME = pd.DataFrame(
     {

@@ -13,7 +13,7 @@ from mixpanel_pandas.payloads.changes import Changes
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_slice, encode_slices
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 ROWS = 5
 FRAME = pd.DataFrame(

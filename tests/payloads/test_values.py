@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from reference import Size
 
-from mixpanel_pandas.payloads.values import encodable, over, to_json
+from mixpanel_pandas.payloads.normalise import from_objects
+from mixpanel_pandas.payloads.values import encodable
 from mixpanel_pandas.rules.checks import CHECKS
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -45,10 +46,10 @@ LONGER = pytest.mark.skipif(
 
 
 def converted(value):
-    findings: set[str] = set()
-    text, kind = to_json(value, findings)
+    normalised = from_objects([value])
+    findings = {name for name, mask in normalised.findings.items() if mask[0]}
     assert findings <= set(CHECKS)
-    return None if text is None else text.decode(), kind, findings
+    return normalised.array[0].as_py(), normalised.kinds[0], findings
 
 
 @pytest.mark.parametrize(
@@ -296,14 +297,8 @@ def test_a_set_is_written_in_one_order():
 
 
 @pytest.mark.parametrize(
-    ("text", "too_long", "whole"),
-    [
-        pytest.param("x" * 255, False, True, id="255 bytes"),
-        pytest.param("x" * 256, True, True, id="256 bytes"),
-        pytest.param("é" * 128, True, True, id="128 characters of two bytes"),
-        pytest.param("\ud800" * 86, True, False, id="lone surrogates count three bytes"),
-    ],
+    ("text", "whole"),
+    [pytest.param("👩", True, id="an emoji"), pytest.param("\ud83d", False, id="half of an emoji")],
 )
-def test_bytes_of_text(text, too_long, whole):
-    assert over(text, 255) is too_long
+def test_only_text_without_lone_surrogates_is_encodable(text, whole):
     assert encodable(text) is whole

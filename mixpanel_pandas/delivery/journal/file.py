@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mixpanel_pandas.delivery.journal.path import create, identity_of, resolved
 from mixpanel_pandas.delivery.journal.records import Record
 from mixpanel_pandas.errors import JournalError
+from mixpanel_pandas.forks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["MIGRATIONS", "File"]
+__all__ = ["File"]
 
 #: What marks a SQLite file as a journal ("mpdj"), and the version of its table and records.
 MARK, VERSION = 0x6D70646A, 2
@@ -46,16 +47,7 @@ PATIENCE = 0.25
 BEGIN = b"\0" * 16
 
 #: Held while a file is opened or made: to make one is to close it, and with that all locks of the process on it are gone.
-_opening = threading.Lock()
-
-
-def _anew() -> None:
-    global _opening  # noqa: PLW0603  # a thread that held it is not in this process
-    _opening = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_anew)
+_opening = per_process(threading.Lock)
 
 
 class File:
@@ -76,7 +68,7 @@ class File:
 
     def __init__(self, path: str | os.PathLike[str], *, writes: bool, creates: bool = False) -> None:
         self._path = resolved(path)
-        with self._in_words(), _opening:
+        with self._in_words(), _opening():
             self._identity = identity_of(self._path)
             if self._identity is None and not creates:
                 msg = f"there is no journal {self._path}"

@@ -13,11 +13,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
-import pandas as pd
-import pyarrow as pa
 
+from mixpanel_pandas.delivery.journal.carried import differences_of, rows_dealt_with
 from mixpanel_pandas.delivery.journal.path import resolved
 from mixpanel_pandas.delivery.journal.records import (
     Record,
@@ -26,28 +24,22 @@ from mixpanel_pandas.delivery.journal.records import (
     noted,
     packed_ids,
 )
-from mixpanel_pandas.delivery.journal.run import (
-    ACCEPTED,
-    CARRIED,
-    UNKNOWN,
-    Run,
-    State,
-    ids_of,
-    replay,
-    run_of,
-)
-from mixpanel_pandas.delivery.journal.sessions import codes, over
+from mixpanel_pandas.delivery.journal.run import Run, RunState, replay, run_ids, run_of
+from mixpanel_pandas.delivery.journal.sessions import combined
 from mixpanel_pandas.delivery.journal.writer import END, Writer
-from mixpanel_pandas.errors import JournalError, choices
-from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.errors import JournalError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy as np
+    import pyarrow as pa
 
     from mixpanel_pandas.delivery.journal.file import File
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.delivery.policy import Stop
+    from mixpanel_pandas.payloads.changes import Excluded
     from mixpanel_pandas.payloads.fingerprint import Content
 
 __all__ = ["Journal", "states_of"]
@@ -123,7 +115,7 @@ class Journal:
     def _begin(self) -> None:
         """Go on with the run, begin one, or wait for a comparison."""
         last = self._states[-1] if self._states else None
-        self._ended: list[State] = []  # runs of which this may be a repetition
+        self._ended: list[RunState] = []  # runs of which this may be a repetition
         self.compare_first = False
         if last is None:
             self._add(self._content.rows_per_slice)
@@ -135,7 +127,7 @@ class Journal:
             self._go_on(last)
             self.compare_first = self._remaining and bool(last.slices)
 
-    def _begin_changed(self, last: State) -> None:
+    def _begin_changed(self, last: RunState) -> None:
         """Begin a run that has another content than the last one of its name, if it may."""
         if self.named and self._remaining:
             self._add(self._content.rows_per_slice)
@@ -144,7 +136,7 @@ class Journal:
         else:
             self._begin_ended(last)
 
-    def _begin_ended(self, last: State) -> None:
+    def _begin_ended(self, last: RunState) -> None:
         """Wait for a comparison with runs that have ended, or begin one more where that can do no harm."""
         self._ended = [last] if self.named else [
             state
@@ -157,7 +149,7 @@ class Journal:
         else:
             self._add(last.begun["rows_per_slice"])
 
-    def _go_on(self, state: State) -> None:
+    def _go_on(self, state: RunState) -> None:
         self._number, self._session = state.number, state.sessions + 1
         self._slices = state.slices
         self.earlier, self.carried = state.deliveries, state.carried
@@ -168,7 +160,9 @@ class Journal:
     def _add(self, rows_per_slice: int) -> None:
         """Begin a run."""
         content = self._content
-        carried = self._dealt_with() if self._remaining and self._states else []
+        carried: list[Excluded] = []
+        if self._remaining and self._states:
+            carried = rows_dealt_with(content, [(state, self._ids_of(state)) for state in self._states])
         begun = {
             "name": self._name,
             "content": content.name,
@@ -182,7 +176,7 @@ class Journal:
             "began": time.time(),
         }
 
-        def add(file: File) -> State:
+        def add(file: File) -> RunState:
             number = 1 + max((record.run for record in file.records(None, "run")), default=0)
             file.append(self._records_of_begin(number, begun, carried))
             return replay(file.records(number, "run", "excluded"))
@@ -236,13 +230,13 @@ class Journal:
         for number, digest in self._compared.items():
             self.note_slice(number, digest)
 
-    def _ids_of(self, state: State) -> pa.ChunkedArray:
-        return self._writer.call(lambda file: ids_of(file.records(state.number, "ids")))
+    def _ids_of(self, state: RunState) -> pa.ChunkedArray:
+        return self._writer.call(lambda file: run_ids(file.records(state.number, "ids")))
 
-    def _changes(self, last: State) -> str:
+    def _changes(self, last: RunState) -> str:
         """Return in words how the content differs from the one that the run has."""
         now = orjson.loads(orjson.dumps(self._content.described))
-        differences = list(_differences(last.begun["described"], now))
+        differences = list(differences_of(last.begun["described"], now))
         if last.rows != self._content.rows:
             differences.append(f"it had {last.rows:,} rows, and has {self._content.rows:,} now")
         elif last.begun["ids"] != self._content.ids_digest:
@@ -251,7 +245,7 @@ class Journal:
             differences.append("the checks leave out other rows now")
         return f"{self._called()} was begun with another content: {'; '.join(differences)}. {self._remedy()}"
 
-    def _first_other_id(self, last: State) -> str:
+    def _first_other_id(self, last: RunState) -> str:
         ids, start = self._ids_of(last), 0
         for now in self._content.ids():
             same = ids.slice(start, len(now)).combine_chunks().equals(now)
@@ -277,29 +271,6 @@ class Journal:
         if self.named:
             return 'Name another run, or pass on_changed="remaining" to send only the ids that have no outcome in this one'
         return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
-
-    def _dealt_with(self) -> list[Excluded]:
-        """Return the rows whose ids have an outcome in an earlier content of the run."""
-        of_runs = [_by_id(state, self._ids_of(state)) for state in self._states]
-        by_id = pd.concat(of_runs).groupby(level=0).any()
-        reasons = pd.Series("", index=by_id.index, dtype=object)
-        if self._content.idempotent:
-            reasons[by_id["whole"]] = "sent before"
-        else:
-            reasons[by_id["some"]] = "sent in part"
-            reasons[by_id["whole"]] = "sent before"
-            reasons[by_id["doubt"]] = "in doubt"
-        ids = pd.Index(
-            pa.chunked_array(list(self._content.ids()), pa.large_string()).to_pandas(), dtype=object
-        )
-        reason_of_row = np.array(reasons.reindex(ids), object)
-        for left in self._content.excluded:
-            reason_of_row[left.positions] = None
-        return [
-            Excluded(np.flatnonzero(reason_of_row == reason), outcome, reason, error)
-            for reason, (outcome, error) in CARRIED.items()
-            if (reason_of_row == reason).any()
-        ]
 
     # -- while it is sent ---------------------------------------------------------------------------------------------
 
@@ -370,7 +341,7 @@ class Journal:
 
     def with_earlier(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Return what became of the rows in this session and in those before."""
-        return over(self.earlier, deliveries, self._content.rows)
+        return combined(self.earlier, deliveries, self._content.rows)
 
     def end(self, held: Iterable[Excluded], stopped: Stop | None, timeout: float | None = None) -> None:
         """Write down how the session ended; it is on disk when this returns.
@@ -420,7 +391,7 @@ class Journal:
         self._writer.write(records, wait=wait, timeout=timeout)
 
 
-def states_of(file: File, name: str, *, last: bool = False) -> list[State]:
+def states_of(file: File, name: str, *, last: bool = False) -> list[RunState]:
     """Return the runs of a name, the oldest first: each has another content, or began after the end of the others.
 
     With `last`, only the last one.
@@ -428,32 +399,3 @@ def states_of(file: File, name: str, *, last: bool = False) -> list[State]:
     numbers = [record.run for record in file.records(None, "run") if record.values["name"] == name]
     kinds = ("run", "excluded", "session", "slice", "delivery", "settled", "end")
     return [replay(file.records(number, *kinds)) for number in (numbers[-1:] if last else numbers)]
-
-
-def _by_id(state: State, ids: pa.ChunkedArray) -> pd.DataFrame:
-    """Return for each id of a run whether all, some, or maybe some of its updates are applied."""
-    last = codes(state.deliveries, state.rows)
-    last[state.mask("sent before")], last[state.mask("in doubt")] = ACCEPTED, UNKNOWN
-    last[state.mask("sent in part")] = -1
-    sent = ~(state.mask() & ~state.mask(*CARRIED))
-    rows = pd.DataFrame({"accepted": last == ACCEPTED, "doubt": last == UNKNOWN})[sent]
-    by_id = rows.groupby(ids.to_pandas().to_numpy(object)[sent])
-    return pd.DataFrame(
-        {"whole": by_id["accepted"].all(), "some": by_id["accepted"].any(), "doubt": by_id["doubt"].any()}
-    )
-
-
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield in words what differs between two descriptions."""
-    for name in dict.fromkeys([*was, *now]):
-        old, new = was.get(name), now.get(name)
-        if old == new:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new)
-        elif isinstance(old, list) and isinstance(new, list):
-            gone, added = [item for item in old if item not in new], [item for item in new if item not in old]
-            parts = [f"without {choices(gone)}"] * bool(gone) + [f"with {choices(added)}"] * bool(added)
-            yield f"{name} are now {' and '.join(parts) or 'in another order'}"
-        else:
-            yield f"{name} was {old}, and is {new} now"

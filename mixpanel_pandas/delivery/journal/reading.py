@@ -13,7 +13,7 @@ import pandas as pd
 from mixpanel_pandas.delivery.journal.file import File
 from mixpanel_pandas.delivery.journal.journal import states_of
 from mixpanel_pandas.delivery.journal.records import noted, place_of
-from mixpanel_pandas.delivery.journal.run import Run, State, ids_of, run_of
+from mixpanel_pandas.delivery.journal.run import Run, RunState, run_ids, run_of
 from mixpanel_pandas.errors import JournalError, OperationError, choices
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
     """
     with closing(File(path, writes=False)) as file:
         state = _states(file, path, run)[-1]
-        return run_of(state, ids_of(file.records(state.number, "ids")))
+        return run_of(state, run_ids(file.records(state.number, "ids")))
 
 
 def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: bool) -> None:
@@ -98,7 +98,7 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
     asked = pd.Index(_texts(ids), dtype=object).unique()
     with closing(File(path, writes=True)) as file:
         states = _states(file, path, run)
-        texts = [ids_of(file.records(state.number, "ids")).to_pandas().to_numpy(object) for state in states]
+        texts = [run_ids(file.records(state.number, "ids")).to_pandas().to_numpy(object) for state in states]
         rows = [
             np.flatnonzero(state.doubtful() & pd.Index(of_run, dtype=object).isin(asked))
             for state, of_run in zip(states, texts, strict=True)
@@ -118,7 +118,7 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
         )
 
 
-def _states(file: File, path: Any, run: str | None) -> list[State]:
+def _states(file: File, path: Any, run: str | None) -> list[RunState]:
     """Return the runs of a name; without one, of the name that began last."""
     names = [record.values["name"] for record in file.records(None, "run")][::-1]
     name = run if run is not None or not names else names[0]

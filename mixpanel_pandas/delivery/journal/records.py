@@ -13,14 +13,13 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.payloads.changes import Excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
-    "Kind",
     "Record",
     "delivery_in",
     "delivery_records",
@@ -39,7 +38,7 @@ __all__ = [
 #: - ``slice``: the fingerprint of the payloads at a place.
 #: - ``delivery``: what becomes of the rows of a request, if the process ends after this record.
 #: - ``settled``: what the user found out about rows in doubt.
-Kind = Literal["run", "ids", "excluded", "session", "slice", "delivery", "settled", "end"]
+RecordKind = Literal["run", "ids", "excluded", "session", "slice", "delivery", "settled", "end"]
 
 
 class Record(NamedTuple):
@@ -58,22 +57,23 @@ class Record(NamedTuple):
         return values
 
 
-def noted(kind: Kind, run: int, session: int, values: dict[str, Any], more: bytes | None = None) -> Record:
+def noted(
+    kind: RecordKind, run: int, session: int, values: dict[str, Any], more: bytes | None = None
+) -> Record:
     """Return a record."""
     return Record(kind, run, session, orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY), more)
 
 
 def place_of(positions: range | np.ndarray) -> tuple[dict[str, int], bytes | None]:
     """Return where positions start and stop, as plain values, and where there are holes, all of them as bytes."""
-    start, stop = int(positions[0]), int(positions[-1]) + 1
-    holes = stop - start != len(positions)
-    return {"start": start, "stop": stop}, np.asarray(positions, "<i8").tobytes() if holes else None
+    run = compact(positions)
+    place = {"start": int(run[0]), "stop": int(run[-1]) + 1}
+    return place, None if isinstance(run, range) else np.asarray(run, "<i8").tobytes()
 
 
-def positions_in(values: dict[str, Any], more: bytes | None) -> range | np.ndarray:
-    """Return the positions of a record, and remove them from its values."""
-    start, stop = values.pop("start"), values.pop("stop")
-    return range(start, stop) if more is None else np.frombuffer(more, "<i8")
+def positions_in(values: Mapping[str, Any], more: bytes | None) -> range | np.ndarray:
+    """Return the positions that `place_of` has written."""
+    return range(values["start"], values["stop"]) if more is None else np.frombuffer(more, "<i8")
 
 
 #: Field of a delivery that is written down as it is -> its default, which is not written.
@@ -102,9 +102,9 @@ def _delivery_record(run: int, session: int, delivery: Delivery) -> Record:
 def delivery_in(record: Record) -> Delivery:
     """Return what became of some rows."""
     values = record.values
-    positions = positions_in(values, record.more)
-    apart = {row: (outcome, error) for row, outcome, error in values.pop("apart", [])}
-    return Delivery(positions=positions, apart=apart, **values)
+    apart = {row: (outcome, error) for row, outcome, error in values.get("apart", [])}
+    plain = {name: value for name, value in values.items() if name in _PLAIN}
+    return Delivery(positions=positions_in(values, record.more), apart=apart, **plain)
 
 
 def excluded_record(run: int, session: int, left: Excluded) -> Record:
@@ -117,7 +117,8 @@ def excluded_record(run: int, session: int, left: Excluded) -> Record:
 def excluded_in(record: Record) -> Excluded:
     """Return rows that are not sent."""
     values = record.values
-    return Excluded(np.asarray(positions_in(values, record.more)), **values)
+    positions = np.asarray(positions_in(values, record.more))
+    return Excluded(positions, values["outcome"], values["reason"], values["error"])
 
 
 def packed_ids(ids: pa.Array) -> bytes:

@@ -10,7 +10,13 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.delivery.journal.records import delivery_in, excluded_in, ids_in, positions_in
-from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over, settled, without_delivered
+from mixpanel_pandas.delivery.journal.sessions import (
+    codes,
+    combined,
+    last_words,
+    with_settled,
+    without_delivered,
+)
 from mixpanel_pandas.delivery.policy import ENDED, Stop
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.payloads.changes import Excluded
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.journal.records import Record
     from mixpanel_pandas.delivery.pending import Delivery
 
-__all__ = ["ACCEPTED", "CARRIED", "UNKNOWN", "Run", "State", "ids_of", "replay", "run_of"]
+__all__ = ["ACCEPTED", "CARRIED", "UNKNOWN", "Run", "RunState", "replay", "run_ids", "run_of"]
 
 #: Rows with ids that an earlier content of the run has dealt with: reason -> outcome, text.
 CARRIED: dict[str, tuple[Outcome, str]] = {
@@ -57,7 +63,7 @@ class Run(NamedTuple):
 
 
 @dataclass
-class State:
+class RunState:
     """A run as its records leave it.
 
     Attributes
@@ -145,54 +151,53 @@ class State:
         return bool((theirs == (self.mask() & ~self.mask(*CARRIED))).all())
 
 
-def replay(records: Iterable[Record]) -> State:
+def replay(records: Iterable[Record]) -> RunState:
     """Return a run as its records leave it; the first of them began it."""
     begin, *rest = records
-    state = State(begin.run, begin.values)
+    state = RunState(begin.run, begin.values)
     for record in rest:
         _REPLAYED[record.kind](state, record)
     _fold(state)
     return state
 
 
-def _excluded(state: State, record: Record) -> None:
+def _excluded(state: RunState, record: Record) -> None:
     (state.held if record.session else state.excluded).append(excluded_in(record))
 
 
-def _slice(state: State, record: Record) -> None:
+def _slice(state: RunState, record: Record) -> None:
     state.slices[record.values["number"]] = record.more or b""
 
 
-def _session(state: State, record: Record) -> None:
+def _session(state: RunState, record: Record) -> None:
     _fold(state)
     state.sessions, state.held, state.stopped = record.session, [], ENDED
     state.ended = record.values["began"]
 
 
-def _delivery(state: State, record: Record) -> None:
+def _delivery(state: RunState, record: Record) -> None:
     delivery = delivery_in(record)
     state.unfolded.append(delivery)
     if delivery.started is not None:
         state.ended = max(state.ended or 0.0, delivery.started + delivery.elapsed)
 
 
-def _end(state: State, record: Record) -> None:
+def _end(state: RunState, record: Record) -> None:
     values = record.values
     state.ended = values["ended"]
     if values["reason"]:
         state.stopped = Stop(values["reason"], values["error"])
 
 
-def _settle(state: State, record: Record) -> None:
+def _settle(state: RunState, record: Record) -> None:
     """Settle rows, also those that an earlier content of the run left in doubt."""
     _fold(state)
     values = record.values
-    applied = values.pop("applied")
     rows = np.zeros(state.rows, bool)
     rows[np.asarray(positions_in(values, record.more))] = True
-    state.deliveries = settled(state.deliveries, rows, applied=applied)
+    state.deliveries = with_settled(state.deliveries, rows, applied=values["applied"])
     state.excluded = [
-        part for left in state.excluded for part in _settled_carried(left, rows, applied=applied)
+        part for left in state.excluded for part in _settled_carried(left, rows, applied=values["applied"])
     ]
 
 
@@ -217,14 +222,14 @@ _REPLAYED = {
 }
 
 
-def _fold(state: State) -> None:
+def _fold(state: RunState) -> None:
     """Combine the deliveries of a session that is over with those before."""
     last = last_words(state.unfolded, state.rows)
-    state.deliveries = over(state.deliveries, last, state.rows)
+    state.deliveries = combined(state.deliveries, last, state.rows)
     state.unfolded = []
 
 
-def run_of(state: State, ids: pa.ChunkedArray) -> Run:
+def run_of(state: RunState, ids: pa.ChunkedArray) -> Run:
     """Return the summary of a run, and the outcome of each row."""
     summary = summarise(
         state.deliveries,
@@ -243,7 +248,7 @@ def run_of(state: State, ids: pa.ChunkedArray) -> Run:
     return Run(summary, outcomes(summary, index, state.begun["ids"]))
 
 
-def ids_of(records: Iterable[Record]) -> pa.ChunkedArray:
+def run_ids(records: Iterable[Record]) -> pa.ChunkedArray:
     """Return the ids of a run."""
     chunks = [chunk for record in records for chunk in ids_in(record).chunks]
     return pa.chunked_array(chunks, pa.large_string())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.payloads.changes import Excluded
 
-__all__ = ["codes", "last_words", "over", "settled", "without_delivered"]
+__all__ = ["codes", "combined", "last_words", "with_settled", "without_delivered"]
 
 #: Outcomes that a row cannot have once it may have been applied.
 SURE: frozenset[Outcome] = frozenset({"rejected", "not_sent"})
@@ -55,7 +55,7 @@ def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
     return [deliveries[number] for number in np.unique(last[last >= 0])]
 
 
-def over(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> list[Delivery]:
+def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> list[Delivery]:
     """Return what became of the rows after one more session.
 
     Parameters
@@ -88,7 +88,7 @@ def over(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> l
     ]
 
 
-def settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) -> list[Delivery]:
+def with_settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) -> list[Delivery]:
     """Return what became of the rows after the user has found out about some that were in doubt.
 
     Parameters

@@ -1,4 +1,4 @@
-"""An `Operation` -> the line of Python that runs it."""
+"""Write an `Operation` as the line of Python that runs it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["line_of"]
 
-#: Options whose values have no literal -> the name that stands for what the call was given.
+#: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "project": "project"}
 
 
@@ -26,7 +26,7 @@ def line_of(operation: Operation, frame: str = "df") -> str:
 
     Examples
     --------
-    >>> from mixpanel_pandas.rules.options import operation
+    >>> from mixpanel_pandas.rules.operation import operation
     >>> line_of(operation("set", "user_id", ["plan"], "company", {"missing": "null"}))
     "df.mixpanel.group('company').set('user_id', ['plan'], missing='null')"
     """
@@ -35,14 +35,14 @@ def line_of(operation: Operation, frame: str = "df") -> str:
 
 
 def _arguments(operation: Operation) -> list[str]:
-    given: list[str] = []
+    arguments: list[str] = []
     properties: Any = operation.verbs or operation.properties
     if operation.id is not None:
-        given.append(literal(operation.id))
+        arguments.append(literal(operation.id))
     if properties is not None:
         value = literal(dict(properties) if operation.verbs else list(properties))
-        given.append(value if given else f"properties={value}")
-    return given + [f"{name}={_option(name, value)}" for name, value in operation.options.items()]
+        arguments.append(value if arguments else f"properties={value}")
+    return arguments + [f"{name}={_option(name, value)}" for name, value in operation.named.items()]
 
 
 def _option(name: str, value: Any) -> str:

@@ -73,7 +73,7 @@ class FindingsView:
         state = self._host.state
         self._verdict.value = html.page([f"<b>{html.text(state.verdict())}</b>"])
         self._offer_columns()
-        given = state.operation.option("invalid")
+        given = state.operation.options.invalid
         offered: list[tuple[str, Any]] = [(INVALID_IN_WORDS[name], name) for name in REMEDIES]
         if given not in REMEDIES:
             offered.append(("as the call says", None))

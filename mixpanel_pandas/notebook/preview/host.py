@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.notebook.preview.state import State
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Host", "View"]
 

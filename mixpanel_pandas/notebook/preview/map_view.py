@@ -35,12 +35,14 @@ from mixpanel_pandas.notebook.preview.mapping import (
     verbs,
 )
 from mixpanel_pandas.notebook.preview.pager import Pager
+from mixpanel_pandas.rules import options as rules
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.text import percent, shortened
 
 if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.mapping import Column
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["MapView"]
 
@@ -135,7 +137,7 @@ class MapView:
         for name, control in self._options.items():
             offered = choices_of(state, name)
             control.show(len(offered) > 1)
-            control.offer([(OPTIONS[name][1][value], value) for value in offered], _given(operation, name))
+            control.offer([(OPTIONS[name][1][value], value) for value in offered], _as_named(operation, name))
         self._refresh_columns()
 
     def _refresh_columns(self) -> None:
@@ -250,9 +252,9 @@ def _meant(found: Column) -> str:
     return next((hint.name for hint in found.hints if hint.name and found.renames), "")
 
 
-def _given(operation: Any, name: str) -> Any:
-    """Return the value of an option as it was given, so that None stays the operator's own default."""
-    return operation.options.get(name, operation.option(name) if name != "duplicates" else None)
+def _as_named(operation: Operation, name: str) -> Any:
+    """Return an option as the call has it, where None stays the default of the operator."""
+    return operation.named.get(name, rules.OPTIONS[name].default)
 
 
 def _verb_in_words(verb: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.notebook.preview.window import Window
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Preview"]
 

@@ -7,9 +7,9 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
-from mixpanel_pandas.delivery.sending import prepare
 from mixpanel_pandas.delivery.summary import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
+from mixpanel_pandas.pipeline import prepare
 from mixpanel_pandas.text import duration, size_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.delivery.progress import Progress
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Runner", "progress_in_words"]
 

@@ -78,7 +78,7 @@ class SendView:
         found = totals(state)
         self._count.show(not found.exact)
         self._repeat.show(not state.operation.idempotent)
-        self._repeat.value = bool(state.operation.option("repeat"))
+        self._repeat.value = state.operation.options.repeat
         place = self._seen.place if self._seen else ""
         excluded = state.layout.rows - found.rows
         lines = [html.note(_sentence(totals_in_words(found)))] if found.rows else []
@@ -87,7 +87,7 @@ class SendView:
             if excluded and not state.standing
             else []
         )
-        if state.operation.option("dry_run"):
+        if state.operation.options.dry_run:
             lines.append(html.note("A dry run: everything but the sending itself"))
         elif self._seen:
             lines.append(html.note(f"To {place}, as {self._seen!r}"))
@@ -144,11 +144,11 @@ class SendView:
             self.refresh()
             self._host.tell("The project is another one than when this was shown: look again, then send.")
             return
-        options = {**state.operation.options, "project": project, "progress": False}
+        named = {**state.operation.named, "project": project, "progress": False}
         try:
             runner = Runner(
                 state.frame,
-                replace(state.operation, options=options),
+                replace(state.operation, named=named),
                 project.place,
                 lambda: self._tell(runner),
             )

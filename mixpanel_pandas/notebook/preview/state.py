@@ -16,19 +16,18 @@ import pyarrow.compute as pc
 from mixpanel_pandas.checking.decisions import decide
 from mixpanel_pandas.checking.report import make_report, report_in_words
 from mixpanel_pandas.checking.schema import checked
-from mixpanel_pandas.delivery.sending import NOWHERE
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.notebook.preview.code import line_of
 from mixpanel_pandas.notebook.preview.edits import explicit_names
 from mixpanel_pandas.notebook.preview.masking import is_private, masked
+from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.layout import Source, make_layout
-from mixpanel_pandas.payloads.normalise import mask_of
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
-from mixpanel_pandas.project import current_project
-from mixpanel_pandas.rules.options import Operation
+from mixpanel_pandas.pipeline import NOWHERE, project_of
+from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class Facts:
     def ids(self, label: Hashable, group: str | None) -> dict[str, int]:
         """Return check -> rows whose id in that column does not pass it, whatever the options say."""
         if (label, group) not in self._ids:
-            alone = Operation("delete", label, group=group, options={"duplicates": "raise"})
+            alone = Operation("delete", label, group=group, named={"duplicates": "raise"})
             with in_our_words():
                 found = decide(self._frame, make_layout(self._frame, alone)).findings
             self._ids[label, group] = {finding.check: finding.count for finding in found}
@@ -121,10 +120,10 @@ class State:
         self.frame, self.facts = frame, facts or Facts(frame)
         with in_our_words():
             layout = make_layout(frame, operation)
-            if callable(operation.option("rename")):
-                options = {name: value for name, value in operation.options.items() if name != "rename"}
+            if callable(operation.options.rename):
+                named = {name: value for name, value in operation.named.items() if name != "rename"}
                 names = explicit_names(layout)
-                operation = replace(operation, options={**options, **({"rename": names} if names else {})})
+                operation = replace(operation, named={**named, **({"rename": names} if names else {})})
                 layout = make_layout(frame, operation)
         self.operation, self.layout = operation, layout
 
@@ -144,8 +143,7 @@ class State:
         ProjectError
             If no project is named.
         """
-        given = self.operation.option("project")
-        return NOWHERE if self.operation.option("dry_run") else current_project(given)
+        return project_of(self.operation)
 
     # -- what is wrong ----------------------------------------------------------------------------------------
 

@@ -73,9 +73,9 @@ def totals(state: State) -> Totals:
         updates, requests, nbytes = measured.updates, measured.requests, measured.bytes
     else:
         updates, nbytes = _estimated(state)
-        most = state.operation.option("batch_size")
+        most = state.operation.options.batch_size
         requests = max(-(-updates // most), -(-nbytes // LIMITS["request_bytes"].value))
-    per_hour = state.operation.option("requests_per_hour")
+    per_hour = state.operation.options.requests_per_hour
     held = max(
         60.0 * (max(nbytes - 1, 0) // BYTES_PER_MINUTE),
         3600.0 * (max(requests - 1, 0) // per_hour) if per_hour else 0.0,
@@ -124,9 +124,7 @@ def deed(state: State, found: Totals, place: str) -> str:
         properties=counted(found.properties, "property"),
         profiles=whose if group is None else f"{whose} of group {shortened(printable(group))}",
     )
-    return (
-        f"{'Dry run: ' if state.operation.option('dry_run') else ''}{said}{f' in {place}' if place else ''}"
-    )
+    return f"{'Dry run: ' if state.operation.options.dry_run else ''}{said}{f' in {place}' if place else ''}"
 
 
 def confirmation(state: State, found: Totals) -> str:

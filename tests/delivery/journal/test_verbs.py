@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal
-from mixpanel_pandas.delivery.sending import prepare
 from mixpanel_pandas.errors import JournalError
+from mixpanel_pandas.pipeline import prepare
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import operation
 from tests.examples import examples
 from tests.patience import PATIENCE
 

@@ -11,8 +11,8 @@ from mixpanel_pandas.errors import MixpanelError, OperationError
 from mixpanel_pandas.notebook.preview import edits
 from mixpanel_pandas.notebook.preview.mapping import labels
 from mixpanel_pandas.notebook.preview.state import State
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import operation
 from tests.examples import examples
 from tests.notebook.preview.frames import evaluated, people, state
 

@@ -135,7 +135,7 @@ def test_clicks_become_the_line_and_the_operation() -> None:
     line = "df.mixpanel.set('user_id', ['email', 'name', 'bio', 'visits'], rename={'email': '$email', 'bio': 'about'}, missing='null')"
     assert found.preview.code == line
     assert line in found.text()
-    assert found.preview.operation.option("missing") == "null"
+    assert found.preview.operation.options.missing == "null"
 
 
 def test_every_value_of_an_option_has_its_words() -> None:

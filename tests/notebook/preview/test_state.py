@@ -5,7 +5,7 @@ import pytest
 
 from mixpanel_pandas.errors import ColumnNotFoundError
 from mixpanel_pandas.notebook.preview.state import State
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 from tests.notebook.preview.frames import people, state
 
 

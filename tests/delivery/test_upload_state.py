@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.answers import Answer, read
-from mixpanel_pandas.delivery.messages import Response
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.answers import Answer, read_answer
+from mixpanel_pandas.delivery.events import (
     Absent,
     Answered,
     Closed,
@@ -23,8 +21,10 @@ from mixpanel_pandas.delivery.state import (
     Ready,
     Rest,
     StopAsked,
-    UploadState,
 )
+from mixpanel_pandas.delivery.messages import Response
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.payloads.batches import cut
 from tests.delivery.driver import Batches, Driver, batches, ends, ids_of, payloads
@@ -55,7 +55,7 @@ def begin(answers, rows=4, *, idempotent=True, workers=1, retries=2, backoff=0, 
 def answered(status, content, records):
     """Return what an answer says."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return read(Response(status, {}, body), records)
+    return read_answer(Response(status, {}, body), records)
 
 
 def named(*indices, applied=None):
