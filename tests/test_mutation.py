@@ -87,6 +87,7 @@ def test_the_tests_of_a_module() -> None:
         "tests/payloads/test_ids.py",
         "mixpanel_pandas/payloads/ids.py",
     )
+    assert own_tests("mixpanel_pandas/delivery/state.py")[0] == "tests/delivery/test_upload_state.py"
     assert own_tests("mixpanel_pandas/delivery/journal/run.py")[0] == "tests/delivery/journal"
     first, *others = quick_subset("mixpanel_pandas/payloads/ids.py")
     assert first == "tests/payloads"

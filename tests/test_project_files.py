@@ -184,6 +184,58 @@ def test_pages_made_of_tables_are_up_to_date() -> None:
     assert {evidence for _words, evidence in tables.FAULTS_IN_WORDS} == set(REACTIONS) - {"accepted"}
 
 
+def pages() -> list[Path]:
+    return [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        ROOT / "notebooks" / "data" / "README.md",
+    ]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    broken = []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+            broken.append(link)
+    assert not broken
+
+
+def test_the_tasks_that_are_named_are_there_and_the_others_are_named() -> None:
+    tasks = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poe"]["tasks"]
+    contributing = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\bpoe ([a-z-]+)", contributing)) == set(tasks)
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert set(
+        re.findall(r"^poe (?:--\S+ \S+ )*(?:\"location=\S+ )?([a-z-]+)", ci, flags=re.MULTILINE)
+    ) <= set(tasks)
+
+
+def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```$",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    assert [len(block.splitlines()) for block in blocks] == [1, 1]
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    text = (ROOT / project["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    assert re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"$', text, flags=re.MULTILINE) == [mpd.__version__]
+
+
 def test_every_picture_has_its_place_on_a_page() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
     shown = set(re.findall(r"\]\(images/([^)]+)\)", pages))

@@ -23,6 +23,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
+from mixpanel_pandas.delivery.connection import Line
 from mixpanel_pandas.delivery.http import Client
 from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
@@ -500,6 +501,39 @@ def test_a_proxy_that_never_answers(monkeypatch):
         assert [request.body for request in proxy.arrived] == [b""]
 
     at_some_pace(never_answers)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "until", "at_most", "left"),
+    [
+        pytest.param(5.0, 1000.0, 10.0, 5.0, id="the timeout"),
+        pytest.param(60.0, 1000.0, 10.0, 10.0, id="what this phase may take"),
+        pytest.param(60.0, 103.0, 10.0, 3.0, id="the deadline"),
+        pytest.param(60.0, 1000.0, None, 60.0, id="the timeout, where the phase has no limit of its own"),
+    ],
+)
+def test_a_phase_ends_with_whatever_comes_first(timeout, until, at_most, left):
+    now = [0.0]
+    line = Line(clock=lambda: now[0])
+    line.limit(timeout, until)
+    now[0] = 100.0  # the timeout is that of a phase, not of the request
+    line.begin(**({} if at_most is None else {"at_most": at_most}))
+    assert line.left() == left
+    now[0] += left - 0.5
+    assert line.left() == 0.5
+    for _moment in range(2):
+        now[0] += 0.5
+        with pytest.raises(TimeoutError):
+            line.left()
+
+
+def test_connecting_takes_ten_seconds_at_most_and_the_other_phases_their_timeout(monkeypatch):
+    phases, begin = [], Line.begin
+    monkeypatch.setattr(Line, "begin", lambda line, *at_most: (phases.append(at_most), begin(line, *at_most)))
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).flaw is None
+    assert phases[0] == (10.0,)
+    assert set(phases[1:]) == {()}
 
 
 def test_nothing_is_sent_after_the_deadline():

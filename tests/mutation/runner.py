@@ -34,10 +34,16 @@ LIBRARIES = (
     "xxhash",
 )
 
-#: Seconds without a word from pytest after which a run ends: one test never takes a tenth of that.
-SILENCE = 90.0
+#: Seconds without a word from pytest after which a run ends: no single test takes a tenth of that.
+SILENCE = 150.0
 
 PASSED, NO_TESTS = 0, 5
+
+#: Tests that tell nothing of the mutated modules, or are all slow.
+UNRELATED = {
+    "browser", "emulator", "test_benchmarks", "test_interruption", "test_kernel", "test_mutation", "test_notebooks",
+    "test_project_files",
+}  # fmt: skip
 
 
 @dataclass
@@ -72,8 +78,9 @@ class Run:
 
 def own_tests(module: str, root: Path = ROOT) -> tuple[str, ...]:
     """Return the tests of a module: the file that has its name, or else those of its folder, and its own examples."""
-    folder, name = _folder(module), f"test_{Path(module).name}"
-    own = folder / name if (root / folder / name).exists() else folder
+    folder, name = _folder(module), Path(module).name
+    named = [*(root / folder).glob(f"test_{name}"), *(root / folder).glob(f"test_*_{name}")]
+    own = folder / named[0].name if named else folder
     return (str(own), module) if (root / own).exists() else (module,)
 
 
@@ -83,15 +90,15 @@ def _folder(module: str) -> Path:
 
 
 def quick_subset(module: str, root: Path = ROOT) -> tuple[str, ...]:
-    """Return the whole quick subset, what is near the module first."""
+    """Return the tests of the quick subset that may tell something of a module, what is near it first."""
     tests = root / "tests"
     near = _folder(module)
     folders = [
         path.relative_to(root)
         for path in sorted(tests.iterdir())
-        if path.is_dir() and any(path.rglob("test_*.py")) and path.name != "browser"
+        if path.is_dir() and any(path.rglob("test_*.py")) and path.name not in UNRELATED
     ]
-    files = [path.relative_to(root) for path in sorted(tests.glob("test_*.py"))]
+    files = [path.relative_to(root) for path in sorted(tests.glob("test_*.py")) if path.stem not in UNRELATED]
     ordered = sorted(
         [*folders, *files], key=lambda path: (path not in near.parents and path != near, path.is_dir())
     )
