@@ -127,8 +127,7 @@ _DIRECTIVES = {
     "%%": Token("", text="%"),
 }
 
-_WORD = re.compile(r"(am/pm|yyyy|yy|mmmm|mmm|mm|m|dd|d|hh|h|ss|am|pm|z|f+)(?![a-z])|(.)", re.DOTALL)
-_JOINED_WORD = re.compile(r"(am/pm|yyyy|yy|mmmm|mmm|mm|dd|hh|ss|am|pm|z|f+)|(.)", re.DOTALL)
+_WORD = re.compile(r"(am/pm|yyyy|yy|mmmm|mmm|mm|m|dd|d|hh|h|ss|am|pm|z|f+)|(.)", re.DOTALL)
 
 
 def date_format(detail: str) -> DateFormat:
@@ -169,12 +168,10 @@ def _without_zone(detail: str) -> tuple[str, str]:
 
 
 def _of_words(written: str) -> list[Token]:
-    lower = written.lower()
-    words = _WORD if not re.search("(?:yyyy|mm|dd)(?:yyyy|mm|dd|hh)", lower) else _JOINED_WORD
     tokens: list[Token] = []
-    for word, character in words.findall(lower):
+    for word, character in _WORD.findall(written.lower()):
         before = [token.field for token in tokens if token.field]
-        if not word and character.isalpha() and not (character == "t" and before):
+        if not word and character.isascii() and character.isalpha() and not (character == "t" and before):
             msg = (
                 f"{character!r} is no word of a date: there are dd, mm, mmm, mmmm, yy, yyyy, hh, mm, ss, fff, am/pm and z, "
                 "or a format of strptime such as %d/%m/%Y"
