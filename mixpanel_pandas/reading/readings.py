@@ -68,6 +68,11 @@ class Reading:
     kind: str
     _reader: Reader
 
+    @property
+    def compares_rows(self) -> bool:
+        """Whether findings compare a row with the others, so that a column has to be read as a whole."""
+        return self.name.startswith(("number:money", "list:python"))
+
     def read(self, column: pa.Array | pa.ChunkedArray, type: pa.DataType | None = None) -> ReadColumn:
         """Return what the texts of a column stand for.
 
@@ -81,7 +86,7 @@ class Reading:
         type : pyarrow.DataType, optional
             The type of the values. By default that which the texts need: whole numbers are int64, and doubles where one of them
             has decimals; dates are date32, and timestamps where one of them has a time. Whoever reads a column in pieces reads
-            again those pieces whose type is not the `common_type` of all.
+            again those pieces whose type is not the `common_type` of all. (Readings that compare rows take a column in one piece.)
 
         Returns
         -------
@@ -93,6 +98,8 @@ class Reading:
         OperationError
             If the column holds neither text nor what the reading makes of text.
         """
+        if isinstance(column, pa.ChunkedArray) and self.compares_rows:
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
         if isinstance(column, pa.ChunkedArray):
             return self._read_chunks(column, type)
         if not is_text(column.type) and not pa.types.is_null(column.type):
@@ -269,7 +276,7 @@ def reading(name: str) -> Reading:
     ----------
     name : str
         A word, alone or with a detail after a colon, such as ``number`` or ``date:dd/mm/yyyy``: see `READINGS`. Or a separator of
-        lists, such as ``;``: any text but a word. Other than in ``list:semicolon`` quotes have no meaning then.
+        lists, such as ``;``: one character, or text that does not begin with a letter or a digit. Other than in ``list:semicolon`` quotes have no meaning then.
 
     Raises
     ------
@@ -284,14 +291,13 @@ def reading(name: str) -> Reading:
     word, colon, detail = name.partition(":")
     row = READINGS.get(word)
     if row is None:
-        if name and not any(character.isalnum() for character in name):
-            return Reading(name, "list", _separated(name, quotes=False))
-        if len(name) == 1:
+        if name and (len(name) == 1 or not name[0].isalnum()):
             return Reading(name, "list", _separated(name, quotes=False))
         examples = [example for row in READINGS.values() for example in row.examples]
         hint = did_you_mean(word, READINGS)
-        msg = f"there is no reading {quoted(name)}: {hint} There are {choices(examples)}, or a separator such as ';'"
-        raise OperationError(msg.replace("?. ", "? "))
+        hint = hint if hint.startswith("did you mean") else "there is no such word."
+        msg = f"no reading {quoted(name)}: {hint} There are {choices(examples, len(examples))}, or a separator such as ';'"
+        raise OperationError(msg)
     if (colon and not detail) or (word == "list" and not detail):
         msg = f"{quoted(name)} has no detail: there are {choices(row.examples)}"
         raise OperationError(msg)
