@@ -19,7 +19,21 @@ __all__ = ["ERROR_CELLS", "INVISIBLE", "NA_TEXTS", "id_findings", "missing_texts
 #: What spreadsheets write in a cell whose formula failed.
 #: https://support.microsoft.com/office/error-type-function-10958677-7c8d-44f7-ae77-b9a9ee6eefaa
 ERROR_CELLS = frozenset(
-    "#REF! #N/A #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA #ERROR! #FIELD! #BLOCKED!".split()
+    [
+        "#REF!",
+        "#N/A",
+        "#VALUE!",
+        "#NAME?",
+        "#DIV/0!",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#GETTING_DATA",
+        "#ERROR!",
+        "#FIELD!",
+        "#BLOCKED!",
+    ]
 )
 
 #: Name of a set -> texts that mean a missing value, in exactly this casing.
@@ -49,7 +63,9 @@ NA_TEXTS: dict[str, frozenset[str]] = {
 INVISIBLE = r"\x{00AD}\x{061C}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{206F}\x{FEFF}"
 
 #: At an end of a text blanks, control characters, fillers and joiners mean nothing, either. Inside, joiners make emoji and letters.
-_OUTER = rf"[\s\p{{Z}}\p{{Cc}}\x{{115F}}\x{{1160}}\x{{200C}}\x{{200D}}\x{{2800}}\x{{3164}}\x{{FFA0}}{INVISIBLE}]+"
+_OUTER = (
+    rf"[\s\p{{Z}}\p{{Cc}}\x{{115F}}\x{{1160}}\x{{200C}}\x{{200D}}\x{{2800}}\x{{3164}}\x{{FFA0}}{INVISIBLE}]+"
+)
 
 
 def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
@@ -90,7 +106,9 @@ def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:
     """
     texts = as_texts(array)
     value_set = pa.array(sorted(text.strip() for text in missing_texts(na)), texts.type)
-    return with_nulls(texts, mask_of(pc.is_in(pc.utf8_trim_whitespace(texts), value_set)) & mask_of(texts.is_valid()))
+    return with_nulls(
+        texts, mask_of(pc.is_in(pc.utf8_trim_whitespace(texts), value_set)) & mask_of(texts.is_valid())
+    )
 
 
 def trimmed(array: pa.Array) -> pa.Array:
@@ -156,6 +174,6 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
         findings["error_cell"] = mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
     findings["padded_id"] = mask_of(pc.not_equal(texts, inner))
     if used[:32].any() or used[127:].any():
-        findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, rf"[\p{{Cc}}\p{{Cf}}\x{{2800}}\x{{3164}}]"))
+        findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
         findings["unicode_form"] = mask_of(pc.not_equal(texts, pc.utf8_normalize(texts, "NFC")))
     return {name: mask for name, mask in findings.items() if mask.any()}

@@ -19,9 +19,9 @@ __all__ = [
     "bytes_of",
     "is_text",
     "mask_of",
+    "masks_of",
     "matching",
     "over_distinct",
-    "scattered",
     "with_nulls",
     "without_blanks",
 ]
@@ -102,13 +102,6 @@ def bytes_of(texts: pa.LargeStringArray) -> np.ndarray:
     return np.frombuffer(content, np.uint8)[starts[texts.offset] : starts[texts.offset + len(texts)]]
 
 
-def scattered(values: Any, rows: np.ndarray, type: pa.DataType) -> pa.Array:
-    """Return an array of `type` with `values`, in their order, in `rows`, a mask, and null elsewhere."""
-    places = np.cumsum(rows) - 1
-    held = values if isinstance(values, pa.Array) else pa.array(values, type)
-    return held.cast(type).take(pa.array(places, mask=~rows))
-
-
 def over_distinct(texts: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any], np.ndarray]:
     """Return what `read` makes of each distinct text, and the place of each row in that list (-1 where it is null).
 
@@ -117,3 +110,11 @@ def over_distinct(texts: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any
     encoded = texts.dictionary_encode()
     places = np.asarray(encoded.indices.fill_null(-1), np.int64)
     return [read(text) for text in encoded.dictionary.to_pylist()], places
+
+
+def masks_of(distinct: list[str], places: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the mask of rows of each finding, from the finding of each distinct text (or nothing) and the places of rows."""
+    return {
+        name: np.array([*(finding == name for finding in distinct), False], bool)[places]
+        for name in sorted(set(distinct) - {""})
+    }

@@ -38,7 +38,10 @@ DATE, NAIVE, UTC = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
 LAST_SHORT_YEAR = 68
 
 _DAY = 86_400_000_000
-_FIRST, _END = np.datetime64("0001-01-01", "us").astype(np.int64), np.datetime64("10000-01-01", "us").astype(np.int64)
+_FIRST, _END = (
+    np.datetime64("0001-01-01", "us").astype(np.int64),
+    np.datetime64("10000-01-01", "us").astype(np.int64),
+)
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
@@ -161,7 +164,9 @@ def _without_zone(detail: str) -> tuple[str, str]:
         zoneinfo.ZoneInfo(last)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         if re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z_/]+", last) and not re.fullmatch("(?i)am/pm|[dmy/]+", last):
-            msg = f"there is no time zone {last}: {did_you_mean(last, sorted(zoneinfo.available_timezones()))}"
+            msg = (
+                f"there is no time zone {last}: {did_you_mean(last, sorted(zoneinfo.available_timezones()))}"
+            )
             raise ValueError(msg) from None
         return detail.strip(), ""
     return rest.strip(), last
@@ -211,10 +216,14 @@ def _check(tokens: list[Token], written: str) -> None:
     wrong = [name for name in ("day", "month", "year") if fields.count(name) != 1]
     wrong += sorted({name for name in fields if fields.count(name) > 1} - set(wrong))
     if wrong:
-        msg = f"{written!r} names the {' and the '.join(wrong)} not once: a date is written such as dd/mm/yyyy"
+        msg = (
+            f"{written!r} names the {' and the '.join(wrong)} not once: a date is written such as dd/mm/yyyy"
+        )
         raise ValueError(msg)
     needed = {"minute": "hour", "second": "minute", "fraction": "second", "half": "hour", "offset": "hour"}
-    lacking = [f"{name} without {needed[name]}" for name in fields if name in needed and needed[name] not in fields]
+    lacking = [
+        f"{name} without {needed[name]}" for name in fields if name in needed and needed[name] not in fields
+    ]
     if lacking:
         msg = f"{written!r} has a {lacking[0]}"
         raise ValueError(msg)
@@ -226,7 +235,9 @@ def _fixed(tokens: list[Token]) -> tuple[Token, ...]:
     return tuple(
         Token(token.field, _TWO)
         if token.widths == _ONE_OR_TWO
-        and any(0 <= beside < len(tokens) and tokens[beside].field in numbers for beside in (place - 1, place + 1))
+        and any(
+            0 <= beside < len(tokens) and tokens[beside].field in numbers for beside in (place - 1, place + 1)
+        )
         else token
         for place, token in enumerate(tokens)
     )
@@ -283,9 +294,9 @@ def read_dates(texts: pa.LargeStringArray, type: pa.DataType | None, format: Dat
 
 def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None, zone: str) -> ReadColumn | None:
     """Return dates that Arrow reads in one go, or None: they have several forms, or a finding."""
-    if len(texts) == texts.null_count or set(np.flatnonzero(np.bincount(bytes_of(texts), minlength=256))) - set(
-        b"0123456789-+:.TZ "
-    ):
+    if len(texts) == texts.null_count or set(
+        np.flatnonzero(np.bincount(bytes_of(texts), minlength=256))
+    ) - set(b"0123456789-+:.TZ "):
         return None
     for form in (DATE, NAIVE, UTC):
         wanted = type or (UTC if zone and form == NAIVE else form)
@@ -295,13 +306,10 @@ def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None, zone: str) ->
             values = texts.cast(form)
         except pa.ArrowInvalid:
             continue
-        if form == DATE:
-            return ReadColumn(values)
         if form == NAIVE and zone:
             instants, findings = _localised(values, zone)
             return None if findings else ReadColumn(instants)
-        instants = values.cast(pa.int64())
-        bounds = pc.min_max(instants)
+        bounds = pc.min_max(values.cast(NAIVE if form == DATE else form).cast(pa.int64()))
         in_range = bounds["min"].as_py() >= _FIRST and bounds["max"].as_py() < _END
         return ReadColumn(values) if in_range else None
     return None
@@ -442,7 +450,7 @@ def _micros(fields: dict[str, np.ndarray], fits: np.ndarray) -> np.ndarray:
         year = fields["short_year"] + np.where(fields["short_year"] <= LAST_SHORT_YEAR, 2000, 1900)
     else:
         year = fields["year"]
-    month, day = fields.get("month_name", fields.get("month")), fields["day"]
+    month, day = fields["month_name" if "month_name" in fields else "month"], fields["day"]
     fits &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     first = (np.clip(year, 1, 9999) * 12 + np.clip(month, 1, 12) - 1 - 1970 * 12).astype("datetime64[M]")
     days = first.astype("datetime64[D]").astype(np.int64) + day - 1
@@ -477,7 +485,9 @@ def _converted(
         naive = pa.array(micros, mask=~parts.matched | parts.has_offset).cast(NAIVE)
         local, wrong = _localised(naive, format.zone)
         findings |= wrong
-        micros = np.where(parts.has_offset, micros - parts.offset, np.asarray(local.cast(pa.int64()).fill_null(0)))
+        micros = np.where(
+            parts.has_offset, micros - parts.offset, np.asarray(local.cast(pa.int64()).fill_null(0))
+        )
     else:
         findings["no_offset"] = parts.matched & ~parts.has_offset
         micros = micros - parts.offset

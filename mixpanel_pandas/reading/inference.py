@@ -75,7 +75,9 @@ class Evidence:
         dates = used <= set("0123456789-:.T Z+")
         return cls(
             empty=False,
-            whole=counts is not None and "." not in used and not ("-" in used and matching(texts, "-0").any()),
+            whole=counts is not None
+            and "." not in used
+            and not ("-" in used and matching(texts, "-0").any()),
             number=counts is not None,
             boolean=used <= set("TRUEFALStruefals") and _booleans(texts),
             date=shortest == 10 and used <= set("0123456789-") and _casts(texts, pa.date32()),
@@ -162,6 +164,11 @@ def reading_of(type: pa.DataType) -> str:
     >>> reading_of(pa.int64()), reading_of(pa.null())
     ('number', 'text')
     """
-    return {pa.int64(): "number", pa.float64(): "number", pa.bool_(): "boolean", pa.date32(): "date", NAIVE: "date", UTC: "date"}.get(
-        type, "text"
-    )
+    return {
+        pa.int64(): "number",
+        pa.float64(): "number",
+        pa.bool_(): "boolean",
+        pa.date32(): "date",
+        NAIVE: "date",
+        UTC: "date",
+    }.get(type, "text")

@@ -24,13 +24,21 @@ from mixpanel_pandas.reading.columns import (
     LARGE_STRING,
     ReadColumn,
     mask_of,
+    masks_of,
     matching,
     over_distinct,
     with_nulls,
     without_blanks,
 )
 
-__all__ = ["SEPARATORS", "TEXT_LISTS", "read_json_texts", "read_postgres_lists", "read_python_lists", "read_separated"]
+__all__ = [
+    "SEPARATORS",
+    "TEXT_LISTS",
+    "read_json_texts",
+    "read_postgres_lists",
+    "read_python_lists",
+    "read_separated",
+]
 
 TEXT_LISTS = pa.large_list(LARGE_STRING)
 
@@ -87,7 +95,11 @@ def _without_empty(split: pa.Array) -> pa.Array:
 def _lists(items: pa.Array, counts: np.ndarray, missing: np.ndarray) -> pa.Array:
     """Return lists of so many of the items each, null where `missing`."""
     offsets = np.concatenate(([0], np.cumsum(counts)))
-    nulls = pa.array(offsets, pa.int64(), mask=np.append(missing, False)) if missing.any() else pa.array(offsets, pa.int64())
+    nulls = (
+        pa.array(offsets, pa.int64(), mask=np.append(missing, False))
+        if missing.any()
+        else pa.array(offsets, pa.int64())
+    )
     return pa.LargeListArray.from_arrays(nulls, items)
 
 
@@ -107,15 +119,12 @@ def _quoted_items(text: str, item: re.Pattern[str]) -> list[str]:
 
 def _with_slow_rows(values: pa.Array, texts: pa.Array, rows: np.ndarray, read: Any) -> ReadColumn:
     """Return `values` with what `read` makes of the texts of `rows`, a mask."""
-    findings: dict[str, np.ndarray] = {}
-    distinct, places = over_distinct(texts.filter(pa.array(rows)), lambda text: _or_finding(read, text))
-    positions = np.flatnonzero(rows)
-    for name in {item for item in distinct if isinstance(item, str)}:
-        findings[name] = np.zeros(len(texts), bool)
-        findings[name][positions] = np.array([item == name for item in distinct])[places]
-    lists = pa.array([None if isinstance(item, str) else item for item in distinct], values.type)
-    order = np.arange(len(texts))
-    order[positions] = len(texts) + places
+    held, places_held = over_distinct(texts.filter(pa.array(rows)), lambda text: _or_finding(read, text))
+    places = np.full(len(texts), -1)
+    places[rows] = places_held
+    findings = masks_of([item if isinstance(item, str) else "" for item in held], places)
+    lists = pa.array([None if isinstance(item, str) else item for item in held], values.type)
+    order = np.where(rows, len(texts) + places, np.arange(len(texts)))
     return ReadColumn(pa.concat_arrays([values, lists]).take(pa.array(order)), findings)
 
 
@@ -207,13 +216,11 @@ def read_python_lists(texts: pa.LargeStringArray, type: pa.DataType | None) -> R
         else _misfit(items, kind, fitting)
         for items, kind in zip(distinct, kinds, strict=True)
     ]  # fmt: skip
-    findings = {
-        name: np.append([verdict == name for verdict in verdicts], False)[places]
-        for name in ("unreadable", "mixed_items", "inexact")
-    }
     held = [None if verdict else items for items, verdict in zip(distinct, verdicts, strict=True)]
     lists = pa.array([*held, None], type)
-    return ReadColumn(lists.take(pa.array(np.where(places < 0, len(held), places))), findings)
+    return ReadColumn(
+        lists.take(pa.array(np.where(places < 0, len(held), places))), masks_of(verdicts, places)
+    )
 
 
 def _plain_python(texts: pa.Array) -> pa.Array:
@@ -293,11 +300,8 @@ def read_json_texts(texts: pa.LargeStringArray) -> ReadColumn:
     """
     texts = without_blanks(texts)
     distinct, places = over_distinct(texts, _json_finding)
-    findings = {
-        name: np.append([finding == name for finding in distinct], False)[places]
-        for name in ("unreadable", "repeated_key")
-    }
-    return ReadColumn(with_nulls(texts, findings["unreadable"] | findings["repeated_key"]), findings)
+    refused = np.array([*map(bool, distinct), False])[places]
+    return ReadColumn(with_nulls(texts, refused), masks_of(distinct, places))
 
 
 def _json_finding(text: str) -> str:
@@ -305,7 +309,7 @@ def _json_finding(text: str) -> str:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return "unreadable"
-    if not isinstance(value, dict | list) or '":' not in text and '" ' not in text:
+    if not isinstance(value, dict | list) or ('":' not in text and '" ' not in text):
         return ""
     try:
         if text.count('"') == orjson.dumps(value).count(b'"') and "\\" not in text:

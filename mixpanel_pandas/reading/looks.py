@@ -22,7 +22,18 @@ __all__ = ["Look", "looks_like"]
 #: How many texts are read first: most columns of text are found to be just that by then.
 _SAMPLE = 20
 
-_BOOLEANS = ("Yes/No", "Y/N", "Ja/Nein", "J/N", "Oui/Non", "S\u00ed/No", "Si/No", "Sim/N\u00e3o", "T/F", "On/Off")
+_BOOLEANS = (
+    "Yes/No",
+    "Y/N",
+    "Ja/Nein",
+    "J/N",
+    "Oui/Non",
+    "S\u00ed/No",
+    "Si/No",
+    "Sim/N\u00e3o",
+    "T/F",
+    "On/Off",
+)
 
 _MARKS = ("1,5", "1,234.5", "1.234,5", "1 234,5", "1 234.5", "1'234.5", "1'234,5")
 
@@ -154,7 +165,9 @@ def _time_words(rest: str) -> str:
     if not rest.strip():
         return ""
     clock = rest.count(":")
-    words = " hh:mm" + (":ss" if clock > 1 else "") + (".fff" if "." in rest.lower().replace("a.m.", "") else "")
+    words = (
+        " hh:mm" + (":ss" if clock > 1 else "") + (".fff" if "." in rest.lower().replace("a.m.", "") else "")
+    )
     half = re.search("( ?)(am|pm)$", rest.lower())
     return words + (f"{half[1]}am/pm" if half else "")
 

@@ -94,7 +94,9 @@ def marks_of(example: str) -> Marks:
     Marks(decimal=',', group='')
     """
     example = re.sub("[\u00a0\u2009\u202f]", " ", example.replace("\u2019", "'"))
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", example) and not re.fullmatch(r"[1-9][0-9]{0,2}\.[0-9]{3}", example):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", example) and not re.fullmatch(
+        r"[1-9][0-9]{0,2}\.[0-9]{3}", example
+    ):
         return PLAIN
     if re.fullmatch(r"[0-9]+,[0-9]+", example) and not re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", example):
         return Marks(",")
@@ -106,7 +108,7 @@ def marks_of(example: str) -> Marks:
     if point is None and group in ".," and example.count(group) == 1:
         msg = f"{example} shows a mark that may be either: write {example}{'.' if group == ',' else ','}5, or 0{group}5"
         raise ValueError(msg)
-    return Marks(point or ("," if group == "." else "."), group)
+    return Marks(point or ("," if group in ". " else "."), group)
 
 
 def read_numbers(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Marks = PLAIN) -> ReadColumn:
@@ -132,7 +134,9 @@ def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None) -> ReadColumn
         if whole and type != DOUBLE:
             return ReadColumn(texts.cast(INT64))
         longest = pc.max(pc.binary_length(texts)).as_py()
-        return ReadColumn(texts.cast(DOUBLE)) if longest <= SAFE_DIGITS and set(used).isdisjoint(b"eE") else None
+        return (
+            ReadColumn(texts.cast(DOUBLE)) if longest <= SAFE_DIGITS and set(used).isdisjoint(b"eE") else None
+        )
     except pa.ArrowInvalid:
         return None
 
@@ -157,7 +161,11 @@ def _fits_int64(plain: pa.Array) -> np.ndarray:
     digits = pc.utf8_ltrim(plain, "-0")
     lengths = np.asarray(pc.binary_length(digits).fill_null(0))
     for place in np.flatnonzero(lengths > 18):  # few: all with 18 digits fit
-        whole[place] &= -(2**63) <= int(plain[int(place)].as_py()) < 2**63 if whole[place] and lengths[place] == 19 else False
+        whole[place] &= (
+            -(2**63) <= int(plain[int(place)].as_py()) < 2**63
+            if whole[place] and lengths[place] == 19
+            else False
+        )
     return whole
 
 
@@ -191,16 +199,187 @@ def _holds(text: str) -> bool:
 # -- money and percent ------------------------------------------------------------------------------------------------
 
 #: Codes of currencies: https://www.iso.org/iso-4217-currency-codes.html
-CURRENCY_CODES = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP
-CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD
-JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO
-NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS
-TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ZWL
-""".split()
+CURRENCY_CODES = [
+    "AED",
+    "AFN",
+    "ALL",
+    "AMD",
+    "ANG",
+    "AOA",
+    "ARS",
+    "AUD",
+    "AWG",
+    "AZN",
+    "BAM",
+    "BBD",
+    "BDT",
+    "BGN",
+    "BHD",
+    "BIF",
+    "BMD",
+    "BND",
+    "BOB",
+    "BRL",
+    "BSD",
+    "BTN",
+    "BWP",
+    "BYN",
+    "BZD",
+    "CAD",
+    "CDF",
+    "CHF",
+    "CLP",
+    "CNY",
+    "COP",
+    "CRC",
+    "CUP",
+    "CVE",
+    "CZK",
+    "DJF",
+    "DKK",
+    "DOP",
+    "DZD",
+    "EGP",
+    "ERN",
+    "ETB",
+    "EUR",
+    "FJD",
+    "FKP",
+    "GBP",
+    "GEL",
+    "GHS",
+    "GIP",
+    "GMD",
+    "GNF",
+    "GTQ",
+    "GYD",
+    "HKD",
+    "HNL",
+    "HRK",
+    "HTG",
+    "HUF",
+    "IDR",
+    "ILS",
+    "INR",
+    "IQD",
+    "IRR",
+    "ISK",
+    "JMD",
+    "JOD",
+    "JPY",
+    "KES",
+    "KGS",
+    "KHR",
+    "KMF",
+    "KPW",
+    "KRW",
+    "KWD",
+    "KYD",
+    "KZT",
+    "LAK",
+    "LBP",
+    "LKR",
+    "LRD",
+    "LSL",
+    "LYD",
+    "MAD",
+    "MDL",
+    "MGA",
+    "MKD",
+    "MMK",
+    "MNT",
+    "MOP",
+    "MRU",
+    "MUR",
+    "MVR",
+    "MWK",
+    "MXN",
+    "MYR",
+    "MZN",
+    "NAD",
+    "NGN",
+    "NIO",
+    "NOK",
+    "NPR",
+    "NZD",
+    "OMR",
+    "PAB",
+    "PEN",
+    "PGK",
+    "PHP",
+    "PKR",
+    "PLN",
+    "PYG",
+    "QAR",
+    "RON",
+    "RSD",
+    "RUB",
+    "RWF",
+    "SAR",
+    "SBD",
+    "SCR",
+    "SDG",
+    "SEK",
+    "SGD",
+    "SHP",
+    "SLE",
+    "SOS",
+    "SRD",
+    "SSP",
+    "STN",
+    "SVC",
+    "SYP",
+    "SZL",
+    "THB",
+    "TJS",
+    "TMT",
+    "TND",
+    "TOP",
+    "TRY",
+    "TTD",
+    "TWD",
+    "TZS",
+    "UAH",
+    "UGX",
+    "USD",
+    "UYU",
+    "UZS",
+    "VED",
+    "VES",
+    "VND",
+    "VUV",
+    "WST",
+    "XAF",
+    "XCD",
+    "XOF",
+    "XPF",
+    "YER",
+    "ZAR",
+    "ZMW",
+    "ZWG",
+    "ZWL",
+]
 
 #: Signs of more than one character, or of letters. Single signs are those that Unicode calls signs of currencies.
-CURRENCY_WORDS = ("US$", "A$", "AU$", "C$", "CA$", "HK$", "NZ$", "S$", "R$", "kr.", "kr", "z\u0142", "K\u010d", "Ft", "Fr.", "Rs.", "Rs")
+CURRENCY_WORDS = (
+    "US$",
+    "A$",
+    "AU$",
+    "C$",
+    "CA$",
+    "HK$",
+    "NZ$",
+    "S$",
+    "R$",
+    "kr.",
+    "kr",
+    "z\u0142",
+    "K\u010d",
+    "Ft",
+    "Fr.",
+    "Rs.",
+    "Rs",
+)
 
 #: Sign -> the code for which alone it stands; the others, such as $ or kr, are those of several countries.
 _SAME = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR", "RS": "INR", "RS.": "INR", "US$": "USD", "$": "USD", "\u00a5": "JPY"} | {
@@ -224,7 +403,9 @@ def read_money(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Mark
     texts = pc.replace_substring(without_blanks(texts), "\u2212", "-")
     currency = _currency_pattern()
     bare = pc.replace_substring_regex(texts, f"{_BLANK}{currency}{_BLANK}", "")
-    changed = np.asarray(pc.binary_length(texts).fill_null(0)) != np.asarray(pc.binary_length(bare).fill_null(0))
+    changed = np.asarray(pc.binary_length(texts).fill_null(0)) != np.asarray(
+        pc.binary_length(bare).fill_null(0)
+    )
     if changed.any():  # one currency, at one end, with nothing but a sign beside it
         shape = rf"[(]?[+-]?{_BLANK}{currency}{_BLANK}[+-]?[0-9.,' \x{{a0}}\x{{2009}}\x{{202f}}\x{{2019}}eE+-]*[)]?"
         behind = rf"[(+-]*[0-9.,][0-9.,' \x{{a0}}\x{{2009}}\x{{202f}}\x{{2019}}eE+-]*{_BLANK}{currency}-?[)]?"
@@ -235,7 +416,11 @@ def read_money(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Mark
     amount = f"{_BLANK}{marks.pattern}{_BLANK}"
     readable = ~odd & matching(bare, f"[+-]?{amount}|{amount}-|[(]{amount}[)]")
     digits = pc.utf8_trim(bare, "()+- \u00a0\u2009\u202f")
-    signed = pc.if_else(pa.array(negative), pc.binary_join_element_wise(pa.scalar("-", digits.type), digits, pa.scalar("", digits.type)), digits)
+    signed = pc.if_else(
+        pa.array(negative),
+        pc.binary_join_element_wise(pa.scalar("-", digits.type), digits, pa.scalar("", digits.type)),
+        digits,
+    )
     read = _converted(signed, readable, type, marks)
     other = _other_currencies(texts, changed & readable, currency)
     return ReadColumn(with_nulls(read.values, other), {**read.findings, "other_currency": other})

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, choices, did_you_mean
 from mixpanel_pandas.reading.columns import (
-    LARGE_STRING,
     ReadColumn,
     as_texts,
     is_text,
     mask_of,
-    scattered,
     without_blanks,
 )
 from mixpanel_pandas.reading.dates import NAIVE, UTC, date_format, read_dates
@@ -119,7 +116,9 @@ class Reading:
         names = {name for piece in pieces for name in piece.findings}
         nothing = [np.zeros(len(piece.values), bool) for piece in pieces]
         findings = {
-            name: np.concatenate([piece.findings.get(name, no) for piece, no in zip(pieces, nothing, strict=True)])
+            name: np.concatenate(
+                [piece.findings.get(name, no) for piece, no in zip(pieces, nothing, strict=True)]
+            )
             for name in names
         }
         return ReadColumn(pa.concat_arrays([piece.values for piece in pieces]), findings)
@@ -139,12 +138,16 @@ def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
 _BREADTH = [pa.null(), pa.int64(), pa.float64(), pa.date32(), NAIVE, UTC]
 
 _IS_OF_KIND: dict[str, Callable[[pa.DataType], bool]] = {
-    "text": lambda type: False,  # noqa: ARG005  # text is read before
-    "number": lambda type: bool(pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_decimal(type)),
+    "text": lambda type: False,  # text is read before
+    "number": lambda type: bool(
+        pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_decimal(type)
+    ),
     "date": lambda type: bool(pa.types.is_date(type) or pa.types.is_timestamp(type)),
     "boolean": lambda type: bool(pa.types.is_boolean(type)),
     "json": lambda type: bool(pa.types.is_nested(type)),
-    "list": lambda type: bool(pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type)),
+    "list": lambda type: bool(
+        pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type)
+    ),
 }
 
 
@@ -153,7 +156,7 @@ _IS_OF_KIND: dict[str, Callable[[pa.DataType], bool]] = {
 
 def _text(detail: str) -> Reader:
     _nothing(detail)
-    return lambda texts, type: ReadColumn(texts)  # noqa: ARG005  # all readers take the same
+    return lambda texts, type: ReadColumn(texts)  # all readers take the same
 
 
 def _number(detail: str) -> Reader:
@@ -177,26 +180,26 @@ def _boolean(detail: str) -> Reader:
     if len(words) != 2 or not all(words) or words[0] == words[1]:
         msg = "two words with a slash between them say what is true and what is false, such as Yes/No"
         raise ValueError(msg)
-    return lambda texts, type: _read_booleans(texts, words)  # noqa: ARG005  # they have one type
+    return lambda texts, type: _read_booleans(texts, words)  # they have one type
 
 
 def _json(detail: str) -> Reader:
     _nothing(detail)
-    return lambda texts, type: read_json_texts(texts)  # noqa: ARG005  # it stays text
+    return lambda texts, type: read_json_texts(texts)  # it stays text
 
 
 def _list(detail: str) -> Reader:
     if detail == "python":
         return read_python_lists
     if detail == "postgres":
-        return lambda texts, type: read_postgres_lists(texts)  # noqa: ARG005  # items are text
+        return lambda texts, type: read_postgres_lists(texts)  # items are text
     if detail not in SEPARATORS:
         raise ValueError(did_you_mean(detail, [*SEPARATORS, "python", "postgres"]))
     return _separated(SEPARATORS[detail], quotes=True)
 
 
 def _separated(separator: str, *, quotes: bool) -> Reader:
-    return lambda texts, type: read_separated(texts, separator, quotes=quotes)  # noqa: ARG005  # items are text
+    return lambda texts, type: read_separated(texts, separator, quotes=quotes)  # items are text
 
 
 def _nothing(detail: str) -> None:
@@ -211,7 +214,9 @@ def _read_booleans(texts: pa.LargeStringArray, words: list[str]) -> ReadColumn:
     folded = [text.casefold() for text in distinct.dictionary.to_pylist()]
     verdicts = pa.array([text == words[0] if text in words else None for text in folded], pa.bool_())
     values = verdicts.take(distinct.indices)
-    return ReadColumn(values, {"unreadable": mask_of(values.is_null()) & mask_of(distinct.indices.is_valid())})
+    return ReadColumn(
+        values, {"unreadable": mask_of(values.is_null()) & mask_of(distinct.indices.is_valid())}
+    )
 
 
 @dataclass(frozen=True)
@@ -251,13 +256,22 @@ READINGS: dict[str, ReadingRow] = {
         _number,
     ),
     "date": ReadingRow(
-        ("date", "date:dd/mm/yyyy", "date:mm/dd/yyyy hh:mm am/pm", "date:%d.%m.%Y", "date:dd/mm/yyyy hh:mm Europe/Berlin"),
+        (
+            "date",
+            "date:dd/mm/yyyy",
+            "date:mm/dd/yyyy hh:mm am/pm",
+            "date:%d.%m.%Y",
+            "date:dd/mm/yyyy hh:mm Europe/Berlin",
+        ),
         "ISO 8601, offsets to UTC; a format in words or as for strptime; a last word may be the time zone",
         "05/07/2024 without a format, times that do not exist or exist twice in the time zone, years before 1 and after 9999",
         _date,
     ),
     "boolean": ReadingRow(
-        ("boolean", "boolean:Yes/No"), "true and false, or the two words, in any casing", "other words", _boolean
+        ("boolean", "boolean:Yes/No"),
+        "true and false, or the two words, in any casing",
+        "other words",
+        _boolean,
     ),
     "json": ReadingRow(("json",), "JSON", "an object that holds a key twice", _json),
     "list": ReadingRow(

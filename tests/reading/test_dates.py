@@ -1,5 +1,7 @@
 """Dates in text are read as they are written, and in no other way."""
 
+# ruff: noqa: DTZ001  # times without a zone are what is tested
+
 from __future__ import annotations
 
 import datetime as dt
@@ -43,8 +45,12 @@ def one(name, text):
         pytest.param("2024-01-05 10:20", "2024-01-05T10:20:00", id="a blank, without seconds"),
         pytest.param("2024-01-05T10", "2024-01-05T10:00:00", id="hours alone"),
         pytest.param("2024-01-05t10:20:30.5z", "2024-01-05T10:20:30.500000+00:00", id="small letters"),
-        pytest.param("2024-01-05T10:20:30,123456", "2024-01-05T10:20:30.123456", id="a comma and microseconds"),
-        pytest.param("2024-01-05T10:20:30.1234560", "2024-01-05T10:20:30.123456", id="zeros beyond microseconds"),
+        pytest.param(
+            "2024-01-05T10:20:30,123456", "2024-01-05T10:20:30.123456", id="a comma and microseconds"
+        ),
+        pytest.param(
+            "2024-01-05T10:20:30.1234560", "2024-01-05T10:20:30.123456", id="zeros beyond microseconds"
+        ),
         pytest.param("2024-01-05T10:20:30.1234567", "inexact", id="digits beyond microseconds"),
         pytest.param("2024-01-05T23:59:59", "2024-01-05T23:59:59", id="the last second"),
         pytest.param("2024-01-05T24:00:00", "unreadable", id="hour 24"),
@@ -90,27 +96,78 @@ def test_iso(text, value):
         pytest.param("mm/dd/yyyy hh:mm pm", "7/5/2023 1:05 PM", "2023-07-05T13:05:00", id="afternoon"),
         pytest.param("mm/dd/yyyy hh:mm am/pm", "07/05/2023 13:05 PM", "unreadable", id="13 pm"),
         pytest.param("mm/dd/yyyy hh:mm am/pm", "07/05/2023 0:05 AM", "unreadable", id="0 am"),
-        pytest.param("dd/mm/yyyy hh:mm:ss.fff", "05/07/2023 10:20:30.5", "2023-07-05T10:20:30.500000", id="fractions"),
+        pytest.param(
+            "dd/mm/yyyy hh:mm:ss.fff", "05/07/2023 10:20:30.5", "2023-07-05T10:20:30.500000", id="fractions"
+        ),
         pytest.param("d mmm yyyy", "5 jul 2023", "2023-07-05", id="a short name"),
         pytest.param("d mmmm yyyy", "5 September 2023", "2023-09-05", id="a long name"),
         pytest.param("mmm d, yyyy", "Jul 5, 2023", "2023-07-05", id="a name in front"),
         pytest.param("d mmm yyyy", "5 Jux 2023", "unreadable", id="no month's name"),
-        pytest.param("yyyy\u5e74m\u6708d\u65e5", "2023\u5e747\u67085\u65e5", "2023-07-05", id="characters of other scripts"),
+        pytest.param(
+            "yyyy\u5e74m\u6708d\u65e5",
+            "2023\u5e747\u67085\u65e5",
+            "2023-07-05",
+            id="characters of other scripts",
+        ),
         pytest.param("%d.%m.%Y", "05.07.2023", "2023-07-05", id="strptime"),
-        pytest.param("%Y%m%d %H:%M:%S.%f%z", "20230705 10:20:30.5+0200", "2023-07-05T08:20:30.500000+00:00", id="strptime with offset"),
-        pytest.param("%B %d %Y %I:%M %p", "July 05 2023 01:05 PM", "2023-07-05T13:05:00", id="strptime with names"),
-        pytest.param("Europe/Berlin", "2024-07-01 12:00", "2024-07-01T10:00:00+00:00", id="ISO in a time zone"),
-        pytest.param("Europe/Berlin", "2024-07-01T12:00Z", "2024-07-01T12:00:00+00:00", id="an offset counts more than the zone"),
+        pytest.param(
+            "%Y%m%d %H:%M:%S.%f%z",
+            "20230705 10:20:30.5+0200",
+            "2023-07-05T08:20:30.500000+00:00",
+            id="strptime with offset",
+        ),
+        pytest.param(
+            "%B %d %Y %I:%M %p", "July 05 2023 01:05 PM", "2023-07-05T13:05:00", id="strptime with names"
+        ),
+        pytest.param(
+            "Europe/Berlin", "2024-07-01 12:00", "2024-07-01T10:00:00+00:00", id="ISO in a time zone"
+        ),
+        pytest.param(
+            "Europe/Berlin",
+            "2024-07-01T12:00Z",
+            "2024-07-01T12:00:00+00:00",
+            id="an offset counts more than the zone",
+        ),
         pytest.param("Europe/Berlin", "2024-07-01", "2024-07-01", id="a date has no zone"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "01/01/2024 12:00", "2024-01-01T11:00:00+00:00", id="winter"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "31/03/2024 01:59", "2024-03-31T00:59:00+00:00", id="before the gap"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "31/03/2024 02:00", "nonexistent_time", id="the gap begins"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "31/03/2024 02:59", "nonexistent_time", id="the gap ends"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "31/03/2024 03:00", "2024-03-31T01:00:00+00:00", id="after the gap"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "27/10/2024 01:59", "2024-10-26T23:59:00+00:00", id="before the fold"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "27/10/2024 02:00", "ambiguous_time", id="the fold begins"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "27/10/2024 02:59", "ambiguous_time", id="the fold ends"),
-        pytest.param("dd/mm/yyyy hh:mm Europe/Berlin", "27/10/2024 03:00", "2024-10-27T02:00:00+00:00", id="after the fold"),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin", "01/01/2024 12:00", "2024-01-01T11:00:00+00:00", id="winter"
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin",
+            "31/03/2024 01:59",
+            "2024-03-31T00:59:00+00:00",
+            id="before the gap",
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin", "31/03/2024 02:00", "nonexistent_time", id="the gap begins"
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin", "31/03/2024 02:59", "nonexistent_time", id="the gap ends"
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin",
+            "31/03/2024 03:00",
+            "2024-03-31T01:00:00+00:00",
+            id="after the gap",
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin",
+            "27/10/2024 01:59",
+            "2024-10-26T23:59:00+00:00",
+            id="before the fold",
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin", "27/10/2024 02:00", "ambiguous_time", id="the fold begins"
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin", "27/10/2024 02:59", "ambiguous_time", id="the fold ends"
+        ),
+        pytest.param(
+            "dd/mm/yyyy hh:mm Europe/Berlin",
+            "27/10/2024 03:00",
+            "2024-10-27T02:00:00+00:00",
+            id="after the fold",
+        ),
     ],
 )
 def test_formats(format, text, value):
@@ -148,26 +205,52 @@ def test_a_time_anywhere_makes_times_of_a_column_however_it_is_cut():
     assert whole.values == cut.values
 
 
-MOMENTS = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59))  # noqa: DTZ001  # without zone on purpose
+MOMENTS = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59))
 
 
-@given(MOMENTS, st.sampled_from(["%Y-%m-%dT%H:%M:%S.%f", "%d/%m/%Y %H:%M:%S.%f", "%m-%d-%Y %I:%M:%S.%f %p", "%d %b %Y %H%M%S.%f", "%B %d, %Y %H:%M:%S.%f"]))
+@given(
+    MOMENTS,
+    st.sampled_from(
+        [
+            "%Y-%m-%dT%H:%M:%S.%f",
+            "%d/%m/%Y %H:%M:%S.%f",
+            "%m-%d-%Y %I:%M:%S.%f %p",
+            "%d %b %Y %H%M%S.%f",
+            "%B %d, %Y %H:%M:%S.%f",
+        ]
+    ),
+)
 def test_a_time_that_is_written_in_a_format_is_read_again(moment, format):
     text = moment.strftime(format.replace("%Y", f"{moment.year:04}"))
     assert reading(f"date:{format}").read(pa.array([text])).values.to_pylist() == [moment]
 
 
-@given(st.datetimes(dt.datetime(1980, 1, 1), dt.datetime(2037, 1, 1)), st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]))  # noqa: DTZ001  # as above
-@example(dt.datetime(2024, 3, 31, 2, 30), "Europe/Berlin")  # noqa: DTZ001  # as above
-@example(dt.datetime(2024, 4, 7, 1, 45), "Australia/Lord_Howe")  # noqa: DTZ001  # as above
+@given(
+    st.datetimes(dt.datetime(1980, 1, 1), dt.datetime(2037, 1, 1)),
+    st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
+)
+@example(dt.datetime(2024, 3, 31, 2, 30), "Europe/Berlin")
+@example(dt.datetime(2024, 4, 7, 1, 45), "Australia/Lord_Howe")
 def test_a_time_of_a_zone_is_read_as_python_reads_it(naive, zone):
     read = reading(f"date:{zone}").read(pa.array([naive.isoformat()]))
-    first, second = (naive.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=fold).astimezone(dt.UTC) for fold in (0, 1))
+    first, second = (
+        naive.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=fold).astimezone(dt.UTC) for fold in (0, 1)
+    )
     assert bool(read.refused[0]) == (first != second)
     assert read.values[0].as_py() == (first if first == second else None)
 
 
-@given(st.lists(st.one_of(st.from_regex(r"\A20[012][0-9]-[01][0-9]-[0-3][0-9]([T ][0-2][0-9](:[0-5][0-9](:[0-6][0-9](\.[0-9]{1,7})?)?)?(Z|[+-][0-2][0-9]:?[0-6][0-9])?)?\Z"), st.just("x")), min_size=1))
+@given(
+    st.lists(
+        st.one_of(
+            st.from_regex(
+                r"\A20[012][0-9]-[01][0-9]-[0-3][0-9]([T ][0-2][0-9](:[0-5][0-9](:[0-6][0-9](\.[0-9]{1,7})?)?)?(Z|[+-][0-2][0-9]:?[0-6][0-9])?)?\Z"
+            ),
+            st.just("x"),
+        ),
+        min_size=1,
+    )
+)
 def test_what_arrow_reads_at_once_is_read_the_same_one_by_one(texts):
     together = reading("date").read(pa.array(texts))
     for place, text in enumerate(texts):
