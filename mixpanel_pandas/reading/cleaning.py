@@ -36,27 +36,23 @@ ERROR_CELLS = frozenset(
     ]
 )
 
+_COMMON = (
+    r"\N",  # MySQL, PostgreSQL (COPY), Hive
+    "NULL", "null", "(null)", "<null>", "[NULL]", "__HIVE_DEFAULT_PARTITION__",  # SQL and its tools
+    "N/A", "n/a", "#N/A", "#N/A N/A", "#NA",  # spreadsheets
+    "NaN", "nan", "-NaN", "-nan", "<NA>", "NaT", "None",  # pandas and Python
+    "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND",  # C on Windows
+)  # fmt: skip
+
+#: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
+_PANDAS = (
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
+    "None", "n/a", "nan", "null",
+)  # fmt: skip
+
 #: Name of a set -> texts that mean a missing value, in exactly this casing.
 #: ``common`` leaves out what is a word or a name as well: NA is Namibia, Nan and Null are names.
-NA_TEXTS: dict[str, frozenset[str]] = {
-    "common": frozenset(
-        (
-            r"\N",  # MySQL, PostgreSQL (COPY), Hive
-            "NULL", "null", "(null)", "<null>", "[NULL]",  # SQL and its tools
-            "__HIVE_DEFAULT_PARTITION__",
-            "N/A", "n/a", "#N/A", "#N/A N/A", "#NA",  # spreadsheets
-            "NaN", "nan", "-NaN", "-nan", "<NA>", "NaT", "None",  # pandas and Python
-            "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND",  # C on Windows
-        )
-    ),  # fmt: skip
-    # https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
-    "pandas": frozenset(
-        (
-            "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
-            "NaN", "None", "n/a", "nan", "null",
-        )
-    ),  # fmt: skip
-}  # fmt: skip
+NA_TEXTS: dict[str, frozenset[str]] = {"common": frozenset(_COMMON), "pandas": frozenset(_PANDAS)}
 
 #: Characters that nobody sees and that mean nothing wherever they stand: soft hyphen, zero-width space, byte order mark, word joiner
 #: and the like, and those that turn the direction of text. https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point

@@ -424,7 +424,7 @@ def _month_name(piece: np.ndarray, fits: np.ndarray) -> np.ndarray:
 def _half(piece: np.ndarray, fits: np.ndarray) -> np.ndarray:
     first, second = piece | np.uint8(32)
     fits &= (second == ord("m")) & ((first == ord("a")) | (first == ord("p")))
-    return (first == ord("p")).astype(np.int64)
+    return np.where(first == ord("p"), 1, 0)
 
 
 def _offset(piece: np.ndarray, fits: np.ndarray) -> np.ndarray:
@@ -472,14 +472,15 @@ def _converted(
     if format.iso and findings["unreadable"].any():
         findings["two_way_date"] = findings["unreadable"] & matching(texts, _TWO_WAYS)
         findings["unreadable"] = findings["unreadable"] & ~findings["two_way_date"]
-    if type is None:
-        type = DATE if not parts.has_time.any() else UTC if format.zone or parts.has_offset.any() else NAIVE
-    if type == DATE:
+    needed = type
+    if needed is None:
+        needed = DATE if not parts.has_time.any() else UTC if format.zone or parts.has_offset.any() else NAIVE
+    if needed == DATE:
         findings["unreadable"] = findings["unreadable"] | parts.has_time
         days = (parts.micros // _DAY).astype(np.int32)
         return ReadColumn(pa.array(days, mask=~parts.matched | parts.has_time).cast(DATE), findings)
     micros = parts.micros
-    if type == NAIVE:
+    if needed == NAIVE:
         findings["no_offset"] = parts.has_offset
     elif format.zone:
         naive = pa.array(micros, mask=~parts.matched | parts.has_offset).cast(NAIVE)
@@ -496,7 +497,7 @@ def _converted(
     refused = ~parts.matched
     for mask in findings.values():
         refused = refused | mask
-    return ReadColumn(pa.array(micros, mask=refused).cast(type), findings)
+    return ReadColumn(pa.array(micros, mask=refused).cast(needed), findings)
 
 
 def _localised(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[str, np.ndarray]]:

@@ -114,7 +114,7 @@ class Evidence:
             (self.naive, NAIVE),
             (self.utc, UTC),
         )
-        return next((type for holds, type in rules if holds), LARGE_STRING)
+        return next((fitting for holds, fitting in rules if holds), LARGE_STRING)
 
 
 def _numbers(texts: pa.Array) -> tuple[bool, int, int] | None:

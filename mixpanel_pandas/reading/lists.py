@@ -47,7 +47,13 @@ SEPARATORS = {"semicolon": ";", "comma": ",", "pipe": "|", "tab": "\t", "space":
 
 
 class _Refused(ValueError):
-    """A text that is no list; the message is the name of the finding."""
+    """A text that cannot be read."""
+
+    finding = "unreadable"
+
+
+class _RepeatedKey(_Refused):
+    finding = "repeated_key"
 
 
 # -- lists with separators --------------------------------------------------------------------------------------------
@@ -108,7 +114,7 @@ def _quoted_items(text: str, item: re.Pattern[str]) -> list[str]:
     while True:
         match = item.match(text, at)
         if not match:
-            raise _Refused("unreadable")
+            raise _Refused
         quoted, plain, end = match.groups()
         read = quoted.replace('""', '"').strip() if quoted is not None else (plain or "").strip()
         items += [read] if read else []
@@ -132,7 +138,7 @@ def _or_finding(read: Any, text: str) -> Any:
     try:
         return read(text)
     except _Refused as refused:
-        return str(refused)
+        return refused.finding
 
 
 # -- lists of PostgreSQL ----------------------------------------------------------------------------------------------
@@ -165,14 +171,14 @@ def _counts(lists: pa.Array) -> np.ndarray:
 
 def _postgres_items(text: str) -> list[str | None]:
     if not (text.startswith("{") and text.endswith("}") and len(text) > 1):
-        raise _Refused("unreadable")
+        raise _Refused
     inner = text[1:-1]
     items: list[str | None] = []
     at = 0
     while inner.strip():
         match = _POSTGRES_ITEM.match(inner, at)
         if not match:
-            raise _Refused("unreadable")
+            raise _Refused
         quoted, word, end = match.groups()
         if quoted is not None:
             items.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
@@ -209,15 +215,15 @@ def read_python_lists(texts: pa.LargeStringArray, type: pa.DataType | None) -> R
         warnings.simplefilter("ignore")  # of odd escapes in strings
         distinct, places = over_distinct(texts, lambda text: _or_finding(_python_items, text))
     kinds = [None if isinstance(items, str) else _kind(items) for items in distinct]
-    type = type or _type_of(kinds)
-    fitting = _FITTING[type.value_type]
+    needed = type or _type_of(kinds)
+    fitting = _FITTING[needed.value_type]
     verdicts = [
         items if isinstance(items, str)
         else _misfit(items, kind, fitting)
         for items, kind in zip(distinct, kinds, strict=True)
     ]  # fmt: skip
     held = [None if verdict else items for items, verdict in zip(distinct, verdicts, strict=True)]
-    lists = pa.array([*held, None], type)
+    lists = pa.array([*held, None], needed)
     return ReadColumn(
         lists.take(pa.array(np.where(places < 0, len(held), places))), masks_of(verdicts, places)
     )
@@ -232,18 +238,14 @@ def _plain_python(texts: pa.Array) -> pa.Array:
 def _python_items(text: str) -> list[Any]:
     try:
         body = ast.parse(text, mode="eval").body
-        if not isinstance(body, ast.List | ast.Tuple | ast.Set):
-            raise _Refused("unreadable")
-        items = [ast.literal_eval(element) for element in body.elts]
-    except _Refused:
-        raise
+        elements = body.elts if isinstance(body, ast.List | ast.Tuple | ast.Set) else None
+        items = [ast.literal_eval(element) for element in elements or ()]
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        raise _Refused("unreadable") from None
+        raise _Refused from None
     texts = sum(isinstance(item, str) for item in items)
-    if not all(isinstance(item, _SCALARS) for item in items) or (
-        _NEIGHBOURS.search(text) and texts != _count_strings(text)
-    ):
-        raise _Refused("unreadable")
+    joined = _NEIGHBOURS.search(text) and texts != _count_strings(text)
+    if elements is None or joined or not all(isinstance(item, _SCALARS) for item in items):
+        raise _Refused
     return list(dict.fromkeys(items)) if isinstance(body, ast.Set) else items
 
 
@@ -316,7 +318,7 @@ def _json_finding(text: str) -> str:
             return ""
         json.loads(text, object_pairs_hook=_once)
     except _Refused as refused:
-        return str(refused)
+        return refused.finding
     except (ValueError, RecursionError, orjson.JSONEncodeError):  # deeper than anything that is sent
         return ""
     return ""
@@ -324,4 +326,4 @@ def _json_finding(text: str) -> str:
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
     if len(dict(pairs)) < len(pairs):
-        raise _Refused("repeated_key")
+        raise _RepeatedKey

@@ -154,10 +154,10 @@ def _date_candidates(texts: list[str]) -> Iterator[tuple[str, ...]]:
     words = re.match(r"(?:[0-9]{1,2} [A-Za-z]{3,9}|[A-Za-z]{3,9} [0-9]{1,2},) [0-9]{4}(.*)", first)
     if shape and (len(first) - len(shape[2]) >= 8 or len(first) > 8):
         time = _time_words(shape[2])
-        formats = (f"date:{format.replace('-', shape[1])}{time}" for format in _DATES)
+        formats = (f"date:{date.replace('-', shape[1])}{time}" for date in _DATES)
         yield tuple(formats)
     if words:
-        yield tuple(f"date:{format}{_time_words(words[1])}" for format in _DATES_IN_WORDS)
+        yield tuple(f"date:{date}{_time_words(words[1])}" for date in _DATES_IN_WORDS)
 
 
 def _time_words(rest: str) -> str:

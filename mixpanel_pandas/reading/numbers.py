@@ -145,13 +145,11 @@ def _converted(texts: pa.Array, readable: np.ndarray, type: pa.DataType | None, 
     """Return texts that are numbers with `marks`, where they are `readable`."""
     unreadable = ~readable & mask_of(texts.is_valid())
     plain = pc.utf8_ltrim(marks.plain(with_nulls(texts, unreadable)), "+")
-    if type is None:
-        type = INT64 if not mask_of(pc.match_substring_regex(plain, "[.eE]")).any() else DOUBLE
-    if type == INT64:
-        inexact = ~_fits_int64(plain) & readable
-    else:
-        inexact = ~_fits_double(plain) & readable
-    values = with_nulls(plain, inexact).cast(type)
+    has_decimals = mask_of(pc.match_substring_regex(plain, "[.eE]")).any()
+    needed = type or (DOUBLE if has_decimals else INT64)
+    fits = _fits_int64(plain) if needed == INT64 else _fits_double(plain)
+    inexact = readable & ~fits
+    values = with_nulls(plain, inexact).cast(needed)
     return ReadColumn(values, {"unreadable": unreadable, "inexact": inexact})
 
 

@@ -131,22 +131,22 @@ def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
     DataType(double)
     """
     distinct = set(types)
-    return max(distinct, key=lambda type: _BREADTH.index(type) if type in _BREADTH else 0)
+    return max(distinct, key=lambda held: _BREADTH.index(held) if held in _BREADTH else 0)
 
 
 #: Types of which a later one holds what an earlier one holds. Times without an offset are findings among those with one.
 _BREADTH = [pa.null(), pa.int64(), pa.float64(), pa.date32(), NAIVE, UTC]
 
 _IS_OF_KIND: dict[str, Callable[[pa.DataType], bool]] = {
-    "text": lambda type: False,  # text is read before
-    "number": lambda type: bool(
-        pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_decimal(type)
+    "text": lambda _held: False,  # text is read before
+    "number": lambda held: bool(
+        pa.types.is_integer(held) or pa.types.is_floating(held) or pa.types.is_decimal(held)
     ),
-    "date": lambda type: bool(pa.types.is_date(type) or pa.types.is_timestamp(type)),
-    "boolean": lambda type: bool(pa.types.is_boolean(type)),
-    "json": lambda type: bool(pa.types.is_nested(type)),
-    "list": lambda type: bool(
-        pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type)
+    "date": lambda held: bool(pa.types.is_date(held) or pa.types.is_timestamp(held)),
+    "boolean": lambda held: bool(pa.types.is_boolean(held)),
+    "json": lambda held: bool(pa.types.is_nested(held)),
+    "list": lambda held: bool(
+        pa.types.is_list(held) or pa.types.is_large_list(held) or pa.types.is_fixed_size_list(held)
     ),
 }
 
@@ -156,7 +156,7 @@ _IS_OF_KIND: dict[str, Callable[[pa.DataType], bool]] = {
 
 def _text(detail: str) -> Reader:
     _nothing(detail)
-    return lambda texts, type: ReadColumn(texts)  # all readers take the same
+    return lambda texts, _type: ReadColumn(texts)  # all readers take the same
 
 
 def _number(detail: str) -> Reader:
@@ -167,12 +167,12 @@ def _number(detail: str) -> Reader:
     if special is None:
         special, example = read_numbers, detail
     marks = marks_of(example) if example else marks_of("0.5")
-    return lambda texts, type: special(texts, type, marks)
+    return lambda texts, needed: special(texts, needed, marks)
 
 
 def _date(detail: str) -> Reader:
-    format = date_format(detail)
-    return lambda texts, type: read_dates(texts, type, format)
+    written = date_format(detail)
+    return lambda texts, needed: read_dates(texts, needed, written)
 
 
 def _boolean(detail: str) -> Reader:
@@ -180,26 +180,26 @@ def _boolean(detail: str) -> Reader:
     if len(words) != 2 or not all(words) or words[0] == words[1]:
         msg = "two words with a slash between them say what is true and what is false, such as Yes/No"
         raise ValueError(msg)
-    return lambda texts, type: _read_booleans(texts, words)  # they have one type
+    return lambda texts, _type: _read_booleans(texts, words)  # they have one type
 
 
 def _json(detail: str) -> Reader:
     _nothing(detail)
-    return lambda texts, type: read_json_texts(texts)  # it stays text
+    return lambda texts, _type: read_json_texts(texts)  # it stays text
 
 
 def _list(detail: str) -> Reader:
     if detail == "python":
         return read_python_lists
     if detail == "postgres":
-        return lambda texts, type: read_postgres_lists(texts)  # items are text
+        return lambda texts, _type: read_postgres_lists(texts)  # items are text
     if detail not in SEPARATORS:
         raise ValueError(did_you_mean(detail, [*SEPARATORS, "python", "postgres"]))
     return _separated(SEPARATORS[detail], quotes=True)
 
 
 def _separated(separator: str, *, quotes: bool) -> Reader:
-    return lambda texts, type: read_separated(texts, separator, quotes=quotes)  # items are text
+    return lambda texts, _type: read_separated(texts, separator, quotes=quotes)  # items are text
 
 
 def _nothing(detail: str) -> None:
