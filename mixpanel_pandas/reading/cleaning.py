@@ -3,13 +3,14 @@ r"""Texts that mean a missing value, and characters that nobody sees. Nothing he
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unicodedata import is_normalized
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, did_you_mean
-from mixpanel_pandas.reading.columns import as_texts, bytes_of, mask_of, matching, with_nulls
+from mixpanel_pandas.reading.columns import as_texts, bytes_of, mask_of, matching, over_distinct, with_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,5 +172,15 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     findings["padded_id"] = mask_of(pc.not_equal(texts, inner))
     if used[:32].any() or used[127:].any():
         findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
-        findings["unicode_form"] = mask_of(pc.not_equal(texts, pc.utf8_normalize(texts, "NFC")))
+        findings["unicode_form"] = _in_other_form(texts)
     return {name: mask for name, mask in findings.items() if mask.any()}
+
+
+def _in_other_form(texts: pa.LargeStringArray) -> np.ndarray:
+    """Return whether texts change when their letters and accents are composed. (Arrow's own normalisation did not in version 17.)"""
+    other = matching(texts, r"(?s).*[^\x00-\x7f].*")
+    distinct, places = over_distinct(
+        texts.filter(pa.array(other)), lambda text: not is_normalized("NFC", text)
+    )
+    other[other] = np.array(distinct, bool)[places]
+    return other
