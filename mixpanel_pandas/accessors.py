@@ -10,7 +10,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
-from mixpanel_pandas.rules.options import OPTIONS
+from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Profiles:
 
     def _operation(self, verb: str, arguments: Mapping[str, Any]) -> Operation:
         """Return what a call of a method with these arguments asks for."""
-        options = {name: value for name, value in arguments.items() if name in OPTIONS}
+        options = {name: value for name, value in arguments.items() if name in ALL_OPTIONS}
         return operation(verb, arguments["id"], arguments["properties"], self._group, options)
 
     @hint_options

@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
 from mixpanel_pandas.notebook.show import show, table_of
 from mixpanel_pandas.project import REGIONS, Project
-from mixpanel_pandas.reading.files import atomic_write, read_table, resolved, write_table
+from mixpanel_pandas.reading.files import atomic_write, link_target, read_table, write_table
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
 from mixpanel_pandas.text import Length, bounded, printable, quoted, shortened
@@ -111,7 +111,7 @@ class NewFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        folder = resolved(path).parent
+        folder = link_target(path).parent
         if not os.access(folder, os.W_OK):
             self.fail(f"{quoted(str(folder))} is not a folder that can be written to.", param, ctx)
         return path
@@ -139,7 +139,7 @@ def _is_same_file(one: Path, other: Path) -> bool:
     """Return whether two paths lead to one file, also through links, or on a file system that ignores case."""
     if one.exists() and other.exists():
         return one.samefile(other)
-    return resolved(one) == resolved(other)
+    return link_target(one) == link_target(other)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

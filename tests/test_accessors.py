@@ -13,7 +13,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas import pipeline
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, Options, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, Options, taken_by
 
 FRAME = pd.DataFrame(
     {
@@ -41,7 +41,7 @@ def test_a_verb_shows_its_options(verb: str) -> None:
 def test_what_sends_nothing_shows_every_option(verb: str) -> None:
     shown = inspect.signature(getattr(FRAME.mixpanel, verb)).parameters
     assert list(shown)[:3] == ["operator", "id", "properties"]
-    assert [name for name in shown if name in OPTIONS] == list(OPTIONS)
+    assert [name for name in shown if name in ALL_OPTIONS] == list(ALL_OPTIONS)
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "validate", "payloads", "preview", "schema"])
@@ -49,8 +49,8 @@ def test_options_have_the_types_and_defaults_of_the_table(verb: str) -> None:
     method = getattr(mpd.MixpanelAccessor, verb)
     types = {field.name: field.type for field in fields(Options)}
     for name, parameter in inspect.signature(method).parameters.items():
-        if name in OPTIONS:
-            assert parameter.default == OPTIONS[name].default
+        if name in ALL_OPTIONS:
+            assert parameter.default == ALL_OPTIONS[name].default
             assert parameter.kind is parameter.KEYWORD_ONLY
             assert parameter.annotation in {types[name], f"{types[name]} | None"}
 
@@ -61,7 +61,7 @@ def documented(method: Any) -> list[str]:
     names = [
         name for line in text.splitlines() if not line.startswith(" ") for name in re.split(", | : ", line)
     ]
-    return [name for name in OPTIONS if name in names]
+    return [name for name in ALL_OPTIONS if name in names]
 
 
 #: Option -> a value that is not its default.
@@ -109,7 +109,7 @@ def test_every_option_arrives(method: str, monkeypatch: pytest.MonkeyPatch) -> N
         getattr(FRAME.mixpanel, method)(*arguments, **options)
         operation = asked.pop()
         assert getattr(operation.options, option.name) == options[option.name]
-        assert operation.named == {name: v for name, v in options.items() if v != OPTIONS[name].default}
+        assert operation.named == {name: v for name, v in options.items() if v != ALL_OPTIONS[name].default}
 
 
 def test_the_function_returns_the_accessor_with_its_type() -> None:

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import Terminated, main
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS
+from mixpanel_pandas.rules.options import ALL_OPTIONS
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def test_every_verb_and_option_is_there() -> None:
     assert set(main.commands) == {*OPERATORS, "update", "journal", "inventory"}
 
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
-    assert set(OPTIONS) - shown == {"schema", "project", "progress"}
+    assert set(ALL_OPTIONS) - shown == {"schema", "project", "progress"}
 
 
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 from tests.examples import examples
 
 if TYPE_CHECKING:
@@ -378,7 +378,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
 
 
 def test_the_fuzz_knows_every_option() -> None:
-    assert set(VALUES) == {option.name for option in OPTIONS.values() if not option.choices}
+    assert set(VALUES) == {option.name for option in ALL_OPTIONS.values() if not option.choices}
 
 
 @st.composite
@@ -388,7 +388,7 @@ def calls(draw: Any, *, odd_options: bool) -> tuple[str, dict[str, Any]]:
     known = [option.name for option in taken_by(verb)]
     arguments: dict[str, Any] = {"id": "id", "invalid": draw(st.sampled_from(VALUES["invalid"][0]))}
     for name in draw(st.lists(st.sampled_from(known), max_size=3, unique=True)):
-        sensible, others = VALUES.get(name, (list(OPTIONS[name].choices), []))
+        sensible, others = VALUES.get(name, (list(ALL_OPTIONS[name].choices), []))
         arguments[name] = draw(st.sampled_from(sensible + others * odd_options))
     if verb == "update":
         verbs = st.sampled_from([*OPERATORS] if odd_options else ["set", "union", "add", "append", "unset"])

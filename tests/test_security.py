@@ -24,7 +24,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.pipeline import NOWHERE
 from mixpanel_pandas.project import REGIONS
 from mixpanel_pandas.rules.operation import operation
-from mixpanel_pandas.rules.options import OPTIONS
+from mixpanel_pandas.rules.options import ALL_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,7 @@ def scene(
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}@127.0.0.1:1")
     account = known_to_project(ACCOUNT)
     project = mpd.Project(str(emulator.token), url=emulator.url, backoff=0, **account)
-    journal = {"journal": tmp_path / "journal.sqlite", "run": "one"} if "journal" in OPTIONS else {}
+    journal = {"journal": tmp_path / "journal.sqlite", "run": "one"} if "journal" in ALL_OPTIONS else {}
     frame = pd.DataFrame({"id": ["a", "b", "c"], "n": [1, 2, 3]})
     errors = []
 
@@ -346,7 +346,7 @@ def test_certificates_are_always_checked(
 
 
 def test_nothing_can_be_asked_for_that_is_not_safe() -> None:
-    parameters = {one.name for one in fields(mpd.Project)} | set(OPTIONS)
+    parameters = {one.name for one in fields(mpd.Project)} | set(ALL_OPTIONS)
     assert not [name for name in parameters if "verify" in name or "cert" in name or "insecure" in name]
     assert all(url.startswith("https://") for url in REGIONS.values())
 

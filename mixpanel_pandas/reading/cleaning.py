@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, did_you_mean
-from mixpanel_pandas.reading.columns import as_texts, bytes_of, mask_of, matching, over_distinct, with_nulls
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +104,7 @@ def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:
     """
     texts = as_texts(array)
     value_set = pa.array(sorted(text.strip() for text in missing_texts(na)), texts.type)
-    return with_nulls(
+    return emptied(
         texts, mask_of(pc.is_in(pc.utf8_trim_whitespace(texts), value_set)) & mask_of(texts.is_valid())
     )
 

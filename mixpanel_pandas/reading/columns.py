@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import emptied, mask_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,13 +18,10 @@ __all__ = [
     "LARGE_STRING",
     "ReadColumn",
     "as_texts",
-    "bytes_of",
-    "is_text",
-    "mask_of",
+    "is_text_type",
     "masks_of",
     "matching",
     "over_distinct",
-    "with_nulls",
     "without_blanks",
 ]
 
@@ -58,10 +57,10 @@ class ReadColumn:
         return mask
 
 
-def is_text(type: pa.DataType) -> bool:
+def is_text_type(type: pa.DataType) -> bool:
     """Return whether an Arrow type is one of text, also dictionary-encoded."""
     if pa.types.is_dictionary(type):
-        return is_text(type.value_type)
+        return is_text_type(type.value_type)
     view = getattr(pa.types, "is_string_view", lambda _type: False)
     return bool(pa.types.is_string(type) or pa.types.is_large_string(type) or view(type))
 
@@ -69,16 +68,6 @@ def is_text(type: pa.DataType) -> bool:
 def as_texts(array: pa.Array) -> pa.LargeStringArray:
     """Return an array of text, or of nulls alone, as ``large_string``."""
     return array if array.type == LARGE_STRING else array.cast(LARGE_STRING)
-
-
-def mask_of(mask: pa.Array) -> np.ndarray:
-    """Return an Arrow mask as one of numpy; null is False."""
-    return np.asarray(mask.fill_null(False) if mask.null_count else mask, dtype=bool)
-
-
-def with_nulls(array: pa.Array, rows: np.ndarray) -> pa.Array:
-    """Return `array` with null in `rows`, a mask."""
-    return array.take(pa.array(np.arange(len(array)), mask=rows)) if rows.any() else array
 
 
 def matching(texts: pa.Array, pattern: str) -> np.ndarray:
@@ -90,16 +79,7 @@ def without_blanks(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Return texts without outer blanks; those that are nothing else become null."""
     texts = pc.utf8_trim_whitespace(texts)
     blank = mask_of(pc.equal(pc.binary_length(texts), 0))
-    return with_nulls(texts, blank)
-
-
-def bytes_of(texts: pa.LargeStringArray) -> np.ndarray:
-    """Return the bytes of all texts of an array, which may be a slice; nothing is copied."""
-    _validity, offsets, content = texts.buffers()
-    if not len(texts) or content is None:
-        return np.zeros(0, np.uint8)
-    starts = np.frombuffer(offsets, np.int64)
-    return np.frombuffer(content, np.uint8)[starts[texts.offset] : starts[texts.offset + len(texts)]]
+    return emptied(texts, blank)
 
 
 def over_distinct(texts: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any], np.ndarray]:

@@ -18,14 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import did_you_mean
-from mixpanel_pandas.reading.columns import (
-    ReadColumn,
-    bytes_of,
-    mask_of,
-    matching,
-    with_nulls,
-    without_blanks,
-)
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -515,4 +509,4 @@ def _localised(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[str, np.ndarr
         "out_of_range": beyond & ~uncertain,
     }
     findings = {name: mask for name, mask in findings.items() if mask.any()}
-    return with_nulls(instants, uncertain | beyond), findings
+    return emptied(instants, uncertain | beyond), findings

@@ -21,7 +21,7 @@ from mixpanel_pandas.text import Length, quoted, shortened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["atomic_write", "read_table", "resolved", "write_table"]
+__all__ = ["atomic_write", "link_target", "read_table", "write_table"]
 
 #: Text that a number would not keep: the zeros of 007, the letters of 1E5 and 0x10. It may be a product code.
 _NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9xX]|[0-9][eE]"
@@ -65,7 +65,7 @@ def read_table(path: str | Path, id: str | None = None) -> pd.DataFrame:
     return frame
 
 
-def resolved(path: Path) -> Path:
+def link_target(path: Path) -> Path:
     """Return the path with all links followed. A link to nothing is not an error."""
     return Path(os.path.realpath(path))
 
@@ -76,7 +76,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     A link is followed. What is not a file, such as a pipe, is written to directly.
     """
-    target = resolved(path)
+    target = link_target(path)
     if target.exists() and not target.is_file():
         yield target
         return

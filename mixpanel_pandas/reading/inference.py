@@ -19,20 +19,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.reading.columns import LARGE_STRING, as_texts, bytes_of, mask_of, matching
+from mixpanel_pandas.payloads.arrays import bytes_of, mask_of
+from mixpanel_pandas.reading.columns import LARGE_STRING, as_texts, matching
 from mixpanel_pandas.reading.dates import NAIVE, UTC, read_dates
 from mixpanel_pandas.reading.numbers import SAFE_DIGITS
 
-__all__ = ["Evidence", "inferred", "reading_of"]
+__all__ = ["TypeEvidence", "inferred", "reading_of"]
 
 _NO_DECIMALS = 1 << 30
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TypeEvidence:
     """What the values of a part of a column have in common.
 
-    The evidence of two parts together is ``a & b``, in any order; that of no values at all is ``Evidence()``.
+    The evidence of two parts together is ``a & b``, in any order; that of no values at all is ``TypeEvidence()``.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class Evidence:
 
     Examples
     --------
-    >>> (Evidence.of(pa.array(["1.10"])) & Evidence.of(pa.array(["2.5"]))).type
+    >>> (TypeEvidence.of(pa.array(["1.10"])) & TypeEvidence.of(pa.array(["2.5"]))).type
     DataType(large_string)
     """
 
@@ -63,7 +64,7 @@ class Evidence:
     most_decimals: int = -1
 
     @classmethod
-    def of(cls, array: pa.Array) -> Evidence:
+    def of(cls, array: pa.Array) -> TypeEvidence:
         """Return the evidence of some values, which are text or missing."""
         texts = as_texts(array).drop_null()
         if not len(texts):
@@ -88,7 +89,7 @@ class Evidence:
             most_decimals=most,
         )
 
-    def __and__(self, other: Evidence) -> Evidence:
+    def __and__(self, other: TypeEvidence) -> TypeEvidence:
         together = {
             item.name: getattr(self, item.name) and getattr(other, item.name)
             for item in fields(self)
@@ -99,7 +100,7 @@ class Evidence:
             most = max(self.most_decimals, other.most_decimals)
         else:
             together["even"], fewest, most = True, 0, 0
-        return Evidence(**together, fewest_decimals=fewest, most_decimals=most)
+        return TypeEvidence(**together, fewest_decimals=fewest, most_decimals=most)
 
     @property
     def type(self) -> pa.DataType:
@@ -154,7 +155,9 @@ def inferred(array: pa.Array | pa.ChunkedArray) -> pa.DataType:
     (DataType(int64), DataType(large_string))
     """
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    evidence: Evidence = reduce(lambda before, chunk: before & Evidence.of(chunk), chunks, Evidence())
+    evidence: TypeEvidence = reduce(
+        lambda before, chunk: before & TypeEvidence.of(chunk), chunks, TypeEvidence()
+    )
     return evidence.type
 
 

@@ -20,14 +20,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import emptied, mask_of
 from mixpanel_pandas.reading.columns import (
     LARGE_STRING,
     ReadColumn,
-    mask_of,
     masks_of,
     matching,
     over_distinct,
-    with_nulls,
     without_blanks,
 )
 
@@ -74,7 +73,7 @@ def read_separated(texts: pa.LargeStringArray, separator: str, *, quotes: bool) 
     Items have no outer blanks, and empty items are left out: ``a;;b;`` has two. Blank text is an empty list.
     """
     quoted = mask_of(pc.match_substring(texts, '"')) if quotes else np.zeros(len(texts), bool)
-    split = pc.split_pattern(with_nulls(texts, quoted), separator)
+    split = pc.split_pattern(emptied(texts, quoted), separator)
     values = _without_empty(split)
     if not quoted.any():
         return ReadColumn(values)
@@ -154,7 +153,7 @@ def read_postgres_lists(texts: pa.LargeStringArray) -> ReadColumn:
     """
     texts = without_blanks(texts)
     plain = matching(texts, r'\{(?:[^{}",\\\s]+(?:,[^{}",\\\s]+)*)?\}')
-    inner = pc.utf8_trim(with_nulls(texts, ~plain), "{}")
+    inner = pc.utf8_trim(emptied(texts, ~plain), "{}")
     values = _without_empty(pc.split_pattern(inner, ","))
     values = _lists(_null_words(values.flatten()), _counts(values), mask_of(values.is_null()))
     slow = ~plain & mask_of(texts.is_valid())
@@ -162,7 +161,7 @@ def read_postgres_lists(texts: pa.LargeStringArray) -> ReadColumn:
 
 
 def _null_words(items: pa.Array) -> pa.Array:
-    return with_nulls(items, matching(items, "(?i)null"))
+    return emptied(items, matching(items, "(?i)null"))
 
 
 def _counts(lists: pa.Array) -> np.ndarray:
@@ -303,7 +302,7 @@ def read_json_texts(texts: pa.LargeStringArray) -> ReadColumn:
     texts = without_blanks(texts)
     distinct, places = over_distinct(texts, _json_finding)
     refused = np.array([*map(bool, distinct), False])[places]
-    return ReadColumn(with_nulls(texts, refused), masks_of(distinct, places))
+    return ReadColumn(emptied(texts, refused), masks_of(distinct, places))
 
 
 def _json_finding(text: str) -> str:

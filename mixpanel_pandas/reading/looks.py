@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.reading.cleaning import NA_TEXTS
-from mixpanel_pandas.reading.columns import as_texts, mask_of, matching, without_blanks
+from mixpanel_pandas.reading.columns import as_texts, matching, without_blanks
 from mixpanel_pandas.reading.readings import reading
 
 if TYPE_CHECKING:

@@ -14,16 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.reading.columns import (
-    ReadColumn,
-    bytes_of,
-    mask_of,
-    matching,
-    with_nulls,
-    without_blanks,
-)
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
 
-__all__ = ["PLAIN", "Marks", "marks_of", "read_money", "read_numbers", "read_percent"]
+__all__ = ["PLAIN", "NumberMarks", "marks_of", "read_money", "read_numbers", "read_percent"]
 
 INT64, DOUBLE = pa.int64(), pa.float64()
 
@@ -40,7 +34,7 @@ _GROUP_MARKS = {".": r"\.", ",": ",", "'": "['\u2019]", " ": "[ \u00a0\u2009\u20
 
 
 @dataclass(frozen=True)
-class Marks:
+class NumberMarks:
     """The marks in numbers.
 
     Attributes
@@ -70,10 +64,10 @@ class Marks:
         return pc.replace_substring(texts, ",", ".") if self.decimal == "," else texts
 
 
-PLAIN = Marks()
+PLAIN = NumberMarks()
 
 
-def marks_of(example: str) -> Marks:
+def marks_of(example: str) -> NumberMarks:
     """Return the marks that an example shows.
 
     Parameters
@@ -89,9 +83,9 @@ def marks_of(example: str) -> Marks:
     Examples
     --------
     >>> marks_of("1.234,5")
-    Marks(decimal=',', group='.')
+    NumberMarks(decimal=',', group='.')
     >>> marks_of("0,5")
-    Marks(decimal=',', group='')
+    NumberMarks(decimal=',', group='')
     """
     example = re.sub("[\u00a0\u2009\u202f]", " ", example.replace("\u2019", "'"))
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", example) and not re.fullmatch(
@@ -99,7 +93,7 @@ def marks_of(example: str) -> Marks:
     ):
         return PLAIN
     if re.fullmatch(r"[0-9]+,[0-9]+", example) and not re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", example):
-        return Marks(",")
+        return NumberMarks(",")
     shown = re.fullmatch(r"[0-9]{1,3}(?:([.,' ])[0-9]{3})(?:\1[0-9]{3})*(?:([.,])[0-9]+)?", example)
     if not shown or shown[1] == shown[2]:
         msg = "the example is a number with the marks of the column, such as 1,234.5 or 1.234,5 or 1 234,5 or 0,5"
@@ -108,10 +102,12 @@ def marks_of(example: str) -> Marks:
     if point is None and group in ".," and example.count(group) == 1:
         msg = f"{example} shows a mark that may be either: write {example}{'.' if group == ',' else ','}5, or 0{group}5"
         raise ValueError(msg)
-    return Marks(point or ("," if group in ". " else "."), group)
+    return NumberMarks(point or ("," if group in ". " else "."), group)
 
 
-def read_numbers(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Marks = PLAIN) -> ReadColumn:
+def read_numbers(
+    texts: pa.LargeStringArray, type: pa.DataType | None, marks: NumberMarks = PLAIN
+) -> ReadColumn:
     """Return texts as numbers: int64 where all of them are whole, else doubles.
 
     Findings are ``unreadable`` and ``inexact``: beyond 64 bits, or with more digits than a double keeps.
@@ -141,15 +137,17 @@ def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None) -> ReadColumn
         return None
 
 
-def _converted(texts: pa.Array, readable: np.ndarray, type: pa.DataType | None, marks: Marks) -> ReadColumn:
+def _converted(
+    texts: pa.Array, readable: np.ndarray, type: pa.DataType | None, marks: NumberMarks
+) -> ReadColumn:
     """Return texts that are numbers with `marks`, where they are `readable`."""
     unreadable = ~readable & mask_of(texts.is_valid())
-    plain = pc.utf8_ltrim(marks.plain(with_nulls(texts, unreadable)), "+")
+    plain = pc.utf8_ltrim(marks.plain(emptied(texts, unreadable)), "+")
     has_decimals = mask_of(pc.match_substring_regex(plain, "[.eE]")).any()
     needed = type or (DOUBLE if has_decimals else INT64)
     fits = _fits_int64(plain) if needed == INT64 else _fits_double(plain)
     inexact = readable & ~fits
-    values = with_nulls(plain, inexact).cast(needed)
+    values = emptied(plain, inexact).cast(needed)
     return ReadColumn(values, {"unreadable": unreadable, "inexact": inexact})
 
 
@@ -392,7 +390,9 @@ def _currency_pattern() -> str:
     return rf"(?:(?i:{words})|\p{{Sc}})"
 
 
-def read_money(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Marks = PLAIN) -> ReadColumn:
+def read_money(
+    texts: pa.LargeStringArray, type: pa.DataType | None, marks: NumberMarks = PLAIN
+) -> ReadColumn:
     """Return amounts as numbers, without the sign or the code of the currency.
 
     A minus stands in front or behind, also beside the currency; parentheses are a minus, too. Findings are those of numbers, and
@@ -421,7 +421,7 @@ def read_money(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Mark
     )
     read = _converted(signed, readable, type, marks)
     other = _other_currencies(texts, changed & readable, currency)
-    return ReadColumn(with_nulls(read.values, other), {**read.findings, "other_currency": other})
+    return ReadColumn(emptied(read.values, other), {**read.findings, "other_currency": other})
 
 
 def _other_currencies(texts: pa.Array, rows: np.ndarray, currency: str) -> np.ndarray:
@@ -438,7 +438,9 @@ def _other_currencies(texts: pa.Array, rows: np.ndarray, currency: str) -> np.nd
     return other
 
 
-def read_percent(texts: pa.LargeStringArray, type: pa.DataType | None, marks: Marks = PLAIN) -> ReadColumn:
+def read_percent(
+    texts: pa.LargeStringArray, type: pa.DataType | None, marks: NumberMarks = PLAIN
+) -> ReadColumn:
     """Return ``5%`` as 5. The sign stands behind; a number without it is unreadable, for it may be a share of 1."""
     texts = without_blanks(texts)
     signed = mask_of(pc.ends_with(texts, "%"))

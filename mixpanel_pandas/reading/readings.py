@@ -9,13 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError, choices, did_you_mean
-from mixpanel_pandas.reading.columns import (
-    ReadColumn,
-    as_texts,
-    is_text,
-    mask_of,
-    without_blanks,
-)
+from mixpanel_pandas.payloads.arrays import mask_of
+from mixpanel_pandas.reading.columns import ReadColumn, as_texts, is_text_type, without_blanks
 from mixpanel_pandas.reading.dates import NAIVE, UTC, date_format, read_dates
 from mixpanel_pandas.reading.lists import (
     SEPARATORS,
@@ -99,7 +94,7 @@ class Reading:
             column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
         if isinstance(column, pa.ChunkedArray):
             return self._read_chunks(column, type)
-        if not is_text(column.type) and not pa.types.is_null(column.type):
+        if not is_text_type(column.type) and not pa.types.is_null(column.type):
             if not _IS_OF_KIND[self.kind](column.type):
                 msg = f"{self.name!r} reads text, and the column holds {column.type}"
                 raise OperationError(msg)

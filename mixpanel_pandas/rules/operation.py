@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
 from mixpanel_pandas.project import Project
 from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, Operator
-from mixpanel_pandas.rules.options import OPTIONS, REMEDIES, Options, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
 
 __all__ = ["Operation", "operation", "refuse_unknown_options"]
 
@@ -115,9 +115,9 @@ def operation(
 
 def _is_default(name: str, value: Any) -> bool:
     """Return whether an option has its default; types are compared first, because a value can be an array."""
-    if name not in OPTIONS:
+    if name not in ALL_OPTIONS:
         return False
-    default = OPTIONS[name].default
+    default = ALL_OPTIONS[name].default
     return type(value) is type(default) and bool(value == default)
 
 
@@ -195,16 +195,16 @@ def _group_mistakes(asked: Operation) -> list[str]:
 
 def _option_mistakes(asked: Operation) -> list[str]:
     mistakes = [
-        f"{name}={value!r} is not one of {choices(OPTIONS[name].choices)}"
+        f"{name}={value!r} is not one of {choices(ALL_OPTIONS[name].choices)}"
         for name, value in asked.named.items()
-        if OPTIONS[name].choices and value not in OPTIONS[name].choices
+        if ALL_OPTIONS[name].choices and value not in ALL_OPTIONS[name].choices
     ]
     return mistakes + [mistake for check in _OPTION_CHECKS if (mistake := check(asked))]
 
 
 def _missing_mistake(asked: Operation) -> str | None:
     value = asked.options.missing
-    if value in OPTIONS["missing"].choices and not any(
+    if value in ALL_OPTIONS["missing"].choices and not any(
         value in operator.missing for operator in asked.operators
     ):
         known = sorted({known for operator in asked.operators for known in operator.missing})

@@ -1,4 +1,4 @@
-"""The options of the verbs: `Options` holds the values of a call, `OPTIONS` has a row for each option."""
+"""The options of the verbs: `Options` holds the values of a call, `ALL_OPTIONS` has a row for each option."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["OPTIONS", "REMEDIES", "Option", "Options", "Remedy", "taken_by"]
+__all__ = ["ALL_OPTIONS", "REMEDIES", "Option", "Options", "Remedy", "taken_by"]
 
 Remedy = Literal["raise", "drop_row", "drop_value", "truncate"]
 REMEDIES: tuple[Remedy, ...] = ("raise", "drop_row", "drop_value", "truncate")
@@ -155,7 +155,7 @@ class Option:
     choices: tuple[Any, ...] = ()
 
 
-OPTIONS: dict[str, Option] = {
+ALL_OPTIONS: dict[str, Option] = {
     option.name: option
     for option in (
         Option(
@@ -280,4 +280,4 @@ def taken_by(verb: str, *, sending: bool = True) -> list[Option]:
     """Return the options that a verb takes, in the order of the table; without those of sending if asked."""
     values = verb == "update" or OPERATORS[verb].has_values
     takes = {"rows", *(["values"] if values else []), *(["sending"] if sending else []), verb}
-    return [option for option in OPTIONS.values() if option.of in takes]
+    return [option for option in ALL_OPTIONS.values() if option.of in takes]

@@ -57,7 +57,7 @@ USER_SCHEMAS = [
 ]
 
 #: Option -> values.
-OPTIONS = {
+ALL_OPTIONS = {
     "invalid": st.sampled_from(
         [
             "raise",
@@ -101,7 +101,7 @@ def calls(draw):
     verb = draw(
         st.sampled_from(["set", "set", "set_once", "add", "union", "append", "unset", "update", "delete"])
     )
-    options = draw(st.fixed_dictionaries({}, optional=OPTIONS))
+    options = draw(st.fixed_dictionaries({}, optional=ALL_OPTIONS))
     if verb in {"unset", "delete"}:
         options = {name: value for name, value in options.items() if name not in {"blank", "parse", "rename"}}
     properties = {

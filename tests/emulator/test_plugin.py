@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "mixpanel_pandas" / "emulator" / "plugin"
 
 #: The entry point of the installed package is left out, so that the plug-in is loaded once in any case.
-OPTIONS = ("-p", "no:mixpanel_pandas", "-p", "pytest_mixpanel_pandas", "-p", "no:cacheprovider")
+ALL_OPTIONS = ("-p", "no:mixpanel_pandas", "-p", "pytest_mixpanel_pandas", "-p", "no:cacheprovider")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_fixture_makes_it_the_default_project(pytester: pytest.Pytester) -> 
         """
     )
     pytester.syspathinsert(PLUGIN)
-    pytester.runpytest_inprocess(*OPTIONS).assert_outcomes(passed=2)
+    pytester.runpytest_inprocess(*ALL_OPTIONS).assert_outcomes(passed=2)
     assert current_project() == Project("0" * 32, "us")
     mpd.set_project(None)
     with pytest.raises(mpd.ProjectError):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.reading.inference import Evidence, inferred, reading_of
+from mixpanel_pandas.reading.inference import TypeEvidence, inferred, reading_of
 from mixpanel_pandas.reading.readings import reading
 
 TEXT, WHOLE, NUMBER, TRUTH, DATE = pa.large_string(), pa.int64(), pa.float64(), pa.bool_(), pa.date32()
@@ -103,10 +103,10 @@ COLUMNS = st.one_of(
 def test_the_type_does_not_depend_on_where_a_file_is_cut(texts, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(texts)), max_size=4)))
     pieces = [texts[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(texts)], strict=True)]
-    evidence = Evidence()
+    evidence = TypeEvidence()
     for piece in data.draw(st.permutations(pieces)):
-        evidence &= Evidence.of(pa.array(piece, pa.string()))
-    assert evidence == Evidence.of(pa.array(texts, pa.string()))
+        evidence &= TypeEvidence.of(pa.array(piece, pa.string()))
+    assert evidence == TypeEvidence.of(pa.array(texts, pa.string()))
 
 
 @given(st.lists(st.from_regex(r"\A-?[0-9]{1,17}(\.[0-9]{1,17})?\Z"), min_size=1))

@@ -10,7 +10,7 @@ import pytest
 from mixpanel_pandas import OperationError
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 
 #: Verb, name, operand, groups, idempotent, values that missing may have, duplicates, merges, "Updated at", alias, batch.
 ROWS = [
@@ -72,7 +72,7 @@ def test_groups_have_the_operators_that_are_documented_for_them(row):
 
 
 @pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
-@pytest.mark.parametrize("missing", OPTIONS["missing"].choices)
+@pytest.mark.parametrize("missing", ALL_OPTIONS["missing"].choices)
 def test_what_missing_values_may_mean(row, missing):
     if not row.has_values:
         assert "missing" not in [option.name for option in taken_by(row.verb)]

@@ -14,7 +14,7 @@ from mixpanel_pandas import OperationError, OptionError
 from mixpanel_pandas.errors import choices
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS, Operator
-from mixpanel_pandas.rules.options import OPTIONS, Options, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, Options, taken_by
 
 VERBS = [*OPERATORS, "update"]
 
@@ -26,7 +26,7 @@ ROWS = [
     ("parse", None, "values", ()),
     ("spread", None, "values", ()),
     ("invalid", "raise", "rows", ()),
-    ("duplicates", None, "rows", OPTIONS["duplicates"].choices),
+    ("duplicates", None, "rows", ALL_OPTIONS["duplicates"].choices),
     ("ip", None, "rows", ()),
     ("updated_at", None, "rows", ()),
     ("ignore_alias", None, "rows", (None, True, False)),
@@ -49,13 +49,13 @@ def ask(verb="set", id="user_id", properties=None, group=None, **options):
 
 @pytest.mark.parametrize(("name", "default", "of", "values"), ROWS, ids=[row[0] for row in ROWS])
 def test_options(name, default, of, values):
-    option = OPTIONS[name]
+    option = ALL_OPTIONS[name]
     assert (option.name, option.default, option.of, option.choices) == (name, default, of, values)
     assert option.does.endswith(".")
     assert repr(default).strip("'") in option.type or default is None or option.choices
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+@pytest.mark.parametrize("option", ALL_OPTIONS.values(), ids=list(ALL_OPTIONS))
 def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option):
     takers = {verb for verb in VERBS if option in taken_by(verb)}
     expected = {
@@ -75,7 +75,9 @@ def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option)
         )
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS.values() if o.choices], ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option", [o for o in ALL_OPTIONS.values() if o.choices], ids=lambda option: option.name
+)
 def test_closed_options_take_their_values_and_no_others(option):
     verb = "set" if option.of != "delete" else "delete"
     others = {"journal": "mp.sqlite", "run": "monday"} if option.name == "on_changed" else {}
@@ -90,21 +92,21 @@ def test_closed_options_take_their_values_and_no_others(option):
 
 def test_the_table_has_a_row_for_each_option():
     defaults = {field.name: field.default for field in fields(Options)}
-    assert list(defaults) == list(OPTIONS)
-    for name, option in OPTIONS.items():
+    assert list(defaults) == list(ALL_OPTIONS)
+    for name, option in ALL_OPTIONS.items():
         of_operators = {field.name: field.default for field in fields(Operator)}
         assert defaults[name] == (
             option.default if name not in of_operators or name == "missing" else of_operators[name]
         )
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+@pytest.mark.parametrize("option", ALL_OPTIONS.values(), ids=list(ALL_OPTIONS))
 def test_options_are_documented(option):
     text = inspect.cleandoc(Options.__doc__)
     assert f"\n{option.name} : {option.type}\n" in text
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+@pytest.mark.parametrize("option", ALL_OPTIONS.values(), ids=list(ALL_OPTIONS))
 def test_an_option_at_its_default_is_not_named(option):
     verb = "delete" if option.of == "delete" else "set"
     assert ask(verb, **{option.name: option.default}) == ask(verb)

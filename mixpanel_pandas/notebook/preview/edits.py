@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 
 if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import Layout
@@ -89,7 +89,7 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
 
 def _fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
     """Return the options without a value of `missing` that the verb does not take."""
-    knows = OPERATORS[verb].missing if verb in OPERATORS else OPTIONS["missing"].choices
+    knows = OPERATORS[verb].missing if verb in OPERATORS else ALL_OPTIONS["missing"].choices
     return {name: value for name, value in options.items() if name != "missing" or value in knows}
 
 

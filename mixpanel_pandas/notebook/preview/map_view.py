@@ -55,7 +55,7 @@ WIDTHS_OF_UPDATE = "22px minmax(0, 13fr) minmax(0, 12fr) 86px 74px minmax(0, 10f
 HEAD = ("", "column", "property", "type, filled", "example", "hint")
 
 #: Option -> its label, and the texts of its values.
-OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
+ALL_OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
     "missing": (
         "Missing values",
         {"skip": "leave the property alone", "null": "send null", "unset": "remove the property"},
@@ -91,7 +91,7 @@ class MapView:
             "Operator", "operator", lambda verb: host.change(lambda s: with_verb(s.operation, s.layout, verb))
         )
         self._verb.fill_row()
-        self._options = {name: self._option(name, label) for name, (label, _) in OPTIONS.items()}
+        self._options = {name: self._option(name, label) for name, (label, _) in ALL_OPTIONS.items()}
         self._head = Html("columns-head")
         self._rows = _rows(host)
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
@@ -135,7 +135,9 @@ class MapView:
         for name, control in self._options.items():
             choices = option_choices(state, name)
             control.show(len(choices) > 1)
-            control.offer([(OPTIONS[name][1][value], value) for value in choices], _as_named(operation, name))
+            control.offer(
+                [(ALL_OPTIONS[name][1][value], value) for value in choices], _as_named(operation, name)
+            )
         self._refresh_columns()
 
     def _refresh_columns(self) -> None:
@@ -255,7 +257,7 @@ def _meant(mapping: ColumnMapping) -> str:
 
 def _as_named(operation: Operation, name: str) -> Any:
     """Return an option as the call has it, where None stays the default of the operator."""
-    return operation.named.get(name, rules.OPTIONS[name].default)
+    return operation.named.get(name, rules.ALL_OPTIONS[name].default)
 
 
 def _verb_in_words(verb: str) -> str:

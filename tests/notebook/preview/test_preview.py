@@ -17,7 +17,7 @@ from mixpanel_pandas.notebook.preview import map_view
 from mixpanel_pandas.notebook.preview import preview as module
 from mixpanel_pandas.notebook.preview import state as state_module
 from mixpanel_pandas.notebook.preview.findings_view import INVALID_IN_WORDS
-from mixpanel_pandas.rules.options import OPTIONS, REMEDIES
+from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES
 from tests.notebook.preview.frames import ATTACKS, people
 
 SECONDS = 100
@@ -139,8 +139,8 @@ def test_clicks_become_the_line_and_the_operation() -> None:
 
 
 def test_every_value_of_an_option_has_its_words() -> None:
-    for name, (_label, words) in map_view.OPTIONS.items():
-        assert list(words) == list(OPTIONS[name].choices)
+    for name, (_label, words) in map_view.ALL_OPTIONS.items():
+        assert list(words) == list(ALL_OPTIONS[name].choices)
     assert tuple(INVALID_IN_WORDS) == REMEDIES
 
 
