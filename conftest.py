@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import Phase, settings
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.project import process_default
@@ -15,12 +17,55 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: How many examples generated tests try, by profile: 100 stands for what the whole suite tries (`tests/examples.py`).
+EXAMPLES = {"quick": 20, "whole": 100, "thorough": 3000}
+for _profile, _examples in EXAMPLES.items():  # CI tries the same examples every time, everybody else new ones
+    _same = "CI" in os.environ and _profile != "thorough"
+    settings.register_profile(
+        _profile, deadline=None, max_examples=_examples, print_blob=True, derandomize=_same
+    )
+settings.register_profile(  # for `tests.mutation`: the same examples for each mutant, and the first failure is enough
+    "mutation",
+    settings.get_profile("quick"),
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", help="run the slow tests too, and try more generated examples"
+    )
     group = parser.getgroup("browser")
     group.addoption("--browser", action="store_true", help="fail, and do not skip, where no browser is")
     group.addoption(
         "--pictures", metavar="DIR", help="where the browser tests put pictures for a person to look at"
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "slow: takes seconds, processes, kernels or a browser; runs with --all"
+    )
+    settings.load_profile(
+        "whole" if config.getoption("--all") else "quick"
+    )  # --hypothesis-profile has the last word
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("--all"):
+        return "all tests: about 6 minutes"
+    return "quick subset: about 2 minutes; --all runs the slow tests too, and tries more generated examples"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all") or config.getoption("--browser"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery.answers import NAMING
-from mixpanel_pandas.delivery.policy import DECISIONS
+from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Evidence
-    from mixpanel_pandas.delivery.policy import Action
+    from mixpanel_pandas.delivery.policy import FollowUp
 
 HERE = Path(__file__).parent
 
@@ -175,7 +175,9 @@ summary covers the whole frame.
 
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)). The same `add`, `append` or `remove` is refused (`AlreadySent`) when this
-process has sent it already, or is sending it: updates are reserved before the first byte goes out. Rows over a limit are `invalid`
+process has sent it already, or is sending it: updates are reserved before the first byte goes out. A process remembers 100,000
+such uploads in about 50 MB. After that it refuses further ones with an `OperationError`, as it can no longer tell; it forgets none,
+but those in a journal, which refuses them itself: a process that runs for months uses `journal=`. Rows over a limit are `invalid`
 and never sent.
 """
 
@@ -200,8 +202,8 @@ FAULTS_IN_WORDS: tuple[tuple[str, Evidence], ...] = (
     ("some records are named, and the answer counts 0", "named_none_applied"),
 )
 
-#: Action -> what you see, in the end with this outcome.
-ACTIONS_IN_WORDS: dict[Action, str] = {
+#: What follows -> what you see, in the end with this outcome.
+ACTIONS_IN_WORDS: dict[FollowUp, str] = {
     "accept": "the named rows are `rejected`, the others `accepted`",
     "retry": "tried again, at most 8 times; then `{last}`",
     "halve": "each half is sent by itself; a single row is `{last}`",
@@ -261,7 +263,7 @@ def pages() -> dict[Path, str]:
                 f"`{row.last}`",
                 row.remedy,
             ]
-            for row in DECISIONS.values()
+            for row in REACTIONS.values()
         ],
     )
     columns = table(
@@ -289,7 +291,7 @@ def pages() -> dict[Path, str]:
                 row.remedy,
             ]
             for words, evidence in FAULTS_IN_WORDS
-            for row in [DECISIONS[evidence]]
+            for row in [REACTIONS[evidence]]
         ],
     )
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)

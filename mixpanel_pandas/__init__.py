@@ -9,7 +9,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.accessor import GroupProfiles, MixpanelAccessor
+from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor, accessor
 from mixpanel_pandas.errors import (
     AlreadySent,
     ColumnNotFoundError,
@@ -30,6 +30,7 @@ from mixpanel_pandas.errors import (
 from mixpanel_pandas.project import Project, set_project
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import Options
 from mixpanel_pandas.text import PrintableRecords
 
 logging.getLogger(__name__).addFilter(PrintableRecords())
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
-    from mixpanel_pandas.notebook.tables import show as show
+    from mixpanel_pandas.notebook.show import show as show
 
 __version__ = "0.1.0"
 
@@ -60,6 +61,7 @@ __all__ = [
     "MixpanelError",
     "OperationError",
     "OptionError",
+    "Options",
     "ProfileWarning",
     "Project",
     "ProjectError",
@@ -68,6 +70,7 @@ __all__ = [
     "UploadFailed",
     "UploadInterrupted",
     "ValidationError",
+    "accessor",
     "last_summary",
     "plot",
     "read_journal",
@@ -85,7 +88,7 @@ _LATER = {
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.notebook.plotting",
     "settle": "mixpanel_pandas.delivery.journal",
-    "show": "mixpanel_pandas.notebook.tables",
+    "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",
 }
 

@@ -4,17 +4,12 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.project import process_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-settings.register_profile("untimed", deadline=None)  # how fast this machine is just now decides no test
-settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
@@ -73,7 +75,7 @@ class Server:
                 sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         for sock in self.connections:
             sock.close()
 
@@ -98,7 +100,7 @@ class Server:
     def talk(self, connection: socket.socket, number: int) -> None:
         """Read requests and answer them until one of the two hangs up."""
         if not self._reads:
-            self._over.wait(60)
+            self._over.wait(PATIENCE)
         while (request := _request(connection)) is not None:
             script = self.scripts[min(len(self.arrived), len(self.scripts) - 1)]
             self.arrived.append(Arrived(number, *request))

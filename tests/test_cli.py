@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import Terminated, main
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS
+from mixpanel_pandas.rules.options import ALL_OPTIONS
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def test_every_verb_and_option_is_there() -> None:
     assert set(main.commands) == {*OPERATORS, "update", "journal", "inventory"}
 
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
-    assert set(OPTIONS) - shown == {"schema", "project", "progress"}
+    assert set(ALL_OPTIONS) - shown == {"schema", "project", "progress"}
 
 
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_what_the_command_names_is_written_to_whatever_is_set(
     written: list[str] = []
 
     def keep(frame: Any, operation: Any) -> Any:
-        written.append(operation.option("project").place)
+        written.append(operation.options.project.place)
         msg = "nothing is sent"
         raise mpd.OperationError(msg)
 
@@ -232,7 +233,7 @@ def test_a_group_without_a_name_is_refused(emulator: mpd.Emulator, table: str) -
 def test_a_path_that_cannot_be_written_stops_the_command_first(emulator: mpd.Emulator, table: str) -> None:
     done = run("set", table, "--id", "uid", "--save-failures", "/nowhere/failures.csv")
     assert done.exit_code == 2
-    assert "'/nowhere' is no folder that can be written to" in done.stderr
+    assert "'/nowhere' is not a folder that can be written to" in done.stderr
     assert not emulator.requests
 
 
@@ -268,7 +269,7 @@ def test_the_input_is_never_written_over(
     done = run("set", table, "--id", "uid", option, OTHER_NAMES[name](Path(table), folder))
     assert done.exit_code == 2
     assert f"{option} '" in done.stderr
-    assert "this command reads or writes otherwise: name another one" in done.stderr
+    assert "this command reads or writes otherwise: choose another" in done.stderr
     assert not emulator.requests
     assert Path(table).read_text(encoding="utf-8") == before
 
@@ -318,7 +319,7 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.cli.write", breaks)
+    monkeypatch.setattr("mixpanel_pandas.cli.write_table", breaks)
     done = run("set", table, "--id", "uid", "--save-failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr
@@ -344,7 +345,7 @@ def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(pipe.read_text, encoding="utf-8")
         assert run("set", table, "--id", "uid", "--save-failures", str(pipe)).exit_code == 0
-        assert reading.result(timeout=30) == "uid,plan,credits,tags\n"
+        assert reading.result(timeout=PATIENCE) == "uid,plan,credits,tags\n"
     assert pipe.is_fifo()
 
 

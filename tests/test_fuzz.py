@@ -1,6 +1,6 @@
 """Any frame, any call: each ends in a summary, a report, payloads, or an error of ours, and what was sent is what was said.
 
-Random columns, labels, indexes, objects and options meet every verb. ``HYPOTHESIS_PROFILE=thorough`` tries thousands.
+Random columns, labels, indexes, objects and options meet every verb. ``--hypothesis-profile=thorough`` tries thousands.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import decimal
 import enum
 import fractions
 import ipaddress
-import os
 import pathlib
 import uuid
 import warnings
@@ -29,12 +28,13 @@ from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 250
+EXAMPLES = examples(250)
 
 OUTCOMES = ["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
 
@@ -378,7 +378,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
 
 
 def test_the_fuzz_knows_every_option() -> None:
-    assert set(VALUES) == {option.name for option in OPTIONS.values() if not option.choices}
+    assert set(VALUES) == {option.name for option in ALL_OPTIONS.values() if not option.choices}
 
 
 @st.composite
@@ -388,7 +388,7 @@ def calls(draw: Any, *, odd_options: bool) -> tuple[str, dict[str, Any]]:
     known = [option.name for option in taken_by(verb)]
     arguments: dict[str, Any] = {"id": "id", "invalid": draw(st.sampled_from(VALUES["invalid"][0]))}
     for name in draw(st.lists(st.sampled_from(known), max_size=3, unique=True)):
-        sensible, others = VALUES.get(name, (list(OPTIONS[name].choices), []))
+        sensible, others = VALUES.get(name, (list(ALL_OPTIONS[name].choices), []))
         arguments[name] = draw(st.sampled_from(sensible + others * odd_options))
     if verb == "update":
         verbs = st.sampled_from([*OPERATORS] if odd_options else ["set", "union", "add", "append", "unset"])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import mixpanel_pandas as mpd
 
+pytestmark = pytest.mark.slow
+
 pty = pytest.importorskip("pty", reason="this system has no terminals of this kind")
 
 #: Python takes the terminal as its own, so that Ctrl-C reaches it.

@@ -1,13 +1,12 @@
 """Whatever goes wrong on the way: the summary tells the truth about every row.
 
 Random frames meet random faults in process; what the emulator says that it applied is held against the summary.
-``HYPOTHESIS_PROFILE=thorough`` tries thousands of them.
+``--hypothesis-profile=thorough`` tries thousands of them.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
 from collections import Counter
@@ -23,11 +22,12 @@ from requests.adapters import BaseAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.rules.operators import OPERATORS
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 300
+EXAMPLES = examples(300)
 
 OUTCOMES = ["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
 

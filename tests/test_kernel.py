@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import mixpanel_pandas as mpd
+
+pytestmark = pytest.mark.slow
 
 jupyter = pytest.importorskip("jupyter_client.manager", reason="no Jupyter kernel is installed")
 
@@ -50,7 +54,7 @@ of_the_client = pytest.mark.filterwarnings(
 
 @pytest.fixture
 def kernel() -> Iterator[Any]:
-    manager, client = jupyter.start_new_kernel(kernel_name="python3")
+    manager, client = jupyter.start_new_kernel(kernel_name="python3", startup_timeout=600)
     yield manager, client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -66,7 +70,7 @@ def printed(client: Any, code: str) -> str:
 
     status = "aborted"
     while status == "aborted":  # what arrives while the kernel still deals with an error is not run
-        status = client.execute_interactive(code, timeout=120, output_hook=keep)["content"]["status"]
+        status = client.execute_interactive(code, timeout=600, output_hook=keep)["content"]["status"]
     return "".join(texts)
 
 
@@ -120,10 +124,10 @@ def test_the_stop_button(kernel: Any) -> None:
     while (
         moves < 30
     ):  # the progress bar has moved: some of the requests, which take 15 seconds, have their answers
-        message = client.get_iopub_msg(timeout=30)
+        message = client.get_iopub_msg(timeout=PATIENCE)
         moves += message["msg_type"] in {"comm_msg", "stream"}
     manager.interrupt_kernel()
-    reply = client.get_shell_msg(timeout=30)
+    reply = client.get_shell_msg(timeout=PATIENCE)
     assert reply["parent_header"]["msg_id"] == request
     assert reply["content"]["ename"] == "UploadInterrupted"
     assert printed(client, AFTER).split("\n")[-2] == "UploadInterrupted True True True True [] 2000"

@@ -44,6 +44,7 @@ def shown(notebook: Any) -> list[list[str]]:
     return [text.replace("None", "NaN").split() for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::ResourceWarning"
 )  # of the client's sockets

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
+from tests.examples import examples
 
 OUTCOMES = ["accepted", "rejected", "unknown", "not_sent", "invalid", "skipped"]
 FAULTS: list[tuple[Any, dict[str, Any]]] = [
@@ -48,7 +49,9 @@ def assert_adds_up(summary: pd.DataFrame, rows: int) -> None:
     assert mpd.totals(summary)["rows"].sum() == rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     ids=st.lists(st.sampled_from(["", "null", None, *"abcdefgh", "user 1", "user 11"]), max_size=30),
     values=st.lists(st.sampled_from(["x", "", None, "y" * 300]), min_size=30, max_size=30),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas import pipeline
 from mixpanel_pandas.delivery import progress, sending, upload
 
 
@@ -231,7 +232,7 @@ def test_ctrl_c_during_the_account_waits_for_it(
 
 
 def changing(change: Any) -> Any:
-    def changed(layout: Any, findings: Any) -> None:
+    def changed(decisions: Any) -> None:
         change()
 
     return changed
@@ -247,7 +248,7 @@ def test_a_frame_that_is_changed_meanwhile_is_sent_as_it_was_checked(
         frame["p"] = ["z" * 300, b"z"]
         frame.insert(0, "new", [1, 2])
 
-    monkeypatch.setattr(sending, "warn", changing(change))
+    monkeypatch.setattr(pipeline, "warn", changing(change))
     frame.mixpanel.set("id")
     assert emulator.profiles()["p"].to_dict() == {"a": "x", "b": "y"}
 

@@ -21,9 +21,10 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.delivery.sending import NOWHERE
+from mixpanel_pandas.pipeline import NOWHERE
 from mixpanel_pandas.project import REGIONS
-from mixpanel_pandas.rules.options import OPTIONS, operation
+from mixpanel_pandas.rules.operation import operation
+from mixpanel_pandas.rules.options import ALL_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ def scene(
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}@127.0.0.1:1")
     account = known_to_project(ACCOUNT)
     project = mpd.Project(str(emulator.token), url=emulator.url, backoff=0, **account)
-    journal = {"journal": tmp_path / "journal.sqlite", "run": "one"} if "journal" in OPTIONS else {}
+    journal = {"journal": tmp_path / "journal.sqlite", "run": "one"} if "journal" in ALL_OPTIONS else {}
     frame = pd.DataFrame({"id": ["a", "b", "c"], "n": [1, 2, 3]})
     errors = []
 
@@ -158,6 +159,7 @@ PLACES: dict[str, Callable[[Scene], str | bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_no_secret_is_there(scene: Scene, place: str) -> None:
     found = PLACES[place](scene)
@@ -209,6 +211,7 @@ print(*[holder for one in turned for holder in holders(one)], sep="\\n", end="")
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_remembered_of_an_upload(emulator: mpd.Emulator) -> None:
     """No cache of this package or of one beneath it, and no object that outlives the call, holds a secret or a value."""
     emulator.fail("echo", times=1)
@@ -242,6 +245,7 @@ NOTEBOOK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # of the kernel's client
 def test_no_secret_in_an_executed_notebook(emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat")
@@ -250,7 +254,9 @@ def test_no_secret_in_an_executed_notebook(emulator: mpd.Emulator, monkeypatch: 
     monkeypatch.setenv("MIXPANEL_URL", emulator.url)
     emulator.fail("echo", times=None)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in NOTEBOOK])
-    nbclient.NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3").execute()
+    nbclient.NotebookClient(
+        notebook, timeout=1200, startup_timeout=600, allow_errors=True, kernel_name="python3"
+    ).execute()
     text = json.dumps(notebook)
     assert text.count("UploadFailed") >= 2
     assert not [piece for piece in forms(emulator.token) if piece in text]
@@ -340,7 +346,7 @@ def test_certificates_are_always_checked(
 
 
 def test_nothing_can_be_asked_for_that_is_not_safe() -> None:
-    parameters = {one.name for one in fields(mpd.Project)} | set(OPTIONS)
+    parameters = {one.name for one in fields(mpd.Project)} | set(ALL_OPTIONS)
     assert not [name for name in parameters if "verify" in name or "cert" in name or "insecure" in name]
     assert all(url.startswith("https://") for url in REGIONS.values())
 

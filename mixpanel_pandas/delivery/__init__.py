@@ -1,3 +1,3 @@
-"""From batches to what became of every row: one request, what follows from its answer, threads, and the account."""
+"""Sending batches and accounting for every row: requests, answers, retries, threads, the journal and the summary."""
 
 from __future__ import annotations

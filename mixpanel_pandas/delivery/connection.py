@@ -1,26 +1,24 @@
-"""Connections that keep to a time limit, can be cut from another thread, and say why an answer proves nothing.
+"""Connections with a time limit for each request, which another thread can cut.
 
-One subclass of urllib3's connection, and the adapter of requests that makes it. It differs from urllib3's own in four ways:
+There is one subclass of urllib3's connection, and the adapter of requests that makes it. It differs from urllib3's own in
+four ways:
 
-- every 1xx before the final answer is skipped;
-- a time limit holds for sending as a whole and for the answer as a whole, not for each read;
-- the socket can be shut down from the moment it exists;
-- bytes that may belong to the answer to another request close the connection.
+- it skips every 1xx before the final answer;
+- a time limit holds for the whole request and for the whole answer, not for each read;
+- another thread can shut the socket down from the moment it exists;
+- it closes the connection if there are bytes that may belong to the answer to another request.
 """
 
 from __future__ import annotations
 
 import io
-import re
 import socket
 import ssl
 import threading
 import time
 from contextlib import suppress
-from functools import partial
 from http.client import HTTPConnection as StandardConnection
 from http.client import HTTPException, HTTPResponse
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -30,7 +28,6 @@ from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
-    HeaderParsingError,
     HTTPError,
     LocationParseError,
     NewConnectionError,
@@ -40,40 +37,37 @@ from urllib3.exceptions import (
     ProxySchemeUnsupported,
 )
 from urllib3.util.connection import allowed_gai_family
-from urllib3.util.response import assert_header_parsing
 from urllib3.util.ssl_match_hostname import CertificateError
 from urllib3.util.ssltransport import SSLTransport
 
-from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure
+from mixpanel_pandas.delivery.messages import Failure
+from mixpanel_pandas.delivery.reply import Reply, unread_of_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Literal, NoReturn
+    from typing import Literal
 
-    from typing_extensions import Buffer
+__all__ = ["CONNECT_SECONDS", "ERRORS", "ClientAdapter", "Line", "ReadResponse", "failure_of"]
 
-__all__ = ["CONNECT_SECONDS", "ERRORS", "Adapter", "Line", "ReadResponse", "failure"]
-
-#: Seconds to wait for a connection at most, TLS and proxy included.
+#: Seconds that a connection may take at most, TLS and proxy included.
 CONNECT_SECONDS = 10.0
 
-#: Lines after the last chunk of an answer, and bytes of the line before a chunk.
-TRAILERS, CHUNK_LINE = 100, 4096
 #: Bytes that are handed to a socket at once; the time limit is checked before each piece.
 PIECE = 1_048_576
 
-#: What requests, urllib3, http.client and the system raise. Whatever else is raised is a bug of ours, and is shown as one.
+#: What requests, urllib3, http.client and the system raise. Anything else is a bug of ours, and is raised as it is.
 ERRORS = (requests.RequestException, HTTPError, ProxySchemeUnsupported, HTTPException, OSError)
 
-#: Class of an exception, or of one of its causes -> whether it proves that nothing was sent; the first row that fits counts.
+#: Class of an exception or of one of its causes -> its evidence. "no_connection" means that surely nothing was sent. The first
+#: row that fits counts.
 _EVIDENCE: tuple[tuple[type[BaseException], Literal["no_connection", "unclear"]], ...] = (
-    (NewConnectionError, "no_connection"),  # ours: whatever failed in connecting, TLS and a proxy's answer included
+    (NewConnectionError, "no_connection"),  # raised by us for any failure to connect, also of TLS or a proxy
     (ConnectTimeoutError, "no_connection"),
     (ProtocolError, "unclear"),
     (ConnectionResetError, "unclear"),
     (ProxyError, "no_connection"),
-    (ssl.SSLCertVerificationError, "no_connection"),  # other errors of TLS come later, too
-    (LocationParseError, "no_connection"),  # of a proxy, as the next two: ours is checked
+    (ssl.SSLCertVerificationError, "no_connection"),  # other errors of TLS may also come later
+    (LocationParseError, "no_connection"),  # of a proxy, as the next two: the project's address is checked
     (ProxySchemeUnknown, "no_connection"),
     (ProxySchemeUnsupported, "no_connection"),
     (ConnectionRefusedError, "no_connection"),
@@ -82,50 +76,44 @@ _EVIDENCE: tuple[tuple[type[BaseException], Literal["no_connection", "unclear"]]
         requests.ConnectTimeout, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema,
         requests.exceptions.MissingSchema, requests.exceptions.ProxyError,
     )),
-    (BaseException, "unclear"),  # reads that took too long, and whatever is not known
+    (BaseException, "unclear"),  # reads that timed out, and anything else
 )  # fmt: skip
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-
-#: Why the body of an answer proves nothing.
-CUT_SHORT = "it is cut short"
-BAD_CHUNK = "its chunks cannot be read"
-TOO_LONG = f"it is longer than {ANSWER_BYTES:,} bytes"
-ENDLESS = "it does not say where it ends"
-TRAILING = "bytes come after its end"
+#: Why an answer proves nothing that came while the request was still being sent.
 EARLY = "it came before the request was sent as a whole"
-
-#: Statuses of answers that have no body, whatever their headers say.
-_BODILESS = frozenset({204, 304})
 
 
 class Line:
-    """What a client and its connections share: the limits of time, and the sockets, which another thread may shut.
+    """What a client shares with its connections: the time limits, and the sockets that another thread may shut down.
 
     Parameters
     ----------
     clock : callable
-        Seconds that only grow.
+        Returns seconds, as ``time.monotonic`` does.
+
+    Attributes
+    ----------
+    is_cut : bool
+        Whether nothing may go out any more.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.RLock()  # a signal handler may cut what its own thread is just cutting
-        self._wires: dict[_Connection, socket.socket] = {}
+        self._wires: dict[HTTPConnection, socket.socket] = {}
         self._timeout = self._until = self._ends = float("inf")
-        self.is_cut = False
+        self.is_cut: bool = False
 
     def limit(self, timeout: float, until: float) -> None:
         """Set the limits of the next request."""
         self._timeout, self._until = timeout, until
 
     def begin(self, at_most: float = float("inf")) -> None:
-        """Begin a phase of a request (connecting, sending, the answer): each has the timeout, or `at_most`, for itself."""
+        """Begin a phase of a request: connecting, sending or reading the answer. Each may take the timeout, or `at_most`."""
         self._ends = min(self._clock() + min(self._timeout, at_most), self._until)
 
     def left(self) -> float:
-        """Return the seconds that are left of this phase.
+        """Return the seconds that are left for this phase.
 
         Raises
         ------
@@ -138,13 +126,13 @@ class Line:
             raise TimeoutError(msg)
         return left
 
-    def hold(self, connection: _Connection, wire: socket.socket) -> None:
-        """Keep hold of the socket of `connection`: a duplicate, because TLS takes the original over."""
+    def hold(self, connection: HTTPConnection, wire: socket.socket) -> None:
+        """Keep a duplicate of the socket of `connection`, because TLS takes the original over."""
         with self._lock:
             self.check()
             self._wires[connection] = wire.dup()
 
-    def let_go(self, connection: _Connection) -> None:
+    def let_go(self, connection: HTTPConnection) -> None:
         """Close the duplicate of the socket of `connection`."""
         with self._lock:
             wire = self._wires.pop(connection, None)
@@ -158,11 +146,11 @@ class Line:
             raise ConnectionAbortedError(msg)
 
     def cut(self) -> None:
-        """Shut the sockets down: threads that wait for one wake up, and no further byte goes out."""
+        """Shut the sockets down. Threads that wait for them wake up, and no further byte goes out."""
         with self._lock:
             self.is_cut = True
             for wire in self._wires.values():
-                with suppress(OSError):  # it is not connected yet, and checks once more when it is
+                with suppress(OSError):  # it is not connected yet, and checks again when it is
                     wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -173,167 +161,25 @@ class Line:
             connection.close()
 
 
-def failure(error: BaseException) -> Failure:
-    """Return the text of one of `ERRORS`, and the evidence that it gives."""
+def failure_of(error: BaseException) -> Failure:
+    """Return one of `ERRORS` as a text and the evidence that it gives."""
     causes = list(_causes(error))
-    # the last text among the arguments of the innermost one, where some exceptions also hold a connection
+    # the last text among the arguments of the innermost cause: some exceptions also hold a connection there
     words = next((arg for arg in reversed(causes[-1].args) if isinstance(arg, str)), str(causes[-1]))
     evidence = next(proof for kind, proof in _EVIDENCE if any(isinstance(cause, kind) for cause in causes))
     return Failure(f"{type(error).__name__}: {words}", evidence)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps, as urllib3 and requests wrap it."""
+    """Yield an exception and the exceptions that it wraps, in the ways of urllib3 and requests."""
     yield error
     inner = [*error.args, getattr(error, "reason", None), error.__cause__]
     for cause in dict.fromkeys(cause for cause in inner if isinstance(cause, BaseException)):
         yield from _causes(cause)
 
 
-class _UnsoundError(Exception):
-    """Why an answer proves nothing."""
-
-
-class _Source(io.RawIOBase):
-    """What a socket receives, as a file whose reads keep to the time that is left."""
-
-    def __init__(self, line: Line, wire: Any) -> None:
-        self._line, self._wire = line, wire
-        self.exhausted = False  # whether only what is in the buffer is still given out
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the buffered file that `http.client` asks a socket for."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int | None:
-        if self.exhausted:
-            return None
-        self._wire.settimeout(self._line.left())
-        count: int = self._wire.recv_into(buffer)
-        return count
-
-
-class _Reply(HTTPResponse):
-    """A final answer, read to its end before it is returned.
-
-    Attributes
-    ----------
-    content : bytearray
-        The body as far as it came.
-    flaw : str or None
-        Why the answer proves nothing.
-    """
-
-    def __init__(self, line: Line, wire: Any, *args: Any, **kwargs: Any) -> None:
-        self._source, self._wire = _Source(line, wire), wire
-        self.content = bytearray()
-        self.flaw: str | None = None
-        super().__init__(self._source, *args, **kwargs)  # type: ignore[arg-type]  # it only calls `makefile`
-
-    def begin(self) -> None:
-        """Read the answer that is no 1xx (but for 101, after which no other comes)."""
-        super().begin()
-        while 100 <= self.status < 200 and self.status != 101:
-            self.headers = None  # type: ignore[assignment]  # otherwise it has begun
-            super().begin()
-        try:
-            self._read_body()
-        except _UnsoundError as reason:
-            self.flaw = str(reason)
-        except (OSError, HTTPException) as error:
-            self.flaw = f"its body broke off: {error}"
-        self.will_close = self.will_close or self.flaw is not None
-        self.close()
-
-    def _read_body(self) -> None:
-        """Read the body.
-
-        Raises
-        ------
-        _UnsoundError
-            If it cannot be told where the answer ends, or it does not end there.
-        """
-        codings, lengths = _values(self.msg, "Transfer-Encoding"), _values(self.msg, "Content-Length")
-        if reason := next((words for odd, words in self._oddities(codings, lengths) if odd), None):
-            raise _UnsoundError(reason)
-        if self.status not in _BODILESS:
-            if codings:
-                self._read_chunks()
-            elif lengths:
-                self._read_piece(int(lengths[0]))
-            else:
-                self._read_to_the_end()
-        self._source.exhausted = True
-        if self.fp.peek(1) or _unpacked(self._wire):
-            raise _UnsoundError(TRAILING)
-
-    def _oddities(self, codings: list[str], lengths: list[str]) -> Iterator[tuple[bool, str]]:
-        """Yield whether the answer is odd, and in what way."""
-        yield self.status == 101, "it changes to another protocol"
-        yield _is_garbled(self.msg), "its headers cannot be read"
-        if self.status not in _BODILESS:
-            yield bool(codings and lengths), "it has both a length and a transfer coding"
-            yield codings not in ([], ["chunked"]), "its transfer coding is not known"
-            yield bool(codings) and self.version < 11, "its transfer coding is not known to HTTP/1.0"
-            yield len(set(lengths)) > 1, "it has several lengths"
-            yield not all(map(_LENGTH.fullmatch, lengths)), "its length is no number"
-
-    def _read_piece(self, size: int) -> None:
-        piece = self.fp.read(min(size, ANSWER_BYTES + 1 - len(self.content)))
-        self.content += piece
-        if len(self.content) > ANSWER_BYTES:
-            raise _UnsoundError(TOO_LONG)
-        if len(piece) < size:
-            raise _UnsoundError(CUT_SHORT)
-
-    def _read_chunks(self) -> None:
-        while size := self._chunk_size():
-            self._read_piece(size)
-            if self.fp.read(2) != b"\r\n":
-                raise _UnsoundError(BAD_CHUNK)
-        trailers = iter(partial(self.fp.readline, CHUNK_LINE), b"\r\n")
-        if not all(line.endswith(b"\r\n") for line in islice(trailers, TRAILERS)):
-            raise _UnsoundError(CUT_SHORT)
-
-    def _chunk_size(self) -> int:
-        line = _CHUNK.fullmatch(self.fp.readline(CHUNK_LINE))
-        if line is None:
-            raise _UnsoundError(BAD_CHUNK)
-        return int(line[1], 16)
-
-    def _read_to_the_end(self) -> NoReturn:
-        """Read until the server closes the connection, if it is about to; nothing tells whether that is all."""
-        if self.version < 11 or "close" in _values(self.msg, "Connection"):
-            self.content += self.fp.read(ANSWER_BYTES)
-        raise _UnsoundError(ENDLESS)
-
-
-def _values(headers: Any, name: str) -> list[str]:
-    """Return the values of all headers of a name, in lower case; none where there is no such header."""
-    lines: list[str] = headers.get_all(name, [])
-    return [value.strip().casefold() for line in lines for value in line.split(",")]
-
-
-def _is_garbled(headers: Any) -> bool:
-    """Return whether some line of the headers is no header: those after it, such as a length, are lost."""
-    try:
-        assert_header_parsing(headers)
-    except HeaderParsingError:
-        return True
-    return False
-
-
-def _unpacked(wire: Any) -> int:
-    """Return how many bytes TLS has unpacked that nobody has read."""
-    tls = wire.sslobj if isinstance(wire, SSLTransport) else wire
-    return tls.pending() if isinstance(tls, ssl.SSLSocket | ssl.SSLObject) else 0
-
-
 def _packed(wire: Any) -> int:
-    """Return how many bytes, within the TLS of a proxy, are off the socket and not unpacked."""
+    """Return how many bytes of a proxy's TLS were received and are not decrypted."""
     if not isinstance(wire, SSLTransport):
         return 0
     proxy: Any = wire.socket
@@ -341,7 +187,7 @@ def _packed(wire: Any) -> int:
 
 
 class ReadResponse(urllib3.HTTPResponse):
-    """A final answer as requests takes it, with the body that was read.
+    """A final answer, as requests expects it, whose body is read already.
 
     Attributes
     ----------
@@ -356,7 +202,7 @@ class ReadResponse(urllib3.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """What a connection does in our way: see the top of this module. The class of a pool adds `line`, and TLS."""
+    """The differences from urllib3's connection, as the top of this module lists them. `_pool_class` adds `line`, and TLS."""
 
     line: Line
     _connecting = _begun = _whole = False
@@ -364,10 +210,10 @@ class _Connection(HTTPConnection):
     @property
     def is_connected(self) -> bool:
         """Whether it can be used again: nothing has arrived since the last answer."""
-        return super().is_connected and not _unpacked(self.sock) and not _packed(self.sock)
+        return super().is_connected and not unread_of_tls(self.sock) and not _packed(self.sock)
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that can be reached; each socket can be cut before it connects."""
+        """Connect to the first address that can be reached. The socket can be cut before it is connected."""
         try:
             addresses = socket.getaddrinfo(
                 self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM
@@ -399,7 +245,7 @@ class _Connection(HTTPConnection):
         return wire
 
     def connect(self) -> None:
-        """Connect, with TLS and through a proxy where needed; whatever fails, nothing of a request has gone out."""
+        """Connect, with TLS and through a proxy if needed. If it fails, nothing of a request has gone out."""
         self.line.begin(CONNECT_SECONDS)
         self._connecting, self._begun = True, False
         try:
@@ -416,7 +262,7 @@ class _Connection(HTTPConnection):
         self._whole = True
 
     def send(self, data: Any) -> None:
-        """Send bytes: of the request, or while connecting, those that ask a proxy for a way."""
+        """Send bytes of a request. While connecting, they are those of a CONNECT to a proxy."""
         if self.sock is None:
             self.connect()
         if not (self._connecting or self._begun):
@@ -428,36 +274,36 @@ class _Connection(HTTPConnection):
                 self.sock.settimeout(self.line.left())
                 sent += self.sock.send(view[sent : sent + PIECE])
 
-    def response_class(self, wire: Any, *args: Any, **kwargs: Any) -> _Reply:  # type: ignore[override]  # a method makes one
-        """Return what `http.client` reads an answer with."""
-        return _Reply(self.line, wire, *args, **kwargs)
+    def response_class(self, wire: Any, *args: Any, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]  # a method makes one
+        """Return the object with which `http.client` reads an answer."""
+        return Reply(wire, self.line.left, *args, **kwargs)
 
     def getresponse(self) -> ReadResponse:  # type: ignore[override]  # urllib3 departs from http.client in this
-        """Return the final answer, whole; a connection that must not be used again is closed by then."""
+        """Return the final answer, with its body. Close the connection if it must not be used again."""
         self.line.begin()
-        reply: Any = StandardConnection.getresponse(self)  # urllib3's would read the body by rules of its own
+        reply: Any = StandardConnection.getresponse(self)  # urllib3's reads the body in its own way
         if not self._whole:  # the server closed the connection before it had the whole request
             self.close()
         answer = ReadResponse(
             io.BytesIO(reply.content), None, reply.status,
             version=reply.version, reason=reply.reason, preload_content=False, decode_content=False,
         )  # fmt: skip
-        # not before: urllib3 would look for a length in them, and raise where there are several
+        # set afterwards: in the constructor urllib3 looks for a length in them, and raises if there are several
         answer.headers = HTTPHeaderDict(reply.msg.items())
         early = None if self._whole or reply.status >= 400 else EARLY
         answer.content, answer.flaw = bytes(reply.content), reply.flaw or early
         return answer
 
     def close(self) -> None:
-        """Close the socket, and its duplicate."""
+        """Close the socket and its duplicate."""
         try:
             super().close()
         finally:
             self.line.let_go(self)
 
 
-class Adapter(HTTPAdapter):
-    """An adapter of requests with at most one connection to a place, and no retries of its own.
+class ClientAdapter(HTTPAdapter):
+    """An adapter of requests with at most one connection to each host, and without retries.
 
     Parameters
     ----------
@@ -476,18 +322,18 @@ class Adapter(HTTPAdapter):
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make connections of ours."""
+        """Use our connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Make connections of ours."""
+        """Use our connections for a proxy."""
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
-    # requests takes as long to choose a connection as to use it. A client always uses the same certificates and proxies, so
-    # the choice is made once for each address.
+    # requests takes as long to choose a connection as to use it. A client always uses the same certificates and proxies, so it
+    # chooses once for each address.
 
     def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the pool of connections to an address."""
@@ -504,13 +350,13 @@ class Adapter(HTTPAdapter):
             self._certified.add(conn)
 
     def request_url(self, request: Any, *args: Any, **kwargs: Any) -> str:
-        """Return the target of a request: a path, or for a proxy an address."""
+        """Return the target of a request: a path, or the whole address for a proxy."""
         if request.url not in self._targets:
             self._targets[request.url] = super().request_url(request, *args, **kwargs)
         return self._targets[request.url]
 
 
 def _pool_class(pool: type[Any], connection: type[Any], line: Line) -> Any:
-    """Return a kind of pool whose connections are ours."""
+    """Return a subclass of a pool that makes our connections."""
     ours = type("Connection", (_Connection, connection), {"line": line})
     return type(pool.__name__, (pool,), {"ConnectionCls": ours})

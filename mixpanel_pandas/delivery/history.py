@@ -1,44 +1,41 @@
-"""What this process has sent: the last summary, and updates that must not be sent twice by accident.
+"""What this process has sent: the summary of the latest upload, and updates that must not be applied twice.
 
-An upload is known by fingerprints of its rows, in the order in which they are sent. Before the first byte of another one
-goes out, its slices are encoded and compared as long as they equal those of an earlier upload. At the first difference it
-is another upload.
+An upload is identified by fingerprints of its payloads, in the order in which they are sent. Before its first byte goes out,
+its slices are encoded and compared with those of earlier uploads. As soon as they differ from all of them, it is another
+upload and is sent.
+
+All of this is kept in memory, so it is bounded. Only the latest summary is kept. Of an upload that is over, `Fingerprints`
+keeps a few. A `History` keeps a limited number of uploads, and says so when it is full.
 """
 
 from __future__ import annotations
 
-import os
 import threading
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from mixpanel_pandas.errors import AlreadySent, OperationError
-from mixpanel_pandas.payloads.fingerprint import Chain
+from mixpanel_pandas.payloads.fingerprint import SIZE, Chain
+from mixpanel_pandas.project.locks import per_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     import pandas as pd
 
     from mixpanel_pandas.payloads.slices import Slice
 
-__all__ = ["InRun", "Reservation", "last_summary", "remember", "reserve"]
+__all__ = ["History", "InRun", "Reservation", "last_summary", "process_history", "remember", "reserve"]
 
 #: Slices that are kept while they are compared, so that they are not encoded again: about 20 MB.
 KEPT_SLICES = 2
 
-_lock = threading.Lock()
-_reservations: list[Reservation] = []
+#: Uploads that a process remembers: about 50 MB. One a minute reaches it after ten weeks.
+MOST_UPLOADS = 100_000
+
+_lock = per_process(threading.RLock)
 _last: list[pd.DataFrame] = []
-
-
-def _anew() -> None:
-    global _lock  # noqa: PLW0603  # a thread that held it is not in this process
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_anew)
 
 
 class InRun(NamedTuple):
@@ -46,12 +43,12 @@ class InRun(NamedTuple):
 
     Attributes
     ----------
-    run : tuple
-        What tells it from other runs.
+    run : tuple of str
+        The file and the name of the run.
     named : bool
         Whether the user named it.
     resumed : bool
-        Whether the journal knows what was sent of it before.
+        Whether an earlier session of the run has sent something.
     """
 
     run: tuple[str, str]
@@ -59,93 +56,238 @@ class InRun(NamedTuple):
     resumed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Some fingerprints of an upload: the 1st, 2nd, 4th, 8th and so on, and the last.
+
+    Each fingerprint covers all rows before it, so the last one identifies the whole upload. The others only tell early that
+    another upload differs, at the latest after twice the rows that they share.
+
+    Attributes
+    ----------
+    count : int
+        How many the upload had.
+    kept : bytes
+        Those that are kept, one after the other.
+    """
+
+    count: int
+    kept: bytes
+
+    @classmethod
+    def of(cls, fingerprints: list[bytes]) -> Self:
+        """Return those of an upload that is over."""
+        count = len(fingerprints)
+        places = [1 << power for power in range(count.bit_length())]
+        kept = [fingerprints[place - 1] for place in dict.fromkeys([*places, count] if count else [])]
+        return cls(count, b"".join(kept))
+
+    def latest(self, count: int) -> tuple[int, bytes]:
+        """Return the last of the first `count` fingerprints that is kept, and its place, counted from 1."""
+        if count >= self.count:
+            return self.count, self.kept[-SIZE:]
+        power = count.bit_length() - 1
+        return 1 << power, self.kept[power * SIZE : (power + 1) * SIZE]
+
+
 class Reservation:
-    """An upload that this process has begun: nobody else may send the same.
+    """An upload that this process has begun: no other call may send the same updates.
 
     Parameters
     ----------
     key : bytes
-        Of fingerprints.
+        The key of its fingerprints.
     journalled : InRun, optional
-        The run in which it is sent.
+        The run of a journal in which it is sent.
 
     Attributes
     ----------
     whole : bool
-        Whether these are all of its rows.
+        Whether its fingerprints cover all of its rows.
     under_way : bool
         Whether it may still send.
     complete : bool
-        Whether every row arrived.
+        Whether every row was accepted.
     """
 
-    def __init__(self, key: bytes, journalled: InRun | None = None) -> None:
-        self.journalled = journalled
-        self.whole, self.under_way, self.complete = False, True, False
-        self._chain, self._wave, self._number = Chain(key), 0, -1
-        self._different: set[Reservation] = set()
+    __slots__ = ("_chain", "_number", "_over", "_wave", "complete", "journalled", "under_way", "whole")
 
-    def add(self, part: Slice) -> None:
-        """Take note of a slice before it is sent, unless that was done."""
-        if part.number > self._number:
-            if part.wave > self._wave:  # where one ends does not depend on the slices
-                self._chain.end()
-            self._wave, self._number = part.wave, part.number
-            self._chain.add(part.payloads)
+    def __init__(self, key: bytes, journalled: InRun | None = None) -> None:
+        self.journalled: InRun | None = journalled
+        self.whole: bool = False
+        self.under_way: bool = True
+        self.complete: bool = False
+        self._chain: Chain | None = Chain(key)
+        self._over: Fingerprints | None = None  # once it is not under way
+        self._wave, self._number = 0, -1
+
+    def add(self, encoded: Slice) -> None:
+        """Add the fingerprints of a slice before it is sent. A slice that was added before is skipped."""
+        chain = self._chain
+        if chain is not None and encoded.number > self._number:
+            if encoded.wave > self._wave:  # waves end at the same rows, however the frame is sliced
+                chain.end()
+            self._wave, self._number = encoded.wave, encoded.number
+            chain.add(encoded.payloads)
 
     def finish(self) -> None:
-        """Take note that these are all rows."""
-        self._chain.end()
-        self.whole = True
+        """Add the last fingerprint: all rows were added."""
+        if self._chain is not None:
+            self._chain.end()
+            self.whole = True
 
     @property
     def count(self) -> int:
         """How many fingerprints there are."""
-        return len(self._chain.fingerprints)
+        return self._over.count if self._over is not None else len(self.fingerprints)
 
-    def compared(self, other: Reservation) -> Literal["same", "open", "different"]:
-        """Return whether another upload, as far as it is encoded, is the same; open: further slices tell."""
-        whole, others_whole = self.whole, other.whole  # before the others are counted
-        mine, theirs = self._chain.fingerprints, other._chain.fingerprints
-        count, others_count = len(mine), len(theirs)
-        both = min(count, others_count)
+    @property
+    def fingerprints(self) -> list[bytes]:
+        """The fingerprints so far; none are listed once the upload is over."""
+        return [] if self._chain is None else self._chain.fingerprints
+
+    def compare(self, later: Reservation) -> Literal["same", "open", "different"]:
+        """Compare a later upload, as far as it is encoded. Open: further slices tell.
+
+        An upload that ended early is the same as one that begins with all of its rows.
+        """
+        whole, later_whole = self.whole, later.whole  # before the fingerprints are counted
+        count, later_count = self.count, later.count
+        both = min(count, later_count)
         if not both:
-            return "different" if whole or others_whole else "open"
-        if mine[both - 1] != theirs[both - 1]:
+            return "different" if whole or later_whole else "open"
+        place, fingerprint = self._latest(both)
+        if fingerprint != later.fingerprints[place - 1]:
             return "different"
-        if (whole and others_count > count) or (others_whole and count > others_count):
+        if (whole and later_count > count) or (later_whole and count > later_count):
             return "different"
-        return "same" if others_whole or (not whole and count <= others_count) else "open"
+        return "same" if later_whole or (not whole and count <= later_count) else "open"
 
-    def like(self, others: Iterable[Reservation]) -> dict[Reservation, Literal["same", "open"]]:
-        """Return those of others that are the same as far as this one is encoded: what differs once is never asked again."""
-        alike: dict[Reservation, Literal["same", "open"]] = {}
-        for other in others:
-            if other not in self._different:
-                if (result := other.compared(self)) == "different":
-                    self._different.add(other)
-                else:
-                    alike[other] = result
-        if not alike:
-            self._different.clear()  # nothing else is compared
-        return alike
+    @property
+    def first(self) -> bytes:
+        """The first fingerprint; empty if there is none."""
+        return self._latest(1)[1] if self.count else b""
+
+    def _latest(self, count: int) -> tuple[int, bytes]:
+        return (count, self.fingerprints[count - 1]) if self._over is None else self._over.latest(count)
 
     def allows(self, other: InRun | None) -> bool:
-        """Return whether what was sent here may be sent in another run."""
+        """Return whether the same updates may be sent in another run, or in none."""
         if other is None or self.journalled is None:
             return False
         if other.run == self.journalled.run:
-            return other.resumed  # the journal knows what of it is left to send
+            return other.resumed  # the journal says which rows are left to send
         return other.named and not self.under_way  # the user's way to send the same again
 
     def release(self, summary: pd.DataFrame | None) -> None:
-        """Let it be an upload of the past; one of which surely nothing is applied is forgotten."""
-        self.under_way = False
-        if summary is not None:
-            self.complete = not summary[["not_sent", "rejected", "unknown"]].to_numpy().any()
-            if not summary[["accepted", "unknown"]].to_numpy().any():
-                with _lock:
-                    _reservations.remove(self)
+        """End the upload. It is forgotten if surely nothing was applied.
+
+        Parameters
+        ----------
+        summary : pandas.DataFrame or None
+            What became of its rows. None: nobody can tell.
+        """
+        with _lock():  # others compare meanwhile
+            self._over, self._chain = Fingerprints.of(self.fingerprints), None
+            self.under_way = False
+            if summary is not None:
+                self.complete = not summary[["not_sent", "rejected", "unknown"]].to_numpy().any()
+                if not summary[["accepted", "unknown"]].to_numpy().any():
+                    process_history.remove(self)
+
+
+class History:
+    """The uploads of a process that must not be sent again by accident.
+
+    It is bounded. When it is full, it forgets the oldest upload that was sent in a journal, which still refuses the same call. If
+    there is none, it forgets nothing: further uploads are refused, unless the user wants no comparison (``repeat=True``).
+
+    Parameters
+    ----------
+    most : int
+        Uploads that are kept.
+    """
+
+    def __init__(self, most: int = MOST_UPLOADS) -> None:
+        self._most = most
+        self._by_first: dict[bytes, list[Reservation]] = {}  # first fingerprint -> uploads, the oldest first
+        self._count = 0
+        self._has_gaps = False  # an upload was sent that is not kept
+
+    def __len__(self) -> int:
+        return self._count
+
+    def enter(self, later: Reservation, different: set[Reservation], *, repeat: bool) -> bool:
+        """Keep an upload once it differs from all others, and return whether it does.
+
+        Parameters
+        ----------
+        later : Reservation
+            The upload, as far as it is encoded.
+        different : set of Reservation
+            Those that are known to differ from it. Further ones are added.
+        repeat : bool
+            Whether the same updates may be sent again.
+
+        Raises
+        ------
+        AlreadySent
+            If it is the same as another one.
+        OperationError
+            If the history is full.
+        """
+        with _lock():
+            is_open = False
+            for other in self._by_first.get(later.first, []):
+                if repeat or other in different or other.allows(later.journalled):
+                    continue
+                result = other.compare(later)
+                if result == "same":
+                    raise AlreadySent(_refusal(other, later.journalled))
+                if result == "different":
+                    different.add(other)
+                is_open |= result == "open"
+            if not is_open:
+                self._keep(later, repeat=repeat)
+            return not is_open
+
+    def _keep(self, reservation: Reservation, *, repeat: bool) -> None:
+        if self._count >= self._most:
+            self._forget_journalled()
+        if self._count >= self._most or self._has_gaps:
+            if not repeat:
+                raise OperationError(_FULL.format(self._most))
+            self._has_gaps = True
+            return
+        self._by_first.setdefault(reservation.first, []).append(reservation)
+        self._count += 1
+
+    def _forget_journalled(self) -> None:
+        """Forget the oldest upload that is over and was sent in a journal, if there is one."""
+        kept = (one for several in self._by_first.values() for one in several)
+        oldest = next((one for one in kept if one.journalled and not one.under_way), None)
+        if oldest is not None:
+            self.remove(oldest)
+
+    def remove(self, reservation: Reservation) -> None:
+        """Forget an upload, if it is kept."""
+        with _lock():
+            alike = self._by_first.get(reservation.first, [])
+            if reservation in alike:
+                alike.remove(reservation)
+                self._count -= 1
+                if not alike:
+                    del self._by_first[reservation.first]
+
+
+#: Why further uploads are refused.
+_FULL = (
+    "this process has sent {:,} uploads whose updates must not be applied twice, and keeps no more of them, so nothing tells "
+    "whether this is one of them: start a new process, or pass repeat=True if it is not (uploads in a journal do not count)"
+)
+
+#: The uploads of this process.
+process_history: History = History()
 
 
 def reserve(
@@ -155,29 +297,36 @@ def reserve(
     repeat: bool = False,
     journalled: InRun | None = None,
 ) -> tuple[Reservation, Iterator[Slice]]:
-    """Reserve updates that must not be applied twice, and return the reservation with the slices to send.
+    """Reserve updates that must not be applied twice.
 
     Parameters
     ----------
     encode : callable
         Returns the slices.
     key : bytes
-        Of fingerprints.
+        The key of fingerprints.
     repeat : bool
-        Whether they may be sent though they were before.
+        Whether the same updates may be sent again.
     journalled : InRun, optional
         The run of a journal in which they are sent.
+
+    Returns
+    -------
+    Reservation, iterator of Slice
+        The reservation, and the slices to send.
 
     Raises
     ------
     AlreadySent
-        If this process has sent the same updates, or is at it.
+        If this process has sent the same updates, or is sending them.
+    OperationError
+        If this process cannot keep any more uploads.
     """
     mine, slices = Reservation(key, journalled), encode()
     try:
         kept = _compare(mine, slices, repeat=repeat)
     except BaseException:
-        slices.close()  # the error would keep it, with the threads that encode
+        slices.close()  # the error keeps it alive, and with it the threads that encode
         raise
     if kept is None:
         slices.close()
@@ -186,33 +335,20 @@ def reserve(
 
 
 def _compare(mine: Reservation, slices: Iterator[Slice], *, repeat: bool) -> list[Slice] | None:
-    """Encode until a reservation is entered, and return the slices for that; None where they are too many to keep."""
+    """Encode until the reservation is made, and return the slices so far; None if they are too many to keep."""
     kept: list[Slice] | None = []
+    different: set[Reservation] = set()
     entered = False
     while not entered:
-        part = next(slices, None)
-        if part is None:
+        encoded = next(slices, None)
+        if encoded is None:
             mine.finish()
         else:
-            mine.add(part)
-            kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, part]
-        if mine.count or mine.whole:  # else others could not tell it from theirs
-            entered = _enter(mine, repeat=repeat)
+            mine.add(encoded)
+            kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, encoded]
+        if mine.count or mine.whole:  # without a fingerprint others could not compare it with theirs
+            entered = process_history.enter(mine, different, repeat=repeat)
     return kept
-
-
-def _enter(mine: Reservation, *, repeat: bool) -> bool:
-    """Enter a reservation, and return whether that was done: not while further slices tell whether it is another upload."""
-    with _lock:
-        others = [other for other in _reservations if not (repeat or other.allows(mine.journalled))]
-        like = mine.like(others)
-        for other, result in like.items():
-            if result == "same":
-                raise AlreadySent(_refusal(other, mine.journalled))
-        if like:
-            return False
-        _reservations.append(mine)
-        return True
 
 
 def _refusal(earlier: Reservation, journalled: InRun | None) -> str:

@@ -1,4 +1,4 @@
-"""What goes out and what comes back, as plain data."""
+"""Requests, responses and failures as plain data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ANSWER_BYTES", "Failure", "Request", "Response"]
 
-#: Bytes of an answer that are read at most: a longer one proves nothing.
+#: The most bytes that are read of an answer. A longer one proves nothing.
 ANSWER_BYTES = 1_000_000
 
-#: Headers of a request that names none. Nothing compressed is asked for, because nothing is unpacked.
+#: The default headers. They ask for an uncompressed answer, because nothing is decompressed.
 _JSON: Mapping[str, str] = MappingProxyType(
     {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
 )
@@ -22,18 +22,18 @@ _JSON: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Request:
-    """What goes out.
+    """A request of HTTP.
 
     Attributes
     ----------
     url : str
-        Where to.
+        The whole address.
     body : bytes
-        As it goes out.
+        The body.
     method : str
-        Of HTTP.
+        The method.
     headers : mapping
-        All of them but ``Host``, ``Content-Length`` and ``User-Agent``, which are added.
+        All headers but ``Host``, ``Content-Length`` and ``User-Agent``, which are added.
     """
 
     url: str
@@ -44,18 +44,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A final answer of HTTP.
+    """A final response of HTTP.
 
     Attributes
     ----------
     status : int
-        Of HTTP; of the 1xx only 101.
+        The status code. No 1xx but 101 is final.
     headers : mapping
-        By name, whatever its case.
+        The headers, by name in any case.
     body : bytes
-        As it came, `ANSWER_BYTES` at most.
+        The body, up to `ANSWER_BYTES` bytes of it.
     flaw : str or None
-        Why the answer proves nothing: it is not whole, its framing is odd, or it is compressed. None: it is sound.
+        Why the answer proves nothing: it is incomplete, its framing is odd, or it is compressed. None: it is sound.
     """
 
     status: int
@@ -66,14 +66,14 @@ class Response:
 
 @dataclass(frozen=True)
 class Failure:
-    """No final answer.
+    """A request without a final response.
 
     Attributes
     ----------
     text : str
-        Class and words of what failed. It may hold secrets.
+        The class and the message of the error. It may hold secrets.
     evidence : {"no_connection", "unclear"}
-        Whether it proves that nothing was sent.
+        ``no_connection`` proves that nothing was sent.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Where Python runs: in a notebook, in a terminal, or nowhere that anybody looks. IPython is asked, never imported."""
+"""Whether Python runs in a notebook. IPython is never imported for that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["in_notebook", "shell"]
 
 
 def shell() -> Any:
-    """Return the IPython that runs, or None."""
+    """Return the IPython shell that runs this code, or None."""
     return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
 
 

@@ -1,17 +1,44 @@
-"""The state of an upload: it takes events and returns actions. It has no threads, clock or sockets.
+"""The state of an upload: it takes events and returns actions. It has no threads, no clock and no sockets.
 
-A worker does one thing at a time: it draws a batch, has a note written, makes a request, or rests. The end of each is an
-event, which brings the worker its next actions. `Upload` carries them out in threads, a simulation does so in one.
+A worker does one thing at a time: it draws a batch, waits for a note to be written, makes a request, or rests. When it is
+done, it reports an event and gets its next actions. `Upload` carries the actions out in threads. The tests also do so in a
+simulation.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from mixpanel_pandas.delivery.events import (
+    Absent,
+    Action,
+    Answered,
+    Closed,
+    Draw,
+    Drawn,
+    Event,
+    Failed,
+    Leave,
+    Ready,
+    Rest,
+    Send,
+    StopAsked,
+    Wake,
+    Write,
+    Written,
+)
 from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
-from mixpanel_pandas.delivery.policy import DECISIONS, ENDED, REFUSALS, Refusals, Stop, pause, tries
+from mixpanel_pandas.delivery.policy import (
+    PROCESS_ENDED,
+    REACTIONS,
+    REFUSAL_EVIDENCE,
+    RefusalCount,
+    Stop,
+    pause,
+    tries,
+)
 from mixpanel_pandas.delivery.progress import Progress
 from mixpanel_pandas.delivery.throttle import Throttle
 
@@ -21,168 +48,16 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Answer
     from mixpanel_pandas.payloads.batches import Batch
 
-__all__ = [
-    "DEADLINE",
-    "Absent",
-    "Action",
-    "Answered",
-    "Closed",
-    "Draw",
-    "Drawn",
-    "Event",
-    "Failed",
-    "Leave",
-    "Ready",
-    "Rest",
-    "Send",
-    "StopAsked",
-    "UploadState",
-    "Wake",
-    "Write",
-    "Written",
-]
+__all__ = ["DEADLINE", "UploadState"]
 
-#: Evidence of an outage, when it is all that retries brought.
+#: Evidence of an outage, if retries bring nothing else.
 EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
 
-#: Why rows have not had their turn when the time is over.
+#: Why rows were not sent when the deadline came.
 DEADLINE = Stop("deadline", "the deadline came before these rows' turn: send the failures again")
 
-#: Why rows on the wire have no answer when the upload is closed.
+#: Why rows have no answer if the upload ends while their request is on the wire.
 CLOSED = Stop("interrupted", "the upload ended before an answer came")
-
-
-# -- events -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A worker begins, or its rest is over."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A worker has drawn a batch, or there is none.
-
-    Attributes
-    ----------
-    batch : Batch or None
-        None: all that may travel now is drawn.
-    waiting : bool
-        Whether further rows wait until all batches have final answers.
-    """
-
-    worker: int
-    batch: Batch | None
-    waiting: bool = False
-
-
-@dataclass(frozen=True)
-class Written:
-    """The note of a request is on disk."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A request has ended, with an answer or without one."""
-
-    worker: int
-    answer: Answer
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An action of a worker raised an error."""
-
-    worker: int
-    error: BaseException
-
-
-@dataclass(frozen=True)
-class Absent:
-    """A worker cannot begin; the others do its work."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class StopAsked:
-    """Nothing else is to be sent; what is on the wire may still be answered."""
-
-    stop: Stop
-
-
-@dataclass(frozen=True)
-class Closed:
-    """The upload is over: no further answer counts."""
-
-
-Event: TypeAlias = Ready | Drawn | Written | Answered | Failed | Absent | StopAsked | Closed
-
-
-# -- actions ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Draw the next batch, then tell `Drawn`.
-
-    Attributes
-    ----------
-    settled : tuple of Delivery or None
-        All batches so far have these final answers: begin with the rows that waited for that.
-    """
-
-    settled: tuple[Delivery, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Write:
-    """Write down what becomes of some rows if the process ends now.
-
-    Attributes
-    ----------
-    wait : bool
-        Whether the worker waits until it is on disk, then tells `Written`.
-    """
-
-    deliveries: tuple[Delivery, ...]
-    wait: bool = False
-
-
-@dataclass(frozen=True)
-class Send:
-    """Make one request, then tell `Answered`. It ends by itself at the time `until`."""
-
-    batch: Batch
-    until: float
-
-
-@dataclass(frozen=True)
-class Rest:
-    """Wait until then, or until somebody calls `Wake`, then tell `Ready`."""
-
-    until: float
-
-
-@dataclass(frozen=True)
-class Leave:
-    """The worker has nothing left to do."""
-
-
-@dataclass(frozen=True)
-class Wake:
-    """End the rest of all workers, so that each asks what to do next."""
-
-
-Action: TypeAlias = Draw | Write | Send | Rest | Leave | Wake
-
-
-# -- state --------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -192,23 +67,23 @@ class UploadState:
     Parameters
     ----------
     workers : int
-        How many there are; each begins with the event `Ready`.
+        How many workers there are. Each begins with the event `Ready`.
     idempotent : bool
-        Whether all operators are.
+        Whether all operators are idempotent.
     retries : int
-        Further tries after the first.
+        How often a request is tried again.
     backoff : float
-        Seconds before the first further try.
+        Seconds before the first retry.
     chance : callable
-        Returns a number from 0 to 1, for pauses.
+        Returns a random number from 0 to 1, for the jitter of pauses.
     throttle : Throttle
         Says when a request may begin.
     deadline : float
-        The time after which no request begins, and at which those on the wire end.
+        The time after which no request begins. Requests on the wire end at this time.
     journalled : bool
         Whether a note is written before each request and after it.
     epoch : float
-        What the times of events count from, in seconds since 1970.
+        The zero of the times of events, in seconds since 1970.
 
     Attributes
     ----------
@@ -217,15 +92,15 @@ class UploadState:
     stopped : Stop or None
         Why nothing else is sent.
     closed : bool
-        Whether it is over.
+        Whether the upload is over.
     error : BaseException or None
-        The first that a worker raised.
+        The first error that a worker raised.
     connection_failed : str or None
-        Why the very first connection could not be made; nothing was sent then.
+        Why the very first connection could not be made. Nothing was sent then.
     active : set of int
         Workers that have not left.
     rows, requests, bytes : int
-        Rows that Mixpanel took or refused; requests answered, and bytes of their bodies.
+        Rows that Mixpanel accepted or rejected, requests that were answered, and bytes of their bodies.
     """
 
     workers: int
@@ -252,19 +127,21 @@ class UploadState:
         self.active = set(range(self.workers))
         self._now = 0.0
         self._wake = False
-        self._open: dict[int, list[Pending]] = {}  # worker -> what it has, the next request last
-        self._of_batch: dict[int, Refusals] = {}
-        self._refusals, self._exhausted = Refusals(), 0
+        self._open: dict[int, list[Pending]] = {}  # worker -> what it has left to send, the next request last
+        self._of_batch: dict[int, RefusalCount] = {}
+        self._refusals, self._exhausted = RefusalCount(), 0
         self._drawing: set[int] = set()
-        self._drawn = self._exhaustive = False  # one batch is drawn; all are
-        self._waiting = self._advancing = False  # rows wait for all batches; they are being drawn
-        self._wave: list[Delivery] = []  # final answers since rows waited last
-        self._met = False  # somebody answered, or nobody needs to wait for that
+        self._drawn = self._exhaustive = False  # one batch was drawn; all were
+        self._waiting = self._advancing = (
+            False  # rows wait for the end of a wave; the next wave is being begun
+        )
+        self._wave: list[Delivery] = []  # final answers of this wave
+        self._met = False  # somebody answered, or no worker needs to wait for that
         self._answered_once = self._accepted = False
         self._rest: tuple[float, str] = (-math.inf, "")
 
     def next(self, event: Event, now: float) -> list[Action]:
-        """Take an event, and return what its worker does next. `Wake` is for the other workers."""
+        """Take an event, and return what its worker does next. `Wake` concerns all workers."""
         self._now, self._wake = now, False
         actions = self._after(event)
         if self._wake:
@@ -292,7 +169,7 @@ class UploadState:
                 return self._close()
 
     def progress(self, total: int, now: float) -> Progress:
-        """Return how far the upload is, of `total` rows to send."""
+        """Return the progress of the upload, of `total` rows."""
         until, words = self._rest
         left = until - now
         waiting = words.format(seconds=f"{left:.0f} s") if left > 0 and self.stopped is None else ""
@@ -301,42 +178,44 @@ class UploadState:
     # -- batches ------------------------------------------------------------------------------------------------------
 
     def _go_on(self, worker: int) -> list[Action]:
-        """Return what a worker does next: with the batch that it has, or with another."""
+        """Return what a worker does next, with the batch that it has or with another one."""
         if self.closed:
             return self._leave(worker)
         return self._go_on_with(worker) if self._open.get(worker) else self._draw(worker)
 
     def _draw(self, worker: int) -> list[Action]:
-        """Let a worker draw; the second batch waits until somebody answered the first."""
+        """Let a worker draw a batch. The second batch waits until the first one was answered."""
         if self.stopped or self._exhaustive:
             return self._leave(worker)
         if self._advancing or (self._drawn and not self._met):
             return [Rest(math.inf)]
-        settled = None
+        finished_wave = None
         if self._waiting:
             if self._drawing or any(self._open.values()):
                 return [Rest(math.inf)]
-            settled, self._wave = tuple(self._wave), []
+            finished_wave, self._wave = tuple(self._wave), []
             self._waiting, self._advancing = False, True
         self._drawn = True
         self._drawing.add(worker)
-        return [Draw(settled)]
+        return [Draw(finished_wave)]
 
     def _after_draw(self, worker: int, batch: Batch | None, waiting: bool) -> list[Action]:
         self._drawing.discard(worker)
-        self._wake |= batch is None or self._advancing or self._waiting  # else nobody rests for that
+        self._wake |= (
+            batch is None or self._advancing or self._waiting
+        )  # otherwise no worker rests because of this draw
         self._advancing = False
         if batch is None:
             self._met = True
             self._waiting, self._exhaustive = waiting, not waiting
         elif not self.closed:
-            self._open[worker], self._of_batch[worker] = [Pending(batch)], Refusals()
+            self._open[worker], self._of_batch[worker] = [Pending(batch)], RefusalCount()
         return self._go_on(worker)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
     def _go_on_with(self, worker: int) -> list[Action]:
-        """Return what a worker does with its batch: rest, have a note written, make a request, or end it."""
+        """Return what a worker does with its batch: rest, wait for a note to be written, make a request, or end it."""
         if self.stopped:
             return [*self._end_all(worker, self.stopped), *self._leave(worker)]
         pending = self._open[worker][-1]
@@ -354,10 +233,10 @@ class UploadState:
         self.throttle.add(self._now, nbytes)
         if not self.journalled:
             return self._may_send(worker)
-        return [Write((self._sent(pending).stopped(ENDED, self._now),), wait=True)]
+        return [Write((self._sent(pending).stopped(PROCESS_ENDED, self._now),), wait=True)]
 
     def _tell_of_rest(self, pending: Pending, until: float, *, by_rate: bool) -> None:
-        """Keep the wait for the progress, unless another worker's answer holds this one up: that worker tells of it."""
+        """Keep the wait for the progress. If another worker's answer causes it, that worker has kept it already."""
         if by_rate:
             self._rest = (until, "rate limit, waiting {seconds}")
         elif until == pending.due:
@@ -371,7 +250,7 @@ class UploadState:
         return pending.sent(self.epoch + self._now, self._now)
 
     def _may_send(self, worker: int) -> list[Action]:
-        """Send, unless the upload was stopped while the note was written. This is the last check before the wire."""
+        """Send, unless the upload was stopped while the note was written. This is the last check before a request."""
         if self.closed or self.stopped:
             return self._go_on(worker)
         stack = self._open[worker]
@@ -390,7 +269,7 @@ class UploadState:
         more, done = follow(
             pending, answer,
             idempotent=self.idempotent, tries=self._allowed(), clock=self._now,
-            bisect=not self._of_batch[worker].given_up,
+            bisect=not self._of_batch[worker].exhausted,
         )  # fmt: skip
         self._stop_if_pointless(answer, more, done)
         wait = pause(pending.tried, self.backoff, answer.retry_after, self.chance)
@@ -399,29 +278,28 @@ class UploadState:
         more = [replace(later, due=self._now + wait) if later.tried else later for later in more]
         stack[-1:] = reversed(more)
         self._count(done)
-        if self._answered_once and answer.evidence not in REFUSALS:
+        if self._answered_once and answer.evidence not in REFUSAL_EVIDENCE:
             self._meet()
         if not stack:
             self._end_batch()
         return [
-            *self._note([*done, *(later.stopped(ENDED, self._now) for later in more)]),
+            *self._note([*done, *(later.stopped(PROCESS_ENDED, self._now) for later in more)]),
             *self._go_on(worker),
         ]
 
     def _stop_if_pointless(self, answer: Answer, more: list[Pending], done: list[Delivery]) -> None:
-        """Stop where an answer shows that no other request can succeed."""
+        """Stop if an answer shows that no other request can succeed."""
         if answer.evidence == "no_connection" and not more and not self._answered_once:
             self.connection_failed = done[0].error
             self._stop(Stop("no connection", f"nothing was sent: {done[0].error}"))
-        if DECISIONS[answer.evidence].action(self.idempotent) == "stop":
+        if REACTIONS[answer.evidence].action(self.idempotent) == "stop":
             self._stop(Stop("denied", f"not sent after an answer to another batch: {done[0].error}"))
         self._break_circuit(answer, done)
 
     def _break_circuit(self, answer: Answer, done: list[Delivery]) -> None:
-        """Count requests in a row that brought no clear answer, and stop when there are too many.
+        """Stop after too many requests in a row without a clear answer.
 
-        Too many are as many as there are workers. Where nothing is tried twice, they are at least as many as the tries of one
-        request would be.
+        The limit is the number of workers. If requests are not tried again, it is at least the tries that a request would have.
         """
         if answer.evidence not in EXHAUSTING:
             self._exhausted = 0
@@ -433,8 +311,8 @@ class UploadState:
             self._stop(Stop("circuit breaker", error))
 
     def _end_batch(self) -> None:
-        """Stop where nothing but refusals has come so far; else the other workers may begin."""
-        if self._refusals.given_up and not self._accepted:
+        """Stop if all requests so far were refused, else let the other workers begin."""
+        if self._refusals.exhausted and not self._accepted:
             self._stop(Stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}"))
         self._meet()
 
@@ -457,12 +335,12 @@ class UploadState:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def _stop(self, stop: Stop) -> None:
-        """Let nothing else out; the first reason stays."""
+        """Send nothing else. The first reason is kept."""
         self.stopped = self.stopped or stop
         self._met = self._wake = True
 
     def _end_all(self, worker: int, stop: Stop) -> list[Action]:
-        """Give all rows that a worker has their final answers."""
+        """Give final answers to all rows that a worker has."""
         done = [pending.stopped(stop, self._now) for pending in reversed(self._open.pop(worker, []))]
         self._count(done)
         return self._note(done)
@@ -481,7 +359,7 @@ class UploadState:
         return [*self._end_all(worker, Stop("error", text)), *self._leave(worker)]
 
     def _close(self) -> list[Action]:
-        """Give what is open its final answer: what is on the wire may be applied."""
+        """Give final answers to all rows that have none. Those on the wire may be applied."""
         done = [
             pending.stopped(CLOSED if pending.on_wire else self.stopped or CLOSED, self._now)
             for stack in self._open.values()

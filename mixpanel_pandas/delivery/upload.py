@@ -1,7 +1,7 @@
-"""Batches -> deliveries, in parallel: threads that carry out the actions of the upload's state.
+"""Batches -> deliveries, in threads that carry out the actions of an `UploadState`.
 
-Workers draw from the source of batches one at a time and under a lock, so that no more batches exist than workers.
-An upload gives its account only when no worker can send any more.
+One worker at a time draws a batch, so there are never more batches than workers. An upload returns its account only when no
+worker can send any more.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.answers import read
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
-    DEADLINE,
+from mixpanel_pandas.delivery.answers import read_answer
+from mixpanel_pandas.delivery.events import (
     Absent,
     Answered,
     Closed,
@@ -29,57 +27,59 @@ from mixpanel_pandas.delivery.state import (
     Rest,
     Send,
     StopAsked,
-    UploadState,
     Wake,
     Write,
     Written,
 )
+from mixpanel_pandas.delivery.messages import Request
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import DEADLINE, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.delivery.answers import Answer
+    from mixpanel_pandas.delivery.events import Action, Event
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.delivery.progress import Progress, Reporter
-    from mixpanel_pandas.delivery.state import Action, Event
     from mixpanel_pandas.payloads.batches import Batch
     from mixpanel_pandas.project import Project
 
-__all__ = ["Account", "Client", "Notes", "ProfileClient", "Source", "Upload"]
+__all__ = ["Account", "ProfileClient", "Upload"]
 
-#: Seconds that what is on the wire has to answer after a stop, and that a worker has to end after its socket was shut.
+#: Seconds to wait after a stop for answers to requests on the wire, and for a worker after its socket was shut down.
 GRACE, END = 5.0, 1.0
-#: Seconds between two checks of the progress and of what struck.
+#: Seconds between two checks of the progress and of interrupts.
 TICK = 0.1
 
-#: Why rows have not had their turn when the upload is stopped.
+#: Why rows were not sent when the upload was stopped.
 STOPPED = Stop("stopped", "stopped before these rows' turn: send the failures again")
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Where batches come from."""
 
-    def draw(self, settled: Sequence[Delivery] | None) -> tuple[Batch | None, bool]:
-        """Return the next batch, or None and whether further ones wait until all have final answers.
+    def draw(self, finished_wave: Sequence[Delivery] | None, /) -> tuple[Batch | None, bool]:
+        """Return the next batch, or None and whether another wave waits until all batches have final answers.
 
         Parameters
         ----------
-        settled : sequence of Delivery or None
-            If not None: all have, since rows waited last these. What waited is drawn from here on.
+        finished_wave : sequence of Delivery or None
+            The final answers of a wave, if the next wave is to begin.
         """
 
 
-class Client(Protocol):
-    """What one worker sends with."""
+class BatchClient(Protocol):
+    """The client of one worker."""
 
     def send(self, batch: Batch, until: float) -> Answer:
-        """Make one request, which ends at the latest at that time of `time.monotonic`, and return what came of it."""
+        """Make one request, and return its answer. It ends at the latest at the time `until` of `time.monotonic`."""
 
     def cut(self) -> None:
-        """End what is on the wire, and let nothing out any more."""
+        """End the request on the wire, and send nothing any more."""
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
 
 
 class ProfileClient:
@@ -88,49 +88,49 @@ class ProfileClient:
     Parameters
     ----------
     project : Project
-        Where to, and as whom.
+        The project.
     endpoint : {"engage", "groups"}
         User profiles or group profiles.
     """
 
     def __init__(self, project: Project, endpoint: Literal["engage", "groups"]) -> None:
-        self._client, self._url = http.Client(project), http.address(project, endpoint)
+        self._client, self._url = http.Client(project), http.address_of(project, endpoint)
         self._timeout, self._secrets = project.timeout, http.secrets_of(project)
 
     def send(self, batch: Batch, until: float) -> Answer:
-        """Make one request, which ends at the latest at that time of `time.monotonic`, and return what came of it."""
-        request = http.Request(self._url, batch.body())
+        """Make one request, and return its answer. It ends at the latest at the time `until` of `time.monotonic`."""
+        request = Request(self._url, batch.body())
         reply = self._client.send(request, timeout=self._timeout, until=until)
-        return read(reply, batch.updates, secrets=self._secrets)
+        return read_answer(reply, batch.updates, secrets=self._secrets)
 
     def cut(self) -> None:
-        """End what is on the wire, and let nothing out any more."""
+        """End the request on the wire, and send nothing any more."""
         self._client.cut()
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._client.close()
 
 
-class Notes(Protocol):
-    """Where notes are kept of what becomes of rows if the process ends at once."""
+class DeliveryLog(Protocol):
+    """A log of what becomes of rows if the process ends at once."""
 
     def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
-        """Write it down; if `wait`, it is on disk when this returns."""
+        """Write deliveries down. With `wait` they are on disk when this returns."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the batches: made when no worker can send any more.
+    """What became of the batches. It is made when no worker can send any more.
 
     Attributes
     ----------
     deliveries : list of Delivery
-        Final answers, in no particular order. Rows whose turn did not come are in none of them.
+        Final answers, in no particular order. Rows that were never drawn are in none of them.
     stopped : Stop or None
-        Why nothing else was sent, if so.
+        Why the upload stopped early, if it did.
     error : BaseException or None
-        What a worker, or the source of the batches, raised.
+        The error that a worker or the source of the batches raised.
     connection_failed : str or None
         Why the very first connection could not be made; nothing was sent then.
     """
@@ -142,36 +142,34 @@ class Account:
 
 
 class Upload:
-    """An upload; `run` sends.
-
-    Meanwhile other threads may look at its progress, and stop it.
+    """An upload. `run` sends it. Meanwhile other threads may ask for its progress, and stop it.
 
     Parameters
     ----------
-    source : Source
-        Of the batches.
-    clients : sequence of Client
+    source : BatchSource
+        Where the batches come from.
+    clients : sequence of BatchClient
         One for each worker.
     state : UploadState
-        For as many workers.
+        A new state, for as many workers.
     reporter : Reporter
         Shows the progress.
     rows : int
         Rows to send.
-    notes : Notes, optional
-        Asked before and after each request.
+    notes : DeliveryLog, optional
+        Where notes are written before and after each request.
     clock : callable
-        Seconds that only grow.
+        Returns seconds, as ``time.monotonic`` does.
     """
 
     def __init__(
         self,
-        source: Source,
-        clients: Sequence[Client],
+        source: BatchSource,
+        clients: Sequence[BatchClient],
         state: UploadState,
         reporter: Reporter,
         rows: int,
-        notes: Notes | None = None,
+        notes: DeliveryLog | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._clients, self._state, self._reporter = source, clients, state, reporter
@@ -179,11 +177,11 @@ class Upload:
         self._drawing = threading.Lock()
         self._changed = threading.Condition()
         self._wakes = 0  # how often `Wake` was called
-        self._patience = math.inf  # when the wait for the wire is over
+        self._patience = math.inf  # when it stops waiting for requests on the wire
         self._workers: list[threading.Thread] = []
 
     def stop(self, stop: Stop = STOPPED) -> None:
-        """Send nothing else; what is on the wire has 5 seconds to answer."""
+        """Send nothing else. Requests on the wire have 5 seconds to be answered."""
         self._patience = min(self._patience, self._clock() + GRACE)
         self._next(StopAsked(stop))
 
@@ -197,8 +195,8 @@ class Upload:
         Parameters
         ----------
         strikes : callable
-            How often something struck the caller: the first strike stops the upload, a second one does not wait for the
-            wire either.
+            Returns how often the caller was interrupted. The first interrupt stops the upload. The second also ends the wait
+            for requests on the wire.
         """
         raised = None
         try:
@@ -227,7 +225,7 @@ class Upload:
             self._workers.append(worker)
 
     def _do_without(self, first: int, error: RuntimeError) -> None:
-        """Go on without the workers from `first` on; without any, that is the end."""
+        """Go on without the workers from `first` on. Without any worker the upload fails."""
         if first == 0:
             self._next(Failed(0, error))
         else:
@@ -236,7 +234,7 @@ class Upload:
             self._next(Absent(worker))
 
     def _watch(self, strikes: Callable[[], int]) -> None:
-        """Show the progress until all workers have left, or the wait for the wire is over."""
+        """Show the progress until all workers have left, or until the wait for requests on the wire is over."""
         heeded = 0
         while self._clock() < self._patience:
             with self._changed:
@@ -247,12 +245,12 @@ class Upload:
                 heeded = struck
             if struck > 1:
                 return
-            if self._clock() >= self._state.deadline:  # workers may wait for the disk, which knows of none
+            if self._clock() >= self._state.deadline:  # a worker may wait for the disk, which has no deadline
                 self.stop(DEADLINE)
             self._reporter.show(self.progress())
 
     def _close(self, raised: BaseException | None) -> Account:
-        """Settle what has no final answer, let nothing out any more, and give the account."""
+        """Give final answers to all other rows, make sure that nothing else is sent, and return the account."""
         self._carry_out(-1, self._next(Closed()))
         for client in self._clients:
             client.cut()
@@ -277,7 +275,7 @@ class Upload:
     def _work(self, number: int) -> None:
         event: Event | None = Ready(number)
         while event is not None:
-            wakes = self._wakes  # a wake from here on ends the rest that the answer may be
+            wakes = self._wakes  # if the next action is a rest, a wake from here on ends it
             actions = self._next(event)
             try:
                 event = self._carry_out(number, actions, wakes)
@@ -286,12 +284,12 @@ class Upload:
                 event = Failed(number, error)
 
     def _carry_out(self, number: int, actions: list[Action], wakes: int = 0) -> Event | None:
-        """Do what a worker has to do next, and return what happened; None: it has nothing left to do."""
+        """Carry out the actions of a worker, and return the event that ends them. None: the worker has left."""
         for action in actions:
             match action:
-                case Draw(settled):
+                case Draw(finished_wave):
                     with self._drawing:
-                        return Drawn(number, *self._source.draw(settled))
+                        return Drawn(number, *self._source.draw(finished_wave))
                 case Write(deliveries, wait):
                     if self._notes is not None:
                         self._notes.write(deliveries, wait=wait)

@@ -1,7 +1,7 @@
-"""What can go wrong with a request, on cue.
+"""Faults: what can go wrong with a request, on cue.
 
-A fault is a function of the request, of `proceed`, which answers it, and of the terms on which it is taken. It may answer in
-place of `proceed`, change the terms, or change the answer; so faults combine.
+A fault is a function of the request, of `proceed`, which answers it, and of the `Terms` on which it is answered. It may answer
+itself, or call `proceed` and change the terms or the answer. So faults combine.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from mixpanel_pandas.emulator.ingestion import BODY_LIMIT, Terms, too_large
 from mixpanel_pandas.emulator.wire import (
     NO_CONNECTION,
     Ending,
-    Request,
-    Response,
+    WireRequest,
+    WireResponse,
     answer_html,
     answer_json,
     answer_text,
@@ -30,14 +30,14 @@ from mixpanel_pandas.errors import OperationError, OptionError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Proceed = Callable[[Terms], Response]
+    Proceed = Callable[[Terms], WireResponse]
 
-__all__ = ["FAULTS", "Cues", "Kind"]
+__all__ = ["FAULTS", "Cues", "RequestKind"]
 
-Kind = Literal["write", "read"]
+RequestKind = Literal["write", "read"]
 
-#: Status -> what is answered with it as far as that is known; the others come as a gateway's page.
-_KNOWN: dict[int, Response] = {
+#: Status -> the usual answer, as far as it is documented. Other statuses come with the error page of a gateway.
+_USUAL: dict[int, WireResponse] = {
     401: answer_json(401, {"error": "Unauthorized", "status": "error"}),
     402: answer_text(402, "Payment required"),
     403: answer_json(403, {"error": "Forbidden", "status": "error"}),
@@ -54,13 +54,13 @@ _KNOWN: dict[int, Response] = {
 }
 
 
-def _instead(answer: Response, proceed: Proceed, terms: Terms, *, applied: bool) -> Response:
-    """Return `answer` in place of the right one, the records being applied or not."""
+def _instead(answer: WireResponse, proceed: Proceed, terms: Terms, *, applied: bool) -> WireResponse:
+    """Return `answer` instead of the right one. The records are applied or not."""
     return replace(answer, applied=proceed(terms).applied if applied else ())
 
 
 def _status(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
@@ -70,10 +70,10 @@ def _status(
     retry_after: str | float | datetime | None = None,
     location: str | None = None,
     applied: bool = False,
-) -> Response:
-    """Answer with `status`, by default in the usual words; `body` is text, or an object to become JSON."""
+) -> WireResponse:
+    """Answer with `status`, by default in the usual words. `body` is a text, or an object for JSON."""
     if body is None:
-        answer = _KNOWN.get(status) or answer_html(status)
+        answer = _USUAL.get(status) or answer_html(status)
     else:
         answer = answer_text(status, body) if isinstance(body, str | bytes) else answer_json(status, body)
     retry = format_datetime(retry_after, usegmt=True) if isinstance(retry_after, datetime) else retry_after
@@ -87,47 +87,47 @@ def _status(
 
 
 def _garbage(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
     body: str = "<html>Welcome to the airport</html>",
     applied: bool = True,
-) -> Response:
-    """Answer 200 with a text that says nothing."""
+) -> WireResponse:
+    """Answer 200 with a meaningless text."""
     return _instead(answer_text(200, body, kind="text/html"), proceed, terms, applied=applied)
 
 
-def _zero(request: Request, proceed: Proceed, terms: Terms, *, applied: bool = False) -> Response:
+def _zero(request: WireRequest, proceed: Proceed, terms: Terms, *, applied: bool = False) -> WireResponse:
     """Answer 200 with a bare 0."""
     return _instead(answer_text(200, "0"), proceed, terms, applied=applied)
 
 
 def _rejected(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
     error: str = "refused on cue",
     applied: bool = False,
-) -> Response:
-    """Answer 200 with status 0 and one error, no record named."""
+) -> WireResponse:
+    """Answer 200 with status 0 and an error that names no record."""
     return _instead(answer_json(200, {"error": error, "status": 0}), proceed, terms, applied=applied)
 
 
-def _echo(request: Request, proceed: Proceed, terms: Terms, *, status: int = 400) -> Response:
+def _echo(request: WireRequest, proceed: Proceed, terms: Terms, *, status: int = 400) -> WireResponse:
     """Answer with an error that repeats the first record, its token included."""
     first = orjson.dumps((request.records or [None])[0]).decode()
     return answer_json(status, {"code": status, "error": f"cannot read {first}", "status": "Bad Request"})
 
 
-def _too_large(request: Request, proceed: Proceed, terms: Terms, *, limit: int) -> Response:
+def _too_large(request: WireRequest, proceed: Proceed, terms: Terms, *, limit: int) -> WireResponse:
     """Answer 413 to a body of more than `limit` bytes."""
     return too_large(limit) if request.nbytes > limit else proceed(terms)
 
 
 def _refuse(
-    request: Request,
+    request: WireRequest,
     proceed: Proceed,
     terms: Terms,
     *,
@@ -136,45 +136,47 @@ def _refuse(
     naming: Literal["index", "id", "text", "nobody"] | None = None,
     count: Literal["num_good_events", "num_records_imported", ""] | None = None,
     partial: bool | None = None,
-) -> Response:
-    """Refuse the records for which `record` holds; the rest as in `StrictShape`."""
-    given = {"naming": naming, "count": count, "partial": partial}
-    shape = replace(terms.shape, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # names and types are those of the parameters
+) -> WireResponse:
+    """Refuse the records for which `record` returns True. The rest is as in `StrictShape`."""
+    changes = {"naming": naming, "count": count, "partial": partial}
+    shape = replace(terms.shape, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]  # names and types are those of the parameters
     return proceed(replace(terms, refuse=record, message=message, shape=shape))
 
 
-def _shuffle(request: Request, proceed: Proceed, terms: Terms, *, seed: int = 0) -> Response:
+def _shuffle(request: WireRequest, proceed: Proceed, terms: Terms, *, seed: int = 0) -> WireResponse:
     """Apply the records of a request in another order."""
     return proceed(replace(terms, order=seed))
 
 
-def _content_type(request: Request, proceed: Proceed, terms: Terms, *, kind: str = "text/html") -> Response:
-    """Answer rightly, under a wrong content type."""
+def _content_type(
+    request: WireRequest, proceed: Proceed, terms: Terms, *, kind: str = "text/html"
+) -> WireResponse:
+    """Give the right answer with a wrong content type."""
     answer = proceed(terms)
     return replace(answer, headers={**answer.headers, "Content-Type": kind})
 
 
-def _delay(request: Request, proceed: Proceed, terms: Terms, *, seconds: float) -> Response:
-    """Answer after `seconds`; what is applied is applied before them."""
+def _delay(request: WireRequest, proceed: Proceed, terms: Terms, *, seconds: float) -> WireResponse:
+    """Answer after `seconds`. The records are applied before."""
     return replace(proceed(terms), delay=seconds)
 
 
-def _cut(request: Request, proceed: Proceed, terms: Terms, *, ending: Ending) -> Response:
+def _cut(request: WireRequest, proceed: Proceed, terms: Terms, *, ending: Ending) -> WireResponse:
     return replace(proceed(terms), ending=ending)
 
 
 def _unanswered(
-    request: Request, proceed: Proceed, terms: Terms, *, ending: Ending, applied: bool = False
-) -> Response:
-    return _instead(Response(0, b"", {}, ending=ending), proceed, terms, applied=applied)
+    request: WireRequest, proceed: Proceed, terms: Terms, *, ending: Ending, applied: bool = False
+) -> WireResponse:
+    return _instead(WireResponse(0, b"", {}, ending=ending), proceed, terms, applied=applied)
 
 
-def _unarrived(request: Request, proceed: Proceed, terms: Terms, *, ending: Ending) -> Response:
-    return Response(0, b"", {}, ending=ending)
+def _unarrived(request: WireRequest, proceed: Proceed, terms: Terms, *, ending: Ending) -> WireResponse:
+    return WireResponse(0, b"", {}, ending=ending)
 
 
-#: Name -> what happens. Their keyword arguments are the details that `Emulator.fail` takes.
-FAULTS: dict[str, Callable[..., Response]] = {
+#: Name -> fault. The keyword arguments of a fault are the details that `Emulator.fail` takes.
+FAULTS: dict[str, Callable[..., WireResponse]] = {
     "status": _status,
     "garbage": _garbage,
     "zero": _zero,
@@ -196,19 +198,19 @@ FAULTS: dict[str, Callable[..., Response]] = {
 
 @dataclass
 class _Cue:
-    """A fault that waits for its request."""
+    """A fault that waits for requests, as `Emulator.fail` describes it."""
 
-    effect: Callable[[Request, Proceed, Terms], Response]
+    effect: Callable[[WireRequest, Proceed, Terms], WireResponse]
     times: int | None
     skip: int
-    when: Callable[[Request], bool] | None
-    on: Kind
+    when: Callable[[WireRequest], bool] | None
+    on: RequestKind
 
-    def fits(self, request: Request, kind: Kind) -> bool:
+    def fits(self, request: WireRequest, kind: RequestKind) -> bool:
         return kind == self.on and (self.when is None or self.when(request))
 
     def due(self) -> bool:
-        """Count a request that fits; return whether the fault happens to it."""
+        """Count a request that fits, and return whether it fails."""
         if self.skip:
             self.skip -= 1
             return False
@@ -219,7 +221,7 @@ class _Cue:
 
 @dataclass
 class Cues:
-    """Faults in the order in which they were asked for."""
+    """The faults that wait for requests, in the order in which they were added."""
 
     waiting: list[_Cue] = field(default_factory=list)
 
@@ -230,10 +232,10 @@ class Cues:
         *,
         times: int | None,
         skip: int,
-        when: Callable[[Request], bool] | None,
-        on: Kind,
+        when: Callable[[WireRequest], bool] | None,
+        on: RequestKind,
     ) -> None:
-        """Put a fault at the end of the line."""
+        """Add a fault at the end."""
         if fault not in FAULTS:
             msg = f"fault {fault!r} is not known: {did_you_mean(fault, FAULTS)}"
             raise OperationError(msg)
@@ -245,10 +247,10 @@ class Cues:
             raise OptionError(msg) from None
         self.waiting.append(_Cue(partial(effect, **details), times, skip, when, on))
 
-    def around(self, request: Request, kind: Kind, proceed: Proceed) -> Proceed:
-        """Return `proceed` with the faults around it that are due.
+    def around(self, request: WireRequest, kind: RequestKind, proceed: Proceed) -> Proceed:
+        """Return `proceed` with the faults of a request around it.
 
-        That is the first counted fault in line that fits the request, around every lasting one.
+        These are all lasting faults that fit the request, and around them the first counted one.
         """
         fitting = [cue for cue in self.waiting if cue.fits(request, kind)]
         counted = [cue for cue in fitting if cue.times is not None][:1]

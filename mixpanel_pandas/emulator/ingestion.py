@@ -1,4 +1,4 @@
-"""Requests that write: ``/engage`` and ``/groups``, with every shape of answer."""
+"""Requests that write, to ``/engage`` and ``/groups``, with every shape of answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mixpanel_pandas.emulator.store import Refusal, refusal_of, size_refusal
-from mixpanel_pandas.emulator.wire import Request, Response, answer_json, answer_text
+from mixpanel_pandas.emulator.wire import WireRequest, WireResponse, answer_json, answer_text
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.emulator.store import Store
 
-__all__ = ["BODY_LIMIT", "NAMINGS", "StrictShape", "Terms", "too_large", "write"]
+__all__ = ["BODY_LIMIT", "StrictShape", "Terms", "ingest", "too_large"]
 
-#: Bytes of a request's body. No page says it for profiles; this is the number in Mixpanel's sample of a 413.
+#: The most bytes of a body. It is not documented for profiles. This is the number in Mixpanel's example of a 413.
 BODY_LIMIT = 2_097_152
 
 
 _PLAIN = {"error": None, "status": 1}
 
-#: Field that counts what was applied -> the rest of a strict answer to a request that is good: recorded from Mixpanel, as
-#: the import endpoint does it, and plain.
+#: Field that counts the applied records -> the rest of a strict answer to a good request: as recorded from Mixpanel, as the
+#: import endpoint documents it, and without a count.
 _SUCCESS: dict[str, dict[str, Any]] = {
     "num_good_events": {"error": None, "errors": {}, "status": 1},
     "num_records_imported": {"code": 200, "error": None, "status": "OK"},
@@ -59,8 +59,8 @@ def _by_text(refused: _Refused) -> str:
     return str(refused.refusal)
 
 
-#: How a strict answer names refused records: by index and id, by id alone, by a text alone, or not at all.
-NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
+#: How a strict answer names refused records -> function of a refused record. None: it does not name them.
+_NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
     "index": _by_index,
     "id": _by_id,
     "text": _by_text,
@@ -72,17 +72,17 @@ NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
 class StrictShape:
     """How a request with ``strict=1`` is answered.
 
-    Mixpanel publishes no schema of these answers, and does not say whether the good records of a bad request are
-    applied: the default follows the import endpoint, which does document both.
+    Mixpanel publishes no schema of these answers, and does not document whether the good records of a bad request are applied. The
+    default follows the import endpoint, which documents both.
 
     Parameters
     ----------
     naming : {"index", "id", "text", "nobody"}, default "index"
-        How refused records are named.
+        How refused records are named: by index and id, by id alone, by a text alone, or not at all.
     count : {"num_good_events", "num_records_imported", ""}, default "num_good_events"
-        The field that counts the records that were applied. Empty: no count, and success is plain ``status: 1``.
+        The field that counts the applied records. Empty: there is no count, and success is a plain ``status: 1``.
     partial : bool, default True
-        Whether the good records of a request with bad ones are applied.
+        Whether the good records of a request are applied if others are bad.
     """
 
     naming: Literal["index", "id", "text", "nobody"] = "index"
@@ -92,20 +92,20 @@ class StrictShape:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a request is taken: what faults change.
+    """How a request is answered. Faults change it.
 
     Attributes
     ----------
     now : float
-        Seconds since 1970.
+        The time in seconds since 1970.
     shape : StrictShape
-        Of a strict answer.
+        The shape of a strict answer.
     refuse : callable, optional
         Record -> whether it is refused though nothing is wrong with it.
     message : str
-        What is said of such records.
+        The reason for such records.
     order : int, optional
-        Seed of the order in which records are applied. None: as they stand.
+        Seed of the order in which records are applied. None: the order of the request.
     """
 
     now: float
@@ -117,7 +117,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of a request: what an answer tells more or less of."""
+    """What became of a request."""
 
     applied: tuple[int, ...]
     refused: list[_Refused]
@@ -129,8 +129,8 @@ class _Outcome:
         return str(self.refused[0].refusal)
 
 
-def write(store: Store, request: Request, terms: Terms) -> Response:
-    """Apply the records of `request` to `store` as far as they are good, and answer."""
+def ingest(store: Store, request: WireRequest, terms: Terms) -> WireResponse:
+    """Apply the good records of `request` to `store`, and answer."""
     if request.nbytes > BODY_LIMIT:
         return too_large(BODY_LIMIT)
     group = request.path == "/groups"
@@ -142,8 +142,8 @@ def write(store: Store, request: Request, terms: Terms) -> Response:
     applied = [index for index in range(len(records)) if index not in bad] if apply else []
     if terms.order is not None:
         random.Random(terms.order).shuffle(applied)
-    # The prose says that a request's own address is looked up unless ip=0, the specification says the opposite: the
-    # emulator follows the prose, which is the one that does harm.
+    # Mixpanel's prose says that the address of a request is looked up unless ip=0. The specification says the opposite. The
+    # emulator follows the prose, which is the harmful variant.
     geolocate = request.flag("ip", "1")
     for index in applied:
         store.apply(records[index], group=group, now=terms.now, geolocate=geolocate)
@@ -152,8 +152,8 @@ def write(store: Store, request: Request, terms: Terms) -> Response:
     return replace(answer(outcome), applied=outcome.applied)
 
 
-def _readable(request: Request) -> tuple[list[Any], Refusal | None]:
-    """Return the records of `request`, or the reason to refuse all of them; no page says how Mixpanel words it."""
+def _readable(request: WireRequest) -> tuple[list[Any], Refusal | None]:
+    """Return the records of `request`, or the reason to refuse all of them. The wording is not documented."""
     limit = LIMITS["request_updates"]
     if request.records is None:
         return [], Refusal("data", "not a list of objects in JSON")
@@ -164,7 +164,7 @@ def _readable(request: Request) -> tuple[list[Any], Refusal | None]:
     return request.records, None
 
 
-def _refused(records: list[Any], request: Request, terms: Terms, *, group: bool) -> list[_Refused]:
+def _refused(records: list[Any], request: WireRequest, terms: Terms, *, group: bool) -> list[_Refused]:
     large = request.nbytes > LIMITS["update_bytes"].value  # else no record of it can be
     refusals = (
         refusal_of(record, group=group)
@@ -179,26 +179,26 @@ def _refused(records: list[Any], request: Request, terms: Terms, *, group: bool)
     ]
 
 
-def _bare(outcome: _Outcome) -> Response:
+def _bare(outcome: _Outcome) -> WireResponse:
     return answer_text(200, "1" if outcome.applied else "0")
 
 
-def _verbose(outcome: _Outcome) -> Response:
+def _verbose(outcome: _Outcome) -> WireResponse:
     return answer_json(200, _PLAIN if outcome.applied else {"error": outcome.error, "status": 0})
 
 
-def _strict(outcome: _Outcome) -> Response:
+def _strict(outcome: _Outcome) -> WireResponse:
     shape = outcome.shape
     count: dict[str, int] = {shape.count: len(outcome.applied)} if shape.count else {}
     if not outcome.refused:
         return answer_json(200, _SUCCESS[shape.count] | count)
-    name = NAMINGS[shape.naming] if outcome.readable else None
+    name = _NAMINGS[shape.naming] if outcome.readable else None
     failed: dict[str, Any] = {"failed_records": [name(row) for row in outcome.refused]} if name else {}
     error = "some data points in the request failed validation" if outcome.readable else outcome.error
     return answer_json(400, {"code": 400, "error": error, **failed, **count, "status": "Bad Request"})
 
 
-def too_large(limit: int) -> Response:
+def too_large(limit: int) -> WireResponse:
     """Return the documented answer to a body of more than `limit` bytes."""
     error = f"request exceeds max limit of {limit} bytes"
     return answer_json(413, {"code": 413, "error": error, "status": "Request Entity Too Large"})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from mixpanel_pandas.emulator.store import same
-from mixpanel_pandas.emulator.wire import Request, Response, answer_json
+from mixpanel_pandas.emulator.wire import WireRequest, WireResponse, answer_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ _HOUR = 3600.0
 
 
 class ServiceAccount(NamedTuple):
-    """A user for reading; the secret is not shown."""
+    """A user who may read. The repr does not show the secret."""
 
     username: str
     secret: str
@@ -34,8 +34,8 @@ class ServiceAccount(NamedTuple):
         return f"ServiceAccount(username={self.username!r})"
 
 
-class Refusal(Exception):
-    """Ends a query with a status and a text."""
+class QueryRefused(Exception):
+    """A query is answered with an error: a status and a text."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -43,20 +43,20 @@ class Refusal(Exception):
 
 
 def data_group_id(group: str) -> str:
-    """Return the number by which the Query API knows a group key: 19 digits below zero, as real ones may be."""
+    """Return the id of a group key in the Query API. It is negative and has 19 digits, as real ones may."""
     return str(-(10**18) - zlib.crc32(group.encode()))
 
 
 @dataclass
 class Reader:
-    """Answers queries about one project's profiles.
+    """Answers queries about the profiles of a project.
 
     Attributes
     ----------
     page_size : int
         Profiles on a page.
     per_hour : int
-        Queries within an hour; each page is one.
+        Queries in an hour. Each page counts as one.
     """
 
     token: str = field(repr=False)
@@ -67,54 +67,54 @@ class Reader:
     sessions: dict[str, dict[str, Properties]] = field(default_factory=dict)
     recent: list[float] = field(default_factory=list)
 
-    def profiles(self, store: Store, request: Request, now: float) -> Response:
+    def profiles(self, store: Store, request: WireRequest, now: float) -> WireResponse:
         """Answer ``/api/query/engage``: one page of profiles."""
         return self._answer(self._page, store, request, now)
 
-    def properties(self, store: Store, request: Request, now: float) -> Response:
-        """Answer ``/api/2.0/engage/properties``: how many profiles have each property, and its type."""
+    def properties(self, store: Store, request: WireRequest, now: float) -> WireResponse:
+        """Answer ``/api/2.0/engage/properties``: the type of each property, and how many profiles have it."""
         return self._answer(self._catalogue, store, request, now)
 
     def _answer(
-        self, content: Callable[[Store, Request], object], store: Store, request: Request, now: float
-    ) -> Response:
+        self, content: Callable[[Store, WireRequest], object], store: Store, request: WireRequest, now: float
+    ) -> WireResponse:
         try:
             self._admit(request)
-            self._pace(now)
+            self._throttle(now)
             return answer_json(200, content(store, request))
-        except Refusal as refusal:
+        except QueryRefused as refusal:
             return answer_json(refusal.status, {"error": str(refusal), "status": "error"})
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: WireRequest) -> None:
         login = base64.b64encode(":".join(self.account).encode()).decode()
         if request.headers.get("authorization") != f"Basic {login}":
-            raise Refusal(401, "Invalid service account credentials")
+            raise QueryRefused(401, "Invalid service account credentials")
         if "project_id" not in request.fields:
-            raise Refusal(400, "project_id is a required parameter")
+            raise QueryRefused(400, "project_id is a required parameter")
         if request.fields["project_id"] != str(self.project_id):
-            raise Refusal(403, "The service account has no access to this project")
+            raise QueryRefused(403, "The service account has no access to this project")
 
-    def _pace(self, now: float) -> None:
+    def _throttle(self, now: float) -> None:
         self.recent = [then for then in self.recent if then > now - _HOUR]
         if len(self.recent) >= self.per_hour:
             msg = (
                 f"Query rate limit exceeded for project_id: {self.project_id}. 1/5 queries running concurrently and "
                 f"{len(self.recent) + 1}/{self.per_hour} queries running in the last hour"
             )
-            raise Refusal(429, msg)
+            raise QueryRefused(429, msg)
         self.recent.append(now)
 
-    def _page(self, store: Store, request: Request) -> object:
+    def _page(self, store: Store, request: WireRequest) -> object:
         fields = request.fields
         unknown = [name for name in ("filter_by_cohort", "behaviors") if name in fields]
         if unknown:
             msg = f"the emulator knows no {unknown[0]}"
-            raise Refusal(400, msg)
+            raise QueryRefused(400, msg)
         page, session = _number(fields, "page"), self._session(store, fields)
-        # A session holds the profiles as they were; conditions have to come with every page, as documented.
-        found = sorted(_matching(self.sessions[session], fields))
+        # A session holds the profiles as they were at its beginning. As documented, each page repeats the conditions.
+        matching = sorted(_matching(self.sessions[session], fields))
         names = _json(fields, "output_properties")
-        rows = found[page * self.page_size : (page + 1) * self.page_size]
+        rows = matching[page * self.page_size : (page + 1) * self.page_size]
         return {
             "page": page,
             "page_size": self.page_size,
@@ -124,7 +124,7 @@ class Reader:
             ],
             "session_id": session,
             "status": "ok",
-            "total": len(found),
+            "total": len(matching),
         }
 
     def _session(self, store: Store, fields: dict[str, str]) -> str:
@@ -132,15 +132,15 @@ class Reader:
         session = fields.get("session_id")
         if session is None:
             if _number(fields, "page"):
-                raise Refusal(400, "page needs the session_id of page 0")
+                raise QueryRefused(400, "page needs the session_id of page 0")
             session = uuid.uuid4().hex
             self.sessions[session] = dict(self._kind(store, fields))
         if session not in self.sessions:
             msg = f"unknown session_id {session!r}"
-            raise Refusal(400, msg)
+            raise QueryRefused(400, msg)
         return session
 
-    def _catalogue(self, store: Store, request: Request) -> object:
+    def _catalogue(self, store: Store, request: WireRequest) -> object:
         counts: dict[str, dict[str, Any]] = {}
         for properties in self._kind(store, request.fields).values():
             for name, value in properties.items():
@@ -157,15 +157,15 @@ class Reader:
         }
         if number not in groups:
             msg = f"unknown data_group_id {number}"
-            raise Refusal(400, msg)
+            raise QueryRefused(400, msg)
         return store.kind(self.token, groups[number])
 
 
 def _matching(profiles: dict[str, Properties], fields: dict[str, str]) -> list[str]:
     """Return the ids of the `profiles` that a query asks for."""
-    wanted = [fields["distinct_id"]] if "distinct_id" in fields else _json(fields, "distinct_ids")
-    ids = list(profiles) if wanted is None else [str(i) for i in wanted if str(i) in profiles]
-    # `selector` is what one official client calls the condition.
+    requested = [fields["distinct_id"]] if "distinct_id" in fields else _json(fields, "distinct_ids")
+    ids = list(profiles) if requested is None else [str(i) for i in requested if str(i) in profiles]
+    # One official client calls the condition `selector`.
     condition = _condition(fields.get("where") or fields.get("selector") or "")
     return [identity for identity in ids if condition(profiles[identity])]
 
@@ -177,7 +177,7 @@ def _json(fields: dict[str, str], name: str) -> list[Any] | None:
         return list(orjson.loads(fields[name]))
     except (orjson.JSONDecodeError, TypeError):
         msg = f"{name} must be a list in JSON"
-        raise Refusal(400, msg) from None
+        raise QueryRefused(400, msg) from None
 
 
 def _number(fields: dict[str, str], name: str) -> int:
@@ -185,7 +185,7 @@ def _number(fields: dict[str, str], name: str) -> int:
         return int(fields.get(name, 0))
     except ValueError:
         msg = f"{name} must be a number"
-        raise Refusal(400, msg) from None
+        raise QueryRefused(400, msg) from None
 
 
 def _equals(properties: Properties, name: str, literal: str) -> bool:
@@ -193,7 +193,7 @@ def _equals(properties: Properties, name: str, literal: str) -> bool:
         return name in properties and same(properties[name], orjson.loads(literal))
     except orjson.JSONDecodeError:
         msg = f"cannot read {literal!r} in the condition"
-        raise Refusal(400, msg) from None
+        raise QueryRefused(400, msg) from None
 
 
 def _defined(properties: Properties, name: str) -> bool:
@@ -225,7 +225,7 @@ def _condition(where: str) -> Callable[[Properties], bool]:
         if match := pattern.fullmatch(text):
             return lambda properties: holds(properties, *match.groups())
     msg = f'the emulator understands properties["x"] == "y" and defined(properties["x"]), not {where!r}'
-    raise Refusal(400, msg)
+    raise QueryRefused(400, msg)
 
 
 def _chosen(properties: Properties, names: list[Any] | None) -> Properties:
@@ -234,7 +234,7 @@ def _chosen(properties: Properties, names: list[Any] | None) -> Properties:
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z?)?")
 
-#: Types as the catalogue calls them; only "string" is on record, the others are named after Mixpanel's page of data types.
+#: Names of types in the catalogue. Only "string" is recorded from Mixpanel. The others are those of its page of data types.
 _TYPES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("datetime", lambda value: isinstance(value, str) and _DATE.fullmatch(value) is not None),
     ("string", lambda value: isinstance(value, str)),

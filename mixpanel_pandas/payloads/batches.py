@@ -1,12 +1,11 @@
-"""Payloads -> request bodies, cut by number of updates and by bytes.
+"""Payloads -> batches: neighbouring payloads that travel in one request, limited in updates and in bytes.
 
-A payload ends with a comma, so a body is the text of neighbouring payloads, less the last comma, in brackets: no
+Each payload ends with a comma. So a request body is the text of neighbouring payloads without the last comma, in brackets. No
 payload is touched again, and the size of a batch is the difference of two offsets.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,13 +30,13 @@ class Payloads:
     Attributes
     ----------
     text : pyarrow.LargeStringArray
-        The row's updates as JSON objects, each followed by a comma.
+        The updates of each row as JSON objects, each followed by a comma.
     updates : numpy.ndarray
-        How many updates that is (int64).
+        Number of updates of each row (int64).
     positions : numpy.ndarray
-        Where the row stands in the frame (int64, rising).
+        Where each row stands in the frame (int64, rising).
     fingerprint : bytes
-        Of the text of a slice as a whole, if it was asked for; parts have none.
+        Fingerprint of the text of a whole slice, if asked for. Some rows of a slice have none.
     """
 
     text: pa.LargeStringArray = field(repr=False)  # it holds the token, and reports of errors show locals
@@ -52,17 +51,17 @@ class Payloads:
         return Payloads(self.text[rows], self.updates[rows], self.positions[rows])
 
     def filter(self, rows: np.ndarray) -> Payloads:
-        """Return only `rows`, a mask."""
+        """Return the payloads of `rows`, a mask."""
         return Payloads(self.text.filter(rows), self.updates[rows], self.positions[rows])
 
-    @property
+    @cached_property
     def offsets(self) -> np.ndarray:
-        """Where each element begins in the data buffer, and where the last one ends (int64)."""
+        """Where each payload begins in the data buffer, and where the last one ends (int64)."""
         return offsets_of(self.text)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements, the commas included."""
+        """Bytes of all payloads, commas included."""
         return int(self.offsets[-1] - self.offsets[0]) if len(self) else 0
 
 
@@ -73,7 +72,7 @@ class Batch:
     Attributes
     ----------
     number : int
-        Counted from 0 over the upload; the parts of a split batch keep it.
+        Counted from 0 over the upload. Both halves of a split batch keep it.
     payloads : Payloads
         At least one row.
     """
@@ -91,19 +90,19 @@ class Batch:
 
     @cached_property
     def updates(self) -> int:
-        """How many updates the rows make."""
+        """Number of updates of all rows."""
         return int(self.payloads.updates.sum())
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the body."""
+        """Size of the body in bytes."""
         return self.payloads.nbytes + 1
 
     def body(self) -> bytes:
         """Return the JSON array that is sent."""
         offsets = self.payloads.offsets
-        data = memoryview(self.payloads.text.buffers()[2])
-        return b"".join((b"[", data[offsets[0] : offsets[-1] - 1], b"]"))
+        text = memoryview(self.payloads.text.buffers()[2])
+        return b"".join((b"[", text[offsets[0] : offsets[-1] - 1], b"]"))
 
     def records(self) -> list[dict[str, Any]]:
         """Return the updates as objects, in the order in which they are sent."""
@@ -111,7 +110,7 @@ class Batch:
         return records
 
     def rows_of_records(self) -> np.ndarray:
-        """Return for each update the row of this batch that makes it."""
+        """Return the row of this batch that each update belongs to."""
         return np.repeat(np.arange(len(self)), self.payloads.updates)
 
     def split(self) -> tuple[Batch, Batch]:
@@ -123,32 +122,39 @@ class Batch:
 def cut(
     slices: Iterable[Payloads], batch_size: int, request_bytes: int = LIMITS["request_bytes"].value
 ) -> Iterator[Batch]:
-    """Cut payloads into batches that are full, whatever slices they come in.
+    """Cut payloads into full batches, across the borders of slices.
 
     Parameters
     ----------
     slices : iterable of Payloads
         Taken one at a time, when its rows are needed.
     batch_size : int
-        Updates per batch; a single row that makes more travels alone.
+        Most updates in a batch. A single row that makes more travels alone.
     request_bytes : int
-        The bytes of a body stay below it; a single larger row travels alone.
+        Every body is smaller, in bytes. A single row that is larger travels alone.
 
     Yields
     ------
     Batch
-        In the order of the rows. A batch has room left only if it is the last, or the rows after it come earlier in the frame.
+        In the order of the rows. A batch has room left only if it is the last, or if the next rows stand earlier in the frame.
     """
     number, rest = 0, None
-    for arrived in slices:
-        if rest is not None and len(arrived) and arrived.positions[0] < rest.positions[-1]:
-            yield Batch(number, rest)  # the next rows come earlier in the frame
+    for payloads in slices:
+        if rest is not None and len(payloads) and payloads.positions[0] < rest.positions[-1]:
+            yield Batch(number, rest)
             number, rest = number + 1, None
-        start, updates, offsets = 0, np.cumsum(arrived.updates).data, arrived.offsets.data
-        while start < len(arrived):
-            stop = _stop(start, updates, offsets, rest, batch_size, request_bytes - 1)
-            rest = arrived[start:stop] if rest is None else _joined(rest, arrived[start:stop])
-            if stop < len(arrived):  # the batch is full
+        start, updates_before = 0, np.concatenate(([0], np.cumsum(payloads.updates)))
+        while start < len(payloads):
+            updates_left, bytes_left = batch_size, request_bytes - 2  # one for a bracket, and below the limit
+            if rest is not None:
+                updates_left, bytes_left = updates_left - int(rest.updates.sum()), bytes_left - rest.nbytes
+            stop = start + min(
+                _fitting(updates_before[start:], updates_left), _fitting(payloads.offsets[start:], bytes_left)
+            )
+            if rest is None:
+                stop = max(stop, start + 1)  # a row of any size fits into an empty batch
+            rest = payloads[start:stop] if rest is None else _joined(rest, payloads[start:stop])
+            if stop < len(payloads):  # the batch is full
                 yield Batch(number, rest)
                 number, rest = number + 1, None
             start = stop
@@ -156,26 +162,22 @@ def cut(
         yield Batch(number, rest)
 
 
-def _stop(
-    start: int, updates: memoryview, offsets: memoryview, beside: Payloads | None, room: int, nbytes: int
-) -> int:
-    """Return up to which payload they fit into a body beside others; the first always fits into an empty body.
+def _fitting(sums: np.ndarray, room: int) -> int:
+    """Return how many of the first items together take at most `room`.
 
     Parameters
     ----------
-    start : int
-        The first of them.
-    updates, offsets : memoryview
-        Of all payloads: updates up to and with each one, and where each one begins. (numpy's `searchsorted` would release the
-        interpreter's lock, and workers would wait for each other.)
-    room, nbytes : int
-        Updates that a body may hold, and bytes.
+    sums : numpy.ndarray
+        The sum before each item, and the sum after the last.
+    room : int
+        Negative if there is less than none.
+
+    Examples
+    --------
+    >>> _fitting(np.array([10, 14, 19, 20]), 9)
+    2
     """
-    if beside is not None:
-        room, nbytes = room - int(beside.updates.sum()), nbytes - beside.nbytes
-    by_updates = bisect_right(updates, room + (updates[start - 1] if start else 0), start)
-    by_bytes = bisect_left(offsets, nbytes + offsets[start], start + 1) - 1
-    return max(min(by_updates, by_bytes), start + (beside is None))
+    return max(0, int(np.searchsorted(sums, sums[0] + room, side="right")) - 1)
 
 
 def _joined(first: Payloads, second: Payloads) -> Payloads:

@@ -1,62 +1,62 @@
-"""Arrow arrays + envelope -> `Payloads`: JSON, one element per row, written column by column.
+"""Normalised columns -> `Payloads`: JSON, one element per row, written column by column.
 
-A record is one join over the row: a head, ``"name":value`` for each property that it has, a tail. What every row has goes
-into that join with its name and quotes as constants; the others become fragments before, null where the row has nothing
-to say. A row's records follow each other, each ending with a comma. Nothing here walks rows, and every step
-keeps the number of rows.
+A record is one join over the row: its head, ``"name":value`` for each property that the row has, its tail. A property that
+every row has takes part in that join with its name and quotes as constants. The other properties become fragments first,
+null where the row does not have them. The records of a row follow each other, each ending with a comma. Nothing here walks
+rows, and every step keeps the number of rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import bytes_of, emptied, lengths_of, lists_of, mask_of, nulls_in
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, lengths_of, lists_of, nulls_in
 from mixpanel_pandas.payloads.batches import Payloads
-from mixpanel_pandas.payloads.joining import Later, constant, join, made
 from mixpanel_pandas.payloads.normalise import Normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixpanel_pandas.payloads.envelope import Envelope
-    from mixpanel_pandas.payloads.joining import Part
     from mixpanel_pandas.rules.operators import Missing, Operator
 
-__all__ = ["Property", "encode", "escaped"]
+__all__ = ["Part", "Property", "encode", "escaped", "join", "json_texts"]
 
-#: JSON of values: what every text begins with, the texts, what every text ends with.
-Texts: TypeAlias = tuple[str, "pa.Array | Later", str]
+#: What a text is joined of: a constant, or a column with one text per row.
+Part: TypeAlias = str | pa.Array
+
+#: A column as JSON: what every value begins with, the texts in between, what every value ends with.
+JsonTexts: TypeAlias = tuple[str, pa.Array, str]
 
 LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
 
-#: Behind the last byte of any text.
+#: A position after the last byte of any text.
 END = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Property:
-    """The values of one property.
+    """One property of some rows.
 
     Attributes
     ----------
     name : str
-        As JSON, with its quotes.
+        The property's name.
     operator : Operator
-        What happens to it.
+        What happens to the property.
     missing : {"skip", "null", "unset"}
         What a missing value means.
     values : Normalised
-        One per row.
+        One value per row.
     dropped : numpy.ndarray or None
-        Mask of the rows that say nothing about it, whatever a missing value means.
+        Mask of the rows that say nothing about the property, whatever a missing value means.
     """
 
     name: str
@@ -65,137 +65,169 @@ class Property:
     values: Normalised
     dropped: np.ndarray | None = None
 
-    def filter(self, rows: pa.Array) -> Property:
-        """Return only `rows`, a mask."""
-        dropped = None if self.dropped is None else self.dropped[mask_of(rows)]
-        return replace(self, values=self.values.filter(rows), dropped=dropped)
+    def filter(self, rows: np.ndarray) -> Property:
+        """Return the property of `rows`, a mask."""
+        dropped = None if self.dropped is None else self.dropped[rows]
+        return replace(self, values=self.values.filter(pa.array(rows)), dropped=dropped)
 
-    def said(self, fragments: pa.Array | Later) -> pa.Array | Later:
-        """Return fragments without those of the rows that say nothing."""
-        return fragments if self.dropped is None else emptied(made(fragments), self.dropped)
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some rows have no value."""
+        return self.dropped is not None or self.values.array.null_count > 0
 
 
 def encode(
+    head: Sequence[Part],
     properties: Sequence[Property],
     removed: Sequence[str],
     deletes: bool,
-    envelope: Envelope,
     positions: np.ndarray,
 ) -> Payloads:
     """Return the updates of each row as JSON.
 
     Parameters
     ----------
+    head : sequence of str or pyarrow.LargeStringArray
+        What every record of a row begins with, up to the comma before its operator.
     properties : sequence of Property
-        All of one length.
+        One value per row each.
     removed : sequence of str
-        Names of properties that every row removes.
+        Names of the properties that every row removes.
     deletes : bool
-        Every row deletes its profile.
-    envelope : Envelope
-        Of the same length.
+        Whether every row deletes its profile.
     positions : numpy.ndarray
         Where the rows stand in the frame.
     """
-    head, rows = _head(envelope), len(positions)
     records = [
         _record(head, operator, [column for column in properties if column.operator == operator])
-        for operator in _operators(properties)
+        for operator in dict.fromkeys(column.operator for column in properties)
     ]
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
-    names = [pa.repeat(constant(_json(name)), rows) for name in removed]
+    names = [pa.repeat(constant(_json(name)), len(positions)) for name in removed]
     if unset or names:
         records.append(join(*head, ',"$unset":[', _join_present([*names, *unset], ","), "]},"))
     if deletes:
         records.append(join(*head, ',"$delete":""},'))
-    updates = np.sum([~nulls_in(record) for record in records], axis=0, dtype=np.int64)
-    return Payloads(_join_present(records, ""), np.asarray(updates), positions)
+    updates = np.zeros(len(positions), np.int64)
+    for record in records:
+        updates += np.asarray(record.is_valid())
+    return Payloads(_join_present(records, ""), updates, positions)
 
 
-def _head(envelope: Envelope) -> list[Part]:
-    """Return what a record begins with, up to the comma before its operator."""
-    token = "" if envelope.token is None else f'"$token":{_json(envelope.token)},'
-    group = envelope.group
-    id_name = '"$distinct_id":"' if group is None else f'"$group_key":{_json(group)},"$group_id":"'
-    opening = pa.scalar(f"{{{token}{id_name}", LARGE_STRING)  # `constant` would keep the token
-    return [opening, escaped(envelope.ids), f'"{envelope.fields}', *envelope.columns]
+def _record(head: Sequence[Part], operator: Operator, columns: Sequence[Property]) -> pa.Array:
+    """Return the record of one operator for each row, null for rows without any of its properties.
 
-
-def _operators(properties: Sequence[Property]) -> list[Operator]:
-    return list(dict.fromkeys(column.operator for column in properties))
-
-
-def _record(head: list[Part], operator: Operator, columns: Sequence[Property]) -> pa.Array:
-    """Return the record of one operator, null for rows without members.
-
-    Where a property is in every row, those before it bring the comma that follows them, and those after it the one before.
+    Where a property is in every row, the properties before it bring the comma that follows them, and the properties after it
+    bring the comma before them. To write every property as a fragment would be simpler, and takes 17 % more processor time of
+    an upload (``python -m tests.benchmarks.throughput``).
     """
     opening, closing = f',"{operator.name}":{{', "}},"
-    members = [(column, *_json_parts(column)) for column in columns]
-    gaps = [column.dropped is not None or column.values.array.null_count > 0 for column in columns]
-    if all(gaps):
-        fragments = [made(_fragment(*member)) for member in members]
+    whole = next((place for place, column in enumerate(columns) if not column.has_gaps), None)
+    if whole is None:
+        fragments = [_fragment(column) for column in columns]
         return join(*head, opening, _join_present(fragments, ","), closing)
-    first = gaps.index(False)
-    parts: list[Part] = []
-    for place, (column, before, text, after) in enumerate(members):
-        left, right = "," * (place > first), "," * (place < first)
-        if gaps[place]:
-            parts.append(_fragment(column, before, text, after, left, right))
+    members: list[Part] = []
+    for place, column in enumerate(columns):
+        left, right = "," * (place > whole), "," * (place < whole)
+        if column.has_gaps:
+            members.append(_fragment(column, left, right))
         else:
-            parts += [f"{left}{column.name}:{before}", text, after]
-    return join(*head, opening, *parts, closing, nulls="replace")
+            before, text, after = _operand_texts(column)
+            members += [f"{left}{_json(column.name)}:{before}", text, f"{after}{right}"]
+    return join(*head, opening, *members, closing, nulls="replace")
 
 
-def _json_parts(column: Property) -> Texts:
-    """Return values as JSON, as the operator wants them."""
-    opening, text, closing = _texts(column.values)
-    if column.operator.takes == "list":
-        return _as_lists(column.values, opening, text, closing)
-    return opening, text, closing
-
-
-def _fragment(
-    column: Property, before: str, text: pa.Array | Later, after: str, left: str = "", right: str = ""
-) -> pa.Array | Later:
-    """Return ``"name":value`` for each row, between `left` and `right`, null where nothing is said about the property."""
-    fragment: pa.Array | Later = Later(
-        partial(_between, f"{left}{column.name}:{before}", after + right), (text,)
-    )
+def _fragment(column: Property, left: str = "", right: str = "") -> pa.Array:
+    """Return ``"name":value`` for each row, between `left` and `right`; null where the row says nothing about the property."""
+    key = f"{left}{_json(column.name)}:"
+    before, text, after = _operand_texts(column)
+    fragment = _between(f"{key}{before}", text, f"{after}{right}")
     if column.missing == "null":
-        fragment = made(fragment).fill_null(constant(f"{left}{column.name}:null{right}"))
-    return column.said(fragment)
+        fragment = fragment.fill_null(f"{key}null{right}")
+    return _without_dropped(fragment, column)
 
 
-def _between(before: str, after: str, texts: Any) -> Any:
-    """Return texts with a constant before and one after each; to join them would take twice as long."""
+def _between(before: str, texts: pa.Array, after: str) -> pa.Array:
+    """Return texts with a constant before and one after each.
+
+    It does what ``join(before, texts, after)`` does. That takes 3 % more processor time of an upload, and 9 % where half of
+    the columns have no values (``python -m tests.benchmarks.shapes --only "without a value"``).
+    """
     texts = pc.binary_replace_slice(texts, 0, 0, before)
     return pc.binary_replace_slice(texts, END, END, after) if after else texts
 
 
-def _as_lists(values: Normalised, opening: str, text: pa.Array | Later, closing: str) -> Texts:
-    """Return the parts of values as JSON with brackets around what is no list."""
-    if values.kinds is None:
-        lists = pa.types.is_large_list(values.array.type)
-        return (opening, text, closing) if lists else (f"[{opening}", text, f"{closing}]")
-    are_lists = values.kinds == "list"
-    if not are_lists.all():
-        text = pc.if_else(pa.array(are_lists), text, join("[", text, "]"))
+def _name_where_missing(column: Property) -> pa.Array:
+    """Return the name of a property for the rows without a value, null for the other rows."""
+    names = pc.if_else(
+        column.values.array.is_null(), constant(_json(column.name)), pa.scalar(None, LARGE_STRING)
+    )
+    return _without_dropped(names, column)
+
+
+def _without_dropped(fragments: pa.Array, column: Property) -> pa.Array:
+    return fragments if column.dropped is None else emptied(fragments, column.dropped)
+
+
+def _join_present(columns: Sequence[pa.Array], separator: str) -> pa.Array:
+    """Return those texts of each row that are not null, joined; null where all are, which Arrow would make an empty text."""
+    if len(columns) == 1:
+        return columns[0]
+    absent = np.all([nulls_in(column) for column in columns], axis=0)
+    if absent.any():
+        columns = [pc.if_else(pa.array(absent), constant(""), columns[0]), *columns[1:]]
+    present = pc.binary_join_element_wise(*columns, constant(separator), null_handling="skip")
+    return emptied(present, absent)
+
+
+def join(*parts: Part, nulls: str = "emit_null") -> pa.Array:
+    """Return the parts of each row joined; null where one of them is null, unless `nulls` is ``"replace"``.
+
+    Parameters
+    ----------
+    *parts : str or pyarrow.LargeStringArray
+        At least one array.
+    nulls : {"emit_null", "replace"}
+        Whether null makes null, or counts as an empty text.
+
+    Examples
+    --------
+    >>> join("<", pa.array(["a", None], pa.large_string()), ">").to_pylist()
+    ['<a>', None]
+    """
+    arguments: list[pa.Array | pa.Scalar] = []
+    for are_constants, neighbours in groupby(parts, lambda part: isinstance(part, str)):
+        if are_constants:
+            arguments.append(constant("".join(neighbours)))
+        else:
+            arguments += neighbours
+    return pc.binary_join_element_wise(*arguments, constant(""), null_handling=nulls)
+
+
+def constant(text: str) -> pa.Scalar:
+    """Return a text as an Arrow scalar."""
+    return pa.scalar(text, LARGE_STRING)
+
+
+# -- values -------------------------------------------------------------------------------------------------------
+
+
+def _operand_texts(column: Property) -> JsonTexts:
+    """Return the values of a property as JSON, in the form that its operator takes."""
+    opening, text, closing = json_texts(column.values)
+    if column.operator.takes != "list":
+        return opening, text, closing
+    if column.values.kinds is None:
+        are_lists = pa.types.is_large_list(column.values.array.type)
+        return (opening, text, closing) if are_lists else (f"[{opening}", text, f"{closing}]")
+    kinds_are_lists = column.values.kinds == "list"
+    if not kinds_are_lists.all():
+        text = pc.if_else(pa.array(kinds_are_lists), text, join("[", text, "]"))
     return opening, text, closing
 
 
-def _name_where_missing(column: Property) -> pa.Array:
-    missing = column.values.array.is_null()
-    return column.said(pc.if_else(missing, constant(column.name), pa.scalar(None, LARGE_STRING)))
-
-
-def json_texts(values: Normalised) -> tuple[str, pa.Array, str]:
-    """Return values as JSON in three parts: what every text begins with, the texts, what every text ends with."""
-    opening, text, closing = _texts(values)
-    return opening, made(text), closing
-
-
-def _texts(values: Normalised) -> Texts:
+def json_texts(values: Normalised) -> JsonTexts:
+    """Return values as JSON in three parts: what every value begins with, the texts, what every value ends with."""
     array = values.array
     if values.kinds is not None:
         return "", array, ""
@@ -204,64 +236,46 @@ def _texts(values: Normalised) -> Texts:
     if pa.types.is_timestamp(array.type):
         return '"', _instants(array), '"'
     if pa.types.is_date(array.type):
-        return '"', Later(_text, (array,)), '"'
+        return '"', array.cast(LARGE_STRING), '"'
     if pa.types.is_large_list(array.type):
         return "[", _items(array), "]"
-    return "", Later(_text, (array,)), ""
+    return "", array.cast(LARGE_STRING), ""
 
 
-def _text(values: Any) -> Any:
-    return values.cast(LARGE_STRING)
-
-
-def _instants(array: pa.Array) -> Later:
+def _instants(array: pa.Array) -> pa.Array:
     """Return ISO dates, with milliseconds where they are not zero."""
-    try:
-        return Later(_iso, (array.cast(SECONDS),))
-    except pa.ArrowInvalid:  # some have milliseconds
-        whole = array.cast(SECONDS, safe=False)
-        return Later(_iso_or_finer, (pc.equal(array, whole.cast(array.type)), whole, array))
+    seconds = array.cast(SECONDS, safe=False)
+    are_whole = pc.equal(array, seconds.cast(array.type))
+    texts = _iso(seconds)
+    return texts if pc.all(are_whole).as_py() else pc.if_else(are_whole, texts, _iso(array))
 
 
-def _iso(instants: Any) -> Any:
+def _iso(instants: pa.Array) -> pa.Array:
     """Return instants as text; a cast writes a blank where ISO has a T."""
-    return pc.binary_replace_slice(_text(instants), 10, 11, "T")
-
-
-def _iso_or_finer(is_whole: Any, seconds: Any, milliseconds: Any) -> Any:
-    return pc.if_else(is_whole, _iso(seconds), _iso(milliseconds))
+    return pc.replace_substring(instants.cast(LARGE_STRING), " ", "T")
 
 
 def _items(array: pa.Array) -> pa.Array:
     """Return the items of each list as JSON, joined by commas."""
-    opening, text, closing = json_texts(Normalised(array.flatten()))
-    items = join(opening, text, closing)
-    items = items.fill_null("null") if items.null_count else items
+    items = join(*json_texts(Normalised(array.flatten()))).fill_null("null")
     return pc.binary_join(lists_of(items, lengths_of(array), nulls_in(array)), constant(","))
 
 
 def escaped(strings: pa.Array) -> pa.Array:
-    """Return strings as they stand between the quotes of JSON; most columns have nothing to escape, seen from their bytes."""
-    held = bytes_of(strings)
-    text = held.tobytes()
-    controls = held.min(initial=ord(" ")) < ord(" ")
-    if not controls and b'"' not in text and b"\\" not in text:
+    """Return strings as they stand between the quotes of JSON.
+
+    Most columns have nothing to escape, which their bytes show. Without that look an upload of strings takes 43 % more
+    processor time (``python -m tests.benchmarks.shapes --only "all different"``).
+    """
+    codes = bytes_of(strings)
+    text = codes.tobytes()
+    has_controls = codes.min(initial=ord(" ")) < ord(" ")
+    if not has_controls and b'"' not in text and b"\\" not in text:
         return strings
     strings = pc.replace_substring(pc.replace_substring(strings, "\\", "\\\\"), '"', '\\"')
-    for code in np.unique(held[held < ord(" ")]) if controls else ():
+    for code in np.unique(codes[codes < ord(" ")]) if has_controls else ():
         strings = pc.replace_substring(strings, chr(code), _json(chr(code))[1:-1])
     return strings
-
-
-def _join_present(parts: Sequence[pa.Array], separator: str) -> pa.Array:
-    """Return the parts of each row that are not null, joined; null where all are: Arrow by itself would drop the row."""
-    if len(parts) == 1:
-        return parts[0]
-    absent = np.all([nulls_in(part) for part in parts], axis=0)
-    if absent.any():
-        parts = [pc.if_else(pa.array(absent), constant(""), parts[0]), *parts[1:]]
-    present = pc.binary_join_element_wise(*parts, constant(separator), null_handling="skip")
-    return emptied(present, absent)
 
 
 def _json(text: str) -> str:

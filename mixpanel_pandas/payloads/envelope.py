@@ -1,4 +1,4 @@
-"""What stands in a record beside its operator: the id, ``$ip``, ``$time`` and the switches."""
+"""What every record holds besides its operator: token, id, ``$ip``, ``$time`` and switches."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.arrays import mask_of, nulls_in
+from mixpanel_pandas.payloads.encoding import escaped, join
 from mixpanel_pandas.payloads.ids import normalise_ids
-from mixpanel_pandas.payloads.joining import join
-from mixpanel_pandas.payloads.layout import Layout, Source, address, reading
+from mixpanel_pandas.payloads.ip_and_time import address
 from mixpanel_pandas.payloads.normalise import Normalised, normalise
+from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mixpanel_pandas.payloads.layout import Rows
+    from mixpanel_pandas.payloads.encoding import Part
+    from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = ["MEMBERS", "Envelope", "envelope", "has_member"]
 
@@ -30,7 +34,7 @@ LARGE_STRING = pa.large_string()
 
 @dataclass(frozen=True)
 class Envelope:
-    """The parts of the records of some rows that no operator changes.
+    """What the records of some rows hold besides the operator.
 
     Attributes
     ----------
@@ -43,7 +47,7 @@ class Envelope:
     fields : str
         JSON members that every record has, each with a comma before it.
     columns : tuple of pyarrow.LargeStringArray
-        Further members, different from row to row, likewise; never null.
+        Further members, which differ from row to row, each with a comma before it; never null.
     findings : dict of str to numpy.ndarray
         Name of a check -> mask of the rows that do not pass it.
     """
@@ -55,10 +59,17 @@ class Envelope:
     columns: tuple[pa.LargeStringArray, ...] = ()
     findings: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def filter(self, rows: pa.Array) -> Envelope:
-        """Return only `rows`, a mask."""
-        columns = tuple(column.filter(rows) for column in self.columns)
-        return Envelope(self.ids.filter(rows), self.group, self.token, self.fields, columns)
+    def filter(self, rows: np.ndarray) -> Envelope:
+        """Return the envelope of `rows`, a mask, without the findings."""
+        mask = pa.array(rows)
+        columns = tuple(column.filter(mask) for column in self.columns)
+        return Envelope(self.ids.filter(mask), self.group, self.token, self.fields, columns)
+
+    def head(self) -> list[Part]:
+        """Return what every record begins with, up to the comma before its operator."""
+        token = "" if self.token is None else f'"$token":{_json(self.token)},'
+        id_name = '"$distinct_id"' if self.group is None else f'"$group_key":{_json(self.group)},"$group_id"'
+        return [f'{{{token}{id_name}:"', escaped(self.ids), f'"{self.fields}', *self.columns]
 
 
 def envelope(
@@ -71,30 +82,47 @@ def envelope(
 
     Parameters
     ----------
+    layout : Layout
+        Where the ids, ``$ip`` and ``$time`` come from.
+    rows : slice or numpy.ndarray
+        Which rows of the frame.
+    token : str, optional
+        Project token.
     elsewhere : mapping, optional
-        Key of `MEMBERS` -> the rows that it is taken from instead, as many as `rows`.
+        Key of `MEMBERS` -> the rows from which that member is taken instead, as many as `rows`.
     """
-    with reading(layout.id.label):
+    with reading_column(layout.id.label):
         ids = normalise_ids(layout.id.at(rows), layout.id.rule)
     findings = dict(ids.findings)
     fields, columns = "", []
     for name, member in MEMBERS.items():
         source = getattr(layout, name)
         if isinstance(source, Source):
-            texts, found = member.of_column(source.at((elsewhere or {}).get(name, rows)), source)
-            columns.append(texts.fill_null(member.none))
-            findings |= found
+            with reading_column(source.label):
+                texts, member_findings = member.of_column(
+                    source.at((elsewhere or {}).get(name, rows)), source
+                )
+            columns.append(texts.fill_null(member.default))
+            findings |= member_findings
         else:
-            fields += member.constant(source)
-    if layout.operation.option("ignore_alias") and layout.operation.group is None:
+            fields += member.of_constant(source)
+    if layout.operation.options.ignore_alias and layout.operation.group is None:
         fields += ',"$ignore_alias":true'
     return Envelope(ids.array, layout.operation.group, token, fields, tuple(columns), findings)
 
 
 def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
-    """Return the mask of those of `rows` that hold a member of their own, given its key in `MEMBERS`."""
-    texts, _findings = MEMBERS[name].of_column(source.at(rows), source)
+    """Return the mask of those of `rows` whose column holds a usable value for a member, given by its key in `MEMBERS`."""
+    with reading_column(source.label):
+        texts, _findings = MEMBERS[name].of_column(source.at(rows), source)
     return ~nulls_in(texts)
+
+
+def _json(text: str) -> str:
+    return orjson.dumps(text).decode()
+
+
+# -- members ------------------------------------------------------------------------------------------------------
 
 
 def _ip_field(address: Any) -> str:
@@ -102,7 +130,7 @@ def _ip_field(address: Any) -> str:
 
 
 def _ip_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
-    """Return the member for each row, null where there is no address, and the mask of what is none."""
+    """Return the member for each row, null where there is no address, and the mask of the values that are no addresses."""
     normalised = normalise(values, source.rule, blank="missing")
     texts = _texts(normalised)
     usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
@@ -118,7 +146,7 @@ def _time_field(time: Any) -> str:
 
 
 def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
-    """Return the member for each row, whole seconds, null where there is no time, and the mask of what is none."""
+    """Return the member for each row in whole seconds, null where there is no time, and the mask of the values that are no times."""
     normalised = normalise(values, source.rule, blank="missing")
     seconds = np.floor(_seconds(normalised))
     good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
@@ -129,24 +157,24 @@ def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.nd
 
 @dataclass(frozen=True)
 class Member:
-    """A member of a record that is a constant, or comes from a column.
+    """A member of the envelope that is a constant or comes from a column.
 
     Attributes
     ----------
-    constant : callable
-        The constant -> the member.
+    of_constant : callable
+        Constant -> the JSON member with a comma before it, or an empty text.
     of_column : callable
-        Values of the column -> the member for each row, null where there is none, and what is wrong.
-    none : str
-        What stands in a row without one.
+        Values of the column -> the member for each row, null where there is none, and findings.
+    default : str
+        The member of a row that has none of its own.
     """
 
-    constant: Callable[[Any], str]
+    of_constant: Callable[[Any], str]
     of_column: Callable[[Any, Source], tuple[pa.Array, dict[str, np.ndarray]]]
-    none: str
+    default: str
 
 
-#: Attribute of the layout -> the member that it says the source of. Without a time "Updated at" stays.
+#: Attribute of the layout that names the source -> member. Without a time "Updated at" stays as it is.
 MEMBERS = {
     "ip": Member(_ip_field, _ip_column, ',"$ip":"0"'),
     "time": Member(_time_field, _time_column, ',"$ignore_time":true'),
@@ -154,7 +182,7 @@ MEMBERS = {
 
 
 def _seconds(normalised: Normalised) -> np.ndarray:
-    """Return seconds since the epoch; NaN for what is no time."""
+    """Return seconds since the epoch, NaN where a value is no time."""
     array = normalised.array
     if pa.types.is_null(array.type):
         return np.full(len(array), np.nan)
@@ -175,18 +203,18 @@ def _doubles(array: pa.Array) -> np.typing.NDArray[np.float64]:
 
 
 def _seconds_of_texts(texts: pa.Array, numbers: np.ndarray) -> np.ndarray:
-    """Return seconds of ISO dates, and where the mask says so of numbers."""
-    found = texts.to_pylist()
-    instants = pd.DatetimeIndex(pd.to_datetime(found, utc=True, errors="coerce", format="ISO8601"))
+    """Return seconds since the epoch of ISO dates, and of numbers where the mask `numbers` is True."""
+    values = texts.to_pylist()
+    instants = pd.DatetimeIndex(pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601"))
     seconds = np.array(instants.as_unit("s").asi8, np.float64)
     seconds[instants.isna()] = np.nan
     numbers = numbers & ~nulls_in(texts)
-    seconds[numbers] = [float(found[row]) for row in np.flatnonzero(numbers)]
+    seconds[numbers] = [float(values[row]) for row in np.flatnonzero(numbers)]
     return seconds
 
 
 def _texts(normalised: Normalised) -> pa.Array:
-    """Return values as text; the strings among JSON text without their quotes."""
+    """Return values as text. Strings in JSON text lose their quotes."""
     if normalised.kinds is None:
         return normalised.array.cast(LARGE_STRING)
     texts = normalised.array.to_pylist()
@@ -194,7 +222,7 @@ def _texts(normalised: Normalised) -> pa.Array:
 
 
 def _present(normalised: Normalised) -> np.ndarray:
-    """Return the mask of the rows that held a value, be it one that cannot be sent."""
+    """Return the mask of the rows that hold a value, also one that cannot be sent."""
     present = ~normalised.missing
     for finding in normalised.findings.values():
         present |= finding

@@ -1,8 +1,8 @@
 """Names and fingerprints that tell one upload from another.
 
-A name is made without any value. The key of fingerprints is made of the project's token, so that nobody who reads one can guess
-values by trying them. All that is sent is hashed, so the hash has to be fast: XXH3 takes a thirteenth of the time of SHA-256,
-which would be a tenth of the time of an upload.
+A name is made without any value. The key of fingerprints is made of the project's token, so that nobody who reads a fingerprint
+can find values by trying them. Everything that is sent is hashed, so the hash has to be fast: XXH3 takes about a tenth of the
+time of SHA-256, which would add a tenth to an upload with a journal (``python -m tests.benchmarks.journal``).
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ ROWS = 256
 
 
 def key_of(project: Project) -> bytes:
-    """Return the key of the fingerprints of what is sent to a project."""
-    where = f"{project.base} {project.token!s}".encode()
-    return hashlib.blake2b(where, digest_size=32, person=b"fingerprint key").digest()
+    """Return the key of all fingerprints for a project."""
+    destination = f"{project.base} {project.token!s}".encode()
+    return hashlib.blake2b(destination, digest_size=32, person=b"fingerprint key").digest()
 
 
 def fingerprint(payloads: Payloads, key: bytes) -> bytes:
@@ -50,9 +50,10 @@ def fingerprint(payloads: Payloads, key: bytes) -> bytes:
 
 
 class Chain:
-    """Fingerprints of payloads that come in pieces, the same however they are cut: each is one of all rows so far.
+    """Fingerprints of payloads that come in pieces, the same however the pieces are cut.
 
-    Where two chains have the same fingerprint at the same place, all before is the same.
+    Each fingerprint covers all rows so far. Where two chains have the same fingerprint at the same place, all rows up to there
+    are the same.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class Chain:
     Attributes
     ----------
     fingerprints : list of bytes
-        After every `ROWS` rows, and at each end.
+        One after every `ROWS` rows, and one at each `end`.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -70,7 +71,7 @@ class Chain:
         self._key, self._rows, self._text = key, 0, xxhash.xxh3_128()
 
     def add(self, payloads: Payloads) -> None:
-        """Go on with further rows."""
+        """Add the next rows."""
         offsets, rows = payloads.offsets, len(payloads)
         text, start = memoryview(payloads.text.buffers()[2] or b""), 0
         while start < rows:
@@ -81,7 +82,7 @@ class Chain:
                 self.end()
 
     def end(self) -> None:
-        """Add a fingerprint of all that has come."""
+        """Add a fingerprint of all rows so far."""
         if self._rows:
             before = self.fingerprints[-1] if self.fingerprints else b""
             digest = hashlib.blake2b(before + self._text.digest(), key=self._key, digest_size=SIZE)
@@ -91,26 +92,26 @@ class Chain:
 
 @dataclass(frozen=True)
 class Content:
-    """What a run sends, described without any value.
+    """A description of what a run sends, without any value.
 
     Attributes
     ----------
     name : str
-        Digest of `described`, the ids and the number of rows.
+        Digest of `described`, of the ids and of the number of rows.
     described : mapping
-        Project, operator, columns, options: texts, or lists or mappings of texts.
+        Project, operator, columns and options, as texts, or lists or mappings of texts.
     operator, idempotent : str, bool
-        What the upload is called, and whether all its operators are idempotent.
+        Name of the upload, and whether all its operators are idempotent.
     rows : int
-        Rows of the frame.
+        Number of rows of the frame.
     ids : callable
         Returns an iterator over the ids, as arrays of text.
     ids_digest, id : str
         Digest of the ids, and the repr of their column's label.
     rows_per_slice : int
-        How many rows are encoded at once.
-    excluded : sequence of LeftOut
-        Rows that the checks left out.
+        Number of rows that are encoded at once.
+    excluded : sequence of Excluded
+        The rows that the checks exclude.
     """
 
     name: str
@@ -128,18 +129,18 @@ class Content:
 def content_of(
     layout: Layout, ids_digest: str, project: Project, excluded: Sequence[Excluded] = ()
 ) -> Content:
-    """Return the description of what a run sends; nothing is encoded for it.
+    """Return the description of what a run sends. Nothing is encoded.
 
     Parameters
     ----------
-    layout : Plan
+    layout : Layout
         How the frame is encoded.
     ids_digest : str
         Digest of the ids, in order.
     project : Project
-        Where to.
-    excluded : sequence of LeftOut
-        Rows that the checks left out.
+        Where the updates are sent.
+    excluded : sequence of Excluded
+        The rows that the checks exclude.
     """
     described = _described(layout, project)
     name = hashlib.blake2b(orjson.dumps([described, ids_digest, layout.rows]), digest_size=16)
@@ -163,7 +164,7 @@ def content_of(
 
 
 def _described(layout: Layout, project: Project) -> dict[str, Any]:
-    """Return what a message names where it differs: names and options, no values."""
+    """Return the names and options that a message names where two uploads differ; no values."""
     operation = layout.operation
     options = [
         option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
@@ -177,11 +178,11 @@ def _described(layout: Layout, project: Project) -> dict[str, Any]:
             *(f"{column.name} ({column.operator.name})" for column in layout.columns),
             *(f"{name} (unset)" for name in layout.removed),
         ],
-        "options": {name: _option_text(operation.option(name)) for name in options},
+        "options": {name: _option_text(getattr(operation.options, name)) for name in options},
     }
 
 
-#: Options whose effect shows in the rows and columns.
+#: Options whose effect shows in the rows and columns themselves.
 _NOT_CONTENT = {"schema", "rename", "at_most"}
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.arrays import bytes_of
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.layout import Rows, Source
+    from mixpanel_pandas.payloads.sources import Rows, Source
 
 __all__ = ["IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
 
@@ -59,7 +60,8 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
 
 def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
     """Return the ids of some rows as text; null where an id is missing or cannot be used."""
-    return normalise_ids(source.at(rows), source.rule).array
+    with reading_column(source.label):
+        return normalise_ids(source.at(rows), source.rule).array
 
 
 def _from_floats(array: pa.Array) -> Normalised:

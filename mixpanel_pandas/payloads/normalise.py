@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads import measures
 from mixpanel_pandas.payloads.arrays import (
     any_item,
@@ -29,14 +30,15 @@ from mixpanel_pandas.payloads.arrays import (
 )
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
-from mixpanel_pandas.payloads.layout import reading, values_of_key
+from mixpanel_pandas.payloads.spread import values_of_key
 from mixpanel_pandas.payloads.values import are_native, convert, encodable, is_date, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn, Rows
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = ["Normalised", "cut_strings", "from_objects", "normalise", "normalise_column"]
 
@@ -120,8 +122,8 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
 def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Normalised:
     """Return some of a property's values in Mixpanel's types. For ``$union``, an empty list is a missing value."""
     unites = column.operator.takes == "list"
-    blank = layout.operation.option("blank")
-    with reading(column.label):
+    blank = layout.operation.options.blank
+    with reading_column(column.label):
         values = column.source.at(rows)
         if column.key is not None:
             values = values_of_key(column.source.rule.read(values), column.key)

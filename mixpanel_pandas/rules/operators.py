@@ -1,4 +1,4 @@
-"""The profile operators, a row each: everything that differs between them is a column here."""
+"""The profile operators: a table with a row for each, and a column for everything in which they differ."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ class Operator:
     Attributes
     ----------
     verb : str
-        What it is called in Python.
+        Its name in Python.
     name : str
-        What it is called in a record.
+        Its name in a record.
     takes : {"any", "number", "list", "item", "scalar", "names", "nothing"}
-        What a property's value may be: ``list`` wraps a scalar, ``item`` is one value of a list, ``names`` stands for
-        property names in place of values.
+        What the value of a property may be. ``list`` wraps a scalar, ``item`` is one value of a list, and ``names`` means
+        names of properties instead of values.
     users, groups : bool
-        Whether user and group profiles have it.
+        Whether Mixpanel supports it for user and for group profiles.
     idempotent : bool
-        Whether a profile is the same when the update is applied twice.
+        Whether an update that is applied twice leaves the same profile as one that is applied once.
     missing : tuple of str
-        What may be asked for missing values; the first is the default.
+        What missing values can do; the first is the default.
     duplicates : str
-        What happens by default when several rows hold one id.
+        What happens by default to several rows of one id.
     merges : bool
-        Whether rows of one id may become one update: nothing is lost but values that a later row replaces.
+        Whether rows of one id can become one update, which loses only values that a later row replaces.
     updated_at : str
-        Whether "Updated at" moves by default.
+        What happens to "Updated at" by default.
     ignore_alias : bool
         Whether an id is taken literally by default.
     batch_size : int
@@ -88,7 +88,7 @@ OPERATORS: dict[str, Operator] = {
             "set",
             "$set",
             "any",
-            "Write properties, over what is there.",
+            "Write properties, and overwrite those that are there.",
             missing=("skip", "null", "unset"),
             merges=True,
             page="profile-set",
@@ -107,7 +107,7 @@ OPERATORS: dict[str, Operator] = {
             "add",
             "$add",
             "number",
-            "Add numbers to properties; a missing one counts from 0.",
+            "Add numbers to properties; one that is not there counts as 0.",
             groups=False,
             idempotent=False,
             batch_size=200,
@@ -118,7 +118,7 @@ OPERATORS: dict[str, Operator] = {
             "union",
             "$union",
             "list",
-            "Add items to list properties, each once.",
+            "Add items to list properties, unless they are there already.",
             duplicates="all",
             page="user-profile-union",
         ),

@@ -14,7 +14,18 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks import journal, latency, limit, memory, order, peers, shapes, startup, throughput
+from tests.benchmarks import (
+    journal,
+    latency,
+    limit,
+    memory,
+    order,
+    peers,
+    readings,
+    shapes,
+    startup,
+    throughput,
+)
 from tests.benchmarks.measuring import ROOT, say
 
 if TYPE_CHECKING:
@@ -35,6 +46,7 @@ SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "journal": (journal, {"rows": 20_000, "runs": 1}),
     "order": (order, {"rows": 20_000, "runs": 1}),
     "shapes": (shapes, {"megabytes": 2, "runs": 1}),
+    "readings": (readings, {"values": 20_000, "runs": 1}),
     "memory": (memory, {"rows": (20_000,)}),
     "latency": (latency, {"rounds": 3}),
     "startup": (startup, {"runs": 1}),

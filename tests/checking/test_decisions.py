@@ -16,7 +16,7 @@ from mixpanel_pandas.checking.scan import id_digest
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.slices import encode_slices
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 LONG = "x" * 256
 CUT = "x" * 255
@@ -465,7 +465,7 @@ def test_the_updates_of_a_row_are_measured_together():
 
 def test_a_very_long_id_counts():
     frame = pd.DataFrame({"user_id": ["i" * 1_000_100], "n": [1]})
-    assert [p.check for p in look(frame).findings] == ["long_id", "large_update"]
+    assert [finding.check for finding in look(frame).findings] == ["large_update", "long_id"]
 
 
 # -- slices -------------------------------------------------------------------------------------------------------

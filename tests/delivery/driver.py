@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.events import (
     Answered,
     Draw,
     Drawn,
@@ -20,7 +20,6 @@ from mixpanel_pandas.delivery.state import (
     Ready,
     Rest,
     Send,
-    UploadState,
     Wake,
     Write,
     Written,
@@ -30,8 +29,9 @@ from mixpanel_pandas.payloads.batches import Payloads, cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mixpanel_pandas.delivery.events import Action, Event
     from mixpanel_pandas.delivery.pending import Delivery
-    from mixpanel_pandas.delivery.state import Action, Event
+    from mixpanel_pandas.delivery.state import UploadState
     from mixpanel_pandas.payloads.batches import Batch
 
 
@@ -51,8 +51,8 @@ class Batches:
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = iter(batches)
 
-    def draw(self, settled: object) -> tuple[Batch | None, bool]:
-        assert settled is None
+    def draw(self, finished_wave: object) -> tuple[Batch | None, bool]:
+        assert finished_wave is None
         return next(self._batches, None), False
 
 
@@ -111,8 +111,8 @@ class Driver:
     def do(self, worker: int, action: Action) -> None:
         """Carry out one action."""
         match action:
-            case Draw(settled):
-                self.due.append(self.tried(worker, lambda: Drawn(worker, *self.source.draw(settled))))
+            case Draw(finished_wave):
+                self.due.append(self.tried(worker, lambda: Drawn(worker, *self.source.draw(finished_wave))))
             case Write(deliveries, wait):
                 self.notes += deliveries
                 if wait:

@@ -9,13 +9,14 @@ import responses
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.answers import Answer, Named, read, seconds_to_wait
+from mixpanel_pandas.delivery.answers import Answer, Named, read_answer, seconds_to_wait
 from mixpanel_pandas.delivery.messages import Failure, Request, Response
 from mixpanel_pandas.project import Project
+from tests.patience import PATIENCE
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu", backoff=0, retries=0)
-URL = http.address(PROJECT, "engage")
+URL = http.address_of(PROJECT, "engage")
 RECORDS = 3
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
@@ -37,7 +38,7 @@ def failed(*records, **more):
 
 
 def answer_to(status, body, records=RECORDS, **headers):
-    return read(Response(status, headers, body), records, secrets=(TOKEN,), now=10.0)
+    return read_answer(Response(status, headers, body), records, secrets=(TOKEN,), now=10.0)
 
 
 SHAPES = [
@@ -295,7 +296,7 @@ def test_every_shape_of_answer(status, body, evidence, applied):
 @pytest.mark.parametrize("status", [200, 400, 401, 413, 429, 503])
 def test_an_answer_with_a_flaw_proves_nothing(status):
     reply = Response(status, {"Retry-After": "9"}, recorded(3), "it is cut short")
-    answer = read(reply, RECORDS)
+    answer = read_answer(reply, RECORDS)
     assert (answer.evidence, answer.status_code, answer.applied, answer.complete) == (
         "unclear",
         status,
@@ -307,7 +308,7 @@ def test_an_answer_with_a_flaw_proves_nothing(status):
 
 @pytest.mark.parametrize("evidence", ["no_connection", "unclear"])
 def test_a_failure_is_evidence_and_no_complete_answer(evidence):
-    answer = read(Failure(f"ReadTimeout: {TOKEN}", evidence), RECORDS, secrets=(TOKEN,))
+    answer = read_answer(Failure(f"ReadTimeout: {TOKEN}", evidence), RECORDS, secrets=(TOKEN,))
     assert answer == Answer(evidence, error="ReadTimeout: ***", complete=False)
 
 
@@ -318,6 +319,8 @@ def test_a_failure_is_evidence_and_no_complete_answer(evidence):
         pytest.param(b"1\n", "accepted", id="bare 1 and a line end"),
         pytest.param(b"\xef\xbb\xbf1", "accepted", id="bare 1 after a byte order mark"),
         pytest.param(b"0", "none_valid", id="bare 0"),
+        pytest.param(b"-1", "unclear", id="bare -1"),
+        pytest.param(b"2", "unclear", id="bare 2"),
         pytest.param(b"true", "unclear", id="bare true"),
         pytest.param(b"1.0", "unclear", id="1 with a point"),
         pytest.param(recorded(1), "accepted", id="the recorded shape"),
@@ -461,8 +464,8 @@ LETTERS = {"accepted": "a", "rejected": "r", "unknown": "u", "not_sent": "n"}
 def test_known_answers_over_requests(status, body, evidence, idempotent, otherwise, kind):
     responses.post(URL, body, status=status, content_type=kind)
     with closing(http.Client(PROJECT)) as client:
-        reply = client.send(Request(URL, b"[{},{},{}]"), timeout=5)
-    assert read(reply, RECORDS).evidence == evidence
+        reply = client.send(Request(URL, b"[{},{},{}]"), timeout=PATIENCE)
+    assert read_answer(reply, RECORDS).evidence == evidence
 
 
 @pytest.mark.parametrize(("status", "body", "evidence", "idempotent", "otherwise"), KNOWN)

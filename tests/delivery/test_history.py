@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,11 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import history
-from mixpanel_pandas.delivery.history import Reservation
+from mixpanel_pandas.delivery.history import Fingerprints, History, InRun, Reservation
 from mixpanel_pandas.delivery.waves import Waves
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -52,18 +55,18 @@ def test_rows_of_one_id_are_compared_in_linear_time(
 ) -> None:
     frame = pd.DataFrame({"id": "hot", "n": np.arange(60)})
     frame.mixpanel.append("id", duplicates="all")
-    found, compare = [], Reservation.compared
+    results, compare = [], Reservation.compare
 
-    def compared(self: Reservation, other: Reservation) -> str:
-        found.append(compare(self, other))
-        return found[-1]
+    def counted(self: Reservation, later: Reservation) -> str:
+        results.append(compare(self, later))
+        return results[-1]
 
-    monkeypatch.setattr(Reservation, "compared", compared)
+    monkeypatch.setattr(Reservation, "compare", counted)
     with pytest.raises(mpd.AlreadySent):
         frame.mixpanel.append("id", duplicates="all")
-    assert found.count("different") <= len(history._reservations)
-    assert len(found) <= 60 + len(history._reservations)
-    assert found[-1] == "same"
+    assert results.count("different") <= len(history.process_history)
+    assert len(results) <= 60 + len(history.process_history)
+    assert results[-1] == "same"
 
 
 def test_where_rows_are_in_doubt_the_whole_is_not_recommended(emulator: mpd.Emulator) -> None:
@@ -73,6 +76,40 @@ def test_where_rows_are_in_doubt_the_whole_is_not_recommended(emulator: mpd.Emul
     with pytest.raises(mpd.AlreadySent, match="unknown") as caught:
         frame.mixpanel.add("id")
     assert "repeat" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "applied", "refused"),
+    [
+        pytest.param(None, True, True, id="accepted"),
+        pytest.param(503, True, True, id="unknown, and applied"),
+        pytest.param(503, False, True, id="unknown, and not applied"),
+        pytest.param("reset", True, True, id="no answer, and applied"),
+        pytest.param(429, False, False, id="not sent"),
+        pytest.param(401, False, False, id="rejected"),
+    ],
+)
+def test_a_cell_that_runs_twice_adds_nothing_twice(
+    emulator: mpd.Emulator, fault: Any, applied: bool, refused: bool
+) -> None:
+    """What may be applied is not sent again; what surely is not may be."""
+    frame = pd.DataFrame({"id": [f"{fault} {applied} {n}" for n in range(4)], "n": 1})
+    project = replace(emulator.project, retries=0)
+    if fault is not None:
+        emulator.fail(fault, **({} if fault in {401, 429} else {"applied": applied}))
+    with suppress(mpd.UploadFailed):
+        frame.mixpanel.add("id", project=project)
+    requests = len(emulator.requests)
+    for _call in range(2):
+        if refused:
+            with pytest.raises(mpd.AlreadySent):
+                frame.mixpanel.add("id", project=project)
+            assert len(emulator.requests) == requests
+        else:
+            assert frame.mixpanel.add("id", project=project)["accepted"].sum() == 4
+            break
+    counts = emulator.profiles().get("n", pd.Series(dtype=float))
+    assert counts.tolist() == [1] * (4 if applied or not refused else 0)
 
 
 @pytest.fixture
@@ -124,50 +161,45 @@ def test_a_run_whose_journal_is_gone_is_known_to_the_process(
 
 
 def test_a_run_that_goes_on_is_refused_while_the_same_is_under_way_without_a_journal(
-    emulator: mpd.Emulator, frame: pd.DataFrame, tmp_path: Path
+    emulator: mpd.Emulator, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"journal": tmp_path / "j", "batch_size": 5, "workers": 1}
     emulator.fail(403, skip=1, times=None)
     assert frame.mixpanel.add("id", **options)["accepted"].sum() == 5
     emulator.heal()
-    history._reservations.clear()  # as in another process
-    found: list[object] = []
+    monkeypatch.setattr(history, "process_history", History())  # as in another process
 
-    def meanwhile() -> None:
-        try:
-            found.append(frame.mixpanel.add("id", **options))
-        except mpd.AlreadySent as error:
-            found.append(str(error))
+    def again() -> None:
+        with pytest.raises(mpd.AlreadySent, match="on their way"):
+            frame.mixpanel.add("id", **options)
 
-    draw = Waves.draw
-
-    def draw_and_try(self: Waves, settled: object = None) -> object:
-        if not found:
-            found.append(None)
-            thread = threading.Thread(target=meanwhile)
-            thread.start()
-            thread.join()
-        return draw(self, settled)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Waves, "draw", draw_and_try)
+    with meanwhile(monkeypatch, again):
         frame.mixpanel.add("id")
-    assert "on their way" in found[1]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
-def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent() -> None:
-    with history._lock:
-        child = os.fork()
-        if not child:
-            os._exit(0 if history._lock.acquire(timeout=1) else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+@contextmanager
+def meanwhile(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> Iterator[None]:
+    """Call something in another thread when the next upload draws its first batch."""
+    draw, pool = Waves.draw, ThreadPoolExecutor(1)
+    results: list[Future[object]] = []
+
+    def call_and_draw(self: Waves, finished_wave: Any = None) -> object:
+        if not results:
+            results.append(Future())
+            results[0] = pool.submit(call)
+            wait(results)
+        return draw(self, finished_wave)
+
+    monkeypatch.setattr(Waves, "draw", call_and_draw)
+    yield
+    results[0].result()
 
 
 def encoding() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
 
 
+@pytest.mark.slow
 def test_no_thread_is_left_where_an_error_is_kept(
     emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,9 +209,103 @@ def test_no_thread_is_left_where_an_error_is_kept(
         frame.mixpanel.append("id", batch_size=50, workers=1)
     assert encoding() == []
     frame.mixpanel.append("id", progress=False)
-    compared = Reservation.compared
-    monkeypatch.setattr(Reservation, "compared", lambda *two: compared(*two).replace("open", "same"))
+    compare = Reservation.compare
+    monkeypatch.setattr(Reservation, "compare", lambda *two: compare(*two).replace("open", "same"))
     with pytest.raises(mpd.AlreadySent) as again:
         frame.mixpanel.append("id")
     assert encoding() == []
     del kept, again
+
+
+# -- what is kept is bounded ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 8, 9, 1000])
+def test_of_an_upload_that_is_over_few_fingerprints_tell_what_all_would(count: int) -> None:
+    every = [number.to_bytes(16, "big") for number in range(1, count + 1)]
+    few = Fingerprints.of(every)
+    assert few.count == count
+    assert len(few.kept) <= 16 * (count.bit_length() + 1)
+    for upto in range(1, count + 5):
+        place, fingerprint = few.latest(upto)
+        assert fingerprint == every[place - 1]
+        assert min(upto, count) / 2 < place <= upto
+        assert place == count or upto < count
+
+
+def test_a_difference_after_many_rows_is_found_in_an_upload_that_is_over(emulator: mpd.Emulator) -> None:
+    frame = notes("string[pyarrow]", 5000)
+    frame.mixpanel.append("id")
+    for row in (300, 1500, 4999):
+        changed = frame.copy()
+        changed.loc[row, "note"] = "y"
+        assert changed.mixpanel.append("id")["accepted"].sum() == 5000
+        with pytest.raises(mpd.AlreadySent):
+            changed.mixpanel.append("id")
+    with pytest.raises(mpd.AlreadySent):
+        frame.mixpanel.append("id")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> History:
+    """A history of this process that is full after two uploads."""
+    history_of_two = History(2)
+    monkeypatch.setattr(history, "process_history", history_of_two)
+    return history_of_two
+
+
+def test_a_full_history_refuses_what_it_could_not_keep(
+    emulator: mpd.Emulator, frame: pd.DataFrame, small: History
+) -> None:
+    for n in (1, 2):
+        frame.assign(n=n).mixpanel.add("id")
+    with pytest.raises(
+        mpd.OperationError, match=r"has sent 2 uploads .* start a new process, or pass repeat=True"
+    ):
+        frame.assign(n=3).mixpanel.add("id")
+    with pytest.raises(mpd.AlreadySent):
+        frame.assign(n=1).mixpanel.add("id")
+    frame.mixpanel.set("id")  # may be applied twice, and takes no room
+    assert emulator.profile("3") == {"n": 1}
+    assert len(small) == 2
+
+
+def test_what_a_full_history_does_not_keep_is_refused_later_too(
+    emulator: mpd.Emulator, frame: pd.DataFrame, small: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame.assign(n=1).mixpanel.add("id")
+    emulator.fail(401, when=lambda request: request.records[0]["$add"] == {"n": 2})
+    with meanwhile(monkeypatch, lambda: frame.assign(n=3).mixpanel.add("id", repeat=True)):
+        frame.assign(n=2).mixpanel.add("id", check=False)  # nothing is applied: it is forgotten
+    assert len(small) == 1
+    with pytest.raises(mpd.OperationError, match="start a new process"):
+        frame.assign(n=3).mixpanel.add("id")
+    assert emulator.profile("3") == {"n": 4}
+
+
+def test_a_full_history_forgets_what_a_journal_remembers(
+    emulator: mpd.Emulator, frame: pd.DataFrame, small: History, tmp_path: Path
+) -> None:
+    frame.assign(n=1).mixpanel.add("id")
+    for n in (2, 3, 4):
+        frame.assign(n=n).mixpanel.add("id", journal=tmp_path / "j")
+    assert len(small) == 2
+    with pytest.raises(mpd.AlreadySent, match="were already sent by this process"):
+        frame.assign(n=1).mixpanel.add("id")
+    with pytest.raises(mpd.AlreadySent, match="were already sent, until"):  # the journal's words
+        frame.assign(n=2).mixpanel.add("id", journal=tmp_path / "j")
+    assert emulator.profile("3") == {"n": 10}
+
+
+def test_an_upload_that_is_under_way_is_never_forgotten() -> None:
+    running = Reservation(b"key", InRun(("j", "monday"), named=True, resumed=False))
+    running.finish()
+    small = History(1)
+    assert small.enter(running, set(), repeat=False)
+    other = Reservation(b"key", InRun(("j", "tuesday"), named=True, resumed=False))
+    other.finish()
+    with pytest.raises((mpd.OperationError, mpd.AlreadySent)):
+        small.enter(other, set(), repeat=False)
+    running.release(None)
+    assert small.enter(other, set(), repeat=True)
+    assert len(small) == 1

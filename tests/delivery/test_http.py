@@ -23,14 +23,17 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.http import ANSWER_BYTES, Client, Failure, Request, Response
+from mixpanel_pandas.delivery.connection import Line
+from mixpanel_pandas.delivery.http import Client
+from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
 from mixpanel_pandas.project import Project
 from tests.loopback import CLOSE, OK, RESET, Authority, Proxy, Server, forever
+from tests.patience import PATIENCE, at_some_pace
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu")
-URL = http.address(PROJECT, "engage")
+URL = http.address_of(PROJECT, "engage")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -44,13 +47,13 @@ def _environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def post(url, body=b"[{}]", *, timeout=5.0, **options):
+def post(url, body=b"[{}]", *, timeout=PATIENCE, **options):
     """Make one request with a client of its own."""
     with closing(Client(Project(TOKEN, url=url))) as client:
         return client.send(Request(f"{url}/engage", body), timeout=timeout, **options)
 
 
-def answered(*pieces, timeout=5.0):
+def answered(*pieces, timeout=PATIENCE):
     """Return what comes of an answer that is sent like this."""
     with Server([*pieces]) as server:
         return post(server.url, timeout=timeout)
@@ -84,7 +87,7 @@ def test_the_address_asks_for_checks_and_for_no_place():
 
 def test_another_method_and_other_headers():
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        client.send(Request(f"{server.url}/a?b=c", b"", "GET", {"Accept": "text/plain"}), timeout=5)
+        client.send(Request(f"{server.url}/a?b=c", b"", "GET", {"Accept": "text/plain"}), timeout=PATIENCE)
     (request,) = server.arrived
     assert request.head.startswith(b"GET /a?b=c HTTP/1.1\r\n")
     assert b"Accept: text/plain\r\n" in request.head + b"\r\n"
@@ -94,7 +97,9 @@ def test_another_method_and_other_headers():
 def test_each_body_arrives_whole_on_one_connection():
     bodies = [b"[{},{},{}]", b"[{}]", b"[" + b"{}," * 1_000_000 + b"{}]"]
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        assert [client.send(Request(server.url, body), timeout=5).status for body in bodies] == [200] * 3
+        assert [client.send(Request(server.url, body), timeout=PATIENCE).status for body in bodies] == [
+            200
+        ] * 3
     assert [request.body for request in server.arrived] == bodies
     assert {request.connection for request in server.arrived} == {1}
 
@@ -112,7 +117,9 @@ def test_netrc_is_never_read_and_no_cookie_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(netrc))
     responses.post(URL, b"1", headers={"Set-Cookie": "a=b"})
     with closing(Client(PROJECT)) as client:
-        assert [client.send(Request(URL, body), timeout=5).body for body in (b"[1]", b"[2]")] == [b"1"] * 2
+        assert [client.send(Request(URL, body), timeout=PATIENCE).body for body in (b"[1]", b"[2]")] == [
+            b"1"
+        ] * 2
     assert [call.request.body for call in responses.calls] == [b"[1]", b"[2]"]
     for call in responses.calls:
         assert not {"Authorization", "Cookie"} & set(call.request.headers)
@@ -157,7 +164,7 @@ def test_what_comes_before_the_final_answer_is_skipped(interim):
         Server([*interim, OK], [second]) as server,
         closing(Client(Project(TOKEN, url=server.url))) as client,
     ):
-        replies = [client.send(Request(server.url, b"[]"), timeout=5) for _ in range(2)]
+        replies = [client.send(Request(server.url, b"[]"), timeout=PATIENCE) for _ in range(2)]
     assert [(reply.status, reply.body, reply.flaw) for reply in replies] == [
         (200, b"1", None),
         (400, b"2", None),
@@ -207,8 +214,8 @@ def plain(length, body, more=b""):
 )
 def test_sound_answers_keep_the_connection(answer, body):
     with Server([answer], [OK]) as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        reply = client.send(Request(server.url, b"[]"), timeout=5)
-        client.send(Request(server.url, b"[]"), timeout=5)
+        reply = client.send(Request(server.url, b"[]"), timeout=PATIENCE)
+        client.send(Request(server.url, b"[]"), timeout=PATIENCE)
     assert (reply.body, reply.flaw) == (body, None)
     assert [request.connection for request in server.arrived] == [1, 1]
 
@@ -219,7 +226,9 @@ def test_a_connection_that_the_server_ends_is_not_used_again():
         Server([closing_one, CLOSE], [OK]) as server,
         closing(Client(Project(TOKEN, url=server.url))) as client,
     ):
-        assert [client.send(Request(server.url, b"[]"), timeout=5).flaw for _ in range(2)] == [None] * 2
+        assert [client.send(Request(server.url, b"[]"), timeout=PATIENCE).flaw for _ in range(2)] == [
+            None
+        ] * 2
     assert [request.connection for request in server.arrived] == [1, 2]
 
 
@@ -304,8 +313,8 @@ UNSOUND = [
 @pytest.mark.parametrize(("answer", "flaw"), UNSOUND)
 def test_unsound_answers_prove_nothing_and_close_the_connection(answer, flaw):
     with Server([answer], [OK]) as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        reply = client.send(Request(server.url, b"[]"), timeout=5)
-        again = client.send(Request(server.url, b"[]"), timeout=5)
+        reply = client.send(Request(server.url, b"[]"), timeout=PATIENCE)
+        again = client.send(Request(server.url, b"[]"), timeout=PATIENCE)
     assert reply.flaw == flaw
     assert reply.status == int(answer[9:12])
     assert len(reply.body) <= ANSWER_BYTES
@@ -367,9 +376,9 @@ def test_bytes_that_come_later_are_never_taken_for_the_next_answer():
         Server([OK, 0.05, OK], [refused]) as server,
         closing(Client(Project(TOKEN, url=server.url))) as client,
     ):
-        assert client.send(Request(server.url, b"[]"), timeout=5).status == 200
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).status == 200
         time.sleep(0.3)  # it is the network that has to move
-        assert client.send(Request(server.url, b"[]"), timeout=5).status == 400
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).status == 400
     assert [request.connection for request in server.arrived] == [1, 2]
 
 
@@ -394,7 +403,7 @@ def test_an_answer_to_half_a_request(status, flaw):
         Hasty([b"HTTP/1.1 %d X\r\nContent-Length: 1\r\n\r\n1" % status]) as server,
         closing(Client(Project(TOKEN, url=server.url))) as client,
     ):
-        replies = [client.send(Request(server.url, b"x" * 30_000_000), timeout=5) for _ in range(2)]
+        replies = [client.send(Request(server.url, b"x" * 30_000_000), timeout=PATIENCE) for _ in range(2)]
     assert [(reply.status, reply.flaw) for reply in replies] == [(status, flaw)] * 2
 
 
@@ -420,42 +429,60 @@ def test_an_answer_to_half_a_request(status, flaw):
     ("timeout", "deadline"), [(0.3, float("inf")), (60.0, 0.3)], ids=["its timeout", "a deadline"]
 )
 def test_an_answer_that_drips_ends_with(script, timeout, deadline):
-    with Server(script) as server:
-        began = time.monotonic()
-        reply = post(server.url, timeout=timeout, until=began + deadline)
-        assert 0.25 < time.monotonic() - began < 3
-    assert not (reply.flaw is None if isinstance(reply, Response) else reply.evidence == "no_connection")
+    def drips(factor):
+        with Server(script) as server:
+            began = time.monotonic()
+            reply = post(server.url, timeout=timeout * factor, until=began + deadline * factor)
+            assert 0.25 < time.monotonic() - began < 30 * factor
+        assert not (reply.flaw is None if isinstance(reply, Response) else reply.evidence == "no_connection")
+
+    at_some_pace(drips)
 
 
 @pytest.mark.parametrize(
-    ("timeout", "deadline"), [(0.3, float("inf")), (60.0, 1.0)], ids=["its timeout", "a deadline"]
+    ("timeout", "deadline"), [(0.3, float("inf")), (60.0, 0.3)], ids=["its timeout", "a deadline"]
 )
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
 def test_a_server_that_does_not_read(monkeypatch, authority, secure, timeout, deadline):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
-    with Server(reads=False, tls=authority.server if secure else None) as server:
-        began = time.monotonic()
-        reply = post(server.url, b"x" * 50_000_000, timeout=timeout, until=began + deadline)
-        assert 0.25 < time.monotonic() - began < 3
-    assert reply.evidence == "unclear"
+
+    def does_not_read(factor):
+        with Server(reads=False, tls=authority.server if secure else None) as server:
+            began = time.monotonic()
+            reply = post(
+                server.url, b"x" * 50_000_000, timeout=timeout * factor, until=began + deadline * factor
+            )
+            assert 0.25 < time.monotonic() - began < 30 * factor
+        assert reply.evidence == "unclear"
+
+    at_some_pace(does_not_read)
 
 
 def test_sending_and_the_answer_have_the_timeout_each():
-    class Slow(Server):
-        def talk(self, connection, number):
-            time.sleep(0.7)
-            super().talk(connection, number)
+    def slow(factor):
+        class Slow(Server):
+            def talk(self, connection, number):
+                time.sleep(0.4 * factor)
+                super().talk(connection, number)
 
-    with Slow([0.7, OK]) as server:
-        assert post(server.url, b"x" * 20_000_000, timeout=1.0).body == b"1"
+        with Slow([0.4 * factor, OK]) as server:
+            reply = post(server.url, b"x" * 20_000_000, timeout=0.7 * factor)
+        assert isinstance(reply, Response)
+        assert reply.body == b"1"
+
+    at_some_pace(slow)
 
 
 def test_a_connection_may_rest_for_longer_than_the_timeout():
-    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        assert client.send(Request(server.url, b"[]"), timeout=0.2).flaw is None
-        time.sleep(0.3)
-        assert client.send(Request(server.url, b"[]"), timeout=0.2).flaw is None
-    assert [request.connection for request in server.arrived] == [1, 1]
+    def rests(factor):
+        with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+            replies = [client.send(Request(server.url, b"[]"), timeout=0.2 * factor)]
+            time.sleep(0.3 * factor)
+            replies.append(client.send(Request(server.url, b"[]"), timeout=0.2 * factor))
+        assert all(isinstance(reply, Response) for reply in replies)
+        assert [request.connection for request in server.arrived] == [1, 1]
+
+    at_some_pace(rests)
 
 
 def test_a_handshake_that_never_comes():
@@ -465,12 +492,48 @@ def test_a_handshake_that_never_comes():
 
 
 def test_a_proxy_that_never_answers(monkeypatch):
-    with Server(forever(b"H", first=b"HTTP/1.1 200 ")) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        with closing(Client(PROJECT)) as client:
-            reply = client.send(Request(URL, b"[]"), timeout=0.3)
-    assert reply.evidence == "no_connection"
-    assert [request.body for request in proxy.arrived] == [b""]
+    def never_answers(factor):
+        with Server(forever(b"H", first=b"HTTP/1.1 200 ")) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            with closing(Client(PROJECT)) as client:
+                reply = client.send(Request(URL, b"[]"), timeout=0.3 * factor)
+        assert reply.evidence == "no_connection"
+        assert [request.body for request in proxy.arrived] == [b""]
+
+    at_some_pace(never_answers)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "until", "at_most", "left"),
+    [
+        pytest.param(5.0, 1000.0, 10.0, 5.0, id="the timeout"),
+        pytest.param(60.0, 1000.0, 10.0, 10.0, id="what this phase may take"),
+        pytest.param(60.0, 103.0, 10.0, 3.0, id="the deadline"),
+        pytest.param(60.0, 1000.0, None, 60.0, id="the timeout, where the phase has no limit of its own"),
+    ],
+)
+def test_a_phase_ends_with_whatever_comes_first(timeout, until, at_most, left):
+    now = [0.0]
+    line = Line(clock=lambda: now[0])
+    line.limit(timeout, until)
+    now[0] = 100.0  # the timeout is that of a phase, not of the request
+    line.begin(**({} if at_most is None else {"at_most": at_most}))
+    assert line.left() == left
+    now[0] += left - 0.5
+    assert line.left() == 0.5
+    for _moment in range(2):
+        now[0] += 0.5
+        with pytest.raises(TimeoutError):
+            line.left()
+
+
+def test_connecting_takes_ten_seconds_at_most_and_the_other_phases_their_timeout(monkeypatch):
+    phases, begin = [], Line.begin
+    monkeypatch.setattr(Line, "begin", lambda line, *at_most: (phases.append(at_most), begin(line, *at_most)))
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).flaw is None
+    assert phases[0] == (10.0,)
+    assert set(phases[1:]) == {()}
 
 
 def test_nothing_is_sent_after_the_deadline():
@@ -487,10 +550,10 @@ def cut_when(event, client, request, timeout=30.0):
     replies = []
     call = threading.Thread(target=lambda: replies.append(client.send(request, timeout=timeout)))
     call.start()
-    assert event.wait(10)
+    assert event.wait(PATIENCE)
     time.sleep(0.05)  # the worker has to get back to its wait
     client.cut()
-    call.join(10)
+    call.join(PATIENCE)
     assert not call.is_alive()
     return replies[0], client.send(request, timeout=timeout)
 
@@ -542,20 +605,20 @@ def test_a_cut_during_the_look_up_of_a_name(monkeypatch):
 
     def slow(*args):
         asked.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return look_up(*args)
 
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
         monkeypatch.setattr(socket, "getaddrinfo", slow)
         replies = []
         call = threading.Thread(
-            target=lambda: replies.append(client.send(Request(server.url, b"[]"), timeout=30))
+            target=lambda: replies.append(client.send(Request(server.url, b"[]"), timeout=PATIENCE))
         )
         call.start()
-        assert asked.wait(10)
+        assert asked.wait(PATIENCE)
         client.cut()
         go_on.set()
-        call.join(10)
+        call.join(PATIENCE)
     assert [reply.evidence for reply in replies] == ["no_connection"]
     assert server.arrived == []
 
@@ -578,8 +641,8 @@ def test_a_cut_while_it_connects(monkeypatch, scheme):
                 return connect(self, address)
 
             monkeypatch.setattr(socket.socket, "connect", cut_and_connect)
-            assert client.send(Request(url, b"[]"), timeout=5).evidence == "no_connection"
-            assert server.connected.wait(5)
+            assert client.send(Request(url, b"[]"), timeout=PATIENCE).evidence == "no_connection"
+            assert server.connected.wait(PATIENCE)
     assert received == [b""]
 
 
@@ -587,15 +650,15 @@ def test_a_cut_before_the_first_request_and_two_cuts():
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
         client.cut()
         client.cut()
-        assert client.send(Request(server.url, b"[]"), timeout=5).evidence == "no_connection"
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).evidence == "no_connection"
     assert not server.connected.is_set()
 
 
 def test_a_cut_of_an_idle_connection():
     with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
-        assert client.send(Request(server.url, b"[]"), timeout=5).flaw is None
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).flaw is None
         client.cut()
-        assert client.send(Request(server.url, b"[]"), timeout=5).evidence == "no_connection"
+        assert client.send(Request(server.url, b"[]"), timeout=PATIENCE).evidence == "no_connection"
     assert len(server.arrived) == 1
 
 
@@ -656,7 +719,9 @@ def trusted(monkeypatch, authority):
 
 def sent_to_mixpanel():
     with closing(Client(PROJECT)) as client:
-        return client.send(Request(URL, b"[1]"), timeout=5), client.send(Request(URL, b"[2]"), timeout=5)
+        return client.send(Request(URL, b"[1]"), timeout=PATIENCE), client.send(
+            Request(URL, b"[2]"), timeout=PATIENCE
+        )
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
@@ -899,7 +964,7 @@ def aborted(cause):
 def test_what_an_adapter_raises_is_evidence(error, evidence):
     adapter = Failing(error)
     with closing(Client(replace(PROJECT, adapter=adapter))) as client:
-        reply = client.send(Request(URL, b"[]"), timeout=5)
+        reply = client.send(Request(URL, b"[]"), timeout=PATIENCE)
     assert isinstance(reply, Failure)
     assert (reply.evidence, reply.text.startswith(type(error).__name__)) == (evidence, True)
     assert not adapter.closed  # it is not ours
@@ -911,7 +976,7 @@ def test_a_bug_is_shown_as_one(error):
         closing(Client(replace(PROJECT, adapter=Failing(error)))) as client,
         pytest.raises(type(error), match="ours"),
     ):
-        client.send(Request(URL, b"[]"), timeout=5)
+        client.send(Request(URL, b"[]"), timeout=PATIENCE)
 
 
 # -- the adapter of a project -------------------------------------------------------------------------------------
@@ -946,7 +1011,7 @@ class Canned(BaseAdapter):
 
 def test_an_adapter_of_the_least_kind():
     with closing(Client(replace(PROJECT, adapter=Canned()))) as client:
-        reply = client.send(Request(URL, b"[]"), timeout=5)
+        reply = client.send(Request(URL, b"[]"), timeout=PATIENCE)
     assert (reply.status, reply.body, reply.flaw) == (200, b"1", None)
 
 
@@ -958,7 +1023,7 @@ def test_a_plain_adapter_of_requests_goes_out_and_finds_the_same_flaws():
         closing(HTTPAdapter()) as adapter,
         closing(Client(Project(TOKEN, url=server.url, adapter=adapter))) as client,
     ):
-        replies = [client.send(Request(server.url, b"[]"), timeout=5) for _ in range(4)]
+        replies = [client.send(Request(server.url, b"[]"), timeout=PATIENCE) for _ in range(4)]
     assert [reply.flaw is None for reply in replies] == [True, False, False, False]
     assert replies[0].body == b"1"
     assert len(replies[3].body) == ANSWER_BYTES
@@ -968,7 +1033,7 @@ def test_a_plain_adapter_of_requests_goes_out_and_finds_the_same_flaws():
 def test_responses_answers_in_place_of_the_network():
     responses.post(URL, b"0", status=400, headers={"Retry-After": "3"})
     with closing(Client(PROJECT)) as client:
-        reply = client.send(Request(URL, b"[1]"), timeout=5)
+        reply = client.send(Request(URL, b"[1]"), timeout=PATIENCE)
     assert (reply.status, reply.body, reply.headers["retry-after"], reply.flaw) == (400, b"0", "3", None)
 
 
@@ -977,7 +1042,10 @@ def test_the_emulator_s_faults_before_a_connection(fault):
     emulator = mpd.Emulator()
     emulator.fail(fault)
     with closing(Client(replace(emulator.project, adapter=emulator.adapter()))) as client:
-        assert client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=5).evidence == "no_connection"
+        assert (
+            client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=PATIENCE).evidence
+            == "no_connection"
+        )
 
 
 @pytest.mark.parametrize("fault", ["closed", "reset", "timeout", "truncated", "stalled"])
@@ -985,7 +1053,7 @@ def test_the_emulator_s_faults_on_the_way_back(fault):
     emulator = mpd.Emulator()
     emulator.fail(fault)
     with closing(Client(replace(emulator.project, adapter=emulator.adapter()))) as client:
-        reply = client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=5)
+        reply = client.send(Request(f"{emulator.url}/engage", b"[]"), timeout=PATIENCE)
     assert not (reply.flaw is None if isinstance(reply, Response) else reply.evidence == "no_connection")
 
 

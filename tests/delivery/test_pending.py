@@ -8,7 +8,7 @@ import pytest
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer, Named
 from mixpanel_pandas.delivery.pending import Pending, follow
-from mixpanel_pandas.delivery.policy import DECISIONS
+from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.payloads.batches import Batch, Payloads
 
 
@@ -70,7 +70,7 @@ WALK = [
 
 
 def test_the_walk_is_complete():
-    assert {case.values[0] for case in WALK} == set(DECISIONS)
+    assert {case.values[0] for case in WALK} == set(REACTIONS)
 
 
 @pytest.mark.parametrize("idempotent", [True, False], ids=["idempotent", "not idempotent"])
@@ -91,6 +91,13 @@ def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, las
         more, done = after(answer, 1, 1, 1, idempotent=idempotent, tried=2, again=True)
         assert more == []
         assert ends(done) == {row: "rejected" if named and row == 1 else outcome for row in range(3)}
+
+
+def test_the_error_is_what_the_answer_says_and_then_what_a_person_can_do():
+    _, (delivery,) = after(Answer("denied", 401, error="401 who are you?"), 1)
+    assert delivery.error.startswith("401 who are you?")
+    assert delivery.error.endswith(REACTIONS["denied"].remedy)
+    assert delivery.reason == REACTIONS["denied"].reason
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_a_name_that_is_nobody_s_names_nobody(named, evidence, applied, outcome)
 
 
 def test_names_count_only_where_the_evidence_is_a_name():
-    for evidence in set(DECISIONS) - NAMING:
+    for evidence in set(REACTIONS) - NAMING:
         more, done = after(Answer(evidence, 400, named=(Named(0, None, "m"),)), 1, 1)
         assert sorted([*ends(done), *chain(*on_the_way(more))]) == [0, 1]
 

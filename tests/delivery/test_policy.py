@@ -5,19 +5,19 @@ from typing import get_args
 import pytest
 
 from mixpanel_pandas.delivery.answers import Evidence
-from mixpanel_pandas.delivery.policy import DECISIONS, Action, Refusals, pause, tries
+from mixpanel_pandas.delivery.policy import REACTIONS, FollowUp, RefusalCount, pause, tries
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 
 def test_the_table_has_a_row_for_every_evidence():
-    assert set(DECISIONS) == set(get_args(Evidence))
-    actions = {action for row in DECISIONS.values() for action in (row.idempotent, row.otherwise)}
-    assert actions == set(get_args(Action))
+    assert set(REACTIONS) == set(get_args(Evidence))
+    actions = {action for row in REACTIONS.values() for action in (row.idempotent, row.otherwise)}
+    assert actions == set(get_args(FollowUp))
 
 
 @pytest.mark.parametrize("evidence", get_args(Evidence))
 def test_every_row_of_the_table_holds_together(evidence):
-    row = DECISIONS[evidence]
+    row = REACTIONS[evidence]
     assert row.words
     assert row.last in OUTCOMES
     assert (row.reason == "") == (row.remedy == "") == (evidence == "accepted")
@@ -54,8 +54,17 @@ def test_tries(retries, met, times):
     assert tries(retries, met=met) == times
 
 
+@pytest.mark.parametrize(("refused", "exhausted"), [(499, False), (500, True)])
+def test_refusals_are_counted_in_all(refused, exhausted):
+    """However their texts differ, and whatever is accepted between them."""
+    count = RefusalCount()
+    for number in range(refused):
+        count = count.after("refused", f"record {number}").after("accepted", None)
+    assert (count.refused, count.exhausted) == (refused, exhausted)
+
+
 @pytest.mark.parametrize(
-    ("answers", "count", "given_up"),
+    ("answers", "count", "exhausted"),
     [
         pytest.param([("refused", "a")] * 3, 3, False, id="three"),
         pytest.param([("refused", "a")] * 24, 24, True, id="enough"),
@@ -65,8 +74,8 @@ def test_tries(retries, met, times):
         pytest.param([("refused", "a")] * 24 + [("accepted", None)], 24, True, id="given up stays given up"),
     ],
 )
-def test_refusals_are_counted_in_a_row(answers, count, given_up):
-    refusals = Refusals()
+def test_refusals_are_counted_in_a_row(answers, count, exhausted):
+    refusals = RefusalCount()
     for evidence, text in answers:
         refusals = refusals.after(evidence, text)
-    assert (refusals.count, refusals.given_up) == (count, given_up)
+    assert (refusals.count, refusals.exhausted) == (count, exhausted)

@@ -83,6 +83,15 @@ def base64_of(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
+@pytest.mark.parametrize("size", [12, 13, 14])
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_of_base64_every_character_that_depends_on_the_secret_alone_is_hidden(shift: int, size: int) -> None:
+    secret = ODD[:size]
+    coded = base64_of(b"~" * shift + secret.encode() + b"~" * 3)
+    first, last = -(-shift * 8 // 6), (shift + size) * 8 // 6
+    assert redact(coded, (secret,)) == f"{coded[:first]}***{coded[last:]}"
+
+
 #: How it is echoed -> the echo.
 ECHOES = {
     "decimal entities": each("&#{n};"),

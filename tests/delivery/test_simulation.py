@@ -2,7 +2,7 @@
 
 A state machine drives `UploadState` with real waves and a real journal file, one event a step: a worker goes on, an answer, a
 break, time, a signal, a disk that commits, a kill, a new call, damage. A kill keeps what was committed and nothing else.
-A failing sequence prints itself. ``HYPOTHESIS_PROFILE=thorough`` tries a hundred times as many.
+A failing sequence prints itself. ``poe simulation`` tries thirty times as many.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import shutil
 import tempfile
 import warnings
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,14 +32,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mixpanel_pandas.checking.schema import checked
+from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.delivery.answers import Answer
-from mixpanel_pandas.delivery.journal.file import File
-from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
-from mixpanel_pandas.delivery.journal.run import replay, run_of
-from mixpanel_pandas.delivery.journal.sessions import over, without_delivered
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.events import (
     Answered,
     Closed,
     Draw,
@@ -49,24 +44,28 @@ from mixpanel_pandas.delivery.state import (
     Rest,
     Send,
     StopAsked,
-    UploadState,
     Wake,
     Write,
     Written,
 )
+from mixpanel_pandas.delivery.journal.file import File
+from mixpanel_pandas.delivery.journal.records import delivery_records, excluded_record, noted, place_of
+from mixpanel_pandas.delivery.journal.run import replay, run_of
+from mixpanel_pandas.delivery.journal.sessions import combined, without_delivered
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.payloads.batches import Batch
 
 #: Sequences of events, and events in each at most: 10,000 in all.
-SEQUENCES, EVENTS = 200, 50
-if os.environ.get("HYPOTHESIS_PROFILE") == "thorough":
-    SEQUENCES *= 100
+SEQUENCES, EVENTS = examples(200), 50
 
 #: What comes of a request -> the answer, and what the server does with its records: applies all, none, or all later.
 ANSWERS: dict[str, tuple[Answer, str]] = {
@@ -105,7 +104,7 @@ class Simulation(RuleBasedStateMachine):
         options = {"duplicates": "all", "batch_size": batch_size}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.decisions, _findings = checked(self.frame, operation(verb, "id", None, None, options))
+            self.decisions = check_frame(self.frame, operation(verb, "id", None, None, options))
         self.idempotent = verb == "set"
         self.applied: list[int] = []  # rows, in the order in which they were applied
         self.late: list[list[int]] = []  # requests that may still arrive
@@ -141,11 +140,11 @@ class Simulation(RuleBasedStateMachine):
             self.before = replay(file.records(1))
         self.session = self.before.sessions + 1
         self.queue = [noted("session", 1, self.session, {"began": self.now})]
-        doubtful, settled = self.before.doubtful(), self.before.settled()
+        doubtful, done = self.before.doubtful(), self.before.done()
         decisions = self.decisions
         self.waves = Waves(
             decisions.layout, decisions.changes, decisions.duplicates, "0" * 32, b"key",
-            settled=settled, doubtful=doubtful & settled, resent=doubtful & ~settled,
+            done=done, doubtful=doubtful & done, resent=doubtful & ~done,
         )  # fmt: skip
         self.state = UploadState(
             self.workers,
@@ -175,7 +174,7 @@ class Simulation(RuleBasedStateMachine):
             self._serve(batch, applied[worker])
         self._tell(Closed())
         state = self.state
-        deliveries = over(self.before.deliveries, state.deliveries, len(self.ids))
+        deliveries = combined(self.before.deliveries, state.deliveries, len(self.ids))
         summary = summarise(
             deliveries,
             without_delivered(self.waves.held, deliveries, len(self.ids)),
@@ -281,8 +280,8 @@ class Simulation(RuleBasedStateMachine):
         worker = getattr(event, "worker", -1)
         for action in self.state.next(event, self.now):
             match action:
-                case Draw(settled):
-                    self.ready.append(Drawn(worker, *self.waves.draw(settled)))
+                case Draw(finished_wave):
+                    self.ready.append(Drawn(worker, *self.waves.draw(finished_wave)))
                 case Write(deliveries, wait):
                     self.queue += delivery_records(1, self.session, deliveries)
                     if wait:
@@ -345,7 +344,7 @@ class Simulation(RuleBasedStateMachine):
         if getattr(self, "alive", False):
             state = copy.deepcopy(self.state)
             state.next(Closed(), self.now)
-            deliveries = over(self.before.deliveries, state.deliveries, len(self.ids))
+            deliveries = combined(self.before.deliveries, state.deliveries, len(self.ids))
             self._hold_against_the_world(self._outcomes_of(deliveries))
 
     def _rows_on_wire(self) -> set[int]:
@@ -376,6 +375,7 @@ def _row(record: dict[str, Any]) -> int:
     return int(record.get("$set", record.get("$append"))["n"])
 
 
+@pytest.mark.slow
 def test_no_row_is_miscalled_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(
         Simulation,

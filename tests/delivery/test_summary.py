@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,6 +113,20 @@ def test_without_holes_only_the_others_are_listed():
     assert summary["error"].tolist() == ["bad"]
     assert summary["positions"].tolist() == [[0, 2, 3]]
     assert summary["position_outcomes"].tolist() == [["accepted"] * 3]
+
+
+#: From good to bad.
+GRAVITY = ["accepted", "skipped", "invalid", "not_sent", "rejected", "unknown"]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["the good row first", "the bad row first"])
+@pytest.mark.parametrize(("good", "bad"), list(combinations(GRAVITY, 2)))
+def test_a_run_of_rows_has_its_worst_outcome(good, bad, order):
+    first, second = [good, bad][::order]
+    run = accepted(range(2), outcome=first, reason="why", error=first, apart={1: (second, second)})
+    (row,) = summary_of([run], rows=2).to_dict("records")
+    assert (row["outcome"], row["error"], row[good], row[bad]) == (bad, bad, 1, 1)
+    assert row["positions"] == [[good, bad][::order].index(good)]
 
 
 def test_rows_of_one_outcome_with_texts_of_their_own():

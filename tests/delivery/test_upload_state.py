@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.answers import Answer, read
-from mixpanel_pandas.delivery.messages import Response
-from mixpanel_pandas.delivery.policy import Stop
-from mixpanel_pandas.delivery.state import (
+from mixpanel_pandas.delivery.answers import Answer, read_answer
+from mixpanel_pandas.delivery.events import (
     Absent,
     Answered,
     Closed,
@@ -23,11 +21,14 @@ from mixpanel_pandas.delivery.state import (
     Ready,
     Rest,
     StopAsked,
-    UploadState,
 )
+from mixpanel_pandas.delivery.messages import Response
+from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.state import UploadState
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.payloads.batches import cut
 from tests.delivery.driver import Batches, Driver, batches, ends, ids_of, payloads
+from tests.examples import examples
 
 OK = Answer("accepted", 200)
 LIMITED = Answer("rate_limited", 429, error="429 slow down")
@@ -54,7 +55,7 @@ def begin(answers, rows=4, *, idempotent=True, workers=1, retries=2, backoff=0, 
 def answered(status, content, records):
     """Return what an answer says."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return read(Response(status, {}, body), records)
+    return read_answer(Response(status, {}, body), records)
 
 
 def named(*indices, applied=None):
@@ -398,7 +399,7 @@ class Server:
         return answered(int(says), {}, records)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     updates=st.lists(st.integers(1, 2), min_size=1, max_size=12),
     bad=st.sets(st.tuples(st.integers(0, 11).map(str), st.integers(0, 1)), max_size=4),

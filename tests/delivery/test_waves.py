@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.waves import MergedOutcomes
 from mixpanel_pandas.payloads.duplicates import Duplicates
+from tests.examples import examples
 
 LETTERS = "abcdefghij"
 
@@ -20,7 +21,9 @@ def sequential(frame: pd.DataFrame) -> dict[str, list[int]]:
     return {identity: rows["n"].tolist() for identity, rows in frame.groupby("id", sort=False)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     ids=st.lists(st.sampled_from(LETTERS), min_size=1, max_size=60),
     batch_size=st.integers(1, 20),
@@ -135,7 +138,7 @@ def test_rows_of_a_merged_update_share_its_answer(ids, size, named):
         for number, begin in enumerate(range(0, len(updates), size))
     ]
     told = {}
-    for before, after in zip(deliveries, MergedOutcomes(merged).of_rows(iter(deliveries)), strict=True):
+    for before, after in zip(deliveries, deliveries_of_rows(iter(deliveries), merged), strict=True):
         positions = np.asarray(after.positions).tolist()
         assert positions == sorted(set(positions))
         assert {ids[row] for row in positions} == {ids[row] for row in before.positions}
@@ -153,7 +156,7 @@ def test_answers_on_neighbours_stay_neighbours():
         Duplicates(np.array([0, 9]), np.array([0, 0])),
         Duplicates(np.zeros(0, int), np.zeros(0, int)),
     ):
-        [same] = MergedOutcomes(merged).of_rows([delivery])
+        [same] = deliveries_of_rows([delivery], merged)
         assert same is delivery
 
 

@@ -11,10 +11,7 @@ import pytest
 import requests
 
 from mixpanel_pandas.emulator import Emulator
-from mixpanel_pandas.errors import ProjectError
-from mixpanel_pandas.project import Project, current_project, set_project
-
-pytest_plugins = ("pytester",)
+from mixpanel_pandas.project import Project
 
 
 def write(emulator, *records, path="/engage"):
@@ -201,43 +198,6 @@ def test_nothing_shows_a_secret():
 
 @pytest.mark.parametrize("module", ["requests", "http.server", "mixpanel_pandas.emulator.server"])
 def test_importing_it_is_cheap(module):
-    code = f"import sys, mixpanel_pandas.emulator.fixtures; print({module!r} in sys.modules)"
+    code = f"import sys, mixpanel_pandas.emulator; print({module!r} in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-def test_the_fixture_makes_it_the_default_project(pytester):
-    pytester.makepyfile(
-        """
-        from concurrent.futures import ThreadPoolExecutor
-
-        import mixpanel_pandas as mpd
-        from mixpanel_pandas.project import current_project
-
-        def test_upload(mixpanel_emulator):
-            assert mixpanel_emulator.project.base.startswith("http://127.0.0.1:")
-            with ThreadPoolExecutor(1) as pool:
-                assert current_project() == pool.submit(current_project).result() == mixpanel_emulator.project
-
-        def test_one_that_leaves_another_default_behind(mixpanel_emulator):
-            mpd.set_project(mpd.Project("f" * 32, "eu"))
-            assert current_project().place == "eu"
-        """
-    )
-    # The entry point of the installed package is left out, so that the plugin is loaded once in any case.
-    plugins = (
-        "-p",
-        "no:mixpanel_pandas",
-        "-p",
-        "mixpanel_pandas.emulator.fixtures",
-        "-p",
-        "no:cacheprovider",
-    )
-    before = Project("0" * 32, "us")
-    set_project(before)
-    result = pytester.runpytest_inprocess(*plugins)
-    result.assert_outcomes(passed=2)
-    assert current_project() == before
-    set_project(None)
-    with pytest.raises(ProjectError):
-        current_project()

@@ -17,6 +17,7 @@ from mixpanel_pandas.emulator.server import _ENDINGS as SERVER_ENDINGS
 from mixpanel_pandas.emulator.wire import NO_CONNECTION
 from mixpanel_pandas.errors import OperationError, OptionError
 from tests.loopback import Authority, Server
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def records(emulator, *names):
     ]
 
 
-def post(session, emulator, *names, url=None, timeout=5.0, **options):
+def post(session, emulator, *names, url=None, timeout=PATIENCE, **options):
     body = json.dumps(records(emulator, *(names or ("ann", "bob")))).encode()
     url = url or f"{emulator.url}/engage?ip=0&strict=1"
     headers = {"Content-Type": "application/json"}

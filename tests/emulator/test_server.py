@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mixpanel_pandas.emulator import Emulator
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def emulator():
 
 
 def connect(emulator):
-    return http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=5)
+    return http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=PATIENCE)
 
 
 def record(emulator, name="ann"):

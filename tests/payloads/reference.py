@@ -24,7 +24,7 @@ from mixpanel_pandas.payloads.batches import Batch, cut
 from mixpanel_pandas.payloads.changes import Changes
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_slices
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

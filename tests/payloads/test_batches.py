@@ -12,6 +12,7 @@ from reference import bodies, encoded
 
 from mixpanel_pandas.payloads.batches import Batch, Payloads, cut
 from mixpanel_pandas.rules.limits import LIMITS
+from tests.examples import examples
 
 
 def payloads(texts, updates=None, start=0):
@@ -36,7 +37,7 @@ def sizes(batches):
     st.integers(1, 8),
     st.integers(10, 100),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_batches_are_full_within_the_limits_whatever_the_slices(rows, steps, batch_size, request_bytes):
     whole = rows_of([length for length, _ in rows], [updates for _, updates in rows])
     ends = [*np.clip(np.cumsum([0, *steps]), 0, len(rows)), len(rows)]

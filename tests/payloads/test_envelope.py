@@ -14,7 +14,7 @@ from reference import encoded, objects
 from mixpanel_pandas.payloads.envelope import envelope, has_member
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.rules.checks import CHECKS
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 NOON = 1_704_110_400  # 2024-01-01T12:00:00Z
@@ -217,7 +217,7 @@ def test_the_token_is_not_shown():
 def test_only_the_rows_of_a_mask_are_kept():
     frame = pd.DataFrame({"id": ["a", "b"], "ip": ["1.1.1.1", "2.2.2.2"], "at": [5, 6], "x": 1})
     layout = make_layout(frame, operation("set", "id", None, None, {"ip": "ip", "updated_at": "at"}))
-    around = envelope(layout, slice(0, 2), TOKEN).filter(pa.array([False, True]))
+    around = envelope(layout, slice(0, 2), TOKEN).filter(np.array([False, True]))
     assert around.ids.to_pylist() == ["b"]
     assert [column.to_pylist() for column in around.columns] == [[',"$ip":"2.2.2.2"'], [',"$time":6']]
     assert around.token == TOKEN

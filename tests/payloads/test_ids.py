@@ -16,6 +16,7 @@ from reference import objects
 
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, normalise_ids, repeated
+from tests.examples import examples
 
 
 class Account(enum.Enum):
@@ -150,7 +151,7 @@ TEXTS = st.lists(
 
 
 @given(TEXTS, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_equal_texts_have_equal_hashes_however_they_lie(texts, data):
     start = data.draw(st.integers(0, len(texts)))
     hashes = hash_texts(pa.array(texts, pa.large_string())[start:])
@@ -238,7 +239,7 @@ def digest(*slices):
 
 
 @given(TEXTS, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_digest_does_not_depend_on_the_slices(texts, data):
     middle = data.draw(st.integers(0, len(texts)))
     whole = pa.array(texts, pa.large_string())

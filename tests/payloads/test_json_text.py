@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.payloads import json_text
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def says(value, exact):
 
 
 @given(st.lists(JSON, min_size=1, max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_nothing_is_lost_without_a_word(texts):
     parsed = read_json(texts)
     for text, value, broken, repeated in zip(

@@ -24,6 +24,7 @@ from mixpanel_pandas.payloads.measures import json_findings
 from mixpanel_pandas.payloads.normalise import Normalised, cut_strings, from_objects, normalise
 from mixpanel_pandas.payloads.values import to_json
 from mixpanel_pandas.rules.checks import CHECKS
+from tests.examples import examples
 
 LONGER = pytest.mark.skipif(
     np.finfo(np.longdouble).nmant < 60, reason="numpy has no longer floats on this machine"
@@ -401,7 +402,7 @@ def test_parsed_text_is_checked_for_what_it_stands_for():
     st.lists(st.text(st.characters(codec="utf-8")) | st.none(), max_size=5),
     st.sampled_from([";", " ", "\n", "||", "é"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_separator_means_the_same_for_text_alone_and_beside_other_values(texts, separator):
     meant = [
         MISSING
@@ -620,7 +621,7 @@ NESTED = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(NESTED, max_size=6))
 def test_objects_written_together_are_what_each_is_by_itself(values):
     together = from_objects(values)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.payloads import prefetch as module
 from mixpanel_pandas.payloads.prefetch import prefetch
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(params=[1, 2, 4], ids=lambda cores: f"{cores} cores")
@@ -35,7 +36,7 @@ def test_as_many_items_as_there_are_cores_are_worked_on_at_a_time(cores: int) ->
 
     def work(item: int) -> int:
         begun.append(item)
-        together.wait(timeout=30)  # breaks unless all cores get here
+        together.wait(timeout=PATIENCE)  # breaks unless all cores get here
         return item
 
     results = prefetch(work, range(8))

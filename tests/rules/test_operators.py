@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from mixpanel_pandas import OperationError
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 
 #: Verb, name, operand, groups, idempotent, values that missing may have, duplicates, merges, "Updated at", alias, batch.
 ROWS = [
@@ -53,7 +54,7 @@ def test_defaults_of_a_call_are_those_of_the_operator(row):
     assert call.operators == (row,)
     assert call.idempotent == row.idempotent
     for option in ("duplicates", "updated_at", "ignore_alias", "batch_size"):
-        assert call.option(option) == getattr(row, option)
+        assert getattr(call.options, option) == getattr(row, option)
     assert call.missing(row) == row.missing[0]
 
 
@@ -71,7 +72,7 @@ def test_groups_have_the_operators_that_are_documented_for_them(row):
 
 
 @pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
-@pytest.mark.parametrize("missing", OPTIONS["missing"].choices)
+@pytest.mark.parametrize("missing", ALL_OPTIONS["missing"].choices)
 def test_what_missing_values_may_mean(row, missing):
     if not row.has_values:
         assert "missing" not in [option.name for option in taken_by(row.verb)]
@@ -88,7 +89,7 @@ def test_what_missing_values_may_mean(row, missing):
 @pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
 def test_rows_are_merged_only_where_no_value_is_lost(row):
     if row.merges:
-        assert asked(row.verb, duplicates="merge").option("duplicates") == "merge"
+        assert asked(row.verb, duplicates="merge").options.duplicates == "merge"
     else:
         with pytest.raises(
             OperationError,
@@ -152,5 +153,7 @@ MIXTURES = [
 @pytest.mark.parametrize(("verbs", "expected"), MIXTURES)
 def test_several_operators_have_the_stricter_defaults(verbs, expected):
     call = operation("update", "user_id", verbs, None, {})
-    options = [call.option(name) for name in ("duplicates", "updated_at", "ignore_alias", "batch_size")]
+    options = [
+        getattr(call.options, name) for name in ("duplicates", "updated_at", "ignore_alias", "batch_size")
+    ]
     assert (call.idempotent, *options) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas import OperationError, OptionError
 from mixpanel_pandas.errors import choices
-from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, AnyOptions, operation, taken_by
+from mixpanel_pandas.rules.operation import operation
+from mixpanel_pandas.rules.operators import OPERATORS, Operator
+from mixpanel_pandas.rules.options import ALL_OPTIONS, Options, taken_by
 
 VERBS = [*OPERATORS, "update"]
 
@@ -24,7 +26,7 @@ ROWS = [
     ("parse", None, "values", ()),
     ("spread", None, "values", ()),
     ("invalid", "raise", "rows", ()),
-    ("duplicates", None, "rows", OPTIONS["duplicates"].choices),
+    ("duplicates", None, "rows", ALL_OPTIONS["duplicates"].choices),
     ("ip", None, "rows", ()),
     ("updated_at", None, "rows", ()),
     ("ignore_alias", None, "rows", (None, True, False)),
@@ -47,13 +49,13 @@ def ask(verb="set", id="user_id", properties=None, group=None, **options):
 
 @pytest.mark.parametrize(("name", "default", "of", "values"), ROWS, ids=[row[0] for row in ROWS])
 def test_options(name, default, of, values):
-    option = OPTIONS[name]
+    option = ALL_OPTIONS[name]
     assert (option.name, option.default, option.of, option.choices) == (name, default, of, values)
     assert option.does.endswith(".")
     assert repr(default).strip("'") in option.type or default is None or option.choices
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=list(OPTIONS))
+@pytest.mark.parametrize("option", ALL_OPTIONS.values(), ids=list(ALL_OPTIONS))
 def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option):
     takers = {verb for verb in VERBS if option in taken_by(verb)}
     expected = {
@@ -63,7 +65,6 @@ def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option)
         "delete": {"delete"},
     }
     assert takers == expected[option.of]
-    assert option.name in AnyOptions.__annotations__
     for verb in VERBS:
         signature = inspect.signature(getattr(mpd.MixpanelAccessor, verb))
         parameter = signature.parameters.get(option.name)
@@ -74,15 +75,42 @@ def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option)
         )
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS.values() if o.choices], ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option", [o for o in ALL_OPTIONS.values() if o.choices], ids=lambda option: option.name
+)
 def test_closed_options_take_their_values_and_no_others(option):
     verb = "set" if option.of != "delete" else "delete"
     others = {"journal": "mp.sqlite", "run": "monday"} if option.name == "on_changed" else {}
     for value in option.choices:
-        assert option.name in ask(verb, **{option.name: value}, **others).options
+        asked = ask(verb, **{option.name: value}, **others)
+        assert asked.named.get(option.name, option.default) == value
+        assert value is None or getattr(asked.options, option.name) == value
     with pytest.raises(OperationError) as caught:
         ask(verb, **{option.name: "sideways"}, **others)
     assert str(caught.value) == f"{option.name}='sideways' is not one of {choices(option.choices)}"
+
+
+def test_the_table_has_a_row_for_each_option():
+    defaults = {field.name: field.default for field in fields(Options)}
+    assert list(defaults) == list(ALL_OPTIONS)
+    for name, option in ALL_OPTIONS.items():
+        of_operators = {field.name: field.default for field in fields(Operator)}
+        assert defaults[name] == (
+            option.default if name not in of_operators or name == "missing" else of_operators[name]
+        )
+
+
+@pytest.mark.parametrize("option", ALL_OPTIONS.values(), ids=list(ALL_OPTIONS))
+def test_options_are_documented(option):
+    text = inspect.cleandoc(Options.__doc__)
+    assert f"\n{option.name} : {option.type}\n" in text
+
+
+@pytest.mark.parametrize("option", ALL_OPTIONS.values(), ids=list(ALL_OPTIONS))
+def test_an_option_at_its_default_is_not_named(option):
+    verb = "delete" if option.of == "delete" else "set"
+    assert ask(verb, **{option.name: option.default}) == ask(verb)
+    assert operation("delete", "user_id", None, None, {option.name: option.default}).named == {}
 
 
 CHOSEN = [
@@ -97,7 +125,7 @@ CHOSEN = [
 
 @pytest.mark.parametrize(("verb", "options", "name", "value"), CHOSEN)
 def test_what_an_option_comes_to(verb, options, name, value):
-    assert ask(verb, **options).option(name) == value
+    assert getattr(ask(verb, **options).options, name) == value
 
 
 FIRST = "the id comes first: "
@@ -245,7 +273,7 @@ MISTYPED = [
         id="two, of which one is another verb's",
     ),
     pytest.param(
-        "unset", {"missing": "skip"}, "unset takes no option 'missing': there are 'invalid', ", id="no values"
+        "unset", {"missing": "null"}, "unset takes no option 'missing': there are 'invalid', ", id="no values"
     ),
     pytest.param(
         "delete",

@@ -1,6 +1,6 @@
-"""What a person can change about an `Operation` -> the operation that is meant then.
+"""The edits of the preview: each takes an `Operation` and returns another one.
 
-Every edit goes through `operation`, so that what cannot be meant raises, and the operation before stays.
+Every edit calls `operation`, so an edit that makes no sense raises, and the operation before it stays.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import OPTIONS, operation, taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 
 if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import Layout
-    from mixpanel_pandas.rules.options import Operation
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = [
     "explicit_names",
@@ -26,19 +27,19 @@ __all__ = [
     "with_verb_of",
 ]
 
-#: Options that speak of single columns; those that are not sent are left out of them.
+#: Options that name single columns. Columns that are not sent are removed from them.
 OF_COLUMNS = ("rename", "parse", "spread")
 
 
 def _remade(asked: Operation, **changes: Any) -> Operation:
-    """Return the operation with some of its parts changed; options that it does not take any more are left out."""
+    """Return the operation with some of its parts changed, without options that its verb does not take."""
     properties: Any = dict(asked.verbs) if asked.verbs else asked.properties
     parts: dict[str, Any] = {
         "verb": asked.verb,
         "id": asked.id,
         "properties": properties if asked.verbs or properties is None else list(properties),
         "group": asked.group,
-        "options": asked.options,
+        "options": asked.named,
     } | changes
     takes = {option.name for option in taken_by(parts["verb"])}
     parts["options"] = {name: value for name, value in parts["options"].items() if name in takes}
@@ -46,12 +47,12 @@ def _remade(asked: Operation, **changes: Any) -> Operation:
 
 
 def with_id(asked: Operation, label: Hashable) -> Operation:
-    """Take the ids from another column; it is no property any more."""
+    """Take the ids from another column, which is then no property."""
     if asked.properties is None or asked.verb == "unset":
-        return _remade(asked, id=label, options=_speaking_of(asked.options, without=label))
+        return _remade(asked, id=label, options=_restricted_to(asked.named, without=label))
     kept = [name for name in asked.properties if name != label]
     properties = {name: asked.verbs[name] for name in kept} if asked.verbs else kept
-    return _remade(asked, id=label, properties=properties, options=_speaking_of(asked.options, kept))
+    return _remade(asked, id=label, properties=properties, options=_restricted_to(asked.named, kept))
 
 
 def with_group(asked: Operation, key: str | None) -> Operation:
@@ -60,21 +61,21 @@ def with_group(asked: Operation, key: str | None) -> Operation:
 
 
 def with_option(asked: Operation, name: str, value: Any) -> Operation:
-    """Set an option; its default is the same as leaving it out."""
-    options = {other: old for other, old in asked.options.items() if other != name}
-    return _remade(asked, options=options if value == OPTIONS[name].default else {**options, name: value})
+    """Set an option. Its default is the same as no value."""
+    options = {other: old for other, old in asked.named.items() if other != name}
+    return _remade(asked, options={**options, name: value})
 
 
 def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
-    """Do something else with the same columns.
+    """Use another verb for the same columns.
 
-    `update` begins with the operator of before for each column; `unset` with the names under which they were sent.
+    `update` starts with the former operator for each column, and `unset` with the names of the properties.
     """
     if verb == asked.verb:
         return asked
     labels = list(dict.fromkeys(column.label for column in layout.columns))
     names = list(dict.fromkeys([*(column.name for column in layout.columns), *layout.removed]))
-    options = _fitting(asked.options, verb)
+    options = _fitting(asked.named, verb)
     if verb == "update":
         of_each = asked.verb if asked.verb in OPERATORS and OPERATORS[asked.verb].has_values else "set"
         return _remade(asked, verb=verb, properties=dict.fromkeys(labels or names, of_each), options=options)
@@ -87,32 +88,32 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
 
 
 def _fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
-    """Return options without a value that the verb does not know."""
-    knows = OPERATORS[verb].missing if verb in OPERATORS else OPTIONS["missing"].choices
+    """Return the options without a value of `missing` that the verb does not take."""
+    knows = OPERATORS[verb].missing if verb in OPERATORS else ALL_OPTIONS["missing"].choices
     return {name: value for name, value in options.items() if name != "missing" or value in knows}
 
 
 def with_verb_of(asked: Operation, label: Hashable, verb: str) -> Operation:
-    """Do something else with one column of an ``update``."""
+    """Use another verb for one column of an ``update``."""
     return _remade(asked, properties={**(asked.verbs or {}), label: verb})
 
 
 def with_columns(
     asked: Operation, layout: Layout, known: list[Hashable], label: Hashable, sent: bool
 ) -> Operation:
-    """Send a column, or leave it out; for ``unset`` likewise a name.
+    """Send a column or do not send it; for ``unset``, remove a property or keep it.
 
     Parameters
     ----------
     known : list of labels
-        Every column that could be sent. All of them are the same as naming none.
+        Every column that can be sent. Naming all of them is the same as naming none.
     """
     if asked.verb == "unset":
         names = [name for name in asked.properties or () if name != label]
         return _remade(asked, properties=[*names, str(label)] if sent else names)
     before = list(asked.verbs or dict.fromkeys(column.label for column in layout.columns))
     labels = [name for name in before if name != label] + [label] * sent
-    options = _speaking_of(asked.options, labels)
+    options = _restricted_to(asked.named, labels)
     if asked.verbs is not None:
         verbs = {name: asked.verbs.get(name, "set") for name in labels}
         return _remade(asked, properties=verbs, options=options)
@@ -120,14 +121,14 @@ def with_columns(
 
 
 def with_name(asked: Operation, layout: Layout, label: Hashable, name: str) -> Operation:
-    """Send a column as the property of that name."""
+    """Send a column as a property of another name."""
     names = explicit_names(layout) | {label: name}
     rename = {column: given for column, given in names.items() if given != str(column)}
     return with_option(asked, "rename", rename or None)
 
 
 def explicit_names(layout: Layout) -> dict[Hashable, str]:
-    """Return column -> property name where these differ, but for columns of which each key is a property."""
+    """Return column -> property name where they differ, without columns of which each key is a property."""
     return {
         column.label: column.name
         for column in layout.columns
@@ -135,21 +136,21 @@ def explicit_names(layout: Layout) -> dict[Hashable, str]:
     }
 
 
-def _speaking_of(
+def _restricted_to(
     options: Mapping[str, Any], labels: list[Hashable] | None = None, *, without: Hashable = None
 ) -> dict[str, Any]:
-    """Return options that speak of no other columns."""
+    """Return the options without columns that are not sent."""
 
     def kept(label: Hashable) -> bool:
         return label != without if labels is None else label in labels
 
-    found = dict(options)
+    restricted = dict(options)
     for name in OF_COLUMNS:
-        value = found.get(name)
+        value = restricted.get(name)
         if isinstance(value, Mapping):
-            found[name] = {label: how for label, how in value.items() if kept(label)}
+            restricted[name] = {label: how for label, how in value.items() if kept(label)}
         elif isinstance(value, list):
-            found[name] = [label for label in value if kept(label)]
-        if isinstance(value, Mapping | list) and not found[name]:
-            del found[name]
-    return found
+            restricted[name] = [label for label in value if kept(label)]
+        if isinstance(value, Mapping | list) and not restricted[name]:
+            del restricted[name]
+    return restricted

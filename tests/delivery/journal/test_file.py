@@ -21,11 +21,12 @@ from mixpanel_pandas.delivery.journal.file import File
 from mixpanel_pandas.delivery.journal.path import create
 from mixpanel_pandas.delivery.journal.records import Record
 from mixpanel_pandas.errors import JournalError
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXAMPLES = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 500
+EXAMPLES = examples(500)
 
 
 def records(count: int, run: int = 1) -> list[Record]:
@@ -77,6 +78,16 @@ def test_what_is_committed_outlives_a_power_cut(path: Path) -> None:
         database = file._database
         assert database.execute("PRAGMA synchronous").fetchone() == (3,)  # EXTRA
         assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert database.execute("PRAGMA cell_size_check").fetchone() == (1,)
+
+
+def test_the_marks_of_a_journal_are_those_of_the_ones_that_are_out_there(path: Path) -> None:
+    """Other numbers, and nobody could read the journals of yesterday."""
+    File(path, writes=True, creates=True).close()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"mpdj"),)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("SELECT number, checksum FROM head").fetchall() == [(0, bytes(16))]
 
 
 SYNCS = """
@@ -335,7 +346,7 @@ def test_no_link_beside_it_is_followed(path: Path, beside: str) -> None:
 def test_what_is_left_of_a_removed_journal_is_no_part_of_a_new_one(path: Path) -> None:
     left = path.with_name(f"{path.name}-journal")
     left.write_bytes(b"pages of another")
-    with pytest.raises(JournalError, match="a part of another database"):
+    with pytest.raises(JournalError, match="belongs to another database"):
         write(path, records(1))
     assert list(path.parent.iterdir()) == [left]
     left.unlink()

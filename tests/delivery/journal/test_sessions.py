@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.journal.sessions import codes, last_words, over, settled, without_delivered
+from mixpanel_pandas.delivery.journal.sessions import (
+    codes,
+    combined,
+    last_words,
+    with_settled,
+    without_delivered,
+)
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES
@@ -54,17 +60,17 @@ TWICE = [
 
 @pytest.mark.parametrize(("before", "now", "then"), TWICE)
 def test_two_sessions_come_to_one_outcome(before, now, then):
-    (whole,) = over([delivery(range(4), before)], [delivery(range(4), now)], ROWS)
+    (whole,) = combined([delivery(range(4), before)], [delivery(range(4), now)], ROWS)
     assert whole.outcome == then
-    mixed = over([delivery(range(2), before), delivery(range(2, 4))], [delivery(range(2), now)], ROWS)
+    mixed = combined([delivery(range(2), before), delivery(range(2, 4))], [delivery(range(2), now)], ROWS)
     assert outcomes(mixed, 4) == [then, then, "accepted", "accepted"]
-    (apart,) = over([delivery(range(4), "accepted", {1: (before, "why")})], [], 4)
-    one_row = over([apart], [delivery([1], now)], 4)
+    (apart,) = combined([delivery(range(4), "accepted", {1: (before, "why")})], [], 4)
+    one_row = combined([apart], [delivery([1], now)], 4)
     assert outcomes(one_row, 4) == ["accepted", then, "accepted", "accepted"]
 
 
 def test_a_doubtful_row_among_others_is_apart():
-    (found,) = over(
+    (found,) = combined(
         [delivery([1], "unknown")], [delivery(range(3), "rejected", {0: ("rejected", "bad")})], ROWS
     )[-1:]
     assert found.outcome == "rejected"
@@ -73,18 +79,18 @@ def test_a_doubtful_row_among_others_is_apart():
 
 
 def test_batches_are_counted_on():
-    both = over([delivery(range(2), batch=4)], [delivery(range(2, 4), batch=0)], ROWS)
+    both = combined([delivery(range(2), batch=4)], [delivery(range(2, 4), batch=0)], ROWS)
     assert [d.batch for d in both] == [4, 5]
 
 
 def test_updates_and_bytes_are_shared_out_by_rows():
-    kept, _new = over([delivery(range(4), "not_sent")], [delivery([1])], ROWS)
+    kept, _new = combined([delivery(range(4), "not_sent")], [delivery([1])], ROWS)
     assert (list(kept.positions), kept.updates, kept.bytes) == ([0, 2, 3], 3, 30)
 
 
 def test_an_attempt_that_may_still_arrive_is_not_forgotten():
     earlier = [delivery(range(2), "unknown", late=True), delivery(range(2, 4), "not_sent")]
-    both = over(earlier, [delivery([0]), delivery(range(2, 4))], ROWS)
+    both = combined(earlier, [delivery([0]), delivery(range(2, 4))], ROWS)
     assert [(list(d.positions), d.late) for d in both] == [([1], True), ([0], True), ([2, 3], False)]
 
 
@@ -96,12 +102,12 @@ def test_only_what_is_in_doubt_is_settled(applied, outcome):
         delivery(range(6, 9), "accepted", {1: ("unknown", "why")}),
     ]
     rows = np.array([True, True, True, True, True, False, True, True, True, True, True, True])
-    after = settled(before, rows, applied=applied)
+    after = with_settled(before, rows, applied=applied)
     assert outcomes(after, 9) == [
         *[outcome] * 3, "rejected", outcome, "unknown", "accepted", outcome, "accepted",
     ]  # fmt: skip
     assert [d.late for d in after] == [False, False, False]
-    assert outcomes(over(after, [], ROWS), 9) == outcomes(after, 9)
+    assert outcomes(combined(after, [], ROWS), 9) == outcomes(after, 9)
 
 
 def test_what_is_held_back_is_told_only_of_rows_that_nothing_else_tells_of():
@@ -133,6 +139,6 @@ def test_every_row_has_the_last_word_on_it_and_no_row_has_two(told):
             for row in rows:
                 doubt = expected.get(row) == "unknown" and outcome in {"rejected", "not_sent"}
                 expected[row] = "unknown" if doubt else outcome
-        found = over(found, later, ROWS)
+        found = combined(found, later, ROWS)
     assert outcomes(found) == [expected.get(row) for row in range(ROWS)]
     assert sum(len(d.positions) for d in found) == len(expected)

@@ -25,16 +25,18 @@ from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal
-from mixpanel_pandas.delivery.sending import prepare
 from mixpanel_pandas.errors import JournalError
+from mixpanel_pandas.pipeline import prepare
+from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import operation
+from tests.examples import examples
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EXAMPLES = 3000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 40
+EXAMPLES = examples(40)
 
 
 def users(rows: int, **columns: Any) -> pd.DataFrame:
@@ -182,7 +184,7 @@ CHANGED = [
         lambda df: df.iloc[::-1], {}, "the first row with another id is at position 0", id="another order"
     ),
     pytest.param(
-        lambda df: df.assign(n=[1, 2, 3, None, 5]), {}, "the checks leave out other rows now", id="a row less"
+        lambda df: df.assign(n=[1, 2, 3, None, 5]), {}, "the checks exclude other rows now", id="a row less"
     ),
 ]
 
@@ -327,6 +329,7 @@ with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [50_000, 180_000])
 def test_a_full_disk_is_an_error_first_or_a_stop_that_tells_the_truth(path: Path, room: int) -> None:
     ran = subprocess.run(
@@ -348,12 +351,12 @@ def test_a_full_disk_is_an_error_first_or_a_stop_that_tells_the_truth(path: Path
 
 def test_nobody_else_gets_at_a_run_that_is_under_way(emulator: mpd.Emulator, path: Path) -> None:
     arrived, looked = threading.Event(), threading.Event()
-    emulator.fail("delay", seconds=0, when=lambda _: arrived.set() or looked.wait(10))
+    emulator.fail("delay", seconds=0, when=lambda _: arrived.set() or looked.wait(PATIENCE))
     sending = prepare(users(3), operation("set", "id", None, None, {"journal": path, "run": "monday"}))
     summaries: list[pd.DataFrame] = []
     thread = threading.Thread(target=lambda: summaries.append(sending.result()))
     thread.start()
-    assert arrived.wait(10)
+    assert arrived.wait(PATIENCE)
     for run in ("monday", "tuesday"):
         with pytest.raises(JournalError, match="in use"):
             users(3).mixpanel.set("id", journal=path, run=run)
@@ -543,6 +546,7 @@ def kill(process: int) -> None:
 POINTS = random.Random(17)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["set", "add"])
 @pytest.mark.parametrize("point", range(50))
 def test_a_process_that_is_killed_loses_and_doubles_nothing(

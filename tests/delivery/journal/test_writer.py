@@ -15,6 +15,7 @@ from mixpanel_pandas.delivery.journal.records import Record
 from mixpanel_pandas.delivery.journal.writer import Writer
 from mixpanel_pandas.errors import JournalError
 from tests.delivery.journal.conftest import content
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class Watched(File):
 
         def when_let() -> bool:
             self.begun.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(PATIENCE)
             return allowed()
 
         super().append(records, when_let)
@@ -84,7 +85,7 @@ def test_what_comes_during_a_commit_goes_into_the_next(path: Path) -> None:
     writer, file = watched(path)
     file.go_on.clear()
     threads = [in_thread(lambda: writer.write([record(0)], wait=True))[0]]
-    assert file.begun.wait(30)
+    assert file.begun.wait(PATIENCE)
     threads += [in_thread(lambda: writer.write([record(1)] * 2, wait=True))[0] for _worker in range(5)]
     while len(writer._jobs) < 5:  # all are handed over
         pass
@@ -99,7 +100,7 @@ def test_a_note_that_nobody_waits_for_is_written_soon(path: Path) -> None:
     writer, file = watched(path)
     file.begun.clear()
     writer.write([record(1)], wait=False)
-    assert file.begun.wait(30)
+    assert file.begun.wait(PATIENCE)
     assert writer.close()
 
 
@@ -131,7 +132,7 @@ def test_what_is_not_on_disk_in_time_is_not_written_later(path: Path) -> None:
     file.begun.clear()
     file.go_on.clear()  # the disk hangs
     threads = [in_thread(lambda: writer.write([record(1)], wait=True))]
-    assert file.begun.wait(30)
+    assert file.begun.wait(PATIENCE)
     threads.append(in_thread(lambda: writer.write([record(2)], wait=True)))
     writer.write([record(3)], wait=False)
     with pytest.raises(JournalError, match="in time"):
@@ -150,11 +151,11 @@ def test_what_is_not_on_disk_in_time_is_not_written_later(path: Path) -> None:
 def test_who_is_in_a_hurry_does_not_wait_for_a_disk_that_hangs(path: Path) -> None:
     hurried, free = threading.Event(), threading.Event()
     writer = Writer(path, hurried=hurried.is_set)
-    thread, ended = in_thread(lambda: writer.call(lambda _file: free.wait(30)))
+    thread, ended = in_thread(lambda: writer.call(lambda _file: free.wait(PATIENCE)))
     thread.join(0.2)
     assert not ended
     hurried.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert "in time" in str(ended[0])
     assert not writer.close(0)
     free.set()
@@ -165,7 +166,7 @@ def test_a_file_that_cannot_be_opened_in_time_is_let_go_when_it_is(path: Path) -
 
     def open_late(*args: Any, **kwargs: Any) -> File:
         hurried.set()
-        free.wait(30)
+        free.wait(PATIENCE)
         return File(*args, **kwargs)
 
     with pytest.raises(JournalError, match="in time"):
@@ -208,7 +209,7 @@ def test_workers_that_write_while_it_is_closed_end_with_an_error(path: Path) -> 
         begun.wait()
         assert writer.close()
         for thread, ended in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
             assert "is closed" in str(ended[0])
     numbers(path)
 
@@ -218,5 +219,5 @@ def test_a_journal_that_nobody_closed_lets_go_when_nobody_has_it(path: Path) -> 
     ended = journal._writer._ended
     del journal
     gc.collect()
-    assert ended.wait(30)
+    assert ended.wait(PATIENCE)
     File(path, writes=True).close()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mixpanel_pandas import pipeline
 from mixpanel_pandas.notebook.preview.state import State
-from mixpanel_pandas.rules.options import Operation, operation
+from mixpanel_pandas.rules.operation import Operation, operation
 
 ATTACKS = ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "**bold** $x^2$ [a](javascript:b)")
 

@@ -17,10 +17,10 @@ from mixpanel_pandas.notebook.preview import map_view
 from mixpanel_pandas.notebook.preview import preview as module
 from mixpanel_pandas.notebook.preview import state as state_module
 from mixpanel_pandas.notebook.preview.findings_view import INVALID_IN_WORDS
-from mixpanel_pandas.rules.options import OPTIONS, REMEDIES
+from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES
 from tests.notebook.preview.frames import ATTACKS, people
 
-SECONDS = 20
+SECONDS = 100
 MAP, FINDINGS, PAYLOADS, SEND = range(4)
 
 
@@ -135,12 +135,12 @@ def test_clicks_become_the_line_and_the_operation() -> None:
     line = "df.mixpanel.set('user_id', ['email', 'name', 'bio', 'visits'], rename={'email': '$email', 'bio': 'about'}, missing='null')"
     assert found.preview.code == line
     assert line in found.text()
-    assert found.preview.operation.option("missing") == "null"
+    assert found.preview.operation.options.missing == "null"
 
 
 def test_every_value_of_an_option_has_its_words() -> None:
-    for name, (_label, words) in map_view.OPTIONS.items():
-        assert list(words) == list(OPTIONS[name].choices)
+    for name, (_label, words) in map_view.ALL_OPTIONS.items():
+        assert list(words) == list(ALL_OPTIONS[name].choices)
     assert tuple(INVALID_IN_WORDS) == REMEDIES
 
 
@@ -487,6 +487,7 @@ def test_a_notebook_calls_the_frame_by_its_name(monkeypatch: pytest.MonkeyPatch)
 # -- large frames -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_million_rows_send_the_browser_a_page() -> None:
     rows = 1_000_000
     frame = pd.DataFrame({"user_id": range(1, rows + 1), "plan": "pro", "email": "a@x.com"})
@@ -522,9 +523,11 @@ def test_a_frame_too_large_to_wait_for_is_checked_beside_the_notebook(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(state_module, "CHECKED_AT_ONCE", 3)
-    go, checked = threading.Event(), state_module.checked
+    go, checked = threading.Event(), state_module.check_frame
     monkeypatch.setattr(
-        state_module, "checked", lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never")
+        state_module,
+        "check_frame",
+        lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never"),
     )
     found = screen()
     assert found.titles() == ["Map", "Findings", "Payloads", "Send"]
@@ -565,7 +568,7 @@ def test_what_goes_wrong_in_a_view_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         msg = "the frame was changed"
         raise errors.OperationError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload_page", broken)
     found.open(PAYLOADS)
     assert "the frame was changed" in found.text()
 
@@ -577,7 +580,7 @@ def test_what_nobody_foresaw_is_told_without_its_text(monkeypatch: pytest.Monkey
         msg = "ann@example.com"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload_page", broken)
     found.open(PAYLOADS)
     assert "this failed with ZeroDivisionError" in found.text()
     assert "ann@example.com" not in found.text()

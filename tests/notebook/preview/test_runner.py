@@ -8,7 +8,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas.notebook.preview import runner as module
 from mixpanel_pandas.notebook.preview.runner import Runner
-from mixpanel_pandas.rules.options import operation
+from mixpanel_pandas.rules.operation import operation
 
 FRAME = pd.DataFrame({"id": [f"u{number}" for number in range(30)], "plan": "pro"})
 SECONDS = 20

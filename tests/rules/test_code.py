@@ -11,9 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.notebook.preview.code import line_of, literal
+from mixpanel_pandas.rules.code import line_of, literal
+from mixpanel_pandas.rules.operation import Operation, operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import Operation, operation, taken_by
+from mixpanel_pandas.rules.options import taken_by
 from tests.notebook.preview.frames import evaluated
 
 LABELS = st.one_of(
@@ -85,5 +86,5 @@ def test_a_literal_is_what_it_stands_for(value: Any, same: Any) -> None:
 
 
 def test_a_schema_is_named() -> None:
-    asked = Operation("set", "id", options={"schema": object(), "missing": "null"})
+    asked = Operation("set", "id", named={"schema": object(), "missing": "null"})
     assert line_of(asked, "users") == "users.mixpanel.set('id', schema=schema, missing='null')"

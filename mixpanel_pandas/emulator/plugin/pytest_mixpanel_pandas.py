@@ -1,4 +1,8 @@
-"""A pytest plugin: the fixture ``mixpanel_emulator`` for tests of code that uploads."""
+"""A pytest plugin: the fixture ``mixpanel_emulator`` for tests of code that uploads.
+
+pytest imports the plugins of all installed packages in every run, and a module of a package imports the package. So this
+module is installed beside the package, and imports the package only when a test asks for the fixture.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,6 @@ def mixpanel_emulator() -> Iterator[Emulator]:
             nightly_upload()
             assert mixpanel_emulator.profile("ann")["plan"] == "pro"
     """
-    # Imported here, because pytest loads plugins in every run.
     from mixpanel_pandas.emulator import Emulator
     from mixpanel_pandas.project import process_default
 

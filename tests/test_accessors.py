@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import re
+from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_type_hints
 
 import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas import pipeline
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.rules.options import ALL_OPTIONS, Options, taken_by
 
 FRAME = pd.DataFrame(
     {
@@ -30,11 +33,89 @@ def test_a_verb_shows_its_options(verb: str) -> None:
     method = getattr(FRAME.mixpanel, verb)
     shown = inspect.signature(method).parameters
     assert list(shown)[:2] == ["id", "properties"]
-    assert list(shown)[2:] == [option.name for option in taken_by(verb)]
-    assert all(shown[option.name].default == option.default for option in taken_by(verb))
-    assert all(f"\n{option.name} : {option.type}\n" in method.__doc__ for option in taken_by(verb))
-    assert "{" not in method.__doc__.replace('{"', "").replace("{'", "").replace("{column", "")
+    assert list(shown)[2:] == documented(method) == [option.name for option in taken_by(verb)]
     assert "https://developer.mixpanel.com/reference/" in method.__doc__
+
+
+@pytest.mark.parametrize("verb", ["validate", "payloads", "preview", "schema"])
+def test_what_sends_nothing_shows_every_option(verb: str) -> None:
+    shown = inspect.signature(getattr(FRAME.mixpanel, verb)).parameters
+    assert list(shown)[:3] == ["operator", "id", "properties"]
+    assert [name for name in shown if name in ALL_OPTIONS] == list(ALL_OPTIONS)
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "validate", "payloads", "preview", "schema"])
+def test_options_have_the_types_and_defaults_of_the_table(verb: str) -> None:
+    method = getattr(mpd.MixpanelAccessor, verb)
+    types = {field.name: field.type for field in fields(Options)}
+    for name, parameter in inspect.signature(method).parameters.items():
+        if name in ALL_OPTIONS:
+            assert parameter.default == ALL_OPTIONS[name].default
+            assert parameter.kind is parameter.KEYWORD_ONLY
+            assert parameter.annotation in {types[name], f"{types[name]} | None"}
+
+
+def documented(method: Any) -> list[str]:
+    """Return the options that a docstring describes, in the order of the table."""
+    text = inspect.cleandoc(method.__doc__).partition("Returns\n---")[0]
+    names = [
+        name for line in text.splitlines() if not line.startswith(" ") for name in re.split(", | : ", line)
+    ]
+    return [name for name in ALL_OPTIONS if name in names]
+
+
+#: Option -> a value that is not its default.
+VALUES: dict[str, Any] = {
+    "rename": {"note": "Note"},
+    "missing": "null",
+    "blank": "missing",
+    "parse": {"note": ";"},
+    "spread": ["tags"],
+    "invalid": "drop_row",
+    "duplicates": "last",
+    "ip": "192.0.2.1",
+    "updated_at": "refresh",
+    "ignore_alias": False,
+    "schema": object(),
+    "at_most": 5,
+    "project": mpd.Project("0" * 32, "eu"),
+    "batch_size": 10,
+    "workers": 2,
+    "requests_per_hour": 9,
+    "deadline": 1.5,
+    "check": True,
+    "dry_run": True,
+    "journal": "mp.sqlite",
+    "run": "monday",
+    "on_changed": "remaining",
+    "repeat": True,
+    "progress": False,
+}
+
+
+@pytest.mark.parametrize("method", [*VERBS, "validate", "payloads", "schema"])
+def test_every_option_arrives(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    stop = {"validate": "report", "payloads": "payloads", "schema": "schema"}.get(method, "send")
+    monkeypatch.setattr(pipeline, stop, lambda frame, operation, *rest: asked.append(operation))
+    verb = method if method in VERBS else "set"
+    values = VALUES | {"missing": "null" if verb in {"set", "set_once", "update"} else "skip"}
+    properties = {"unset": ["fax"], "update": {"note": "set"}}.get(verb)
+    for option in taken_by(verb):
+        options = {option.name: values[option.name]}
+        if option.name in {"run", "on_changed"}:
+            options |= {"journal": "mp.sqlite", "run": "monday"}
+        arguments = ["user_id", properties] if method in VERBS else [verb, "user_id", properties]
+        getattr(FRAME.mixpanel, method)(*arguments, **options)
+        operation = asked.pop()
+        assert getattr(operation.options, option.name) == options[option.name]
+        assert operation.named == {name: v for name, v in options.items() if v != ALL_OPTIONS[name].default}
+
+
+def test_the_function_returns_the_accessor_with_its_type() -> None:
+    assert type(mpd.accessor(FRAME)) is type(FRAME.mixpanel) is mpd.MixpanelAccessor
+    assert get_type_hints(mpd.accessor)["return"] is mpd.MixpanelAccessor
+    assert mpd.accessor(FRAME).payloads("set", "user_id").equals(FRAME.mixpanel.payloads("set", "user_id"))
 
 
 @pytest.mark.parametrize(
@@ -176,6 +257,21 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
             lambda df: df.mixpanel.unset("user_id", ["a"], missing="null"),
             "unset takes no option 'missing'",
             id="not its option",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.delete("user_id", rename={"plan": "Plan"}),
+            "delete takes no option 'rename': there are 'invalid', ",
+            id="nothing to rename",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.validate("set", "user_id", misssing="null"),
+            "validate takes no option 'misssing': did you mean 'missing'?",
+            id="option of validate",
+        ),
+        pytest.param(
+            lambda df: df.mixpanel.validate("delete", "user_id", missing="null"),
+            "delete takes no option 'missing': there are 'invalid', ",
+            id="not an option of the verb that is validated",
         ),
         pytest.param(
             lambda df: df.mixpanel.set("user_id", missing="nul"),

@@ -1,0 +1,1193 @@
+"""``df.mixpanel``: thin methods; each builds an `Operation` and runs the line, or a part of it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import pandas as pd
+
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
+from mixpanel_pandas.rules.options import ALL_OPTIONS
+from mixpanel_pandas.text import quoted
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from os import PathLike
+    from typing import Literal
+
+    import pandera.pandas as pandera
+
+    from mixpanel_pandas.notebook.preview.preview import Preview
+    from mixpanel_pandas.project import Project
+    from mixpanel_pandas.rules.operation import Operation
+    from mixpanel_pandas.rules.operators import Verb
+    from mixpanel_pandas.rules.options import Remedy
+
+__all__ = ["GroupProfiles", "MixpanelAccessor", "accessor"]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def hint_options(method: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let an unknown keyword of `method` raise `OptionError`, which names the option that is probably meant."""
+    parameters = inspect.signature(method).parameters
+    options = [
+        parameter.name for parameter in parameters.values() if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+
+    @functools.wraps(method)
+    def hinting(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        refuse_unknown_options(method.__name__, [name for name in kwargs if name not in parameters], options)
+        return method(*args, **kwargs)
+
+    return hinting
+
+
+class Profiles:
+    """The verbs, for users or for the profiles of one group key."""
+
+    def __init__(self, frame: pd.DataFrame, group: str | None) -> None:
+        self._frame, self._group = frame, group
+
+    def __repr__(self) -> str:
+        rows, columns = self._frame.shape
+        whose = f"profiles of the group {quoted(self._group)}" if self._group else "user profiles"
+        return f"<{whose} from {rows:,} rows x {columns:,} columns; see .set, .validate and the others>"
+
+    def _send(self, verb: str, arguments: Mapping[str, Any]) -> pd.DataFrame:
+        """Run the whole line for a verb that was called with these arguments."""
+        from mixpanel_pandas import pipeline
+
+        return pipeline.send(self._frame, self._operation(verb, arguments))
+
+    def _operation(self, verb: str, arguments: Mapping[str, Any]) -> Operation:
+        """Return what a call of a method with these arguments asks for."""
+        options = {name: value for name, value in arguments.items() if name in ALL_OPTIONS}
+        return operation(verb, arguments["id"], arguments["properties"], self._group, options)
+
+    @hint_options
+    def set(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Write properties, and overwrite those that are there.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all columns that no option names.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        Profiles that do not exist are created. https://developer.mixpanel.com/reference/profile-set
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", None]})
+        ...     summary = df.mixpanel.set("user_id")
+        ...     emulator.profile("ann")
+        {'plan': 'pro'}
+        >>> summary[["rows", "outcome", "accepted", "skipped"]]
+           rows   outcome  accepted  skipped
+        0     1  accepted         1        0
+        1     1   skipped         0        1
+        """
+        return self._send("set", locals())
+
+    @hint_options
+    def set_once(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Write properties that are not there yet; the others stay as they are.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all columns that no option names.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        Profiles that do not exist are created. https://developer.mixpanel.com/reference/profile-set-property-once
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for plan in "free", "pro":
+        ...         df = pd.DataFrame({"user_id": ["ann"], "first plan": [plan]})
+        ...         _ = df.mixpanel.set_once("user_id", updated_at="keep")
+        ...     emulator.profile("ann")
+        {'first plan': 'free'}
+        """
+        return self._send("set_once", locals())
+
+    @hint_options
+    def add(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Add numbers to properties. A property that is not there counts as 0; a negative number subtracts.
+
+        An update that may have been applied is ``unknown``, and never sent again.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all columns that no option names.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        Users only. https://developer.mixpanel.com/reference/profile-numerical-add
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for credits in 5, -2:
+        ...         _ = pd.DataFrame({"user_id": ["ann"], "credits": [credits]}).mixpanel.add("user_id")
+        ...     emulator.profile("ann")
+        {'credits': 3}
+        """
+        return self._send("add", locals())
+
+    @hint_options
+    def union(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Add items to list properties, unless they are there already. A single value counts as a list of one.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all columns that no option names.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        Items are strings or numbers. Mixpanel ignores an update of a property that is not a list. https://developer.mixpanel.com/reference/user-profile-union
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     for genres in ["Rock", "Jazz"], ["Jazz", "Blues"]:
+        ...         _ = pd.DataFrame({"user_id": ["ann"], "genres": [genres]}).mixpanel.union("user_id")
+        ...     emulator.profile("ann")
+        {'genres': ['Rock', 'Jazz', 'Blues']}
+        """
+        return self._send("union", locals())
+
+    @hint_options
+    def append(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Add one item to list properties, even if it is there already.
+
+        An update that may have been applied is ``unknown``, and never sent again.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all columns that no option names.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        Users only. Mixpanel ignores an update of a property that is not a list. https://developer.mixpanel.com/reference/profile-append-to-list-property
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "ann"], "seen": ["home", "home"]})
+        ...     _ = df.mixpanel.append("user_id")
+        ...     emulator.profile("ann")
+        {'seen': ['home', 'home']}
+        """
+        return self._send("append", locals())
+
+    @hint_options
+    def remove(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Remove an item from list properties.
+
+        Mixpanel does not document whether it removes the first or all of its occurrences. An update that may have been applied is
+        therefore ``unknown``, and never sent again.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : label or list of labels, optional
+            Columns to send, each as the property of its name. By default all columns that no option names.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        https://developer.mixpanel.com/reference/profile-remove-from-list-property
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann"], "genres": [["Rock", "Jazz"]]})
+        ...     _ = df.mixpanel.union("user_id")
+        ...     _ = df.assign(genres="Rock").mixpanel.remove("user_id")
+        ...     emulator.profile("ann")
+        {'genres': ['Jazz']}
+        """
+        return self._send("remove", locals())
+
+    @hint_options
+    def unset(
+        self,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Remove properties, for good.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : str or list of str
+            Names of the properties to remove from the profiles of all ids; they need not be columns.
+        invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        https://developer.mixpanel.com/reference/profile-delete-property
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann"], "fax": ["+1 555"], "plan": ["pro"]})
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df.mixpanel.unset("user_id", ["fax"])
+        ...     emulator.profile("ann")
+        {'plan': 'pro'}
+        """
+        return self._send("unset", locals())
+
+    @hint_options
+    def delete(
+        self,
+        id: Hashable = None,
+        properties: None = None,
+        *,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        at_most: int = 1000,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Remove whole profiles, for good. Their events stay.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : None
+            Nothing: to remove properties, see `unset`.
+        invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        at_most
+            A delete of more profiles is refused.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        https://developer.mixpanel.com/reference/delete-profile
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df[df["plan"] == "free"].mixpanel.delete("user_id")
+        ...     list(emulator.profiles().index)
+        ['ann']
+        """
+        return self._send("delete", locals())
+
+    @hint_options
+    def update(
+        self,
+        id: Hashable = None,
+        properties: Mapping[Any, str] | None = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Apply several operators in one pass.
+
+        The updates of a row travel in one request, and the outcome of the row is the worst of theirs. If one of the operators is
+        not idempotent (add, append, remove), no update that may have been applied is sent again. Two calls keep them apart.
+
+        Parameters
+        ----------
+        id : label, optional
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
+            group key.
+        properties : mapping
+            Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+
+        See Also
+        --------
+        Options : Every option in full.
+
+        Notes
+        -----
+        https://developer.mixpanel.com/reference/profile-batch-update
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"], "tags": [["a"]], "credits": [5]})
+        ...     _ = df.mixpanel.update("user_id", {"plan": "set", "tags": "union", "credits": "add"})
+        ...     emulator.profile("ann")
+        {'plan': 'pro', 'tags': ['a'], 'credits': 5}
+        """
+        return self._send("update", locals())
+
+    @hint_options
+    def validate(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        first: int | None = 100,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        at_most: int = 1000,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Return all findings of the frame for an operator; send nothing.
+
+        Parameters
+        ----------
+        operator : str
+            set, set_once, add, union, append, remove, unset, delete or update.
+        id, properties
+            As the operator takes them.
+        first : int or None, default 100
+            Rows to show of each finding; None for all.
+        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
+            How rows become updates; `Options` describes each.
+        at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
+        progress
+            Checked, and otherwise ignored, so that the arguments of a call can be reused here.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per finding and row of the frame: ``severity`` (error, warning, hint), ``check``, ``column``,
+            ``property``, ``index`` (label) and ``position`` (number) of the row, ``value``, ``limit``, ``message``, and
+            ``count``, how many rows the finding has in all.
+
+        Raises
+        ------
+        OperationError
+            If the call makes no sense.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", None], "bio": ["x" * 300, "short"]})
+        >>> df.mixpanel.validate("set", "user_id")[["severity", "check", "column", "index", "limit"]]
+          severity        check   column index      limit
+        0    error   missing_id  user_id     1       None
+        1    error  long_string      bio     0  255 bytes
+        """
+        asked = self._operation(operator, locals())
+        from mixpanel_pandas import pipeline
+
+        return pipeline.report(self._frame, asked, first)
+
+    @hint_options
+    def payloads(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        at_most: int = 1000,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pd.Series[Any]:
+        """Return what would be sent for each row; send nothing.
+
+        Parameters
+        ----------
+        operator, id, properties, rename, ..., progress
+            As for `validate`.
+
+        Returns
+        -------
+        pandas.Series
+            On the frame's index: an object, a list of objects where a row makes several updates, None for rows that are
+            not sent. Merged rows have their one update at the last of them. Updates are shown without the token.
+
+        Raises
+        ------
+        ValidationError
+            If a value is over a limit and `invalid` does not say what happens then.
+        OperationError
+            If the call makes no sense.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> df.mixpanel.payloads("set", "user_id").iloc[0]
+        {'$distinct_id': 'ann', '$ip': '0', '$ignore_time': True, '$set': {'plan': 'pro'}}
+        """
+        asked = self._operation(operator, locals())
+        from mixpanel_pandas import pipeline
+
+        return pipeline.payloads(self._frame, asked)
+
+    @hint_options
+    def preview(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        save_values: bool = False,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        at_most: int = 1000,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> Preview:
+        """Return a preview, which shows what would be sent, and can change and send it.
+
+        In a notebook it is a widget with four views: Map (which column becomes which property), Findings (what `validate` finds
+        and what `invalid` does about it), Payloads (the JSON of each row) and Send (how much, where to, and the button that
+        sends). Where widgets do not run (a saved notebook, GitHub, nbconvert) it is HTML, and in a terminal a text table.
+
+        Parameters
+        ----------
+        operator, id, properties, rename, ..., progress
+            As for `validate`. Everything can be changed in the widget.
+        save_values : bool, default False
+            Whether the notebook may save ids and the values of ``$email``, ``$phone``, the name properties and columns that look
+            like them. By default they are masked in what is saved, and in the widget until its tick box shows them.
+
+        Returns
+        -------
+        Preview
+            ``.code`` is the line of Python for what it shows, ``.summary`` the summary once something was sent, and ``.widget``
+            the ipywidgets widget.
+
+        Raises
+        ------
+        OperationError
+            If the call makes no sense.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann@x.com", "bob@x.com"], "plan": ["pro", None]})
+        >>> preview = df.mixpanel.preview("set", "user_id", missing="null")
+        >>> preview.code
+        "df.mixpanel.set('user_id', missing='null')"
+        >>> preview
+        set on user profiles, ids in 'user_id'
+          df.mixpanel.set('user_id', missing='null')
+          ids in 2 rows: 0 missing, 0 junk, 0 duplicate
+        <BLANKLINE>
+          column  property  type    fill  example  hint
+          plan    plan      string  50 %  "pro"
+        <BLANKLINE>
+        0 errors, 0 warnings, 0 hints in 2 rows x 1 property
+        <BLANKLINE>
+        row 0, 124 bytes
+        {
+          "$distinct_id": "an***@x***",
+          "$ip": "0",
+          "$ignore_time": true,
+          "$set": {
+            "plan": "pro"
+          }
+        }
+        <BLANKLINE>
+        Set 1 property on 2 users: 2 updates in 1 request, 250 bytes. No project is named yet.
+        """
+        asked = self._operation(operator, locals())
+        from mixpanel_pandas.notebook.preview.preview import Preview
+
+        return Preview(self._frame, asked, save_values=save_values)
+
+    @hint_options
+    def schema(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        spread: Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        at_most: int = 1000,
+        project: Project | None = None,
+        batch_size: int | None = None,
+        workers: int = 4,
+        requests_per_hour: int | None = None,
+        deadline: float | None = None,
+        check: bool | None = None,
+        dry_run: bool = False,
+        journal: str | PathLike[str] | None = None,
+        run: str | None = None,
+        on_changed: Literal["raise", "remaining"] = "raise",
+        repeat: bool = False,
+        progress: bool | None = None,
+    ) -> pandera.DataFrameSchema:
+        """Return the checks for an operator as a pandera schema, to extend or to use elsewhere.
+
+        Parameters
+        ----------
+        operator, id, properties, rename, ..., progress
+            As for `validate`.
+
+        Returns
+        -------
+        pandera.DataFrameSchema
+            Errors fail. Warnings and hints are pandera's warnings. The schema accepts the frames that the verb accepts with the
+            same options, but for columns whose Mixpanel type has changed.
+
+        Raises
+        ------
+        OperationError
+            If the call makes no sense.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> schema = df.mixpanel.schema("set", "user_id")
+        >>> schema.validate(df).equals(df)
+        True
+        """
+        asked = self._operation(operator, locals())
+        from mixpanel_pandas import pipeline
+
+        return pipeline.schema(self._frame, asked)
+
+    def outcomes(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """Return what became of each row of the frame.
+
+        Parameters
+        ----------
+        summary : pandas.DataFrame
+            From a verb on this frame, or from Parquet.
+
+        Returns
+        -------
+        pandas.DataFrame
+            On the frame's index: ``outcome``, ``status_code``, ``attempts``, ``error``.
+
+        Raises
+        ------
+        SummaryError
+            If the summary was made from another frame.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", None]})
+        ...     summary = df.mixpanel.set("user_id")
+        >>> df.mixpanel.outcomes(summary)["outcome"].tolist()
+        ['accepted', 'skipped']
+        """
+        from mixpanel_pandas import pipeline
+
+        return pipeline.rows_with_outcomes(self._frame, summary)
+
+    def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the retryable rows of the frame: rows to send again, as they are or corrected.
+
+        Parameters
+        ----------
+        summary : pandas.DataFrame
+            From a verb on this frame, or from Parquet.
+        outcomes : list of str, optional
+            The outcomes to select. By default rejected, not_sent, invalid, and unknown where the operators are
+            idempotent.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of the frame, with its columns and index.
+
+        Raises
+        ------
+        SummaryError
+            If the summary was made from another frame.
+        OperationError
+            If an outcome does not exist.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "x" * 300]})
+        ...     summary = df.mixpanel.set("user_id", invalid="drop_row")
+        >>> df.mixpanel.failures(summary)["user_id"].tolist()
+        ['bob']
+        """
+        from mixpanel_pandas import pipeline
+
+        return pipeline.rows_to_send_again(self._frame, summary, outcomes)
+
+
+class GroupProfiles(Profiles):
+    """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` returns it.
+
+    They take, return and raise what `MixpanelAccessor` describes.
+    """
+
+    def __init__(self, frame: pd.DataFrame, group: str) -> None:
+        key: Any = group
+        if not isinstance(key, str) or not key.strip() or key.encode(errors="ignore").decode() != key:
+            msg = f"group takes the name of a group key, such as 'company_id', not {quoted(key)}"
+            raise OperationError(msg)
+        super().__init__(frame, group)
+
+
+@pd.api.extensions.register_dataframe_accessor("mixpanel")
+class MixpanelAccessor(Profiles):
+    """``df.mixpanel``: write the rows of a frame to Mixpanel's user profiles.
+
+    The verbs ``set``, ``set_once``, ``add``, ``union``, ``append``, ``remove``, ``unset``, ``delete`` and ``update`` send. They take
+    a column of ids, columns to send, and keywords that `Options` describes. ``validate``, ``payloads``, ``preview`` and ``schema``
+    take a verb first and send nothing.
+
+    `accessor` returns this object with its type, so that editors complete its methods.
+
+    Notes
+    -----
+    Each verb that sends returns a summary, a DataFrame with one row per run of rows with one final answer, and one per reason for
+    which rows were excluded. Its counts ``accepted``, ``rejected``, ``unknown``, ``not_sent``, ``invalid`` and ``skipped`` add up to
+    ``rows``, and ``summary["rows"].sum() == len(df)``. Accepted means that Mixpanel took the request. Mixpanel does not verify
+    tokens.
+
+    It raises
+
+    - `ValidationError` if a value is over a limit and `invalid` does not say what happens then. Nothing was sent.
+    - `OperationError` if the call makes no sense. Nothing was sent.
+    - `ProjectError` if no project is named, see `set_project`. Nothing was sent.
+    - `ConnectionFailed` if no connection to Mixpanel is possible. Nothing was sent.
+    - `AlreadySent` if updates that are not idempotent were already sent by this process, see the option `repeat`.
+    - `JournalError` if the journal cannot be used. If it fails later, nothing else is sent.
+    - `UploadFailed` as the option `check` says.
+    - `UploadInterrupted` after Ctrl-C or the stop button of a notebook.
+
+    Errors of an upload carry ``.summary``. `ProfileWarning` is issued once, with the counts of warnings and hints.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        super().__init__(frame, None)
+
+    def inventory(self) -> pd.DataFrame:
+        """Return what each column of the frame holds, as Mixpanel would see it; send nothing. No id is needed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per column of the frame, in its order:
+
+            column
+                Its label.
+            type
+                The Mixpanel type of its values: string, number, boolean, date, list or object; mixed if there are several, none if
+                no value has one.
+            fill
+                Share of the rows with a value. Values that cannot be sent count, and so does empty text.
+            distinct
+                Number of different values among those that can be sent, as Mixpanel gets them. They are compared by hashes of 64
+                bits: among a million values, the chance that two different ones count as one is about one in thirty million.
+            types
+                Mixpanel type -> number of values; "none" for values that cannot be sent.
+            filled
+                Number of the rows with a value.
+            top_share
+                Share of the filled rows that hold the most frequent value.
+            nearly_constant
+                Whether `top_share` is 99 % or more, with at least two filled rows.
+            examples
+                The first three different values.
+            largest
+                Bytes of the largest value in UTF-8. Text and dates count as they are, everything else as JSON.
+            over_limit
+                Number of values over a limit of Mixpanel's. `findings` says which limit.
+            reserved
+                The reserved property that the label names or resembles: ``$email`` for ``$email``, ``email`` and ``E-Mail``.
+            findings
+                Check -> number of values that fail it, as `validate` reports for ``set``; 1 for a finding of the whole column.
+
+        Raises
+        ------
+        OperationError
+            If the columns are a MultiIndex, or the frame cannot be read.
+
+        Notes
+        -----
+        Columns are read slice by slice, so it takes about 12 bytes a row in addition to the frame. ``mpd.show`` formats the result.
+        https://docs.mixpanel.com/docs/data-structure/property-reference/data-type
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob", "eve"], "email": ["a@b.com", None, "x" * 300], "n": [1, 2, "?"]})
+        >>> inventory = df.mixpanel.inventory()
+        >>> inventory[["column", "type", "filled", "distinct", "largest", "over_limit", "reserved"]]
+            column    type  filled  distinct  largest  over_limit reserved
+        0  user_id  string       3         3        3           0     None
+        1    email  string       2         2      300           1   $email
+        2        n   mixed       3         3        1           0     None
+        >>> inventory["types"][2], inventory["findings"][1]
+        ({'number': 2, 'string': 1}, {'long_string': 1, 'lookalike': 1})
+        """
+        from mixpanel_pandas import pipeline
+
+        return pipeline.inventory(self._frame)
+
+    def group(self, key: str) -> GroupProfiles:
+        """Return the same verbs for group profiles. Mixpanel documents neither add nor append for them.
+
+        Parameters
+        ----------
+        key : str
+            The group key, exactly as in the settings of the Mixpanel project. It must exist there before data is sent.
+
+        Notes
+        -----
+        https://docs.mixpanel.com/docs/data-structure/group-analytics
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"company": ["acme"], "seats": [12]})
+        ...     _ = df.mixpanel.group("company").set()
+        ...     emulator.profile("acme", "company")
+        {'seats': 12}
+        """
+        return GroupProfiles(self._frame, key)
+
+
+def accessor(frame: pd.DataFrame) -> MixpanelAccessor:
+    """Return ``frame.mixpanel`` with its type, so that editors and type checkers know its methods.
+
+    pandas registers accessors at run time, so no static tool can see ``df.mixpanel``.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The frame whose rows are sent.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+    >>> mpd.accessor(df).validate("set", "user_id")["check"].tolist()
+    []
+    """
+    return MixpanelAccessor(frame)

@@ -1,0 +1,187 @@
+r"""Texts that mean a missing value, and characters that nobody sees. Nothing here happens unasked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unicodedata import is_normalized
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.errors import OperationError, did_you_mean
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["ERROR_CELLS", "INVISIBLE", "NA_TEXTS", "id_findings", "missing_texts", "read_missing", "trimmed"]
+
+#: What spreadsheets write in a cell whose formula failed.
+#: https://support.microsoft.com/office/error-type-function-10958677-7c8d-44f7-ae77-b9a9ee6eefaa
+ERROR_CELLS = frozenset(
+    [
+        "#REF!",
+        "#N/A",
+        "#VALUE!",
+        "#NAME?",
+        "#DIV/0!",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#GETTING_DATA",
+        "#ERROR!",
+        "#FIELD!",
+        "#BLOCKED!",
+    ]
+)
+
+_COMMON = (
+    r"\N",  # MySQL, PostgreSQL (COPY), Hive
+    "NULL", "null", "(null)", "<null>", "[NULL]", "__HIVE_DEFAULT_PARTITION__",  # SQL and its tools
+    "N/A", "n/a", "#N/A", "#N/A N/A", "#NA",  # spreadsheets
+    "NaN", "nan", "-NaN", "-nan", "<NA>", "NaT", "None",  # pandas and Python
+    "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND",  # C on Windows
+)  # fmt: skip
+
+#: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
+_PANDAS = (
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
+    "None", "n/a", "nan", "null",
+)  # fmt: skip
+
+#: Name of a set -> texts that mean a missing value, in exactly this casing.
+#: ``common`` leaves out what is a word or a name as well: NA is Namibia, Nan and Null are names.
+NA_TEXTS: dict[str, frozenset[str]] = {"common": frozenset(_COMMON), "pandas": frozenset(_PANDAS)}
+
+#: Characters that nobody sees and that mean nothing wherever they stand: soft hyphen, zero-width space, byte order mark, word joiner
+#: and the like, and those that turn the direction of text. https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+INVISIBLE = r"\x{00AD}\x{061C}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{206F}\x{FEFF}"
+
+#: At an end of a text blanks, control characters, fillers and joiners mean nothing, either. Inside, joiners make emoji and letters.
+_OUTER = (
+    rf"[\s\p{{Z}}\p{{Cc}}\x{{115F}}\x{{1160}}\x{{200C}}\x{{200D}}\x{{2800}}\x{{3164}}\x{{FFA0}}{INVISIBLE}]+"
+)
+
+
+def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
+    """Return the texts that ``na=`` stands for: the name of a set, or the texts themselves.
+
+    Raises
+    ------
+    OperationError
+        If there is no set of this name.
+
+    Examples
+    --------
+    >>> sorted(missing_texts(["-", "?"]))
+    ['-', '?']
+    """
+    if not isinstance(na, str):
+        return frozenset(na)
+    if na not in NA_TEXTS:
+        msg = f"na={na!r} is no set of texts: {did_you_mean(na, NA_TEXTS)} A text of your own goes in a list, na=[{na!r}]"
+        raise OperationError(msg)
+    return NA_TEXTS[na]
+
+
+def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:
+    r"""Return text with null where it means a missing value.
+
+    Parameters
+    ----------
+    array : pyarrow.Array
+        Text.
+    na : str or iterable of str
+        ``"common"``, ``"pandas"``, or texts. Casing counts; outer blanks do not.
+
+    Examples
+    --------
+    >>> read_missing(pa.array(["Ulm", r"\N", " N/A", "Nan"]), "common").to_pylist()
+    ['Ulm', None, None, 'Nan']
+    """
+    texts = as_texts(array)
+    value_set = pa.array(sorted(text.strip() for text in missing_texts(na)), texts.type)
+    return emptied(
+        texts, mask_of(pc.is_in(pc.utf8_trim_whitespace(texts), value_set)) & mask_of(texts.is_valid())
+    )
+
+
+def trimmed(array: pa.Array) -> pa.Array:
+    r"""Return text without outer blanks and without characters that nobody sees.
+
+    Blanks of all kinds and control characters go at both ends. Soft hyphens, zero-width spaces, byte order marks and marks of
+    direction go everywhere. Joiners, which make emoji and some letters, stay between characters.
+
+    Examples
+    --------
+    >>> trimmed(pa.array(["\ufeffann\u200b", "\u00a0e\u00advy ", "a b"])).to_pylist()
+    ['ann', 'evy', 'a b']
+    """
+    texts = pc.utf8_trim_whitespace(as_texts(array))
+    used = np.bincount(bytes_of(texts), minlength=256)
+    if not used[:32].any() and not used[127:].any():
+        return texts
+    texts = pc.replace_substring_regex(texts, f"[{INVISIBLE}]+", "")
+    return pc.replace_substring_regex(texts, rf"\A{_OUTER}|{_OUTER}\z", "")
+
+
+# -- ids --------------------------------------------------------------------------------------------------------------
+
+#: Finding -> pattern of the whole id.
+_ID_PATTERNS = {
+    "float_id": r"-?[0-9]+\.0+",  # what a column of floats makes of 101
+    "exponent_id": r"-?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+",  # what a spreadsheet shows of a long number
+    "guarded_id": r"'[0-9=+@-].*|=\".*\"",  # how a number is kept from a spreadsheet
+}
+
+
+def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
+    r"""Return what is odd about ids: the name of a finding -> mask of its rows; only those that have rows.
+
+    - ``float_id``: ``101.0``, which a column of floats makes of 101.
+    - ``exponent_id``: ``1.23457E+11``, of which a spreadsheet has lost digits.
+    - ``guarded_id``: ``'7001`` or ``="00123"``, a guard against spreadsheets that is now part of the id.
+    - ``error_cell``: ``#REF!`` and the like.
+    - ``padded_id``: blanks at an end.
+    - ``invisible_id``: characters that nobody sees.
+    - ``unicode_form``: letters and accents apart, as macOS writes file names: another id than that of the composed letters.
+
+    Parameters
+    ----------
+    array : pyarrow.Array
+        Text; missing ids have no findings.
+
+    Examples
+    --------
+    >>> {name: mask.tolist() for name, mask in id_findings(pa.array(["101.0", "ann", " bob"])).items()}
+    {'float_id': [True, False, False], 'padded_id': [False, False, True]}
+    """
+    texts = as_texts(array)
+    inner = pc.utf8_trim_whitespace(texts)
+    used = np.bincount(bytes_of(texts), minlength=256)
+    needed = {"float_id": ".", "exponent_id": "eE", "guarded_id": "'="}
+    findings = {
+        name: matching(inner, pattern)
+        for name, pattern in _ID_PATTERNS.items()
+        if any(used[ord(character)] for character in needed[name])
+    }
+    if used[ord("#")]:
+        findings["error_cell"] = mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
+    findings["padded_id"] = mask_of(pc.not_equal(texts, inner))
+    if used[:32].any() or used[127:].any():
+        findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
+        findings["unicode_form"] = _in_other_form(texts)
+    return {name: mask for name, mask in findings.items() if mask.any()}
+
+
+def _in_other_form(texts: pa.LargeStringArray) -> np.ndarray:
+    """Return whether texts change when their letters and accents are composed. (Arrow's own normalisation did not in version 17.)"""
+    other = matching(texts, r"(?s).*[^\x00-\x7f].*")
+    distinct, places = over_distinct(
+        texts.filter(pa.array(other)), lambda text: not is_normalized("NFC", text)
+    )
+    other[other] = np.array(distinct, bool)[places]
+    return other

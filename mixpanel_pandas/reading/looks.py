@@ -1,0 +1,195 @@
+"""What a column of text looks like: the reading that would read all of it, and its words for nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.arrays import mask_of
+from mixpanel_pandas.reading.cleaning import NA_TEXTS
+from mixpanel_pandas.reading.columns import as_texts, matching, without_blanks
+from mixpanel_pandas.reading.readings import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Look", "looks_like"]
+
+#: How many texts are read first: most columns of text are found to be just that by then.
+_SAMPLE = 20
+
+_BOOLEANS = (
+    "Yes/No",
+    "Y/N",
+    "Ja/Nein",
+    "J/N",
+    "Oui/Non",
+    "S\u00ed/No",
+    "Si/No",
+    "Sim/N\u00e3o",
+    "T/F",
+    "On/Off",
+)
+
+_MARKS = ("1,5", "1,234.5", "1.234,5", "1 234,5", "1 234.5", "1'234.5", "1'234,5")
+
+#: Formats whose separator is - . or /, written here as -.
+_DATES = ("dd-mm-yyyy", "mm-dd-yyyy", "yyyy-mm-dd", "dd-mm-yy", "mm-dd-yy", "dd-mmm-yyyy", "dd-mmm-yy")
+_DATES_IN_WORDS = ("dd mmm yyyy", "dd mmmm yyyy", "mmm dd, yyyy", "mmmm dd, yyyy")
+
+#: Of a number that is more likely a code: a leading zero or plus, or an exponent.
+_CODE = r"[+-]?0[0-9].*|\+.*|.*[eE].*"
+
+#: Nothing that tells an amount from other numbers: a currency, parentheses, or a minus behind.
+_NO_MONEY = "[+-]?[0-9., 'eE+]*"
+
+#: A list has short items: what is longer is a sentence.
+_ITEM_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a column of text looks like.
+
+    Attributes
+    ----------
+    readings : tuple of str
+        The name of the reading that reads all values. Two where it may be either, such as ``date:dd/mm/yyyy`` and
+        ``date:mm/dd/yyyy``. Empty if it looks like text.
+    missing : tuple of str
+        The words for nothing among the values, which `readings` leaves out of account: ``na=`` takes them.
+    """
+
+    readings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def looks_like(distinct: pa.Array) -> Look:
+    """Return what a column of text looks like.
+
+    Parameters
+    ----------
+    distinct : pyarrow.Array
+        The distinct texts of the column. Every one has to fit, but for blanks and for words that mean a missing value.
+
+    Examples
+    --------
+    >>> looks_like(pa.array(["1.234,50", "7,00", "N/A"]))
+    Look(readings=('number:1.234,5',), missing=('N/A',))
+    >>> looks_like(pa.array(["05/07/2023", "01/02/2023"])).readings
+    ('date:dd/mm/yyyy', 'date:mm/dd/yyyy')
+    """
+    texts = without_blanks(as_texts(distinct)).drop_null()
+    nothing = mask_of(pc.is_in(texts, pa.array(sorted(NA_TEXTS["common"]), texts.type)))
+    missing = tuple(texts.filter(pa.array(nothing)).to_pylist())
+    texts = texts.filter(pa.array(~nothing))
+    if not len(texts):
+        return Look((), missing)
+    for candidates in _candidates(texts.slice(0, _SAMPLE)):
+        fitting = _that_read(candidates, texts)
+        if fitting and _is_likely(fitting[0], texts):
+            return Look(fitting, missing)
+    return Look((), missing)
+
+
+def _that_read(candidates: tuple[str, ...], texts: pa.Array) -> tuple[str, ...]:
+    """Return the readings that read all texts; of those that read the same values, the first."""
+    fitting: dict[str, pa.Array] = {}
+    for name in candidates:
+        for part in (texts.slice(0, _SAMPLE), texts):
+            read = reading(name).read(part)
+            if read.findings:
+                break
+        else:
+            if not any(_same(read.values, other) for other in fitting.values()):
+                fitting[name] = read.values
+    return tuple(fitting)
+
+
+def _same(values: pa.Array, others: pa.Array) -> bool:
+    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    return bool((values.cast(pa.float64(), safe=False) if numeric else values).equals(
+        others.cast(pa.float64(), safe=False) if numeric else others
+    ))  # fmt: skip
+
+
+def _candidates(sample: pa.Array) -> Iterator[tuple[str, ...]]:
+    """Yield the readings that some texts may have, those that exclude each other together."""
+    texts: list[str] = sample.to_pylist()
+    first = texts[0]
+    if all(len(text) <= 5 for text in texts):
+        yield ("boolean",)
+        for words in _BOOLEANS:
+            yield (f"boolean:{words}",)
+    if all(text[0] in "{[(" for text in texts):
+        yield ("json",)
+        yield ("list:python", "list:postgres")
+        yield (
+            tuple(f"number:money{marks}" for marks in ("", *(f":{marks}" for marks in _MARKS)))
+            if first[0] == "("
+            else ()
+        )
+    elif all(any(character.isdigit() for character in text) for text in texts):
+        if all(re.match("[-+\u2212.]?[0-9]", text) for text in texts) and not matching(sample, _CODE).any():
+            yield ("number", *(f"number:{marks}" for marks in _MARKS))
+        if all(text.endswith("%") for text in texts):
+            yield ("number:percent", *(f"number:percent:{marks}" for marks in _MARKS))
+        yield from _date_candidates(texts)
+        if all(len(text) <= 30 for text in texts):
+            yield ("number:money", *(f"number:money:{marks}" for marks in _MARKS))
+    for word, separator in (("semicolon", ";"), ("pipe", "|"), ("comma", ",")):
+        if any(separator in text for text in texts):
+            yield (f"list:{word}",)
+
+
+def _date_candidates(texts: list[str]) -> Iterator[tuple[str, ...]]:
+    first = texts[0]
+    if all(re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) for text in texts):
+        yield ("date",)
+    shape = re.match(r"[0-9]{1,4}([-./])(?:[0-9]{1,2}|[A-Za-z]{3})\1[0-9]{2,4}(.*)", first)
+    words = re.match(r"(?:[0-9]{1,2} [A-Za-z]{3,9}|[A-Za-z]{3,9} [0-9]{1,2},) [0-9]{4}(.*)", first)
+    if shape and (len(first) - len(shape[2]) >= 8 or len(first) > 8):
+        time = _time_words(shape[2])
+        formats = (f"date:{date.replace('-', shape[1])}{time}" for date in _DATES)
+        yield tuple(formats)
+    if words:
+        yield tuple(f"date:{date}{_time_words(words[1])}" for date in _DATES_IN_WORDS)
+
+
+def _time_words(rest: str) -> str:
+    """Return the words for the time that follows a date, such as `` hh:mm``."""
+    if not rest.strip():
+        return ""
+    clock = rest.count(":")
+    words = (
+        " hh:mm" + (":ss" if clock > 1 else "") + (".fff" if "." in rest.lower().replace("a.m.", "") else "")
+    )
+    half = re.search("( ?)(am|pm)$", rest.lower())
+    return words + (f"{half[1]}am/pm" if half else "")
+
+
+def _is_likely(name: str, texts: pa.Array) -> bool:
+    """Return whether texts that can be read so are likely meant so: almost any text is a list of one item."""
+    kind, _colon, detail = name.partition(":")
+    if kind == "boolean" and detail:
+        return len(set(pc.utf8_lower(texts).to_pylist())) == 2
+    if detail.startswith("money"):
+        return not matching(texts, _NO_MONEY).all()
+    if kind == "number":
+        return detail.startswith("percent") or not matching(texts, _CODE).any()
+    if kind == "date" and "yy" in detail and "yyyy" not in detail:  # 1.2.10 is a version
+        return not matching(texts, r"[0-9]+\.[0-9]\..*|[0-9]\..*").any()
+    if kind != "list" or detail in {"python", "postgres"}:
+        return True
+    lists = reading(name).read(texts).values
+    items, lengths = lists.flatten(), np.asarray(pc.list_value_length(lists))
+    several = (lengths > 1).mean() >= 0.5
+    short = pc.max(pc.utf8_length(items)).as_py() <= _ITEM_CHARACTERS if len(items) else False
+    again = pc.count_distinct(items).as_py() < len(items)
+    uneven = len(set(lengths.tolist())) > 1  # "Ulm, Germany" has always two
+    return bool(several and short and again and (uneven or detail != "comma"))

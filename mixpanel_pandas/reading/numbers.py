@@ -1,0 +1,450 @@
+"""Text -> numbers. Nothing is rounded silently: a number that its type would not hold as written is a finding.
+
+Read are ``12``, ``-3.5``, ``+5``, ``.5``, ``5.``, ``1e5`` and ``007``. Not read are ``1,234`` (a thousand, or one and a bit), ``NaN``,
+``inf``, ``0x10``, ``1_000`` and digits of other scripts. Outer blanks go, and the minus sign U+2212 is a minus.
+"""
+
+from __future__ import annotations
+
+import decimal
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
+
+__all__ = ["PLAIN", "NumberMarks", "marks_of", "read_money", "read_numbers", "read_percent"]
+
+INT64, DOUBLE = pa.int64(), pa.float64()
+
+#: Every decimal number with so many significant digits is kept by a double.
+SAFE_DIGITS = 15
+
+#: Doubles below this size have fewer digits than others.
+_SMALLEST_NORMAL = 2.3e-308
+
+_EXPONENT = "(?:[eE][+-]?[0-9]+)?"
+
+#: Mark between groups of digits -> what it may be in a value: spreadsheets write spaces that do not break.
+_GROUP_MARKS = {".": r"\.", ",": ",", "'": "['\u2019]", " ": "[ \u00a0\u2009\u202f]"}
+
+
+@dataclass(frozen=True)
+class NumberMarks:
+    """The marks in numbers.
+
+    Attributes
+    ----------
+    decimal : str
+        Point or comma.
+    group : str
+        Between groups of three digits; empty where there are no groups.
+    """
+
+    decimal: str = "."
+    group: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """An RE2 pattern of such a number without a sign."""
+        point = re.escape(self.decimal)
+        whole = "[0-9]+"
+        if self.group:  # 0.123 is no number of groups
+            whole = f"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{_GROUP_MARKS[self.group]}[0-9]{{3}})+)"
+        return f"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
+
+    def plain(self, texts: pa.Array) -> pa.Array:
+        """Return numbers with these marks as Python writes them."""
+        if self.group:
+            texts = pc.replace_substring_regex(texts, _GROUP_MARKS[self.group], "")
+        return pc.replace_substring(texts, ",", ".") if self.decimal == "," else texts
+
+
+PLAIN = NumberMarks()
+
+
+def marks_of(example: str) -> NumberMarks:
+    """Return the marks that an example shows.
+
+    Parameters
+    ----------
+    example : str
+        A number such as ``1.234,5``, ``1'234.50``, ``1 234,5``, ``1,5`` or ``1234.5``.
+
+    Raises
+    ------
+    ValueError
+        If it is no number, or shows only one mark that may be either: ``1,234``.
+
+    Examples
+    --------
+    >>> marks_of("1.234,5")
+    NumberMarks(decimal=',', group='.')
+    >>> marks_of("0,5")
+    NumberMarks(decimal=',', group='')
+    """
+    example = re.sub("[\u00a0\u2009\u202f]", " ", example.replace("\u2019", "'"))
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", example) and not re.fullmatch(
+        r"[1-9][0-9]{0,2}\.[0-9]{3}", example
+    ):
+        return PLAIN
+    if re.fullmatch(r"[0-9]+,[0-9]+", example) and not re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", example):
+        return NumberMarks(",")
+    shown = re.fullmatch(r"[0-9]{1,3}(?:([.,' ])[0-9]{3})(?:\1[0-9]{3})*(?:([.,])[0-9]+)?", example)
+    if not shown or shown[1] == shown[2]:
+        msg = "the example is a number with the marks of the column, such as 1,234.5 or 1.234,5 or 1 234,5 or 0,5"
+        raise ValueError(msg)
+    group, point = shown[1], shown[2]
+    if point is None and group in ".," and example.count(group) == 1:
+        msg = f"{example} shows a mark that may be either: write {example}{'.' if group == ',' else ','}5, or 0{group}5"
+        raise ValueError(msg)
+    return NumberMarks(point or ("," if group in ". " else "."), group)
+
+
+def read_numbers(
+    texts: pa.LargeStringArray, type: pa.DataType | None, marks: NumberMarks = PLAIN
+) -> ReadColumn:
+    """Return texts as numbers: int64 where all of them are whole, else doubles.
+
+    Findings are ``unreadable`` and ``inexact``: beyond 64 bits, or with more digits than a double keeps.
+    """
+    if marks == PLAIN and (values := _at_once(texts, type)) is not None:
+        return values
+    texts = without_blanks(texts)
+    texts = pc.replace_substring(texts, "\u2212", "-")
+    readable = matching(texts, f"[+-]?{marks.pattern}")
+    return _converted(texts, readable, type, marks)
+
+
+def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None) -> ReadColumn | None:
+    """Return numbers that Arrow reads in one go, or None: something may be blank, unreadable or inexact."""
+    used = np.flatnonzero(np.bincount(bytes_of(texts), minlength=256))
+    if not set(used) <= set(b"0123456789+-.eE") or len(texts) == texts.null_count:
+        return None
+    whole = set(used) <= set(b"0123456789-")
+    try:
+        if whole and type != DOUBLE:
+            return ReadColumn(texts.cast(INT64))
+        longest = pc.max(pc.binary_length(texts)).as_py()
+        return (
+            ReadColumn(texts.cast(DOUBLE)) if longest <= SAFE_DIGITS and set(used).isdisjoint(b"eE") else None
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
+def _converted(
+    texts: pa.Array, readable: np.ndarray, type: pa.DataType | None, marks: NumberMarks
+) -> ReadColumn:
+    """Return texts that are numbers with `marks`, where they are `readable`."""
+    unreadable = ~readable & mask_of(texts.is_valid())
+    plain = pc.utf8_ltrim(marks.plain(emptied(texts, unreadable)), "+")
+    has_decimals = mask_of(pc.match_substring_regex(plain, "[.eE]")).any()
+    needed = type or (DOUBLE if has_decimals else INT64)
+    fits = _fits_int64(plain) if needed == INT64 else _fits_double(plain)
+    inexact = readable & ~fits
+    values = emptied(plain, inexact).cast(needed)
+    return ReadColumn(values, {"unreadable": unreadable, "inexact": inexact})
+
+
+def _fits_int64(plain: pa.Array) -> np.ndarray:
+    """Return whether each number is whole and has at most 64 bits."""
+    whole = matching(plain, "-?[0-9]+")
+    digits = pc.utf8_ltrim(plain, "-0")
+    lengths = np.asarray(pc.binary_length(digits).fill_null(0))
+    for place in np.flatnonzero(lengths > 18):  # few: all with 18 digits fit
+        whole[place] &= (
+            -(2**63) <= int(plain[int(place)].as_py()) < 2**63
+            if whole[place] and lengths[place] == 19
+            else False
+        )
+    return whole
+
+
+def _fits_double(plain: pa.Array) -> np.ndarray:
+    """Return whether a double holds each number as it is written: no digit is lost when it is written again."""
+    fits = mask_of(plain.is_valid())
+    numbers = plain.cast(DOUBLE)
+    sizes = np.abs(numbers.to_numpy(zero_copy_only=False))
+    long = np.asarray(pc.binary_length(plain).fill_null(0)) > SAFE_DIGITS
+    odd = ~np.isfinite(sizes) | (sizes < _SMALLEST_NORMAL)  # too large, zero, or almost zero
+    zero = mask_of(pc.equal(numbers, 0)) & matching(plain, "-?[0.]+")
+    suspects = np.flatnonzero((long | odd) & ~zero & fits)
+    if len(suspects):
+        texts = plain.take(pa.array(suspects))
+        digits = pc.utf8_ltrim(pc.replace_substring_regex(texts, r"[eE].*|[-.]", ""), "0")
+        sure = (np.asarray(pc.binary_length(digits)) <= SAFE_DIGITS) & ~odd[suspects]
+        for place, text in zip(suspects[~sure], texts.filter(pa.array(~sure)).to_pylist(), strict=True):
+            fits[place] = _holds(text)
+    return fits
+
+
+def _holds(text: str) -> bool:
+    """Return whether the double nearest to a number is written in the same digits, or is the number exactly."""
+    try:
+        exact, number = decimal.Decimal(text), float(text)
+    except ArithmeticError:  # an exponent that even decimals do not have
+        return False
+    return exact in (decimal.Decimal(repr(number)), decimal.Decimal(number))
+
+
+# -- money and percent ------------------------------------------------------------------------------------------------
+
+#: Codes of currencies: https://www.iso.org/iso-4217-currency-codes.html
+CURRENCY_CODES = [
+    "AED",
+    "AFN",
+    "ALL",
+    "AMD",
+    "ANG",
+    "AOA",
+    "ARS",
+    "AUD",
+    "AWG",
+    "AZN",
+    "BAM",
+    "BBD",
+    "BDT",
+    "BGN",
+    "BHD",
+    "BIF",
+    "BMD",
+    "BND",
+    "BOB",
+    "BRL",
+    "BSD",
+    "BTN",
+    "BWP",
+    "BYN",
+    "BZD",
+    "CAD",
+    "CDF",
+    "CHF",
+    "CLP",
+    "CNY",
+    "COP",
+    "CRC",
+    "CUP",
+    "CVE",
+    "CZK",
+    "DJF",
+    "DKK",
+    "DOP",
+    "DZD",
+    "EGP",
+    "ERN",
+    "ETB",
+    "EUR",
+    "FJD",
+    "FKP",
+    "GBP",
+    "GEL",
+    "GHS",
+    "GIP",
+    "GMD",
+    "GNF",
+    "GTQ",
+    "GYD",
+    "HKD",
+    "HNL",
+    "HRK",
+    "HTG",
+    "HUF",
+    "IDR",
+    "ILS",
+    "INR",
+    "IQD",
+    "IRR",
+    "ISK",
+    "JMD",
+    "JOD",
+    "JPY",
+    "KES",
+    "KGS",
+    "KHR",
+    "KMF",
+    "KPW",
+    "KRW",
+    "KWD",
+    "KYD",
+    "KZT",
+    "LAK",
+    "LBP",
+    "LKR",
+    "LRD",
+    "LSL",
+    "LYD",
+    "MAD",
+    "MDL",
+    "MGA",
+    "MKD",
+    "MMK",
+    "MNT",
+    "MOP",
+    "MRU",
+    "MUR",
+    "MVR",
+    "MWK",
+    "MXN",
+    "MYR",
+    "MZN",
+    "NAD",
+    "NGN",
+    "NIO",
+    "NOK",
+    "NPR",
+    "NZD",
+    "OMR",
+    "PAB",
+    "PEN",
+    "PGK",
+    "PHP",
+    "PKR",
+    "PLN",
+    "PYG",
+    "QAR",
+    "RON",
+    "RSD",
+    "RUB",
+    "RWF",
+    "SAR",
+    "SBD",
+    "SCR",
+    "SDG",
+    "SEK",
+    "SGD",
+    "SHP",
+    "SLE",
+    "SOS",
+    "SRD",
+    "SSP",
+    "STN",
+    "SVC",
+    "SYP",
+    "SZL",
+    "THB",
+    "TJS",
+    "TMT",
+    "TND",
+    "TOP",
+    "TRY",
+    "TTD",
+    "TWD",
+    "TZS",
+    "UAH",
+    "UGX",
+    "USD",
+    "UYU",
+    "UZS",
+    "VED",
+    "VES",
+    "VND",
+    "VUV",
+    "WST",
+    "XAF",
+    "XCD",
+    "XOF",
+    "XPF",
+    "YER",
+    "ZAR",
+    "ZMW",
+    "ZWG",
+    "ZWL",
+]
+
+#: Signs of more than one character, or of letters. Single signs are those that Unicode calls signs of currencies.
+CURRENCY_WORDS = (
+    "US$",
+    "A$",
+    "AU$",
+    "C$",
+    "CA$",
+    "HK$",
+    "NZ$",
+    "S$",
+    "R$",
+    "kr.",
+    "kr",
+    "z\u0142",
+    "K\u010d",
+    "Ft",
+    "Fr.",
+    "Rs.",
+    "Rs",
+)
+
+#: Sign -> the code for which alone it stands; the others, such as $ or kr, are those of several countries.
+_SAME = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR", "RS": "INR", "RS.": "INR", "US$": "USD", "$": "USD", "\u00a5": "JPY"} | {
+    "Z\u0141": "PLN", "K\u010c": "CZK", "FT": "HUF", "FR.": "CHF", "R$": "BRL", "KR.": "KR"
+}  # fmt: skip
+
+_BLANK = "[ \u00a0\u2009\u202f]?"
+
+
+def _currency_pattern() -> str:
+    words = "|".join(map(re.escape, (*CURRENCY_WORDS, *CURRENCY_CODES)))
+    return rf"(?:(?i:{words})|\p{{Sc}})"
+
+
+def read_money(
+    texts: pa.LargeStringArray, type: pa.DataType | None, marks: NumberMarks = PLAIN
+) -> ReadColumn:
+    """Return amounts as numbers, without the sign or the code of the currency.
+
+    A minus stands in front or behind, also beside the currency; parentheses are a minus, too. Findings are those of numbers, and
+    ``other_currency``: the amounts that are not in the column's most frequent currency, which a number would not tell.
+    """
+    texts = pc.replace_substring(without_blanks(texts), "\u2212", "-")
+    currency = _currency_pattern()
+    bare = pc.replace_substring_regex(texts, f"{_BLANK}{currency}{_BLANK}", "")
+    changed = np.asarray(pc.binary_length(texts).fill_null(0)) != np.asarray(
+        pc.binary_length(bare).fill_null(0)
+    )
+    if changed.any():  # one currency, at one end, with nothing but a sign beside it
+        shape = rf"[(]?[+-]?{_BLANK}{currency}{_BLANK}[+-]?[0-9.,' \x{{a0}}\x{{2009}}\x{{202f}}\x{{2019}}eE+-]*[)]?"
+        behind = rf"[(+-]*[0-9.,][0-9.,' \x{{a0}}\x{{2009}}\x{{202f}}\x{{2019}}eE+-]*{_BLANK}{currency}-?[)]?"
+        odd = changed & ~matching(texts, f"{shape}|{behind}")
+    else:
+        odd = changed
+    negative = matching(bare, rf"-{_BLANK}.*|.*[0-9.,]{_BLANK}-|[(].*[)]")
+    amount = f"{_BLANK}{marks.pattern}{_BLANK}"
+    readable = ~odd & matching(bare, f"[+-]?{amount}|{amount}-|[(]{amount}[)]")
+    digits = pc.utf8_trim(bare, "()+- \u00a0\u2009\u202f")
+    signed = pc.if_else(
+        pa.array(negative),
+        pc.binary_join_element_wise(pa.scalar("-", digits.type), digits, pa.scalar("", digits.type)),
+        digits,
+    )
+    read = _converted(signed, readable, type, marks)
+    other = _other_currencies(texts, changed & readable, currency)
+    return ReadColumn(emptied(read.values, other), {**read.findings, "other_currency": other})
+
+
+def _other_currencies(texts: pa.Array, rows: np.ndarray, currency: str) -> np.ndarray:
+    """Return the mask of `rows` whose currency is not the most frequent one (the first of equally frequent ones)."""
+    other = np.zeros(len(texts), bool)
+    if not rows.any():
+        return other
+    held = texts.filter(pa.array(rows))
+    found = pc.extract_regex(held, f"(?P<currency>{currency})").field("currency")
+    encoded = found.dictionary_encode()
+    names = [_SAME.get(name.upper(), name.upper()) for name in encoded.dictionary.to_pylist()]
+    codes = np.array([names.index(name) for name in names])[np.asarray(encoded.indices)]
+    other[rows] = codes != np.bincount(codes).argmax()
+    return other
+
+
+def read_percent(
+    texts: pa.LargeStringArray, type: pa.DataType | None, marks: NumberMarks = PLAIN
+) -> ReadColumn:
+    """Return ``5%`` as 5. The sign stands behind; a number without it is unreadable, for it may be a share of 1."""
+    texts = without_blanks(texts)
+    signed = mask_of(pc.ends_with(texts, "%"))
+    bare = pc.utf8_rtrim(pc.utf8_rtrim(texts, "%"), " \u00a0\u2009\u202f")
+    single = ~mask_of(pc.ends_with(texts, "%%"))
+    bare = pc.replace_substring(bare, "\u2212", "-")
+    return _converted(bare, signed & single & matching(bare, f"[+-]?{marks.pattern}"), type, marks)

@@ -1,0 +1,317 @@
+"""The readings of text: what the texts of a column stand for, by a name such as ``number`` or ``date:dd/mm/yyyy``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from mixpanel_pandas.errors import OperationError, choices, did_you_mean
+from mixpanel_pandas.payloads.arrays import mask_of
+from mixpanel_pandas.reading.columns import ReadColumn, as_texts, is_text_type, without_blanks
+from mixpanel_pandas.reading.dates import NAIVE, UTC, date_format, read_dates
+from mixpanel_pandas.reading.lists import (
+    SEPARATORS,
+    read_json_texts,
+    read_postgres_lists,
+    read_python_lists,
+    read_separated,
+)
+from mixpanel_pandas.reading.numbers import marks_of, read_money, read_numbers, read_percent
+from mixpanel_pandas.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Reader = Callable[[pa.LargeStringArray, pa.DataType | None], ReadColumn]
+
+__all__ = ["FINDINGS", "READINGS", "Reading", "ReadingRow", "common_type", "reading"]
+
+#: Name of a finding -> what is wrong with the text, in words.
+FINDINGS = {
+    "unreadable": "not written as the reading says",
+    "inexact": "has more digits than the type keeps",
+    "other_currency": "in another currency than most of the column",
+    "two_way_date": "the day and the month may be either: date:dd/mm/yyyy or date:mm/dd/yyyy says which",
+    "no_offset": "a time without an offset among times with one: a last word such as Europe/Berlin names its time zone",
+    "nonexistent_time": "no clock of the time zone shows this time: it is skipped when summer time begins",
+    "ambiguous_time": "the clocks of the time zone show this time twice, when summer time ends",
+    "out_of_range": "before the year 1 or after the year 9999, in UTC",
+    "repeated_key": "an object holds a key twice",
+    "mixed_items": "items of another type than the column's other lists",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the texts of a column stand for.
+
+    Attributes
+    ----------
+    name : str
+        As it is written in ``parse=``.
+    kind : str
+        text, number, date, boolean, json or list: the first word of the name.
+    """
+
+    name: str
+    kind: str
+    _reader: Reader
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether findings compare a row with the others, so that a column has to be read as a whole."""
+        return self.name.startswith(("number:money", "list:python"))
+
+    def read(self, column: pa.Array | pa.ChunkedArray, type: pa.DataType | None = None) -> ReadColumn:
+        """Return what the texts of a column stand for.
+
+        Null and blank texts are missing (but ``text`` keeps blanks, and a blank list is empty). A column that has the type of the
+        reading already is returned as it is.
+
+        Parameters
+        ----------
+        column : pyarrow.Array or pyarrow.ChunkedArray
+            Text; null where it is missing.
+        type : pyarrow.DataType, optional
+            The type of the values. By default that which the texts need: whole numbers are int64, and doubles where one of them
+            has decimals; dates are date32, and timestamps where one of them has a time. Whoever reads a column in pieces reads
+            again those pieces whose type is not the `common_type` of all. (Readings that compare rows take a column in one piece.)
+
+        Returns
+        -------
+        ReadColumn
+            Values, and masks of the rows that were not read, by the names of `FINDINGS`.
+
+        Raises
+        ------
+        OperationError
+            If the column holds neither text nor what the reading makes of text.
+        """
+        if isinstance(column, pa.ChunkedArray) and self.compares_rows:
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+        if isinstance(column, pa.ChunkedArray):
+            return self._read_chunks(column, type)
+        if not is_text_type(column.type) and not pa.types.is_null(column.type):
+            if not _IS_OF_KIND[self.kind](column.type):
+                msg = f"{self.name!r} reads text, and the column holds {column.type}"
+                raise OperationError(msg)
+            return ReadColumn(column)
+        return self._reader(as_texts(column), type)
+
+    def _read_chunks(self, column: pa.ChunkedArray, type: pa.DataType | None) -> ReadColumn:
+        pieces = [self.read(chunk, type) for chunk in column.chunks or [pa.nulls(0, column.type)]]
+        shared = common_type(piece.values.type for piece in pieces)
+        pieces = [
+            piece if piece.values.type == shared else self.read(chunk, shared)
+            for piece, chunk in zip(pieces, column.chunks, strict=False)
+        ] or pieces
+        names = {name for piece in pieces for name in piece.findings}
+        nothing = [np.zeros(len(piece.values), bool) for piece in pieces]
+        findings = {
+            name: np.concatenate(
+                [piece.findings.get(name, no) for piece, no in zip(pieces, nothing, strict=True)]
+            )
+            for name in names
+        }
+        return ReadColumn(pa.concat_arrays([piece.values for piece in pieces]), findings)
+
+
+def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
+    """Return the one type in which all pieces of a column can be read.
+
+    >>> common_type([pa.int64(), pa.float64()])
+    DataType(double)
+    """
+    distinct = set(types)
+    return max(distinct, key=lambda held: _BREADTH.index(held) if held in _BREADTH else 0)
+
+
+#: Types of which a later one holds what an earlier one holds. Times without an offset are findings among those with one.
+_BREADTH = [pa.null(), pa.int64(), pa.float64(), pa.date32(), NAIVE, UTC]
+
+_IS_OF_KIND: dict[str, Callable[[pa.DataType], bool]] = {
+    "text": lambda _held: False,  # text is read before
+    "number": lambda held: bool(
+        pa.types.is_integer(held) or pa.types.is_floating(held) or pa.types.is_decimal(held)
+    ),
+    "date": lambda held: bool(pa.types.is_date(held) or pa.types.is_timestamp(held)),
+    "boolean": lambda held: bool(pa.types.is_boolean(held)),
+    "json": lambda held: bool(pa.types.is_nested(held)),
+    "list": lambda held: bool(
+        pa.types.is_list(held) or pa.types.is_large_list(held) or pa.types.is_fixed_size_list(held)
+    ),
+}
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+
+def _text(detail: str) -> Reader:
+    _nothing(detail)
+    return lambda texts, _type: ReadColumn(texts)  # all readers take the same
+
+
+def _number(detail: str) -> Reader:
+    word, _colon, example = detail.partition(":")
+    special = {"money": read_money, "percent": read_percent}.get(word)
+    if special is None and word.isalpha():
+        raise ValueError(did_you_mean(word, ["money", "percent"]))
+    if special is None:
+        special, example = read_numbers, detail
+    marks = marks_of(example) if example else marks_of("0.5")
+    return lambda texts, needed: special(texts, needed, marks)
+
+
+def _date(detail: str) -> Reader:
+    written = date_format(detail)
+    return lambda texts, needed: read_dates(texts, needed, written)
+
+
+def _boolean(detail: str) -> Reader:
+    words = [word.strip().casefold() for word in (detail or "true/false").split("/")]
+    if len(words) != 2 or not all(words) or words[0] == words[1]:
+        msg = "two words with a slash between them say what is true and what is false, such as Yes/No"
+        raise ValueError(msg)
+    return lambda texts, _type: _read_booleans(texts, words)  # they have one type
+
+
+def _json(detail: str) -> Reader:
+    _nothing(detail)
+    return lambda texts, _type: read_json_texts(texts)  # it stays text
+
+
+def _list(detail: str) -> Reader:
+    if detail == "python":
+        return read_python_lists
+    if detail == "postgres":
+        return lambda texts, _type: read_postgres_lists(texts)  # items are text
+    if detail not in SEPARATORS:
+        raise ValueError(did_you_mean(detail, [*SEPARATORS, "python", "postgres"]))
+    return _separated(SEPARATORS[detail], quotes=True)
+
+
+def _separated(separator: str, *, quotes: bool) -> Reader:
+    return lambda texts, _type: read_separated(texts, separator, quotes=quotes)  # items are text
+
+
+def _nothing(detail: str) -> None:
+    if detail:
+        msg = "it takes no detail"
+        raise ValueError(msg)
+
+
+def _read_booleans(texts: pa.LargeStringArray, words: list[str]) -> ReadColumn:
+    """Return whether texts are the first of two words, in any casing; what is neither is unreadable."""
+    distinct = without_blanks(texts).dictionary_encode()
+    folded = [text.casefold() for text in distinct.dictionary.to_pylist()]
+    verdicts = pa.array([text == words[0] if text in words else None for text in folded], pa.bool_())
+    values = verdicts.take(distinct.indices)
+    return ReadColumn(
+        values, {"unreadable": mask_of(values.is_null()) & mask_of(distinct.indices.is_valid())}
+    )
+
+
+@dataclass(frozen=True)
+class ReadingRow:
+    """A kind of reading.
+
+    Attributes
+    ----------
+    examples : tuple of str
+        Names as they are written.
+    reads, refuses : str
+        In words, for a page and for messages.
+    """
+
+    examples: tuple[str, ...]
+    reads: str
+    refuses: str
+    _reader: Callable[[str], Reader]
+
+
+#: First word of a name -> what such readings read.
+READINGS: dict[str, ReadingRow] = {
+    "text": ReadingRow(("text",), "text as it stands", "nothing", _text),
+    "number": ReadingRow(
+        (
+            "number",
+            "number:1.234,5",
+            "number:1 234,5",
+            "number:1'234.50",
+            "number:money",
+            "number:money:1.234,5",
+            "number:percent",
+        ),
+        "12, -3.5, +5, .5, 1e5; with the marks that an example shows; amounts without sign or code of the currency, a minus "
+        "in front or behind, parentheses as a minus; 5% as 5",
+        "1,234 without an example, groups that have not three digits, NaN, inf, digits that would be lost, a second currency",
+        _number,
+    ),
+    "date": ReadingRow(
+        (
+            "date",
+            "date:dd/mm/yyyy",
+            "date:mm/dd/yyyy hh:mm am/pm",
+            "date:%d.%m.%Y",
+            "date:dd/mm/yyyy hh:mm Europe/Berlin",
+        ),
+        "ISO 8601, offsets to UTC; a format in words or as for strptime; a last word may be the time zone",
+        "05/07/2024 without a format, times that do not exist or exist twice in the time zone, years before 1 and after 9999",
+        _date,
+    ),
+    "boolean": ReadingRow(
+        ("boolean", "boolean:Yes/No"),
+        "true and false, or the two words, in any casing",
+        "other words",
+        _boolean,
+    ),
+    "json": ReadingRow(("json",), "JSON", "an object that holds a key twice", _json),
+    "list": ReadingRow(
+        (*(f"list:{word}" for word in SEPARATORS), "list:python", "list:postgres"),
+        "items between separators, without outer blanks, empty ones and double quotes around; ['a', 'b']; {a,\"b c\",NULL}",
+        "quotes that do not end, lists in lists, items of several types",
+        _list,
+    ),
+}
+
+
+def reading(name: str) -> Reading:
+    """Return the reading of a name.
+
+    Parameters
+    ----------
+    name : str
+        A word, alone or with a detail after a colon, such as ``number`` or ``date:dd/mm/yyyy``: see `READINGS`. Or a separator of
+        lists, such as ``;``: one character, or text that does not begin with a letter or a digit. Other than in ``list:semicolon`` quotes have no meaning then.
+
+    Raises
+    ------
+    OperationError
+        If there is no such reading.
+
+    Examples
+    --------
+    >>> reading("number:1.234,5").read(pa.array(["1.234,50", "7", "1,2,3"])).values.to_pylist()
+    [1234.5, 7.0, None]
+    """
+    word, colon, detail = name.partition(":")
+    row = READINGS.get(word)
+    if row is None:
+        if name and (len(name) == 1 or not name[0].isalnum()):
+            return Reading(name, "list", _separated(name, quotes=False))
+        examples = [example for row in READINGS.values() for example in row.examples]
+        hint = did_you_mean(word, READINGS)
+        hint = hint if hint.startswith("did you mean") else "there is no such word."
+        msg = f"no reading {quoted(name)}: {hint} There are {choices(examples, len(examples))}, or a separator such as ';'"
+        raise OperationError(msg)
+    if (colon and not detail) or (word == "list" and not detail):
+        msg = f"{quoted(name)} has no detail: there are {choices(row.examples)}"
+        raise OperationError(msg)
+    try:
+        return Reading(name, word, row._reader(detail))
+    except ValueError as error:
+        msg = f"no reading {quoted(name)}: {error}; there are {choices(row.examples)}"
+        raise OperationError(msg) from error

@@ -1,0 +1,312 @@
+"""`Operation`: what a call asks for, checked as far as that is possible without a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from typing import Any, Literal
+
+from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
+from mixpanel_pandas.project import Project
+from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, Operator
+from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
+
+__all__ = ["Operation", "operation", "refuse_unknown_options"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a call asks for.
+
+    Attributes
+    ----------
+    verb : str
+        The verb that is called; ``update`` for several operators.
+    id : hashable or None
+        Column or index level of the ids; None for the default one.
+    properties : tuple or None
+        Labels of the columns, or for unset the names of the properties; None for every other column.
+    verbs : mapping or None
+        For ``update``: column -> verb.
+    group : str or None
+        Group key; None for user profiles.
+    named : mapping
+        The options that the call names, but for those that it sets to their default.
+    """
+
+    verb: str
+    id: Hashable = None
+    properties: tuple[Hashable, ...] | None = None
+    verbs: Mapping[Hashable, str] | None = None
+    group: str | None = None
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def options(self) -> Options:
+        """Every option: as the call names it, else the default of the operators, else its own default."""
+        of_operators = {
+            name: combine([getattr(operator, name) for operator in self.operators])
+            for name, combine in _DEFAULT_OF.items()
+        }
+        return Options(**{**of_operators, **self.named})
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The operators of the call, without repetition."""
+        verbs = dict.fromkeys(self.verbs.values()) if self.verbs else (self.verb,)
+        return tuple(OPERATORS[verb] for verb in verbs)
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether applying everything twice leaves the same profiles as applying it once."""
+        return all(operator.idempotent for operator in self.operators)
+
+    @property
+    def endpoint(self) -> Literal["engage", "groups"]:
+        """Last part of the address."""
+        return "groups" if self.group else "engage"
+
+    def missing(self, operator: Operator) -> Missing:
+        """Return what missing values do: as the call asks if the operator can do it, else leave the property as it is."""
+        return self.options.missing if self.options.missing in operator.missing else "skip"
+
+
+#: Option with a default for each operator -> the default of several operators together.
+_DEFAULT_OF: dict[str, Callable[[list[Any]], Any]] = {
+    "duplicates": lambda values: next(way for way in ("raise", "all", "last") if way in values),
+    "updated_at": lambda values: "refresh" if set(values) == {"refresh"} else "keep",
+    "ignore_alias": all,
+    "batch_size": min,
+}
+
+
+def operation(
+    verb: str, id: Hashable, properties: Any, group: str | None, options: Mapping[str, Any]
+) -> Operation:
+    """Return what a call asks for.
+
+    An option that is set to its default is the same as one that is not named.
+
+    Raises
+    ------
+    OperationError
+        With everything that is wrong with the call.
+    OptionError
+        If the verb does not take an option.
+    """
+    if verb not in (verbs := [*OPERATORS, "update"]):
+        msg = f"operator {verb!r} is not known: {did_you_mean(verb, verbs)}"
+        raise OperationError(msg)
+    named = {name: value for name, value in options.items() if not _is_default(name, value)}
+    refuse_unknown_options(verb, named, [option.name for option in taken_by(verb)])
+    mistakes = [mistake for check in _CALL_MISTAKES if (mistake := check(verb, id, properties))]
+    if mistakes:
+        raise OperationError(mistakes[0])
+    verbs_of = dict(properties) if verb == "update" else None
+    labels = _labels(properties if verbs_of is None else list(verbs_of))
+    asked = Operation(verb, id, labels, verbs_of, group, named)
+    mistakes = [*_group_mistakes(asked), *_option_mistakes(asked)]
+    if mistakes:
+        raise OperationError("; ".join(mistakes))
+    return asked
+
+
+def _is_default(name: str, value: Any) -> bool:
+    """Return whether an option has its default; types are compared first, because a value can be an array."""
+    if name not in ALL_OPTIONS:
+        return False
+    default = ALL_OPTIONS[name].default
+    return type(value) is type(default) and bool(value == default)
+
+
+def refuse_unknown_options(verb: str, names: Iterable[str], taken: Sequence[str]) -> None:
+    """Raise `OptionError` if options are named that are not among those that a verb takes."""
+    unknown = [name for name in names if name not in taken]
+    if unknown:
+        hints = "; ".join(f"no option {name!r}: {did_you_mean(name, taken)}" for name in unknown)
+        msg = f"{verb} takes {hints}"
+        raise OptionError(msg)
+
+
+def _labels(properties: Any) -> tuple[Hashable, ...] | None:
+    if properties is None:
+        return None
+    if isinstance(properties, Hashable) and not isinstance(properties, tuple):
+        return (properties,)
+    return tuple(properties)
+
+
+def _names_in_place_of_id(verb: str, id: Any, properties: Any) -> str | None:
+    if isinstance(id, list | tuple | set) or getattr(id, "ndim", False):
+        names = choices(list(id), most=3)
+        return f"the id comes first: {verb}(id, [{names}]), where id is the column that holds the ids"
+    return None
+
+
+def _properties_of_delete(verb: str, id: Any, properties: Any) -> str | None:
+    if verb == "delete" and properties is not None:
+        return (
+            "delete removes whole profiles and takes no properties: to remove properties call "
+            f"unset({id!r}, {properties!r}); to delete the profiles call delete({id!r})"
+        )
+    return None
+
+
+def _unset_without_names(verb: str, id: Any, properties: Any) -> str | None:
+    if verb == "unset" and (properties is None or (hasattr(properties, "__len__") and len(properties) == 0)):
+        return "unset needs the names of the properties to remove: unset(id, ['fax']); to remove profiles call delete(id)"
+    return None
+
+
+def _mapping_of_properties(verb: str, id: Any, properties: Any) -> str | None:
+    if verb == "update":
+        if not isinstance(properties, Mapping) or not properties:
+            return (
+                "update takes a mapping from column to operator: update(id, {'plan': 'set', 'tags': 'union'})"
+            )
+        verbs = [name for name, row in OPERATORS.items() if row.has_values or name == "unset"]
+        wrong = {column: name for column, name in properties.items() if name not in verbs}
+        if wrong:
+            return f"update knows the operators {choices(verbs)}, not {wrong!r}"
+        return None
+    if isinstance(properties, Mapping) and verb == "unset":
+        return f"unset takes the names of the properties: unset(id, {list(properties)!r})"
+    if isinstance(properties, Mapping):
+        verbs_meant = [name for name in properties.values() if isinstance(name, str) and name in OPERATORS]
+        if verbs_meant:
+            return f"{verb} is one operator; for several call update(id, {dict(properties)!r})"
+        return (
+            f"properties is a list of columns, not a mapping: {verb}(id, {list(properties)!r}, rename={dict(properties)!r}) "
+            "sends them under other names; values come from the frame"
+        )
+    return None
+
+
+_CALL_MISTAKES = (_names_in_place_of_id, _properties_of_delete, _mapping_of_properties, _unset_without_names)
+
+
+def _group_mistakes(asked: Operation) -> list[str]:
+    if asked.group is None:
+        return []
+    return [GROUPS_REFUSAL.format(name=operator.name) for operator in asked.operators if not operator.groups]
+
+
+def _option_mistakes(asked: Operation) -> list[str]:
+    mistakes = [
+        f"{name}={value!r} is not one of {choices(ALL_OPTIONS[name].choices)}"
+        for name, value in asked.named.items()
+        if ALL_OPTIONS[name].choices and value not in ALL_OPTIONS[name].choices
+    ]
+    return mistakes + [mistake for check in _OPTION_CHECKS if (mistake := check(asked))]
+
+
+def _missing_mistake(asked: Operation) -> str | None:
+    value = asked.options.missing
+    if value in ALL_OPTIONS["missing"].choices and not any(
+        value in operator.missing for operator in asked.operators
+    ):
+        known = sorted({known for operator in asked.operators for known in operator.missing})
+        return f"missing={value!r} means nothing to {asked.verb}: it knows {choices(known)}"
+    return None
+
+
+def _duplicates_mistake(asked: Operation) -> str | None:
+    losing = [operator.verb for operator in asked.operators if not operator.merges]
+    if asked.options.duplicates != "merge" or not losing:
+        return None
+    return (
+        f"duplicates='merge' would lose values of {', '.join(losing)}: 'all' sends each row, in their order"
+    )
+
+
+def _invalid_mistake(asked: Operation) -> str | None:
+    value = asked.named.get("invalid", "raise")
+    asked_for = value.values() if isinstance(value, Mapping) else [value]
+    wrong = [remedy for remedy in asked_for if remedy not in REMEDIES]
+    return f"invalid={value!r}: {choices(wrong)} is not one of {choices(REMEDIES)}" if wrong else None
+
+
+def _number_mistake(asked: Operation) -> str | None:
+    wrong = [
+        f"{name}={asked.named[name]!r} must be a whole number {between}"
+        for name, (least, most, between) in _BOUNDS.items()
+        if name in asked.named and not _is_whole(asked.named[name], least, most)
+    ]
+    deadline = asked.named.get("deadline")
+    if deadline is not None and (
+        isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline > 0
+    ):
+        wrong.append(f"deadline={deadline!r} must be a number of seconds above 0")
+    return "; ".join(wrong) or None
+
+
+#: Option -> least and largest value, and the two in words.
+_BOUNDS: dict[str, tuple[int, float, str]] = {
+    "batch_size": (1, 2000, "from 1 to 2000"),
+    "workers": (1, 64, "from 1 to 64"),
+    "at_most": (0, float("inf"), "of 0 or more"),
+    "requests_per_hour": (1, float("inf"), "of 1 or more"),
+}
+
+
+def _is_whole(value: Any, least: int, most: float) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _project_mistake(asked: Operation) -> str | None:
+    project = asked.named.get("project")
+    if project is None or isinstance(project, Project):
+        return None
+    return f"project takes a Project, not {type(project).__name__}: project=mpd.Project(token, region)"  # it may be a token
+
+
+def _mapping_mistake(asked: Operation) -> str | None:
+    parse, rename, spread = (asked.named.get(name) for name in ("parse", "rename", "spread"))
+    if spread is not None and (isinstance(spread, str | Mapping) or not isinstance(spread, Iterable)):
+        return f"spread={spread!r} must be a list of columns, such as [{spread!r}]"
+    if parse is not None and not isinstance(parse, Mapping):
+        return f"parse={parse!r} must be a mapping from column to 'json' or to a separator, such as {{'tags': ';'}}"
+    if parse is not None and not all(isinstance(how, str) and how for how in parse.values()):
+        return f"parse={parse!r}: each column is read as 'json', or split at a text such as ';'"
+    odd = [how for how in (parse or {}).values() if how != "json" and len(how) > 1 and how.isalnum()]
+    if odd:
+        return f"parse={parse!r}: {choices(odd)} is neither 'json' nor a separator such as ';'"
+    if (
+        rename is not None
+        and rename != "reserved"
+        and not isinstance(rename, Mapping)
+        and not callable(rename)
+    ):
+        return f"rename={rename!r} must be a mapping from column to property, a function, or 'reserved'"
+    return None
+
+
+def _journal_mistake(asked: Operation) -> str | None:
+    journal, run = asked.named.get("journal"), asked.named.get("run")
+    if journal is not None and (not isinstance(journal, str | PathLike) or not str(journal)):
+        return f"journal={journal!r} must be the path of a file"
+    if run is not None and (
+        not isinstance(run, str) or not run or run.encode("utf-8", "ignore").decode() != run
+    ):
+        return f"run={run!r} must be a name, such as '2026-11-21'"
+    if run is not None and journal is None:
+        return f"run={run!r} names a run of a journal: pass journal='mp.sqlite' as well"
+    if journal is not None and asked.options.repeat:
+        return "repeat=True would be true of each restart as well: with a journal name another run to send the same again"
+    if asked.options.on_changed == "remaining" and run is None:
+        return "on_changed='remaining' needs the name of a run: pass journal='mp.sqlite', run='2026-11-21'"
+    return None
+
+
+#: They read `Operation.named`, because a value can be of any type until it is checked.
+_OPTION_CHECKS = (
+    _project_mistake,
+    _missing_mistake,
+    _duplicates_mistake,
+    _invalid_mistake,
+    _number_mistake,
+    _mapping_mistake,
+    _journal_mistake,
+)
