@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
-    from mixpanel_pandas.notebook.tables import show as show
+    from mixpanel_pandas.notebook.show import show as show
 
 __version__ = "0.1.0"
 
@@ -88,7 +88,7 @@ _LATER = {
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.notebook.plotting",
     "settle": "mixpanel_pandas.delivery.journal",
-    "show": "mixpanel_pandas.notebook.tables",
+    "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",
 }
 

@@ -109,21 +109,10 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -191,21 +180,10 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -272,21 +250,10 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -350,21 +317,10 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -430,21 +386,10 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -511,21 +456,10 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -585,17 +519,10 @@ class Profiles:
             group key.
         properties : str or list of str
             Names of the properties to remove from the profiles of all ids; they need not be columns.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -656,19 +583,12 @@ class Profiles:
             group key.
         properties : None
             Nothing: to remove properties, see `unset`.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
+        invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
         at_most
             A delete of more profiles is refused.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -736,21 +656,10 @@ class Profiles:
             group key.
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, parse, spread
-            Other names for properties; text that holds lists or JSON; objects of which each key becomes a property.
-        missing, blank
-            Whether a missing value skips the property, sends null or unsets it; whether blank text is a missing value.
-        invalid, duplicates, schema
-            What happens to a row with an error ("raise", "drop_row", "drop_value", "truncate", also for single checks), and to
-            several rows of one id; your own checks.
-        ip, updated_at, ignore_alias
-            Where the location comes from; what happens to "Updated at"; whether ids are taken literally.
-        project, dry_run, check
-            Where to write; whether to do everything but send; when to raise for rows that failed.
-        batch_size, workers, requests_per_hour, deadline, progress
-            Updates per request; requests at once; requests in an hour; seconds after which no request begins; the progress bar.
-        journal, run, on_changed, repeat
-            A file that records what has been sent, so that the same call continues after an interruption; sending again.
+        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+            How the updates are sent; `Options` describes each.
 
         Returns
         -------
@@ -819,7 +728,7 @@ class Profiles:
         first : int or None, default 100
             Rows to show of each finding; None for all.
         rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
-            As the operator takes them. `Options` describes each.
+            How rows become updates; `Options` describes each.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
             Checked, and otherwise ignored, so that the arguments of a call can be reused here.
@@ -1045,7 +954,8 @@ class Profiles:
         Returns
         -------
         pandera.DataFrameSchema
-            Errors fail. Warnings and hints are pandera's warnings.
+            Errors fail. Warnings and hints are pandera's warnings. The schema accepts the frames that the verb accepts with the
+            same options, but for columns whose Mixpanel type has changed.
 
         Raises
         ------

@@ -6,7 +6,7 @@
     - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
     - ``OptionError`` (``TypeError``): an option that the verb does not take
     - ``AlreadySent``: an update that must not be applied twice was sent before, by this process or in the same journal
-  - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report``
+  - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report`` and ``.failure_cases``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
   - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.text import bounded, printable, quoted
+from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.text import Length, bounded, printable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     import pandas as pd
 
@@ -48,9 +49,6 @@ __all__ = [
     "ValidationError",
 ]
 
-
-#: How much of a name is shown where several are listed, in characters.
-NAME_CHARACTERS = 60
 
 SUMMARY_NOTE = ".summary tells what became of every row."
 
@@ -101,7 +99,8 @@ class AlreadySent(OperationError):
 class ColumnNotFoundError(OperationError, KeyError):
     """A column or index level that is not in the frame."""
 
-    __str__ = Exception.__str__  # KeyError would show the repr of the message
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the repr of the message
 
 
 class SummaryError(MixpanelError, ValueError):
@@ -125,13 +124,30 @@ class ValidationError(MixpanelError, ValueError):
         One row per finding, as ``df.mixpanel.validate`` returns it.
     """
 
-    def __init__(self, message: str, report: pd.DataFrame) -> None:
+    def __init__(
+        self,
+        message: str,
+        report: pd.DataFrame,
+        failure_cases: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+    ) -> None:
         super().__init__(message)
         self.report = report
+        self._failure_cases = failure_cases
         self.add_note("The rows are in .report; df.mixpanel.validate(..., first=None) returns all of them.")
 
+    @property
+    def failure_cases(self) -> pd.DataFrame | None:
+        """All rows that refuse the frame, in the form of pandera's `SchemaErrors.failure_cases`; made when it is asked for.
+
+        The columns are ``schema_context``, ``column``, ``check``, ``check_number``, ``failure_case`` and ``index``. Warnings,
+        hints and rows that the option `invalid` takes care of are in `report` alone.
+        """
+        if callable(self._failure_cases):
+            self._failure_cases = self._failure_cases()
+        return self._failure_cases
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.report)
+        return type(self), (str(self), self.report, self.failure_cases)
 
 
 class UploadError(MixpanelError):
@@ -190,26 +206,63 @@ class ProfileWarning(UserWarning):
     """
 
     def __init__(self, counts: str, call: str) -> None:
-        self.counts, self.call = _message(counts), _message(call)
+        self.counts: str = _message(counts)
+        self.call: str = _message(call)
         super().__init__(f"{self.counts}: {self.call} shows them")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.counts, self.call)
 
 
-class in_our_words:  # a context manager; `contextlib` would make it in twice the time, for each column
-    """Raise an `OperationError` from any error that a frame or an option raises while it is read."""
+# -- guards: the only places that turn another exception into one of ours ---------------------------------------------
 
-    def __init__(self, what: str = "the frame or an option", remedy: str = "") -> None:
-        self._what, self._remedy = what, remedy
+
+class _Guard:
+    """Raises an `OperationError` from what code or values of the user's raise; a context manager.
+
+    A guard stands only around what belongs to the user: a column that is read (`reading_column`), a function that is called
+    (`calling`). `contextlib` would make it at twice the cost, for each slice of each column.
+    """
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, MixpanelError | Warning | MemoryError):
-            msg = f"{self._what} cannot be read: {type(error).__name__} (see the error above){self._remedy}"
+        if error is not None and not isinstance(error, MixpanelError | Warning) and not ends_the_call(error):
+            msg = self._message(f"{type(error).__name__} (see the error above)")
             raise OperationError(msg) from error
+
+    def _message(self, what: str) -> str:
+        raise NotImplementedError
+
+
+class reading_column(_Guard):  # it is called like a function
+    """Name the column whose values raise when they are read."""
+
+    def __init__(self, label: Hashable) -> None:
+        self._label = label
+
+    def _message(self, what: str) -> str:
+        return f"column {quoted(self._label)} cannot be read: {what}: convert it to another dtype, or leave it out"
+
+
+class calling(_Guard):  # it is called like a function
+    """Say which of the user's functions raises.
+
+    Parameters
+    ----------
+    what : str
+        The subject and the verb of the message, such as ``"rename fails on column 'x'"``.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def _message(self, what: str) -> str:
+        return f"{self._what}: {what}"
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
 
 
 def choices(names: Iterable[Hashable], most: int = 20) -> str:
@@ -222,7 +275,7 @@ def choices(names: Iterable[Hashable], most: int = 20) -> str:
     """
     listed = list(names)
     rest = len(listed) - most
-    text = ", ".join(quoted(name, NAME_CHARACTERS) for name in listed[:most])
+    text = ", ".join(quoted(name, Length.NAME) for name in listed[:most])
     return f"{text} and {rest} more" if rest > 0 else text
 
 
@@ -240,9 +293,10 @@ def did_you_mean(name: Hashable, names: Iterable[Hashable]) -> str:
     texts = {_compared(one): one for one in listed}
     close = get_close_matches(_compared(name), texts, n=1)
     if close:
-        return f"did you mean {quoted(texts[close[0]], NAME_CHARACTERS)}?"
+        return f"did you mean {quoted(texts[close[0]], Length.NAME)}?"
     return f"there are {choices(listed)}" if listed else "there are none"
 
 
 def _compared(name: Hashable) -> str:
-    return str(name)[:NAME_CHARACTERS].casefold()
+    text = name if isinstance(name, str) else quoted(name, Length.NAME)
+    return text[: Length.NAME].casefold()

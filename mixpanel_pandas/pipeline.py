@@ -13,22 +13,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.inventory import take_inventory
 from mixpanel_pandas.checking.report import make_report, raise_errors, report_in_words, warn
 from mixpanel_pandas.checking.scan import id_digest
-from mixpanel_pandas.checking.schema import checked, make_schema
 from mixpanel_pandas.delivery.ending import interrupted
 from mixpanel_pandas.delivery.interrupts import Interrupts
 from mixpanel_pandas.delivery.sending import Sending
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
-from mixpanel_pandas.errors import OperationError, SummaryError, choices, in_our_words
+from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.json_text import read_json
-from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
+from mixpanel_pandas.payloads.layout import layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
+from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
 from mixpanel_pandas.project import Project, current_project
+from mixpanel_pandas.text import repr_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
     import pandera.pandas as pandera
 
@@ -51,7 +53,7 @@ __all__ = [
 #: The project of a dry run. The token has the usual length, so that sizes are right.
 NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
 
-logger = logging.getLogger("mixpanel_pandas")
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
 def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
@@ -88,15 +90,14 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     ValidationError
         If the frame holds errors.
     OperationError
-        If the frame or an option cannot be read, or if more profiles than `at_most` would be deleted.
+        If the call makes no sense on the frame, a column cannot be read, or more profiles than `at_most` would be deleted.
     """
     began = time.perf_counter()
     project = project_of(operation)
-    decisions, findings = checked(frame, operation)  # rows -> layout -> checks
-    with in_our_words():
-        raise_errors(decisions.frame, decisions.layout, findings)
-        _refuse_many_deletes(decisions)
-        warn(decisions.layout, findings)
+    decisions = check_frame(frame, operation)  # rows -> layout -> checks
+    raise_errors(decisions)
+    _refuse_many_deletes(decisions)
+    warn(decisions)
     return Sending(decisions, project, began)
 
 
@@ -120,62 +121,58 @@ def _refuse_many_deletes(decisions: Decisions) -> None:
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
     """Check `frame`, and return its findings."""
-    decisions, findings = checked(frame, operation)
-    with in_our_words():
-        found = make_report(decisions.frame, decisions.layout, findings, first)
-    logger.info("validate: %s", report_in_words(found))
-    return found
+    decisions = check_frame(frame, operation)
+    findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
+    logger.info("validate: %s", report_in_words(findings))
+    return findings
 
 
 def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     """Check `frame`, and return what would be sent for each row, without the token: a Python object per row, to look at."""
-    decisions, findings = checked(frame, operation)
-    frame, layout = decisions.frame, decisions.layout
-    with in_our_words():
-        raise_errors(frame, layout, findings)
+    decisions = check_frame(frame, operation)
+    raise_errors(decisions)
     rows = np.full(len(frame), None, dtype=object)
-    for found in encode_slices(layout, decisions.changes):
-        texts = found.text.to_pylist()
+    for encoded in encode_slices(decisions.layout, decisions.changes):
+        texts = encoded.text.to_pylist()
         records = read_json([f"[{text[:-1]}]" for text in texts]).values  # each record ends with a comma
-        for position, of_row in zip(found.positions, records, strict=True):
+        for position, of_row in zip(encoded.positions, records, strict=True):
             rows[position] = of_row if len(of_row) > 1 else of_row[0]
-    return pd.Series(rows, index=frame.index, name=operation.verb, dtype=object)
+    return pd.Series(rows, index=decisions.frame.index, name=operation.verb, dtype=object)
 
 
 def inventory(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what the columns of `frame` hold."""
-    with in_our_words():
-        return take_inventory(frame.copy(deep=False))
+    return take_inventory(frame.copy(deep=False))
 
 
 def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema:
     """Return the checks for frames like `frame`."""
-    with in_our_words():
-        return make_schema(make_layout(frame, operation))
+    from mixpanel_pandas.checking.schema import make_schema  # imports pandera, which takes about a second
+
+    return make_schema(frame, operation)
 
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """Return what became of each row of `frame`."""
-    with in_our_words():
-        return outcomes(summary, frame.index, _digest(frame, summary))
+    return outcomes(summary, frame.index, _digest(frame, summary))
 
 
 def rows_to_send_again(
-    frame: pd.DataFrame, summary: pd.DataFrame, wanted: Iterable[str] | None
+    frame: pd.DataFrame, summary: pd.DataFrame, outcomes: Iterable[str] | None
 ) -> pd.DataFrame:
     """Return the retryable rows of `frame`."""
-    with in_our_words():
-        rows = failures_mask(summary, frame.index, _digest(frame, summary), wanted)
-    with in_our_words("a column", ": convert it to another dtype, so that pandas can take rows of it"):
-        return frame[rows]
+    return rows_of_frame(frame, failures_mask(summary, frame.index, _digest(frame, summary), outcomes))
 
 
 def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
-    """Return the digest of the ids of `frame`, in the column that the summary names."""
-    named = getattr(summary, "attrs", {}).get("mixpanel", {}).get("id")
-    labels: list[Hashable] = [*frame.columns, *(name for name in frame.index.names if name is not None)]
-    label = next((label for label in labels if repr(label) == named), None)
-    if named is not None and label is None:
-        msg = f"the summary was made from a frame with its ids in {named}, which this one lacks: there are {choices(labels)}"
-        raise SummaryError(msg)
-    return id_digest(layout_of_ids(frame, label)) if named is not None else ""
+    """Return the digest of the ids of `frame`, in the column that the summary names; empty where it names none."""
+    attributes = getattr(summary, "attrs", {}).get("mixpanel")
+    id_repr = attributes.get("id") if isinstance(attributes, dict) else None
+    if id_repr is None:
+        return ""
+    labels = labels_of(frame)
+    for label in labels:
+        if repr_of(label) == id_repr:
+            return id_digest(layout_of_ids(frame, label))
+    msg = f"the summary was made from a frame with its ids in {id_repr}, which this one lacks: there are {choices(labels)}"
+    raise SummaryError(msg)

@@ -1,33 +1,60 @@
-"""Text on its way out: no foreign text controls a terminal, hides or reorders what is read, or is too long.
+"""Text for people: printable, short enough to read, with counts, sizes and times in words.
 
-Values, column names, property names, group keys, file names and messages of other programs may hold anything. Whatever shows
-them (a table, a message, a repr, a line of the log, HTML) takes the text to show from this module.
+Values, column names, property names, group keys, file names and messages of other programs may hold anything: escape
+sequences that control a terminal, characters that hide or reorder what stands around them, megabytes. Whatever shows them (a
+table, a message, a repr, a line of the log, HTML) takes the text to show from this module.
 """
 
 from __future__ import annotations
 
+import html
 import logging
 import re
+from enum import IntEnum
+
+from mixpanel_pandas.signals import ends_the_call
 
 __all__ = [
+    "NOT_SHOWN",
+    "Length",
     "PrintableRecords",
     "bounded",
     "counted",
     "duration",
-    "is_seen",
+    "has_repr",
+    "html_text",
+    "is_text",
+    "is_visible",
     "joined",
     "percent",
     "printable",
     "quoted",
-    "short",
+    "repr_of",
+    "rounded",
     "shortened",
     "size_of",
 ]
 
-#: How much of a text a table shows, and a message of a value or a name, and how long a message may be, in characters.
-CELL_CHARACTERS, VALUE_CHARACTERS, MESSAGE_CHARACTERS = 80, 100, 4_000
 
-#: Characters that Python calls printable and that nobody sees: fillers, joiners, variation selectors, the blank of Braille.
+class Length(IntEnum):
+    """How many characters of a text are shown at most."""
+
+    #: An example that stands beside others.
+    EXAMPLE = 32
+    #: A name or a value among others: in a list, or in the cell of a table.
+    NAME = 60
+    #: The value that a message is about.
+    VALUE = 100
+    #: A sentence of somebody else: of a server, a library or a user's schema; also a path.
+    SENTENCE = 300
+    #: A whole message.
+    MESSAGE = 4_000
+
+
+#: Stands for a value that cannot be turned into text.
+NOT_SHOWN = "cannot be shown"
+
+#: Characters that Python calls printable although nobody sees them: fillers, joiners, variation selectors, the blank of Braille.
 #: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
@@ -43,10 +70,10 @@ _JOINTS = re.compile(
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return `text` with everything that is not seen as a character written as a backslash escape.
+    r"""Return `text` with a backslash escape for every character that cannot be seen.
 
-    Escaped are control characters, line and paragraph separators, bidi controls, zero-width and other invisible characters,
-    unusual blanks, lone surrogates, and what Unicode has not assigned. Letters of every script and emoji stay.
+    These are control characters, line and paragraph separators, bidi controls, zero-width and other invisible characters,
+    unusual blanks, lone surrogates, and code points that Unicode has not assigned. Letters of every script and emoji stay.
 
     Parameters
     ----------
@@ -62,15 +89,15 @@ def printable(text: str, *, keep: str = "") -> str:
         return text
     joints = {joint.start() for joint in _JOINTS.finditer(text)}
     return "".join(
-        character if character in keep or at in joints or is_seen(character) else _escape(character)
-        for at, character in enumerate(text)
+        character if character in keep or place in joints or is_visible(character) else _escape(character)
+        for place, character in enumerate(text)
     )
 
 
-def is_seen(character: str) -> bool:
-    """Return whether a character is seen, wherever it stands.
+def is_visible(character: str) -> bool:
+    """Return whether a character can be seen, whatever stands beside it.
 
-    >>> [is_seen(character) for character in "aé \u202e\u200b\x1b"]
+    >>> [is_visible(character) for character in "aé \u202e\u200b\x1b"]
     [True, True, True, False, False, False]
     """
     return character.isprintable() and not _INVISIBLE.match(character)
@@ -80,34 +107,88 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def shortened(text: str, most: int = CELL_CHARACTERS) -> str:
-    """Return `text`, or its beginning, in at most `most` characters: by default what fits in a table.
+def shortened(value: object, length: int = Length.NAME) -> str:
+    r"""Return a value as printable text on one line, at most `length` characters long. A longer text loses its end.
 
-    >>> shortened("abcdef", 3)
-    'ab…'
+    >>> print(shortened("abcdef", 3), shortened(17), shortened("a\nb"))
+    ab… 17 a\nb
     """
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
+        text = NOT_SHOWN
+    text = printable(text[: length + 1])  # an escape is never shorter than its character
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def quoted(value: object, most: int = VALUE_CHARACTERS) -> str:
-    r"""Return a value as Python writes it, printable and not too long for a message.
+def quoted(value: object, length: int = Length.VALUE) -> str:
+    r"""Return a value of any class as Python writes it, printable, at most `length` characters long.
 
     >>> print(quoted("a\u202eb"), quoted("x" * 1000, 5), quoted([1, 2]))
     'a\u202eb' 'xxx… [1, 2]
     """
-    text = repr(str(value)[:most] if isinstance(value, str) else value)
-    return shortened(printable(text), most)
+    beginning = str.__getitem__(value, slice(length)) if isinstance(value, str) else value
+    return shortened(repr_of(beginning), length)
 
 
-def bounded(text: str, most: int = MESSAGE_CHARACTERS) -> str:
-    """Return `text` without the middle of a long one: a message begins with what is wrong, and ends with what would be right.
+def repr_of(value: object) -> str:
+    """Return `repr` of a value; where the value's class makes that impossible, its type.
+
+    >>> print(repr_of([1, "a"]), repr_of(10**5000))
+    [1, 'a'] <int: cannot be shown>
+    """
+    try:
+        return repr(value)
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
+        return f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def has_repr(value: object) -> bool:
+    """Return whether `repr` of a value works: dates beyond Python's years have none, for example.
+
+    >>> has_repr(1), has_repr(10**5000)
+    (True, False)
+    """
+    return repr_of(value) != f"<{type(value).__name__}: {NOT_SHOWN}>"
+
+
+def is_text(value: object) -> bool:
+    r"""Return whether `str` of a value works, and can be encoded.
+
+    >>> is_text("a"), is_text("a\ud800"), is_text(10**5000)
+    (True, False, False)
+    """
+    try:
+        str(value).encode()
+    except Exception as error:  # a value may be of any class
+        if ends_the_call(error):
+            raise
+        return False
+    return True
+
+
+def bounded(text: str, length: int = Length.MESSAGE) -> str:
+    """Return a message of at most `length` characters. A longer one loses its middle: it begins with what is wrong, and ends with what would be right.
 
     >>> bounded("a" * 50 + "b" * 50, 30)
     'aaaaaaaaaaaaaaaaaaaa […] bbbbb'
     """
     gap = " […] "
-    end = (most - len(gap)) // 5
-    return text if len(text) <= most else f"{text[: most - len(gap) - end]}{gap}{text[-end:]}"
+    end = (length - len(gap)) // 5
+    return text if len(text) <= length else f"{text[: length - len(gap) - end]}{gap}{text[-end:]}"
+
+
+def html_text(value: object) -> str:
+    r"""Return a value as it stands in HTML: markup is text, and only line feeds are not escaped as in a terminal.
+
+    >>> print(html_text("<img onerror=alert(1)>\u202e"))
+    &lt;img onerror=alert(1)&gt;\u202e
+    """
+    return html.escape(printable(str(value), keep="\n"))
 
 
 def joined(*texts: str | None) -> str:
@@ -120,7 +201,7 @@ def joined(*texts: str | None) -> str:
 
 
 class PrintableRecords(logging.Filter):
-    """Makes a record of the log one printable line; the lines of a traceback stay lines."""
+    """Make each record of the log one printable line; a traceback keeps its lines."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Make the record printable, and let it pass."""
@@ -149,36 +230,36 @@ def counted(count: int, noun: str) -> str:
 
 
 def size_of(nbytes: int) -> str:
-    """Return bytes in the unit that suits them.
+    """Return a number of bytes in the largest unit that it fills.
 
     >>> size_of(12_851), size_of(612_000_000), size_of(1)
     ('13 kB', '612 MB', '1 byte')
     """
     unit, divisor = next(row for row in _UNITS if nbytes >= row[1] or row[1] == 1)
-    return counted(nbytes, "byte") if divisor == 1 else f"{short(nbytes / divisor)} {unit}"
+    return counted(nbytes, "byte") if divisor == 1 else f"{rounded(nbytes / divisor)} {unit}"
 
 
-def short(number: float) -> str:
-    """Return a number of seconds, or of a unit, with as many digits as matter.
+def rounded(number: float) -> str:
+    """Return a number with one decimal below 10, and none from 10 on.
 
-    >>> short(74.3), short(0.26)
+    >>> rounded(74.3), rounded(0.26)
     ('74', '0.3')
     """
     return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def duration(seconds: float) -> str:
-    """Return about how long something takes.
+    """Return a number of seconds in the largest unit of which there are one and a half.
 
     >>> duration(45), duration(150), duration(9000)
     ('45 s', '2.5 min', '2.5 h')
     """
     unit, length = next(row for row in _TIMES if seconds >= 1.5 * row[1] or row[1] == 1)
-    return f"{short(seconds / length)} {unit}"
+    return f"{rounded(seconds / length)} {unit}"
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; what is not all never reads as all, nor what is something as nothing.
+    """Return a share in percent. Only 0 reads as 0 %, and only 1 as 100 %.
 
     >>> percent(0.831), percent(0.9996), percent(0.0001), percent(1.0)
     ('83 %', '>99 %', '<1 %', '100 %')

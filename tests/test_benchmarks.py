@@ -13,6 +13,7 @@ import mixpanel_pandas as mpd
 from tests.benchmarks.__main__ import SCRIPTS, written
 from tests.benchmarks.frames import SHAPES, customers
 from tests.benchmarks.jobs import JOBS, TOKEN, Task, identified, record, write_files
+from tests.benchmarks.journey import changes_in
 from tests.benchmarks.measuring import ROOT, table
 from tests.benchmarks.sink import records, sink
 
@@ -108,6 +109,15 @@ def test_the_others_send_what_this_project_sends():
 def test_every_shape_can_be_sent(name):
     frame = SHAPES[name](4)
     assert frame.mixpanel.set("user_id", dry_run=True)["invalid"].sum() == 0
+
+
+def test_changes_of_the_module_are_counted_between_the_named_folders(emulator):
+    frame = customers(1)[["user_id", "plan"]]
+    changes = changes_in(lambda: frame.mixpanel.set("user_id"), ("payloads", "checking"))
+    assert changes["payloads.slices", "payloads.encoding"] == 1
+    assert changes["payloads.batches", "payloads.slices"] == 2  # the first slice, and the end
+    assert {name.split(".")[0] for pair in changes for name in pair} == {"payloads", "checking"}
+    assert all(origin != target for origin, target in changes)
 
 
 def test_a_section_takes_the_place_of_its_former_self():

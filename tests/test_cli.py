@@ -233,7 +233,7 @@ def test_a_group_without_a_name_is_refused(emulator: mpd.Emulator, table: str) -
 def test_a_path_that_cannot_be_written_stops_the_command_first(emulator: mpd.Emulator, table: str) -> None:
     done = run("set", table, "--id", "uid", "--save-failures", "/nowhere/failures.csv")
     assert done.exit_code == 2
-    assert "'/nowhere' is no folder that can be written to" in done.stderr
+    assert "'/nowhere' is not a folder that can be written to" in done.stderr
     assert not emulator.requests
 
 
@@ -269,7 +269,7 @@ def test_the_input_is_never_written_over(
     done = run("set", table, "--id", "uid", option, OTHER_NAMES[name](Path(table), folder))
     assert done.exit_code == 2
     assert f"{option} '" in done.stderr
-    assert "this command reads or writes otherwise: name another one" in done.stderr
+    assert "this command reads or writes otherwise: choose another" in done.stderr
     assert not emulator.requests
     assert Path(table).read_text(encoding="utf-8") == before
 
@@ -319,7 +319,7 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.cli.write", breaks)
+    monkeypatch.setattr("mixpanel_pandas.cli.write_table", breaks)
     done = run("set", table, "--id", "uid", "--save-failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr

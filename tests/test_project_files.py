@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,21 @@ from mixpanel_pandas.delivery.policy import REACTIONS
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mixpanel_pandas"
 
-#: The folders from the ground up: a module imports from its own folder and from those before it.
-FOLDERS = ("rules", "reading", "payloads", "checking", "delivery", "notebook")
+#: The floors of the house, from the ground up. A module imports from its own floor and from those below it, also for types.
+FLOORS = (
+    {"text", "signals", "errors", "project"},
+    {"rules"},
+    {"reading", "payloads"},
+    {"checking"},
+    {"delivery"},
+    {"pipeline"},
+    {"notebook"},
+    {"accessors"},
+    {"cli", "__init__", "__main__"},
+)
+
+#: What the emulator imports beside itself, and the only modules that import the emulator.
+EMULATOR_NEEDS, EMULATOR_USERS = {"rules", "project", "errors", "text"}, {"cli", "__init__"}
 
 #: Third-party library -> the only modules that import it. pandas, numpy and pyarrow are everywhere.
 HOMES = {
@@ -44,68 +57,93 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def imports(tree: ast.Module) -> set[str]:
-    """Return what a module imports; what only types need does not count."""
-    unchecked = {
+def imports(tree: ast.Module, *, types: bool = False) -> set[str]:
+    """Return what a module imports; with `types` also what only type checkers import."""
+    only_types = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    found = set()
+    names = set()
     for node in ast.walk(tree):
-        if id(node) in unchecked:
+        if id(node) in only_types and not types:
             continue
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
-def within(tree: ast.Module) -> set[str]:
-    """Return the modules of the package that a module imports."""
-    known = modules()
-    own = {name.removeprefix("mixpanel_pandas.") for name in imports(tree)}
-    return {name for name in own if name in known}
+def within(tree: ast.Module, *, types: bool = False) -> set[str]:
+    """Return the modules of the package that a module imports; a package stands for its ``__init__``."""
+    names = {name.removeprefix("mixpanel_pandas.") for name in imports(tree, types=types)}
+    return {module for name in names for module in (name, f"{name}.__init__") if module in modules()}
 
 
-def test_a_folder_imports_only_from_folders_below() -> None:
+def floor_of(module: str) -> int | None:
+    """Return the floor of a module; None: it is one of the emulator's."""
+    top = module.split(".", maxsplit=1)[0]
+    return next((number for number, floor in enumerate(FLOORS) if top in floor), None)
+
+
+def test_every_module_has_a_floor() -> None:
+    homeless = [name for name in modules() if floor_of(name) is None and not name.startswith("emulator.")]
+    assert not homeless
+
+
+def offences(*, types: bool) -> list[str]:
+    """Return the imports that go up, or into the emulator or out of it where that is not allowed."""
     wrong = []
     for name, tree in modules().items():
-        folder = name.split(".")[0]
-        above = FOLDERS[FOLDERS.index(folder) + 1 :] if folder in FOLDERS else ()
-        wrong += [f"{name} imports {other}" for other in within(tree) if other.split(".")[0] in above]
-    assert not wrong
+        for other in within(tree, types=types):
+            tops = name.split(".")[0], other.split(".")[0]
+            if tops[0] == "emulator":
+                allowed = tops[1] in {"emulator"} | EMULATOR_NEEDS
+            elif tops[1] == "emulator":
+                allowed = tops[0] in EMULATOR_USERS
+            else:
+                allowed = (floor_of(other) or 0) <= (floor_of(name) or 0)
+            wrong += [] if allowed else [f"{name} imports {other}"]
+    return sorted(wrong)
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {
-        name: within(tree)
-        for name, tree in modules().items()
-        if not name.endswith("__init__") and name != "emulator.fixtures"
-    }
-    TopologicalSorter(graph).prepare()  # raises with the circle
+@pytest.mark.parametrize(
+    "types", [pytest.param(False, id="when it runs"), pytest.param(True, id="also for types")]
+)
+def test_a_module_imports_only_from_its_floor_and_below(types: bool) -> None:
+    assert not offences(types=types)
 
 
-def test_the_emulator_stands_apart() -> None:
-    allowed = (
-        "mixpanel_pandas.emulator",
-        "mixpanel_pandas.rules",
-        "mixpanel_pandas.project",
-        "mixpanel_pandas.errors",
-        "mixpanel_pandas.text",
-    )
-    wrong = []
+@pytest.mark.parametrize(
+    "types", [pytest.param(False, id="when it runs"), pytest.param(True, id="also for types")]
+)
+def test_no_modules_import_each_other_in_a_circle(types: bool) -> None:
+    assert not circle(types=types)
+
+
+def circle(*, types: bool) -> list[str]:
+    """Return a circle of imports, if there is one. That a package imports its own modules is none."""
+    graph = {}
     for name, tree in modules().items():
-        own = {found for found in imports(tree) if found.startswith("mixpanel_pandas")}
-        if name.startswith("emulator"):
-            wrong += [f"{name} imports {other}" for other in own if not other.startswith(allowed)]
-        elif name not in {"cli", "__init__"}:
-            wrong += [
-                f"{name} imports {other}" for other in own if other.startswith("mixpanel_pandas.emulator")
-            ]
-    assert not wrong
+        inside = name.removesuffix("__init__")
+        own = {other for other in within(tree, types=types) if other != name}
+        if name.endswith("__init__"):
+            own = {other for other in own if not other.startswith(inside)}
+        graph[name] = own
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_few_modules_lie_on_top_and_no_folder_is_empty() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 9
+    for folder in [PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]:
+        if folder.name != "__pycache__":
+            assert list(folder.glob("*.py")), f"{folder} holds no module"
 
 
 @pytest.mark.parametrize(("library", "homes"), HOMES.items())
@@ -113,7 +151,7 @@ def test_a_library_has_one_home(library: str, homes: set[str]) -> None:
     users = {
         name
         for name, tree in modules().items()
-        if any(found.split(".")[0] == library for found in imports(tree))
+        if any(name.split(".")[0] == library for name in imports(tree))
     }
     assert users <= homes
 
@@ -206,15 +244,15 @@ def test_every_picture_has_its_place_on_a_page() -> None:
 
 def test_lowest_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = dict(re.split(r" *>=", dependency) for dependency in project["dependencies"])
+    lowest = dict(re.split(r" *>=", dependency) for dependency in project["dependencies"])
     lines = [
         line
         for line in (ROOT / ".ci" / "lowest.txt").read_text(encoding="utf-8").splitlines()
         if "==" in line
     ]
     pinned = dict(line.split("==") for line in lines)
-    assert pinned.keys() == wanted.keys()
+    assert pinned.keys() == lowest.keys()
     assert all(
         pinned[name] == version or re.fullmatch(rf"{re.escape(version)}(\.0)+", pinned[name])
-        for name, version in wanted.items()
+        for name, version in lowest.items()
     )

@@ -232,7 +232,7 @@ def test_ctrl_c_during_the_account_waits_for_it(
 
 
 def changing(change: Any) -> Any:
-    def changed(layout: Any, findings: Any) -> None:
+    def changed(decisions: Any) -> None:
         change()
 
     return changed

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import main
-from mixpanel_pandas.text import MESSAGE_CHARACTERS, bounded, printable, quoted, shortened
+from mixpanel_pandas.text import Length, bounded, printable, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -341,7 +341,7 @@ def test_a_real_terminal_gets_nothing_foreign(table: str) -> None:
 def test_messages_are_bounded(call: Callable[[str], object]) -> None:
     with pytest.raises(mpd.MixpanelError) as raised:
         call("x" * 100_000)
-    assert len(str(raised.value)) <= MESSAGE_CHARACTERS
+    assert len(str(raised.value)) <= Length.MESSAGE
 
 
 def test_hints_and_reprs_are_bounded() -> None:

@@ -1,7 +1,7 @@
-"""The check pass: every row of a frame, slice by slice -> what is wrong with it, and what becomes of it.
+"""The check of a whole frame: what is wrong with it, and what becomes of each of its rows.
 
-The order decides: id, then duplicates, then nothing to send, then values, then size. A row that is left out for one
-reason is not looked at for the next.
+The order of the steps matters: ids, duplicates, the user's schema, rows with nothing to send, values, size. A row that one step
+excludes is not looked at by the next.
 """
 
 from __future__ import annotations
@@ -13,16 +13,26 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mixpanel_pandas.checking.findings import Finding, finding_of, finding_of_note, remedy_for, severity_of
-from mixpanel_pandas.checking.scan import Masks, Scan, collect, emails_of, has_value, scan_columns, scan_ids
+from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of, severity_of
+from mixpanel_pandas.checking.remedies import refuse_impossible_remedies, remedy_for
+from mixpanel_pandas.checking.scan import (
+    Masks,
+    ValueScan,
+    add_mask,
+    email_column,
+    has_value,
+    scan_ids,
+    scan_values,
+)
 from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
+from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
-from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -30,16 +40,24 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mixpanel_pandas.checking.user_schema import UserSchema
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["Decisions", "decide"]
+__all__ = ["Decisions", "check_frame", "decide", "user_schema_of"]
 
-#: Bytes that stand in a record around its properties, with room to spare, but for the id.
+#: Bytes that a record takes beside its id and its properties, rounded up.
 RECORD_BYTES = 400
 
-#: Where a check stands in the table, so that a report does not depend on how a frame is sliced.
-_PLACE = {name: place for place, name in enumerate(CHECKS)}
+#: Bytes of a character of an id in JSON, at most, as an escape.
+ESCAPED_BYTES = 6
+
+#: As long as every token, so that sizes are right.
+TOKEN = " " * 32
+
+#: Check -> its place in the table. Findings come in this order, however a frame is sliced.
+_PLACES = {name: place for place, name in enumerate(CHECKS)}
 
 
 @dataclass
@@ -49,15 +67,15 @@ class Decisions:
     Attributes
     ----------
     frame, layout
-        What was looked at.
+        What was checked.
     changes : Changes
-        What is left out or cut.
+        What is excluded, dropped, cut or merged before the frame is sent.
     digest : str
         Of all ids, in order.
     findings : list of Finding
-        Ids first, then columns in their order, then whole rows.
-    excluded : list of LeftOut
-        One for each reason; no row is in two.
+        Worst first; of one severity ids first, then columns in their order, then whole rows.
+    excluded : list of Excluded
+        One for each reason; no row is in two of them.
     duplicates : Duplicates or None
         The rows whose id stands in several rows, where all of them are sent one after the other.
     """
@@ -72,175 +90,215 @@ class Decisions:
 
     @property
     def sent(self) -> int:
-        """Number of rows that are sent; those that are merged count as one."""
+        """Number of rows that are sent; rows that are merged count as one."""
         return self.changes.sent
 
     def exclude(
         self, rows: np.ndarray, outcome: Literal["invalid", "skipped"], reason: str, error: str
     ) -> None:
-        """Leave out those of `rows`, a mask, that are still in."""
+        """Exclude those of `rows`, a mask, that are not excluded yet."""
         rows = rows & ~self.changes.excluded
         if rows.any():
             self.changes.excluded |= rows
             self.excluded.append(Excluded(np.flatnonzero(rows), outcome, reason, error))
 
-    def add(self, finding: Finding, rows: np.ndarray | None, number: int | None = None) -> None:
-        """Note a finding of those of `rows`, a mask, that are still in, and do what `invalid` asks for.
+    def find(self, check: str, rows: np.ndarray, number: int | None = None) -> None:
+        """Report those of `rows`, a mask, that do not pass a check.
+
+        Parameters
+        ----------
+        check : str
+            Name of the check.
+        rows : numpy.ndarray
+            Mask.
+        number : int, optional
+            Number of the column in the layout, for values of a property.
+        """
+        if rows.any():
+            self.report(finding_of(CHECKS[check], self.layout, number), rows, number)
+
+    def report(self, finding: Finding, rows: np.ndarray | None, number: int | None = None) -> None:
+        """Add a finding of those of `rows` that are not excluded yet, and do with them what `invalid` asks for.
 
         Parameters
         ----------
         finding : Finding
             Without its rows.
         rows : numpy.ndarray or None
-            None for a column as a whole.
+            Mask; None for a column as a whole.
         number : int, optional
-            Of the column in the layout, if it is one of the plan's.
+            Number of the column in the layout, for values of a property.
         """
         if rows is not None:
             rows = rows & ~self.changes.excluded
             if not rows.any():
                 return
-        remedy = remedy_for(finding, rows, number, self.layout.operation.options.invalid)
-        self.findings.append(replace(finding, rows=rows, stands=remedy == "raise"))
-        if rows is None or remedy in {"", "raise"}:
+        finding = replace(finding, rows=rows)
+        invalid = self.layout.operation.options.invalid
+        remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
+        self.findings.append(replace(finding, stands=remedy == "raise"))
+        if rows is None:
             return
         if remedy == "drop_row":
             self.exclude(rows, "invalid", finding.words, finding.message)
-        elif number is not None:
+        elif remedy in {"drop_value", "truncate"} and number is not None:
             masks = self.changes.dropped if remedy == "drop_value" else self.changes.cut
             masks[number] = masks.get(number, False) | rows
 
 
-def decide(frame: pd.DataFrame, layout: Layout, theirs: Iterable[Finding] = ()) -> Decisions:
+def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
+    """Lay out and check a frame for an operation.
+
+    The frame is copied without its values first: columns that are set, moved or dropped meanwhile do not matter.
+
+    Raises
+    ------
+    OperationError
+        If the call makes no sense on the frame, a column cannot be read, the user's schema cannot be used, or `invalid` names no
+        check.
+    """
+    frame = frame.copy(deep=False)
+    layout = make_layout(frame, operation)
+    user_schema = user_schema_of(operation)
+    return decide(frame, layout, user_schema.findings(frame) if user_schema is not None else ())
+
+
+def user_schema_of(operation: Operation) -> UserSchema | None:
+    """Return the schema that the call names, and check the option `invalid`, which may name checks of the schema.
+
+    Raises
+    ------
+    OperationError
+        If the option `schema` is no schema, or one that would change the frame, or if `invalid` names no check.
+    """
+    user_schema = None
+    if operation.options.schema is not None:
+        from mixpanel_pandas.checking.user_schema import UserSchema  # imports pandera: about a second
+
+        user_schema = UserSchema(operation.options.schema)
+    names = () if user_schema is None else user_schema.check_names
+    refuse_impossible_remedies(operation.options.invalid, names)
+    return user_schema
+
+
+def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding] = ()) -> Decisions:
     """Return what is wrong with a frame, and what becomes of its rows.
 
     Parameters
     ----------
-    theirs : iterable of Finding
-        What the user's own schema found. It counts before rows with nothing to send are left out: that a value is there
-        may be what the schema asks for.
+    user_findings : iterable of Finding
+        What the user's own schema finds. They count before rows with nothing to send are excluded: a schema may ask for values
+        that are not there.
     """
     decisions = Decisions(frame, layout, Changes(np.zeros(len(frame), bool)))
-    ids = _inspect_ids(decisions)
-    for note in layout.notes:
-        decisions.add(finding_of_note(note), None)
-    _inspect_theirs(decisions, theirs)
-    scan = scan_columns(layout, _accumulating(decisions))
-    decisions.changes.read = scan.read
-    _leave_out_silent(decisions, scan)
-    _inspect_values(decisions, ids, scan)
-    _leave_out_silent(decisions, scan)  # a row may have lost those with which it was to be merged
-    _inspect_drops(decisions, scan)
-    _inspect_sizes(decisions, scan, ids.longest)
-    pa.default_memory_pool().release_unused()  # it would stand beside what encoding needs
+    ids = _check_ids(decisions)
+    for finding in column_findings(layout):
+        decisions.report(finding, None)
+    _report_user_findings(decisions, user_findings)
+    scan = scan_values(layout, _merging(decisions))
+    decisions.changes.read = scan.normalised
+    _exclude_empty_rows(decisions, scan)
+    _check_values(decisions, ids, scan)
+    _exclude_empty_rows(decisions, scan)  # a row may have lost the rows with which it was to be merged
+    _check_number_of_properties(decisions, scan)
+    _check_sizes(decisions, scan.longest + ids.longest_record)
+    decisions.findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    pa.default_memory_pool().release_unused()  # encoding will need memory of its own
     return decisions
 
 
-def _accumulating(decisions: Decisions) -> Duplicates | None:
-    """Return the rows whose values meet on one profile with those of other rows, if there are any."""
+def _merging(decisions: Decisions) -> Duplicates | None:
+    """Return the rows whose values meet on one profile with the values of other rows, if there are any."""
     if decisions.duplicates is not None:
         return decisions.duplicates
-    return decisions.changes.merged if len(decisions.changes.merged) else None
-
-
-def _leave_out_silent(decisions: Decisions, scan: Scan) -> None:
-    """Leave out rows that say nothing about any property, and have not lost what they said."""
-    if decisions.layout.columns and not decisions.layout.removed:
-        error = "no property of the row has a value"
-        decisions.exclude(_silent(decisions, scan), "skipped", "nothing to send", error)
-
-
-def _silent(decisions: Decisions, scan: Scan) -> np.ndarray:
-    """Return the mask of the rows that say nothing, nor do those with which they are merged."""
-    silent: np.ndarray = ~decisions.changes.together.shared(scan.said > 0)
-    return silent
+    return decisions.changes.merged if decisions.changes.merged.positions.size else None
 
 
 # -- ids ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Ids:
-    """What one look at all ids found.
+class CheckedIds:
+    """What later steps need to know of the ids.
 
     Attributes
     ----------
     hashes, usable : numpy.ndarray
-        One for each row, and the mask of the rows with an id that can be sent; empty where nobody asks for them again.
-    around : dict of str to numpy.ndarray
-        What is wrong beside them, with ``$ip`` and ``$time``: name of a check -> mask.
-    longest : int
-        Bytes that what stands around the properties of a row does not pass.
+        Hash of each id, and the mask of the rows whose id can be sent; empty where no column holds ``$email``.
+    record_masks : dict of str to numpy.ndarray
+        Check of ``$ip`` or ``$time`` -> mask.
+    longest_record : int
+        Bytes that a record takes beside its properties, at most.
     """
 
     hashes: np.ndarray
     usable: np.ndarray
-    around: Masks
-    longest: int
+    record_masks: Masks
+    longest_record: int
 
 
-def _inspect_ids(decisions: Decisions) -> Ids:
-    """Find what is wrong with ids, alone and among themselves."""
+def _check_ids(decisions: Decisions) -> CheckedIds:
+    """Check each id, and the ids among each other."""
     layout = decisions.layout
-    of_ids: Masks = {}
-    of_records: Masks = {}
+    id_masks: Masks = {}
+    record_masks: Masks = {}
     longest = 0
     digest = IdDigest()
-    hashes = alike = np.zeros(layout.rows, np.uint64)  # the same until some of them differ
+    hashes = folded_hashes = np.zeros(layout.rows, np.uint64)  # one array until some of them differ
     usable = np.zeros(layout.rows, bool)
-    spans = list(layout.spans())
+    spans = layout.spans()
     scans = prefetch(partial(scan_ids, layout), spans, threaded=layout.threaded)
-    for rows, slice_scan in zip(spans, scans, strict=True):
-        digest.update(slice_scan.ids)
-        longest = max(longest, longest_text(slice_scan.ids))
-        hashes[rows] = slice_scan.hashes
-        if slice_scan.alike is not slice_scan.hashes and alike is hashes:
-            alike = hashes.copy()
-        alike[rows] = slice_scan.alike
-        usable[rows] = ~nulls_in(slice_scan.ids)
-        for name, mask in slice_scan.findings:
-            collect(of_ids if CHECKS[name].of == "id" else of_records, name, mask, rows, layout.rows)
+    for span, scan in zip(spans, scans, strict=True):
+        digest.update(scan.ids)
+        longest = max(longest, longest_text(scan.ids))
+        hashes[span] = scan.hashes
+        if scan.folded_hashes is not scan.hashes and folded_hashes is hashes:
+            folded_hashes = hashes.copy()
+        folded_hashes[span] = scan.folded_hashes
+        usable[span] = ~nulls_in(scan.ids)
+        for name, mask in scan.findings:
+            add_mask(id_masks if CHECKS[name].of == "id" else record_masks, name, mask, span, layout.rows)
     decisions.digest = digest.hexdigest()
-    for name, mask in _in_order(of_ids):
+    for name, mask in _in_order(id_masks):
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask
-        decisions.add(finding_of(CHECKS[name], layout), mask)
-    _inspect_duplicates(decisions, hashes, usable)
-    if alike is not hashes:
-        similar = _shared(alike, hashes, usable, lambda positions: folded(ids_of(layout.id, positions)))
-        decisions.add(finding_of(CHECKS["similar_id"], layout), similar)
+        decisions.find(name, mask)
+    _check_duplicates(decisions, hashes, usable)
+    if folded_hashes is not hashes:
+        similar = _rows_sharing(folded_hashes, hashes, usable, lambda rows: folded(ids_of(layout.id, rows)))
+        decisions.find("similar_id", similar)
     records = len(layout.operation.operators) + 1  # one to remove properties
-    if not emails_of(layout):
-        hashes, usable = hashes[:0].copy(), usable[:0].copy()
-    return Ids(hashes, usable, of_records, records * (RECORD_BYTES + 6 * longest))
+    if not email_column(layout):
+        hashes, usable = hashes[:0].copy(), usable[:0].copy()  # nobody asks for them again
+    return CheckedIds(hashes, usable, record_masks, records * (RECORD_BYTES + ESCAPED_BYTES * longest))
 
 
-def _inspect_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarray) -> None:
-    """Find ids that stand in several rows; of these the last one is sent, or all merged, or all in their order, or none."""
-    positions, groups = repeated(hashes, usable, lambda at: ids_of(decisions.layout.id, at))
+def _check_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarray) -> None:
+    """Find ids that stand in several rows, and do with them what the option `duplicates` asks for."""
+    positions, groups = repeated(hashes, usable, lambda rows: ids_of(decisions.layout.id, rows))
     if not positions.size:
         return
-    wanted = decisions.layout.operation.options.duplicates
-    if wanted == "all":
-        decisions.duplicates = Duplicates(positions, groups)
-    elif wanted == "merge":
-        decisions.changes.merged = Duplicates(positions, groups)
-    elif wanted == "last":
-        superseded = _mask(len(hashes), positions[Duplicates(positions, groups).last() != positions])
+    duplicates = Duplicates(positions, groups)
+    choice = decisions.layout.operation.options.duplicates
+    if choice == "all":
+        decisions.duplicates = duplicates
+    elif choice == "merge":
+        decisions.changes.merged = duplicates
+    elif choice == "last":
+        superseded = _mask(len(hashes), positions[duplicates.last() != positions])
         decisions.exclude(superseded, "skipped", "superseded", "a later row holds the same id")
     else:
-        finding = finding_of(CHECKS["duplicate_id"], decisions.layout)
-        decisions.add(finding, _mask(len(hashes), positions))
+        decisions.find("duplicate_id", _mask(len(hashes), positions))
 
 
-def _shared(
-    hashes: np.ndarray, ids: np.ndarray, usable: np.ndarray, texts_at: Callable[[np.ndarray], Any]
+def _rows_sharing(
+    hashes: np.ndarray, id_hashes: np.ndarray, usable: np.ndarray, texts_at: Callable[[np.ndarray], Any]
 ) -> np.ndarray:
     """Return the mask of the rows whose text stands on several ids.
 
     Parameters
     ----------
-    hashes, ids : numpy.ndarray
+    hashes, id_hashes : numpy.ndarray
         Hashes of the texts and of the ids.
     usable : numpy.ndarray
         Mask of the rows that have both.
@@ -248,101 +306,122 @@ def _shared(
         Positions -> their texts.
     """
     positions, groups = repeated(hashes, usable, texts_at)
-    one_of = np.zeros(groups.max(initial=-1) + 1, np.uint64)
-    one_of[groups] = ids[positions]
-    others = np.bincount(groups, one_of[groups] != ids[positions]) > 0
-    return _mask(len(hashes), positions[others[groups]])
+    one_of_group = np.zeros(groups.max(initial=-1) + 1, np.uint64)
+    one_of_group[groups] = id_hashes[positions]
+    has_others = np.bincount(groups, one_of_group[groups] != id_hashes[positions]) > 0
+    return _mask(len(hashes), positions[has_others[groups]])
 
 
 # -- values -------------------------------------------------------------------------------------------------------
 
 
-def _inspect_values(decisions: Decisions, ids: Ids, scan: Scan) -> None:
-    """Note what is wrong with values, and what stands in a record beside them."""
+def _report_user_findings(decisions: Decisions, user_findings: Iterable[Finding]) -> None:
+    """Report what the user's own schema finds."""
+    numbers = {c.label: number for number, c in enumerate(decisions.layout.columns) if c.key is None}
+    for finding in user_findings:
+        decisions.report(finding, finding.rows, numbers.get(finding.column))
+
+
+def _exclude_empty_rows(decisions: Decisions, scan: ValueScan) -> None:
+    """Exclude rows that change no property."""
+    if decisions.layout.columns and not decisions.layout.removed:
+        error = "no property of the row has a value"
+        decisions.exclude(_rows_without_change(decisions, scan), "skipped", "nothing to send", error)
+
+
+def _rows_without_change(decisions: Decisions, scan: ValueScan) -> np.ndarray:
+    """Return the mask of the rows that change no property, and are merged with no row that does."""
+    without_change: np.ndarray = ~decisions.changes.shared(scan.touched > 0)
+    return without_change
+
+
+def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> None:
+    """Report what is wrong with ``$ip`` and ``$time``, and with the values of each column."""
     layout = decisions.layout
-    for name, mask in _in_order(ids.around):
-        decisions.add(finding_of(CHECKS[name], layout), mask)
-    emails = emails_of(layout)
+    for name, mask in _in_order(ids.record_masks):
+        decisions.find(name, mask)
+    emails = email_column(layout)
     for number, (column, masks) in enumerate(zip(layout.columns, scan.masks, strict=True)):
         for name, mask in _in_order(masks):
-            decisions.add(finding_of(CHECKS[name], layout, number), mask, number)
+            decisions.find(name, mask, number)
         if column is emails:
             usable = ids.usable & scan.has_email & ~decisions.changes.excluded
-            shared = _shared(
-                scan.emails,
+            shared = _rows_sharing(
+                scan.email_hashes,
                 ids.hashes,
                 usable,
-                lambda at: folded(normalise_column(layout, emails, at).array),
+                lambda rows: folded(normalise_column(layout, emails, rows).array),
             )
-            decisions.add(finding_of(CHECKS["shared_email"], layout, number), shared, number)
-
-
-def _inspect_theirs(decisions: Decisions, theirs: Iterable[Finding]) -> None:
-    """Note what the user's own schema found."""
-    numbers = {c.label: number for number, c in enumerate(decisions.layout.columns) if c.key is None}
-    for finding in theirs:
-        decisions.add(finding, finding.rows, numbers.get(finding.column))
-
-
-def _inspect_drops(decisions: Decisions, scan: Scan) -> None:
-    """Find rows that have lost all their values, and those that have too many left."""
-    layout = decisions.layout
-    for number, dropped in decisions.changes.dropped.items():
-        column = layout.columns[number]
-        for rows in layout.spans():
-            if dropped[rows].any():
-                has = has_value(normalise_column(layout, column, rows))
-                scan.said[rows] -= dropped[rows] & (has | (column.missing != "skip"))
-                scan.held[rows] -= dropped[rows] & (has | (column.missing == "null"))
-    if decisions.changes.dropped and not layout.removed:
-        error = "every value of the row was left out as invalid"
-        decisions.exclude(_silent(decisions, scan), "invalid", "no value left", error)
-    many = scan.held > LIMITS["properties"].value
-    duplicates = _accumulating(decisions)
-    if duplicates is not None and scan.of_ids.size:
-        together = scan.of_ids[duplicates.groups] > LIMITS["properties"].value
-        many[duplicates.positions[together]] = True
-    decisions.add(finding_of(CHECKS["many_properties"], layout), many)
+            decisions.find("shared_email", shared, number)
 
 
 # -- whole rows ---------------------------------------------------------------------------------------------------
 
 
-def _inspect_sizes(decisions: Decisions, scan: Scan, around: int) -> None:
-    """Find rows over the limit, of those that are merged all of the id.
+def _check_number_of_properties(decisions: Decisions, scan: ValueScan) -> None:
+    """Exclude rows whose values are all dropped, and find rows that still have too many properties."""
+    layout = decisions.layout
+    _subtract_dropped(decisions, scan)
+    if decisions.changes.dropped and not layout.removed:
+        error = "every value of the row was left out as invalid"
+        decisions.exclude(_rows_without_change(decisions, scan), "invalid", "no value left", error)
+    most = LIMITS["properties"].value
+    many = scan.written > most
+    merging = _merging(decisions)
+    if merging is not None and scan.written_by_id.size:
+        many[merging.positions[scan.written_by_id[merging.groups] > most]] = True
+    decisions.find("many_properties", many)
+
+
+def _subtract_dropped(decisions: Decisions, scan: ValueScan) -> None:
+    """Take values that are dropped from the counts of a scan."""
+    layout = decisions.layout
+    for number, dropped in decisions.changes.dropped.items():
+        column = layout.columns[number]
+        for span in layout.spans():
+            if dropped[span].any():
+                has = has_value(normalise_column(layout, column, span))
+                scan.touched[span] -= dropped[span] & (has | (column.missing != "skip"))
+                scan.written[span] -= dropped[span] & (has | (column.missing == "null"))
+
+
+def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
+    """Find rows whose payloads are too large; where rows are merged, all rows of the id.
 
     Parameters
     ----------
-    around : int
-        Bytes that what stands around the properties of a row does not pass.
+    longest : numpy.ndarray
+        Upper bounds in bytes: for each span, of the payload of a row; last, of the payload of rows that are merged.
     """
-    layout, together = decisions.layout, decisions.changes.together
+    layout = decisions.layout
     masks = {name: np.zeros(layout.rows, bool) for name in ("large_update", "large_row")}
-    for payloads in _perhaps_large(decisions, scan.longest + around):
-        heavy = np.diff(payloads.offsets) > LIMITS["row_bytes"].value
-        masks["large_update"][payloads.positions[heavy & (payloads.updates == 1)]] = True
-        masks["large_row"][payloads.positions[heavy & (payloads.updates > 1)]] = True
+    for payloads in _large_payloads(decisions, longest):
+        commas = payloads.updates  # one behind each update
+        large = np.diff(payloads.offsets) - commas > LIMITS["row_bytes"].value
+        masks["large_update"][payloads.positions[large & (payloads.updates == 1)]] = True
+        masks["large_row"][payloads.positions[large & (payloads.updates > 1)]] = True
     for name, mask in masks.items():
-        decisions.add(finding_of(CHECKS[name], layout), together.shared(mask))
+        if mask.any():
+            decisions.find(name, decisions.changes.shared(mask))
 
 
-def _perhaps_large(decisions: Decisions, longest: np.ndarray) -> Iterator[Payloads]:
-    """Yield payloads to weigh: only of spans in which a row may be over the limit."""
+def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Payloads]:
+    """Yield the payloads of spans in which a row may be too large. Most frames have none, and are not encoded to know it."""
     layout, changes = decisions.layout, decisions.changes
-    for span, most in zip(layout.spans(), longest[:-1], strict=True):
-        for rows in layout.slices(span) if most > LIMITS["update_bytes"].value else ():
+    for span, bound in zip(layout.spans(), longest[:-1], strict=True):
+        for rows in layout.slices(span) if bound > LIMITS["update_bytes"].value else ():
             if changes.alone(rows).any():
-                yield encode_slice(layout, changes, rows, token=" " * 32)
+                yield encode_slice(layout, changes, rows, token=TOKEN)
     if longest[-1] > LIMITS["update_bytes"].value:
-        yield from encode_merged(layout, changes, token=" " * 32)
+        yield from encode_merged(layout, changes, token=TOKEN)
 
 
 # -- masks --------------------------------------------------------------------------------------------------------
 
 
 def _in_order(masks: Masks) -> list[tuple[str, np.ndarray]]:
-    """Return the masks in the order of the table."""
-    return sorted(masks.items(), key=lambda item: _PLACE[item[0]])
+    """Return the masks in the order of the table of checks."""
+    return sorted(masks.items(), key=lambda item: _PLACES[item[0]])
 
 
 def _mask(length: int, positions: np.ndarray) -> np.ndarray:

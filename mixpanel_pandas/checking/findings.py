@@ -1,25 +1,54 @@
-"""What is wrong with a frame, one `Finding` for each check and column, and what can be done about it."""
+"""`Finding`, what a check reports, and the checks of whole columns: their dtypes, their names and what their operators take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.payloads.layout import Layout, Source
-from mixpanel_pandas.rules.checks import CHECKS, Check
+import numpy as np
+
+from mixpanel_pandas.payloads.sources import Source
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.limits import (
+    HELPER_COLUMNS,
+    LIMITS,
+    LOOKALIKES,
+    RECORD_FIELDS,
+    RESERVED_PROPERTIES,
+    plain,
+)
+from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
-    import numpy as np
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.rules.checks import Check
 
-    from mixpanel_pandas.payloads.notes import Note
-
-__all__ = ["Finding", "finding_of", "finding_of_note", "remedy_for", "severity_of"]
+__all__ = [
+    "Finding",
+    "column_findings",
+    "count_names",
+    "finding_of",
+    "findings_of_column",
+    "severity_of",
+    "types_expected",
+]
 
 #: Reserved properties whose values are never cut.
 NEVER_CUT = {"$email", "$phone", "$avatar"}
+
+#: Operator's operand -> what the operator takes, in words.
+OPERANDS_IN_WORDS = {
+    "any": "values that have a type in Mixpanel",
+    "item": "values that have a type in Mixpanel",
+    "number": "numbers (for numbers in text, see pandas.to_numeric)",
+    "scalar": "single values",
+    "list": "strings, numbers, dates and lists of them",
+}
+
+SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
 
 
 @dataclass(frozen=True)
@@ -29,7 +58,7 @@ class Finding:
     Attributes
     ----------
     check : str
-        Name of the check; in a schema of the user's, pandera's name for it.
+        Name of the check; for a check of the user's schema, its name in pandera.
     severity : {"error", "warning", "hint"}
         How bad it is.
     column : hashable
@@ -41,13 +70,13 @@ class Finding:
     limit : str or None
         The number that decides, with its unit.
     value : object
-        What is wrong, where it is not a value of the frame.
+        What is wrong with a column as a whole: its dtype or its name.
     remedies : tuple of str
-        What `invalid` can do with the rows, beside raising.
+        Values of the option `invalid`, beside ``"raise"``, that can deal with the rows.
     rows : numpy.ndarray or None
         Mask over the frame of the rows that do not pass; None for a column as a whole.
     stands : bool
-        No remedy was asked for, or there is none: the frame is refused.
+        Whether the finding refuses the frame: no remedy was asked for, or none exists.
     """
 
     check: str
@@ -72,44 +101,126 @@ class Finding:
         return self.check.replace("_", " ")
 
 
-def remedy_for(finding: Finding, rows: np.ndarray | None, number: int | None, invalid: Any) -> str:
-    """Return what becomes of rows with a finding: what was asked for, "raise" where that cannot be done, "" for nothing.
-
-    Warnings and hints are sent all the same, unless a mapping names their check.
-    """
-    named = invalid.get(finding.check) if isinstance(invalid, Mapping) else None
-    if finding.severity != "error" and named is None:
-        return ""
-    remedy: str = named or ("raise" if isinstance(invalid, Mapping) else invalid)
-    possible = (
-        remedy in finding.remedies and rows is not None and (remedy == "drop_row" or number is not None)
-    )
-    return remedy if possible else "raise"
-
-
 def finding_of(check: Check, layout: Layout, number: int | None = None) -> Finding:
-    """Return the finding that a check reports, without its rows."""
+    """Return what a check of ids, values or rows reports; the caller adds the rows.
+
+    Parameters
+    ----------
+    number : int, optional
+        Number of the column in the layout, for a check of values.
+    """
     name = None if number is None else layout.columns[number].name
-    remedies = tuple(way for way in check.remedies if way != "truncate" or name not in NEVER_CUT)
+    remedies = tuple(remedy for remedy in check.remedies if remedy != "truncate" or name not in NEVER_CUT)
     column = _label(check, layout, number)
     severity = severity_of(check, layout)
     return Finding(check.name, severity, column, name, check.says, check.limit_text, remedies=remedies)
 
 
-def finding_of_note(note: Note) -> Finding:
-    """Return the finding of a column as a whole."""
-    check = CHECKS[note.check]
-    message = note.advice or check.says
-    return Finding(check.name, check.severity, note.column, note.name, message, check.limit_text, note.value)
-
-
 def severity_of(check: Check, layout: Layout) -> str:
-    """Return how bad it is: what is junk for a user may be the name of a group."""
+    """Return how bad a check's findings are: an id that is junk for a user may be the name of a group."""
     return "warning" if check.name == "junk_id" and layout.operation.group else check.severity
 
 
 def _label(check: Check, layout: Layout, number: int | None) -> Hashable:
+    """Return the label of the column or index level that a check looks at; None for a whole row."""
     if number is not None:
         return layout.columns[number].label
-    source: Any = {"row": None, "record": getattr(layout, check.name, None)}.get(check.of, layout.id)
+    sources: dict[str, Any] = {"row": None, "record": getattr(layout, check.name, None)}
+    source = sources.get(check.of, layout.id)
     return source.label if isinstance(source, Source) else None
+
+
+# -- whole columns ------------------------------------------------------------------------------------------------
+
+
+def column_findings(layout: Layout) -> Iterator[Finding]:
+    """Yield what is wrong with columns as a whole, and with the names of properties to remove."""
+    counts = count_names(layout)
+    for column in layout.columns:
+        yield from findings_of_column(column, counts)
+    for name in layout.removed:
+        for check, fails in _name_checks(name, name, counts):
+            if fails:
+                yield _finding_of_whole(check, name, name, name)
+
+
+def count_names(layout: Layout) -> Counter[str]:
+    """Return the name of each property, as Mixpanel cuts it -> how many properties have it."""
+    names = [*(column.name for column in layout.columns), *layout.removed]
+    return Counter(name[: LIMITS["name_characters"].value] for name in names)
+
+
+def findings_of_column(column: PropertyColumn, counts: Counter[str]) -> Iterator[Finding]:
+    """Yield what is wrong with one column as a whole.
+
+    Parameters
+    ----------
+    counts : Counter
+        From `count_names`.
+    """
+    label, name, rule, operator = column.label, column.name, column.rule, column.operator
+    for check, fails in (*_name_checks(label, name, counts), *_odd_name_checks(label, name)):
+        if fails:
+            message = _lookalike_message(label, name) if check == "lookalike" else ""
+            yield _finding_of_whole(check, label, name, name, message)
+    if rule.refusal:
+        message = f"{rule.name}: {rule.refusal}"
+        yield _finding_of_whole("unsupported_dtype", label, name, rule.name, message)
+    elif column.kind not in column.operands | {"mixed", "missing"}:
+        message = f"{operator.name} takes {OPERANDS_IN_WORDS[operator.takes]}, not {rule.name}"
+        yield _finding_of_whole("wrong_type", label, name, column.kind, message)
+    reserved = RESERVED_PROPERTIES.get(name)
+    if (
+        reserved
+        and reserved.expects
+        and column.kind not in {"mixed", "missing", *types_expected(reserved.expects)}
+    ):
+        check, noun = ("created", "a date") if reserved.expects == "date" else ("reserved_type", "text")
+        yield _finding_of_whole(check, label, name, rule.name, f"{name} holds {noun}")
+    if rule.note:
+        yield _finding_of_whole(rule.note, label, name, rule.name)
+    if operator.takes == "item" and column.kind == "list":
+        yield _finding_of_whole("appended_list", label, name, rule.name)
+
+
+def types_expected(expects: str) -> set[str]:
+    """Return the Mixpanel types that a kind of reserved property may have.
+
+    >>> sorted(types_expected("date")), sorted(types_expected("phone"))
+    (['date', 'string'], ['string'])
+    """
+    return {"date", "string"} if expects == "date" else {"string"}
+
+
+def _finding_of_whole(check_name: str, label: Hashable, name: str, value: Any, message: str = "") -> Finding:
+    check = CHECKS[check_name]
+    return Finding(check.name, check.severity, label, name, message or check.says, check.limit_text, value)
+
+
+def _name_checks(label: Hashable, name: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
+    """Yield check -> whether a property's name fails it; also for properties that are removed."""
+    most = LIMITS["name_characters"].value
+    reserved = RESERVED_PROPERTIES.get(name)
+    role = reserved.role if reserved else None
+    yield "no_name", not name.strip() or label is None or (isinstance(label, float) and np.isnan(label))
+    yield "long_name", len(name) > most
+    yield "same_name", counts[name[:most]] > 1
+    yield "broken_name", not name.isascii() and bool(set(name) & SURROGATES)
+    yield "identity_property", role == "identity"
+    yield "computed_property", role == "computed"
+
+
+def _odd_name_checks(label: Hashable, name: str) -> Iterator[tuple[str, bool]]:
+    """Yield check -> whether a name that is written fails it. To remove a property with such a name is fine."""
+    reserved = RESERVED_PROPERTIES.get(name)
+    yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
+    yield "no_header", isinstance(label, int | np.integer) and str(label) == name
+    yield "bucket", name in {"bucket", "$bucket"}
+    yield "lookalike", reserved is None and plain(name) in LOOKALIKES
+    yield "dollar_name", name.startswith("$") and reserved is None and plain(name) not in LOOKALIKES
+    yield "record_field", name in RECORD_FIELDS
+
+
+def _lookalike_message(label: Hashable, name: str) -> str:
+    meant = LOOKALIKES[plain(name)]
+    return f"looks like {meant}, which is another property: rename={{{quoted(label)}: {meant!r}}} sends it as that"

@@ -1,7 +1,7 @@
 """One row per column of any frame: what it would be in Mixpanel, how full and varied it is, and what is wrong with it.
 
-Walked like the check pass: a layout is made once, then every column is normalised slice by slice and looked at by the same
-checks. What is kept of a column while it is walked is a hash and a mark for each row.
+As in the check of a frame, a layout is made once, then every column is normalised slice by slice, and the same checks look at its
+values. Of a column a hash and three marks are kept for each row.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.checking.findings import count_names, findings_of_column
+from mixpanel_pandas.checking.report import shown_values
 from mixpanel_pandas.checking.scan import findings_of_slice, has_value
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.payloads.notes import names_of, notes_on_column
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 
@@ -62,89 +64,93 @@ def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
         If the columns are a MultiIndex.
     """
     layout = layout_of_columns(frame)
-    names = names_of(layout)
-    rows = [_row(layout, column, names) for column in layout.columns]
-    found = pd.DataFrame(
+    counts = count_names(layout)
+    rows = [_row(layout, column, counts) for column in layout.columns]
+    inventory = pd.DataFrame(
         {
             name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
             for name, dtype in COLUMNS.items()
         }
     )  # fmt: skip
-    found.attrs["mixpanel"] = {"rows": str(layout.rows)}
-    return found
+    inventory.attrs["mixpanel"] = {"rows": str(layout.rows)}
+    return inventory
 
 
 @dataclass
-class _Seen:
-    """What one look at all values of a column found.
+class ColumnScan:
+    """What the scan of all values of a column finds.
 
     Attributes
     ----------
-    there, sendable : numpy.ndarray
-        Masks: there is a value; there is one that can be sent.
+    present, sendable, over_limit : numpy.ndarray
+        Masks of the rows that have a value, that have one which can be sent, and that have one over a limit.
     hashes : numpy.ndarray
-        One for each value that can be sent.
-    over : numpy.ndarray
-        Mask of the values over a limit.
+        Hash of each value that can be sent.
     types, findings : Counter
         Mixpanel type -> values; name of a check -> values.
     largest : int
-        Bytes.
+        Bytes of the largest value.
     """
 
-    there: np.ndarray
+    present: np.ndarray
     sendable: np.ndarray
+    over_limit: np.ndarray
     hashes: np.ndarray
-    over: np.ndarray
     types: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     largest: int = 0
 
 
-def _row(layout: Layout, column: PropertyColumn, names: Counter[str]) -> dict[str, Any]:
-    seen = _walk(layout, column)
-    seen.findings.update(note.check for note in notes_on_column(column, names))
-    filled = int(seen.there.sum())
-    hashes, counts = np.unique(seen.hashes[seen.sendable], return_counts=True)
-    top = float(counts.max() / filled) if counts.size else np.nan
+def _row(layout: Layout, column: PropertyColumn, counts: Counter[str]) -> dict[str, Any]:
+    scan = _scan(layout, column)
+    scan.findings.update(finding.check for finding in findings_of_column(column, counts))
+    filled = int(scan.present.sum())
+    hashes, repeats = np.unique(scan.hashes[scan.sendable], return_counts=True)
+    top = float(repeats.max() / filled) if repeats.size else np.nan
     return {
         "column": column.label,
-        "type": _type(seen, column),
-        "types": dict(seen.types.most_common()),
+        "type": _type(scan, column),
+        "types": dict(scan.types.most_common()),
         "filled": filled,
         "fill": filled / layout.rows if layout.rows else np.nan,
         "distinct": len(hashes),
         "top_share": top,
         "nearly_constant": filled > 1 and top >= NEARLY,
-        "examples": _examples(column, seen),
-        "largest": seen.largest if seen.sendable.any() else None,
-        "over_limit": int(seen.over.sum()),
+        "examples": _examples(column, scan),
+        "largest": scan.largest if scan.sendable.any() else None,
+        "over_limit": int(scan.over_limit.sum()),
         "reserved": column.name if column.name in RESERVED_PROPERTIES else LOOKALIKES.get(plain(column.name)),
-        "findings": {name: seen.findings[name] for name in CHECKS if name in seen.findings},
+        "findings": {name: scan.findings[name] for name in CHECKS if name in scan.findings},
     }
 
 
-def _walk(layout: Layout, column: PropertyColumn) -> _Seen:
-    """Look at every value of a column once, slice by slice."""
+def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
+    """Scan every value of a column once, slice by slice."""
     rows = layout.rows
-    seen = _Seen(np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, np.uint64), np.zeros(rows, bool))
+    scan = ColumnScan(
+        np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, np.uint64)
+    )
     for part in layout.slices():
         values = normalise_column(layout, column, part)
-        seen.sendable[part] = ~values.missing
-        seen.there[part] = (
-            ~np.asarray(pd.isna(column.source.at(part)), bool) if column.rule.refusal else has_value(values)
-        )
+        scan.sendable[part] = ~values.missing
+        scan.present[part] = _is_present(column, part) if column.rule.refusal else has_value(values)
         for name, mask in findings_of_slice(values, column):
-            seen.findings[name] += int(mask.sum())
+            scan.findings[name] += int(mask.sum())
             if CHECKS[name].limit and CHECKS[name].severity == "error":
-                seen.over[part] |= mask
-        seen.types.update(_types(values, column))
+                scan.over_limit[part] |= mask
+        scan.types.update(_types(values, column))
         texts = _texts(values)
-        seen.hashes[part] = hash_texts(texts)
-        seen.largest = max(seen.largest, _largest(values, texts))
-    seen.types["none"] = int((seen.there & ~seen.sendable).sum())
-    seen.findings, seen.types = +seen.findings, +seen.types
-    return seen
+        scan.hashes[part] = hash_texts(texts)
+        scan.largest = max(scan.largest, _largest(values, texts))
+    scan.types["none"] = int((scan.present & ~scan.sendable).sum())
+    scan.findings, scan.types = +scan.findings, +scan.types
+    return scan
+
+
+def _is_present(column: PropertyColumn, rows: slice) -> np.ndarray:
+    """Return the mask of the rows that have a value, of a column that cannot be sent."""
+    with reading_column(column.label):
+        return ~np.asarray(pd.isna(column.source.at(rows)), bool)
 
 
 def _types(values: Normalised, column: PropertyColumn) -> dict[str, int]:
@@ -153,12 +159,12 @@ def _types(values: Normalised, column: PropertyColumn) -> dict[str, int]:
     return Counter(values.kinds[sendable]) if values.kinds is not None else {column.kind: int(sendable.sum())}
 
 
-def _type(seen: _Seen, column: PropertyColumn) -> str:
+def _type(scan: ColumnScan, column: PropertyColumn) -> str:
     """Return the one type of all values; that of the dtype where there is no value."""
-    types = set(seen.types) - {"none"}
+    types = set(scan.types) - {"none"}
     if len(types) > 1:
         return "mixed"
-    return types.pop() if types else "none" if seen.there.any() or column.kind == "missing" else column.kind
+    return types.pop() if types else "none" if scan.present.any() or column.kind == "missing" else column.kind
 
 
 def _texts(values: Normalised) -> pa.Array:
@@ -182,15 +188,16 @@ def _largest(values: Normalised, texts: pa.Array) -> int:
     return int(lengths.max(initial=0))
 
 
-def _examples(column: PropertyColumn, seen: _Seen) -> list[Any]:
+def _examples(column: PropertyColumn, scan: ColumnScan) -> list[Any]:
     """Return the first different values, as the frame has them."""
-    left = seen.sendable.copy() if seen.sendable.any() else seen.there.copy()
+    left = scan.sendable.copy() if scan.sendable.any() else scan.present.copy()
     positions: list[int] = []
     while len(positions) < EXAMPLES and left.any():
         positions.append(int(left.argmax()))
-        left &= seen.hashes != seen.hashes[positions[-1]]
-    try:
-        some = column.source.at(np.array(positions, int))
-        return list(pd.Series(some, dtype=some.dtype).tolist())
-    except Exception:  # noqa: BLE001 (dates beyond Python's years and the like)
-        return ["cannot be shown"] * len(positions)
+        left &= scan.hashes != scan.hashes[positions[-1]]
+    some = np.array(positions, int)
+    return shown_values(column.label, lambda: _python_values(column.source.at(some)), len(positions))
+
+
+def _python_values(values: Any) -> list[Any]:
+    return list(pd.Series(values, dtype=values.dtype).tolist())

@@ -1,4 +1,4 @@
-"""What is wrong with a frame: as a frame to look at, as an error that reads well, and as one warning."""
+"""What is wrong with a frame: as a frame to look at, as an error that reads well, in pandera's form, and as one warning."""
 
 from __future__ import annotations
 
@@ -11,28 +11,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.errors import ProfileWarning, ValidationError
+from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.rules.checks import SEVERITIES
-from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import counted, quoted, shortened
+from mixpanel_pandas.rules.code import validation_of
+from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
+    from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.payloads.layout import Layout
 
-__all__ = ["make_report", "raise_errors", "report_in_words", "warn"]
+__all__ = [
+    "FAILURE_COLUMNS",
+    "failure_cases",
+    "make_report",
+    "raise_errors",
+    "report_in_words",
+    "shown_values",
+    "warn",
+]
 
-#: How much of a value and of a finding's words an error message shows, in characters, and how many checks it names.
-SHOWN_CHARACTERS, MESSAGE_CHARACTERS, SHOWN_CHECKS = 61, 200, 12
+#: Columns of pandera's `SchemaErrors.failure_cases`.
+FAILURE_COLUMNS = ["schema_context", "column", "check", "check_number", "failure_case", "index"]
 
-#: Stands for a value of which there is no text.
-NOT_SHOWN = "cannot be shown"
+#: How many checks an error message names.
+SHOWN_CHECKS = 12
 
-#: Longer calls are not written out in a warning, in characters.
+#: Arguments of a call that a warning writes out, in characters.
 LONGEST_CALL = 200
+
+
+# -- frames ---------------------------------------------------------------------------------------------------------
 
 
 def make_report(
@@ -43,13 +55,13 @@ def make_report(
     Parameters
     ----------
     first : int or None
-        Rows per finding; None for all. ``count`` tells how many there are.
+        Rows per finding; None for all. ``count`` is the number of all.
     """
     findings = list(findings)
-    places = [_places(finding, first) for finding in findings]
-    lengths = [len(positions) for positions in places]
-    positions = np.concatenate([np.zeros(0, np.int64), *places])
-    known = np.repeat(np.array([finding.rows is not None for finding in findings], bool), lengths)
+    positions_of = [_positions(finding, first) for finding in findings]
+    lengths = [len(positions) for positions in positions_of]
+    positions = np.concatenate([np.zeros(0, np.int64), *positions_of])
+    has_row = np.repeat(np.array([finding.rows is not None for finding in findings], bool), lengths)
 
     def each(name: str) -> np.ndarray:
         return np.repeat(as_objects([getattr(finding, name) for finding in findings]), lengths)
@@ -61,15 +73,9 @@ def make_report(
         "property": each("name"),
         "limit": each("limit"),
         "message": each("message"),
-        "index": labels_at(frame, positions, known),
-        "position": pd.arrays.IntegerArray(positions, ~known),
-        "value": as_objects(
-            [
-                value
-                for finding, at in zip(findings, places, strict=True)
-                for value in values_at(frame, finding, at)
-            ]
-        ),
+        "index": _labels_at(frame, positions, has_row),
+        "position": pd.arrays.IntegerArray(positions, ~has_row),
+        "value": _values(frame, findings, positions_of),
         "count": each("count").astype(np.int64),
     }
     report = pd.DataFrame(
@@ -78,75 +84,130 @@ def make_report(
             for name, values in columns.items()
         }
     )
-    counts = {name: str(sum(p.count for p in findings if p.severity == name)) for name in SEVERITIES}
+    counts = {
+        name: str(sum(finding.count for finding in findings if finding.severity == name))
+        for name in SEVERITIES
+    }
     properties = len(layout.columns) + len(layout.removed)
     report.attrs["mixpanel"] = {"rows": str(layout.rows), "properties": str(properties), **counts}
     return report
 
 
 def report_in_words(report: pd.DataFrame) -> str:
-    """Return what a report found in one line.
+    """Return the counts of a report in one line.
 
     Parameters
     ----------
     report : pandas.DataFrame
-        As `make_report` made it. Where it has lost its attrs, its own lines are counted.
+        From `make_report`. If it has lost its attrs, its own lines are counted.
     """
-    made: dict[str, str] = report.attrs.get("mixpanel", {})
+    totals: dict[str, str] = report.attrs.get("mixpanel", {})
     lines = report["severity"].astype(str).value_counts()
-    counts = [counted(int(made.get(name, lines.get(name, 0))), name) for name in SEVERITIES]
-    sizes = {"row": int(made.get("rows", -1)), "property": int(made.get("properties", 0)) or -1}
+    counts = [counted(int(totals.get(name, lines.get(name, 0))), name) for name in SEVERITIES]
+    sizes = {"row": int(totals.get("rows", -1)), "property": int(totals.get("properties", 0)) or -1}
     of = " x ".join(counted(size, noun) for noun, size in sizes.items() if size >= 0)
     return ", ".join(counts) + (f" in {of}" if of else "")
 
 
-def _places(finding: Finding, first: int | None) -> np.ndarray:
-    """Return the positions that are shown; a column as a whole has one row, without a position."""
+def failure_cases(frame: pd.DataFrame, findings: Iterable[Finding], first: int | None = None) -> pd.DataFrame:
+    """Return one row per finding and row of the frame, in the form of pandera's `SchemaErrors.failure_cases`.
+
+    Parameters
+    ----------
+    first : int or None
+        Rows per finding; None for all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``schema_context`` ("Column", or "DataFrameSchema" for whole rows and index levels), ``column``, ``check`` (its name),
+        ``check_number`` (of the finding, among those of its column), ``failure_case`` (the value) and ``index`` (the label of the
+        row, as text in a MultiIndex; None for a column as a whole).
+    """
+    findings = list(findings)
+    positions_of = [_positions(finding, first) for finding in findings]
+    lengths = [len(positions) for positions in positions_of]
+    positions = np.concatenate([np.zeros(0, np.int64), *positions_of])
+    has_row = np.repeat(np.array([finding.rows is not None for finding in findings], bool), lengths)
+    in_columns = [finding.column is not None and finding.column in frame.columns for finding in findings]
+    labels = _labels_at(frame, positions, has_row)
+    if frame.index.nlevels > 1:
+        labels[has_row] = [str(label) for label in labels[has_row]]
+    numbers = Counter[Any]()
+    check_numbers = []
+    for finding in findings:
+        check_numbers.append(numbers[finding.column])
+        numbers[finding.column] += 1
+    columns = {
+        "schema_context": np.repeat(
+            as_objects(["Column" if in_column else "DataFrameSchema" for in_column in in_columns]), lengths
+        ),
+        "column": np.repeat(as_objects([finding.column for finding in findings]), lengths),
+        "check": np.repeat(as_objects([finding.check for finding in findings]), lengths),
+        "check_number": np.repeat(np.array(check_numbers, np.int64), lengths),
+        "failure_case": _values(frame, findings, positions_of),
+        "index": labels,
+    }
+    return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})
+
+
+def _positions(finding: Finding, first: int | None) -> np.ndarray:
+    """Return the positions of the rows that are shown; a column as a whole has one line, without a position."""
     return np.zeros(1, np.int64) if finding.rows is None else np.flatnonzero(finding.rows)[:first]
 
 
-def labels_at(frame: pd.DataFrame, positions: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the index labels of those positions that are known."""
+def _labels_at(frame: pd.DataFrame, positions: np.ndarray, has_row: np.ndarray) -> np.ndarray:
+    """Return the index labels of the positions that are rows."""
     labels = np.full(len(positions), None, dtype=object)
-    labels[known] = as_objects([_showable(label) for label in frame.index[positions[known]]])
+    rows = positions[has_row]
+    labels[has_row] = as_objects(shown_values("index", lambda: frame.index[rows], len(rows)))
     return labels
 
 
-def _showable(value: Any) -> Any:
-    """Return `value`, unless it cannot show itself: a time zone's dates beyond Python's years cannot, for one."""
-    try:
-        repr(value)
-    except Exception:  # noqa: BLE001  # whatever it is, the report is shown
-        return NOT_SHOWN
-    return value
+def _values(frame: pd.DataFrame, findings: list[Finding], positions_of: list[np.ndarray]) -> np.ndarray:
+    pairs = zip(findings, positions_of, strict=True)
+    return as_objects([value for finding, rows in pairs for value in _values_at(frame, finding, rows)])
 
 
-def values_at(frame: pd.DataFrame, finding: Finding, positions: np.ndarray) -> list[Any]:
-    """Return the user's own values; for a column as a whole what is wrong with it."""
+def _values_at(frame: pd.DataFrame, finding: Finding, positions: np.ndarray) -> list[Any]:
+    """Return the user's own values; for a column as a whole what is wrong with it, for a whole row None."""
     label: Any = finding.column
     if finding.rows is None:
         return [finding.value]
-    try:
-        if label is not None and label in frame.columns:
-            return [_showable(value) for value in frame[label].iloc[positions]]
-        if label is not None and label in frame.index.names:
-            return [_showable(value) for value in frame.index.get_level_values(label)[positions]]
-    except Exception:  # noqa: BLE001 (text that is no UTF-8 and the like: the finding is told without its values)
-        return [NOT_SHOWN] * len(positions)
+    if label is not None and label in frame.columns:
+        return shown_values(label, lambda: frame[label].iloc[positions], len(positions))
+    if label is not None and label in frame.index.names:
+        return shown_values(label, lambda: frame.index.get_level_values(label)[positions], len(positions))
     return [None] * len(positions)
 
 
-def raise_errors(frame: pd.DataFrame, layout: Layout, findings: list[Finding]) -> None:
-    """Raise for errors that no option takes care of.
+def shown_values(label: Hashable, read: Callable[[], Iterable[Any]], length: int) -> list[Any]:
+    """Return values that a frame can show. A finding is reported also where its values cannot be read, or have no `repr`."""
+    try:
+        with reading_column(label):
+            return [value if has_repr(value) else NOT_SHOWN for value in read()]
+    except OperationError:
+        return [NOT_SHOWN] * length
+
+
+# -- messages -------------------------------------------------------------------------------------------------------
+
+
+def raise_errors(decisions: Decisions) -> None:
+    """Raise for findings that refuse the frame.
 
     Raises
     ------
     ValidationError
         With a count and the first example of each check, and the report of everything.
     """
-    standing = [finding for finding in findings if finding.stands]
+    standing = [finding for finding in decisions.findings if finding.stands]
     if standing:
-        raise ValidationError(_message(frame, layout, standing), make_report(frame, layout, findings))
+        frame, layout = decisions.frame, decisions.layout
+        report = make_report(frame, layout, decisions.findings)
+        raise ValidationError(
+            _message(frame, layout, standing), report, lambda: failure_cases(frame, standing)
+        )
 
 
 def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> str:
@@ -161,59 +222,41 @@ def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> st
 
 
 def _line(frame: pd.DataFrame, finding: Finding) -> str:
-    where = f" in {quoted(finding.column, SHOWN_CHARACTERS)}" if finding.column is not None else ""
+    where = f" in {quoted(finding.column, Length.NAME)}" if finding.column is not None else ""
     limit = f" (limit: {finding.limit})" if finding.limit else ""
-    message = shortened(finding.message, MESSAGE_CHARACTERS)
+    message = shortened(finding.message, Length.SENTENCE)
     if finding.rows is None:
         return f"{finding.check}{where}: {message}{limit}"
-    place = np.flatnonzero(finding.rows)[:1]
-    label = _showable(next(iter(frame.index[place])))
+    first = np.flatnonzero(finding.rows)[:1]
+    label = quoted(_labels_at(frame, first, np.ones(1, bool))[0], Length.NAME)
     value = (
-        f": {quoted(values_at(frame, finding, place)[0], SHOWN_CHARACTERS)}"
-        if finding.column is not None
-        else ""
+        f": {quoted(_values_at(frame, finding, first)[0], Length.NAME)}" if finding.column is not None else ""
     )
     rows = counted(finding.count, "row")
-    return f"{finding.check}{where}: {rows}, {message}{limit}; first at index {quoted(label, SHOWN_CHARACTERS)}{value}"
+    return f"{finding.check}{where}: {rows}, {message}{limit}; first at index {label}{value}"
 
 
-def warn(layout: Layout, findings: list[Finding]) -> None:
-    """Issue one warning with the counts of warnings and hints, at the line of the user's that called a verb."""
+def warn(decisions: Decisions) -> None:
+    """Issue one warning with the counts of warnings and hints, at the line of the user's code that called a verb."""
+    findings = decisions.findings
     counts = Counter[str]()
     for finding in findings:
         counts[finding.severity] += finding.count
-    parts = [
-        f"{counts[name]:,} {name}{'s' * (counts[name] != 1)}" for name in ("warning", "hint") if counts[name]
-    ]
+    parts = [counted(counts[name], name) for name in ("warning", "hint") if counts[name]]
     if parts:
-        checks = dict.fromkeys(finding.check for finding in findings if finding.severity != "error")
-        call = f"df.mixpanel{_group_call(layout)}.validate({_arguments(layout)})"
-        named = [shortened(name, SHOWN_CHARACTERS) for name in checks][:SHOWN_CHECKS]
-        rest = [f"{len(checks) - SHOWN_CHECKS:,} more checks"] if len(checks) > SHOWN_CHECKS else []
-        found = f"{' and '.join(parts)} ({', '.join([*named, *rest])})"
-        warnings.warn(ProfileWarning(found, call), stacklevel=_frames_of_ours())
+        layout = decisions.layout
+        checks = list(dict.fromkeys(finding.check for finding in findings if finding.severity != "error"))
+        names = [shortened(name) for name in checks[:SHOWN_CHECKS]]
+        if len(checks) > SHOWN_CHECKS:
+            names.append(f"{len(checks) - SHOWN_CHECKS:,} more checks")
+        call = validation_of(layout.operation, layout.id.label, LONGEST_CALL)
+        message = ProfileWarning(f"{' and '.join(parts)} ({', '.join(names)})", call)
+        warnings.warn(message, stacklevel=_frames_of_ours())
 
 
 def _frames_of_ours() -> int:
-    """Return how far up the caller of this package stands, as ``stacklevel`` of a warning."""
+    """Return the ``stacklevel`` of a warning that names the caller of this package."""
     folder, level, frame = str(Path(__file__).parent.parent), 0, inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(folder):
         level, frame = level + 1, frame.f_back
     return level
-
-
-def _arguments(layout: Layout) -> str:
-    """Return the arguments of the call as they are written, or the first of them where they are long."""
-    operation = layout.operation
-    properties = operation.verbs or (list(operation.properties) if operation.properties is not None else None)
-    rows = [option.name for option in taken_by(operation.verb, sending=False)]
-    given = [repr(operation.verb), repr(layout.id.label)]
-    given += [repr(properties)] if properties is not None else []
-    given += [f"{name}={value!r}" for name, value in operation.named.items() if name in rows]
-    text = ", ".join(given)
-    first = ", ".join(given[:2])
-    return text if len(text) <= LONGEST_CALL else f"{first}, ..." if len(first) <= LONGEST_CALL else "..."
-
-
-def _group_call(layout: Layout) -> str:
-    return f".group({quoted(layout.operation.group)})" if layout.operation.group else ""

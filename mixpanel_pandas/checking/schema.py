@@ -1,244 +1,260 @@
-"""The checks as a pandera schema, and what it finds as findings.
+"""The checks as a pandera schema, to extend, to keep, and to use without the verbs.
 
-The schema is called once over the user's own frame. In the check pass its checks return the masks that `decisions`
-made of the normalised columns; a schema to take away makes them itself, of any frame.
+The schema accepts a frame that the verb accepts, and fails with the same failure cases as the verb: each of its checks asks
+`check_frame` about the whole frame, and reports the findings that belong to it. It also refuses columns whose Mixpanel type is not
+that of the frame it was made from.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
+from pandera.api.base.checks import CheckResult
 
-from mixpanel_pandas.checking.decisions import Decisions, decide
-from mixpanel_pandas.checking.findings import Finding, finding_of, finding_of_note
-from mixpanel_pandas.checking.scan import property_checks, value_findings
-from mixpanel_pandas.checking.user_schema import (
-    failures,
-    labels_apart,
-    refuse_unknown_checks,
-    rows_of,
-    usable_schema,
-    users_findings,
-)
-from mixpanel_pandas.errors import in_our_words
-from mixpanel_pandas.payloads.dtypes import rule_for, rule_for_objects
-from mixpanel_pandas.payloads.layout import Layout, PropertyColumn, make_layout, values_of_key
-from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
+from mixpanel_pandas.checking.decisions import check_frame, user_schema_of
+from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of
+from mixpanel_pandas.checking.report import failure_cases
+from mixpanel_pandas.checking.scan import property_checks
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.text import NOT_SHOWN, is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    import pandera.pandas as pandera
-
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["check_frame", "checked", "make_schema"]
+__all__ = ["make_schema"]
 
-#: What does not pass: the mask of the rows, True for the column as a whole, or None.
-Failing = np.ndarray | bool | None
-Failings = dict[Any, Failing]
+#: What tells a finding from others: the check, the label of the column, and the name of the property.
+Key = tuple[str, Hashable, str | None]
 
-#: A check as pandera gets it: label of the column that it looks at, or None for the frame; the finding that it reports;
-#: what finds it.
-Applied = tuple[Any, Finding, Callable[[Any], Failing]]
+#: The check that reports what no other check of a schema reports.
+OTHER = "other_findings"
 
 
-def checked(frame: pd.DataFrame, operation: Operation) -> tuple[Decisions, list[Finding]]:
-    """Plan and check, on a frame of its own: columns that are set, moved or dropped meanwhile do not matter."""
-    with in_our_words():
-        frame = frame.copy(deep=False)
-        return check_frame(frame, make_layout(frame, operation))
-
-
-def check_frame(frame: pd.DataFrame, layout: Layout) -> tuple[Decisions, list[Finding]]:
-    """Return what becomes of each row, and all that is wrong, worst first.
+def make_schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema:
+    """Return a schema for frames like `frame`. Errors fail; warnings and hints are warnings of pandera's.
 
     Raises
     ------
     OperationError
-        If the user's own schema is none, would change the frame or cannot be run, or if `invalid` names no check.
+        If the call makes no sense on the frame.
     """
-    schema = usable_schema(layout.operation.options.schema)
-    refuse_unknown_checks(layout.operation.options.invalid, schema)
-    decisions = decide(frame, layout, users_findings(schema, frame) if schema is not None else ())
-    findings = _confirmed(decisions)
-    return decisions, sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    layout = make_layout(frame, operation)
+    user_schema = user_schema_of(operation)
+    findings = [*_possible_findings(layout), *(user_schema.possible_findings() if user_schema else ())]
+    possible = {_key(finding): finding for finding in findings}
+    findings_of = _Findings(_for_other_frames(layout), _kinds(layout), frozenset(possible))
+    checks: dict[Any, list[FrameCheck]] = defaultdict(list)
+    for key, finding in possible.items():
+        place = finding.column if _is_addressable(finding.column, frame) else None
+        only_warns = finding.severity != "error" and not _is_named(finding, operation)
+        checks[place].append(
+            FrameCheck(findings_of, key, finding.check, finding.message, raise_warning=only_warns)
+        )
+    of_frames = checks.pop(None, [])
+    of_frames.append(FrameCheck(findings_of, None, OTHER, "the verb would refuse the frame"))
+    columns = {
+        label: pandera.Column(checks=list(of_column), nullable=True) for label, of_column in checks.items()
+    }
+    return pandera.DataFrameSchema(columns, checks=of_frames, name=operation.verb)
 
 
-def _confirmed(decisions: Decisions) -> list[Finding]:
-    """Return the findings of an inspection as pandera reports them: a check that found nothing has nothing to return."""
-    if not decisions.findings:
-        return []
-    frame = decisions.frame.copy(deep=False)
-    frame.index = pd.RangeIndex(len(frame))
-    applied: list[Applied] = [
-        (finding.column if _addressable(finding.column, frame) else None, finding, _returning(finding.rows))
-        for finding in decisions.findings
-    ]
-    schema = _schema(decisions.layout, applied, labels_apart, warn=False)
-    failed = {error.check.number: error for error in failures(schema, frame)}
-    return [
-        replace(finding, rows=rows_of(failed[number])) if finding.rows is not None else finding
-        for number, finding in enumerate(decisions.findings)
-    ]
+def _for_other_frames(layout: Layout) -> Operation:
+    """Return the operation with the columns named: another frame may have more."""
+    operation = layout.operation
+    labels = tuple(dict.fromkeys(column.label for column in layout.columns))
+    return replace(operation, properties=operation.properties or labels or None)
 
 
-def _returning(rows: np.ndarray | None) -> Callable[[Any], Failing]:
-    return lambda _checked: True if rows is None else rows
+def _kinds(layout: Layout) -> dict[tuple[Hashable, str], str]:
+    """Return label of the column and name of the property -> Mixpanel's type of the values."""
+    return {(column.label, column.name): column.kind for column in layout.columns}
 
 
-def _addressable(label: Any, frame: pd.DataFrame) -> bool:
+def _is_named(finding: Finding, operation: Operation) -> bool:
+    """Return whether the option `invalid` says what becomes of rows with such a finding."""
+    invalid = operation.options.invalid
+    return isinstance(invalid, Mapping) and finding.check in invalid
+
+
+def _is_addressable(label: Any, frame: pd.DataFrame) -> bool:
     """Return whether pandera can look at a column of that name: no missing value, and no text with a lone surrogate."""
     if callable(label) or label not in frame.columns or (pd.api.types.is_scalar(label) and pd.isna(label)):
         return False
     return not isinstance(label, str) or label.isascii() or label.encode(errors="ignore").decode() == label
 
 
-def make_schema(layout: Layout) -> pandera.DataFrameSchema:
-    """Return a schema for frames like the one that the layout was made for.
-
-    Its checks look at whatever frame they are given; warnings and hints are warnings of pandera's.
-    """
-    layout = layout.without_values()
-    labels = tuple(dict.fromkeys(column.label for column in layout.columns))
-    named = {**layout.operation.named, "invalid": "raise"}
-    operation = replace(
-        layout.operation, named=named, properties=layout.operation.properties or labels or None
-    )
-
-    def of_frame(frame: pd.DataFrame) -> Failings:
-        findings = decide(frame, make_layout(frame, operation)).findings
-        return {_key(finding): True if finding.rows is None else finding.rows for finding in findings}
-
-    def of_column(column: PropertyColumn) -> Callable[[Any, Hashable], Failing]:
-        return lambda series, name: _of_column(series, layout, column).get(name)
-
-    found = _remembering(of_frame)
-    whole = [
-        *(finding_of(check, layout) for check in CHECKS.values() if check.of in OF_FRAMES),
-        *map(finding_of_note, layout.notes),
-    ]
-    applied: list[Applied] = [(None, finding, _looking_up(found, _key(finding))) for finding in whole]
-    applied += [
-        (column.label, finding_of(CHECKS[name], layout, number), _looking_up(of_column(column), name))
-        for number, column in enumerate(layout.columns)
-        for name in _checks_of(column)
-    ]
-    return _schema(layout, applied, lambda checked: checked.index, warn=True)
+def _key(finding: Finding) -> Key:
+    return finding.check, finding.column, finding.name
 
 
-#: What checks look at that need the whole frame to do so.
-OF_FRAMES = {"id", "frame", "row", "record"}
+# -- what can be found ----------------------------------------------------------------------------------------------
 
 
-def _key(finding: Finding) -> Hashable:
-    """Return what tells a finding of a whole frame from the others."""
-    return (
-        finding.check
-        if CHECKS[finding.check].of in OF_FRAMES
-        else (finding.check, finding.column, finding.name)
-    )
+def _possible_findings(layout: Layout) -> Iterator[Finding]:
+    """Yield the findings that frames like this can have, without their rows."""
+    for check in CHECKS.values():
+        if check.of in {"id", "frame", "row", "record"} and check.name != "shared_email":
+            yield finding_of(check, layout)
+    yield from column_findings(layout)
+    for number, column in enumerate(layout.columns):
+        for name in _checks_of_values(column):
+            yield finding_of(CHECKS[name], layout, number)
 
 
-def _looking_up(found: Callable[[Any, Hashable], Failing], key: Hashable) -> Callable[[Any], Failing]:
-    return lambda checked: found(checked, key)
-
-
-def _checks_of(column: PropertyColumn) -> Iterator[str]:
-    """Yield the checks that the values of a column may fail; one without any values may come to hold all kinds."""
+def _checks_of_values(column: PropertyColumn) -> Iterator[str]:
+    """Yield the checks that the values of a column may fail. A column without values may come to hold any."""
     kind = "mixed" if column.kind == "missing" else column.kind
     yield from ("wrong_type", "unsupported_dtype")
-    for check in CHECKS.values():
-        if kind in check.kinds and check.name != "wrong_type":
-            yield check.name
+    yield from (check.name for check in CHECKS.values() if kind in check.kinds and check.name != "wrong_type")
     yield from (check.name for check in property_checks(column))
+    if column.name == "$email":
+        yield "shared_email"
 
 
-def _of_column(series: pd.Series[Any], layout: Layout, column: PropertyColumn) -> Failings:
-    """Return what is wrong with a column of another frame, which may hold other types."""
-    now = _reread(column, series)
-    failing: Failings = {**value_findings(series, layout, now)}
-    if now.rule.refusal:
-        failing["unsupported_dtype"] = True
-    if now.rule.note and now.rule.note != column.rule.note:
-        failing[now.rule.note] = True
-    if column.kind not in {now.kind, "mixed", "missing"} and now.kind != "missing":
-        failing["wrong_type"] = True
-    return failing
+# -- what is found --------------------------------------------------------------------------------------------------
 
 
-def _reread(column: PropertyColumn, series: pd.Series[Any]) -> PropertyColumn:
-    """Return the column with the rule for the values that it holds now."""
-    rule = rule_for(series)
-    source = replace(column.source, rule=rule)
-    if column.key is not None:
-        rule = rule_for_objects(values_of_key(rule.read(series.array), column.key))
-    return replace(column, source=source, rule=rule)
-
-
-def _remembering(function: Callable[[Any], Failings]) -> Callable[[Any, Hashable], Failing]:
-    """Return what looks up `function` of a frame by key, called once a run: pandera asks once for each check."""
-    frame_of: Callable[[], Any] = lambda: None
-    failings: Failings = {}
-    told: set[Hashable] = set()
-
-    def remembered(frame: Any, key: Hashable) -> Failing:
-        nonlocal frame_of, failings, told
-        if frame_of() is not frame or key in told:  # a check that asks again belongs to another run
-            frame_of, failings, told = weakref.ref(frame), function(frame), set()
-        told.add(key)
-        return failings.get(key)
-
-    return remembered
-
-
-def _schema(
-    layout: Layout, applied: Iterable[Applied], labels_of: Callable[[Any], pd.Index[Any]], *, warn: bool
-) -> pandera.DataFrameSchema:
-    """Return a schema of checks, which are numbered.
+class FrameCheck(pandera.Check):
+    """A check of pandera's that looks at the whole frame, also where it belongs to a column.
 
     Parameters
     ----------
-    labels_of : callable
-        What is checked -> the index of what a check returns.
-    warn : bool
-        Whether warnings and hints are warnings of pandera's; otherwise they are failures like errors.
+    findings_of : callable
+        Frame and key -> the findings of the frame with that key.
+    key : tuple or None
+        Which findings fail the check.
+    name, description : str
+        Name of the check, as in reports; what is wrong, and what would be right.
+    raise_warning : bool
+        Whether pandera warns instead of failing.
     """
-    import pandera.pandas as pandera
 
-    checks: dict[Any, list[Any]] = defaultdict(list)
-    for number, (place, finding, finds) in enumerate(applied):
-        check = pandera.Check(
-            _passes(finds, labels_of),
-            name=finding.check if finding.check in CHECKS else None,  # pandera looks names of its own up
-            error=finding.message,
+    def __init__(
+        self,
+        findings_of: Callable[[pd.DataFrame, Key | None], list[Finding]],
+        key: Key | None,
+        name: str,
+        description: str,
+        *,
+        raise_warning: bool = False,
+    ) -> None:
+        super().__init__(
+            _needs_whole_frame,
+            name=name,
+            description=description,
             ignore_na=False,
-            n_failure_cases=1,
-            raise_warning=warn and finding.severity != "error",
+            raise_warning=raise_warning,
         )
-        check.number = number  # type: ignore[attr-defined]  # pandera's copies of the check keep it
-        checks[place].append(check)
-    whole = checks.pop(None, [])
-    columns = {label: pandera.Column(checks=of_column, nullable=True) for label, of_column in checks.items()}
-    return pandera.DataFrameSchema(columns, checks=whole, name=layout.operation.verb)
+        self.findings_of, self.key = findings_of, key
+
+    def __call__(self, check_obj: Any, column: Any = None) -> CheckResult:
+        """Look at a frame; pandera passes the whole frame and the name of the column."""
+        if not isinstance(check_obj, pd.DataFrame):
+            _needs_whole_frame(check_obj)
+        findings = self.findings_of(check_obj, self.key)
+        if not findings:
+            return CheckResult(True, True, check_obj, None)
+        cases = failure_cases(check_obj, findings, first=1 if self.raise_warning else None)
+        cases["failure_case"] = cases["failure_case"].where(cases["failure_case"].map(is_text), NOT_SHOWN)
+        return CheckResult(_passing(check_obj, findings), False, check_obj, cases)
 
 
-def _passes(
-    finds: Callable[[Any], Failing], labels_of: Callable[[Any], pd.Index[Any]]
-) -> Callable[[Any], Any]:
-    """Return what pandera calls: the column or frame -> whether each row passes, or all of it."""
+def _needs_whole_frame(checked: Any) -> NoReturn:
+    msg = "this check looks at ids and columns together: validate the whole frame with the schema"
+    raise OperationError(msg)
 
-    def passes(checked: Any) -> Any:
-        failing = finds(checked)
-        if not isinstance(failing, np.ndarray) or not failing.any():
-            return failing is not True
-        labels = labels_of(checked)
-        return pd.Series(~failing, index=labels) if labels.is_unique else False
 
-    return passes
+def _passing(frame: pd.DataFrame, findings: list[Finding]) -> Any:
+    """Return the mask of the rows that pass; False where a column fails as a whole."""
+    passing = pd.Series(True, index=frame.index)
+    for finding in findings:
+        if finding.rows is None:
+            return False
+        passing &= ~finding.rows
+    return passing
+
+
+@dataclass
+class _Validation:
+    """The findings of one frame, while a schema validates it."""
+
+    frame: weakref.ref[pd.DataFrame]
+    findings: dict[Key | None, list[Finding]]
+    refusal: OperationError | None = None
+    asked: set[Key | None] = field(default_factory=set)
+
+
+class _Findings:
+    """Finds what is wrong with a frame once for each validation; pandera asks once for each check.
+
+    Parameters
+    ----------
+    operation : Operation
+        With its columns named.
+    kinds : dict
+        Column and property -> Mixpanel's type, in the frame that the schema was made from.
+    possible : frozenset
+        Keys that a check asks for. All other findings that refuse the frame have the key None.
+    """
+
+    def __init__(
+        self, operation: Operation, kinds: dict[tuple[Hashable, str], str], possible: frozenset[Key]
+    ) -> None:
+        self._operation, self._kinds, self._possible = operation, kinds, possible
+        self._validation: _Validation | None = None
+
+    def __deepcopy__(self, _memo: object) -> _Findings:
+        """Return the same object: pandera copies the checks of each column for each validation."""
+        return self
+
+    def __call__(self, frame: pd.DataFrame, key: Key | None) -> list[Finding]:
+        validation = self._validation
+        # a check that asks again belongs to another validation: the frame may have changed since
+        if validation is None or validation.frame() is not frame or key in validation.asked:
+            validation = self._validation = self._validate(frame)
+        validation.asked.add(key)
+        if validation.refusal is not None and key is None:
+            raise validation.refusal
+        return validation.findings.get(key, [])
+
+    def _validate(self, frame: pd.DataFrame) -> _Validation:
+        reference = weakref.ref(frame)
+        try:
+            decisions = check_frame(frame, self._operation)
+        except OperationError as refusal:
+            return _Validation(reference, {}, refusal)
+        by_key: dict[Key | None, list[Finding]] = defaultdict(list)
+        for finding in decisions.findings:
+            key = _key(finding)
+            if finding.stands:
+                by_key[key if key in self._possible else None].append(finding)
+            elif (
+                finding.severity != "error"
+                and key in self._possible
+                and not _is_named(finding, self._operation)
+            ):
+                by_key[key].append(finding)
+        for finding in self._changed_types(decisions.layout):
+            if _key(finding) not in by_key:
+                by_key[_key(finding)].append(finding)
+        return _Validation(reference, dict(by_key))
+
+    def _changed_types(self, layout: Layout) -> Iterator[Finding]:
+        """Yield columns whose values have another type than in the frame that the schema was made from."""
+        for number, column in enumerate(layout.columns):
+            kind = self._kinds.get((column.label, column.name), "missing")
+            if kind not in {column.kind, "mixed", "missing"} and column.kind != "missing":
+                yield replace(
+                    finding_of(CHECKS["wrong_type"], layout, number), value=column.kind, stands=True
+                )

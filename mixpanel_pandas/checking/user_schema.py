@@ -1,34 +1,31 @@
-"""The user's own pandera schema: refused where it would change the frame, run beside ours, and reported in the same way.
+"""The user's own pandera schema: refused where it would change the frame, run beside our checks, and reported like them.
 
-Pandera's errors hold values and do not pickle, so none of them leaves this module's callers: `failures` returns what failed.
+Pandera's errors hold values and do not pickle, so none of them leaves this module.
 """
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
+from pandera.config import ValidationDepth, config_context
 
 from mixpanel_pandas.checking.findings import Finding
-from mixpanel_pandas.errors import OperationError, choices, did_you_mean
-from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.errors import OperationError, calling, choices
+from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.text import Length, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandera.pandas as pandera
+__all__ = ["UserSchema"]
 
-__all__ = ["failures", "labels_apart", "refuse_unknown_checks", "rows_of", "usable_schema", "users_findings"]
-
-#: How much of a foreign exception's text a message shows, in characters.
-SHOWN_CHARACTERS = 80
-
-#: Settings of a pandera schema (or of its columns) that change a frame -> what does no harm.
+#: Settings of a schema, or of its columns, that change a frame -> the values with which they do not.
 CHANGING: dict[str, tuple[Any, ...]] = {
     "coerce": (False, None),
     "parsers": ([], (), None),
@@ -37,24 +34,75 @@ CHANGING: dict[str, tuple[Any, ...]] = {
     "default": (None,),
 }
 
+#: Pandera's word for which of equal values pass -> the word of `pandas.DataFrame.duplicated`.
+KEEP = {"exclude_first": "first", "exclude_last": "last"}
 
-def usable_schema(schema: Any) -> pandera.DataFrameSchema | None:
-    """Return the user's schema, refused where it would change the frame instead of only looking at it.
+#: Pandera's names for what it finds wrong with the columns that a frame has.
+CHECKS_OF_COLUMNS = (
+    "column_not_in_dataframe",
+    "column_not_in_schema",
+    "column_not_ordered",
+    "wrong_datatype",
+)
+
+
+class UserSchema:
+    """A schema that is safe to run.
+
+    Parameters
+    ----------
+    schema : pandera.DataFrameSchema or pandera.DataFrameModel
+        The option `schema`.
 
     Raises
     ------
     OperationError
-        Naming each setting.
+        If it is no schema, or would change the frame. The message names each setting that would.
     """
-    if schema is None:
-        return None
-    import pandera.pandas as pandera
 
-    if isinstance(schema, type) and issubclass(schema, pandera.DataFrameModel):
-        schema = schema.to_schema()
-    if not isinstance(schema, pandera.DataFrameSchema):
-        msg = f"schema must be a pandera DataFrameSchema or DataFrameModel, not {_shortened(schema)}"
-        raise OperationError(msg)
+    def __init__(self, schema: Any) -> None:
+        if isinstance(schema, type) and issubclass(schema, pandera.DataFrameModel):
+            with calling("schema cannot be made of the model"):
+                schema = schema.to_schema()
+        if not isinstance(schema, pandera.DataFrameSchema):
+            msg = f"schema must be a pandera DataFrameSchema or DataFrameModel, not {quoted(schema)}"
+            raise OperationError(msg)
+        _refuse_changes(schema)
+        self._schema = schema
+
+    @property
+    def check_names(self) -> list[str]:
+        """Names of the checks; settings such as ``nullable`` are not among them."""
+        return [check.name for _where, part in _parts(self._schema) for check in part.checks]
+
+    def possible_findings(self) -> Iterator[Finding]:
+        """Yield what the schema can find, without rows; columns that it names by a pattern are left out."""
+        schema = _with_own_checks(self._schema)
+        parts = {None: schema, **{label: part for label, part in schema.columns.items() if not part.regex}}
+        for label, part in parts.items():
+            for check in part.checks:
+                yield replace(check.finding, column=label)
+            for name in CHECKS_OF_COLUMNS if label is None else ("wrong_datatype",):
+                yield Finding(name, "error", label, None, f"your schema: {name.replace('_', ' ')}")
+
+    def findings(self, frame: pd.DataFrame) -> list[Finding]:
+        """Run the schema over a frame.
+
+        Raises
+        ------
+        OperationError
+            If it cannot be run.
+        """
+        with calling("schema cannot be run"):
+            errors = _failures(_with_own_checks(self._schema), frame.copy(deep=False))
+            findings = [_finding_of(error, frame) for error in errors]
+            return findings + _index_findings(self._schema, frame)
+
+
+# -- what would change the frame ------------------------------------------------------------------------------------
+
+
+def _refuse_changes(schema: pandera.DataFrameSchema) -> None:
     changing = [
         f"{setting}{where}"
         for where, part in _parts(schema)
@@ -66,24 +114,18 @@ def usable_schema(schema: Any) -> pandera.DataFrameSchema | None:
     if changing:
         msg = f"schema would change the frame ({', '.join(changing)}): it may only check; change the frame before the call"
         raise OperationError(msg)
-    return schema
-
-
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _parts(schema: pandera.DataFrameSchema) -> Iterator[tuple[str, Any]]:
-    """Yield where something is set, and what it is set on."""
+    """Yield the schema, its columns and its index levels, each with its place in words."""
     yield "", schema
     for label, column in schema.columns.items():
-        yield f" of column {label!r}", column
+        yield f" of column {quoted(label)}", column
     levels = _levels(schema)
     if len(levels) > 1 and not any(level.coerce for level in levels):
         yield " of the index", schema.index
     for level in levels:
-        yield f" of index level {level.name!r}" if level.name is not None else " of the index", level
+        yield f" of index level {quoted(level.name)}" if level.name is not None else " of the index", level
 
 
 def _levels(schema: pandera.DataFrameSchema) -> list[Any]:
@@ -92,121 +134,72 @@ def _levels(schema: pandera.DataFrameSchema) -> list[Any]:
 
 
 def _is_one_of(value: Any, harmless: tuple[Any, ...]) -> bool:
-    return any(value is known or (value == known and not known) for known in harmless) or (
-        isinstance(value, float) and np.isnan(value)
-    )
+    """Return whether a setting has one of these values; NaN stands for none."""
+    if isinstance(value, float) and np.isnan(value):
+        return True
+    return any(value is one or (value == one and not one) for one in harmless)
 
 
-def refuse_unknown_checks(invalid: Any, schema: pandera.DataFrameSchema | None) -> None:
-    """Refuse a mapping that names checks which are neither ours nor the user's."""
-    if not isinstance(invalid, Mapping):
-        return
-    known = [*CHECKS, *BUILT_IN]
-    if schema is not None:
-        known += [check.name for _where, part in _parts(schema) for check in part.checks]
-    unknown = [name for name in invalid if name not in known]
-    if unknown:
-        hints = "; ".join(f"no check {name!r}: {did_you_mean(name, known)}" for name in unknown)
-        msg = f"invalid names {hints}"
-        raise OperationError(msg)
-    idle = {
-        name: remedy
-        for name, remedy in invalid.items()
-        if name in CHECKS and remedy not in ("raise", *CHECKS[name].remedies)
-    }
-    if idle:
-        hints = "; ".join(
-            f"{name!r} knows {choices(('raise', *CHECKS[name].remedies))}, not {remedy!r}"
-            for name, remedy in idle.items()
-        )
-        msg = f"invalid={invalid!r}: {hints}"
-        raise OperationError(msg)
+# -- a copy that tells which rows fail ------------------------------------------------------------------------------
 
 
-def users_findings(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Finding]:
-    """Run the user's schema over the frame, and the part about the index over the index as a frame.
-
-    Raises
-    ------
-    OperationError
-        If it cannot be run.
-    """
-    try:
-        of_columns = failures(_bounded(schema), frame.copy(deep=False))
-        findings = [_their_finding(error, frame) for error in of_columns]
-        return [*findings, *_about_index(schema, frame)]
-    except Exception as exc:
-        msg = f"schema cannot be run: {type(exc).__name__}: {str(exc)[:SHOWN_CHARACTERS]}"
-        raise OperationError(msg) from exc
-
-
-def _about_index(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> Iterator[Finding]:
-    """Yield what fails of what the schema says about the index: a schema of columns for a frame of its levels."""
-    import pandera.pandas as pandera
-
-    if schema.index is None:
-        return
-    names = [number if name is None else name for number, name in enumerate(frame.index.names)]
-    checked = pd.DataFrame({name: frame.index.get_level_values(number) for number, name in enumerate(names)})
-    levels = {
-        names[number] if level.name is None else level.name: pandera.Column(
-            level.dtype, level.checks, nullable=level.nullable, unique=level.unique
-        )
-        for number, level in enumerate(_levels(schema))
-    }
-    unique = getattr(schema.index, "indexes", None) and schema.index.unique
-    for error in failures(_bounded(pandera.DataFrameSchema(levels, unique=unique)), checked):
-        finding = _their_finding(error, checked)
-        label = finding.column if finding.column in frame.index.names else None
-        yield replace(finding, column=label, remedies=("drop_row",))
-
-
-def _bounded(schema: pandera.DataFrameSchema) -> pandera.DataFrameSchema:
-    """Return a copy whose every check says which rows fail, and keeps none of their values."""
+def _with_own_checks(schema: pandera.DataFrameSchema) -> pandera.DataFrameSchema:
+    """Return a copy without index whose checks tell the rows by position, and keep none of their values."""
     schema = copy.deepcopy(schema)
     schema.index = None
     for part in (schema, *schema.columns.values()):
-        part.checks = [_bounded_check(check) for check in (*part.checks, *_checks_of_settings(part))]
+        part.checks = [_own_check(check) for check in (*part.checks, *_checks_of_settings(part))]
     return schema
 
 
-def _bounded_check(theirs: Any) -> Any:
-    """Return a check that asks one of the user's: the rows are told by position, so that pandera looks no values up."""
-    import pandera.pandas as pandera
+def _own_check(user_check: Any) -> Any:
+    """Return a check that asks one of the user's, and carries the finding without its rows."""
 
     def passes(checked: Any) -> Any:
-        output = theirs(checked).check_output
+        try:
+            output = user_check(checked).check_output
+        except Exception as error:  # pandera makes a failure of it
+            if ends_the_call(error):
+                raise _EndsTheCall from error
+            raise
         if isinstance(output, pd.DataFrame):
             output = output.all(axis="columns")
         if not isinstance(output, pd.Series):
             return output
-        seen = np.ones(len(checked), bool)
-        if len(output) != len(checked):  # a check that leaves missing values out sees the others alone
-            seen = checked.notna().to_numpy()
-        if not output.index.equals(checked.index[seen]):
-            return bool(output.all())
-        passing = ~seen
-        passing[seen] = output.to_numpy(dtype=bool, na_value=False)
-        return pd.Series(passing, index=labels_apart(checked))
+        is_checked = np.ones(len(checked), bool)
+        if len(output) != len(checked):  # pandera hides missing values from a check with ignore_na
+            is_checked = checked.notna().to_numpy()
+        if not output.index.equals(checked.index[is_checked]):
+            return bool(output.all())  # the answer is not about the rows
+        passing = ~is_checked
+        passing[is_checked] = output.to_numpy(dtype=bool, na_value=False)
+        return pd.Series(passing, index=_labels_of_no_row(checked))
 
-    # groups know nothing of rows
-    check: Any = theirs if theirs.groupby else pandera.Check(passes, ignore_na=False, n_failure_cases=1)
-    severity = "warning" if theirs.raise_warning else "error"
-    message = f"your schema: {theirs.error or theirs.description or theirs.name}"
+    # a check of groups knows nothing of rows
+    check: Any = (
+        user_check if user_check.groupby else pandera.Check(passes, ignore_na=False, n_failure_cases=1)
+    )
+    severity = "warning" if user_check.raise_warning else "error"
+    message = f"your schema: {user_check.error or user_check.description or user_check.name}"
     check.raise_warning = False
-    check.finding = Finding(theirs.name, severity, None, None, message, remedies=("drop_row", "drop_value"))
+    check.finding = Finding(
+        user_check.name, severity, None, None, message, remedies=("drop_row", "drop_value")
+    )
     return check
 
 
-#: Names of the checks that settings of pandera's stand for.
-BUILT_IN = ("not_nullable", "field_uniqueness", "multiple_fields_uniqueness")
+class _EndsTheCall(BaseException):
+    """Carries through pandera, as its cause, an exception that a check of the user's must not turn into a failure."""
+
+
+def _labels_of_no_row(checked: Any) -> pd.Index[Any]:
+    """Return labels for the answer of a check. Pandera copies failing values if the labels are those of the frame."""
+    return pd.RangeIndex(1, len(checked) + 1)
 
 
 def _checks_of_settings(part: Any) -> Iterator[Any]:
     """Take the settings ``nullable`` and ``unique`` from a part of a schema, and yield checks that say the same."""
-    import pandera.pandas as pandera
-
-    keep: Any = KEPT.get(getattr(part, "report_duplicates", ""), False)
+    keep: Any = KEEP.get(getattr(part, "report_duplicates", ""), False)
     unique, part.unique = part.unique, None
     if isinstance(part, pandera.DataFrameSchema):
         together = [unique] if unique and isinstance(unique[0], str) else unique or []
@@ -230,29 +223,36 @@ def _checks_of_settings(part: Any) -> Iterator[Any]:
     part.nullable = True
 
 
-#: Pandera's word for which of equal values pass -> pandas' word.
-KEPT = {"exclude_first": "first", "exclude_last": "last"}
+def _index_findings(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Finding]:
+    """Return what is wrong with the index: the levels are checked as the columns of a frame."""
+    if schema.index is None:
+        return []
+    names = [number if name is None else name for number, name in enumerate(frame.index.names)]
+    levels = pd.DataFrame({name: frame.index.get_level_values(number) for number, name in enumerate(names)})
+    columns = {
+        names[number] if level.name is None else level.name: pandera.Column(
+            level.dtype, level.checks, nullable=level.nullable, unique=level.unique
+        )
+        for number, level in enumerate(_levels(schema))
+    }
+    unique = getattr(schema.index, "indexes", None) and schema.index.unique
+    schema_of_levels = _with_own_checks(pandera.DataFrameSchema(columns, unique=unique))
+    findings = [_finding_of(error, levels) for error in _failures(schema_of_levels, levels)]
+    return [
+        replace(
+            finding,
+            column=finding.column if finding.column in frame.index.names else None,
+            remedies=("drop_row",),
+        )
+        for finding in findings
+    ]
 
 
-def _their_finding(error: Any, frame: pd.DataFrame) -> Finding:
-    """Return what failed in the user's schema as a finding."""
-    check, part = error.check, error.schema
-    column = part.name if not hasattr(part, "columns") and part.name in frame.columns else None
-    if not hasattr(check, "finding"):  # a setting, such as a dtype
-        found = f", found {error.failure_cases!r}" if isinstance(error.failure_cases, str) else ""
-        return Finding(error.reason_code.name.lower(), "error", column, None, f"your schema: {check}{found}")
-    finding: Finding = check.finding
-    if error.reason_code.name == "CHECK_ERROR":
-        message = f"your schema: check {finding.check!r} raised {str(error.failure_cases)[:SHOWN_CHARACTERS]}"
-        return replace(finding, severity="error", column=column, message=message)
-    return replace(finding, column=column, rows=None if check.groupby else rows_of(error))
+# -- what fails -----------------------------------------------------------------------------------------------------
 
 
-def failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Any]:
-    """Return what failed. Pandera's own error stays here: its text holds values, and it does not pickle."""
-    import pandera.pandas as pandera
-    from pandera.config import ValidationDepth, config_context
-
+def _failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Any]:
+    """Return pandera's errors, one for each check that fails."""
     try:
         # whatever the environment says about pandera: a check that is switched off would let rows through
         with config_context(True, ValidationDepth.SCHEMA_AND_DATA), warnings.catch_warnings():
@@ -261,15 +261,28 @@ def failures(schema: pandera.DataFrameSchema, frame: pd.DataFrame) -> list[Any]:
     except pandera.errors.SchemaErrors as failed:
         errors: list[Any] = failed.schema_errors
         return errors
+    except _EndsTheCall as carrier:
+        raise carrier.__cause__ or carrier from None
     return []
 
 
-def labels_apart(checked: Any) -> pd.Index[Any]:
-    """Return labels for what a check returns: unlike those of the frame they keep pandera from copying failed values."""
-    return pd.RangeIndex(1, len(checked) + 1)
+def _finding_of(error: Any, frame: pd.DataFrame) -> Finding:
+    """Return the finding that one of pandera's errors stands for."""
+    check, part = error.check, error.schema
+    column = part.name if not hasattr(part, "columns") and part.name in frame.columns else None
+    if not hasattr(check, "finding"):  # a setting, such as a dtype
+        actual = f", found {error.failure_cases!r}" if isinstance(error.failure_cases, str) else ""
+        message = f"your schema: {check}{actual}"
+        return Finding(error.reason_code.name.lower(), "error", column, None, message)
+    finding: Finding = check.finding
+    if error.reason_code.name == "CHECK_ERROR":
+        raised = str(error.failure_cases).partition("(")[0]  # without the text, which may hold values
+        message = f"your schema: check {finding.check!r} raised {shortened(raised, Length.VALUE)}"
+        return replace(finding, severity="error", column=column, message=message)
+    return replace(finding, column=column, rows=None if check.groupby else _rows_of(error))
 
 
-def rows_of(error: Any) -> np.ndarray | None:
+def _rows_of(error: Any) -> np.ndarray | None:
     """Return the mask of the rows that do not pass; None where that cannot be said."""
     output = error.check_output
     return ~output.to_numpy() if isinstance(output, pd.Series) else None

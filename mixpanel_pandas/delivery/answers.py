@@ -1,9 +1,8 @@
 """What an answer proves about the records of its request.
 
-How Mixpanel answers ``strict=1`` is documented nowhere: the shapes are those of a few recorded answers, and of the code of its
-own clients. So a body is judged by what it says and not by its content type: ``1`` or ``0``, or an object with a status and
-perhaps an error, a count and records that it names. Anything else is no success. Two statements that contradict each other
-prove nothing.
+Mixpanel does not document its answers to ``strict=1``. The shapes here come from a few recorded answers and from the code of its
+own clients. A body is judged by its content and not by its content type: it is ``1`` or ``0``, or an object with a status and
+perhaps an error, a count, and named records. Anything else is no success. An answer that contradicts itself proves nothing.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ Evidence = Literal[
 #: Evidence that names records.
 NAMING: frozenset[Evidence] = frozenset({"named", "named_rest_applied", "named_none_applied"})
 
-#: Status -> evidence, unless the body claims success. The other 2xx and 4xx are judged by the body.
+#: Status -> evidence, unless the body claims success. Other 2xx and 4xx are judged by the body.
 _BY_STATUS: dict[int, Evidence] = {
-    303: "unclear",  # how a POST is answered that was carried out (RFC 9110, 15.4.4)
+    303: "unclear",  # the answer to a POST that was carried out (RFC 9110, 15.4.4)
     401: "denied",
     402: "denied",
     403: "denied",
@@ -53,25 +52,25 @@ _BY_STATUS: dict[int, Evidence] = {
     405: "denied",
     408: "unclear",
     413: "too_large",
-    414: "none_valid",  # the address is that of every request: no half of it fits better
+    414: "none_valid",  # all requests have the same address, so halving does not help
     429: "rate_limited",
 }
-#: Class of a status (its hundreds) -> evidence for those that are not in the table above; other classes are unclear.
+#: Class of a status -> evidence of those that are not in the table above. None: the body decides. Other classes are unclear.
 _BY_HUNDRED: dict[int, Evidence | None] = {2: None, 3: "denied", 4: None}
 
-#: Class of a status, how the error of a refusal begins, and the evidence.
+#: Class of a status, the beginning of the error of a refusal, and the evidence.
 _BY_WORDS: tuple[tuple[int, re.Pattern[str], Evidence], ...] = (
     (4, re.compile(r"\s*unable to authenticate", re.IGNORECASE), "denied"),
     (2, re.compile(r"\s*(\w+ )?temporar(y|ily) (failure|error|unavailable)", re.IGNORECASE), "unclear"),
 )
 
-#: `status` of a body, in lower case -> whether it claims success; any other value claims nothing.
+#: `status` of a body, in lower case -> whether it claims success. Any other value claims nothing.
 _SUCCESS: dict[object, bool] = {1: True, 0: False, "ok": True, "bad request": False, "error": False}
 
 #: An index as text, as the keys of `errors` are.
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
-#: Stands for counts that make no sense. It is more than any request holds.
+#: Stands for counts that make no sense: it is larger than any request.
 _TOO_MANY = sys.maxsize
 
 
@@ -82,11 +81,11 @@ class Named:
     Attributes
     ----------
     index : int or None
-        Its place in the request.
+        The position of the record in the request.
     id : str or None
         The id of its profile.
     message : str or None
-        Why, redacted.
+        Why it is refused, redacted.
     """
 
     index: int | None
@@ -101,19 +100,19 @@ class Answer:
     Attributes
     ----------
     evidence : str
-        Key of the decision table.
+        What the answer proves: a key of the decision table.
     status_code : int or None
-        None when no answer came.
+        The status of the answer. None if none came.
     applied : int or None
-        How many records the server says it applied.
+        How many records were applied, by the answer.
     named : tuple of Named
-        The records it names as refused, each once; empty where one of them cannot be in the request.
+        The records that it names as refused, each once. Empty if one of them cannot be in the request.
     error : str or None
-        What it says, redacted.
+        The text of the answer or the failure, redacted.
     retry_after : float or None
-        Seconds that it asks to wait.
+        Seconds that the server asks to wait.
     complete : bool
-        Whether the attempt ended with a sound answer, of any status. Without one it may be applied any time later.
+        Whether a sound answer came, of any status. Without one the request may still be applied at any time later.
     """
 
     evidence: Evidence
@@ -132,18 +131,18 @@ def read_answer(
     secrets: tuple[str, ...] = (),
     now: float | None = None,
 ) -> Answer:
-    """Return what came of a request of `records` records.
+    """Return what an answer proves.
 
     Parameters
     ----------
     reply : Response or Failure
-        What came back.
+        The response to a request, or why there is none.
     records : int
-        How many records were sent.
+        How many records the request held.
     secrets : tuple of str
-        What no text may hold.
+        Texts to redact.
     now : float, optional
-        Seconds since 1970, for a date in ``Retry-After``; by default the clock's.
+        The time in seconds since 1970, for a date in ``Retry-After``. By default the time of the clock.
     """
     if isinstance(reply, Failure):
         return Answer(reply.evidence, error=redact(reply.text, secrets), complete=False)
@@ -155,7 +154,7 @@ def read_answer(
     applied, named = _applied(body), tuple(_named(body, secrets))
     usable = _usable(named, records)
     evidence = _evidence(
-        reply.status, body, applied, records, usable, all_usable=all(map(_is_findable, named))
+        reply.status, body, applied, records, usable, all_usable=all(map(_is_identified, named))
     )
     if evidence in {"refused", "none_applied"}:
         evidence = _by_words(reply.status, _text(body, reply.body)) or evidence
@@ -172,22 +171,24 @@ def read_answer(
 def _evidence(
     status: int, body: Any, applied: int | None, records: int, usable: tuple[Named, ...], *, all_usable: bool
 ) -> Evidence:
-    """Return what an answer proves: its status where that says enough, else its body."""
+    """Return what an answer proves, by its status if that is enough, else by its body."""
     fixed = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, "unclear")
     claims = set(_statements(body))
     if fixed is not None:
-        return "unclear" if True in claims or applied else fixed  # a failure that counts applied records
+        return (
+            "unclear" if True in claims or applied else fixed
+        )  # a failed status contradicts a body that claims success
     if applied is not None and applied > records - len(usable):
         return "unclear"
     if usable:
         return _evidence_of_names(claims, applied, records - len(usable), all_usable=all_usable)
     if type(body) is int and body == 0:
         return "none_valid"
-    if type(body) is int and records > 1:  # a bare 1 says that at least one record is valid
+    if type(body) is int and records > 1:  # a bare 1 only means that at least one record is valid
         return "unclear"
     claims |= {False} if status // 100 == 4 else set()
     claims |= {applied == records} if applied in {0, records} else set()
-    if len(claims) != 1:  # nothing, or two things that contradict each other
+    if len(claims) != 1:  # it claims nothing, or contradicts itself
         return "refused" if applied and not claims else "unclear"
     if True in claims and applied in {None, records}:
         return "accepted"
@@ -195,14 +196,14 @@ def _evidence(
 
 
 def _evidence_of_names(claims: set[bool], applied: int | None, others: int, *, all_usable: bool) -> Evidence:
-    """Return what an answer proves that names records: what became of the others."""
+    """Return what an answer with named records proves about the other records."""
     if applied == 0:
         return "unclear" if True in claims and others else "named_none_applied"
     return "named_rest_applied" if all_usable and applied == others else "named"
 
 
 def _by_words(status: int, text: str) -> Evidence | None:
-    """Return what a refusal proves by its words, if these are known."""
+    """Return what the text of a refusal proves, if it proves anything."""
     fitting = (
         evidence for hundred, words, evidence in _BY_WORDS if hundred == status // 100 and words.match(text)
     )
@@ -210,7 +211,7 @@ def _by_words(status: int, text: str) -> Evidence | None:
 
 
 def _statements(body: Any) -> Iterator[bool]:
-    """Yield whether the request succeeded, once for each part of the body that claims something about it."""
+    """Yield True or False for each part of the body that claims success or failure."""
     if type(body) is int and body in {0, 1}:
         yield bool(body)
     if isinstance(body, dict):
@@ -227,7 +228,7 @@ def _statements(body: Any) -> Iterator[bool]:
 
 
 def _parsed(body: bytes) -> Any:
-    """Return what the JSON of a body stands for; None where it is no JSON."""
+    """Return the body, parsed as JSON. None: it is no JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -235,7 +236,7 @@ def _parsed(body: bytes) -> Any:
 
 
 def _applied(body: Any) -> int | None:
-    """Return how many records a body counts as applied; more than any request holds where the counts make no sense."""
+    """Return how many records were applied, by the body. Counts that make no sense are `_TOO_MANY`."""
     names = ("num_good_events", "num_records_imported")
     counts = [body[name] for name in names if body.get(name) is not None] if isinstance(body, dict) else []
     if any(type(count) is not int or count < 0 for count in counts) or len(set(map(str, counts))) > 1:
@@ -244,7 +245,7 @@ def _applied(body: Any) -> int | None:
 
 
 def _named(body: Any, secrets: tuple[str, ...]) -> Iterator[Named]:
-    """Yield the refused records of a body; those that it does not name have neither index nor id."""
+    """Yield the refused records of a body. Those that it does not identify have neither index nor id."""
     if isinstance(body, dict):
         for name, records_of in _COMPLAINTS.items():
             if body.get(name):
@@ -252,7 +253,7 @@ def _named(body: Any, secrets: tuple[str, ...]) -> Iterator[Named]:
 
 
 def _failed_records(failed: Any, secrets: tuple[str, ...]) -> list[Named]:
-    """Return the records of ``failed_records``: a list of objects or texts."""
+    """Return the records of ``failed_records``, which is a list of objects or texts."""
     return [_record(record, secrets) for record in failed] if isinstance(failed, list) else []
 
 
@@ -267,7 +268,7 @@ def _record(record: Any, secrets: tuple[str, ...]) -> Named:
 
 
 def _errors(errors: Any, secrets: tuple[str, ...]) -> list[Named]:
-    """Return the records of ``errors``: index as text -> texts. In any other form it names no record."""
+    """Return the records of ``errors``, which maps an index as text to texts. Any other form identifies no record."""
     if (
         not isinstance(errors, dict)
         or not all(map(_INDEX.fullmatch, errors))
@@ -280,34 +281,34 @@ def _errors(errors: Any, secrets: tuple[str, ...]) -> list[Named]:
 
 
 def _texts(value: Any) -> list[str]:
-    """Return a text or a list of texts as a list; nothing where it is something else."""
+    """Return a text or a list of texts as a list. Anything else is an empty list."""
     texts = [value] if isinstance(value, str) else value
     return texts if isinstance(texts, list) and all(isinstance(text, str) and text for text in texts) else []
 
 
-#: Field that a body has only if something is wrong, unless it is empty -> what reads the records that it names.
+#: Field of refused records -> what reads it. If nothing is wrong, the field is empty or missing.
 _COMPLAINTS: dict[str, Callable[[Any, tuple[str, ...]], list[Named]]] = {
     "failed_records": _failed_records,
     "errors": _errors,
 }
 
 
-def _is_findable(record: Named) -> bool:
+def _is_identified(record: Named) -> bool:
     return record.index is not None or record.id is not None
 
 
 def _usable(named: tuple[Named, ...], records: int) -> tuple[Named, ...]:
-    """Return the records that can be found, each once; none at all where one points outside of the request."""
+    """Return the records that can be identified, each once. If an index is outside of the request, return none."""
     if any(record.index is not None and not 0 <= record.index < records for record in named):
         return ()
     by_place: dict[object, Named] = {}
-    for record in filter(_is_findable, named):
+    for record in filter(_is_identified, named):
         by_place.setdefault(record.id if record.index is None else record.index, record)
     return tuple(by_place.values())
 
 
 def _text(parsed: Any, body: bytes) -> str:
-    """Return the words of an answer: its error, else its text without markup."""
+    """Return the error of an answer, or its text without markup."""
     if isinstance(parsed, dict) and parsed.get("error"):
         return str(parsed["error"])
     words = re.sub(rb"<[^>]*>", b" ", body[:READ_CHARACTERS]).decode("utf-8", "replace")
@@ -319,7 +320,7 @@ def _is_plain(value: object) -> bool:
 
 
 def seconds_to_wait(retry_after: str | None, now: float) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks to wait; it holds seconds or a date."""
+    """Return the seconds that a ``Retry-After`` header asks to wait. It holds seconds or a date."""
     try:
         seconds = float(retry_after or "")
     except ValueError:

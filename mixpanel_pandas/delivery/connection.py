@@ -18,7 +18,7 @@ import threading
 import time
 from contextlib import suppress
 from http.client import HTTPConnection as StandardConnection
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -100,7 +100,7 @@ class Line:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.RLock()  # a signal handler may cut what its own thread is just cutting
-        self._wires: dict[_Connection, socket.socket] = {}
+        self._wires: dict[HTTPConnection, socket.socket] = {}
         self._timeout = self._until = self._ends = float("inf")
         self.is_cut: bool = False
 
@@ -126,13 +126,13 @@ class Line:
             raise TimeoutError(msg)
         return left
 
-    def hold(self, connection: _Connection, wire: socket.socket) -> None:
+    def hold(self, connection: HTTPConnection, wire: socket.socket) -> None:
         """Keep a duplicate of the socket of `connection`, because TLS takes the original over."""
         with self._lock:
             self.check()
             self._wires[connection] = wire.dup()
 
-    def let_go(self, connection: _Connection) -> None:
+    def let_go(self, connection: HTTPConnection) -> None:
         """Close the duplicate of the socket of `connection`."""
         with self._lock:
             wire = self._wires.pop(connection, None)
@@ -274,7 +274,7 @@ class _Connection(HTTPConnection):
                 self.sock.settimeout(self.line.left())
                 sent += self.sock.send(view[sent : sent + PIECE])
 
-    def response_class(self, wire: Any, *args: Any, **kwargs: Any) -> Reply:  # type: ignore[override]  # a method makes one
+    def response_class(self, wire: Any, *args: Any, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]  # a method makes one
         """Return the object with which `http.client` reads an answer."""
         return Reply(wire, self.line.left, *args, **kwargs)
 

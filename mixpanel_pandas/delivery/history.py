@@ -16,8 +16,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from mixpanel_pandas.errors import AlreadySent, OperationError
-from mixpanel_pandas.forks import per_process
 from mixpanel_pandas.payloads.fingerprint import SIZE, Chain
+from mixpanel_pandas.project.locks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -113,7 +113,7 @@ class Reservation:
     __slots__ = ("_chain", "_number", "_over", "_wave", "complete", "journalled", "under_way", "whole")
 
     def __init__(self, key: bytes, journalled: InRun | None = None) -> None:
-        self.journalled = journalled
+        self.journalled: InRun | None = journalled
         self.whole: bool = False
         self.under_way: bool = True
         self.complete: bool = False
@@ -121,14 +121,14 @@ class Reservation:
         self._over: Fingerprints | None = None  # once it is not under way
         self._wave, self._number = 0, -1
 
-    def add(self, part: Slice) -> None:
+    def add(self, encoded: Slice) -> None:
         """Add the fingerprints of a slice before it is sent. A slice that was added before is skipped."""
         chain = self._chain
-        if chain is not None and part.number > self._number:
-            if part.wave > self._wave:  # waves end at the same rows, however the frame is sliced
+        if chain is not None and encoded.number > self._number:
+            if encoded.wave > self._wave:  # waves end at the same rows, however the frame is sliced
                 chain.end()
-            self._wave, self._number = part.wave, part.number
-            chain.add(part.payloads)
+            self._wave, self._number = encoded.wave, encoded.number
+            chain.add(encoded.payloads)
 
     def finish(self) -> None:
         """Add the last fingerprint: all rows were added."""
@@ -287,7 +287,7 @@ _FULL = (
 )
 
 #: The uploads of this process.
-process_history = History()
+process_history: History = History()
 
 
 def reserve(
@@ -340,12 +340,12 @@ def _compare(mine: Reservation, slices: Iterator[Slice], *, repeat: bool) -> lis
     different: set[Reservation] = set()
     entered = False
     while not entered:
-        part = next(slices, None)
-        if part is None:
+        encoded = next(slices, None)
+        if encoded is None:
             mine.finish()
         else:
-            mine.add(part)
-            kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, part]
+            mine.add(encoded)
+            kept = None if kept is None or len(kept) == KEPT_SLICES else [*kept, encoded]
         if mine.count or mine.whole:  # without a fingerprint others could not compare it with theirs
             entered = process_history.enter(mine, different, repeat=repeat)
     return kept

@@ -1,7 +1,7 @@
-"""`Request` -> `Response` or `Failure`: how requests go out, over requests.
+"""`Request` -> `Response` or `Failure`, over the library requests.
 
-A client sends through an adapter, as a session of requests does: that of the project, or one of ours with a single connection.
-What an answer proves is decided in `answers`.
+A client sends through an adapter, as a session of requests does. It is the adapter of the project, or one of ours with a single
+connection. `answers` decides what a response proves.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["Client", "address", "secrets_of"]
+__all__ = ["Client", "address_of", "secrets_of"]
 
-#: Variables of the environment that may name a file of certificates: those of requests, then OpenSSL's. The first counts.
+#: Environment variables that may name a file of certificates: those of requests, then that of OpenSSL. The first one counts.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Client:
-    """What one worker sends with: one connection, no retries of its own, no redirects, no cookies, no ``.netrc``.
+    """The HTTP client of one worker: one connection, no retries, no redirects, no cookies, no ``.netrc``.
 
-    Proxies and certificates that the environment names are honoured, but loopback hosts are reached directly. One thread at a
-    time may use it; `cut` is for any other.
+    It honours the proxies and certificates of the environment, but reaches loopback hosts directly. One thread at a time may use
+    it. Any thread may call `cut`.
 
     Parameters
     ----------
     project : Project
-        Where requests go. Its adapter, if it has one, is used, and left open.
+        The project. If it has an adapter, requests go out through that. It is not closed.
 
     Raises
     ------
@@ -60,16 +60,16 @@ class Client:
         self._prepared: dict[tuple[Any, ...], PreparedRequest] = {}
 
     def send(self, request: Request, *, timeout: float, until: float = float("inf")) -> Response | Failure:
-        """Make one request and return what comes back.
+        """Make one request, and return the response, or why there is none.
 
         Parameters
         ----------
         request : Request
-            What goes out.
+            The request.
         timeout : float
             Seconds that sending may take, and after that the whole answer.
         until : float
-            When the request ends whatever it is doing, on the clock of ``time.monotonic``.
+            When the request ends in any case, on the clock of ``time.monotonic``.
         """
         left = min(timeout, until - time.monotonic())
         if self._line.is_cut or left <= 0:
@@ -85,7 +85,7 @@ class Client:
         return self._read(response)
 
     def cut(self) -> None:
-        """End what is on the wire, and let nothing out any more."""
+        """End the request on the wire, and send nothing any more."""
         self._line.cut()
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class Client:
             self._own.close()
 
     def _prepare(self, request: Request) -> PreparedRequest:
-        """Return a request as an adapter takes it: made once for each address, and copied for each body."""
+        """Return a request as an adapter takes it. It is prepared once for each address, and copied for each body."""
         key = (request.method, request.url, *request.headers.items())
         if key not in self._prepared:
             from requests import Request as Unprepared
@@ -108,7 +108,7 @@ class Client:
         return prepared
 
     def _read(self, response: RequestsResponse) -> Response:
-        """Return an answer with its body, and why it proves nothing, if so."""
+        """Return a response with its body, and with its flaw if it has one."""
         body, flaw = b"", _coding(response.headers)
         if isinstance(response.raw, self._already_read):
             body, flaw = response.raw.content, response.raw.flaw or flaw
@@ -119,7 +119,7 @@ class Client:
         return Response(response.status_code, response.headers, body[:ANSWER_BYTES], flaw)
 
     def _body(self, response: RequestsResponse) -> tuple[bytes, str | None]:
-        """Return the body of an answer of a foreign adapter, with no more read than `ANSWER_BYTES` and a piece."""
+        """Return the body from another adapter and its flaw. Read no more than `ANSWER_BYTES` and a piece."""
         body = b""
         try:
             for piece in response.iter_content(65_536):
@@ -131,39 +131,39 @@ class Client:
         return body, None
 
 
-def address(project: Project, endpoint: str) -> str:
-    """Return where updates are posted: IP addresses are not looked up, every record is checked, the answer is JSON."""
+def address_of(project: Project, endpoint: str) -> str:
+    """Return the address to post updates to. IP addresses are not looked up, all records are checked, the answer is JSON."""
     return f"{project.base}/{endpoint}?ip=0&strict=1&verbose=1"
 
 
 def secrets_of(project: Project) -> tuple[str, ...]:
-    """Return the texts that no message may hold."""
-    passwords = [part for url in _proxies(project).values() for part in _credentials(url)]
+    """Return the texts to redact in messages: the token, and the passwords of proxies."""
+    passwords = [text for url in _proxies(project).values() for text in _credentials(url)]
     return tuple(secret for secret in (project.token, *passwords) if secret)
 
 
 def _credentials(url: str) -> list[str]:
-    """Return what comes before the @ of an address, as a whole and in parts, also where the address cannot be parsed."""
+    """Return what stands before the @ of an address, as a whole, and its user and password. The address may be malformed."""
     before, at, _host = url.rpartition("@")
     credentials = before.rpartition("//")[2] if at else ""
     return [credentials, *credentials.partition(":")[::2]]
 
 
 def _coding(headers: Mapping[str, str]) -> str | None:
-    """Return why an answer proves nothing if it is compressed: a few bytes may unpack to more than memory holds."""
+    """Return the flaw of a compressed response. It is not decompressed, as a few bytes may become more than memory holds."""
     coding = headers.get("Content-Encoding", "").strip().casefold()
     return None if coding in {"", "identity"} else f"it is compressed ({coding}), which nobody asked for"
 
 
 def _proxies(project: Project) -> dict[str, str]:
-    """Return the proxies that the environment names for a project's host."""
+    """Return the proxies of the environment for the host of a project."""
     from requests.utils import get_environ_proxies
 
     return {} if _is_loopback(project.base) else get_environ_proxies(project.base)
 
 
 def _certificates() -> str | None:
-    """Return the file of certificates that the environment names."""
+    """Return the file of certificates of the environment, if it names one."""
     for name in CERTIFICATES:
         if path := os.environ.get(name):
             if not Path(path).exists():

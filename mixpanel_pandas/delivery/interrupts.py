@@ -1,7 +1,7 @@
-"""What may strike a call from outside: Ctrl-C, and exceptions that a signal's handler raises.
+"""Interrupts of a call: Ctrl-C, and exceptions that a signal handler raises. Here they are called strikes.
 
-The work is done in a thread of its own, where no signal arrives. The thread that called only waits for it, without any
-lock that an exception could leave held. Ctrl-C is noted, not raised; an exception is kept. Both bring the end nearer.
+The work is done in a thread of its own, where no signal arrives. The calling thread only waits for it, without any lock that an
+exception could leave held. Ctrl-C is counted and not raised, and an exception is kept. Both make the work end early.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ __all__ = ["Interrupts", "Shielded", "shielded"]
 
 Result = TypeVar("Result")
 
-#: Seconds between two checks whether the work is over, in case an exception came in the way of the news.
+#: Seconds between two checks whether the work is over, in case an exception prevents the wake-up.
 TICK = 0.2
 
-#: How many exceptions in a row may strike where the one before is being noted. Each place takes a microsecond or less.
+#: How many exceptions in a row may strike while the one before is being kept, which takes a microsecond or less.
 NESTED = 12
 
 
 class Interrupts:
-    """Ctrl-C on the main thread, noted for the length of a ``with`` block, also where somebody else handles it.
+    """Counts Ctrl-C on the main thread for the length of a ``with`` block, in place of any other handler.
 
-    Before anything is sent, Ctrl-C may end the call at once: `at_once` is True then, and the handler raises as Python's does.
-    After the block the former handler is back, and is called once if Ctrl-C struck. An exception may strike at the edge of the
-    block, too: `restore` once more.
+    Before anything is sent, Ctrl-C may end the call at once: while `at_once` is True, the handler raises as Python's does. After
+    the block the former handler is back, and is called once if Ctrl-C struck. Call `restore` again after the block, because an
+    exception may strike at its edge.
 
     Attributes
     ----------
     count : int
         How often Ctrl-C struck.
     at_once : bool
-        Whether it raises `KeyboardInterrupt` there and then.
+        Whether it raises `KeyboardInterrupt` at once.
     """
 
     def __init__(self) -> None:
-        self.count = 0
-        self.at_once = False
+        self.count: int = 0
+        self.at_once: bool = False
         self._former: Any = None
         self._restored = False
 
@@ -67,11 +67,11 @@ class Interrupts:
             return
         self.restore()
         if self.count:
-            with suppress(KeyboardInterrupt):  # what the call raises says more
+            with suppress(KeyboardInterrupt):  # the error of the call itself says more
                 signal.raise_signal(signal.SIGINT)
 
     def restore(self, nested: int = NESTED) -> None:
-        """Bring the former handler back, whatever strikes meanwhile."""
+        """Restore the former handler, even if something strikes meanwhile."""
         try:
             if nested:
                 self.restore(nested - 1)
@@ -83,20 +83,20 @@ class Interrupts:
 
 
 class Shielded(Generic[Result]):
-    """What became of some work: its result, or the error that it raised.
+    """The outcome of some work: its result, or the error that it raised.
 
     Attributes
     ----------
     strikes : list of BaseException
-        What struck the waiting thread meanwhile.
+        The exceptions that struck the waiting thread meanwhile.
     exposed : bool
-        Whether the work is done by the waiting thread itself, where it may be struck anywhere.
+        Whether the calling thread does the work itself, where a strike may come anywhere.
     """
 
     def __init__(self, work: Callable[[Shielded[Result]], Result]) -> None:
         self.strikes: list[BaseException] = []
-        self.exposed = False
-        self._work = [work]  # whoever takes it does it, once
+        self.exposed: bool = False
+        self._work = [work]  # the thread that pops it does the work, so it is done once
         self._context = contextvars.copy_context()
         self._over = False
         self._news = _thread.allocate_lock()
@@ -111,11 +111,11 @@ class Shielded(Generic[Result]):
         return self._result[0]
 
     def outlast(self) -> None:
-        """Begin, and wait for the end, whatever strikes, even while a strike is being noted."""
+        """Begin, and wait for the end, even if something strikes while a strike is being kept."""
         self._outlast(NESTED)
 
     def _outlast(self, nested: int) -> None:
-        while not self._over:  # a strike right here is noted by the caller
+        while not self._over:  # a strike on this line is kept by the caller
             try:
                 if nested:
                     self._outlast(nested - 1)
@@ -132,18 +132,18 @@ class Shielded(Generic[Result]):
                 self.exposed = True
                 self._do()
         while not self._over:
-            self._news.acquire(timeout=TICK)  # an exception in here leaves the lock as it was
+            self._news.acquire(timeout=TICK)  # an exception leaves this lock as it was
 
     def _start(self) -> None:
         try:
             _thread.start_new_thread(self._do, ())
-        except RuntimeError:  # another one may just have ended
+        except RuntimeError:  # another thread may just have ended
             _thread.start_new_thread(self._do, ())
 
     def _do(self) -> None:
         try:
             work = self._work.pop()
-        except IndexError:  # a strike came between the start of a thread and the news of it
+        except IndexError:  # a strike came right after the start, so a second thread was started
             return
         try:
             self._result.append(self._context.run(work, self))
@@ -154,13 +154,13 @@ class Shielded(Generic[Result]):
 
 
 def shielded(work: Callable[[Shielded[Result]], Result]) -> Shielded[Result]:
-    """Do `work` in a thread of its own, and wait for its end, whatever strikes the thread that waits.
+    """Do `work` in a thread of its own, and wait for its end, even if something strikes the waiting thread.
 
     Parameters
     ----------
     work : callable
-        Given the outcome, whose `strikes` it looks at: with each of them the end is more urgent. Context variables are those
-        of the caller. Where no thread can be started, it is done here, and the outcome is `exposed`.
+        Takes the outcome, and looks at its `strikes`: each makes the end more urgent. It sees the context variables of the
+        caller. If no thread can be started, the calling thread does it, and the outcome is `exposed`.
     """
     outcome = Shielded(work)
     outcome.outlast()

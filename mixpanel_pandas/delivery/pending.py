@@ -1,7 +1,7 @@
 """What an answer means for the rows of a request: which are sent again, and which have a final answer. Pure.
 
-A row is ``rejected`` or ``not_sent`` only where none of its updates is applied. What may be applied, by this attempt or
-by an earlier one, is ``unknown``.
+A row is ``rejected`` or ``not_sent`` only if surely none of its updates is applied. If one may be applied, by this attempt or an
+earlier one, the row is ``unknown``.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ def compact(positions: range | np.ndarray) -> range | np.ndarray:
 
 @dataclass(frozen=True)
 class Delivery:
-    """The final answer on a run of rows: a batch, or a part of one.
+    """The final answer on the rows of a batch, or on some of them.
 
     Attributes
     ----------
     batch : int
         Number of the batch.
     positions : range or numpy.ndarray
-        Where the rows stand in the frame, rising; an array where they are no neighbours.
+        Positions of the rows in the frame, rising. An array if they are no neighbours.
     updates, bytes : int
-        How many updates the rows make, and the size of a body that holds them.
+        Updates of the rows, and the size of a body with them.
     outcome : str
-        What became of the rows.
+        The outcome of the rows.
     apart : mapping
-        Row of this run -> outcome and error, for the rows of which something else became.
+        Place of a row in `positions` -> its outcome and error, if they differ from the others.
     status_code : int or None
-        Of the last answer.
+        The status of the last answer.
     requests, attempts : int
         How many requests are counted here, and how often the rows were sent.
     started : float or None
@@ -62,7 +62,7 @@ class Delivery:
     elapsed : float
         Seconds from there to the final answer, waits included.
     reason, error : str or None
-        Short category, and redacted text with the remedy; None for accepted rows.
+        A short category, and a redacted text with the remedy. None for accepted rows.
     late : bool
         Whether an earlier attempt of these rows may still arrive.
     """
@@ -84,8 +84,8 @@ class Delivery:
 
     @property
     def rows(self) -> np.ndarray:
-        """Where the rows stand, as an array. (numpy would make Python numbers of a range first.)"""
-        run = self.positions
+        """The positions as an array."""
+        run = self.positions  # numpy turns a range into a list first
         return np.arange(run.start, run.stop) if isinstance(run, range) else run
 
 
@@ -98,24 +98,24 @@ class Pending:
     batch : Batch
         The rows.
     attempts, requests : int
-        How often the rows were sent, and how many requests are counted here. Of the parts of a batch only one counts each.
+        How often the rows were sent, and how many requests are counted here. If a batch is divided, each request is counted once.
     tried : int
-        How often exactly these rows were tried.
+        How often exactly these rows were sent together.
     past : tuple of str
         Evidence of the attempts after which updates may be applied.
     unanswered, late : bool
-        Whether an attempt had no complete answer, so that it may be applied any time later; and whether these rows were sent
+        Whether an attempt had no complete answer, so that it may be applied at any time later, and whether the rows were sent
         again after it.
     status_code, error : int or None, str or None
-        Of the last answer.
+        Status and text of the last answer.
     again : bool
-        Whether named rows were taken out before.
+        Whether named rows were removed from the request before.
     on_wire : bool
         Whether a request is under way.
     due : float
         When the next try may begin.
     started, began : float or None
-        Wall clock and growing clock at the first request.
+        The time of the first request, in seconds since 1970 and on the clock of events.
     """
 
     batch: Batch
@@ -134,7 +134,7 @@ class Pending:
     began: float | None = None
 
     def sent(self, now: float, clock: float) -> Pending:
-        """Return the rows with one more request under way."""
+        """Return the rows with another request under way."""
         return replace(
             self,
             attempts=self.attempts + 1,
@@ -159,12 +159,12 @@ class Pending:
         )
 
     def of(self, batch: Batch, *, first: bool = False, again: bool = False) -> Pending:
-        """Return some of these rows as pending by themselves; of several the first counts the requests so far."""
+        """Return some of the rows as pending by themselves. Only the first of several counts the requests so far."""
         requests = self.requests if first else 0
         return replace(self, batch=batch, tried=0, due=0.0, requests=requests, again=again or self.again)
 
     def halves(self) -> list[Pending]:
-        """Return the first and the second half of the rows."""
+        """Return the two halves of the rows."""
         first, second = self.batch.split()
         return [self.of(first, first=True), self.of(second)]
 
@@ -195,7 +195,7 @@ class Pending:
         )
 
     def stopped(self, stop: Stop, clock: float) -> Delivery:
-        """Return the final answer where nothing else is sent."""
+        """Return the final answer if nothing else is sent."""
         outcome: Outcome = "unknown" if self.past or self.on_wire else "not_sent"
         own = f"no further try: {stop.reason}" if self.attempts else stop.error
         error = "; before that: ".join(text for text in (own, self.error) if text)
@@ -205,36 +205,36 @@ class Pending:
 def follow(
     pending: Pending, answer: Answer, *, idempotent: bool, tries: int, clock: float, bisect: bool = True
 ) -> tuple[list[Pending], list[Delivery]]:
-    """Return what goes on and what has a final answer after `answer` to `pending`.
+    """Return which rows are sent again after an answer, and which have a final answer.
 
     Parameters
     ----------
     pending : Pending
-        As it was sent.
+        The rows that were sent.
     answer : Answer
-        What came back.
+        The answer to their request.
     idempotent : bool
         Whether all operators are idempotent.
     tries : int
-        How often the same rows are tried in all.
+        How often the same rows are sent in all.
     clock : float
-        Now.
+        The time on the clock of events.
     bisect : bool
-        Whether a batch that is refused as a whole is still halved to find the rows that spoil it.
+        Whether a batch that is refused as a whole is bisected.
     """
     named = answer.named if answer.evidence in NAMING else ()
     refused = _refused(pending.batch, named)
-    if named and not refused:  # some name fits no record of the request
+    if named and not refused:  # one of the names identifies no row
         answer = replace(answer, evidence="none_applied" if answer.applied == 0 else "refused", named=())
-    decision = REACTIONS[answer.evidence]
-    more = _go_on(pending.answered(answer), decision.action(idempotent), tries, list(refused), bisect)
+    reaction = REACTIONS[answer.evidence]
+    more = _go_on(pending.answered(answer), reaction.action(idempotent), tries, list(refused), bisect)
     if not refused:
-        return (more, []) if more else ([], [_end(pending, answer, decision, idempotent, clock)])
-    return more, [_end_named(pending, answer, decision, refused, bool(more), clock)]
+        return (more, []) if more else ([], [_end(pending, answer, reaction, idempotent, clock)])
+    return more, [_end_named(pending, answer, reaction, refused, bool(more), clock)]
 
 
 def _go_on(pending: Pending, action: FollowUp, tries: int, refused: list[int], bisect: bool) -> list[Pending]:
-    """Return what is sent next after an answer: nothing where the answer is final, or no try is left."""
+    """Return what is sent next after an answer. It is nothing if the answer is final or no try is left."""
     following: dict[FollowUp, Callable[[], list[Pending]]] = {
         "retry": lambda: [pending] if pending.tried < tries else [],
         "halve": lambda: pending.halves() if len(pending.batch) > 1 else [],
@@ -250,35 +250,37 @@ def _rest(pending: Pending, refused: list[int]) -> list[Pending]:
     return [pending.of(_take(pending.batch, kept), again=True)] if kept.any() and not pending.again else []
 
 
-def _end(pending: Pending, answer: Answer, decision: Reaction, idempotent: bool, clock: float) -> Delivery:
-    """Return the final answer on rows of which none is named."""
-    outcome = decision.last
-    whole = decision.action(idempotent) == "bisect" and decision.may_be_applied
-    if decision.action(idempotent) == "unknown" or (whole and (pending.batch.updates > 1 or answer.applied)):
-        outcome = "unknown"  # some row may be at fault, and the others, or a part of it, applied
+def _end(pending: Pending, answer: Answer, reaction: Reaction, idempotent: bool, clock: float) -> Delivery:
+    """Return the final answer on rows if none of them is named."""
+    outcome = reaction.last
+    refused_whole = reaction.action(idempotent) == "bisect" and reaction.may_be_applied
+    if reaction.action(idempotent) == "unknown" or (
+        refused_whole and (pending.batch.updates > 1 or answer.applied)
+    ):
+        outcome = "unknown"  # one update may be at fault, and the others applied
     outcome = _over_all(pending, outcome)
     if outcome == "accepted":
         return pending.answered(answer).ended(outcome, None, None, clock)
     return pending.answered(answer).ended(
-        outcome, decision.reason, joined(answer.error, decision.remedy), clock
+        outcome, reaction.reason, joined(answer.error, reaction.remedy), clock
     )
 
 
 def _end_named(
     pending: Pending,
     answer: Answer,
-    decision: Reaction,
+    reaction: Reaction,
     refused: dict[int, Named],
     rest_goes_on: bool,
     clock: float,
 ) -> Delivery:
-    """Return the final answer on the named rows, and on the others unless they go on."""
+    """Return the final answer on the named rows, and on the others unless they are sent again."""
     answered = pending.answered(answer)
     all_refused = _all_refused(pending.batch, answer)
     apart = {
         row: (
             _over_all(pending, "rejected" if all_refused(row) else "unknown"),
-            joined(record.message or answer.error, decision.remedy),
+            joined(record.message or answer.error, reaction.remedy),
         )
         for row, record in refused.items()
     }
@@ -290,19 +292,19 @@ def _end_named(
         apart = {place: apart[row] for place, row in enumerate(rows)}
     if len(apart) == len(answered.batch):
         outcome, error = apart[0]
-        return answered.ended(outcome, decision.reason, error, clock, apart)
-    outcome = _over_all(pending, decision.last)
-    text = None if outcome == "accepted" else joined(answer.error, decision.remedy)
-    return answered.ended(outcome, decision.reason, text, clock, apart)
+        return answered.ended(outcome, reaction.reason, error, clock, apart)
+    outcome = _over_all(pending, reaction.last)
+    text = None if outcome == "accepted" else joined(answer.error, reaction.remedy)
+    return answered.ended(outcome, reaction.reason, text, clock, apart)
 
 
 def _over_all(pending: Pending, outcome: Outcome) -> Outcome:
-    """Return the outcome over all attempts: one that may have been applied leaves a doubt."""
+    """Return the outcome over all attempts. It is unknown if an earlier attempt may be applied."""
     return "unknown" if pending.past and outcome in {"rejected", "not_sent"} else outcome
 
 
 def _refused(batch: Batch, named: tuple[Named, ...]) -> dict[int, Named]:
-    """Return row -> the first record that names it; nothing where some record fits no row, or more than one."""
+    """Return row -> the first record that names it. If a record identifies no row, or several, return nothing."""
     if not named:
         return {}
     rows, ids = batch.rows_of_records(), _ids(batch, named)
@@ -317,7 +319,7 @@ def _refused(batch: Batch, named: tuple[Named, ...]) -> dict[int, Named]:
 
 
 def _ids(batch: Batch, named: tuple[Named, ...]) -> dict[str, int]:
-    """Return id -> row, if some record is named by id: an id occurs in one row only."""
+    """Return id -> row if a record is named by its id. Rows of a request have different ids."""
     if all(record.id is None for record in named):
         return {}
     ids = (str(record.get("$distinct_id", record.get("$group_id"))) for record in batch.records())
@@ -325,7 +327,10 @@ def _ids(batch: Batch, named: tuple[Named, ...]) -> dict[str, int]:
 
 
 def _all_refused(batch: Batch, answer: Answer) -> Callable[[int], bool]:
-    """Return what tells whether no update of a row is applied: all are named, or the answer counts none."""
+    """Return a function of a row that tells whether surely none of its updates is applied.
+
+    That is so if the answer counts none as applied, or names all updates of the row.
+    """
     named = {record.index for record in answer.named if record.index is not None}
     by_index = np.bincount(batch.rows_of_records()[sorted(named)], minlength=len(batch))
     updates = batch.payloads.updates

@@ -1,4 +1,4 @@
-"""What to do after an answer, and when: the decision table and the pauses. Pure."""
+"""What follows from an answer, and when: the decision table and the pauses. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.outcomes import Outcome
 
 __all__ = [
-    "ENDED",
+    "PROCESS_ENDED",
     "REACTIONS",
     "REFUSAL_EVIDENCE",
     "FollowUp",
@@ -23,23 +23,23 @@ __all__ = [
     "tries",
 ]
 
-#: - ``accept``: the rows that are not named are accepted.
-#: - ``retry``: the same request once more, after a pause, while tries are left.
-#: - ``halve``: each half by itself, down to a single row.
-#: - ``bisect``: as ``halve``, to find the rows that spoil the request.
-#: - ``reject``: the rows are refused, and no part of them is tried.
-#: - ``again``: once more without the named rows.
-#: - ``stop``: nothing else is sent.
-#: - ``unknown``: nothing more can be found out without the risk of applying an update twice.
+#: - ``accept``: rows that are not named are accepted.
+#: - ``retry``: send the same request again after a pause, if tries are left.
+#: - ``halve``: send each half by itself, down to a single row.
+#: - ``bisect``: as ``halve``, to isolate the rows that the request is refused for.
+#: - ``reject``: the rows are refused, and nothing is sent again.
+#: - ``again``: send the request again without the named rows.
+#: - ``stop``: send nothing else.
+#: - ``unknown``: to send anything again could apply an update twice.
 FollowUp = Literal["accept", "retry", "halve", "bisect", "reject", "again", "stop", "unknown"]
 
-#: Seconds: the longest pause of our own, what chance adds to a pause, the longest wait a server may ask for.
+#: Seconds: the longest pause of our own, the least and the most jitter, the longest wait that a server may ask for.
 LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
-#: Tries of the very first connection: a mistyped address is to show soon.
+#: Tries of the very first connection. There are few, so that a mistyped address shows soon.
 FIRST_TRIES = 2
-#: Requests of one batch that are refused in a row with the same text, after which bisecting it ends.
+#: Bisecting a batch ends after so many requests in a row were refused with the same text.
 BISECTING = 24
-#: Requests of one batch that are refused at all, after which it ends: more bad rows than that are a matter of the data.
+#: Bisecting a batch ends after so many refused requests in all. So many bad rows are to be corrected at their source.
 BISECTING_AT_ALL = 500
 
 
@@ -50,17 +50,17 @@ class Reaction:
     Attributes
     ----------
     words : str
-        The evidence, for people.
+        The evidence in words, for the documentation.
     may_be_applied : bool
-        Whether updates of the request that are not named may be applied.
+        Whether updates that are not named may be applied.
     idempotent, otherwise : str
-        What is done where all operators are idempotent, and where not.
+        What follows if all operators are idempotent, and if not.
     last : str
-        Outcome of the rows when nothing is left to try.
+        The outcome of the rows if nothing is sent again.
     reason : str
-        Short category for the summary.
+        A short category for the summary.
     remedy : str
-        What a person can do.
+        What the user can do.
     """
 
     words: str
@@ -72,7 +72,7 @@ class Reaction:
     remedy: str
 
     def action(self, idempotent: bool) -> FollowUp:
-        """Return what is done."""
+        """Return what follows."""
         return self.idempotent if idempotent else self.otherwise
 
 
@@ -127,15 +127,26 @@ REACTIONS: dict[Evidence, Reaction] = {
 
 
 def tries(retries: int, *, met: bool) -> int:
-    """Return how often a request is tried in all: less often as long as no answer has come (`met`)."""
+    """Return how often a request is tried in all. It is less often until a first answer has come (`met`)."""
     return retries + 1 if met else min(FIRST_TRIES, retries + 1)
 
 
 def pause(tried: int, backoff: float, retry_after: float | None, random: Callable[[], float]) -> float:
-    """Return the seconds to wait after the `tried`-th try (counted from 1); 0 where `backoff` is 0.
+    """Return the seconds to wait after a try.
 
-    The pause doubles from `backoff` to 60 seconds, 1 to 5 seconds are added by chance, and a server's wish of up to 300
-    seconds is its floor.
+    The pause doubles from `backoff` up to 60 seconds, with a jitter of 1 to 5 seconds. It is at least as long as the server asks
+    for, up to 300 seconds.
+
+    Parameters
+    ----------
+    tried : int
+        The number of the try, counted from 1.
+    backoff : float
+        Seconds of the first pause. 0: there are no pauses.
+    retry_after : float or None
+        Seconds that the server asks to wait.
+    random : callable
+        Returns a number from 0 to 1.
     """
     if backoff == 0:
         return 0.0
@@ -146,26 +157,34 @@ def pause(tried: int, backoff: float, retry_after: float | None, random: Callabl
 
 @dataclass(frozen=True)
 class Stop:
-    """Why nothing else is sent: a short category, and a text."""
+    """Why an upload sends nothing else.
+
+    Attributes
+    ----------
+    reason : str
+        A short category for the summary.
+    error : str
+        The text for the summary.
+    """
 
     reason: str
     error: str
 
 
-#: Why rows have no answer if the process ends before it is written down, or between two tries.
-ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
+#: Why rows have no final answer if the process ends before it is written down, or between two tries.
+PROCESS_ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
 
 
 @dataclass(frozen=True)
 class RefusalCount:
-    """Counts the refused requests of a batch, to end bisecting where it finds no row to blame.
+    """Counts refused requests, to end bisecting where it isolates no row.
 
     Attributes
     ----------
     count, refused : int
-        How many in a row, and how many in all.
+        How many were refused in a row with the same text, and how many in all.
     text : str or None
-        What they were refused with.
+        The text of the last refusal.
     """
 
     count: int = 0
@@ -173,16 +192,16 @@ class RefusalCount:
     text: str | None = None
 
     def after(self, evidence: Evidence, text: str | None) -> RefusalCount:
-        """Return the count after one more answer; what was given up stays so."""
-        if self.given_up:
+        """Return the count after another answer. Once exhausted, it stays exhausted."""
+        if self.exhausted:
             return self
         if evidence not in REFUSAL_EVIDENCE:
             return RefusalCount(0, self.refused)
         return RefusalCount(self.count + 1 if text == self.text else 1, self.refused + 1, text)
 
     @property
-    def given_up(self) -> bool:
-        """Whether the rest of the batch is sent as it is, and not halved any more."""
+    def exhausted(self) -> bool:
+        """Whether the batch is not bisected any more."""
         return self.count >= BISECTING or self.refused >= BISECTING_AT_ALL
 
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.delivery.shell import in_notebook
-from mixpanel_pandas.text import counted, duration, joined, percent, short, size_of
+from mixpanel_pandas.text import counted, duration, joined, percent, rounded, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Progress:
             counted(self.requests, "request"),
             size_of(self.bytes),
             *(
-                [f"{short(rate)} rows/s, about {duration((self.total - self.rows) / rate)} left"]
+                [f"{rounded(rate)} rows/s, about {duration((self.total - self.rows) / rate)} left"]
                 if rate
                 else []
             ),

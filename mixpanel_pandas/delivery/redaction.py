@@ -1,7 +1,7 @@
-"""Foreign texts, made short, put on one line, and without secrets.
+"""Texts of servers, made short, put on one line, and without secrets.
 
-A secret in the form in which it was sent is replaced by stars, and the rest of the text stays. Where a server or a firewall
-echoes it in another encoding or order, the whole text is dropped. Nothing is cached, so that no cache holds a secret.
+A secret in the form in which it was sent is replaced by stars, and the rest of the text stays. If a server or a firewall echoes
+it in another encoding or order, the whole text is dropped. Nothing is cached, so that no cache holds a secret.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from math import gcd
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from mixpanel_pandas.text import is_seen, shortened
+from mixpanel_pandas.text import is_visible, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["redact"]
 
-#: Characters of a foreign text that are kept.
+#: Characters of a text that are kept.
 TEXT_CHARACTERS = 200
-#: Characters of a foreign text that are looked at.
+#: Characters of a text that are looked at.
 READ_CHARACTERS = 4000
-#: Characters in a row of a secret that are hidden, so that a part of a secret is hidden where a text was cut.
+#: So many characters in a row of a secret are hidden, so that what remains of a secret in a cut text is hidden, too.
 PIECE_CHARACTERS = 8
-#: Shorter secrets are not searched for in decoded text, where they would occur by chance.
+#: Shorter secrets are not searched for in decoded text, because they may occur there by chance.
 LEAST_CHARACTERS = 6
-#: Characters in a row of a secret that count as a crumb of it. A text that holds more than half of it in crumbs reveals it.
+#: So many characters in a row of a secret are a crumb. A text with crumbs of more than half of it reveals it.
 CRUMB_CHARACTERS = 4
-#: Encodings within each other that are decoded.
+#: How many encodings within each other are decoded.
 LAYERS = 4
 
-#: Stands for a text that holds a secret in some encoding.
+#: Replaces a text that holds a secret in some encoding.
 DROPPED = "(a text that held a secret was dropped)"
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps every character in its place
@@ -57,7 +57,7 @@ _NOT_ALPHANUMERIC = bytes(set(range(256)) - set((string.ascii_letters + string.d
 
 @dataclass(frozen=True)
 class Alphabet:
-    """Characters that stand for the same number of bits each; other characters between them are skipped.
+    """Characters that encode the same number of bits each. Other characters between them are skipped.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Alphabet:
     bits : dict of int to str
         Code of a character -> its bits.
     others : bytes
-        All that stands for none.
+        All other bytes.
     """
 
     size: int
@@ -75,7 +75,7 @@ class Alphabet:
 
 
 def _alphabet(*spellings: str) -> Alphabet:
-    """Return an alphabet; its values may be spelled in several ways."""
+    """Return an alphabet. Its values may have several spellings."""
     size = (len(spellings[0]) - 1).bit_length()
     bits = {
         ord(character): f"{value:0{size}b}"
@@ -99,15 +99,15 @@ _ALPHABETS = (
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return `text` on one line of 200 characters at most, without characters that nobody sees and without `secrets`.
+    """Return `text` on one line of at most 200 characters, without invisible characters and without `secrets`.
 
     >>> redact("bad token 0123456789abcdef\\n", ("0123456789abcdef",))
     'bad token ***'
     >>> redact("bad token 0123 4567 89ab cdef", ("0123456789abcdef",))
     '(a text that held a secret was dropped)'
     """
-    line = "".join(filter(is_seen, " ".join(text[:READ_CHARACTERS].split())))
-    # a proxy's password stands in an address, where some characters are coded
+    line = "".join(filter(is_visible, " ".join(text[:READ_CHARACTERS].split())))
+    # the password of a proxy is part of an address, so it may be percent-encoded
     to_hide = [secret for secret in dict.fromkeys([*secrets, *map(unquote, secrets)]) if secret]
     line = _hidden(line, [form for secret in to_hide for form in _forms(secret)])
     if to_hide and _reveals(line, to_hide):
@@ -116,7 +116,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def _hidden(line: str, forms: list[str]) -> str:
-    """Return a line with stars in place of the pieces of secrets, in whichever case."""
+    """Return a line with stars in place of the pieces of secrets, in any case."""
     folded, hidden = line.translate(_LOWER), bytearray(len(line))
     forms = [form.translate(_LOWER) for form in forms]
     long = "\n".join(form for form in forms if len(form) >= PIECE_CHARACTERS)
@@ -135,7 +135,7 @@ def _hidden(line: str, forms: list[str]) -> str:
 
 
 def _forms(secret: str) -> list[str]:
-    """Return a secret as it is, URL-coded, and as it looks inside of a longer text that is base64-coded."""
+    """Return a secret as it is, percent-encoded, and as it looks within a longer text in base64."""
     plain = secret.encode(errors="replace")
     percent = "".join(f"%{byte:02x}" for byte in plain)
     coded = [
@@ -148,7 +148,7 @@ def _forms(secret: str) -> list[str]:
 
 
 def _reveals(line: str, secrets: list[str]) -> bool:
-    """Return whether a line, or what it may be decoded to, holds a piece of a secret, or most of it in crumbs."""
+    """Return whether a line, or a decoding of it, holds a piece of a secret, or most of it in crumbs."""
     short = [secret.casefold() for secret in secrets if LEAST_CHARACTERS <= len(secret) < PIECE_CHARACTERS]
     orders = [
         _cut(order)
@@ -166,20 +166,20 @@ def _reveals(line: str, secrets: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class Cut:
-    """A secret cut up, in one order.
+    """A secret in one order, cut into pieces and crumbs.
 
     Attributes
     ----------
     pieces, crumbs : list of bytes
-        What begins at each of its characters.
+        One begins at each character of the secret.
     """
 
     pieces: list[bytes] = field(repr=False)
     crumbs: list[bytes] = field(repr=False)
 
     def is_in(self, letters: bytes) -> bool:
-        """Return whether some letters hold a piece of it, or more than half of it in crumbs."""
-        # a piece holds one of these, wherever it begins
+        """Return whether a text holds a piece of the secret, or more than half of it in crumbs."""
+        # every piece holds one of these crumbs
         if not any(crumb in letters for crumb in self.crumbs[::CRUMB_CHARACTERS]):
             return False
         if any(piece in letters for piece in self.pieces):
@@ -198,14 +198,14 @@ def _cut(secret: bytes) -> Cut:
 
 
 def _alphanumeric(text: str) -> bytes:
-    """Return the letters and digits of a text, in lower case, whatever stands between them."""
+    """Return the letters and digits of a text in lower case, without anything between them."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)  # digits may be as wide as Chinese characters
+        text = unicodedata.normalize("NFKC", text)  # there are full-width letters and digits
     return text.encode("ascii", "ignore").lower().translate(None, _NOT_ALPHANUMERIC)
 
 
 def _orders(secret: bytes) -> Iterator[bytes]:
-    """Yield a secret forwards, backwards, and with its bytes swapped in pairs, as dumps of memory have them."""
+    """Yield a secret forwards, backwards, and with its bytes swapped in pairs, as in memory dumps."""
     yield secret
     yield secret[::-1]
     for first in range(2):
@@ -214,7 +214,7 @@ def _orders(secret: bytes) -> Iterator[bytes]:
 
 
 def _views(text: str, readable: re.Pattern[str]) -> Iterator[str]:
-    """Yield a text, what it may be decoded to, and so on, layer by layer. Only what is readable is decoded again."""
+    """Yield a text, its decodings, their decodings and so on. Only readable ones are decoded again."""
     layer, seen = [text], {text}
     for depth in range(LAYERS + 1):
         yield from layer
@@ -230,7 +230,7 @@ def _views(text: str, readable: re.Pattern[str]) -> Iterator[str]:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Yield everything that a text may stand for."""
+    """Yield all decodings of a text."""
     yield _MARKUP.sub("", text)
     yield "".join(_ALONE.findall(text))
     yield html.unescape(text)
@@ -247,7 +247,7 @@ def _character(mark: re.Match[str]) -> str:
 
 
 def _of_numbers(text: str) -> Iterator[str]:
-    """Yield what the numbers of a text are as codes of characters, decimal and octal."""
+    """Yield the characters whose codes are the numbers of a text, in decimal and in octal."""
     numbers = re.findall(r"[0-9]+", text)
     if len(numbers) >= LEAST_CHARACTERS:
         for base in (8, 10):
@@ -259,7 +259,7 @@ def _of_numbers(text: str) -> Iterator[str]:
 
 
 def _of_bits(raw: bytes, alphabet: Alphabet) -> Iterator[str]:
-    """Yield the bytes that the characters of an alphabet stand for, wherever among them a byte begins."""
+    """Yield the bytes that the characters of an alphabet encode, for each place where a byte may begin."""
     coded = raw.translate(None, alphabet.others)
     if len(coded) * alphabet.size >= 8 * LEAST_CHARACTERS:
         bits = "".join(map(alphabet.bits.__getitem__, coded))

@@ -173,7 +173,7 @@ class Sending:
                 reservation.release(summary)
 
     def _waves(self, journal: Journal | None) -> Waves:
-        """Return the batches of all rows that are not settled."""
+        """Return the batches of all rows that are not done."""
         decisions, layout, changes = self._decisions, self._layout, self._decisions.changes
         if journal is None:
             return Waves(layout, changes, decisions.duplicates, self._project.token)
@@ -188,7 +188,7 @@ class Sending:
             decisions.duplicates,
             self._project.token,
             key_of(self._project),
-            settled=journal.settled(),
+            done=journal.done(),
             doubtful=journal.doubtful(),
             resent=journal.resent(),
         )
@@ -197,7 +197,7 @@ class Sending:
         """Return how many updates are left to send."""
         changes = self._decisions.changes
         if journal is not None:
-            changes = replace(changes, excluded=changes.excluded | journal.settled())
+            changes = replace(changes, excluded=changes.excluded | journal.done())
         return changes.sent
 
     def _reporter(self, rows: int) -> Reporter:

@@ -31,7 +31,7 @@ from mixpanel_pandas.delivery.events import (
 )
 from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
 from mixpanel_pandas.delivery.policy import (
-    ENDED,
+    PROCESS_ENDED,
     REACTIONS,
     REFUSAL_EVIDENCE,
     RefusalCount,
@@ -233,7 +233,7 @@ class UploadState:
         self.throttle.add(self._now, nbytes)
         if not self.journalled:
             return self._may_send(worker)
-        return [Write((self._sent(pending).stopped(ENDED, self._now),), wait=True)]
+        return [Write((self._sent(pending).stopped(PROCESS_ENDED, self._now),), wait=True)]
 
     def _tell_of_rest(self, pending: Pending, until: float, *, by_rate: bool) -> None:
         """Keep the wait for the progress. If another worker's answer causes it, that worker has kept it already."""
@@ -269,7 +269,7 @@ class UploadState:
         more, done = follow(
             pending, answer,
             idempotent=self.idempotent, tries=self._allowed(), clock=self._now,
-            bisect=not self._of_batch[worker].given_up,
+            bisect=not self._of_batch[worker].exhausted,
         )  # fmt: skip
         self._stop_if_pointless(answer, more, done)
         wait = pause(pending.tried, self.backoff, answer.retry_after, self.chance)
@@ -283,7 +283,7 @@ class UploadState:
         if not stack:
             self._end_batch()
         return [
-            *self._note([*done, *(later.stopped(ENDED, self._now) for later in more)]),
+            *self._note([*done, *(later.stopped(PROCESS_ENDED, self._now) for later in more)]),
             *self._go_on(worker),
         ]
 
@@ -312,7 +312,7 @@ class UploadState:
 
     def _end_batch(self) -> None:
         """Stop if all requests so far were refused, else let the other workers begin."""
-        if self._refusals.given_up and not self._accepted:
+        if self._refusals.exhausted and not self._accepted:
             self._stop(Stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}"))
         self._meet()
 

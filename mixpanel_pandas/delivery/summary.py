@@ -1,4 +1,4 @@
-"""Deliveries -> the summary frame; the summary and the frame -> an outcome per row; totals; one line in words."""
+"""The summary: made from deliveries, read back as an outcome per row, added up, and put in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
-from mixpanel_pandas.text import counted, printable, short, size_of
+from mixpanel_pandas.text import counted, printable, rounded, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "failures_mask", "outcomes", "summarise", "totals", "words"]
 
-#: Columns of the summary -> dtype; "text" is what this pandas makes of strings. What tells most stands first and last, because
-#: pandas leaves out the middle where a frame is wider than the screen.
+#: Columns of the summary -> dtype. "text" is the dtype of strings in this version of pandas. The most important columns stand
+#: first and last, because pandas omits the middle if a frame is wider than the screen.
 COLUMNS: dict[str, str] = {
     "batch": "Int64",
     "outcome": "outcome",
@@ -45,9 +45,9 @@ COLUMNS: dict[str, str] = {
 }
 
 _OUTCOME = pd.CategoricalDtype(list(OUTCOMES))
-#: From good to bad: a run of rows has the worst outcome of its rows.
+#: Outcomes from good to bad. A row of the summary has the worst outcome of its rows of the frame.
 _GRAVITY: tuple[Outcome, ...] = ("accepted", "skipped", "invalid", "not_sent", "rejected", "unknown")
-#: Outcomes of retryable rows: those to send again, as they are or corrected. Where all operators are idempotent, unknown is one.
+#: Outcomes of retryable rows, which are to be sent again, perhaps corrected. Unknown is one if all operators are idempotent.
 _FAILURES: tuple[Outcome, ...] = ("rejected", "not_sent", "invalid")
 
 
@@ -61,33 +61,33 @@ def summarise(
     idempotent: bool,
     stopped: Stop | None = None,
 ) -> pd.DataFrame:
-    """Return what became of every row, a run of rows with one final answer per row of the summary.
+    """Return the summary: what became of every row. Rows with the same final answer share a row of it.
 
     Parameters
     ----------
     deliveries : iterable of Delivery
         Final answers.
-    excluded : iterable of LeftOut
-        Rows that were left out.
+    excluded : iterable of Excluded
+        Rows that were not sent, with the reason.
     operator : str
-        What the upload is called.
+        The verb of the upload.
     rows : int
-        Rows of the frame. Those that neither a delivery nor `excluded` holds were never reached: ``not_sent``.
+        Rows of the frame. Rows in neither a delivery nor `excluded` were not reached, and are ``not_sent``.
     digest : str
         Digest of the ids.
     idempotent : bool
         Whether all operators are idempotent.
     stopped : Stop, optional
-        Why rows were never reached.
+        Why rows were not reached.
     """
     runs = [_delivered(delivery) for delivery in deliveries]
-    runs += [_left_out(left) for left in excluded if len(left.positions)]
+    runs += [_not_delivered(several) for several in excluded if len(several.positions)]
     reached = np.zeros(rows, bool)
     for run in runs:
         reached[run["_positions"]] = True
     if not reached.all():
         why = stopped or _NOT_REACHED
-        runs.append(_left_out(Excluded(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
+        runs.append(_not_delivered(Excluded(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
     runs.sort(key=lambda run: (run["start"], run["stop"]))
     frame = pd.DataFrame(
         {
@@ -126,10 +126,11 @@ def _delivered(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _left_out(left: Excluded) -> dict[str, Any]:
-    """Return rows left out for one reason as a row of the summary."""
+def _not_delivered(excluded: Excluded) -> dict[str, Any]:
+    """Return rows that were not sent, for one reason, as a row of the summary."""
     none = dict.fromkeys(("updates", "bytes", "requests", "attempts", "elapsed"), 0)
-    return _run(left.positions, [(left.outcome, left.error)]) | none | {"reason": left.reason}
+    run = _run(excluded.positions, [(excluded.outcome, excluded.error)])
+    return run | none | {"reason": excluded.reason}
 
 
 def _run(
@@ -137,29 +138,29 @@ def _run(
     kinds: Sequence[tuple[Outcome, str | None]],
     codes: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Return the columns that are made of the rows of a run, the worst outcome and what differs from it.
+    """Return the columns of a row of the summary that tell about its rows of the frame.
 
     Parameters
     ----------
     positions : range or numpy.ndarray
-        Where the rows stand.
+        Positions of the rows.
     kinds : sequence of (str, str or None)
-        Outcome and error.
+        Outcomes and errors.
     codes : numpy.ndarray, optional
-        What became of each row: an index into `kinds`. By default the same became of all.
+        For each row an index into `kinds`. By default all rows are of the first kind.
     """
     start, stop, rows = int(positions[0]), int(positions[-1]) + 1, len(positions)
-    worst, found, apart = 0, [rows], np.zeros(0, np.int64)
+    worst, sizes, apart = 0, [rows], np.zeros(0, np.int64)
     if codes is not None:
         gravity = np.array([_GRAVITY.index(outcome) for outcome, _error in kinds])
         worst = int(codes[np.argmax(gravity[codes])])
-        found, apart = np.bincount(codes, minlength=len(kinds)).tolist(), np.flatnonzero(codes != worst)
+        sizes, apart = np.bincount(codes, minlength=len(kinds)).tolist(), np.flatnonzero(codes != worst)
     counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
-    for (outcome, _error), count in zip(kinds, found, strict=True):
+    for (outcome, _error), count in zip(kinds, sizes, strict=True):
         counts[outcome] += count
-    listed = apart if stop - start == rows else np.arange(rows)  # all, where there are holes
+    listed = apart if stop - start == rows else np.arange(rows)  # all, if they are no neighbours
     places = start + listed if isinstance(positions, range) else positions[listed]
-    said = [] if codes is None or not apart.size else [kinds[code] for code in codes[listed]]
+    kinds_listed = [] if codes is None or not apart.size else [kinds[code] for code in codes[listed]]
     return {
         "_positions": slice(start, stop) if isinstance(positions, range) else positions,
         "start": start,
@@ -169,13 +170,13 @@ def _run(
         **counts,
         "error": kinds[worst][1],
         "positions": places.tolist() or None,
-        "position_outcomes": [outcome for outcome, _error in said] or None,
-        "reasons": [error for _outcome, error in said] or None,
+        "position_outcomes": [outcome for outcome, _error in kinds_listed] or None,
+        "reasons": [error for _outcome, error in kinds_listed] or None,
     }
 
 
 def _dtypes() -> dict[str, Any]:
-    text = pd.Series(["text"]).dtype  # object or str, as pandas and its options have it
+    text = pd.Series(["text"]).dtype  # object or str, depending on pandas and its options
     named = {"text": text, "outcome": _OUTCOME}
     return {name: named.get(dtype, dtype) for name, dtype in COLUMNS.items()}
 
@@ -191,13 +192,13 @@ def totals(summary: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns outcome, reason, status_code, rows, updates; accepted rows have no reason. Where rows of one request came
-        to different ends, its updates are shared out by rows.
+        Columns outcome, reason, status_code, rows, updates. Accepted rows have no reason. If rows of one request have
+        different outcomes, its updates are divided in proportion to the rows.
 
     Raises
     ------
     SummaryError
-        If it is no summary.
+        If the frame is no summary.
     """
     if not set(COLUMNS) <= set(getattr(summary, "columns", ())):
         msg = "totals takes the summary that a verb returned, with all its columns"
@@ -266,14 +267,14 @@ def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFram
 
 
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return the numbers of many ranges, one after the other."""
+    """Return the numbers of several ranges as one array."""
     before = np.cumsum(lengths) - lengths
     numbers: np.ndarray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
     return numbers
 
 
 def _joined(lists: pd.Series, runs: np.ndarray) -> np.ndarray:
-    """Return what the lists of some runs hold, one after the other; Parquet returns arrays for lists."""
+    """Return the lists of some rows of the summary as one array. After a round trip through Parquet they are arrays."""
     dtype = np.int64 if lists.name == "positions" else object
     joined: np.ndarray = np.concatenate(
         [np.array([], dtype), *(np.asarray(lists.iloc[run], dtype) for run in runs)]
@@ -283,7 +284,7 @@ def _joined(lists: pd.Series, runs: np.ndarray) -> np.ndarray:
 
 def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
     """Refuse a summary of another frame."""
-    made_of = summary.attrs.get("mixpanel")
+    made_of = getattr(summary, "attrs", {}).get("mixpanel")
     if not isinstance(made_of, dict) or not {"rows", "ids"} <= set(made_of):
         msg = (
             "this is no summary, or it lost its attrs['mixpanel'] on the way: keep it in Parquet, not in CSV"
@@ -301,7 +302,7 @@ def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
 
 
 def failures_mask(
-    summary: pd.DataFrame, index: pd.Index, digest: str, outcomes: Iterable[str] | None = None
+    summary: pd.DataFrame, index: pd.Index, digest: str, select: Iterable[str] | None = None
 ) -> np.ndarray:
     """Return the mask of the retryable rows of the frame.
 
@@ -309,7 +310,7 @@ def failures_mask(
     ----------
     summary, index, digest
         As `outcomes` takes them.
-    outcomes : iterable of str, optional
+    select : iterable of str, optional
         Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where all operators are idempotent.
 
     Raises
@@ -319,31 +320,28 @@ def failures_mask(
     OperationError
         If an outcome is not known.
     """
-    found = _outcomes(summary, index, digest)["outcome"]
+    of_row = outcomes(summary, index, digest)["outcome"]
     idempotent = summary.attrs["mixpanel"].get("idempotent") == "true"
     default: Sequence[str] = (*_FAILURES, "unknown") if idempotent else _FAILURES
-    wanted = default if outcomes is None else [outcomes] if isinstance(outcomes, str) else list(outcomes)
-    if strange := [name for name in wanted if name not in OUTCOMES]:
-        msg = f"outcomes {choices(strange)} are not known: choose from {choices(OUTCOMES)}"
+    chosen = default if select is None else [select] if isinstance(select, str) else list(select)
+    if unknown := [name for name in chosen if name not in OUTCOMES]:
+        msg = f"outcomes {choices(unknown)} are not known: choose from {choices(OUTCOMES)}"
         raise OperationError(msg)
-    mask: np.ndarray = found.isin(wanted).to_numpy()
+    mask: np.ndarray = of_row.isin(chosen).to_numpy()
     return mask
 
 
-_outcomes = outcomes  # the parameter of the function above has its name
-
-
 def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") -> str:
-    """Return what became of an upload in one line.
+    """Return what became of the rows, in one line.
 
     Parameters
     ----------
     summary : pandas.DataFrame
         As a verb returned it.
     seconds : float, optional
-        How long it took; by default from the first request to the last answer.
+        How long the upload took. By default the time from the first request to the last answer.
     place : str, optional
-        Where it went.
+        The place of the project.
     """
     counts = summary[list(OUTCOMES)].sum().sort_values(ascending=False, kind="stable")
     texts = []
@@ -359,7 +357,7 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
     how = [
         counted(int(summary["requests"].sum()), "request"),
         size_of(int(summary.loc[summary["requests"] > 0, "bytes"].sum())),
-        f"{short(_seconds(summary) if seconds is None else seconds)} s",
+        f"{rounded(_seconds(summary) if seconds is None else seconds)} s",
         *([place] if place else []),
     ]
     return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")

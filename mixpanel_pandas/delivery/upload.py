@@ -94,7 +94,7 @@ class ProfileClient:
     """
 
     def __init__(self, project: Project, endpoint: Literal["engage", "groups"]) -> None:
-        self._client, self._url = http.Client(project), http.address(project, endpoint)
+        self._client, self._url = http.Client(project), http.address_of(project, endpoint)
         self._timeout, self._secrets = project.timeout, http.secrets_of(project)
 
     def send(self, batch: Batch, until: float) -> Answer:

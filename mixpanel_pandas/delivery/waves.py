@@ -61,7 +61,7 @@ class Waves:
         Project token.
     key : bytes, optional
         Key of fingerprints, if each slice is to have one.
-    settled : numpy.ndarray, optional
+    done : numpy.ndarray, optional
         Mask of the rows that have a final answer from an earlier session. They are encoded, and not sent.
     doubtful : numpy.ndarray, optional
         Mask of the rows that may be applied: later rows of their ids are held back.
@@ -83,15 +83,16 @@ class Waves:
         duplicates: Duplicates | None,
         token: str,
         key: bytes | None = None,
-        settled: np.ndarray | None = None,
+        done: np.ndarray | None = None,
         doubtful: np.ndarray | None = None,
         resent: np.ndarray | None = None,
     ) -> None:
         self._layout, self._changes, self._token, self._key = layout, changes, token, key
         self._batch_size: int = layout.operation.options.batch_size
-        self._settled = settled
+        self._done = done
         self.passed: Callable[[Slice], object] = lambda _slice: None
-        self.whole, self._skipped_a_wave = False, False
+        self.whole: bool = False
+        self._skipped_a_wave = False
         self._rows = _RowsOfWaves(
             NO_DUPLICATES if duplicates is None else duplicates.without(changes.excluded)
         )
@@ -180,12 +181,12 @@ class Waves:
         self._current = self._cut(self._to_send(slices, held))
 
     def _to_send(self, slices: Iterator[Slice], held: np.ndarray) -> Iterator[Payloads]:
-        """Yield the payloads without the rows that are settled or held back."""
+        """Yield the payloads without the rows that are done or held back."""
         for encoded in slices:
             self.passed(encoded)
             payloads = encoded.payloads
-            if self._settled is not None and (settled := self._settled[payloads.positions]).any():
-                payloads = payloads.filter(~settled)
+            if self._done is not None and (done := self._done[payloads.positions]).any():
+                payloads = payloads.filter(~done)
             if len(held):
                 payloads = payloads.filter(~np.isin(payloads.positions, held))
             if len(payloads):
@@ -210,9 +211,9 @@ class Waves:
         """Return the positions of this wave's rows that are held back, and note those without a final answer by reason."""
         by_reason = self._rows.held_in(self._wave)
         for reason, positions in by_reason.items():
-            unsettled = positions if self._settled is None else positions[~self._settled[positions]]
-            if len(unsettled):
-                self._held[reason].append(unsettled)
+            undone = positions if self._done is None else positions[~self._done[positions]]
+            if len(undone):
+                self._held[reason].append(undone)
         return np.concatenate(list(by_reason.values()))
 
 

@@ -1,8 +1,8 @@
-"""A Mixpanel on this machine: it keeps profiles, applies updates as documented, and fails on cue.
+"""A Mixpanel on this machine. It keeps profiles, applies updates as documented, and fails on cue.
 
-One function answers (`Emulator.answer`); a loopback server and an in-process adapter carry its answers, so that both
-always agree. Where Mixpanel's documentation is silent the emulator has to choose: each choice is a comment beside the
-code that makes it, and is no statement about Mixpanel.
+`Emulator.answer` answers all requests. A loopback server and an in-process adapter deliver its answers, so both always agree.
+Where Mixpanel's documentation is silent, the emulator has to choose. A comment beside the code marks each choice. It is no
+statement about Mixpanel.
 """
 
 from __future__ import annotations

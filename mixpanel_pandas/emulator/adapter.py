@@ -1,7 +1,7 @@
 """The emulator without sockets: a transport adapter for `requests`.
 
-Only the innermost layer is replaced, urllib3's pool of connections: it raises what urllib3 raises, and `requests` makes of
-that whatever it makes of it on the network.
+It replaces only the innermost layer, urllib3's pool of connections. The pool raises what urllib3 raises, and `requests` handles
+that as it does on the network.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["EmulatorAdapter"]
 
 
-#: What urllib3 says when a connection ends before an answer.
+#: The message of urllib3 when a connection ends before an answer.
 _ABORTED = "Connection aborted."
 
 
 class EmulatorAdapter(HTTPAdapter):
-    """Answers in place of the network: mounted on a `requests.Session`, or as the `adapter` of a `Project`."""
+    """Answers in place of the network. Mount it on a `requests.Session`, or pass it as the `adapter` of a `Project`."""
 
     def __init__(self, answer: AnswerFunction) -> None:
         super().__init__()
@@ -57,13 +57,13 @@ class EmulatorAdapter(HTTPAdapter):
         }
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Answered:
-        """Answer `request`; no proxy is asked."""
+        """Answer a request, without any proxy."""
         kwargs["proxies"] = None
         return super().send(request, *args, **kwargs)
 
 
 class _Pool(HTTPConnectionPool):
-    """A pool that connects to nobody."""
+    """A pool without connections."""
 
     def __init__(
         self, answer: AnswerFunction, scheme: str, host: str, port: int | None = None, **kwargs: Any
@@ -78,19 +78,19 @@ class _Pool(HTTPConnectionPool):
     def urlopen(  # type: ignore[override]  # only what requests passes
         self, method: str, url: str, body: Any = None, headers: Any = None, *, timeout: Timeout, **kwargs: Any
     ) -> HTTPResponse:
-        """Return or raise what the emulator's answer comes to on the network."""
+        """Return or raise what the emulator's answer becomes on the network."""
         response = self._answer(method, url, dict(headers or {}), _bytes(body))
         if response.delay > (timeout.read_timeout or float("inf")):
             _no_answer(self, url, timeout)
         return _ENDINGS[response.ending](self, url, timeout, response)
 
     def connection(self) -> HTTPConnection:
-        """Return a connection as messages show it."""
+        """Return a connection for error messages."""
         return HTTPConnection(self.host, self.port)
 
 
 def _bytes(body: Any) -> bytes:
-    """Return the body of a request, whatever form `requests` left it in."""
+    """Return the body of a request, which `requests` may pass as text, bytes or an iterator."""
     if body is None:
         return b""
     if isinstance(body, str):
@@ -99,7 +99,7 @@ def _bytes(body: Any) -> bytes:
 
 
 class _Stalling(io.BytesIO):
-    """A body of which nothing more comes."""
+    """A body that stalls: after the last byte it times out."""
 
     def read(self, *args: Any) -> bytes:
         piece = super().read(*args)
@@ -148,7 +148,7 @@ def _reset(pool: _Pool, url: str, timeout: Timeout, response: object) -> NoRetur
 
 
 def _unconnected(reason: Callable[[_Pool, Timeout], HTTPError]) -> Callable[..., NoReturn]:
-    """Return an ending that gives up on connecting because of `reason`."""
+    """Return an ending in which no connection is made, because of `reason`."""
 
     def ending(pool: _Pool, url: str, timeout: Timeout, response: object) -> NoReturn:
         raise MaxRetryError(pool, url, reason(pool, timeout))

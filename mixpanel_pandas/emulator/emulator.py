@@ -1,4 +1,4 @@
-"""The emulator's face: it answers requests, and shows what became of them."""
+"""The class `Emulator`: it answers requests, and shows what became of them."""
 
 from __future__ import annotations
 
@@ -36,39 +36,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Emulator"]
 
-#: Where nobody ever listens: the address of an emulator that was not started.
+#: The address of an emulator that was not started. Nothing listens there.
 _NOWHERE = "http://127.0.0.1:1"
 
-#: Bytes of path and query; web servers usually allow 8 KB.
+#: The most bytes of path and query. Web servers usually allow 8 KB.
 _TARGET_LIMIT = 8192
 
 
 class Emulator:
     """A Mixpanel on this machine, for tests, notebooks and a first try.
 
-    It keeps the profiles that are written to it, applies every operator as Mixpanel documents it, answers queries, and
-    fails on cue. Nothing leaves this machine: it listens on 127.0.0.1, and with `adapter` not even there.
+    It keeps the profiles that are written to it, applies every operator as Mixpanel documents it, answers queries, and fails on
+    cue. Nothing leaves this machine: it listens on 127.0.0.1, or with `adapter` uses no socket at all.
 
     Parameters
     ----------
     token : str, optional
-        Project token, 32 letters and digits; by default a random one. Records with another token are answered with
-        success and are on no profile, as Mixpanel does.
+        Project token, 32 letters and digits. By default a random one. Records with another token are answered with success and
+        change no profile, as with Mixpanel.
     strict : StrictShape, optional
-        How requests with ``strict=1`` are answered, which Mixpanel does not document.
+        The shape of answers to ``strict=1``, which Mixpanel does not document.
     page_size : int, default 1000
         Profiles on a page of the Query API.
     queries_per_hour : int, default 60
-        Further queries are answered with 429.
+        How many queries are answered in an hour. Further ones get a 429.
     history : int, optional
-        How many requests are kept in `requests`, the latest; by default all, records included.
+        How many of the latest requests `requests` keeps, with their records. By default all.
     clock : callable, default time.time
-        Seconds since 1970, for "Updated at" and for the queries of an hour.
+        Returns seconds since 1970, for "Updated at" and for the queries of an hour.
 
     Notes
     -----
-    No alias exists here: ``$ignore_alias`` is taken and changes nothing. Updates are applied in the order in which they
-    arrive, not by ``$time``.
+    There are no aliases, so ``$ignore_alias`` has no effect. Updates are applied in order of arrival, not of ``$time``.
 
     Examples
     --------
@@ -92,10 +91,10 @@ class Emulator:
         history: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.token = token or secrets.token_hex(16)
-        self.service_account = ServiceAccount("emulator", secrets.token_hex(16))
-        self.project_id = 1
-        self.url = _NOWHERE
+        self.token: str = token or secrets.token_hex(16)
+        self.service_account: ServiceAccount = ServiceAccount("emulator", secrets.token_hex(16))
+        self.project_id: int = 1
+        self.url: str = _NOWHERE
         self._strict = strict or StrictShape()
         self._page_size, self._queries_per_hour = page_size, queries_per_hour
         self._history, self._clock = history, clock
@@ -120,10 +119,10 @@ class Emulator:
         shown = ", ".join(f"{printable(kind)}: {count:,}" for kind, count in profiles.items())
         return f"<Emulator {self.url if self._server else 'not listening'}, requests: {self._arrived:,}, {shown}>"
 
-    # Life
+    # -- starting and closing -----------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Listen on 127.0.0.1, on a port that is free; `url` says which."""
+        """Listen on a free port of 127.0.0.1. `url` is the address."""
         if self._server is None:
             from mixpanel_pandas.emulator.server import Server
 
@@ -132,7 +131,7 @@ class Emulator:
         return self
 
     def close(self) -> None:
-        """Stop listening, and end all connections. Profiles and requests stay; connecting to `url` is refused."""
+        """Stop listening, and end all connections. Profiles and requests stay. Connections to `url` are refused from then on."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -148,7 +147,7 @@ class Emulator:
     def adapter(self) -> EmulatorAdapter:
         """Return an adapter for a `requests.Session`, or for a `Project`, that reaches the emulator without sockets.
 
-        Timeouts and delays take no time with it. The emulator need not be started.
+        Timeouts and delays take no time with it, and the emulator need not be started.
 
         Examples
         --------
@@ -163,15 +162,15 @@ class Emulator:
 
         return EmulatorAdapter(self.answer)
 
-    # What is there
+    # -- looking at it ------------------------------------------------------------------------------------------------
 
     @property
     def project(self) -> Project:
-        """The project to write to: this address and token, no pauses between tries.
+        """The project to write to: this address and token, without pauses between tries.
 
         Examples
         --------
-        Without sockets, the emulator need not be started:
+        An emulator without sockets need not be started:
 
         >>> from dataclasses import replace
         >>> emulator = mpd.Emulator()
@@ -184,13 +183,13 @@ class Emulator:
 
     @property
     def requests(self) -> list[Received]:
-        """What arrived, in order."""
+        """The requests that arrived, in order."""
         with self._lock:
             return list(self._requests)
 
     @property
     def applied(self) -> list[Applied]:
-        """Every application of a record, in order: as often as a record stands here, as often it was applied."""
+        """Every application of a record, in order. A record that was applied twice is here twice."""
         return [
             Applied(request.number, position, request.records[position])
             for request in self.requests
@@ -199,7 +198,7 @@ class Emulator:
         ]
 
     def profile(self, identity: str, group: str | None = None) -> dict[str, Any] | None:
-        """Return the properties of one user, or of one profile of the `group` key; None if there is no such profile."""
+        """Return the properties of a user, or of a profile of the `group` key. None: there is no such profile."""
         with self._lock:
             properties = self._store.kind(self.token, group).get(str(identity))
             return None if properties is None else dict(properties)
@@ -210,8 +209,8 @@ class Emulator:
         Returns
         -------
         pandas.DataFrame
-            A column per property, values as they are kept (dtype object), NaN where a profile lacks the property. The
-            index is called ``$distinct_id``, or like the group key.
+            A column per property, of dtype object, with NaN if a profile lacks the property. The name of the index is
+            ``$distinct_id``, or the group key.
         """
         import pandas as pd
 
@@ -235,7 +234,7 @@ class Emulator:
         """Return the number by which the Query API knows a group key."""
         return data_group_id(group)
 
-    # What goes wrong
+    # -- failing on cue -----------------------------------------------------------------------------------------------
 
     def fail(
         self,
@@ -247,56 +246,56 @@ class Emulator:
         on: RequestKind = "write",
         **details: Any,
     ) -> None:
-        """Let something go wrong with requests to come.
+        """Let requests to come fail.
 
         Parameters
         ----------
         fault : str or int
-            A name in `FAULTS`; a number is the status to answer with.
+            A name in `FAULTS`, or a status to answer with.
         times : int or None, default 1
-            To how many requests it happens. Each request takes the first such fault in line that fits it. None: to all of
-            them, beside the others.
+            How many requests fail. Each request takes the first such fault that fits it. None: all requests fail, in addition
+            to other faults.
         skip : int, default 0
-            How many fitting requests pass before it happens.
+            How many fitting requests pass before.
         when : callable, optional
             Request -> whether the fault fits it; a request has ``path``, ``fields``, ``records``, ``nbytes``.
         on : {"write", "read"}, default "write"
-            Which requests.
+            Whether requests that write fail, or requests that read.
         **details
-            What the fault takes; see below.
+            Details of the fault, see below.
 
         Raises
         ------
         OperationError
-            If the fault is not known, or does not take a detail.
+            If there is no such fault, or it does not take a detail.
 
         Notes
         -----
-        In place of the right answer; `applied` says whether the records are applied all the same:
+        Instead of the right answer. `applied` tells whether the records are applied nevertheless:
 
         - ``status``: `status` (500), `body` (text, or an object for JSON), `headers`, `retry_after` (seconds, a datetime, or
           any text), `location`, `applied` (False)
-        - ``garbage``: 200 with a `body` that says nothing; `applied` (True)
+        - ``garbage``: 200 with a meaningless `body`; `applied` (True)
         - ``zero``: 200 with a bare 0; `applied` (False)
         - ``rejected``: 200 with status 0 and one `error`, no record named; `applied` (False)
         - ``echo``: an error that repeats the first record, its token included; `status` (400)
         - ``too_large``: 413 to a body above `limit` bytes
 
-        No answer, or not all of it:
+        No answer, or an incomplete one:
 
-        - ``closed``, ``reset``: the connection ends, in order or by a reset; `applied` (False)
+        - ``closed``, ``reset``: the connection is closed or reset; `applied` (False)
         - ``timeout``: nothing comes until the client gives up; `applied` (True)
         - ``truncated``, ``stalled``: in the middle of the right answer the connection ends, or nothing more comes
         - ``refused``, ``unresolved``, ``connect_timeout``, ``tls``, ``proxy``: no connection; with `adapter` only (a closed
           emulator refuses connections)
 
-        Around the right answer:
+        Changes to the right answer:
 
-        - ``refuse``: records for which `record` (a function of one) holds are refused with `message`; `naming`, `count` and
+        - ``refuse``: records for which the function `record` returns True are refused with `message`; `naming`, `count` and
           `partial` as in `StrictShape`
         - ``shuffle``: the records of a request are applied in another order; `seed` (0)
-        - ``delay``: the answer comes after `seconds`; what is applied is applied before them
-        - ``content_type``: the answer comes under another content type; `kind` ("text/html")
+        - ``delay``: the answer comes after `seconds`; the records are applied before
+        - ``content_type``: the answer has another content type; `kind` ("text/html")
 
         Examples
         --------
@@ -312,7 +311,7 @@ class Emulator:
             self._cues.add(name, details, times=times, skip=skip, when=when, on=on)
 
     def heal(self) -> None:
-        """Let nothing go wrong any more: the faults that are still to come are forgotten.
+        """Remove all faults that are still to come.
 
         Examples
         --------
@@ -326,8 +325,7 @@ class Emulator:
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireResponse:
         """Answer one request for `target`, a path with its query.
 
-        The server and the adapter both do what this returns, so that they always agree. What is applied is applied when
-        this returns.
+        The server and the adapter both deliver this answer, so they always agree. The records are applied when this returns.
         """
         request = read_request(method, target, headers, body)
         with self._lock:

@@ -1,7 +1,7 @@
-"""What can go wrong with a request, on cue.
+"""Faults: what can go wrong with a request, on cue.
 
-A fault is a function of the request, of `proceed`, which answers it, and of the terms on which it is taken. It may answer in
-place of `proceed`, change the terms, or change the answer; so faults combine.
+A fault is a function of the request, of `proceed`, which answers it, and of the `Terms` on which it is answered. It may answer
+itself, or call `proceed` and change the terms or the answer. So faults combine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["FAULTS", "Cues", "RequestKind"]
 
 RequestKind = Literal["write", "read"]
 
-#: Status -> what is answered with it as far as that is known; the others come as a gateway's page.
+#: Status -> the usual answer, as far as it is documented. Other statuses come with the error page of a gateway.
 _USUAL: dict[int, WireResponse] = {
     401: answer_json(401, {"error": "Unauthorized", "status": "error"}),
     402: answer_text(402, "Payment required"),
@@ -55,7 +55,7 @@ _USUAL: dict[int, WireResponse] = {
 
 
 def _instead(answer: WireResponse, proceed: Proceed, terms: Terms, *, applied: bool) -> WireResponse:
-    """Return `answer` in place of the right one, the records being applied or not."""
+    """Return `answer` instead of the right one. The records are applied or not."""
     return replace(answer, applied=proceed(terms).applied if applied else ())
 
 
@@ -71,7 +71,7 @@ def _status(
     location: str | None = None,
     applied: bool = False,
 ) -> WireResponse:
-    """Answer with `status`, by default in the usual words; `body` is text, or an object to become JSON."""
+    """Answer with `status`, by default in the usual words. `body` is a text, or an object for JSON."""
     if body is None:
         answer = _USUAL.get(status) or answer_html(status)
     else:
@@ -94,7 +94,7 @@ def _garbage(
     body: str = "<html>Welcome to the airport</html>",
     applied: bool = True,
 ) -> WireResponse:
-    """Answer 200 with a text that says nothing."""
+    """Answer 200 with a meaningless text."""
     return _instead(answer_text(200, body, kind="text/html"), proceed, terms, applied=applied)
 
 
@@ -111,7 +111,7 @@ def _rejected(
     error: str = "refused on cue",
     applied: bool = False,
 ) -> WireResponse:
-    """Answer 200 with status 0 and one error, no record named."""
+    """Answer 200 with status 0 and an error that names no record."""
     return _instead(answer_json(200, {"error": error, "status": 0}), proceed, terms, applied=applied)
 
 
@@ -137,7 +137,7 @@ def _refuse(
     count: Literal["num_good_events", "num_records_imported", ""] | None = None,
     partial: bool | None = None,
 ) -> WireResponse:
-    """Refuse the records for which `record` holds; the rest as in `StrictShape`."""
+    """Refuse the records for which `record` returns True. The rest is as in `StrictShape`."""
     changes = {"naming": naming, "count": count, "partial": partial}
     shape = replace(terms.shape, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]  # names and types are those of the parameters
     return proceed(replace(terms, refuse=record, message=message, shape=shape))
@@ -151,13 +151,13 @@ def _shuffle(request: WireRequest, proceed: Proceed, terms: Terms, *, seed: int 
 def _content_type(
     request: WireRequest, proceed: Proceed, terms: Terms, *, kind: str = "text/html"
 ) -> WireResponse:
-    """Answer rightly, under a wrong content type."""
+    """Give the right answer with a wrong content type."""
     answer = proceed(terms)
     return replace(answer, headers={**answer.headers, "Content-Type": kind})
 
 
 def _delay(request: WireRequest, proceed: Proceed, terms: Terms, *, seconds: float) -> WireResponse:
-    """Answer after `seconds`; what is applied is applied before them."""
+    """Answer after `seconds`. The records are applied before."""
     return replace(proceed(terms), delay=seconds)
 
 
@@ -175,7 +175,7 @@ def _unarrived(request: WireRequest, proceed: Proceed, terms: Terms, *, ending: 
     return WireResponse(0, b"", {}, ending=ending)
 
 
-#: Name -> what happens. Their keyword arguments are the details that `Emulator.fail` takes.
+#: Name -> fault. The keyword arguments of a fault are the details that `Emulator.fail` takes.
 FAULTS: dict[str, Callable[..., WireResponse]] = {
     "status": _status,
     "garbage": _garbage,
@@ -198,7 +198,7 @@ FAULTS: dict[str, Callable[..., WireResponse]] = {
 
 @dataclass
 class _Cue:
-    """A fault that waits for its request."""
+    """A fault that waits for requests, as `Emulator.fail` describes it."""
 
     effect: Callable[[WireRequest, Proceed, Terms], WireResponse]
     times: int | None
@@ -210,7 +210,7 @@ class _Cue:
         return kind == self.on and (self.when is None or self.when(request))
 
     def due(self) -> bool:
-        """Count a request that fits; return whether the fault happens to it."""
+        """Count a request that fits, and return whether it fails."""
         if self.skip:
             self.skip -= 1
             return False
@@ -221,7 +221,7 @@ class _Cue:
 
 @dataclass
 class Cues:
-    """Faults in the order in which they were asked for."""
+    """The faults that wait for requests, in the order in which they were added."""
 
     waiting: list[_Cue] = field(default_factory=list)
 
@@ -235,7 +235,7 @@ class Cues:
         when: Callable[[WireRequest], bool] | None,
         on: RequestKind,
     ) -> None:
-        """Put a fault at the end of the line."""
+        """Add a fault at the end."""
         if fault not in FAULTS:
             msg = f"fault {fault!r} is not known: {did_you_mean(fault, FAULTS)}"
             raise OperationError(msg)
@@ -248,9 +248,9 @@ class Cues:
         self.waiting.append(_Cue(partial(effect, **details), times, skip, when, on))
 
     def around(self, request: WireRequest, kind: RequestKind, proceed: Proceed) -> Proceed:
-        """Return `proceed` with the faults around it that are due.
+        """Return `proceed` with the faults of a request around it.
 
-        That is the first counted fault in line that fits the request, around every lasting one.
+        These are all lasting faults that fit the request, and around them the first counted one.
         """
         fitting = [cue for cue in self.waiting if cue.fits(request, kind)]
         counted = [cue for cue in fitting if cue.times is not None][:1]

@@ -1,4 +1,4 @@
-"""Requests that write: ``/engage`` and ``/groups``, with every shape of answer."""
+"""Requests that write, to ``/engage`` and ``/groups``, with every shape of answer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["BODY_LIMIT", "StrictShape", "Terms", "ingest", "too_large"]
 
-#: Bytes of a request's body. No page says it for profiles; this is the number in Mixpanel's sample of a 413.
+#: The most bytes of a body. It is not documented for profiles. This is the number in Mixpanel's example of a 413.
 BODY_LIMIT = 2_097_152
 
 
 _PLAIN = {"error": None, "status": 1}
 
-#: Field that counts what was applied -> the rest of a strict answer to a request that is good: recorded from Mixpanel, as
-#: the import endpoint does it, and plain.
+#: Field that counts the applied records -> the rest of a strict answer to a good request: as recorded from Mixpanel, as the
+#: import endpoint documents it, and without a count.
 _SUCCESS: dict[str, dict[str, Any]] = {
     "num_good_events": {"error": None, "errors": {}, "status": 1},
     "num_records_imported": {"code": 200, "error": None, "status": "OK"},
@@ -59,7 +59,7 @@ def _by_text(refused: _Refused) -> str:
     return str(refused.refusal)
 
 
-#: How a strict answer names refused records: by index and id, by id alone, by a text alone, or not at all.
+#: How a strict answer names refused records -> function of a refused record. None: it does not name them.
 _NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
     "index": _by_index,
     "id": _by_id,
@@ -72,17 +72,17 @@ _NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
 class StrictShape:
     """How a request with ``strict=1`` is answered.
 
-    Mixpanel publishes no schema of these answers, and does not say whether the good records of a bad request are
-    applied: the default follows the import endpoint, which does document both.
+    Mixpanel publishes no schema of these answers, and does not document whether the good records of a bad request are applied. The
+    default follows the import endpoint, which documents both.
 
     Parameters
     ----------
     naming : {"index", "id", "text", "nobody"}, default "index"
-        How refused records are named.
+        How refused records are named: by index and id, by id alone, by a text alone, or not at all.
     count : {"num_good_events", "num_records_imported", ""}, default "num_good_events"
-        The field that counts the records that were applied. Empty: no count, and success is plain ``status: 1``.
+        The field that counts the applied records. Empty: there is no count, and success is a plain ``status: 1``.
     partial : bool, default True
-        Whether the good records of a request with bad ones are applied.
+        Whether the good records of a request are applied if others are bad.
     """
 
     naming: Literal["index", "id", "text", "nobody"] = "index"
@@ -92,20 +92,20 @@ class StrictShape:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a request is taken: what faults change.
+    """How a request is answered. Faults change it.
 
     Attributes
     ----------
     now : float
-        Seconds since 1970.
+        The time in seconds since 1970.
     shape : StrictShape
-        Of a strict answer.
+        The shape of a strict answer.
     refuse : callable, optional
         Record -> whether it is refused though nothing is wrong with it.
     message : str
-        What is said of such records.
+        The reason for such records.
     order : int, optional
-        Seed of the order in which records are applied. None: as they stand.
+        Seed of the order in which records are applied. None: the order of the request.
     """
 
     now: float
@@ -117,7 +117,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of a request: what an answer tells more or less of."""
+    """What became of a request."""
 
     applied: tuple[int, ...]
     refused: list[_Refused]
@@ -130,7 +130,7 @@ class _Outcome:
 
 
 def ingest(store: Store, request: WireRequest, terms: Terms) -> WireResponse:
-    """Apply the records of `request` to `store` as far as they are good, and answer."""
+    """Apply the good records of `request` to `store`, and answer."""
     if request.nbytes > BODY_LIMIT:
         return too_large(BODY_LIMIT)
     group = request.path == "/groups"
@@ -142,8 +142,8 @@ def ingest(store: Store, request: WireRequest, terms: Terms) -> WireResponse:
     applied = [index for index in range(len(records)) if index not in bad] if apply else []
     if terms.order is not None:
         random.Random(terms.order).shuffle(applied)
-    # The prose says that a request's own address is looked up unless ip=0, the specification says the opposite: the
-    # emulator follows the prose, which is the one that does harm.
+    # Mixpanel's prose says that the address of a request is looked up unless ip=0. The specification says the opposite. The
+    # emulator follows the prose, which is the harmful variant.
     geolocate = request.flag("ip", "1")
     for index in applied:
         store.apply(records[index], group=group, now=terms.now, geolocate=geolocate)
@@ -153,7 +153,7 @@ def ingest(store: Store, request: WireRequest, terms: Terms) -> WireResponse:
 
 
 def _readable(request: WireRequest) -> tuple[list[Any], Refusal | None]:
-    """Return the records of `request`, or the reason to refuse all of them; no page says how Mixpanel words it."""
+    """Return the records of `request`, or the reason to refuse all of them. The wording is not documented."""
     limit = LIMITS["request_updates"]
     if request.records is None:
         return [], Refusal("data", "not a list of objects in JSON")

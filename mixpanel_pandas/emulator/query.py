@@ -25,7 +25,7 @@ _HOUR = 3600.0
 
 
 class ServiceAccount(NamedTuple):
-    """A user for reading; the secret is not shown."""
+    """A user who may read. The repr does not show the secret."""
 
     username: str
     secret: str
@@ -35,7 +35,7 @@ class ServiceAccount(NamedTuple):
 
 
 class QueryRefused(Exception):
-    """Ends a query with a status and a text."""
+    """A query is answered with an error: a status and a text."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -43,20 +43,20 @@ class QueryRefused(Exception):
 
 
 def data_group_id(group: str) -> str:
-    """Return the number by which the Query API knows a group key: 19 digits below zero, as real ones may be."""
+    """Return the id of a group key in the Query API. It is negative and has 19 digits, as real ones may."""
     return str(-(10**18) - zlib.crc32(group.encode()))
 
 
 @dataclass
 class Reader:
-    """Answers queries about one project's profiles.
+    """Answers queries about the profiles of a project.
 
     Attributes
     ----------
     page_size : int
         Profiles on a page.
     per_hour : int
-        Queries within an hour; each page is one.
+        Queries in an hour. Each page counts as one.
     """
 
     token: str = field(repr=False)
@@ -72,7 +72,7 @@ class Reader:
         return self._answer(self._page, store, request, now)
 
     def properties(self, store: Store, request: WireRequest, now: float) -> WireResponse:
-        """Answer ``/api/2.0/engage/properties``: how many profiles have each property, and its type."""
+        """Answer ``/api/2.0/engage/properties``: the type of each property, and how many profiles have it."""
         return self._answer(self._catalogue, store, request, now)
 
     def _answer(
@@ -80,7 +80,7 @@ class Reader:
     ) -> WireResponse:
         try:
             self._admit(request)
-            self._pace(now)
+            self._throttle(now)
             return answer_json(200, content(store, request))
         except QueryRefused as refusal:
             return answer_json(refusal.status, {"error": str(refusal), "status": "error"})
@@ -94,7 +94,7 @@ class Reader:
         if request.fields["project_id"] != str(self.project_id):
             raise QueryRefused(403, "The service account has no access to this project")
 
-    def _pace(self, now: float) -> None:
+    def _throttle(self, now: float) -> None:
         self.recent = [then for then in self.recent if then > now - _HOUR]
         if len(self.recent) >= self.per_hour:
             msg = (
@@ -111,7 +111,7 @@ class Reader:
             msg = f"the emulator knows no {unknown[0]}"
             raise QueryRefused(400, msg)
         page, session = _number(fields, "page"), self._session(store, fields)
-        # A session holds the profiles as they were; conditions have to come with every page, as documented.
+        # A session holds the profiles as they were at its beginning. As documented, each page repeats the conditions.
         matching = sorted(_matching(self.sessions[session], fields))
         names = _json(fields, "output_properties")
         rows = matching[page * self.page_size : (page + 1) * self.page_size]
@@ -165,7 +165,7 @@ def _matching(profiles: dict[str, Properties], fields: dict[str, str]) -> list[s
     """Return the ids of the `profiles` that a query asks for."""
     requested = [fields["distinct_id"]] if "distinct_id" in fields else _json(fields, "distinct_ids")
     ids = list(profiles) if requested is None else [str(i) for i in requested if str(i) in profiles]
-    # `selector` is what one official client calls the condition.
+    # One official client calls the condition `selector`.
     condition = _condition(fields.get("where") or fields.get("selector") or "")
     return [identity for identity in ids if condition(profiles[identity])]
 
@@ -234,7 +234,7 @@ def _chosen(properties: Properties, names: list[Any] | None) -> Properties:
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z?)?")
 
-#: Types as the catalogue calls them; only "string" is on record, the others are named after Mixpanel's page of data types.
+#: Names of types in the catalogue. Only "string" is recorded from Mixpanel. The others are those of its page of data types.
 _TYPES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("datetime", lambda value: isinstance(value, str) and _DATE.fullmatch(value) is not None),
     ("string", lambda value: isinstance(value, str)),

@@ -18,21 +18,21 @@ class Received:
     Attributes
     ----------
     number : int
-        From 0, in order of arrival.
+        The number of the request, in order of arrival, from 0.
     method, path : str
-        As they arrived, the path without a slash at the end.
+        The method, and the path without a slash at its end.
     query, headers : dict of str
-        Names of headers in lower case.
+        Parameters and headers. Names of headers are in lower case.
     records : list, optional
-        What was sent to be written; None if it could not be read.
+        The updates of the request. None: they could not be read.
     nbytes : int
         Size of the body.
     status : int, optional
-        What was answered; None: nothing.
+        Status of the answer. None: there was no answer.
     applied : tuple of int
-        Positions of the records that were applied, in that order.
+        Positions of the records that were applied, in the order in which they were applied.
     time : float
-        Seconds since 1970.
+        Time of arrival in seconds since 1970.
     """
 
     number: int
@@ -64,7 +64,7 @@ class Received:
 
 
 class Applied(NamedTuple):
-    """One application of one record."""
+    """One application of a record: the number of its request, and its position there."""
 
     request: int
     position: int

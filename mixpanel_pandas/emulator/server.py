@@ -1,4 +1,4 @@
-"""The emulator on a socket of this machine."""
+"""The emulator on a loopback socket."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
-#: No other address can be asked for: the emulator takes whatever comes, and is for this machine.
+#: The only address. The emulator accepts all requests, so it must not be reachable from other machines.
 _HOST = "127.0.0.1"
 
 
 class Server:
-    """Listens from the start on, in threads of its own, until it is closed."""
+    """A server that listens in threads of its own until it is closed."""
 
     def __init__(self, answer: AnswerFunction) -> None:
         self._listener = _Listener((_HOST, 0), _Handler)
         self._listener.answer = answer
-        self.url = f"http://{_HOST}:{self._listener.server_port}"
+        self.url: str = f"http://{_HOST}:{self._listener.server_port}"
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(0.01,), name="mixpanel-emulator", daemon=True
         )
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening, end all connections, and wait for the threads."""
+        """Stop listening, end all connections, and wait for the threads to end."""
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
@@ -75,12 +75,12 @@ class _Listener(ThreadingHTTPServer):
             self.open.pop(threading.current_thread(), None)
 
     def server_bind(self) -> None:
-        """Bind without asking a name server what this machine is called, as HTTPServer does."""
+        """Bind without looking up the name of this machine, as HTTPServer does."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = _HOST, self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that leave; show what is wrong here."""
+        """Show errors of the emulator, but not those of clients that disconnect."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -93,9 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        if "Transfer-Encoding" in self.headers:  # answered with 411, the pieces being left unread
+        if "Transfer-Encoding" in self.headers:  # it is answered with 411, and its chunks stay unread
             self.close_connection = True
-        if len(body) < length:  # the client left in the middle: never applied
+        if len(body) < length:  # the client disconnected early: nothing is applied
             self.close_connection = True
             return
         response = self.server.answer(self.command, self.path, dict(self.headers.items()), body)
@@ -116,11 +116,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             self.send_header(name, value)
         self._headers_buffer: list[bytes]
-        self._headers_buffer.append(b"\r\n" + body)  # one segment for both
+        self._headers_buffer.append(b"\r\n" + body)  # header and body in one segment
         self.flush_headers()
 
     def _wait(self, seconds: float | None = None) -> None:
-        """Wait so long, but no longer than the client or the emulator holds the connection."""
+        """Wait for some seconds, or until the client or the emulator ends the connection."""
         self.connection.settimeout(seconds)
         with contextlib.suppress(OSError):
             self.connection.recv(1, socket.MSG_PEEK)
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _reset(self, response: WireResponse) -> None:
-        # Closing with nothing to linger for sends a reset; socketserver would say an orderly goodbye first.
+        # With a linger time of 0 closing sends a reset. socketserver would shut the connection down in order first.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         socket.close(self.connection.detach())
         self.close_connection = True

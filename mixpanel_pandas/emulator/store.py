@@ -1,4 +1,4 @@
-"""Profiles in memory, and what each operator does to one."""
+"""Profiles in memory, and what each operator does to a profile."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["EFFECTS", "GEOLOCATION", "Refusal", "Store", "refusal_of", "same", "
 
 Properties = dict[str, Any]
 
-#: What the look-up of any address finds: no real place, so that a profile that was moved there stands out. ZZ is the code
-#: that ISO 3166 leaves for an unknown country.
+#: The place of every address. It is no real place, so that a profile that is moved there stands out. In ISO 3166 ZZ is an
+#: unknown country.
 GEOLOCATION = {"$city": "Nowhere", "$region": "Nowhere", "$country_code": "ZZ", "$timezone": "UTC"}
 
 
 # What the operators do: old properties (None: no profile) and the operand -> new properties (None: no profile).
-# Values are never changed in place, because the requests on record hold the same ones.
+# Values are never changed in place, because the recorded requests share them.
 
 
 def _set(old: Properties | None, values: Properties) -> Properties:
@@ -37,7 +37,7 @@ def _set_once(old: Properties | None, values: Properties) -> Properties:
 
 
 def _add(old: Properties | None, values: Properties) -> Properties:
-    # What happens to a property that is no number is not documented; it is left alone, as the list operators do.
+    # For a property that is no number the effect is not documented. It stays as it is, as with the list operators.
     before = old or {}
     return {**before, **{n: before.get(n, 0) + v for n, v in values.items() if _is_number(before.get(n, 0))}}
 
@@ -56,7 +56,7 @@ def _remove(old: Properties | None, values: Properties) -> Properties | None:
 
 
 def _unset(old: Properties | None, names: list[str]) -> Properties:
-    # One client's documentation says that this creates an empty profile; Mixpanel's is silent.
+    # The documentation of one client says that this creates an empty profile. Mixpanel's does not mention it.
     return {name: value for name, value in (old or {}).items() if name not in names}
 
 
@@ -67,7 +67,7 @@ def _delete(old: Properties | None, ignored: object) -> None:
 def _on_lists(
     old: Properties, values: Properties, change: Callable[[list[Any], Any], list[Any]]
 ) -> Properties:
-    """Return `old` with the lists named in `values` changed; what is there and is no list is silently left alone."""
+    """Return `old` with the lists named in `values` changed. Values that are no lists stay as they are."""
     lists = {name: old.get(name, []) for name in values}
     return {**old, **{n: change(lists[n], v) for n, v in values.items() if isinstance(lists[n], list)}}
 
@@ -81,7 +81,7 @@ def _united(items: list[Any], more: list[Any]) -> list[Any]:
 
 
 def _without_first(items: list[Any], value: object) -> list[Any]:
-    # Whether the first or every occurrence goes is not documented; under this reading, sending twice does harm.
+    # Whether the first or every occurrence is removed is not documented. This is the variant in which sending twice does harm.
     first = next((place for place, item in enumerate(items) if same(item, value)), len(items))
     return items[:first] + items[first + 1 :]
 
@@ -130,23 +130,23 @@ def _is_scalar(value: object) -> bool:
 
 
 def _is_list(value: object) -> bool:
-    # A prose page allows a bare value here, the specification only lists of one item or more: the stricter is taken.
+    # A prose page allows a bare value here, the specification only lists of at least one item. This is the stricter variant.
     return isinstance(value, list) and bool(value)
 
 
 def _is_identity(value: object) -> bool:
-    # Some clients send numbers for ids; they are read as text.
+    # Some clients send numbers as ids. They are read as text.
     return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
 
 
 def _is_moment(value: object) -> bool:
-    # Clients send seconds or milliseconds; see _moment.
+    # Clients send seconds or milliseconds, see _moment.
     return _is_number(value) and 0 <= value < 1e14  # type: ignore[operator]  # a number, then
 
 
 _Rule = tuple["Callable[[object], bool]", str]
 
-#: Operator.takes -> what the operand has to be, and what each value of a property in it.
+#: Operator.takes -> the rule for the operand, and the rule for each value in it.
 _OPERANDS: dict[str, tuple[_Rule | None, _Rule | None]] = {
     "any": ((_is_object, "an object"), None),
     "number": ((_is_object, "an object"), (_is_number, "a number")),
@@ -167,9 +167,9 @@ def operators_in(record: dict[str, Any]) -> list[Operator]:
 
 
 def refusal_of(record: object, *, group: bool) -> Refusal | None:
-    """Return the first reason to refuse `record`, as a user's or as a group's; None if there is none.
+    """Return the first reason to refuse a record of a user or a group. None: it is good.
 
-    Only the wording for missing fields is Mixpanel's.
+    Only the wording for missing fields is that of Mixpanel.
     """
     if not isinstance(record, dict):
         return Refusal("record", "must be an object")
@@ -201,7 +201,7 @@ def _operand_refusal(operator: Operator, operand: Any) -> Refusal | None:
 
 
 def size_refusal(record: object) -> Refusal | None:
-    """Return the reason to refuse a `record` that is too large."""
+    """Return the reason to refuse a record if it is too large."""
     limit = LIMITS["update_bytes"]
     return Refusal("record", f"larger than {limit}") if len(orjson.dumps(record)) > limit.value else None
 
@@ -210,7 +210,7 @@ def size_refusal(record: object) -> Refusal | None:
 class Store:
     """Profiles by token and kind.
 
-    Mixpanel does not verify a token: records of another one are answered with success and are on no profile here.
+    Mixpanel does not verify tokens. Records with another token are answered with success and change no profile of the project.
     """
 
     kinds: dict[tuple[str, str | None], dict[str, Properties]] = field(default_factory=dict)
@@ -220,14 +220,14 @@ class Store:
         return self.kinds.get((token, group), {})
 
     def apply(self, record: dict[str, Any], *, group: bool, now: float, geolocate: bool) -> None:
-        """Apply one `record` that has no refusal.
+        """Apply a good record.
 
         Parameters
         ----------
         now : float
             Seconds since 1970, for "Updated at".
         geolocate : bool
-            Whether the request's own address is looked up for records that bring none.
+            Whether the address of the request is looked up for records without ``$ip``.
         """
         key = (str(record["$token"]), str(record["$group_key"]) if group else None)
         identity = str(record["$group_id" if group else "$distinct_id"])
@@ -257,13 +257,13 @@ def _cut_names(operand: Any) -> Any:
 
 
 def _first_properties(properties: Properties) -> Properties:
-    """Return as many `properties` as a profile holds: more silently fail."""
+    """Return as many `properties` as a profile holds. Mixpanel drops others silently."""
     limit = LIMITS["properties"].value
     return properties if len(properties) <= limit else dict(list(properties.items())[:limit])
 
 
 def _moment(number: float) -> str:
-    """Return seconds since 1970 as text in UTC; as some public clients send milliseconds, those are known by their size.
+    """Return seconds since 1970 as text in UTC. Some clients send milliseconds, which are recognized by their size.
 
     >>> _moment(0), _moment(1_700_000_000_000)
     ('1970-01-01T00:00:00', '2023-11-14T22:13:20')

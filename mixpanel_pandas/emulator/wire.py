@@ -1,4 +1,4 @@
-"""What arrives and what is answered, as plain data: no sockets here."""
+"""Requests and answers as plain data, without sockets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
     "read_request",
 ]
 
-#: How an exchange ends: with a whole answer, with a part of one (then the connection ends, or nothing more comes), with no
-#: answer (the connection ends in order, or by a reset, or nothing comes), or before there is a connection at all.
+#: How an exchange ends: with a complete answer, with half of one (the connection is closed, or stalls), without an answer (the
+#: connection is closed, reset, or silent), or without a connection.
 Ending = Literal[
     "complete", "truncated", "stalled", "closed", "reset", "silent",
     "refused", "unresolved", "connect_timeout", "tls", "proxy",
@@ -38,7 +38,7 @@ NO_CONNECTION: tuple[Ending, ...] = ("refused", "unresolved", "connect_timeout",
 
 @dataclass(frozen=True)
 class WireRequest:
-    """A request, read.
+    """A request, parsed.
 
     Attributes
     ----------
@@ -53,9 +53,9 @@ class WireRequest:
     fields : dict of str
         Parameters of the address and of a form, the form's first.
     records : list, optional
-        What was sent to be written; None if it cannot be read.
-    nbytes : int
-        Size of the body as it arrived.
+        The updates of the request. None: they cannot be read.
+    nbytes, target_bytes : int
+        Size of the body, and of path and query.
     """
 
     method: str
@@ -68,24 +68,24 @@ class WireRequest:
     target_bytes: int = field(repr=False)
 
     def flag(self, name: str, default: str = "0") -> bool:
-        """Return whether the parameter `name` is on; ``verbose=2`` is."""
+        """Return whether a parameter is on, as in ``verbose=1`` or ``verbose=2``."""
         return self.fields.get(name, default) not in {"", "0", "false"}
 
 
 @dataclass(frozen=True)
 class WireResponse:
-    """An answer, and how it goes out.
+    """An answer, and how it is delivered.
 
     Attributes
     ----------
     status : int
-        Of HTTP.
+        The status code.
     body : bytes
-        As it goes out.
+        The body.
     headers : dict of str
-        ``Content-Length`` among them: the length of the body.
+        The headers, with ``Content-Length``.
     applied : tuple of int
-        Positions of the request's records that were applied, in that order.
+        Positions of the records of the request that were applied, in the order in which they were applied.
     delay : float
         Seconds until the first byte.
     ending : str
@@ -101,17 +101,17 @@ class WireResponse:
 
     @property
     def reason(self) -> str:
-        """The words beside the status."""
+        """The phrase of the status, such as ``Not Found``."""
         return phrase(self.status)
 
     @property
     def first_half(self) -> bytes:
-        """What is sent of a body that is cut short: less than its announced length."""
+        """The first half of the body, for answers that are cut short."""
         return self.body[: len(self.body) // 2]
 
 
 def phrase(status: int) -> str:
-    """Return the words beside a status.
+    """Return the phrase of a status.
 
     >>> phrase(429)
     'Too Many Requests'
@@ -129,7 +129,7 @@ def answer_text(status: int, text: str | bytes, *, kind: str = "text/plain") -> 
 
 
 def answer_html(status: int) -> WireResponse:
-    """Return an error page such as a gateway puts in front of a service."""
+    """Return an error page as gateways send it."""
     title = f"{status} {phrase(status)}"
     page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
     return answer_text(status, page, kind="text/html")
@@ -141,7 +141,7 @@ def answer_json(status: int, content: object) -> WireResponse:
 
 
 def read_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireRequest:
-    """Return the request for `target` (path and query), its records read from wherever they travel."""
+    """Return the parsed request for `target` (path and query). Its records may be in the body or in a form."""
     parts = urlsplit(target)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     lower = {name.lower(): value for name, value in headers.items()}
@@ -164,7 +164,7 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _records(text: bytes) -> list[Any] | None:
-    """Return the records in `text`: JSON, or base64 of JSON; an array, or a single object."""
+    """Return the records in `text`, which is JSON or base64 of JSON, with an array or a single object."""
     try:
         content = orjson.loads(
             text if text.lstrip()[:1] in {b"[", b"{"} else base64.b64decode(text, validate=True)

@@ -1,7 +1,7 @@
-"""A summary as a picture: what became of the requests over time, how fast rows went, how long requests took.
+"""``mpd.plot``: an upload over time, as three panels: requests by outcome, accepted rows a second, seconds per batch.
 
-matplotlib is the extra ``plot`` and is imported when a picture is drawn. What is drawn is computed first, in bins of time of
-which there are few, however many batches there are.
+`timeline` first adds the summary up in a few bins of time, however many batches there are. The panels are drawn from that.
+matplotlib is the extra ``plot``, and is imported when something is drawn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 from mixpanel_pandas.delivery.summary import COLUMNS, words
 from mixpanel_pandas.errors import MissingExtraError, SummaryError
-from mixpanel_pandas.notebook.tables import LOOKS
+from mixpanel_pandas.notebook.tables import MARKS
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-#: Bins of time at most.
+#: How many bins of time there are at most.
 MOST_BINS = 60
 
-#: Units of the time axis -> seconds; the first of which there are two in an upload.
+#: Units of the time axis and their seconds. The axis has the first unit of which an upload takes at least two.
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
-#: Text, axes and grid in a grey that is read on white as on black; no background, so that a notebook's own is seen.
+#: Grey can be read on white and on black. There is no background, so that the notebook's shines through.
 GREY = "#808080"
 STYLE: Any = {
     **dict.fromkeys(
@@ -47,7 +47,7 @@ STYLE: Any = {
     "legend.frameon": False,
 }  # fmt: skip
 
-#: Outcome -> hatching of its bars and marker of its points, which tell what their colour tells.
+#: Outcome -> hatching of its bars and marker of its points, for those who cannot tell the colours apart.
 PATTERNS: dict[str, tuple[str, str]] = {
     "accepted": ("", "o"),
     "rejected": ("xxx", "X"),
@@ -57,30 +57,33 @@ PATTERNS: dict[str, tuple[str, str]] = {
     "skipped": ("\\\\\\", "v"),
 }
 
-#: How much longer the slowest request may be than the fastest before its axis is logarithmic.
-FAR = 50
+#: The axis of seconds per batch is logarithmic if the slowest batch took this many times longer than the fastest.
+LOG_RATIO = 50
+
+#: Characters in a line of the title.
+TITLE_WIDTH = 105
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What a summary tells, in bins of time.
+    """An upload in bins of time, all of one width.
 
     Attributes
     ----------
     began : pandas.Timestamp
         When the first request began.
     width : float
-        Seconds of a bin.
+        Seconds in a bin.
     requests : dict of str to numpy.ndarray
-        Outcome -> requests that ended in each bin; only outcomes that there are.
+        Outcome -> number of requests that ended in each bin. Outcomes that did not occur are not there.
     accepted : numpy.ndarray
-        Accepted rows a second, for each bin.
+        Accepted rows a second, in each bin.
     ended, elapsed : numpy.ndarray
-        For each run of rows that was sent, in seconds: when it ended, from the begin, and how long it took.
+        For each batch that was sent: seconds from `began` to its end, and seconds that it took.
     outcomes : numpy.ndarray
-        For each such run its outcome.
+        For each batch that was sent: its outcome.
     median : numpy.ndarray
-        Of `elapsed`, for each bin; NaN where none ended.
+        Median of `elapsed` in each bin; NaN if no batch ended there.
     """
 
     began: pd.Timestamp
@@ -99,7 +102,7 @@ class Timeline:
 
 
 def timeline(summary: pd.DataFrame) -> Timeline | None:
-    """Return what a summary tells over time; None where nothing was sent."""
+    """Return a summary added up over time; None if nothing was sent."""
     sent = summary[(summary["requests"] > 0) & summary["started"].notna()]
     if not len(sent):
         return None
@@ -107,25 +110,25 @@ def timeline(summary: pd.DataFrame) -> Timeline | None:
     elapsed = sent["elapsed"].to_numpy(float)
     ended = (sent["started"] - began).dt.total_seconds().to_numpy(float) + elapsed
     span = float(ended.max())
-    # no bin is shorter than most batches take, or a rate would be that of a moment
+    # a bin is no shorter than the median batch, or it would show single batches instead of a rate
     count = max(1, min(MOST_BINS, len(sent), int(span / max(np.median(elapsed), 1e-6))))
     width = max(span, 1e-6) / count
     bins = np.minimum(ended / width, count - 1).astype(np.int64)
     outcomes = sent["outcome"].astype(str).to_numpy()
     requests = sent["requests"].to_numpy(float)
     return Timeline(
-        began,
-        width,
-        {
+        began=began,
+        width=width,
+        requests={
             name: np.bincount(bins, np.where(outcomes == name, requests, 0), count)
             for name in OUTCOMES
             if (outcomes == name).any()
         },
-        np.bincount(bins, sent["accepted"].to_numpy(float), count) / width,
-        ended,
-        elapsed,
-        outcomes,
-        pd.Series(elapsed).groupby(bins).median().reindex(range(count)).to_numpy(),
+        accepted=np.bincount(bins, sent["accepted"].to_numpy(float), count) / width,
+        ended=ended,
+        elapsed=elapsed,
+        outcomes=outcomes,
+        median=pd.Series(elapsed).groupby(bins).median().reindex(range(count)).to_numpy(),
     )
 
 
@@ -139,20 +142,20 @@ def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Fig
     summary : pandas.DataFrame
         As a verb returned it, or some of its rows.
     figure : matplotlib.figure.Figure or SubFigure, optional
-        To draw in, such as ``plt.figure(layout="constrained")`` for a window of its own. By default a new one that belongs to no
-        window: a notebook shows it, ``.savefig("upload.png")`` keeps it.
+        Where to draw, such as ``plt.figure(layout="constrained")`` for a window of its own. By default a new figure without a
+        window: a notebook shows it, ``.savefig("upload.png")`` saves it.
 
     Returns
     -------
     matplotlib.figure.Figure or SubFigure
-        Its ``.axes`` are the three panels, over one axis of time since the first request; none where nothing was sent, which it
-        says instead. Requests are counted when they ended; a batch takes from its first request to its final answer, waits
-        included. Rows that were left out before sending are in the title alone.
+        Its ``.axes`` are the three panels, over one axis of time since the first request. If nothing was sent there are none,
+        and the figure says so. A request is counted at the time when it ended. A batch takes from its first request to its final
+        answer, waits included. Rows that were excluded before sending appear only in the title.
 
     Raises
     ------
     SummaryError
-        If it is no summary.
+        If `summary` is not a summary.
     MissingExtraError
         If matplotlib is not installed.
 
@@ -174,41 +177,46 @@ def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Fig
         raise MissingExtraError(msg) from error
     with mpl.rc_context(STYLE):
         figure = _new_figure() if figure is None else figure
-        found = timeline(summary)
-        said = re.sub(r"(\d) (\w)", "\\1\N{NO-BREAK SPACE}\\2", words(summary))
-        title = "\n".join(textwrap.wrap(said, 105))
-        if found is None:
+        title = _title(summary)
+        upload = timeline(summary)
+        if upload is None:
             figure.suptitle(f"{title}\nNothing was sent.", y=0.5, verticalalignment="center", size="medium")
             return figure
         figure.suptitle(title, x=0.01, horizontalalignment="left", size="medium")
-        unit, seconds = next(row for row in UNITS if found.ended.max() >= 2 * row[1] or row[1] == 1)
+        unit, seconds = next(row for row in UNITS if upload.ended.max() >= 2 * row[1] or row[1] == 1)
         panels = figure.subplots(3, sharex=True)
-        for panel, draw in zip(panels, (_draw_requests, _draw_pace, _draw_latency), strict=True):
-            draw(panel, found, seconds)
-        panels[-1].set_xlabel(f"{unit} since {found.began:%Y-%m-%d %H:%M:%S} UTC")
-        panels[-1].set_xlim(0, 1.01 * found.width * len(found.accepted) / seconds)
+        for panel, draw in zip(panels, (_draw_requests, _draw_rate, _draw_latency), strict=True):
+            draw(panel, upload, seconds)
+        panels[-1].set_xlabel(f"{unit} since {upload.began:%Y-%m-%d %H:%M:%S} UTC")
+        panels[-1].set_xlim(0, 1.01 * upload.width * len(upload.accepted) / seconds)
         figure.align_ylabels(panels)
     return figure
 
 
+def _title(summary: pd.DataFrame) -> str:
+    """Return what became of the upload, in lines that do not end between a number and its noun."""
+    text = re.sub(r"(\d) (\w)", "\\1\N{NO-BREAK SPACE}\\2", words(summary))
+    return "\n".join(textwrap.wrap(text, TITLE_WIDTH))
+
+
 def _new_figure() -> Any:
-    """Return a figure without a window, which a notebook shows whether or not pyplot was ever imported."""
+    """Return a figure without a window. A notebook shows it even if pyplot was never imported."""
     from matplotlib.figure import Figure
 
     def png(figure: Any) -> bytes:
-        held = io.BytesIO()
-        figure.savefig(held, format="png")
-        return held.getvalue()
+        image = io.BytesIO()
+        figure.savefig(image, format="png")
+        return image.getvalue()
 
     return type("Picture", (Figure,), {"_repr_png_": png})(figsize=(8, 5.5), layout="constrained")
 
 
-def _draw_requests(panel: Axes, found: Timeline, seconds: float) -> None:
-    below = np.zeros(len(found.accepted))
-    for name, counts in found.requests.items():
+def _draw_requests(panel: Axes, upload: Timeline, seconds: float) -> None:
+    below = np.zeros(len(upload.accepted))
+    for name, counts in upload.requests.items():
         panel.bar(
-            found.starts / seconds, counts, 0.9 * found.width / seconds, below, align="edge", label=name.replace("_", " "),
-            color=LOOKS[name].colour, hatch=PATTERNS[name][0], edgecolor="#00000080", linewidth=0,
+            upload.starts / seconds, counts, 0.9 * upload.width / seconds, below, align="edge", label=name.replace("_", " "),
+            color=MARKS[name].colour, hatch=PATTERNS[name][0], edgecolor="#00000080", linewidth=0,
         )  # fmt: skip
         below += counts
     panel.set_ylabel("requests")
@@ -216,30 +224,30 @@ def _draw_requests(panel: Axes, found: Timeline, seconds: float) -> None:
     panel.legend(loc="lower right", bbox_to_anchor=(1, 0.97), ncols=len(OUTCOMES), borderpad=0)
 
 
-def _draw_pace(panel: Axes, found: Timeline, seconds: float) -> None:
-    edges = np.append(found.starts, found.width * len(found.accepted)) / seconds
-    panel.stairs(found.accepted, edges, color=LOOKS["accepted"].colour, fill=True, alpha=0.3)
-    panel.stairs(found.accepted, edges, color=LOOKS["accepted"].colour)
+def _draw_rate(panel: Axes, upload: Timeline, seconds: float) -> None:
+    edges = np.append(upload.starts, upload.width * len(upload.accepted)) / seconds
+    panel.stairs(upload.accepted, edges, color=MARKS["accepted"].colour, fill=True, alpha=0.3)
+    panel.stairs(upload.accepted, edges, color=MARKS["accepted"].colour)
     panel.set_ylabel("accepted rows/s")
     panel.set_ylim(bottom=0)
     panel.yaxis.set_major_formatter("{x:,.0f}")
 
 
-def _draw_latency(panel: Axes, found: Timeline, seconds: float) -> None:
-    for name in found.requests:
-        of = found.outcomes == name
+def _draw_latency(panel: Axes, upload: Timeline, seconds: float) -> None:
+    for name in upload.requests:
+        mask = upload.outcomes == name
         panel.scatter(
-            found.ended[of] / seconds, found.elapsed[of], s=14, marker=PATTERNS[name][1], color=LOOKS[name].colour,
+            upload.ended[mask] / seconds, upload.elapsed[mask], s=14, marker=PATTERNS[name][1], color=MARKS[name].colour,
             alpha=0.6, linewidths=0, rasterized=True,
         )  # fmt: skip
-    some = ~np.isnan(found.median)
-    middle = (found.starts + found.width / 2) / seconds
-    if some.sum() > 1:
-        panel.plot(middle[some], found.median[some], color=GREY, linewidth=1.5, label="median")
+    has_median = ~np.isnan(upload.median)
+    middles = (upload.starts + upload.width / 2) / seconds
+    if has_median.sum() > 1:
+        panel.plot(middles[has_median], upload.median[has_median], color=GREY, linewidth=1.5, label="median")
         panel.legend(loc="lower right", bbox_to_anchor=(1, 0.97), borderpad=0)
     panel.set_ylabel("seconds per batch")
-    least = found.elapsed[found.elapsed > 0].min(initial=np.inf)
-    if found.elapsed.max() > FAR * least:
+    fastest = upload.elapsed[upload.elapsed > 0].min(initial=np.inf)
+    if upload.elapsed.max() > LOG_RATIO * fastest:
         panel.set_yscale("log")
         panel.yaxis.set_major_formatter("{x:g}")
     else:

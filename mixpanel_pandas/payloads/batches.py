@@ -101,8 +101,8 @@ class Batch:
     def body(self) -> bytes:
         """Return the JSON array that is sent."""
         offsets = self.payloads.offsets
-        data = memoryview(self.payloads.text.buffers()[2])
-        return b"".join((b"[", data[offsets[0] : offsets[-1] - 1], b"]"))
+        text = memoryview(self.payloads.text.buffers()[2])
+        return b"".join((b"[", text[offsets[0] : offsets[-1] - 1], b"]"))
 
     def records(self) -> list[dict[str, Any]]:
         """Return the updates as objects, in the order in which they are sent."""

@@ -66,6 +66,11 @@ class Changes:
         """The rows that are sent merged."""
         return self.merged.without(self.excluded) if self.merged.positions.size else self.merged
 
+    def shared(self, rows: np.ndarray) -> np.ndarray:
+        """Return `rows`, a mask, with all rows that are merged with one of them."""
+        together = self.together
+        return together.shared(rows) if together.positions.size else rows
+
     @property
     def sent(self) -> int:
         """Number of updates, or of rows that are sent: merged rows of an id count as one."""

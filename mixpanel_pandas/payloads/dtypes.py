@@ -1,9 +1,9 @@
-"""Every dtype that a frame really has -> the rule by which its values are read.
+"""The dtype of a column -> the rule by which its values are read.
 
-`rule_for` takes one look at a whole column; the rule then reads any slice of it, so that every slice comes out the same.
-Most columns become an Arrow array of a type that is stated here and never inferred. A column that only Python can
-read stays an array of objects, and `values` takes it value by value. Lists that may hold nothing but strings are looked
-into slice by slice, when they are written: to look into all of them before would take longer than that.
+`rule_for` looks at a whole column once. Its rule then reads any slice, so that all slices are read alike. Most columns become an
+Arrow array of a type that is stated here and never inferred. A column that no Arrow type holds stays an array of objects, which
+`values` converts one by one. Lists that may hold only strings are not all looked into: their slices are, when they are written,
+which takes less time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import enum
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -22,16 +23,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.measures import beyond_exact
+from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
 LARGE_STRING = pa.large_string()
 
-#: Arrow's longest numbers; numpy has longer floats on some machines, which Mixpanel does not keep.
+#: Bytes of the longest number in Arrow. On some machines numpy has longer floats.
 ARROW_BYTES = 8
 
-#: So many lists show whether a column of them may hold strings alone.
+#: How many lists are looked into to see whether a column may hold only lists of strings.
 SAMPLE = 100
 
 Read = Callable[[Any], "pa.Array | np.ndarray"]
@@ -44,18 +45,17 @@ class Rule:
     Attributes
     ----------
     name : str
-        What the column holds, in the reader's words.
+        Description of the column's values for messages.
     kind : str
         Mixpanel's type of the values: string, number, boolean, date, list, object; mixed; missing when there are none.
     read : callable
         Slice of the column's array -> Arrow array of a stated type, or an array of objects for `values`.
     note : str
-        Name of a check that speaks about the column as a whole.
+        Name of a check that the column as a whole fails, or ``""``.
     refusal : str
         Why the column cannot be sent, and what to do.
     plain : bool
-        Whether the values are lists of which the first hold nothing but strings. If the others do not, either, orjson writes them
-        faster than Arrow reads them.
+        Whether the values are lists, and the first hold only strings. If all do, orjson writes them faster than Arrow reads them.
     """
 
     name: str
@@ -83,7 +83,7 @@ def rule_for_objects(values: np.ndarray) -> Rule:
     Parameters
     ----------
     values : numpy.ndarray
-        Of objects; missing ones tell nothing.
+        Of objects. Missing values do not count.
     """
     present, types = values, set(map(type, values))
     if any(issubclass(kind, _MAYBE_MISSING) for kind in types):  # nowhere else does pandas have to look
@@ -106,7 +106,7 @@ def rule_for_objects(values: np.ndarray) -> Rule:
 
 
 def _rule_for_lists(present: np.ndarray, types: set[type]) -> Rule:
-    """Lists of one simple type have an Arrow type; sets have no order, so they go to Python."""
+    """Return the rule for lists. Lists of one simple type have an Arrow type; sets have no order, so they stay objects."""
     if any(issubclass(kind, set | frozenset) for kind in types):
         return LISTS
     if any(issubclass(kind, np.ndarray) for kind in types) and any(
@@ -133,9 +133,9 @@ def _rule_for_items(lists: np.ndarray) -> Rule:
 def _array(values: Any, type: pa.DataType | None = None) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _of_numpy(values, type)
-    # not to the type at once: that would cast all that a slice is cut from
+    # a cast in one step would cast the whole array of which `values` is a slice
     array = _whole(pa.array(values, from_pandas=True))
-    array.validate(full=True)  # Arrow takes whatever a file holds, text that is no UTF-8 above all
+    array.validate(full=True)  # Arrow does not check what it reads from a file, such as UTF-8
     return array if type in {None, array.type} else array.cast(type)
 
 
@@ -148,27 +148,27 @@ def _of_numpy(values: np.ndarray, type: pa.DataType | None) -> pa.Array:
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return one array. Of nested values it is a copy: Arrow looks at all that lie behind a slice of them, for each slice."""
+    """Return one array. Nested values are copied: for each slice of them, Arrow would look at all values behind it."""
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return pa.concat_arrays([array]) if pa.types.is_nested(array.type) else array
 
 
 def _encoded(values: Any) -> pa.Array:
-    """A dictionary or runs as they are: what they stand for is looked at when it is read."""
+    """Return a dictionary or run-end encoded array as it is. Its values are checked when they are decoded."""
     return _whole(pa.array(values))
 
 
 def _strings(values: Any) -> pa.Array | np.ndarray:
     try:
         return _array(values, LARGE_STRING)
-    except UnicodeEncodeError:  # a lone surrogate: Python finds and names it
+    except UnicodeEncodeError:  # a lone surrogate: a finding of its row
         return _objects(values)
     except pa.ArrowInvalid:
         return _objects(values) if isinstance(values, np.ndarray) else _broken_strings(pa.array(values))
 
 
 def _broken_strings(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Strings one by one, with a lone surrogate for every byte that is no UTF-8."""
+    """Return strings one by one, with a lone surrogate for every byte that is not UTF-8."""
     texts = array.cast(pa.large_binary()).to_pylist()
     return as_objects([text and text.decode("utf-8", "surrogateescape") for text in texts])
 
@@ -185,7 +185,7 @@ def _integers(values: Any) -> pa.Array | np.ndarray:
 
 
 def _floats(values: Any) -> pa.Array | np.ndarray:
-    """Floats that are longer than doubles lose digits of fractions, which Mixpanel does not keep; large ones go to Python."""
+    """Return floats as doubles; as objects if large ones are longer than doubles. Mixpanel keeps no more digits of a fraction."""
     if not isinstance(values, np.ndarray) or values.dtype.itemsize <= ARROW_BYTES:
         return _array(values)
     with np.errstate(over="ignore"):
@@ -195,13 +195,13 @@ def _floats(values: Any) -> pa.Array | np.ndarray:
 
 
 def _datetimes(values: Any) -> pa.Array:
-    """Instants in UTC, whatever the time zone; ``asi8`` counts from the epoch in UTC."""
+    """Return instants in UTC, whatever their time zone: ``asi8`` counts from the epoch in UTC."""
     instants: Any = pd.array(values) if isinstance(values, np.ndarray) else values
     return _array(instants.asi8.view(f"M8[{instants.unit}]"))
 
 
 def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
-    """Objects that are all instants; those beyond what pandas counts go to Python."""
+    """Return datetime objects as instants; as objects if pandas cannot count so far."""
     try:
         return _datetimes(pd.DatetimeIndex(pd.to_datetime(values, utc=True)).array)
     except (ValueError, OverflowError):
@@ -211,7 +211,7 @@ def _instants(values: np.ndarray) -> pa.Array | np.ndarray:
 def _list_array(values: np.ndarray, type: pa.DataType) -> pa.Array:
     try:
         return pa.array(values, type)
-    except pa.ArrowTypeError:  # a missing value that only pandas knows; most columns have none
+    except pa.ArrowTypeError:  # a missing value that Arrow does not know; most columns have none
         return _array(values, type)
 
 
@@ -230,35 +230,77 @@ def _objects(values: Any) -> np.ndarray:
 
 
 def _pylist(values: Any) -> np.ndarray:
-    """Nested Arrow values as Python objects: maps as dicts, short floats as they read."""
+    """Return nested Arrow values as Python objects: maps as dicts, short floats with the digits that they show."""
     array = _array(values)
     convert = _converter(array.type)
-    return as_objects([convert(item) for item in array.to_pylist()])
+    try:
+        items = array.to_pylist()
+    except (OverflowError, ValueError):  # a year that Python's dates do not have
+        items, convert = array.view(_counted(array.type)).to_pylist(), _converter(array.type, counted=True)
+    return as_objects([convert(item) for item in items])
 
 
-def _converter(arrow: pa.DataType) -> Callable[[Any], Any]:
-    """Return what makes of the Python value that Arrow gives for a type the one that is meant."""
+def _counted(arrow: pa.DataType) -> pa.DataType:
+    """Return a nested type with integers in place of dates."""
+    if pa.types.is_timestamp(arrow) or pa.types.is_date64(arrow):
+        return pa.int64()
+    if pa.types.is_date32(arrow):
+        return pa.int32()
+    if pa.types.is_struct(arrow):
+        return pa.struct([field.with_type(_counted(field.type)) for field in arrow])
+    if pa.types.is_dictionary(arrow):
+        return pa.dictionary(arrow.index_type, _counted(arrow.value_type))
     if pa.types.is_map(arrow):
-        item = _converter(arrow.item_type)
+        return pa.map_(arrow.key_type, _counted(arrow.item_type))
+    if pa.types.is_fixed_size_list(arrow):
+        return pa.list_(_counted(arrow.value_type), arrow.list_size)
+    if pa.types.is_list(arrow):
+        return pa.list_(_counted(arrow.value_type))
+    return pa.large_list(_counted(arrow.value_type)) if pa.types.is_large_list(arrow) else arrow
+
+
+def _converter(arrow: pa.DataType, *, counted: bool = False) -> Callable[[Any], Any]:
+    """Return the function from the Python value that Arrow gives for a type to the one that is meant.
+
+    With `counted`, dates are integers, as in `_counted`.
+    """
+    if pa.types.is_map(arrow):
+        item = _converter(arrow.item_type, counted=counted)
         return lambda pairs: None if pairs is None else _as_dict([(key, item(value)) for key, value in pairs])
     if pa.types.is_struct(arrow):
-        fields = {field.name: _converter(field.type) for field in arrow}
+        fields = {field.name: _converter(field.type, counted=counted) for field in arrow}
         return lambda struct: struct and {name: fields[name](value) for name, value in struct.items()}
     if pa.types.is_float16(arrow) or pa.types.is_float32(arrow):
         short = arrow.to_pandas_dtype()
         return lambda number: None if number is None else short(number)
+    if pa.types.is_date(arrow) or pa.types.is_timestamp(arrow):
+        return partial(_date, arrow) if counted else lambda date: date
     if hasattr(arrow, "value_type"):  # lists, dictionaries, runs
-        inner = _converter(arrow.value_type)
+        inner = _converter(arrow.value_type, counted=counted)
         return lambda value: [inner(item) for item in value] if isinstance(value, list) else inner(value)
     return lambda value: value
 
 
+def _date(arrow: pa.DataType, count: int | None) -> Any:
+    """Return the date that a count stands for; as numpy's, which is never sent, if Python has no such year."""
+    if count is None:
+        return None
+    unit: Any = "D" if pa.types.is_date32(arrow) else "ms" if pa.types.is_date64(arrow) else arrow.unit
+    instant = np.datetime64(count, unit)
+    _milliseconds, outside, _finer = to_milliseconds(instant)
+    if outside:
+        return instant
+    if pa.types.is_date(arrow):
+        return instant.astype("M8[D]").item()
+    return pd.Timestamp(instant, tz="UTC" if arrow.tz else None)
+
+
 def _as_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         msg = "a map holds a key twice, an object once"
         raise ValueError(msg)
-    return found
+    return members
 
 
 def as_objects(values: list[Any]) -> np.ndarray:
@@ -269,7 +311,7 @@ def as_objects(values: list[Any]) -> np.ndarray:
 
 
 def _categorical(column: pd.Series[Any]) -> Rule:
-    """Categories are read once for a slice, all of them or those that it holds, then taken by code."""
+    """Return the rule for a categorical. For each slice, the categories are read once and taken by code."""
     rule = rule_for(pd.Series(column.cat.categories))
 
     def read(values: pd.Categorical) -> pa.Array | np.ndarray:
@@ -360,7 +402,7 @@ NUMPY_RULES: dict[str, Rule] = {
     "U": STRINGS,
 }
 
-#: Class of an extension dtype -> rule, or what finds it out from the column.
+#: Class of an extension dtype -> rule, or the function from the column to its rule.
 EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...] = (
     (pd.CategoricalDtype, _categorical),
     (pd.DatetimeTZDtype, AWARE),
@@ -372,7 +414,7 @@ EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...]
     (pd.api.extensions.ExtensionDtype, _masked),
 )
 
-#: Test of the type of an Arrow list's items -> the type in which they are read; other lists go to Python.
+#: Test of the type of an Arrow list's items -> the type in which they are read. Other lists become objects.
 ARROW_ITEMS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_string, LARGE_STRING),
     (pa.types.is_large_string, LARGE_STRING),

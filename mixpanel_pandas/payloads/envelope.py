@@ -11,18 +11,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.arrays import mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import escaped, join
 from mixpanel_pandas.payloads.ids import normalise_ids
-from mixpanel_pandas.payloads.layout import Layout, Source, address, reading
+from mixpanel_pandas.payloads.ip_and_time import address
 from mixpanel_pandas.payloads.normalise import Normalised, normalise
+from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mixpanel_pandas.payloads.encoding import Part
-    from mixpanel_pandas.payloads.layout import Rows
+    from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = ["MEMBERS", "Envelope", "envelope", "has_member"]
 
@@ -88,14 +91,17 @@ def envelope(
     elsewhere : mapping, optional
         Key of `MEMBERS` -> the rows from which that member is taken instead, as many as `rows`.
     """
-    with reading(layout.id.label):
+    with reading_column(layout.id.label):
         ids = normalise_ids(layout.id.at(rows), layout.id.rule)
     findings = dict(ids.findings)
     fields, columns = "", []
     for name, member in MEMBERS.items():
         source = getattr(layout, name)
         if isinstance(source, Source):
-            texts, member_findings = member.of_column(source.at((elsewhere or {}).get(name, rows)), source)
+            with reading_column(source.label):
+                texts, member_findings = member.of_column(
+                    source.at((elsewhere or {}).get(name, rows)), source
+                )
             columns.append(texts.fill_null(member.default))
             findings |= member_findings
         else:
@@ -107,7 +113,8 @@ def envelope(
 
 def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
     """Return the mask of those of `rows` whose column holds a usable value for a member, given by its key in `MEMBERS`."""
-    texts, _findings = MEMBERS[name].of_column(source.at(rows), source)
+    with reading_column(source.label):
+        texts, _findings = MEMBERS[name].of_column(source.at(rows), source)
     return ~nulls_in(texts)
 
 

@@ -1,7 +1,7 @@
-"""The ids of rows: as text, which rows share one, and a digest of all.
+"""The ids of rows: as text, rows that share an id, and a digest of all ids.
 
-Rows that share an id are found by 64-bit hashes of the texts, so that a row costs a few bytes however long its id is. Rows
-with equal hashes are compared by text.
+Rows that share an id are found by 64-bit hashes of the texts. So a row costs a few bytes, however long its id is. Rows with equal
+hashes are compared by text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.arrays import bytes_of
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
-    from mixpanel_pandas.payloads.layout import Rows, Source
+    from mixpanel_pandas.payloads.sources import Rows, Source
 
 __all__ = ["IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
 
@@ -39,10 +40,10 @@ _DECIMAL_DIGITS = 76
 
 
 def normalise_ids(values: Any, rule: Rule) -> Normalised:
-    """Return a slice of the id column as text, null where it is missing or no id.
+    """Return a slice of the id column as text; null where an id is missing or cannot be used.
 
-    Integers, whole decimals, and whole floats below 2**53 (of single precision: 2**24) become their digits; text stays as
-    it is, leading zeros and all. Other numbers are the finding ``inexact_id``, other types ``untyped_id``.
+    Integers, whole decimals and whole floats become their digits; floats only below 2**53 (of single precision: 2**24). Text stays
+    as it is, with leading zeros. Other numbers are the finding ``inexact_id``, other types ``untyped_id``.
     """
     read = rule.read(values)
     if isinstance(read, np.ndarray):
@@ -58,8 +59,9 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
 
 
 def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
-    """Return the ids of some rows as text, null where there is none."""
-    return normalise_ids(source.at(rows), source.rule).array
+    """Return the ids of some rows as text; null where an id is missing or cannot be used."""
+    with reading_column(source.label):
+        return normalise_ids(source.at(rows), source.rule).array
 
 
 def _from_floats(array: pa.Array) -> Normalised:
@@ -85,7 +87,7 @@ def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
 
 
 def _text_of(value: Any) -> tuple[str | None, str]:
-    """Return one id as text, or the name of what is wrong with it."""
+    """Return one id as text, and the name of the check that it fails, or ``""``."""
     if isinstance(value, enum.Enum):
         value = value.value
     findings: set[str] = set()
@@ -101,7 +103,7 @@ def _text_of(value: Any) -> tuple[str | None, str]:
 
 
 def _is_whole(value: Any) -> bool:
-    """Return whether a number is whole, and its digits are exact."""
+    """Return whether a number is an integer of which all digits are exact."""
     if isinstance(value, int | np.integer):
         return True
     if isinstance(value, decimal.Decimal):
@@ -110,12 +112,12 @@ def _is_whole(value: Any) -> bool:
 
 
 def folded(texts: pa.Array) -> pa.Array:
-    """Return ids without case and outer blanks, the form in which look-alikes are compared."""
+    """Return ids in lower case and without outer blanks, to compare ids that look alike."""
     return pc.utf8_lower(pc.utf8_trim_whitespace(texts))
 
 
 def hash_texts(texts: pa.Array) -> np.ndarray:
-    """Return a 64-bit hash of each text, with a key of this process, so that nobody can choose texts with equal hashes.
+    """Return a 64-bit hash of each text. Its key is random for each process, so that nobody can choose texts with equal hashes.
 
     Parameters
     ----------
@@ -125,13 +127,13 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        uint64. Equal texts have equal hashes; unequal ones nearly never. That of null means nothing.
+        uint64. Equal texts have equal hashes, and different texts almost never. The hash of null has no meaning.
     """
-    held = texts.cast(pa.large_binary()).to_numpy(zero_copy_only=False)  # text would be encoded again
-    return pd.util.hash_array(held, hash_key=_KEY, categorize=False)
+    encoded = texts.cast(pa.large_binary()).to_numpy(zero_copy_only=False)  # pandas would encode text again
+    return pd.util.hash_array(encoded, hash_key=_KEY, categorize=False)
 
 
-#: Of the sixteen bytes that the hash takes.
+#: The key of the hash, which takes 16 bytes.
 _KEY = secrets.token_hex(8)
 
 
@@ -145,16 +147,16 @@ def repeated(
     hashes : numpy.ndarray
         From `hash_texts`.
     usable : numpy.ndarray
-        Mask of the rows that are compared; the others have no text, or none that counts.
+        Mask of the rows that are compared. The others have no text, or one that does not count.
     texts_at : callable
-        Positions -> their texts, to confirm that equal hashes are equal texts.
+        Positions -> their texts, to confirm that equal hashes stand for equal texts.
 
     Returns
     -------
     positions : numpy.ndarray
-        Rising.
+        Sorted.
     groups : numpy.ndarray
-        A number for each of these rows, equal where the texts are.
+        A number for each of these rows. Rows with equal texts have equal numbers.
     """
     ordered = hashes[usable]
     ordered.sort()
@@ -168,7 +170,7 @@ def repeated(
 
 
 class IdDigest:
-    """A digest of all ids in the order of the rows, the same however they are sliced.
+    """A digest of all ids in the order of the rows. It does not depend on slices.
 
     Examples
     --------
@@ -185,9 +187,9 @@ class IdDigest:
         self._lengths = hashlib.blake2b(digest_size=16)
 
     def update(self, ids: pa.Array) -> None:
-        """Add the ids of the next rows; null is not the same as an empty text."""
+        """Add the ids of the next rows. A null differs from an empty text."""
         self._lengths.update(np.asarray(pc.binary_length(ids).fill_null(-1), "<i8").tobytes())
-        ids = ids.fill_null("") if ids.null_count else ids  # the bytes of a null may be anything
+        ids = ids.fill_null("") if ids.null_count else ids  # there may be bytes under a null
         self._texts.update(bytes_of(ids).data)
 
     def hexdigest(self) -> str:

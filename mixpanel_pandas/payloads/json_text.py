@@ -1,8 +1,8 @@
-"""JSON text -> Python values that keep every digit of a number and every key of an object.
+"""JSON text -> Python values that keep every digit of a number and every key of an object; and values -> JSON text.
 
-orjson reads text fast, but silently keeps only the last of two equal keys, and rounds long numbers to doubles. So the values
-are written again, all in one call. Text that comes out the same, apart from blanks, has lost nothing, and most does. Text that
-may have lost something is read once more by Python's own parser, which shows every key and every digit.
+orjson reads text fast, but silently keeps only the last of two equal keys, and rounds long numbers to doubles. So all values are
+written again in one call and compared with the text. Most texts are the same, apart from blanks, and have lost nothing. A text that
+may have lost something is read again by Python's own parser, which shows every key and every digit.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _LONG_NUMBER = r"[0-9][0-9.]{15}|[0-9][eE]-[0-9]{3}"
 
 @dataclass(frozen=True)
 class Parsed:
-    """What JSON texts stand for.
+    """The values of JSON texts.
 
     Attributes
     ----------
     values : list
-        Integers have all their digits; a decimal number is a `decimal.Decimal` where a double does not hold it as written. Items
-        that are no text stay as they are. Blank text, and text that is no JSON, is None.
+        Integers have all their digits. A number is a `decimal.Decimal` if a double does not hold it as it is written. Items
+        that are not text stay as they are. Blank text and invalid JSON become None.
     broken, repeated : numpy.ndarray
-        Masks of the texts that are no JSON, and of those with an object that holds a key twice.
+        Masks of the texts that are invalid JSON, and of those with an object that has a key twice.
     """
 
     values: list[Any]
@@ -54,7 +54,7 @@ class Parsed:
 
 
 def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
-    """Return the values of those of `items` that are text."""
+    """Return `items` with the values of those that are JSON text."""
     values = list(items)
     broken, repeated = np.zeros(len(values), bool), np.zeros(len(values), bool)
     places = []
@@ -72,26 +72,27 @@ def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
             values[place], repeated[place] = _exactly(items[place])
         except (ValueError, ArithmeticError):  # an exponent that even decimals do not have
             values[place], broken[place] = None, True
-        except RecursionError:  # far deeper than anything that is sent: what orjson read is refused for that
+        except RecursionError:  # far too deep to be sent: the value that orjson read is refused for its depth
             continue
     return Parsed(values, broken, repeated)
 
 
-def json_lines(pieces: list[Any]) -> pa.Array:
-    """Return the JSON of each piece, from one call of orjson: its calls cost more than its work.
+def json_lines(values: list[Any]) -> pa.Array:
+    """Return the JSON of each value.
 
-    Line ends, which orjson writes nowhere else, separate the pieces.
+    Calls of orjson cost more than its work, so one call writes all values. Line ends separate them, which orjson writes nowhere
+    else.
     """
-    if not pieces:
+    if not values:
         return pa.array([], LARGE_STRING)
-    lines: list[Any] = [_LINE_END] * (2 * len(pieces) - 1)
-    lines[::2] = pieces
+    lines: list[Any] = [_LINE_END] * (2 * len(values) - 1)
+    lines[::2] = values
     text = orjson.dumps(lines, option=_AS_THEY_ARE)[1:-1]
     return pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
 
 
 def _suspects(items: list[str], values: list[Any]) -> np.ndarray:
-    """Return the places of the texts that may have lost something when they were read."""
+    """Return the positions of the texts that may have lost something when they were read."""
     places = np.arange(len(items))
     try:
         texts, written = pa.array(items, LARGE_STRING), json_lines(values)
@@ -113,24 +114,24 @@ def _as_it_is(texts: pa.Array) -> pa.Array:
 
 
 def _without_blanks(texts: pa.Array) -> pa.Array:
-    """Return texts without the blanks of JSON, also those in strings: both sides of a comparison lose them."""
+    """Return texts without blanks, also in strings, for a comparison in which both sides lose them."""
     for blank in " \n\r\t":
         texts = pc.replace_substring(texts, blank, "")
     return texts
 
 
 def _without_strings(texts: pa.Array) -> pa.Array:
-    """Return texts with empty strings, which may have been written in other ways."""
+    """Return texts with all strings empty, because a string may be escaped in other ways."""
     return pc.replace_substring_regex(texts, r'"(?:[^"\\]|\\.)*"', '""')
 
 
 def _count_quotes(texts: pa.Array) -> pa.Array:
-    """Return how many quotes begin or end a string in each text."""
+    """Return how many quotes of each text begin or end a string."""
     return pc.count_substring(pc.replace_substring(pc.replace_substring(texts, "\\\\", ""), '\\"', ""), '"')
 
 
 def _exactly(text: str) -> tuple[Any, bool]:
-    """Return the value of a text and False; or None and True, if an object in it holds a key twice."""
+    """Return the value of a text, and whether an object in it has a key twice; then the value is None."""
     repeated = False
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

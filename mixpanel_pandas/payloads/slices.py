@@ -14,9 +14,9 @@ from mixpanel_pandas.payloads.duplicates import latest
 from mixpanel_pandas.payloads.encoding import Property, encode
 from mixpanel_pandas.payloads.envelope import MEMBERS, envelope, has_member
 from mixpanel_pandas.payloads.fingerprint import fingerprint
-from mixpanel_pandas.payloads.layout import Source
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
+from mixpanel_pandas.payloads.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.changes import Changes
     from mixpanel_pandas.payloads.envelope import Envelope
-    from mixpanel_pandas.payloads.layout import Layout, Rows
+    from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = [
     "Slice",

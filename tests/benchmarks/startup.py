@@ -27,7 +27,8 @@ CODES = {
 
 NOTES = """\
 - The steps are measured in fresh processes, one after the other; the uploads go to the emulator in the same process.
-- As on a user's machine: with compiled bytecode, and without hypothesis, which pandera imports where the tests have installed it."""
+- As on a user's machine: with compiled bytecode, and without hypothesis, which pandera imports where the tests have installed it.
+- A verb imports pandera only for the option `schema`; `df.mixpanel.schema` imports it, too."""
 
 #: Bytecode is kept, whatever this shell says.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}

@@ -96,6 +96,7 @@ def test_from_the_map_to_the_summary(opened: Any, picture: Any) -> None:
     fax.press("Enter")
     expect(preview.code).to_contain_text("'fax': 'telefax'")
     at.get_by_label("Send support_rep_id").uncheck()
+    expect(preview.code).to_contain_text("['first_name', 'last_name'")
     expect(preview.code).not_to_contain_text("support_rep_id")
     picture("map", preview.cell)
 

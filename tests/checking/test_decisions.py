@@ -465,7 +465,7 @@ def test_the_updates_of_a_row_are_measured_together():
 
 def test_a_very_long_id_counts():
     frame = pd.DataFrame({"user_id": ["i" * 1_000_100], "n": [1]})
-    assert [p.check for p in look(frame).findings] == ["long_id", "large_update"]
+    assert [finding.check for finding in look(frame).findings] == ["large_update", "long_id"]
 
 
 # -- slices -------------------------------------------------------------------------------------------------------

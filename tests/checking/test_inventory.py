@@ -12,7 +12,7 @@ import pytest
 
 from mixpanel_pandas import OperationError
 from mixpanel_pandas.checking.inventory import COLUMNS
-from mixpanel_pandas.payloads import layout
+from mixpanel_pandas.payloads import slice_sizes
 
 LONG = "x" * 300
 
@@ -77,12 +77,12 @@ def test_what_a_column_holds(values, type, types, filled, distinct, largest, ove
 @pytest.mark.parametrize("values", [case.values[0] for case in HOLDS], ids=[case.id for case in HOLDS])
 def test_slices_make_no_difference(values, monkeypatch):
     whole = of(values)
-    monkeypatch.setattr(layout, "SLICE_BYTES", 1)
+    monkeypatch.setattr(slice_sizes, "SLICE_BYTES", 1)
     pd.testing.assert_series_equal(of(values), whole)
 
 
 def test_a_slice_that_only_python_reads_counts_as_the_others_do(monkeypatch):
-    monkeypatch.setattr(layout, "SLICE_BYTES", 1)
+    monkeypatch.setattr(slice_sizes, "SLICE_BYTES", 1)
     numbers = of(pd.Series([1, 2**70, 1], dtype=object))
     assert (numbers["distinct"], numbers["types"]) == (2, {"number": 3})
     lists = of([["a"], ["\ud800"], ["a"]])

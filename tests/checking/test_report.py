@@ -149,7 +149,7 @@ def test_the_message_reads_well():
         "first at index 'r': 'bob'\n"
         "  computed_property in '$last_seen': Mixpanel computes this property: do not send it\n"
         "  long_string in 'bio': 1 row, the text is too long (limit: 255 bytes); first at index 't': "
-        "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\n"
+        "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\n"
         "  infinite in 'score': 2 rows, infinity, or a number beyond the largest double (1.8e308), which becomes infinity: replace it; first at index 'r': inf\n"
         "The option invalid can leave such rows or values out, or cut strings."
     ).replace("nan", repr(frame["user_id"].iloc[1]))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from mixpanel_pandas import OperationError, ValidationError
+from mixpanel_pandas.checking import schema as schema_module
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import HELPER_COLUMNS
 
@@ -624,7 +625,7 @@ SCHEMAS = [
             {"age": pandera.Column(checks=pandera.Check(lambda age: age / "x", name="broken"))}
         ),
         people(),
-        [("broken", "error", "age", None, "your schema: check 'broken' raised TypeError(")],
+        [("broken", "error", "age", None, "your schema: check 'broken' raised TypeError")],
         id="a check that raises",
     ),
     pytest.param(
@@ -917,6 +918,15 @@ def failures(schema, frame, warned=(), *, inplace=False):
         for name, message in zip(warned, messages, strict=True)
     )
     return failed
+
+
+def test_a_validation_checks_the_frame_once(monkeypatch):
+    schema, frame = sample().mixpanel.schema("set", "user_id"), sample()
+    calls, check_frame = [], schema_module.check_frame
+    monkeypatch.setattr(schema_module, "check_frame", lambda *asked: calls.append(1) or check_frame(*asked))
+    for number in (1, 2):
+        assert failures(schema, frame, inplace=True) == []
+        assert len(calls) == number
 
 
 def test_a_schema_looks_at_each_frame_anew():

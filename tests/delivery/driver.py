@@ -51,8 +51,8 @@ class Batches:
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = iter(batches)
 
-    def draw(self, settled: object) -> tuple[Batch | None, bool]:
-        assert settled is None
+    def draw(self, finished_wave: object) -> tuple[Batch | None, bool]:
+        assert finished_wave is None
         return next(self._batches, None), False
 
 
@@ -111,8 +111,8 @@ class Driver:
     def do(self, worker: int, action: Action) -> None:
         """Carry out one action."""
         match action:
-            case Draw(settled):
-                self.due.append(self.tried(worker, lambda: Drawn(worker, *self.source.draw(settled))))
+            case Draw(finished_wave):
+                self.due.append(self.tried(worker, lambda: Drawn(worker, *self.source.draw(finished_wave))))
             case Write(deliveries, wait):
                 self.notes += deliveries
                 if wait:

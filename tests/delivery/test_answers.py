@@ -16,7 +16,7 @@ from tests.patience import PATIENCE
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu", backoff=0, retries=0)
-URL = http.address(PROJECT, "engage")
+URL = http.address_of(PROJECT, "engage")
 RECORDS = 3
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 

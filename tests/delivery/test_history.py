@@ -183,12 +183,12 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> It
     draw, pool = Waves.draw, ThreadPoolExecutor(1)
     results: list[Future[object]] = []
 
-    def call_and_draw(self: Waves, settled: Any = None) -> object:
+    def call_and_draw(self: Waves, finished_wave: Any = None) -> object:
         if not results:
             results.append(Future())
             results[0] = pool.submit(call)
             wait(results)
-        return draw(self, settled)
+        return draw(self, finished_wave)
 
     monkeypatch.setattr(Waves, "draw", call_and_draw)
     yield

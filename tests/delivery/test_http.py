@@ -33,7 +33,7 @@ from tests.patience import PATIENCE, at_some_pace
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROJECT = Project(TOKEN, "eu")
-URL = http.address(PROJECT, "engage")
+URL = http.address_of(PROJECT, "engage")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 

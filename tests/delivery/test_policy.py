@@ -54,17 +54,17 @@ def test_tries(retries, met, times):
     assert tries(retries, met=met) == times
 
 
-@pytest.mark.parametrize(("refused", "given_up"), [(499, False), (500, True)])
-def test_refusals_are_counted_in_all(refused, given_up):
+@pytest.mark.parametrize(("refused", "exhausted"), [(499, False), (500, True)])
+def test_refusals_are_counted_in_all(refused, exhausted):
     """However their texts differ, and whatever is accepted between them."""
-    refusals = RefusalCount()
+    count = RefusalCount()
     for number in range(refused):
-        refusals = refusals.after("refused", f"record {number}").after("accepted", None)
-    assert (refusals.refused, refusals.given_up) == (refused, given_up)
+        count = count.after("refused", f"record {number}").after("accepted", None)
+    assert (count.refused, count.exhausted) == (refused, exhausted)
 
 
 @pytest.mark.parametrize(
-    ("answers", "count", "given_up"),
+    ("answers", "count", "exhausted"),
     [
         pytest.param([("refused", "a")] * 3, 3, False, id="three"),
         pytest.param([("refused", "a")] * 24, 24, True, id="enough"),
@@ -74,8 +74,8 @@ def test_refusals_are_counted_in_all(refused, given_up):
         pytest.param([("refused", "a")] * 24 + [("accepted", None)], 24, True, id="given up stays given up"),
     ],
 )
-def test_refusals_are_counted_in_a_row(answers, count, given_up):
+def test_refusals_are_counted_in_a_row(answers, count, exhausted):
     refusals = RefusalCount()
     for evidence, text in answers:
         refusals = refusals.after(evidence, text)
-    assert (refusals.count, refusals.given_up) == (count, given_up)
+    assert (refusals.count, refusals.exhausted) == (count, exhausted)

@@ -32,7 +32,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mixpanel_pandas.checking.schema import checked
+from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.delivery.answers import Answer
 from mixpanel_pandas.delivery.events import (
     Answered,
@@ -104,7 +104,7 @@ class Simulation(RuleBasedStateMachine):
         options = {"duplicates": "all", "batch_size": batch_size}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.decisions, _findings = checked(self.frame, operation(verb, "id", None, None, options))
+            self.decisions = check_frame(self.frame, operation(verb, "id", None, None, options))
         self.idempotent = verb == "set"
         self.applied: list[int] = []  # rows, in the order in which they were applied
         self.late: list[list[int]] = []  # requests that may still arrive
@@ -140,11 +140,11 @@ class Simulation(RuleBasedStateMachine):
             self.before = replay(file.records(1))
         self.session = self.before.sessions + 1
         self.queue = [noted("session", 1, self.session, {"began": self.now})]
-        doubtful, settled = self.before.doubtful(), self.before.settled()
+        doubtful, done = self.before.doubtful(), self.before.done()
         decisions = self.decisions
         self.waves = Waves(
             decisions.layout, decisions.changes, decisions.duplicates, "0" * 32, b"key",
-            settled=settled, doubtful=doubtful & settled, resent=doubtful & ~settled,
+            done=done, doubtful=doubtful & done, resent=doubtful & ~done,
         )  # fmt: skip
         self.state = UploadState(
             self.workers,
@@ -280,8 +280,8 @@ class Simulation(RuleBasedStateMachine):
         worker = getattr(event, "worker", -1)
         for action in self.state.next(event, self.now):
             match action:
-                case Draw(settled):
-                    self.ready.append(Drawn(worker, *self.waves.draw(settled)))
+                case Draw(finished_wave):
+                    self.ready.append(Drawn(worker, *self.waves.draw(finished_wave)))
                 case Write(deliveries, wait):
                     self.queue += delivery_records(1, self.session, deliveries)
                     if wait:

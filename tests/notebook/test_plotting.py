@@ -13,7 +13,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.pending import Delivery
 from mixpanel_pandas.delivery.summary import summarise
 from mixpanel_pandas.notebook.plotting import MOST_BINS, PATTERNS, timeline
-from mixpanel_pandas.notebook.tables import LOOKS
+from mixpanel_pandas.notebook.tables import MARKS
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
@@ -182,7 +182,7 @@ def test_every_outcome_has_a_pattern_of_its_own():
     assert (
         len(set(PATTERNS.values())) == len({marker for _hatch, marker in PATTERNS.values()}) == len(OUTCOMES)
     )
-    assert len({LOOKS[name].colour for name in OUTCOMES}) == len(OUTCOMES)
+    assert len({MARKS[name].colour for name in OUTCOMES}) == len(OUTCOMES)
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

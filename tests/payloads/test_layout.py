@@ -12,16 +12,10 @@ import pytest
 from reference import MISSING, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
-from mixpanel_pandas.payloads.layout import (
-    FEW_ROWS,
-    SLICE_BYTES,
-    WIDE_BYTES,
-    address,
-    layout_of_ids,
-    make_layout,
-)
+from mixpanel_pandas.payloads.ip_and_time import address
+from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.payloads.slice_sizes import FEW_ROWS, SLICE_BYTES, WIDE_BYTES
 from mixpanel_pandas.rules.operation import operation
 
 FRAME = pd.DataFrame(
@@ -356,148 +350,6 @@ def test_several_operators():
         ("age", "add", "skip"),
     ]
     assert layout.removed == ("fax",)
-
-
-@pytest.mark.parametrize(
-    ("frame", "call", "check", "value"),
-    [
-        pytest.param(with_columns("user_id", "x" * 256), {}, "long_name", "x" * 256, id="a long name"),
-        pytest.param(with_columns("user_id", " "), {}, "no_name", " ", id="a blank name"),
-        pytest.param(with_columns("user_id", None), {}, "no_name", "None", id="None for a name"),
-        pytest.param(with_columns("user_id", np.nan), {}, "no_name", "nan", id="NaN for a name"),
-        pytest.param(
-            with_columns("user_id", "\ud800"), {}, "broken_name", "\ud800", id="a lone surrogate in a name"
-        ),
-        pytest.param(
-            with_columns("user_id", "a", "b"),
-            {"rename": {"b": "a"}},
-            "same_name",
-            "a",
-            id="two columns of one name",
-        ),
-        pytest.param(
-            with_columns("user_id", "x" * 255, "x" * 255 + "y"),
-            {},
-            "same_name",
-            "x" * 255 + "y",
-            id="two names that are one after the cut",
-        ),
-        pytest.param(
-            with_columns("user_id", "a", "b"),
-            {"verb": "update", "properties": {"a": "set", "b": "set", "B": "unset"}, "rename": {"b": "B"}},
-            "same_name",
-            "B",
-            id="set and removed",
-        ),
-        pytest.param(
-            FRAME, {"verb": "unset", "properties": ["fax", "fax"]}, "same_name", "fax", id="removed twice"
-        ),
-        pytest.param(
-            with_columns("user_id", "$distinct_id"), {}, "identity_property", "$distinct_id", id="an identity"
-        ),
-        pytest.param(
-            with_columns("user_id", "$last_seen"),
-            {},
-            "computed_property",
-            "$last_seen",
-            id="a computed property",
-        ),
-        pytest.param(
-            with_columns("user_id", "Unnamed: 0"), {}, "helper_column", "Unnamed: 0", id="a helper column"
-        ),
-        pytest.param(with_columns("user_id", 5), {}, "no_header", "5", id="a number for a name"),
-        pytest.param(with_columns("user_id", "bucket"), {}, "bucket", "bucket", id="bucket"),
-        pytest.param(with_columns("user_id", "E-Mail"), {}, "lookalike", "E-Mail", id="a look-alike"),
-        pytest.param(with_columns("user_id", "$plan"), {}, "dollar_name", "$plan", id="a name with $"),
-        pytest.param(with_columns("user_id", "token"), {}, "record_field", "token", id="a field of records"),
-        pytest.param(
-            FRAME.assign(age=pd.to_timedelta(FRAME["age"])),
-            {},
-            "unsupported_dtype",
-            "timedeltas",
-            id="a dtype that cannot be sent",
-        ),
-        pytest.param(FRAME, {"verb": "add", "properties": "plan"}, "wrong_type", "string", id="text to add"),
-        pytest.param(
-            FRAME, {"verb": "remove", "properties": "tags"}, "wrong_type", "list", id="a list to remove"
-        ),
-        pytest.param(
-            FRAME,
-            {"verb": "remove", "properties": "plan", "parse": {"plan": ";"}},
-            "wrong_type",
-            "list",
-            id="text that is parsed, too",
-        ),
-        pytest.param(
-            FRAME.assign(age=True),
-            {"verb": "union", "properties": "age"},
-            "wrong_type",
-            "boolean",
-            id="booleans to unite",
-        ),
-        pytest.param(
-            FRAME, {"rename": {"age": "$created"}}, "created", "numbers", id="a number for a reserved date"
-        ),
-        pytest.param(
-            FRAME, {"rename": {"age": "$name"}}, "reserved_type", "numbers", id="a number for a reserved text"
-        ),
-        pytest.param(FRAME, {}, "naive_datetime", "datetimes without a time zone", id="no time zone"),
-        pytest.param(
-            FRAME.assign(age=[1, "a"]),
-            {},
-            "mixed_types",
-            "values of several types",
-            id="values of several types",
-        ),
-        pytest.param(
-            FRAME,
-            {"verb": "append", "properties": "tags"},
-            "appended_list",
-            "lists",
-            id="a list as one item",
-        ),
-    ],
-)
-def test_notes_on_whole_columns(frame, call, check, value):
-    found = [note for note in plan_for(frame, **call).notes if note.check == check]
-    assert [note.value for note in found][-1:] == [value]
-    assert check in CHECKS
-
-
-@pytest.mark.parametrize(
-    ("call", "check", "advice"),
-    [
-        pytest.param(
-            {},
-            "lookalike",
-            "looks like $email, which is another property: rename={'email': '$email'} sends it as that",
-            id="look-alike",
-        ),
-        pytest.param(
-            {"verb": "add", "properties": "plan"},
-            "wrong_type",
-            "$add takes numbers (for numbers in text, see pandas.to_numeric), not strings",
-            id="type",
-        ),
-        pytest.param({"rename": {"age": "$created"}}, "created", "$created holds a date", id="reserved date"),
-    ],
-)
-def test_what_a_note_advises(call, check, advice):
-    assert [note.advice for note in plan_for(FRAME, **call).notes if note.check == check] == [advice]
-
-
-@pytest.mark.parametrize("name", ["email", "Unnamed: 0", "bucket", "$mine", "token"])
-def test_a_clean_up_removes_properties_with_odd_names(name):
-    written = plan_for(pd.DataFrame({"user_id": ["ann"], name: ["x"]}))
-    assert len(written.notes) == 1
-    assert plan_for(FRAME, verb="unset", properties=[name]).notes == ()
-
-
-def test_nothing_is_noted_on_plain_columns():
-    frame = pd.DataFrame(
-        {"user_id": ["ann"], "seats": [1], "$email": ["a@x.org"], "$created": ["2024-01-01"]}
-    )
-    assert plan_for(frame).notes == ()
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_frame_that_is_left_out_as_a_whole_makes_no_slices():
     ],
 )
 def test_slices_cover_the_frame_in_order_and_are_alike(rows, lengths):
-    slices = list(replace(plan_of(10), rows=rows).slices())
+    slices = replace(plan_of(10), rows=rows).slices()
     ends = np.cumsum(lengths).tolist()
     assert [(part.start, part.stop) for part in slices] == list(zip([0, *ends], ends, strict=False))
 

@@ -1,4 +1,4 @@
-"""The journal of uploads: what was sent, on disk, so that the same call goes on and sends nothing twice."""
+"""The journal of uploads: a file that tells what was sent, so that the same call resumes and sends nothing twice."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The file of a journal: a SQLite database with one table, to which records are added and from which none is taken.
+"""The file of a journal: a SQLite database with a table of records, to which records are only added.
 
-Each record has a checksum over its content, its place and the checksum of the record before. The last checksum is also kept
-in a second table. So a record that is lost, moved, repeated or changed is detected. SQLite's own lock keeps others out: one
-connection has the file for itself from the moment it is opened.
+The checksum of a record covers its content, its number and the checksum of the record before. The last checksum is also kept in
+a second table. So the file shows if a record was lost, moved, repeated or changed. One connection locks the file from the
+moment it opens it, with SQLite's own lock.
 
-There is no write-ahead log: a log that lost its end would look complete.
+There is no write-ahead log, because a log that lost its end would look complete.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mixpanel_pandas.delivery.journal.path import create, identity_of, resolved
 from mixpanel_pandas.delivery.journal.records import Record
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.forks import per_process
+from mixpanel_pandas.project.locks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["File"]
 
-#: What marks a SQLite file as a journal ("mpdj"), and the version of its table and records.
+#: The application id that marks a SQLite file as a journal ("mpdj"), and the version of its tables and records.
 MARK, VERSION = 0x6D70646A, 2
 
-#: Version -> what makes a journal one of the next version. There is none for version 1: it names runs by their values,
-#: without which nothing tells whether a call is the same as one of them.
+#: Version -> function that upgrades a journal to the next version. Version 1 cannot be upgraded: it identifies runs by their
+#: values, which the journal does not hold.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
 
 TABLES = {
@@ -40,30 +40,30 @@ TABLES = {
     "head": "CREATE TABLE head (number INTEGER, checksum BLOB)",
 }
 
-#: Seconds to wait for another process to let go of the file, such as one that only reads it.
-PATIENCE = 0.25
+#: Seconds to wait for another process to release the file, such as one that only reads it.
+LOCK_SECONDS = 0.25
 
-#: Stands for the checksum before the first record.
+#: The checksum before the first record.
 BEGIN = b"\0" * 16
 
-#: Held while a file is opened or made: to make one is to close it, and with that all locks of the process on it are gone.
+#: Held while a file is made or opened. To make a file is to close it, which drops all locks of this process on it.
 _opening = per_process(threading.Lock)
 
 
 class File:
-    """An open journal, which nobody else can open meanwhile. Only the thread that opened it may use it.
+    """An open journal. No other process or thread can open it meanwhile, and only the thread that opened it may use it.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     writes, creates : bool
-        Whether records are added, and whether it is made where it is not there, for its owner alone.
+        Whether records are added, and whether the file is made if it does not exist. Only its owner can read it then.
 
     Raises
     ------
     JournalError
-        Here and in every method: if the file cannot be read or written, is in use or damaged, or is no journal.
+        By the constructor and every method, if the file cannot be read or written, is in use or damaged, or is no journal.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, writes: bool, creates: bool = False) -> None:
@@ -78,8 +78,8 @@ class File:
                 with suppress(FileExistsError):
                     create(self._path, _image())
                 self._identity = identity_of(self._path)
-            address = f"{Path(self._path).as_uri()}?mode=rw"  # rw: a file that is not there is not made
-            self._database = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+            address = f"{Path(self._path).as_uri()}?mode=rw"  # rw does not make a file
+            self._database = sqlite3.connect(address, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
             try:
                 self._take(writes=writes)
                 self._check_place()
@@ -92,27 +92,27 @@ class File:
                 raise
 
     def _take(self, *, writes: bool) -> None:
-        """Lock others out, and make sure that what is committed survives a power cut."""
+        """Lock the file, and make commits survive a power cut."""
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._database.execute("PRAGMA synchronous = EXTRA")  # FULL forgets to sync the folder
+        self._database.execute("PRAGMA synchronous = EXTRA")  # FULL does not sync the folder
         self._database.execute("PRAGMA cell_size_check = ON")
         self._database.execute("BEGIN EXCLUSIVE" if writes else "BEGIN")
 
     def _check_beside(self) -> None:
-        """Refuse leftovers of another database, which SQLite would take for a part of this one."""
+        """Refuse leftovers of another database beside the file, which SQLite would apply to this one."""
         for ending in ("-wal", "-journal") if self._identity is None else ("-wal",):
             if os.path.lexists(self._path + ending):
-                msg = f"{self._path}{ending} is a part of another database than this journal: remove it, or name another file"
+                msg = f"{self._path}{ending} belongs to another database than this journal: remove it, or name another file"
                 raise JournalError(msg)
 
     def _check_place(self) -> None:
-        """Refuse to go on where the file was removed or replaced."""
+        """Refuse to go on if the file was removed or replaced."""
         if identity_of(self._path) != self._identity:
             msg = f"the journal {self._path} was removed or replaced while it was in use: nothing is written to it any more"
             raise JournalError(msg)
 
     def _check_version(self, *, writes: bool) -> None:
-        """Refuse what is no journal, or one of another version."""
+        """Refuse a file that is no journal, or is one of another version."""
         mark, version = (self._value(f"PRAGMA {name}") for name in ("application_id", "user_version"))
         if mark != MARK:
             msg = f"{self._path} is no journal: name another file"
@@ -130,7 +130,7 @@ class File:
             raise JournalError(msg)
 
     def _check_pages(self) -> None:
-        """Refuse a file with damage that SQLite sees."""
+        """Refuse a file whose damage SQLite detects."""
         errors = [row[0] for row in self._database.execute("PRAGMA quick_check(1)")]
         tables = dict(self._database.execute("SELECT name, sql FROM sqlite_master"))
         if errors != ["ok"]:
@@ -139,7 +139,7 @@ class File:
             self._refuse_damaged("its tables or its mode are not those of a journal")
 
     def _check_records(self) -> tuple[int, bytes]:
-        """Refuse a file with other records than were written; return number and checksum of the last one."""
+        """Refuse a file whose records are not those that were written. Return number and checksum of the last one."""
         last, checksum = 0, BEGIN
         for number, expected, *record in self._database.execute(
             f"SELECT number, checksum, {COLUMNS} FROM records ORDER BY number"
@@ -159,7 +159,7 @@ class File:
         raise JournalError(msg)
 
     def records(self, run: int | None = None, *kinds: str) -> Iterator[Record]:
-        """Yield the records of a run, or of all, in order; only some kinds where these are named."""
+        """Yield the records of a run, or of all runs, in order. With `kinds` only those of some kinds."""
         marks = ", ".join("?" * len(kinds))
         of_kind = f"AND kind IN ({marks})" if kinds else ""
         with self._in_words():
@@ -170,14 +170,14 @@ class File:
                 yield Record(*row)
 
     def append(self, records: Iterable[Record], allowed: Callable[[], bool] = lambda: True) -> None:
-        """Add records, all or none; they are on disk when this returns.
+        """Add all of the records, or none. They are on disk when this returns.
 
         Parameters
         ----------
         records : iterable of Record
-            In the order in which they are to be read.
+            The records, in order.
         allowed : callable
-            Asked at the last moment whether they are still to be added. Once it says no, nothing else may be added.
+            Returns at the last moment whether they may still be added. Once it returns False, nothing else may be added.
         """
         number, checksum = self._number, self._checksum
         with self._in_words():
@@ -196,7 +196,7 @@ class File:
         self._number, self._checksum = number, checksum
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Close the file, so that others can open it."""
         self._database.close()
 
     def _value(self, query: str) -> Any:
@@ -217,7 +217,7 @@ class File:
                 "name another file"
             )
             raise JournalError(msg) from error
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # SQLite quotes damaged text
             if isinstance(error, JournalError):
                 raise
             raise self._unusable(error) from error
@@ -231,7 +231,7 @@ INSERT = f"INSERT INTO records (number, checksum, {COLUMNS}) VALUES (?, ?, ?, ?,
 
 
 def _image() -> bytes:
-    """Return a journal without records, as the file holds it."""
+    """Return the bytes of a journal without records."""
     with closing(sqlite3.connect(":memory:")) as database:
         for table in TABLES.values():
             database.execute(table)
@@ -243,10 +243,10 @@ def _image() -> bytes:
 
 
 def _checksum(before: bytes, number: int, record: Iterable[Any]) -> bytes:
-    """Return the checksum of a record that follows another."""
+    """Return the checksum of a record, given the checksum of the record before."""
     kind, run, session, body, more = record
     if not isinstance(body, bytes) or not isinstance(more, bytes | None):
-        return b""  # no record is like that
+        return b""  # no checksum is empty
     checksum = hashlib.sha256(before)
     checksum.update(repr((number, kind, run, session, len(body), more and len(more))).encode())
     checksum.update(body)

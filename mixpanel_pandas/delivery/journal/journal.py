@@ -1,8 +1,7 @@
-"""The run of one upload in a journal: an upload that was interrupted, even by a power cut, goes on where it ended.
+"""The run of one upload in a journal. After an interruption, even a power cut, the same call resumes it.
 
-A run holds what tells its content from another (names of columns, options, a keyed fingerprint of each slice), the ids,
-and, before and after each request, what becomes of its rows if the process ends there and then. It holds no value of a
-property and no token.
+A run holds what identifies its content (names of columns, options, a keyed fingerprint of each slice) and the ids. Before and
+after each request it also notes what becomes of the rows if the process ends at once. It holds no property value and no token.
 """
 
 from __future__ import annotations
@@ -46,38 +45,42 @@ __all__ = ["Journal", "states_of"]
 
 
 class Journal:
-    """One run of a journal, which this process writes; nobody else can open the file meanwhile.
+    """One run of a journal, which this process writes. No other process can open the file meanwhile.
 
-    If `compare_first`, the payloads are compared with those of earlier sessions before anything is sent::
+    If `compare_first` is set, compare the payloads with those of earlier sessions before anything is sent::
 
         for number, digest in enumerate(fingerprints):
             if not journal.same_so_far(number, digest):
                 journal.begin_afresh()
                 break
 
-    Where no slice differs, `finished` says whether there is nothing to do.
+    If no slice differs, `finished` tells whether there is nothing left to send.
 
     Parameters
     ----------
     path : str or path-like
-        The file; made for its owner alone if it is not there.
+        The file. If it does not exist, it is made, and only its owner can read it.
     run : str or None
-        Name of the run; None: operation, columns, ids and length are its name.
+        Name of the run. None: it is identified by the operation, the columns, the ids and the length.
     content : Content
         What is to be sent.
     remaining : bool
-        Whether the run may have another content than before: only ids without an outcome are sent then.
+        Whether the run may have another content than before. Then only ids without an outcome are sent.
     hurried : callable
-        Asked whether to give up waiting for the disk, as long as nothing is sent.
+        Returns whether to give up waiting for the disk, as long as nothing is sent.
 
     Attributes
     ----------
     rows_per_slice : int
-        Rows of a slice, as in earlier sessions, so that slices can be compared.
+        Rows of a slice. They are those of earlier sessions, so that slices can be compared.
     compare_first : bool
         Whether slices are to be compared before anything is sent.
     named : bool
         Whether the user named the run.
+    earlier : list of Delivery
+        What became of the rows in earlier sessions.
+    carried : list of Excluded
+        Rows that are not sent because of an earlier content of the run.
 
     Raises
     ------
@@ -95,14 +98,15 @@ class Journal:
         hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         self._path, self._content, self._remaining = path, content, remaining
-        self.named, self._name = run is not None, run if run is not None else content.name
+        self.named: bool = run is not None
+        self._name = content.name if run is None else run
         self._turn = threading.Lock()
         self._compared: dict[int, bytes] = {}
         self._closed: bool | None = None
         self._writer = Writer(path, hurried=hurried)
         weakref.finalize(self, self._writer.close, 0).atexit = False
         try:
-            # with nothing to compare, runs before the last do not matter
+            # only runs that a call can repeat are compared, and without them the last run decides
             last = not self.named and content.idempotent
             self._states = self._writer.call(lambda file: states_of(file, self._name, last=last))
             self._begin()
@@ -113,10 +117,10 @@ class Journal:
     # -- which run it is ----------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Go on with the run, begin one, or wait for a comparison."""
+        """Resume the last run, begin a new one, or wait for a comparison."""
         last = self._states[-1] if self._states else None
-        self._ended: list[RunState] = []  # runs of which this may be a repetition
-        self.compare_first = False
+        self._ended: list[RunState] = []  # finished runs that this call may repeat
+        self.compare_first: bool = False
         if last is None:
             self._add(self._content.rows_per_slice)
         elif last.begun["content"] != self._content.name or not last.excludes(self._content.excluded):
@@ -128,7 +132,7 @@ class Journal:
             self.compare_first = self._remaining and bool(last.slices)
 
     def _begin_changed(self, last: RunState) -> None:
-        """Begin a run that has another content than the last one of its name, if it may."""
+        """Begin a run with another content than the last one of its name, if that is allowed."""
         if self.named and self._remaining:
             self._add(self._content.rows_per_slice)
         elif self.named or not last.finished():
@@ -137,7 +141,7 @@ class Journal:
             self._begin_ended(last)
 
     def _begin_ended(self, last: RunState) -> None:
-        """Wait for a comparison with runs that have ended, or begin one more where that can do no harm."""
+        """Wait for a comparison with finished runs, or begin a new run if nothing can be applied twice."""
         self._ended = [last] if self.named else [
             state
             for state in self._states
@@ -152,9 +156,10 @@ class Journal:
     def _go_on(self, state: RunState) -> None:
         self._number, self._session = state.number, state.sessions + 1
         self._slices = state.slices
-        self.earlier, self.carried = state.deliveries, state.carried
+        self.earlier: list[Delivery] = state.deliveries
+        self.carried: list[Excluded] = state.carried
         self.rows_per_slice: int = state.begun["rows_per_slice"]
-        self._settled, self._doubtful = state.settled(), state.doubtful()
+        self._done, self._doubtful = state.done(), state.doubtful()
         self._idle = True  # the session has written nothing
 
     def _add(self, rows_per_slice: int) -> None:
@@ -189,13 +194,13 @@ class Journal:
         yield noted("run", number, 0, begun)
         for ids in self._content.ids():
             yield noted("ids", number, 0, {}, packed_ids(ids))
-        for left in [*self._content.excluded, *carried]:
-            if len(left.positions):
-                yield excluded_record(number, 0, left)
+        for excluded in [*self._content.excluded, *carried]:
+            if len(excluded.positions):
+                yield excluded_record(number, 0, excluded)
 
     @property
     def finished(self) -> Run | None:
-        """The finished run that this call repeats, as far as slices were compared; None where it repeats none."""
+        """The finished run that this call repeats, by the slices compared so far. None: it repeats none."""
         if not self._ended:
             return None
         return run_of(self._ended[-1], self._ids_of(self._ended[-1]))
@@ -207,7 +212,7 @@ class Journal:
         return None if ended is None else dt.datetime.fromtimestamp(ended, dt.UTC)
 
     def same_so_far(self, number: int, digest: bytes) -> bool:
-        """Return whether a slice is the same as before, and all that were compared before it."""
+        """Return whether a slice, and all slices that were compared before it, are the same as in an earlier session."""
         self._compared[number] = digest
         same = [state for state in self._ended if state.slices.get(number, digest) == digest]
         if self._ended:
@@ -216,12 +221,12 @@ class Journal:
         return self._slices.get(number, digest) == digest
 
     def begin_afresh(self) -> None:
-        """Begin a run for what turned out to be another content.
+        """Begin a new run, because the content differs.
 
         Raises
         ------
         JournalError
-            If it is a named run, which has one content only, unless it is to send the remaining ids.
+            If the run is named and `remaining` is not set: it has one content only.
         """
         if self.named and not self._remaining:
             raise JournalError(self._other_values(max(self._compared)))
@@ -234,7 +239,7 @@ class Journal:
         return self._writer.call(lambda file: run_ids(file.records(state.number, "ids")))
 
     def _changes(self, last: RunState) -> str:
-        """Return in words how the content differs from the one that the run has."""
+        """Return the message that says how the content differs from that of the run."""
         now = orjson.loads(orjson.dumps(self._content.described))
         differences = list(differences_of(last.begun["described"], now))
         if last.rows != self._content.rows:
@@ -242,7 +247,7 @@ class Journal:
         elif last.begun["ids"] != self._content.ids_digest:
             differences.append(self._first_other_id(last))
         elif not last.excludes(self._content.excluded):
-            differences.append("the checks leave out other rows now")
+            differences.append("the checks exclude other rows now")
         return f"{self._called()} was begun with another content: {'; '.join(differences)}. {self._remedy()}"
 
     def _first_other_id(self, last: RunState) -> str:
@@ -276,42 +281,45 @@ class Journal:
 
     @property
     def place(self) -> tuple[str, str]:
-        """The file and the name of the run."""
+        """The path of the file and the name of the run."""
         return resolved(self._path), self._name
 
     @property
     def resumed(self) -> bool:
-        """Whether a session before this one has sent something."""
+        """Whether an earlier session has sent something."""
         return bool(self.earlier or self.carried)
 
-    def settled(self) -> np.ndarray:
-        """Return the mask of the rows that are not sent in this session: accepted, or maybe applied and must not be twice."""
-        return self._settled.copy()
+    def done(self) -> np.ndarray:
+        """Return the mask of the rows that are not sent in this session.
+
+        They are accepted, or may be applied and must not be applied twice.
+        """
+        return self._done.copy()
 
     def doubtful(self) -> np.ndarray:
-        """Return the mask of the rows that may be applied and must not be twice: later rows of their ids are to wait."""
-        doubtful: np.ndarray = self._doubtful & self._settled
+        """Return the mask of the rows that may be applied and must not be applied twice. Later rows of their ids wait."""
+        doubtful: np.ndarray = self._doubtful & self._done
         return doubtful
 
     def resent(self) -> np.ndarray:
         """Return the mask of the rows that are sent again though an attempt of an earlier session may still arrive."""
-        resent: np.ndarray = self._doubtful & ~self._settled
+        resent: np.ndarray = self._doubtful & ~self._done
         return resent
 
     def note_slice(self, number: int, digest: bytes) -> None:
-        """Write down the fingerprint of a slice, or compare it with the one that is written there.
+        """Write down the fingerprint of a slice. If there is one from an earlier session, compare the two.
 
         Parameters
         ----------
         number : int
-            Of the slice, counted from 0, the same in every call.
+            The number of the slice, the same in every call.
         digest : bytes
-            From `fingerprint`.
+            Its fingerprint.
 
         Raises
         ------
         JournalError
-            If another one is written there.
+            If the two differ.
         """
         with self._turn:
             written = self._slices.setdefault(number, digest)
@@ -327,10 +335,10 @@ class Journal:
         Parameters
         ----------
         deliveries : iterable of Delivery
-            Together in one note.
+            The deliveries.
         wait : bool
-            Whether it is on disk when this returns, with all that was written before. If not, an error is raised by the
-            next call that waits.
+            Whether to return only when they are on disk, with all that was written before. If not, the next call that waits
+            raises the error, if there is one.
 
         Raises
         ------
@@ -344,28 +352,28 @@ class Journal:
         return combined(self.earlier, deliveries, self._content.rows)
 
     def end(self, held: Iterable[Excluded], stopped: Stop | None, timeout: float | None = None) -> None:
-        """Write down how the session ended; it is on disk when this returns.
+        """Write down how the session ended. It is on disk when this returns.
 
         Parameters
         ----------
-        held : iterable of LeftOut
+        held : iterable of Excluded
             Rows that were held back.
         stopped : Stop or None
-            Why nothing else was sent.
+            Why the upload stopped early, if it did.
         timeout : float, optional
             Seconds to wait at most.
 
         Raises
         ------
         JournalError
-            If it cannot be written, or something before could not, or not in time.
+            If this or an earlier note cannot be written, or not in time.
         """
         how = {
             "ended": time.time(),
             "reason": stopped and stopped.reason,
             "error": stopped and stopped.error,
         }
-        records = [excluded_record(self._number, self._session, left) for left in held if len(left.positions)]
+        records = [excluded_record(self._number, self._session, rows) for rows in held if len(rows.positions)]
         try:
             self._note([*records, noted("end", self._number, self._session, how)], wait=True, timeout=timeout)
         except JournalError:
@@ -373,17 +381,17 @@ class Journal:
             raise
 
     def close(self, timeout: float = END) -> bool:
-        """Write what was handed over, let others have the file, and return whether that is done.
+        """Write what was handed over, close the file, and return whether that is done.
 
-        What is not on disk after `timeout` seconds is not written later. Only the first call counts.
+        What is not on disk after `timeout` seconds is not written later. Only the first call has an effect.
         """
         if self._closed is None:
             self._closed = self._writer.close(timeout)
         return self._closed
 
     def _note(self, records: list[Record], *, wait: bool, timeout: float | None = None) -> None:
-        """Hand records over; before the first of a session, that of its begin."""
-        with self._turn:  # so that nobody is between the two
+        """Hand records over to the writer. The first ones of a session follow the record of its beginning."""
+        with self._turn:  # so that no other record comes first
             if self._idle:
                 begin = noted("session", self._number, self._session, {"began": time.time()})
                 self._writer.write([begin], wait=False)
@@ -392,9 +400,9 @@ class Journal:
 
 
 def states_of(file: File, name: str, *, last: bool = False) -> list[RunState]:
-    """Return the runs of a name, the oldest first: each has another content, or began after the end of the others.
+    """Return the runs of a name, the oldest first. With `last`, return only the last one.
 
-    With `last`, only the last one.
+    Each has another content, or began after the others had ended.
     """
     numbers = [record.run for record in file.records(None, "run") if record.values["name"] == name]
     kinds = ("run", "excluded", "session", "slice", "delivery", "settled", "end")

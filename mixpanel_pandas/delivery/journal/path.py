@@ -1,7 +1,7 @@
-"""Where a journal is: its resolved path, and the identity of the file there.
+"""The resolved path of a journal, and the identity of the file there.
 
-A process that closes a file loses all its locks on it, whichever code took them. So only SQLite opens a journal, except for
-the moment in which `create` makes it.
+A process that closes a file loses all its locks on it, whichever code took them. So only SQLite opens a journal, except when
+`create` makes it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from mixpanel_pandas.errors import JournalError
 
 __all__ = ["create", "identity_of", "resolved"]
 
-#: Device and inode of a file: they stay the same while it is written, and change when it is replaced.
+#: Device and inode of a file. They stay the same while it is written, and change when it is replaced.
 Identity = tuple[int, int]
 
-#: Seconds that another process has to fill a file that it has just made.
+#: Seconds to wait for another process to fill a file that it has just made.
 MOMENT = 0.2
 
-#: SQLite's name of a database without a file, and the beginning of its addresses.
+#: SQLite's name for a database in memory, and the beginning of its URIs.
 _MEMORY, _ADDRESS = ":memory:", "file:"
 
 
@@ -31,7 +31,7 @@ def resolved(path: Any) -> str:
     Raises
     ------
     JournalError
-        If it cannot be the name of a file.
+        If it cannot be a path of a file.
     """
     text = os.fspath(path)
     text = os.fsdecode(text) if isinstance(text, bytes) else text
@@ -51,14 +51,14 @@ def resolved(path: Any) -> str:
 
 
 def identity_of(path: str) -> Identity | None:
-    """Return the identity of the file at a path; None where there is none.
+    """Return the identity of the file at a path. None: there is no file.
 
     Raises
     ------
     JournalError
-        If it is no file that can be a journal.
+        If the file cannot be a journal.
     OSError
-        If it cannot be looked at.
+        If its status cannot be read.
     """
     until = time.monotonic() + MOMENT
     while (there := _stat(path)) is not None and not there.st_size and time.monotonic() < until:
@@ -82,20 +82,20 @@ def identity_of(path: str) -> Identity | None:
 
 def _stat(path: str) -> os.stat_result | None:
     try:
-        return os.stat(path)  # noqa: PTH116  # a path with blanks at its end stays as it is
+        return os.stat(path)  # noqa: PTH116  # pathlib would drop blanks at the end of a path
     except FileNotFoundError:
         return None
 
 
 def create(path: str, image: bytes) -> None:
-    """Make a file for its owner alone, on disk when this returns.
+    """Make a file that only its owner can read. It is on disk when this returns.
 
     Raises
     ------
     FileExistsError
-        If something is there, be it a symbolic link to nothing.
+        If something is there, even a symbolic link to nothing.
     OSError
-        If it cannot be made; then nothing is left behind.
+        If it cannot be made. Nothing is left behind then.
     """
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
@@ -111,7 +111,7 @@ def create(path: str, image: bytes) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Bring the entries of a folder to disk, where a folder can be opened."""
+    """Bring the entries of a folder to disk, if the system can open folders."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

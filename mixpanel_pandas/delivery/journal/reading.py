@@ -1,4 +1,4 @@
-"""Reading a journal when its upload has ended, and settling rows in doubt."""
+"""Reading a journal after its upload, and settling rows in doubt."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
     Returns
     -------
     Run
-        A named tuple. ``summary`` is as the verb returned it or would have: ``df.mixpanel.outcomes`` and
-        ``df.mixpanel.failures`` take it. ``outcomes`` has a row per row of the frame, on an index of the ids.
+        A named tuple. ``summary`` is the summary that the verb returned or would have returned, for ``df.mixpanel.outcomes``
+        and ``df.mixpanel.failures``. ``outcomes`` has a row for each row of the frame, with the ids as its index.
 
     Raises
     ------
@@ -57,27 +57,27 @@ def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
 
 
 def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: bool) -> None:
-    """Write down what you found out about rows that are in doubt, and let their run go on.
+    """Write down whether rows in doubt were applied, so that their run can go on.
 
-    With ``add``, ``append`` and ``remove`` a row without a clear answer is ``unknown``: it may be applied, and is not sent
-    again. Rows of its id that come later are held back. Look at the profile, settle the id, and make the same call again.
+    With ``add``, ``append`` and ``remove`` a row without a clear answer is ``unknown``. It may be applied, so it is not sent
+    again, and later rows of its id are held back. Look at the profile, settle the id, and make the same call again.
 
     Parameters
     ----------
     path : str or path-like
         The file that the upload wrote with ``journal=``.
     run : str or None
-        Name of the run; None: the one that began last.
+        Name of the run. None: the one that began last.
     ids : scalar or list-like
         Ids with ``unknown`` rows. All ``unknown`` rows of an id are settled.
     applied : bool
-        True: the updates are on the profile, and the rows are ``accepted``. False: they are not, and the next call sends
-        the rows. Either way it sends the rows that were held back behind them, in order.
+        True: the updates are on the profile, and the rows become ``accepted``. False: they are not, and the next call sends
+        the rows. In both cases the next call sends the rows that were held back behind them, in order.
 
     Raises
     ------
     OperationError
-        If some of the ids are not in the run, or not in doubt. Nothing is written down then.
+        If some of the ids are not in the run or not in doubt. Nothing is written down then.
     JournalError
         If there is no such file or run, an upload has the file in use, or it is damaged.
 
@@ -119,7 +119,7 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
 
 
 def _states(file: File, path: Any, run: str | None) -> list[RunState]:
-    """Return the runs of a name; without one, of the name that began last."""
+    """Return the runs of a name, or without a name those of the run that began last."""
     names = [record.values["name"] for record in file.records(None, "run")][::-1]
     name = run if run is not None or not names else names[0]
     if name is None or name not in names:
@@ -129,7 +129,7 @@ def _states(file: File, path: Any, run: str | None) -> list[RunState]:
 
 
 def _refuse_others(asked: pd.Index, texts: list[np.ndarray], rows: list[np.ndarray]) -> None:
-    """Refuse ids that are not in the run, and those that are not in doubt."""
+    """Refuse ids that are not in the run, and ids that are not in doubt."""
     of_runs = np.concatenate(texts)
     doubtful = np.concatenate([of_run[at] for of_run, at in zip(texts, rows, strict=True)])
     absent = asked[~asked.isin(of_runs)]
@@ -137,12 +137,12 @@ def _refuse_others(asked: pd.Index, texts: list[np.ndarray], rows: list[np.ndarr
     reasons = [f"ids {choices(absent)} are not in the run"] * bool(len(absent))
     reasons += [f"no row of the ids {choices(sure)} is unknown"] * bool(len(sure))
     if reasons or not len(asked):
-        msg = f"nothing was settled: {'; '.join(reasons) or 'no ids were given'}"
+        msg = f"nothing was settled: {'; '.join(reasons) or 'no ids were passed'}"
         raise OperationError(msg)
 
 
 def _texts(ids: Any) -> list[str]:
-    """Return ids as text, as Mixpanel has them."""
+    """Return ids as the texts that Mixpanel gets."""
     listed = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str | bytes) else [ids]
     return [_text(id) for id in listed]  # noqa: A001  # the field's word
 

@@ -1,7 +1,6 @@
-"""The records of a journal: how each is made, written and read. Pure.
+"""The records of a journal: how they are made and read. Pure.
 
-A record has a kind, the run and the session that it belongs to, a body of plain values, and bytes where it holds
-positions, ids or a fingerprint.
+A record has a kind, a run, a session, a body of plain values, and further bytes if it holds positions, ids or a fingerprint.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ __all__ = [
     "positions_in",
 ]
 
-#: - ``run``: what is sent under a name; ``ids``: those of some rows, in order.
-#: - ``excluded``: rows that are not sent, before anything is (session 0) or at the end of a session.
-#: - ``session``, ``end``: a call began, and ended.
-#: - ``slice``: the fingerprint of the payloads at a place.
-#: - ``delivery``: what becomes of the rows of a request, if the process ends after this record.
-#: - ``settled``: what the user found out about rows in doubt.
+#: - ``run``: what is sent under a name. ``ids``: the ids of some rows, in order.
+#: - ``excluded``: rows that are not sent, known before anything is sent (session 0) or at the end of a session.
+#: - ``session``, ``end``: the beginning and the end of a call.
+#: - ``slice``: the fingerprint of a slice.
+#: - ``delivery``: what becomes of the rows of a request if the process ends after this record.
+#: - ``settled``: rows in doubt that the user has settled.
 RecordKind = Literal["run", "ids", "excluded", "session", "slice", "delivery", "settled", "end"]
 
 
 class Record(NamedTuple):
-    """A record as it is written and read."""
+    """A record, as the file holds it."""
 
     kind: str
     run: int
@@ -65,7 +64,7 @@ def noted(
 
 
 def place_of(positions: range | np.ndarray) -> tuple[dict[str, int], bytes | None]:
-    """Return where positions start and stop, as plain values, and where there are holes, all of them as bytes."""
+    """Return start and stop of positions as plain values. If they are no neighbours, also return all of them as bytes."""
     run = compact(positions)
     place = {"start": int(run[0]), "stop": int(run[-1]) + 1}
     return place, None if isinstance(run, range) else np.asarray(run, "<i8").tobytes()
@@ -76,7 +75,7 @@ def positions_in(values: Mapping[str, Any], more: bytes | None) -> range | np.nd
     return range(values["start"], values["stop"]) if more is None else np.frombuffer(more, "<i8")
 
 
-#: Field of a delivery that is written down as it is -> its default, which is not written.
+#: Plain field of a delivery -> its default. A field with its default is not written.
 _PLAIN = {
     field.name: None if field.default is MISSING else field.default
     for field in fields(Delivery)
@@ -85,7 +84,7 @@ _PLAIN = {
 
 
 def delivery_records(run: int, session: int, deliveries: Iterable[Delivery]) -> list[Record]:
-    """Return the records of what becomes of some rows."""
+    """Return the records of deliveries."""
     return [_delivery_record(run, session, delivery) for delivery in deliveries]
 
 
@@ -100,29 +99,29 @@ def _delivery_record(run: int, session: int, delivery: Delivery) -> Record:
 
 
 def delivery_in(record: Record) -> Delivery:
-    """Return what became of some rows."""
+    """Return the delivery of a record."""
     values = record.values
     apart = {row: (outcome, error) for row, outcome, error in values.get("apart", [])}
     plain = {name: value for name, value in values.items() if name in _PLAIN}
     return Delivery(positions=positions_in(values, record.more), apart=apart, **plain)
 
 
-def excluded_record(run: int, session: int, left: Excluded) -> Record:
-    """Return the record of rows that are not sent, for one reason."""
-    values, more = place_of(left.positions)
-    why = {"outcome": left.outcome, "reason": left.reason, "error": left.error}
+def excluded_record(run: int, session: int, excluded: Excluded) -> Record:
+    """Return the record of rows that are not sent for one reason."""
+    values, more = place_of(excluded.positions)
+    why = {"outcome": excluded.outcome, "reason": excluded.reason, "error": excluded.error}
     return noted("excluded", run, session, values | why, more)
 
 
 def excluded_in(record: Record) -> Excluded:
-    """Return rows that are not sent."""
+    """Return the rows that are not sent, of a record."""
     values = record.values
     positions = np.asarray(positions_in(values, record.more))
     return Excluded(positions, values["outcome"], values["reason"], values["error"])
 
 
 def packed_ids(ids: pa.Array) -> bytes:
-    """Return ids as bytes."""
+    """Return ids as the bytes of an Arrow stream."""
     batch = pa.record_batch([ids], names=["id"])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -132,5 +131,5 @@ def packed_ids(ids: pa.Array) -> bytes:
 
 
 def ids_in(record: Record) -> pa.ChunkedArray:
-    """Return the ids of some rows."""
+    """Return the ids of a record."""
     return pa.ipc.open_stream(record.more).read_all().column(0)

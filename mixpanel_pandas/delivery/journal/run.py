@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery.journal.sessions import (
     with_settled,
     without_delivered,
 )
-from mixpanel_pandas.delivery.policy import ENDED, Stop
+from mixpanel_pandas.delivery.policy import PROCESS_ENDED, Stop
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.project import destination
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACCEPTED", "CARRIED", "UNKNOWN", "Run", "RunState", "replay", "run_ids", "run_of"]
 
-#: Rows with ids that an earlier content of the run has dealt with: reason -> outcome, text.
+#: Reason why an id is not sent, after an earlier content of the run -> outcome and error of its rows.
 CARRIED: dict[str, tuple[Outcome, str]] = {
     "sent before": ("skipped", "this run has an accepted update of the id, from an earlier frame"),
     "in doubt": (
@@ -53,7 +53,7 @@ class Run(NamedTuple):
     Attributes
     ----------
     summary : pandas.DataFrame
-        As the verb returned it, or would have.
+        The summary that the verb returned or would have returned.
     outcomes : pandas.DataFrame
         What became of each row, on an index of the ids: outcome, status_code, attempts, error.
     """
@@ -64,30 +64,30 @@ class Run(NamedTuple):
 
 @dataclass
 class RunState:
-    """A run as its records leave it.
+    """What the records of a run tell about it.
 
     Attributes
     ----------
     number : int
-        Of the run in the file.
+        The number of the run in the file.
     begun : dict
-        What was written down when it began: name, content, described, operator, idempotent, rows, rows_per_slice, ids, id.
-    excluded : list of LeftOut
-        Rows that are not sent, known before the first session.
+        The record of its beginning: name, content, described, operator, idempotent, rows, rows_per_slice, ids, id.
+    excluded : list of Excluded
+        Rows that are not sent, as decided before the first session.
     slices : dict of int to bytes
-        Fingerprint of the payloads at each place.
+        The fingerprint of each slice.
     deliveries : list of Delivery
-        What became of the rows over all sessions; no row is in two.
+        What became of the rows over all sessions. No row is twice in them.
     sessions : int
-        How many there were.
-    held : list of LeftOut
+        How many sessions there were.
+    held : list of Excluded
         Rows that the last session held back.
     ended : float or None
-        When the last session ended, in seconds since 1970, or wrote its last answer.
+        When the last session ended or had its last answer, in seconds since 1970.
     stopped : Stop
-        Why its last session left rows.
+        Why the last session left rows.
     unfolded : list of Delivery
-        What the session that is being read has written down.
+        Deliveries of the session that is being read.
     """
 
     number: int
@@ -98,7 +98,7 @@ class RunState:
     sessions: int = 0
     held: list[Excluded] = field(default_factory=list)
     ended: float | None = None
-    stopped: Stop = ENDED
+    stopped: Stop = PROCESS_ENDED
     unfolded: list[Delivery] = field(default_factory=list)
 
     @property
@@ -113,14 +113,14 @@ class RunState:
 
     @property
     def carried(self) -> list[Excluded]:
-        """Rows whose ids an earlier content of the run has dealt with."""
-        return [left for left in self.excluded if left.reason in CARRIED]
+        """The rows that are not sent because of an earlier content of the run."""
+        return [excluded for excluded in self.excluded if excluded.reason in CARRIED]
 
     def mask(self, *reasons: str) -> np.ndarray:
-        """Return the mask of the rows that are not sent, for some reasons or for any."""
+        """Return the mask of the rows that are not sent, for one of some reasons or for any."""
         mask = np.zeros(self.rows, bool)
-        for left in self.excluded:
-            mask[left.positions] |= not reasons or left.reason in reasons
+        for excluded in self.excluded:
+            mask[excluded.positions] |= not reasons or excluded.reason in reasons
         return mask
 
     def doubtful(self) -> np.ndarray:
@@ -128,31 +128,31 @@ class RunState:
         doubtful: np.ndarray = (codes(self.deliveries, self.rows) == UNKNOWN) | self.mask("in doubt")
         return doubtful
 
-    def settled(self) -> np.ndarray:
-        """Return the mask of the rows that are not sent again: accepted, or in doubt where they must not be applied twice."""
+    def done(self) -> np.ndarray:
+        """Return the mask of the rows that are not sent again: accepted ones, and those in doubt if they must not be applied twice."""
         last = codes(self.deliveries, self.rows)
         final = [ACCEPTED] if self.idempotent else [ACCEPTED, UNKNOWN]
-        settled: np.ndarray = np.isin(last, final) | self.mask(*CARRIED)
-        return settled
+        done: np.ndarray = np.isin(last, final) | self.mask(*CARRIED)
+        return done
 
     def finished(self) -> bool:
-        """Return whether nothing is left to try."""
-        return self.sessions > 0 and bool((self.settled() | self.mask()).all())
+        """Return whether no row is left to send."""
+        return self.sessions > 0 and bool((self.done() | self.mask()).all())
 
     def untouched(self) -> bool:
-        """Return whether no row is, or may be, applied."""
+        """Return whether surely no row is applied."""
         return not np.isin(codes(self.deliveries, self.rows), [ACCEPTED, UNKNOWN]).any()
 
     def excludes(self, excluded: Iterable[Excluded]) -> bool:
-        """Return whether the checks left out exactly these rows."""
+        """Return whether the checks excluded exactly these rows."""
         theirs = np.zeros(self.rows, bool)
-        for left in excluded:
-            theirs[left.positions] = True
+        for several in excluded:
+            theirs[several.positions] = True
         return bool((theirs == (self.mask() & ~self.mask(*CARRIED))).all())
 
 
 def replay(records: Iterable[Record]) -> RunState:
-    """Return a run as its records leave it; the first of them began it."""
+    """Return what the records of a run tell. The first one is that of its beginning."""
     begin, *rest = records
     state = RunState(begin.run, begin.values)
     for record in rest:
@@ -171,7 +171,7 @@ def _slice(state: RunState, record: Record) -> None:
 
 def _session(state: RunState, record: Record) -> None:
     _fold(state)
-    state.sessions, state.held, state.stopped = record.session, [], ENDED
+    state.sessions, state.held, state.stopped = record.session, [], PROCESS_ENDED
     state.ended = record.values["began"]
 
 
@@ -190,26 +190,31 @@ def _end(state: RunState, record: Record) -> None:
 
 
 def _settle(state: RunState, record: Record) -> None:
-    """Settle rows, also those that an earlier content of the run left in doubt."""
+    """Settle rows, also those that are in doubt since an earlier content of the run."""
     _fold(state)
     values = record.values
     rows = np.zeros(state.rows, bool)
     rows[np.asarray(positions_in(values, record.more))] = True
     state.deliveries = with_settled(state.deliveries, rows, applied=values["applied"])
     state.excluded = [
-        part for left in state.excluded for part in _settled_carried(left, rows, applied=values["applied"])
+        each
+        for excluded in state.excluded
+        for each in _settled_carried(excluded, rows, applied=values["applied"])
     ]
 
 
-def _settled_carried(left: Excluded, rows: np.ndarray, *, applied: bool) -> list[Excluded]:
-    """Return rows that were left out, those in doubt as sent before if they were applied, else not at all."""
-    if left.reason != "in doubt":
-        return [left]
+def _settled_carried(excluded: Excluded, rows: np.ndarray, *, applied: bool) -> list[Excluded]:
+    """Return rows that are not sent, after some of them were settled.
+
+    Those in doubt become "sent before" if they were applied, else they are to be sent.
+    """
+    if excluded.reason != "in doubt":
+        return [excluded]
     outcome, error = CARRIED["sent before"]
-    now = rows[left.positions]
-    parts = [replace(left, positions=left.positions[~now])]
-    parts += [Excluded(left.positions[now], outcome, "sent before", error)] * applied
-    return [part for part in parts if len(part.positions)]
+    is_settled = rows[excluded.positions]
+    remaining = [replace(excluded, positions=excluded.positions[~is_settled])]
+    remaining += [Excluded(excluded.positions[is_settled], outcome, "sent before", error)] * applied
+    return [each for each in remaining if len(each.positions)]
 
 
 _REPLAYED = {
@@ -223,7 +228,7 @@ _REPLAYED = {
 
 
 def _fold(state: RunState) -> None:
-    """Combine the deliveries of a session that is over with those before."""
+    """Combine the deliveries of a finished session with those of the sessions before."""
     last = last_words(state.unfolded, state.rows)
     state.deliveries = combined(state.deliveries, last, state.rows)
     state.unfolded = []

@@ -1,8 +1,8 @@
-"""What became of the rows of a run over its sessions: later answers replace earlier ones, and doubts stay. Pure.
+"""What became of the rows of a run over its sessions. Later answers replace earlier ones, and doubts stay. Pure.
 
-A session writes down what becomes of the rows of a request if the process ends there and then: before the request, and
-again after it. The last word on a row counts; a row that may have been applied in one session stays in doubt in the
-next, unless it is accepted there, or the user has found out what became of it.
+Before each request and again after it, a session writes down what becomes of the rows if the process ends at once. The last
+record of a row counts. A row that may have been applied in one session stays in doubt in the next one, unless it is accepted
+there or the user settles it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["codes", "combined", "last_words", "with_settled", "without_delivered"]
 
-#: Outcomes that a row cannot have once it may have been applied.
+#: Outcomes that a row cannot have any more once it may have been applied.
 SURE: frozenset[Outcome] = frozenset({"rejected", "not_sent"})
 
 _UNKNOWN = OUTCOMES.index("unknown")
 
 IN_DOUBT = "may be applied by an earlier attempt of this run"
 
-#: Whether rows in doubt turned out to be applied -> their outcome and error from then on.
+#: Whether settled rows were applied -> their outcome and error from then on.
 SETTLED: dict[bool, tuple[Outcome, str]] = {
     True: ("accepted", "was in doubt, and is settled as applied"),
     False: ("not_sent", "was in doubt, and is settled as not applied: make the same call again"),
@@ -38,14 +38,14 @@ SETTLED: dict[bool, tuple[Outcome, str]] = {
 
 
 def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
-    """Return the deliveries of one session that no later ones replace.
+    """Return the deliveries of a session that no later ones replace.
 
-    A part of a batch that goes on replaces the batch, or the part that it was taken from, as a whole.
+    If some rows of a delivery have a later one, all of them have.
 
     Parameters
     ----------
     deliveries : sequence of Delivery
-        In the order in which they were written down.
+        The deliveries, in the order in which they were written.
     rows : int
         Rows of the frame.
     """
@@ -56,12 +56,12 @@ def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
 
 
 def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> list[Delivery]:
-    """Return what became of the rows after one more session.
+    """Return what became of the rows after another session.
 
     Parameters
     ----------
     earlier, later : sequence of Delivery
-        What became of them before, and in the session; within each, no row is in two.
+        What became of them before, and in the session. No row is twice in either.
     rows : int
         Rows of the frame.
     """
@@ -89,29 +89,29 @@ def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) 
 
 
 def with_settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) -> list[Delivery]:
-    """Return what became of the rows after the user has found out about some that were in doubt.
+    """Return what became of the rows after the user has settled some of them.
 
     Parameters
     ----------
     deliveries : sequence of Delivery
         What became of them before.
     rows : numpy.ndarray
-        Mask over the frame; those of them that are not in doubt stay as they are.
+        Mask of the settled rows of the frame. Those that are not in doubt stay as they are.
     applied : bool
-        What was found out.
+        Whether their updates were applied.
     """
     return [_settled(delivery, rows[_index(delivery.positions)], SETTLED[applied]) for delivery in deliveries]
 
 
 def without_delivered(held: Iterable[Excluded], deliveries: Sequence[Delivery], rows: int) -> list[Excluded]:
-    """Return rows that were held back, without those that are in a delivery of an earlier session."""
+    """Return rows that were held back, without those that have a delivery in an earlier session."""
     undelivered = codes(deliveries, rows) < 0
-    parts = (replace(left, positions=left.positions[undelivered[left.positions]]) for left in held)
-    return [part for part in parts if len(part.positions)]
+    remaining = (replace(each, positions=each.positions[undelivered[each.positions]]) for each in held)
+    return [each for each in remaining if len(each.positions)]
 
 
 def codes(deliveries: Sequence[Delivery], rows: int) -> np.ndarray:
-    """Return for each row the place of its outcome in `OUTCOMES`; -1 for rows that are in no delivery."""
+    """Return for each row the index of its outcome in `OUTCOMES`, or -1 if it is in no delivery."""
     code_of_row = np.full(rows, -1, np.int8)
     for delivery in deliveries:
         code_of_row[_index(delivery.positions)] = OUTCOMES.index(delivery.outcome)
@@ -127,7 +127,7 @@ def _index(positions: range | np.ndarray) -> slice | np.ndarray:
 
 
 def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
-    """Return the part of a delivery whose rows are kept; updates and bytes are shared out by rows."""
+    """Return a delivery with some of its rows. Updates and bytes are divided in proportion."""
     if kept.all():
         return delivery
     if not kept.any():
@@ -143,7 +143,7 @@ def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
 
 
 def _settled(delivery: Delivery, rows: np.ndarray, became: tuple[Outcome, str]) -> Delivery:
-    """Return a delivery with those of some rows settled that are in doubt."""
+    """Return a delivery in which some rows are settled, if they are in doubt."""
     rows = rows & (codes([replace(delivery, positions=range(len(rows)))], len(rows)) == _UNKNOWN)
     if not rows.any():
         return delivery
@@ -153,14 +153,14 @@ def _settled(delivery: Delivery, rows: np.ndarray, became: tuple[Outcome, str]) 
 
 
 def _doubted(delivery: Delivery, doubtful: np.ndarray) -> Delivery:
-    """Return a delivery with those rows in doubt that were so before, and were not accepted now."""
+    """Return a delivery in which rows stay in doubt that were so before and are not accepted now."""
     if not doubtful.any():
         return delivery
     error = joined(IN_DOUBT, delivery.error)
     if delivery.outcome in SURE and doubtful.all() and not delivery.apart:
         return replace(delivery, outcome="unknown", error=error)
     apart = dict(delivery.apart)
-    for row in np.flatnonzero(doubtful).tolist():  # few: what was under way when the session before ended
+    for row in np.flatnonzero(doubtful).tolist():  # few: they were under way when the earlier session ended
         outcome, text = apart.get(row, (delivery.outcome, delivery.error))
         if outcome in SURE:
             apart[row] = ("unknown", joined(IN_DOUBT, text))

@@ -1,7 +1,8 @@
-"""The thread that writes a journal: only it uses the file. Notes of several threads go to disk in one commit.
+"""The thread that writes a journal. Only this thread uses the file.
 
-A thread that waits for a note goes on when it is on disk. Notes that nobody waits for linger for a moment, as the next one that
-somebody waits for is often near, and one commit is enough for both.
+Notes of several threads go to disk in one commit. A thread that waits for its note goes on when the note is on disk. Notes that
+no thread waits for are kept for a moment, because a note that a thread waits for often follows, and one commit is enough for
+both.
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ __all__ = ["Writer"]
 
 Result = TypeVar("Result")
 
-#: Seconds that notes wait for others: those that no thread waits for, and the rest, unless so many threads wait.
+#: Seconds that notes wait for others if no thread waits for them, seconds if one does, and how many waiting threads are enough.
 LINGER, GATHER, CROWD = 0.01, 0.002, 4
-#: Seconds that the thread has to end.
+#: Seconds that the thread may take to end.
 END = 5.0
-#: Seconds between two checks whether a wait is over.
+#: Seconds between two checks whether to give up a wait.
 TICK = 0.1
 
 
 @dataclass
 class _Job:
-    """One thing for the thread to do: add records, or something else with the file.
+    """A job for the thread: records to add, or a function to call.
 
     Attributes
     ----------
     records : sequence of Record
-        What is added.
+        The records to add.
     work : callable or None
-        What is called with the file instead.
+        A function of the file, which is called instead.
     waits : bool
-        Whether somebody waits for it.
+        Whether a thread waits for the end of the job.
     """
 
     records: Sequence[Record] = ()
@@ -54,7 +55,7 @@ class _Job:
     error: BaseException | None = None
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Wake the thread that waits for it; only the first end counts."""
+        """End the job, and wake the thread that waits for it. Only the first call has an effect."""
         if not self.ended.is_set():
             self.result, self.error = result, error
             self.ended.set()
@@ -68,14 +69,14 @@ class Writer:
     path : str or path-like
         The file.
     open_file : callable
-        Opens it, in the thread.
+        Opens the file, in the thread.
     hurried : callable
-        Asked while something other than a note is waited for: whether the wait is over.
+        Returns whether to give up a wait for anything but a note.
 
     Raises
     ------
     JournalError
-        If it cannot be opened, or the thread cannot begin.
+        If the file cannot be opened, or the thread cannot be started.
     """
 
     def __init__(
@@ -108,28 +109,28 @@ class Writer:
             raise
 
     def call(self, work: Callable[[File], Result]) -> Result:
-        """Return what `work` returns when the thread calls it with the file; whatever it raises is raised."""
+        """Let the thread call `work` with the file. Return what it returns, or raise what it raises."""
         job = _Job(work=work)
         self._hand_over(job)
         result: Result = self._wait_unless_hurried(job)
         return result
 
     def write(self, records: Iterable[Record], *, wait: bool, timeout: float | None = None) -> None:
-        """Add records after those that were handed over before.
+        """Add records after those of earlier calls.
 
         Parameters
         ----------
         records : iterable of Record
-            All of them are written, or none.
+            The records. All of them are written, or none.
         wait : bool
-            Whether they are on disk when this returns. If not, an error is raised by the next call that waits.
+            Whether to return only when they are on disk. If not, the next call that waits raises the error, if there is one.
         timeout : float, optional
             Seconds to wait at most.
 
         Raises
         ------
         JournalError
-            If they cannot be written, or any before could not, or not in time.
+            If these or earlier records cannot be written, or not in time.
         """
         job = _Job(list(records), waits=wait)
         self._hand_over(job)
@@ -137,12 +138,12 @@ class Writer:
             self._wait(job, timeout)
 
     def close(self, timeout: float = END) -> bool:
-        """Write what was handed over, let others have the file, and return whether that is done.
+        """Write what was handed over, close the file, and return whether that is done.
 
-        What is not on disk after `timeout` seconds is not written later, unless the disk has it in hand already.
+        What is not on disk after `timeout` seconds is not written later, unless the disk is writing it already.
         """
         if os.getpid() != self._process:
-            return True  # it is the parent's
+            return True  # the file belongs to the parent
         with self._turn:
             self._closing = True
             self._turn.notify_all()
@@ -181,7 +182,9 @@ class Writer:
         if not job.ended.wait(timeout):
             raise self._late()
         if isinstance(job.error, JournalError):
-            raise JournalError(*job.error.args) from job.error  # each of those who wait raises its own
+            raise JournalError(
+                *job.error.args
+            ) from job.error  # each waiting thread raises an error of its own
         if job.error is not None:
             raise job.error
         return job.result
@@ -192,13 +195,13 @@ class Writer:
                 opened.end()
                 while jobs := self._next():
                     self._do(file, jobs)
-        except BaseException as error:  # noqa: BLE001  # who waits raises it
+        except BaseException as error:  # noqa: BLE001  # the waiting thread raises it
             self._fail(error)
         finally:
             self._ended.set()
 
     def _next(self) -> list[_Job]:
-        """Return the jobs to do next, once notes have waited for others; none at the end."""
+        """Wait for jobs, and a moment for further ones, and return them. At the end there are none."""
         with self._turn:
             self._turn.wait_for(lambda: self._jobs or self._closing)
             self._turn.wait_for(lambda: self._closing or any(job.waits for job in self._jobs), LINGER)
@@ -207,12 +210,12 @@ class Writer:
             return self._under_way
 
     def _is_crowded(self) -> bool:
-        """Return whether enough threads wait for one commit, or one waits for something else."""
+        """Return whether enough threads wait for a commit, or one waits for another job."""
         waiting = [job for job in self._jobs if job.waits]
         return len(waiting) >= CROWD or any(job.work is not None for job in waiting)
 
     def _do(self, file: File, jobs: list[_Job]) -> None:
-        """Do jobs, neighbouring notes in one commit, and let go of them."""
+        """Do jobs in order, with neighbouring notes in one commit, and drop them."""
         notes: list[_Job] = []
         for job in jobs:
             if job.work is None:
@@ -222,10 +225,10 @@ class Writer:
             notes = []
             try:
                 job.end(job.work(file))
-            except Exception as error:  # noqa: BLE001  # who waits raises it
+            except Exception as error:  # noqa: BLE001  # the waiting thread raises it
                 job.end(error=error)
         self._add(file, notes)
-        jobs.clear()  # work may hold on to the journal, which is closed when nobody else does
+        jobs.clear()  # a job may keep the journal alive, which is closed once nothing refers to it
 
     def _add(self, file: File, notes: list[_Job]) -> None:
         if records := [record for job in notes for record in job.records]:
@@ -234,7 +237,7 @@ class Writer:
             job.end()
 
     def _fail(self, error: BaseException) -> None:
-        """End all jobs with the error, and refuse further ones."""
+        """End all jobs with an error, and refuse further ones."""
         with self._turn:
             self._closing, self._error = True, error
             jobs, self._jobs = [*self._under_way, *self._jobs], []

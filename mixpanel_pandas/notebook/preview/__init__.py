@@ -1,3 +1,3 @@
-"""One operation before it is sent: what it maps, what is wrong, what goes over the wire, and the button that sends it."""
+"""The preview of an operation: where each column goes, what is wrong, what would be sent, and a button that sends it."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Labelled controls, made of ipywidgets: every one has a name that is read aloud, and a class by which it is found.
+"""Labelled controls, made of ipywidgets. Each has a name for screen readers, and a CSS class by which tests find it.
 
-This is the home of ipywidgets. Text that comes from a frame stands in HTML (escaped), in tooltips, in inputs or in the
-options of a dropdown; in descriptions, which JupyterLab typesets, only without what begins a formula.
+Nothing else imports ipywidgets. Text from a frame stands in HTML (escaped), in tooltips, in inputs or in the options of a
+dropdown. JupyterLab typesets formulas in descriptions, so there the signs that begin a formula are replaced.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ __all__ = [
     "Number",
     "Shared",
     "Tick",
-    "column",
-    "fill",
     "grid",
-    "row",
+    "hbox",
+    "set_children",
     "tabs",
+    "vbox",
 ]
 
 Widget = Any
 
-#: Class of a control -> layout and style of all that are alike.
+#: CSS class of a control -> layout and style of all controls of the class. The browser gets them once.
 Shared = dict[str, dict[str, Any]]
 
-#: Class of controls whose name is only heard: the place says what they are for.
+#: CSS class of controls whose name is only for screen readers, because their place shows what they are for.
 HIDDEN_NAME = "mp-hidden-name"
 
-#: Signs that begin formulas where JupyterLab typesets -> signs that look like them.
-NO_MATHS = str.maketrans({"$": "\N{FULLWIDTH DOLLAR SIGN}", "\\": "\N{FULLWIDTH REVERSE SOLIDUS}"})
+#: Signs that begin a formula -> signs that look like them.
+NO_FORMULAS = str.maketrans({"$": "\N{FULLWIDTH DOLLAR SIGN}", "\\": "\N{FULLWIDTH REVERSE SOLIDUS}"})
 
 
 class Control:
-    """A widget whose value the views set without hearing of it; only a person's change calls `changed`."""
+    """A widget. `changed` is called when a person changes its value, not when a view does."""
 
     def __init__(self, widget: Widget, name: str, changed: Callable[[Any], object] | None = None) -> None:
         self.widget, self._changed, self._quiet = widget, changed, False
         widget.add_class(f"mp-{name}")
         if changed is not None:
-            widget.observe(self._heard, names="value")
+            widget.observe(self._observed, names="value")
 
-    def _heard(self, change: Any) -> None:
+    def _observed(self, change: Any) -> None:
         if not self._quiet and self._changed is not None:
             self._changed(change["new"])
 
@@ -68,7 +68,7 @@ class Control:
 
     @property
     def value(self) -> Any:
-        """What it holds."""
+        """Value of the widget."""
         return self.widget.value
 
     @value.setter
@@ -77,40 +77,48 @@ class Control:
             self.widget.value = value
 
     def enable(self, enabled: bool) -> None:
-        """Let it be used, or not."""
+        """Enable or disable it."""
         self.widget.disabled = not enabled
 
-    def name(self, words: str) -> None:
-        """Say what it is for, to those who hear it and to those who point at it; `HIDDEN_NAME` hides it from the others."""
-        self.widget.tooltip = printable(words)
-        self.widget.description = printable(words).translate(NO_MATHS)
+    def name(self, text: str) -> None:
+        """Set its label and tooltip. The class `HIDDEN_NAME` hides the label from all but screen readers."""
+        self.widget.tooltip = printable(text)
+        self.widget.description = printable(text).translate(NO_FORMULAS)
 
-    def show(self, shown: bool) -> None:
-        """Let it be seen, or not."""
-        self.widget.layout.display = None if shown else "none"
+    def fill_row(self) -> None:
+        """Let it take a whole row of its grid."""
+        self.widget.layout.grid_area = "auto / 1 / auto / -1"
+
+    def show(self, visible: bool) -> None:
+        """Show or hide it."""
+        self.widget.layout.display = None if visible else "none"
 
 
 class Choice(Control):
-    """One of several values, each with its words."""
+    """One of several values, each with a text."""
 
     def __init__(
         self, label: str, name: str, changed: Callable[[Any], object], *, shared: Shared | None = None
     ) -> None:
         super().__init__(
-            widgets.Dropdown(description=label, tooltip=label, **looks(shared, name, FULL)), name, changed
+            widgets.Dropdown(description=label, tooltip=label, **appearance(shared, name, FULL_WIDTH)),
+            name,
+            changed,
         )
 
     def offer(self, options: Sequence[tuple[str, Any]], value: Any) -> None:
-        """Offer other values; the one that is chosen is among them."""
-        options = [(printable(words), offered) for words, offered in options]
+        """Set the texts and values to choose from, and the value that is chosen."""
+        options = [(printable(text), choice) for text, choice in options]
         with self._quietly():
             if tuple(self.widget.options) != tuple(options):
                 self.widget.options = options
-            self.widget.index = next((n for n, (_, other) in enumerate(options) if same(other, value)), None)
+            self.widget.index = next(
+                (n for n, (_, other) in enumerate(options) if is_same(other, value)), None
+            )
 
 
 class Input(Control):
-    """A line of text; `changed` hears of it when it is left or on Enter, or of each key."""
+    """A line of text. `changed` is called on Enter and when the input is left, or with `each_key` after each key."""
 
     def __init__(
         self,
@@ -127,13 +135,13 @@ class Input(Control):
             placeholder=hint,
             tooltip=label,
             continuous_update=each_key,
-            **looks(shared, name, FULL),
+            **appearance(shared, name, FULL_WIDTH),
         )
         super().__init__(widget, name, changed)
 
 
 class Number(Control):
-    """A whole number; `changed` hears of it when it is left, or on Enter."""
+    """A whole number. `changed` is called on Enter and when the input is left."""
 
     def __init__(self, label: str, name: str, changed: Callable[[int], object]) -> None:
         widget = widgets.BoundedIntText(
@@ -141,19 +149,19 @@ class Number(Control):
             tooltip=label,
             min=1,
             max=1,
-            **looks(None, name, {**FULL, "max_width": "190px"}),
+            **appearance(None, name, {**FULL_WIDTH, "max_width": "190px"}),
         )
         super().__init__(widget, name, changed)
 
     def limit(self, most: int, value: int) -> None:
-        """Let it be at most `most`, and be `value` now."""
+        """Set its upper limit and its value."""
         with self._quietly():
             self.widget.max = max(most, 1)
             self.widget.value = value
 
 
 class Tick(Control):
-    """Yes or no."""
+    """A box to tick."""
 
     def __init__(
         self,
@@ -168,13 +176,13 @@ class Tick(Control):
             description=label,
             tooltip=tooltip or label,
             indent=False,
-            **looks(shared, name, {"width": "auto", "margin": "0"}),
+            **appearance(shared, name, {"width": "auto", "margin": "0"}),
         )
         super().__init__(widget, name, changed)
 
 
 class Button(Control):
-    """Something to do."""
+    """A button."""
 
     def __init__(
         self,
@@ -188,95 +196,98 @@ class Button(Control):
     ) -> None:
         own = {"width": "auto", "max_width": "100%"}
         widget = widgets.Button(
-            description=label, tooltip=tooltip, button_style=style, **looks(shared, name, own, {})
+            description=label, tooltip=tooltip, button_style=style, **appearance(shared, name, own, {})
         )
         super().__init__(widget, name)
         widget.on_click(lambda _button: clicked())
 
-    def say(self, words: str, tooltip: str = "") -> None:
-        """Change what stands on it."""
-        self.widget.description, self.widget.tooltip = printable(words), printable(tooltip)
+    def set_text(self, text: str, tooltip: str = "") -> None:
+        """Change its text and tooltip."""
+        self.widget.description, self.widget.tooltip = printable(text), printable(tooltip)
 
 
 class Html(Control):
-    """HTML to read; whoever writes it escapes what comes from a frame."""
+    """HTML to read. The caller escapes text that comes from a frame."""
 
     def __init__(self, name: str, *, shared: Shared | None = None) -> None:
         own = {"width": "auto", "margin": "0", "min_width": "0"}
-        super().__init__(widgets.HTML(**looks(shared, name, own, {})), name)
+        super().__init__(widgets.HTML(**appearance(shared, name, own, {})), name)
 
 
 class Bar(Control):
-    """How much of something is done."""
+    """A progress bar."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            widgets.IntProgress(min=0, max=1, layout=widgets.Layout(**FULL), tooltip="How much is sent"), name
+            widgets.IntProgress(
+                min=0, max=1, layout=widgets.Layout(**FULL_WIDTH), tooltip="How much is sent"
+            ),
+            name,
         )
 
     def reach(self, done: int, total: int) -> None:
-        """Show that so much is done."""
+        """Show how much is done."""
         self.widget.max = max(total, 1)
         self.widget.value = done
 
 
-#: Layout of what takes the width that there is.
-FULL = {"width": "auto", "min_width": "0", "margin": "2px 0"}
+#: Layout of controls that take all the width that there is.
+FULL_WIDTH = {"width": "auto", "min_width": "0", "margin": "2px 0"}
 
-#: Style of controls with a label, which is as wide as its text.
-OWN_WIDTH = {"description_width": "initial"}
+#: Style of controls with a label as wide as its text.
+LABEL_STYLE = {"description_width": "initial"}
 
 
-def looks(
-    shared: Shared | None, name: str, layout: Mapping[str, str], style: Mapping[str, str] = OWN_WIDTH
+def appearance(
+    shared: Shared | None, name: str, layout: Mapping[str, str], style: Mapping[str, str] = LABEL_STYLE
 ) -> dict[str, Any]:
-    """Return layout and style; those that are shared are made once, and the browser gets them once."""
+    """Return layout and style of a control. Shared ones are made once for each name."""
     if shared is not None and name in shared:
         return shared[name]
-    found: dict[str, Any] = {"layout": widgets.Layout(**layout), "style": dict(style)}
+    made: dict[str, Any] = {"layout": widgets.Layout(**layout), "style": dict(style)}
     if shared is not None:
-        shared[name] = found
-    return found
+        shared[name] = made
+    return made
 
 
-def same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Return whether two values are equal and of one type: 1 is not True."""
     return type(one) is type(other) and bool(one == other)
 
 
-def row(*controls: Any, **layout: str) -> Widget:
-    """Return controls beside each other; what does not fit stands below."""
+def hbox(*controls: Any, **layout: str) -> Widget:
+    """Return controls beside each other. Those that do not fit stand below."""
     style = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 12px", **layout}
     return widgets.HBox([_widget(control) for control in controls], layout=widgets.Layout(**style))
 
 
-def column(*controls: Any, **layout: str) -> Widget:
+def vbox(*controls: Any, **layout: str) -> Widget:
     """Return controls below each other."""
     return widgets.VBox([_widget(control) for control in controls], layout=widgets.Layout(**layout))
 
 
 def grid(*controls: Any, columns: str, shared: Shared | None = None) -> Widget:
-    """Return controls in columns of a stated width."""
+    """Return controls in columns, whose widths are CSS."""
     own = {"grid_template_columns": columns, "grid_gap": "0 8px", "align_items": "center", "width": "auto"}
-    layout = looks(shared, "grid", own)["layout"]
+    layout = appearance(shared, "grid", own)["layout"]
     return widgets.GridBox([_widget(control) for control in controls], layout=layout)
 
 
-def fill(box: Widget, controls: Sequence[Any]) -> None:
-    """Let a box hold other controls; those at its beginning that stay are not drawn again."""
+def set_children(box: Widget, controls: Sequence[Any]) -> None:
+    """Put other controls in a box. Controls that keep their place are not drawn again."""
     children = tuple(map(_widget, controls))
     if box.children != children:
         box.children = children
 
 
-def tabs(views: Sequence[tuple[str, Any]], chosen: Callable[[int], object]) -> Widget:
-    """Return views of which one is seen."""
+def tabs(views: Sequence[tuple[str, Any]], opened: Callable[[int], object]) -> Widget:
+    """Return tabs, each with its title. `opened` is called with the number of the tab that a person opens."""
     tab = widgets.Tab(
         children=[_widget(view) for _title, view in views],
         titles=[title for title, _view in views],
         selected_index=0,
     )
-    tab.observe(lambda change: chosen(change["new"]), names="selected_index")
+    tab.observe(lambda change: opened(change["new"]), names="selected_index")
     return tab
 
 

@@ -1,4 +1,4 @@
-"""What the findings view shows: each finding with what `invalid` would do about it, and the values, a page at a time."""
+"""The tables of the findings view: a row for each finding with what `invalid` does about it, and a row for each value."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.report import make_report
-from mixpanel_pandas.errors import in_our_words
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
-from mixpanel_pandas.text import counted, shortened
+from mixpanel_pandas.notebook.tables import Table, TableColumn
+from mixpanel_pandas.text import Length, counted, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -19,18 +19,41 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.preview.state import State
 
-__all__ = ["Offence", "effect_of_invalid", "findings_of", "offences", "rows_of"]
+__all__ = [
+    "FindingRow",
+    "effect_of_invalid",
+    "finding_rows",
+    "findings_table",
+    "select_findings",
+    "values_table",
+]
 
-#: What `invalid` does to the rows that a check found, in words.
-REMEDIES_IN_WORDS = {
+#: Value of `invalid` -> what it does to the rows that do not pass a check.
+EFFECTS = {
     "drop_row": "leaves out {rows}",
     "drop_value": "leaves {name} out of {rows}",
     "truncate": "cuts {name} to {limit} in {rows}",
 }
 
+FINDING_COLUMNS = (
+    TableColumn("severity", wraps=False, kind="badge", width="68px"),
+    TableColumn("check", width="14%"),
+    TableColumn("column", width="14%"),
+    TableColumn("rows", align_right=True, wraps=False, width="60px"),
+    TableColumn("what is wrong, and what invalid would do"),
+)
+EXAMPLES_COLUMN = TableColumn("first", kind="code", width="24%")
+
+VALUE_COLUMNS = (
+    TableColumn("row", kind="code", width="16%"),
+    TableColumn("column", width="16%"),
+    TableColumn("check", width="16%"),
+    TableColumn("value", kind="code"),
+)
+
 
 @dataclass(frozen=True)
-class Offence:
+class FindingRow:
     """One row of the report, as text.
 
     Attributes
@@ -38,9 +61,9 @@ class Offence:
     severity, check, column : str
         As in the report.
     row : str
-        The row's label; empty for a column as a whole.
+        Index label of the row; empty if the finding is about the column as a whole.
     value : str
-        As it is written in Python; empty where none is at fault.
+        The value as Python writes it; empty if there is none.
     """
 
     severity: str
@@ -50,8 +73,8 @@ class Offence:
     value: str
 
 
-def findings_of(state: State, severity: str | None = None, column: Hashable = None) -> list[Finding]:
-    """Return the findings of a severity and a column; None: of all."""
+def select_findings(state: State, severity: str | None = None, column: Hashable = None) -> list[Finding]:
+    """Return the findings of a severity, a column or both; None stands for all."""
     return [
         finding
         for finding in state.findings
@@ -59,50 +82,72 @@ def findings_of(state: State, severity: str | None = None, column: Hashable = No
     ]
 
 
-def rows_of(finding: Finding) -> str:
-    """Return in how many rows a finding is; that of a column as a whole is in all."""
-    return "all" if finding.rows is None else f"{finding.count:,}"
+def findings_table(findings: Sequence[Finding], examples: Sequence[str] = ()) -> Table:
+    """Return a table of findings, with examples of their values if there are any.
+
+    Parameters
+    ----------
+    examples : sequence of str
+        One for each finding, or none.
+    """
+    examples = examples if any(examples) else ()
+    columns = (*FINDING_COLUMNS, EXAMPLES_COLUMN) if examples else FINDING_COLUMNS
+    cells = [
+        (
+            finding.severity,
+            finding.check,
+            "" if finding.column is None else shortened(finding.column),
+            "all" if finding.rows is None else f"{finding.count:,}",
+            f"{finding.message}. {effect_of_invalid(finding)}",
+            *examples[number : number + 1],
+        )
+        for number, finding in enumerate(findings)
+    ]
+    return Table(columns, tuple(cells))
+
+
+def values_table(rows: Sequence[FindingRow]) -> Table:
+    """Return a table of the values with findings."""
+    return Table(VALUE_COLUMNS, tuple((row.row, row.column, row.check, row.value) for row in rows))
 
 
 def effect_of_invalid(finding: Finding) -> str:
     """Return what the option `invalid` would do, or does, to how many rows, in one sentence."""
     if finding.severity != "error":
-        return "Sent all the same."
+        return "Sent anyway."
     rows = counted(finding.count, "row")
-    does = {
-        remedy: words.format(rows=rows, name=repr(finding.name), limit=finding.limit)
-        for remedy, words in REMEDIES_IN_WORDS.items()
+    effects = {
+        remedy: effect.format(rows=rows, name=quoted(finding.name, Length.NAME), limit=finding.limit)
+        for remedy, effect in EFFECTS.items()
         if remedy in finding.remedies and finding.rows is not None
     }
-    if not does:
+    if not effects:
         return "No choice of invalid mends this: change the frame or the call."
-    said = ", ".join(f'"{remedy}" {effect}' for remedy, effect in does.items())
-    rest = " and ".join(f'"{remedy}"' for remedy in REMEDIES_IN_WORDS if remedy not in does)
+    choices = ", ".join(f'"{remedy}" {effect}' for remedy, effect in effects.items())
+    others = " and ".join(f'"{remedy}"' for remedy in EFFECTS if remedy not in effects)
     now = "" if finding.stands else "Taken care of: "
-    return f"{now}invalid={said}{f'; {rest} would refuse the frame' if rest else ''}."
+    return f"{now}invalid={choices}{f'; {others} would refuse the frame' if others else ''}."
 
 
-def offences(
-    state: State, findings: Sequence[Finding], start: int, stop: int, *, shown: bool = False
-) -> list[Offence]:
-    """Return some rows of the report on `findings`, counted through all of them; no other values are looked up.
+def finding_rows(
+    state: State, findings: Sequence[Finding], start: int, stop: int, *, unmasked: bool = False
+) -> list[FindingRow]:
+    """Return some rows of the report on `findings`. The values of other rows are not looked up.
 
     Parameters
     ----------
     start, stop : int
-        Which rows.
-    shown : bool
-        Whether private values are readable.
+        Which rows, counted through all findings.
+    unmasked : bool
+        Whether private values can be read.
     """
-    with in_our_words():
-        report = make_report(
-            state.frame, state.layout, list(_part(findings, start, stop)), first=stop - start
-        )
-    return [_offence(state, row, shown) for _number, row in report.iterrows()]
+    page = list(_page_of(findings, start, stop))
+    report = make_report(state.frame, state.layout, page, first=stop - start)
+    return [_finding_row(state, row, unmasked) for _number, row in report.iterrows()]
 
 
-def _part(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Finding]:
-    """Yield the findings that have some of the rows, with these alone."""
+def _page_of(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Finding]:
+    """Yield the findings that have some of the rows from `start` to `stop`, with only these rows."""
     before = 0
     for finding in findings:
         first, last = max(start - before, 0), min(stop - before, finding.count)
@@ -115,16 +160,16 @@ def _part(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Findin
             yield finding
 
 
-def _offence(state: State, row: pd.Series[Any], shown: bool) -> Offence:
+def _finding_row(state: State, row: pd.Series[Any], unmasked: bool) -> FindingRow:
     value = row["value"]
-    of_row = not pd.isna(row["position"])  # otherwise the value is a name or a dtype
-    if of_row and not shown:
+    has_row = not pd.isna(row["position"])  # otherwise the value is a name or a dtype
+    if has_row and not unmasked:
         private = state.is_private(row["column"], row["property"])
         value = masked(value) if private else masked_record(value)
-    return Offence(
+    return FindingRow(
         str(row["severity"]),
         str(row["check"]),
         "" if row["column"] is None else str(row["column"]),
-        state.row_label(int(row["position"]), shown=shown) if of_row else "",
-        "" if value is None else shortened(repr(value)),
+        state.row_label(int(row["position"]), unmasked=unmasked) if has_row else "",
+        "" if value is None else quoted(value, Length.NAME),
     )

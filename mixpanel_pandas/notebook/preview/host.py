@@ -1,4 +1,4 @@
-"""What the views need of the preview that they are part of."""
+"""What the widget and its views use of the preview. They import this, not the preview, which imports them."""
 
 from __future__ import annotations
 
@@ -16,34 +16,41 @@ __all__ = ["Host", "View"]
 
 
 class Host(Protocol):
-    """The preview, as its views see it."""
+    """The preview, as its widget and views use it."""
 
     state: State
-    shown: bool
+    unmasked: bool
     summary: pd.DataFrame | None
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the notebook calls the frame and the preview."""
+        """The names of the frame and of the preview in the notebook."""
+
+    @property
+    def code(self) -> str:
+        """The line of Python that does what the preview shows now."""
 
     def change(self, edit: Callable[[State], Operation]) -> None:
-        """Let the operation be another one, and show it; one that cannot be meant is told, and nothing changes."""
+        """Change the operation and show it. An invalid edit changes nothing; its error is shown."""
 
-    def look(self, show: Callable[[], object]) -> None:
-        """Show something; what goes wrong is told."""
+    def set_unmasked(self, unmasked: bool) -> None:
+        """Show or mask private values in the widget."""
 
-    def tell(self, words: str) -> None:
-        """Say what is wrong; nothing takes it back."""
+    def guarded(self, show: Callable[[], object]) -> None:
+        """Show something. If that fails, the error is shown."""
+
+    def show_error(self, text: str) -> None:
+        """Show an error."""
 
     def save(self) -> None:
-        """Let what is saved be what is seen."""
+        """Update the saved output."""
 
 
 class View(Protocol):
-    """One of the four views."""
+    """One of the four tabs."""
 
     title: str
     box: object
 
     def refresh(self) -> None:
-        """Show the state."""
+        """Show the state of now."""

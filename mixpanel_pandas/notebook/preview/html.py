@@ -1,19 +1,20 @@
-"""Plain data -> HTML, for the widget and for what is saved. Everything that comes from a frame is escaped here.
+"""Plain data -> HTML, for the widget and for the saved notebook. Functions that take text escape it.
 
-Colours come from JupyterLab's theme where there is one, and are never the only sign.
+Colours come from JupyterLab's theme if there is one. Nothing is told by colour alone.
 """
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from mixpanel_pandas.text import printable
+from mixpanel_pandas.text import html_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
-__all__ = ["STYLE", "badge", "code", "note", "page", "pre", "table", "text"]
+    from mixpanel_pandas.notebook.tables import Table, TableColumn
+
+__all__ = ["STYLE", "badge", "code", "mono", "note", "page", "pre", "table"]
 
 #: Rules for everything inside ``.mixpanel-preview`` and ``.mixpanel-saved``.
 STYLE = """
@@ -54,58 +55,47 @@ STYLE = """
 """
 
 
-def text(value: object) -> str:
-    r"""Return text as it stands in HTML; what reorders or hides what is around it is escaped as in a terminal.
-
-    >>> print(text("<img onerror=alert(1)>\u202e"))
-    &lt;img onerror=alert(1)&gt;\u202e
-    """
-    return escape(printable(str(value), keep="\n"))
-
-
 def badge(severity: str) -> str:
     """Return a severity as a word in a frame."""
-    return f'<span class="mp-badge mp-{text(severity)}">{text(severity)}</span>'
+    return f'<span class="mp-badge mp-{html_text(severity)}">{html_text(severity)}</span>'
 
 
-def note(words: str, kind: str = "quiet") -> str:
-    """Return a line of text; `kind` is quiet, message or error."""
-    name = "mp-message mp-error" if kind == "error" else f"mp-{kind}"
-    return f'<div class="{name}">{text(words)}</div>'
+def note(text: str, kind: Literal["quiet", "message", "error"] = "quiet") -> str:
+    """Return a paragraph."""
+    css = "mp-message mp-error" if kind == "error" else f"mp-{kind}"
+    return f'<div class="{css}">{html_text(text)}</div>'
 
 
-def pre(words: str) -> str:
+def pre(text: str) -> str:
     """Return text with its line breaks."""
-    return f'<pre tabindex="0">{text(words)}</pre>'
+    return f'<pre tabindex="0">{html_text(text)}</pre>'
 
 
 def code(line: str) -> str:
-    """Return a line of Python; one click selects all of it."""
-    return f'<pre class="mp-code" tabindex="0" aria-label="The same in Python">{text(line)}</pre>'
+    """Return a line of Python. One click selects all of it."""
+    return f'<pre class="mp-code" tabindex="0" aria-label="The same in Python">{html_text(line)}</pre>'
 
 
-def mono(words: str) -> str:
-    """Return a value as it is written in a program."""
-    return f'<span class="mp-mono">{text(words)}</span>'
+def mono(text: str) -> str:
+    """Return a value as a program writes it."""
+    return f'<span class="mp-mono">{html_text(text)}</span>'
 
 
-def table(head: Mapping[str, str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table.
-
-    Parameters
-    ----------
-    head : mapping of str to str
-        What stands above each column -> its width; the table is never wider than its place.
-    rows : iterable of sequences of str
-        HTML: made by the functions of this module.
-    """
-    heads = "".join(
-        f'<th scope="col" style="width: {width}">{text(name)}</th>' for name, width in head.items()
-    )
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+def table(described: Table) -> str:
+    """Return a table that is as wide as its place, without its caption and note."""
+    return described.html(_cell)
 
 
-def page(parts: Iterable[str], name: str = "mp-html") -> str:
-    """Return parts, one below the other."""
-    return f'<div class="{name}">{"".join(parts)}</div>'
+def _cell(tag: str, column: TableColumn, text: str) -> str:
+    if tag == "th":
+        return f'<th scope="col" style="width: {column.width}">{html_text(text)}</th>'
+    return f"<td>{_KINDS[column.kind](text)}</td>"
+
+
+#: Kind of a column -> what makes HTML of the text of its cells.
+_KINDS: dict[str, Callable[[str], str]] = {"text": html_text, "code": mono, "badge": badge}
+
+
+def page(parts: Iterable[str], css: str = "mp-html") -> str:
+    """Return parts below each other, in an element of the class `css`."""
+    return f'<div class="{css}">{"".join(parts)}</div>'

@@ -1,4 +1,4 @@
-"""What the map shows: a row for each column, what it becomes, and what is noteworthy about it; the ids in one line."""
+"""What the map shows: for each column what it becomes and what to know about it, and the ids in one line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.errors import in_our_words
+from mixpanel_pandas.checking.findings import column_findings
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.layout import Source, array_of
 from mixpanel_pandas.payloads.normalise import normalise
+from mixpanel_pandas.payloads.sources import Source, array_of
+from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -19,13 +21,22 @@ from mixpanel_pandas.text import counted, shortened
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.payloads.layout import PropertyColumn
-    from mixpanel_pandas.payloads.notes import Note
 
-__all__ = ["Column", "Hint", "choices_of", "columns", "id_labels", "ids_in_words", "labels", "verbs"]
+__all__ = [
+    "ColumnMapping",
+    "Remark",
+    "available_verbs",
+    "column_mappings",
+    "id_labels",
+    "ids_in_words",
+    "option_choices",
+    "sendable_labels",
+]
 
-#: Checks of ids -> what their rows are called in one line; the others stand there in any case.
+#: Check of ids -> what its rows are called.
 IDS_IN_WORDS = {
     "missing_id": "missing",
     "blank_id": "blank",
@@ -37,41 +48,43 @@ IDS_IN_WORDS = {
     "anonymous_id": "anonymous",
     "long_id": "long",
 }
-ALWAYS = ("missing_id", "junk_id", "duplicate_id")
+
+#: These are counted even if there are none.
+ALWAYS_COUNTED = ("missing_id", "junk_id", "duplicate_id")
 
 
 @dataclass(frozen=True)
-class Hint:
-    """Something to know about a column; where one click mends it, the property name that does."""
+class Remark:
+    """Something to know about a column. If it probably means another property, `name` is the name of that."""
 
     text: str
     name: str | None = None
 
 
 @dataclass(frozen=True)
-class Column:
-    """A row of the map.
+class ColumnMapping:
+    """What a column becomes.
 
     Attributes
     ----------
     label : hashable
-        The column's name; for ``unset`` the property's.
+        Label of the column; for ``unset`` the name of the property.
     sent : bool
         Whether it is part of the operation.
     name : str
-        The property's name.
+        Name of the property.
     renames : bool
-        Whether it can have another name.
+        Whether it can be sent under another name.
     verb : str
-        What happens to it.
+        The operator that is applied to the property.
     type : str
-        Mixpanel's type; empty for what is no column.
+        Mixpanel's type; empty for a property that is not a column.
     fill : float or None
         Share of the rows that have a value.
     example : str
         The first value, as JSON.
-    hints : tuple of Hint
-        What is noteworthy.
+    remarks : tuple of Remark
+        What to know about it.
     """
 
     label: Hashable
@@ -82,43 +95,44 @@ class Column:
     type: str
     fill: float | None
     example: str
-    hints: tuple[Hint, ...]
+    remarks: tuple[Remark, ...]
 
 
 def ids_in_words(state: State) -> str:
-    """Return what is wrong with the ids in one line."""
+    """Return what is wrong with the ids, in one line."""
     counts = state.facts.ids(state.layout.id.label, state.operation.group)
     parts = [
         f"{counts.get(name, 0):,} {words}"
         for name, words in IDS_IN_WORDS.items()
-        if counts.get(name) or name in ALWAYS
+        if counts.get(name) or name in ALWAYS_COUNTED
     ]
     return f"{counted(state.layout.rows, 'row')}: {', '.join(parts)}"
 
 
 def id_labels(state: State) -> list[Hashable]:
-    """Return columns and index levels that may hold the ids."""
+    """Return the columns and index levels that may hold the ids."""
     return [*state.frame.columns, *(name for name in state.frame.index.names if name is not None)]
 
 
-def labels(state: State) -> list[Hashable]:
-    """Return columns that could be sent, and for ``unset`` the names that are no columns."""
+def sendable_labels(state: State) -> list[Hashable]:
+    """Return the columns that could be sent, and for ``unset`` also the names that are not columns."""
     layout = state.layout
-    taken = {s.label for s in (layout.id, layout.ip, layout.time) if isinstance(s, Source) and not s.in_index}
-    known = [label for label in state.frame.columns if label not in taken]
-    return [*known, *(name for name in layout.removed if name not in set(map(str, known)))]
+    sources = [source for source in (layout.id, layout.ip, layout.time) if isinstance(source, Source)]
+    taken = {source.label for source in sources if not source.in_index}
+    labels = [label for label in state.frame.columns if label not in taken]
+    return [*labels, *(name for name in layout.removed if name not in set(map(str, labels)))]
 
 
-def verbs(state: State) -> list[str]:
-    """Return the verbs that there are for users, or for groups."""
+def available_verbs(state: State) -> list[str]:
+    """Return the verbs for users, or those for groups."""
     group = state.operation.group
     return [verb for verb, row in OPERATORS.items() if (row.users if group is None else row.groups)] + [
         "update"
     ]
 
 
-def choices_of(state: State, option: str) -> list[Any]:
-    """Return the values that an option may have; none where the verb does not take it."""
+def option_choices(state: State, option: str) -> list[Any]:
+    """Return the values that an option can have; none if the verb does not take it."""
     row = next((row for row in taken_by(state.operation.verb) if row.name == option), None)
     if row is None:
         return []
@@ -127,54 +141,57 @@ def choices_of(state: State, option: str) -> list[Any]:
     return list(row.choices)
 
 
-def columns(state: State, start: int = 0, stop: int | None = None, *, shown: bool = False) -> list[Column]:
-    """Return rows of the map.
+def column_mappings(
+    state: State, start: int = 0, stop: int | None = None, *, unmasked: bool = False
+) -> list[ColumnMapping]:
+    """Return what some columns become. Other columns are not read.
 
     Parameters
     ----------
     start, stop : int
-        Which of `labels`; the others are not looked at.
-    shown : bool
-        Whether private values are readable.
+        Which of the `sendable_labels`.
+    unmasked : bool
+        Whether private values can be read.
     """
     sent: dict[Hashable, list[PropertyColumn]] = {}
     for column in state.layout.columns:
         sent.setdefault(column.label, []).append(column)
-    hints: dict[Hashable, list[Hint]] = {}
-    for note in state.layout.notes:
-        hints.setdefault(note.column, []).append(_hint(note))
+    remarks: dict[Hashable, list[Remark]] = {}
+    for finding in column_findings(state.layout):
+        remarks.setdefault(finding.column, []).append(_remark(finding))
     return [
-        _column(state, label, sent.get(label, []), tuple(hints.get(label, ())), shown)
-        for label in labels(state)[start:stop]
+        _column_mapping(state, label, sent.get(label, []), tuple(remarks.get(label, ())), unmasked)
+        for label in sendable_labels(state)[start:stop]
     ]
 
 
-def _hint(note: Note) -> Hint:
-    """Return what is noteworthy about a column; a look-alike names the property that is probably meant."""
-    if note.check == "lookalike":
-        meant = LOOKALIKES[plain(note.name)]
-        return Hint(f"looks like {meant}", meant)
-    return Hint(note.advice or note.check.replace("_", " "))
+def _remark(finding: Finding) -> Remark:
+    """Return what a finding says. A look-alike names the property that is probably meant."""
+    if finding.check == "lookalike":
+        meant = LOOKALIKES[plain(str(finding.name))]
+        return Remark(f"looks like {meant}", meant)
+    says_more = finding.message != CHECKS[finding.check].says
+    return Remark(finding.message if says_more else finding.words)
 
 
-def _column(
-    state: State, label: Hashable, sent: list[PropertyColumn], hints: tuple[Hint, ...], shown: bool
-) -> Column:
+def _column_mapping(
+    state: State, label: Hashable, sent: list[PropertyColumn], remarks: tuple[Remark, ...], unmasked: bool
+) -> ColumnMapping:
     first = sent[0] if sent else None
     removed = str(label) in state.layout.removed
     verb = "unset" if removed else first.operator.verb if first else state.operation.verb
-    kind, fill, example = _held(state, label, first, shown)
+    kind, fill, example = _contents(state, label, first, unmasked)
     name = first.name if first else str(label)
     if first and first.key is not None:
         kind, name = f"{kind}, spread", counted(len(sent), "property")
     renames = first is not None and first.key is None
-    return Column(label, bool(sent) or removed, name, renames, verb, kind, fill, example, hints)
+    return ColumnMapping(label, bool(sent) or removed, name, renames, verb, kind, fill, example, remarks)
 
 
-def _held(
-    state: State, label: Hashable, column: PropertyColumn | None, shown: bool
+def _contents(
+    state: State, label: Hashable, column: PropertyColumn | None, unmasked: bool
 ) -> tuple[str, float | None, str]:
-    """Return type, fill and an example of what a column holds."""
+    """Return the type of a column, its fill, and an example of its values."""
     if label not in state.frame.columns:
         return "", None, ""
     place: Any = state.frame.columns.get_loc(label)
@@ -183,14 +200,14 @@ def _held(
     fill = count / max(state.layout.rows, 1)
     if first < 0:
         return kind, fill, ""
-    values = array_of(state.frame.iloc[first : first + 1, place])
-    with in_our_words():
+    with reading_column(label):
+        values = array_of(state.frame.iloc[first : first + 1, place])
         opening, texts, closing = json_texts(normalise(values, rule, parse=column.parse if column else None))
     text = texts[0].as_py()
     if text is None:
         return kind, fill, "(cannot be sent)"
     example = f"{opening}{text}{closing}"
-    if not shown:
+    if not unmasked:
         mask = masked if state.is_private(label, column.name if column else None) else masked_record
         example = json.dumps(mask(json.loads(example)), ensure_ascii=False)
     return kind, fill, shortened(example)

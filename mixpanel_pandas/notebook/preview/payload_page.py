@@ -1,4 +1,4 @@
-"""What the payloads view shows: the JSON of one row, encoded when it is looked at."""
+"""What a page of the payloads view shows: the JSON of one row, encoded when it is opened."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mixpanel_pandas.notebook.preview.masking import masked_record
 if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.state import State
 
-__all__ = ["Payload", "largest", "payload", "why_without"]
+__all__ = ["PayloadPage", "largest_page", "payload_page", "reason_without_payload"]
 
 
 @dataclass(frozen=True)
-class Payload:
-    """What one row sends, or several that are merged.
+class PayloadPage:
+    """What one row sends, or several rows that are merged.
 
     Attributes
     ----------
     position : int
-        Of the row in the frame; of rows that are merged the last.
+        Position of the row in the frame; of merged rows, that of the last.
     label : str
-        Of the row in the frame's index.
+        Index label of that row.
     text : str
-        JSON, without the token.
+        The payload as JSON, without the token.
     bytes : int
-        As it is sent, with the token.
+        Size of the payload as it is sent, with the token.
     """
 
     position: int
@@ -38,36 +38,40 @@ class Payload:
     bytes: int
 
 
-def payload(state: State, number: int, *, shown: bool = False) -> Payload:
+def payload_page(state: State, number: int, *, unmasked: bool = False) -> PayloadPage:
     """Return what is sent for one of the `State.sent_rows`.
 
     Parameters
     ----------
     number : int
-        Which of them, from 0.
-    shown : bool
-        Whether private values are readable.
+        Its number among them, from 0.
+    unmasked : bool
+        Whether private values can be read.
     """
     position = int(state.sent_rows[number])
-    (found,) = state.encoded(np.array([position]))
-    records = json.loads(f"[{found.text[0].as_py()[:-1]}]")  # each record ends with a comma
+    (payloads,) = state.encoded(np.array([position]))
+    records = json.loads(f"[{payloads.text[0].as_py()[:-1]}]")  # each record ends with a comma
     for record in records:
         del record["$token"]
-    seen = records if shown else masked_record(records)
-    text = json.dumps(seen if len(seen) > 1 else seen[0], indent=2, ensure_ascii=False)
-    return Payload(position, state.row_label(position, shown=shown), text, found.nbytes - 1)
+    records = records if unmasked else masked_record(records)
+    text = json.dumps(records if len(records) > 1 else records[0], indent=2, ensure_ascii=False)
+    return PayloadPage(position, state.row_label(position, unmasked=unmasked), text, payloads.nbytes - 1)
 
 
-def largest(state: State) -> int:
-    """Return which of the `State.sent_rows` sends most bytes; every row is encoded to know."""
+def largest_page(state: State) -> int:
+    """Return the number of the row, among the `State.sent_rows`, that sends most bytes. This encodes every row."""
     measured = state.measured
     return int(np.searchsorted(state.sent_rows, measured.positions[measured.sizes.argmax()]))
 
 
-def why_without(state: State, position: int) -> str:
+def reason_without_payload(state: State, position: int) -> str:
     """Return why a row of the frame has no payload."""
-    for left in state.decisions.excluded:
-        if position in left.positions:
-            return f"{left.outcome}: {left.reason}"
-    found = [p for p in state.findings if p.stands and (p.rows is None or p.rows[position])]
-    return f"refused: {', '.join(dict.fromkeys(finding.words for finding in found))}"
+    for excluded in state.decisions.excluded:
+        if position in excluded.positions:
+            return f"{excluded.outcome}: {excluded.reason}"
+    refusing = [
+        finding
+        for finding in state.findings
+        if finding.stands and (finding.rows is None or finding.rows[position])
+    ]
+    return f"refused: {', '.join(dict.fromkeys(finding.words for finding in refusing))}"

@@ -1,13 +1,15 @@
-"""The payloads: the JSON of one row at a time, found by its number, its id or its size."""
+"""The tab Payloads: the JSON of one row at a time, found by its number, its id or its size."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.controls import Button, Html, Input, column, row
+from mixpanel_pandas.notebook.preview.controls import Button, Html, Input, hbox, vbox
 from mixpanel_pandas.notebook.preview.pager import Pager
-from mixpanel_pandas.notebook.preview.payload_page import largest, payload, why_without
+from mixpanel_pandas.notebook.preview.payload_page import largest_page, payload_page, reason_without_payload
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
@@ -17,38 +19,38 @@ __all__ = ["PayloadsView"]
 
 
 class PayloadsView:
-    """What goes over the wire."""
+    """The tab Payloads."""
 
     title = "Payloads"
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._pager = Pager("payload", "payload", lambda: host.look(self._show))
+        self._pager = Pager("payload", "payload", lambda: host.guarded(self._show))
         self._id = Input(
-            "Id", "find-id", lambda _text: host.look(self._find), hint="the whole id, then Enter"
+            "Id", "find-id", lambda _text: host.guarded(self._find), hint="the whole id, then Enter"
         )
-        self._go = Button("Find", "find", lambda: host.look(self._find), "Show the row with this id")
+        self._go = Button("Find", "find", lambda: host.guarded(self._find), "Show the row with this id")
         self._largest = Button(
             "Largest",
             "largest",
-            lambda: host.look(self._to_largest),
+            lambda: host.guarded(self._to_largest),
             "Show the largest payload; encodes every row",
         )
-        self._said = Html("found")
+        self._message = Html("found")
         self._json = Html("payload-json")
-        self.box = column(row(self._id, self._go, self._largest), self._said, self._pager.box, self._json)
+        self.box = vbox(hbox(self._id, self._go, self._largest), self._message, self._pager.box, self._json)
 
     def refresh(self) -> None:
-        """Show the state."""
+        """Show the state of now."""
         state = self._host.state
-        self._pager.of(len(state.sent_rows))
-        rest = state.excluded
+        self._pager.set_count(len(state.sent_rows))
+        excluded = f"{counted(state.excluded, 'row')} without a payload." if state.excluded else ""
         refused = (
-            f" {counted(state.standing, 'error')} would refuse the frame, see Findings."
+            f"{counted(state.standing, 'error')} would refuse the frame, see Findings."
             if state.standing
             else ""
         )
-        self._say(f"{counted(rest, 'row')} without a payload.{refused}" if rest or refused else "")
+        self._say(" ".join(filter(None, [excluded, refused])))
         self._show()
 
     def _show(self) -> None:
@@ -56,33 +58,34 @@ class PayloadsView:
         if not len(state.sent_rows):
             self._json.value = html.page([html.note("No row would be sent.")])
             return
-        found = payload(state, self._pager.number, shown=self._host.shown)
-        size = f"Row {found.label}, {found.bytes:,} bytes as it is sent (the token is left out here)"
-        self._json.value = html.page([html.note(size), html.pre(found.text)])
+        page = payload_page(state, self._pager.number, unmasked=self._host.unmasked)
+        size = f"Row {page.label}, {page.bytes:,} bytes as it is sent (the token is left out here)"
+        self._json.value = html.page([html.note(size), html.pre(page.text)])
 
-    def _say(self, words: str) -> None:
-        self._said.value = html.page([html.note(words)] if words else [])
+    def _say(self, text: str) -> None:
+        self._message.value = html.page([html.note(text)] if text else [])
 
     def _find(self) -> None:
-        """Go to the next row with the id that was typed, after the one that is shown."""
-        state, wanted = self._host.state, self._id.value.strip()
-        if not wanted:
+        """Go to the next payload of the id that was typed, after the one that is shown."""
+        state, text = self._host.state, self._id.value.strip()
+        if not text:
             return
-        self._id.value = ""  # what stands in a control may be saved
-        rows = state.rows_of_id(wanted)
-        sent = [number for number in state.sent_rows.searchsorted(rows) if number < len(state.sent_rows)]
-        sent = [number for number in sent if state.sent_rows[number] in rows]
+        self._id.value = ""  # the text of a control may be saved
+        rows = state.rows_of_id(text)
+        numbers = np.flatnonzero(np.isin(state.sent_rows, rows)).tolist()
         if not len(rows):
             self._say("No row has this id.")
-        elif not sent:
-            label = state.row_label(int(rows[0]), shown=self._host.shown)
-            self._say(f"Row {label} has this id and is not sent; {why_without(state, int(rows[0]))}.")
+        elif not numbers:
+            label = state.row_label(int(rows[0]), unmasked=self._host.unmasked)
+            self._say(
+                f"Row {label} has this id and is not sent; {reason_without_payload(state, int(rows[0]))}."
+            )
         else:
-            later = [number for number in sent if number > self._pager.number]
-            self._pager.turn(int((later or sent)[0]))
-            self._say(f"{counted(len(rows), 'row')} with this id, {counted(len(sent), 'payload')}.")
+            later = [number for number in numbers if number > self._pager.number]
+            self._pager.go_to((later or numbers)[0])
+            self._say(f"{counted(len(rows), 'row')} with this id, {counted(len(numbers), 'payload')}.")
 
     def _to_largest(self) -> None:
         if len(self._host.state.sent_rows):
-            self._pager.turn(largest(self._host.state))
+            self._pager.go_to(largest_page(self._host.state))
             self._say("This is the largest payload.")

@@ -1,4 +1,4 @@
-"""The preview of one operation: four views in a notebook, HTML in what is saved, text in a terminal."""
+"""The preview of one operation: a widget in a notebook, HTML in the saved file, text in a terminal."""
 
 from __future__ import annotations
 
@@ -25,36 +25,40 @@ __all__ = ["Preview"]
 
 logger = logging.getLogger("mixpanel_pandas")
 
-#: Hides what is saved while the widget lives beside it, and the place of the widget once it does not.
-BESIDE = """
+#: Hides the saved HTML as long as the widget beside it is alive, and the place of the widget afterwards.
+ONE_OF_TWO = """
 :root:has(.mixpanel-live-{name}) .mixpanel-saved-{name} {{ display: none; }}
 .jp-OutputArea-child:has(.mixpanel-saved-{name}) + .jp-OutputArea-child:not(:has(.mixpanel-live-{name})) {{ display: none; }}
 """
 
 
 class Preview:
-    """One operation on one frame, to look at, to change and to send; ``df.mixpanel.preview`` makes it.
+    """One operation on one frame, to look at, to change and to send. ``df.mixpanel.preview`` makes it.
 
-    In a notebook it is a widget with four views. What the notebook saves of it is HTML; in a terminal it is text.
+    In a notebook it is a widget with four tabs, and HTML in the saved file. In a terminal it is text.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        What would be sent, as it is now: columns that are set later do not matter.
+        What would be sent, as it is now. Columns that are assigned later are not sent.
     operation : Operation
-        What the call asked for.
+        The operation of the call.
     save_values : bool
-        Whether private values may stand in what is saved.
+        Whether private values can be read in the saved file.
 
     Attributes
     ----------
+    state : State
+        The operation as it is now.
+    unmasked : bool
+        Whether private values can be read in the widget.
     summary : pandas.DataFrame or None
         What became of every row of the latest upload; None before.
     """
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, *, save_values: bool = False) -> None:
         self.state = State(frame.copy(deep=False), operation)
-        self.shown = save_values
+        self.unmasked = save_values
         self.summary: pd.DataFrame | None = None
         self._frame_name = _name_of(frame, "df")
         self._save_values, self._name = save_values, uuid.uuid4().hex[:8]
@@ -70,31 +74,31 @@ class Preview:
 
     @property
     def operation(self) -> Operation:
-        """What the preview shows now."""
+        """The operation that the preview shows now."""
         return self.state.operation
 
     @property
     def widget(self) -> Any:
-        """The widget, to put among others; made when it is first asked for."""
+        """The widget, to place among others. It is made when it is first asked for."""
         if self._window is None:
             from mixpanel_pandas.notebook.preview.window import Window
 
             self._window = Window(self, self._name)
-            self._check_beside()
+            self._check_in_background()
         return self._window.box
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for what goes on beside the notebook: the check of a large frame, and the upload that the Send button began.
+        """Wait for what runs in the background: the check of a large frame, and the upload that the Send button began.
 
         Parameters
         ----------
         timeout : float, optional
-            Seconds; by default as long as it takes.
+            Seconds to wait at most. By default as long as it takes.
 
         Returns
         -------
         bool
-            Whether it has ended; also True where nothing was begun.
+            Whether all of it has ended; also True if nothing was begun.
         """
         runner = self._window.send.runner if self._window is not None else None
         checking = self._checking
@@ -105,28 +109,28 @@ class Preview:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the notebook calls the frame and the preview."""
+        """The names of the frame and of the preview in the notebook."""
         return self._frame_name, _name_of(self, "preview")
 
-    # -- what the views ask for -------------------------------------------------------------------------------
+    # -- what the widget asks for ------------------------------------------------------------------------------
 
     def change(self, edit: Callable[[State], Operation]) -> None:
-        """Let the operation be another one; one that cannot be meant is told, and nothing changes."""
+        """Change the operation and show it. An invalid edit changes nothing; its error is shown."""
         try:
             state = self.state.changed(edit(self.state))
             if state.is_checked:
                 _ = state.findings
             self.state = state
-            words = ""
-        except Exception as error:  # noqa: BLE001 (a notebook would show it with the frame's values)
-            words = _in_words(error)
+            message = ""
+        except Exception as error:  # noqa: BLE001  # a notebook would show it with values of the frame
+            message = _in_words(error)
         if self._window is not None:
-            self._window.refresh(words)
-            self._check_beside()
+            self._window.refresh(message)
+            self._check_in_background()
         self.save()
 
-    def _check_beside(self) -> None:
-        """Check a frame that is too large to be checked at once, beside the notebook."""
+    def _check_in_background(self) -> None:
+        """Check a frame in a thread of its own, if it is too large to be checked at once."""
         with self._lock:
             if self._checking is None and not self.state.is_checked:
                 self._checking = threading.Thread(
@@ -135,38 +139,38 @@ class Preview:
                 self._checking.start()
 
     def _check(self) -> None:
-        """Check until nobody has changed anything meanwhile, and show what was found."""
+        """Check until nothing has changed meanwhile, and show the findings."""
         while True:
             state = self.state
-            self.look(lambda state=state: state.findings)  # type: ignore[misc]  # the state of now
+            self.guarded(lambda state=state: state.findings)  # type: ignore[misc]  # each lambda has its own state
             with self._lock:
                 if self.state is state:
                     self._checking = None
                     break
         if self._window is not None:
-            self._window.found()
+            self._window.refresh_titles()  # a tab that somebody uses stays as it is
         self.save()
 
-    def look(self, show: Callable[[], object]) -> None:
-        """Show something; what goes wrong is told."""
+    def guarded(self, show: Callable[[], object]) -> None:
+        """Show something. If that fails, the error is shown."""
         try:
             show()
-        except Exception as error:  # noqa: BLE001 (a notebook would show it with the frame's values)
-            self.tell(_in_words(error))
+        except Exception as error:  # noqa: BLE001  # a notebook would show it with values of the frame
+            self.show_error(_in_words(error))
 
-    def tell(self, words: str) -> None:
-        """Say what is wrong."""
+    def show_error(self, text: str) -> None:
+        """Show an error in the widget."""
         if self._window is not None:
-            self._window.tell(words)
+            self._window.show_error(text)
 
-    def show_values(self, shown: bool) -> None:
-        """Let private values be read in the widget, or not; what is saved is as the call said."""
-        self.shown = shown
+    def set_unmasked(self, unmasked: bool) -> None:
+        """Show or mask private values in the widget. The saved file does not change."""
+        self.unmasked = unmasked
         if self._window is not None:
             self._window.refresh()
 
     def save(self) -> None:
-        """Let what is saved be what is seen."""
+        """Update the saved output."""
         if self._saved is not None:
             self._saved.update(self._static(), raw=True)
 
@@ -180,37 +184,37 @@ class Preview:
             return ""
 
     def _static(self) -> dict[str, str]:
-        """Return what is saved."""
+        """Return the output that is saved."""
         outcome = self._window.send.outcome() if self._window is not None else ""
-        found = as_html(
+        page = as_html(
             self.state,
             self.code,
             self._place,
-            shown=self._save_values,
+            unmasked=self._save_values,
             outcome=outcome,
             classes=f"mixpanel-saved-{self._name}",
         )
-        style = f"<style>{STYLE}{BESIDE.format(name=self._name)}</style>"
-        return {"text/html": f"{style}{found}", "text/plain": repr(self)}
+        style = f"<style>{STYLE}{ONE_OF_TWO.format(name=self._name)}</style>"
+        return {"text/html": f"{style}{page}", "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         if self._window is None:
-            _ = self.state.findings  # nobody would look again
-        return as_text(self.state, self.code, self._place, shown=self._save_values)
+            _ = self.state.findings  # no widget shows them later
+        return as_text(self.state, self.code, self._place, unmasked=self._save_values)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Return the widget, with HTML and text for those who cannot show it."""
-        return {**self._view(), **self._static()}
+        """Return the widget, and HTML and text for front ends that cannot show it."""
+        return {**self._live(), **self._static()}
 
-    def _view(self) -> dict[str, Any]:
+    def _live(self) -> dict[str, Any]:
         bundle: dict[str, Any] = self.widget._repr_mimebundle_()
         return bundle
 
     def _ipython_display_(self) -> None:
-        """Display what is saved and the widget, in this order and apart.
+        """Display the saved HTML and the widget as two outputs.
 
-        JupyterLab shows a widget whose kernel is gone as an error, whatever else the output holds: so HTML has an output
-        of its own, which hides while the widget lives and hides the error afterwards.
+        JupyterLab shows an error for a widget whose kernel is gone, even if the same output holds HTML. So the HTML has an
+        output of its own. It hides while the widget is alive, and hides the error afterwards.
         """
         from IPython.display import display
 
@@ -218,21 +222,21 @@ class Preview:
             print(repr(self))  # noqa: T201 (what a terminal shows)
             return
         show: Any = display
-        live = self._view()
+        live = self._live()
         self._saved = show(self._static(), raw=True, display_id=True)
         show({**live, "text/plain": ""}, raw=True)
 
 
 def _in_words(error: Exception) -> str:
-    """Return what went wrong: errors of ours in their words, of others without their text, which may hold values."""
+    """Return the message of an error of ours. Other errors lose their message, which may hold values of the frame."""
     if isinstance(error, MixpanelError):
         return str(error)
     logger.debug("a view of the preview failed", exc_info=error)
     return f"this failed with {type(error).__name__}; the logger mixpanel_pandas tells more at level DEBUG"
 
 
-def _name_of(thing: object, otherwise: str) -> str:
-    """Return what a notebook calls something."""
-    names = getattr(shell(), "user_ns", {})
-    known = (name for name, value in list(names.items()) if value is thing and not name.startswith("_"))
-    return next(known, otherwise)
+def _name_of(thing: object, default: str) -> str:
+    """Return the name of the variable that holds `thing` in the notebook."""
+    variables: dict[str, object] = getattr(shell(), "user_ns", {})
+    names = (name for name, value in list(variables.items()) if value is thing and not name.startswith("_"))
+    return next(names, default)

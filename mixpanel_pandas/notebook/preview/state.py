@@ -1,6 +1,6 @@
-"""One operation on one frame, as plain data: what every view is made of. No widget knows more, and none decides anything.
+"""One operation on one frame, as plain data. Every view is made from it, and widgets decide nothing.
 
-A change makes a new `State`. What costs something is worked out when it is first asked for.
+A change makes a new `State`. What is expensive is computed when it is first asked for.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from mixpanel_pandas.checking.decisions import decide
+from mixpanel_pandas.checking.decisions import check_frame, decide
 from mixpanel_pandas.checking.report import make_report, report_in_words
-from mixpanel_pandas.checking.schema import checked
 from mixpanel_pandas.delivery.waves import Waves
-from mixpanel_pandas.errors import in_our_words
-from mixpanel_pandas.notebook.preview.code import line_of
+from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.notebook.preview.edits import explicit_names
 from mixpanel_pandas.notebook.preview.masking import is_private, masked
 from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.dtypes import rule_for
 from mixpanel_pandas.payloads.ids import ids_of
-from mixpanel_pandas.payloads.layout import Source, make_layout
+from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
+from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.pipeline import NOWHERE, project_of
+from mixpanel_pandas.rules.code import line_of
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
@@ -42,20 +42,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "State"]
 
-#: Frames of more cells are not checked while somebody waits.
+#: Frames of more cells are checked in the background.
 CHECKED_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What every row sends, from making every request and sending none.
+    """What every row sends, counted by making every request and sending none.
 
     Attributes
     ----------
     positions, sizes : numpy.ndarray
-        Of each row that is sent: where it stands in the frame, and its bytes.
-    updates, requests, bytes : int
-        How many there are; bytes of the requests' bodies.
+        For each row that is sent: its position in the frame, and its bytes.
+    updates, requests : int
+        Number of each.
+    bytes : int
+        Bytes of the requests' bodies.
     """
 
     positions: np.ndarray
@@ -66,7 +68,7 @@ class Measured:
 
 
 class Facts:
-    """What a frame holds, whatever the operation: worked out once for each column that somebody looks at."""
+    """What a frame holds, whatever the operation. It is computed once for each column that is shown."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -74,27 +76,28 @@ class Facts:
         self._ids: dict[tuple[Hashable, str | None], dict[str, int]] = {}
 
     def column(self, place: int, rule: Rule | None) -> tuple[Rule, int, int]:
-        """Return how a column is read, how many values it has, and where the first of them is (-1: nowhere).
+        """Return the rule of a column, the number of its values, and the position of the first (-1 if there is none).
 
         Parameters
         ----------
         rule : Rule or None
-            How it is read, if that is known already.
+            The rule, if it is known already.
         """
         if place not in self._columns:
             series = self._frame.iloc[:, place]
-            there = series.notna().to_numpy()
-            first = int(there.argmax()) if there.any() else -1
-            self._columns[place] = rule or rule_for(series), int(there.sum()), first
+            with reading_column(series.name):
+                has_value = series.notna().to_numpy()
+                rule = rule or rule_for(series)
+            first = int(has_value.argmax()) if has_value.any() else -1
+            self._columns[place] = rule, int(has_value.sum()), first
         return self._columns[place]
 
     def ids(self, label: Hashable, group: str | None) -> dict[str, int]:
-        """Return check -> rows whose id in that column does not pass it, whatever the options say."""
+        """Return check -> rows whose id in that column does not pass it, whatever the options are."""
         if (label, group) not in self._ids:
             alone = Operation("delete", label, group=group, named={"duplicates": "raise"})
-            with in_our_words():
-                found = decide(self._frame, make_layout(self._frame, alone)).findings
-            self._ids[label, group] = {finding.check: finding.count for finding in found}
+            findings = decide(self._frame, make_layout(self._frame, alone)).findings
+            self._ids[label, group] = {finding.check: finding.count for finding in findings}
         return self._ids[label, group]
 
 
@@ -118,13 +121,12 @@ class State:
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
         self.frame, self.facts = frame, facts or Facts(frame)
-        with in_our_words():
+        layout = make_layout(frame, operation)
+        if callable(operation.options.rename):
+            named = {name: value for name, value in operation.named.items() if name != "rename"}
+            names = explicit_names(layout)
+            operation = replace(operation, named={**named, **({"rename": names} if names else {})})
             layout = make_layout(frame, operation)
-            if callable(operation.options.rename):
-                named = {name: value for name, value in operation.named.items() if name != "rename"}
-                names = explicit_names(layout)
-                operation = replace(operation, named={**named, **({"rename": names} if names else {})})
-                layout = make_layout(frame, operation)
         self.operation, self.layout = operation, layout
 
     def changed(self, operation: Operation) -> State:
@@ -136,55 +138,51 @@ class State:
         return line_of(self.operation, frame)
 
     def project(self) -> Project:
-        """Return where it would be sent.
+        """Return the project that would be written to.
 
         Raises
         ------
         ProjectError
-            If no project is named.
+            If there is no project.
         """
         return project_of(self.operation)
 
     # -- what is wrong ----------------------------------------------------------------------------------------
 
-    @cached_property
-    def _checked(self) -> tuple[Decisions, list[Finding]]:
-        return checked(self.frame, self.operation)
-
     @property
     def is_checked(self) -> bool:
-        """Whether the check pass has run, or is quick enough to run after every change."""
-        return "_checked" in self.__dict__ or self.frame.size <= CHECKED_AT_ONCE
+        """Whether the frame was checked, or is small enough to be checked after every change."""
+        return "decisions" in self.__dict__ or self.frame.size <= CHECKED_AT_ONCE
 
-    @property
+    @cached_property
     def decisions(self) -> Decisions:
         """What is wrong, and what becomes of each row."""
-        return self._checked[0]
+        return check_frame(self.frame, self.operation)
 
     @property
     def findings(self) -> list[Finding]:
         """All findings, worst first."""
-        return self._checked[1]
+        return self.decisions.findings
 
     @property
     def standing(self) -> int:
-        """How many errors refuse the frame."""
+        """Number of errors that refuse the frame."""
         return sum(finding.count for finding in self.findings if finding.stands)
 
     def verdict(self) -> str:
-        """Return the counts of findings in one line."""
+        """Return the counts of findings, in one line."""
         return report_in_words(make_report(self.frame, self.layout, self.findings, first=0))
 
     # -- rows -------------------------------------------------------------------------------------------------
 
     @cached_property
     def refused_columns(self) -> bool:
-        """Whether a column as a whole refuses the frame: there are no payloads then."""
+        """Whether a column as a whole refuses the frame. Then there are no payloads."""
         return any(finding.stands and finding.rows is None for finding in self.findings)
 
     @cached_property
     def sent_rows(self) -> np.ndarray:
-        """Positions of the payloads: of rows that are neither left out nor refuse the frame, the last of those that are merged."""
+        """Positions of the rows with a payload: not excluded, without an error, and of merged rows the last."""
         if self.refused_columns:
             return np.zeros(0, np.int64)
         together = self._changes.together
@@ -195,7 +193,7 @@ class State:
 
     @property
     def excluded(self) -> int:
-        """How many rows have no part in any payload."""
+        """Number of rows that are in no payload."""
         return self.layout.rows if self.refused_columns else int(self._changes.excluded.sum())
 
     @cached_property
@@ -208,32 +206,30 @@ class State:
         return replace(changes, excluded=excluded)
 
     def encoded(self, positions: np.ndarray) -> list[Payloads]:
-        """Return the payloads at some of the `sent_rows`, with a token of the right length."""
+        """Return the payloads of some of the `sent_rows`, with a placeholder of the length of a token."""
         layout, changes = self.decisions.layout, self._changes
         together = changes.together
         merged = np.isin(positions, together.last())
-        found: list[Payloads] = []
-        with in_our_words():
-            if not merged.all():
-                found.append(encode_rows(layout, changes, positions[~merged], NOWHERE.token))
-            if merged.any():
-                excluded = np.ones(layout.rows, bool)
-                excluded[together.positions[np.isin(together.last(), positions)]] = False
-                found += encode_merged(layout, replace(changes, excluded=excluded), NOWHERE.token)
-        return found
+        payloads: list[Payloads] = []
+        if not merged.all():
+            payloads.append(encode_rows(layout, changes, positions[~merged], NOWHERE.token))
+        if merged.any():
+            excluded = np.ones(layout.rows, bool)
+            excluded[together.positions[np.isin(together.last(), positions)]] = False
+            payloads += encode_merged(layout, replace(changes, excluded=excluded), NOWHERE.token)
+        return payloads
 
     @cached_property
     def measured(self) -> Measured:
-        """What every row sends; every row is encoded to know."""
+        """What every row sends. This encodes every row."""
         decisions = self.decisions
         waves = Waves(decisions.layout, self._changes, decisions.duplicates, NOWHERE.token)
         positions, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         updates = requests = nbytes = 0
-        with in_our_words():
-            for batch in [] if self.refused_columns else waves.every():
-                positions.append(batch.positions)
-                sizes.append(np.diff(batch.payloads.offsets))
-                updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
+        for batch in [] if self.refused_columns else waves.every():
+            positions.append(batch.positions)
+            sizes.append(np.diff(batch.payloads.offsets))
+            updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
         return Measured(np.concatenate(positions), np.concatenate(sizes), updates, requests, nbytes)
 
     @property
@@ -242,7 +238,7 @@ class State:
         return "measured" in self.__dict__
 
     def repeated_rows(self) -> int:
-        """Return how many rows are sent whose id stands in a row before them, too."""
+        """Return the number of rows that are sent although a row before them has the same id."""
         duplicates = self.decisions.duplicates
         if duplicates is None:
             return 0
@@ -251,35 +247,34 @@ class State:
 
     def rows_of_id(self, text: str) -> np.ndarray:
         """Return the positions of all rows with an id."""
-        found = [np.zeros(0, np.int64)]
-        with in_our_words():
-            for rows in self.layout.slices():
-                ids = ids_of(self.layout.id, rows)
-                found.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
-        return np.concatenate(found)
+        positions = [np.zeros(0, np.int64)]
+        for rows in self.layout.slices():
+            ids = ids_of(self.layout.id, rows)
+            positions.append(np.flatnonzero(mask_of(pc.equal(ids, text))) + rows.start)
+        return np.concatenate(positions)
 
-    # -- what nobody else may read ----------------------------------------------------------------------------
+    # -- private values ---------------------------------------------------------------------------------------
 
     def is_private(self, label: Hashable, name: str | None = None) -> bool:
         """Return whether a column, or the property that it becomes, holds ids, addresses or names of people."""
         sources = {source.label for source in (self.layout.id, self.layout.ip) if isinstance(source, Source)}
         return label in sources or is_private(label) or (name is not None and is_private(name))
 
-    def row_label(self, position: int, *, shown: bool) -> str:
-        """Return the index label of a row as it is written in Python; unless `shown`, its private parts are masked."""
+    def row_label(self, position: int, *, unmasked: bool) -> str:
+        """Return the index label of a row as Python writes it. Private parts are masked unless `unmasked`."""
         label: Any = self.frame.index[position]
         parts = label if self.frame.index.nlevels > 1 else (label,)
         parts = tuple(
             part.item() if isinstance(part, np.generic) else part for part in parts
         )  # no np.int64(0)
-        if not shown:
+        if not unmasked:
             parts = tuple(
                 masked(part) if self._hides_level(level) else part for level, part in enumerate(parts)
             )
         return shortened(repr(parts if len(parts) > 1 else parts[0]))
 
     def _hides_level(self, number: int) -> bool:
-        """Return whether an index level is private; text in a level without a name may be anything."""
+        """Return whether an index level is private. Text in a level without a name may be anything, so it is."""
         index = self.frame.index
         name = index.names[number]
         if name is not None:

@@ -60,7 +60,7 @@ def opened(path: Path) -> Iterator[Callable[..., Journal]]:
 
 def upload(journal: Journal, outcomes: dict[int, Any], *, values: str = "values", end: bool = True) -> None:
     """Do what an upload does that sends each row by itself and is answered with an outcome, or with none: None."""
-    rows = journal.settled()
+    rows = journal.done()
     for row, outcome in outcomes.items():
         if rows[row]:
             continue

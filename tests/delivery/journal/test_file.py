@@ -81,6 +81,19 @@ def test_what_is_committed_outlives_a_power_cut(path: Path) -> None:
         assert database.execute("PRAGMA cell_size_check").fetchone() == (1,)
 
 
+def test_a_new_journal_is_on_disk_and_then_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+
+    def noted(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    create(str(path), b"image")
+    assert synced == [path.stat().st_ino, path.parent.stat().st_ino]
+    assert path.read_bytes() == b"image"
+
+
 def test_the_marks_of_a_journal_are_those_of_the_ones_that_are_out_there(path: Path) -> None:
     """Other numbers, and nobody could read the journals of yesterday."""
     File(path, writes=True, creates=True).close()
@@ -346,7 +359,7 @@ def test_no_link_beside_it_is_followed(path: Path, beside: str) -> None:
 def test_what_is_left_of_a_removed_journal_is_no_part_of_a_new_one(path: Path) -> None:
     left = path.with_name(f"{path.name}-journal")
     left.write_bytes(b"pages of another")
-    with pytest.raises(JournalError, match="a part of another database"):
+    with pytest.raises(JournalError, match="belongs to another database"):
         write(path, records(1))
     assert list(path.parent.iterdir()) == [left]
     left.unlink()

@@ -74,7 +74,7 @@ def test_what_was_surely_not_applied_is_tried_again(
         upload(opened(name, run), {0: "accepted", 3: outcome}, end=outcome is not None)
         journal = opened(name, run)
         assert journal.resumed
-        assert journal.settled().tolist() == [True, False, False, settled, False, False]
+        assert journal.done().tolist() == [True, False, False, settled, False, False]
         doubtful = settled and outcome != "accepted"
         assert journal.doubtful().tolist() == [False, False, False, doubtful, False, False]
         journal.close()
@@ -123,7 +123,7 @@ def test_an_unnamed_run_goes_on_where_nothing_has_to_be_compared(opened: Callabl
         upload(opened(None, run), {0: "accepted"})
         journal = opened(None, run)
         assert (journal.resumed, journal.compare_first) == (True, False)
-        assert np.flatnonzero(journal.settled()).tolist() == [0]
+        assert np.flatnonzero(journal.done()).tolist() == [0]
         journal.close()
 
 
@@ -134,7 +134,7 @@ def test_an_unnamed_run_without_the_same_rows_is_another_one(opened: Callable[..
     )
     journal = opened(None, content(excluded=[Excluded(np.array([4]), "invalid", "too long")]))
     assert (journal.finished, journal.compare_first, journal.resumed) == (None, False, False)
-    assert not journal.settled().any()
+    assert not journal.done().any()
 
 
 def test_an_unnamed_run_that_has_ended_begins_afresh_if_it_may(opened: Callable[..., Journal]) -> None:
@@ -163,7 +163,7 @@ def test_an_unnamed_run_that_has_ended_is_told_from_others_by_its_values(
     assert (journal.finished, journal.compare_first, journal.resumed) == (None, False, False)
     with pytest.raises(JournalError, match="other values"):
         journal.note_slice(1, b"monday's 1")  # what was compared is written down
-    assert not journal.settled().any()
+    assert not journal.done().any()
     journal.write([delivery(range(6))], wait=True)
     journal.note_slice(2, b"tuesday's 2")
     journal.end([], None)
@@ -209,7 +209,7 @@ CHANGED: list[Any] = [
     ),
     pytest.param(
         content(excluded=[Excluded(np.array([3]), "invalid", "too long")]),
-        "the checks leave out other rows now",
+        "the checks exclude other rows now",
         id="a row that is left out",
     ),
 ]
@@ -250,7 +250,7 @@ def test_remaining_ids_of_a_run_with_the_same_ids_and_other_values(
     assert journal.compare_first
     assert not journal.same_so_far(0, b"others")
     journal.begin_afresh()
-    assert journal.settled().tolist() == [True, True, False, False, False, False]
+    assert journal.done().tolist() == [True, True, False, False, False, False]
     assert [left.reason for left in journal.carried] == ["sent before", "in doubt"]
     upload(journal, ALL)
     assert outcomes(path) == ["skipped", "unknown", *["accepted"] * 4]
@@ -316,7 +316,7 @@ def test_a_doubt_is_settled(opened: Callable[..., Journal], path: Path, applied:
     assert run["outcome"].tolist() == ["accepted", outcome, "unknown", "rejected", "not_sent", "not_sent"]
     assert "is settled as" in run.loc["user-1", "error"]
     journal = opened()
-    assert journal.settled().tolist() == [True, applied, True, False, False, False]
+    assert journal.done().tolist() == [True, applied, True, False, False, False]
     assert journal.doubtful().tolist() == [False, False, True, False, False, False]
     upload(journal, {1: "accepted"})
     assert outcomes(path)[:3] == ["accepted", "accepted", "unknown"]
@@ -353,7 +353,7 @@ def test_a_doubt_that_another_content_left_is_settled_too(opened: Callable[..., 
         mpd.settle(path, run, "user-0", applied=applied)
         assert outcomes(path, run)[:2] == [after, "skipped"]
         journal = opened(run, more, remaining=True)
-        assert journal.settled()[:2].tolist() == [applied, True]
+        assert journal.done()[:2].tolist() == [applied, True]
         journal.close()
 
 
@@ -462,7 +462,7 @@ def test_any_calls_come_to_what_is_true(
 
 def _upload(journal: Journal, of_rows: list[str], notes: int, applied: Counter[int], *, lost: bool) -> None:
     """Send each row by itself, until the process ends after some notes."""
-    settled = journal.settled()
+    settled = journal.done()
     for row, answer in enumerate(of_rows):
         if settled[row]:
             continue

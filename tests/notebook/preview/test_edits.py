@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import MixpanelError, OperationError
 from mixpanel_pandas.notebook.preview import edits
-from mixpanel_pandas.notebook.preview.mapping import labels
+from mixpanel_pandas.notebook.preview.mapping import sendable_labels
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -27,7 +27,7 @@ EDITS = st.one_of(
         lambda verb: lambda s: edits.with_verb(s.operation, s.layout, verb)
     ),
     st.tuples(COLUMNS, st.booleans()).map(
-        lambda done: lambda s: edits.with_columns(s.operation, s.layout, labels(s), *done)
+        lambda done: lambda s: edits.with_columns(s.operation, s.layout, sendable_labels(s), *done)
     ),
     st.tuples(COLUMNS, st.sampled_from(["a", "$email", "bio"])).map(
         lambda done: lambda s: edits.with_name(s.operation, s.layout, *done)
@@ -65,19 +65,19 @@ def test_whatever_is_clicked_the_line_does_the_same(start: Any, clicks: list[Any
     [
         pytest.param(
             lambda: state(FRAME),
-            lambda s: edits.with_columns(s.operation, s.layout, labels(s), "bio", False),
+            lambda s: edits.with_columns(s.operation, s.layout, sendable_labels(s), "bio", False),
             "df.mixpanel.set('user_id', ['email', 'name', 'visits', 'tags'])",
             id="a column less",
         ),
         pytest.param(
             lambda: state(FRAME, properties=["email", "name", "visits", "tags"]),
-            lambda s: edits.with_columns(s.operation, s.layout, labels(s), "bio", True),
+            lambda s: edits.with_columns(s.operation, s.layout, sendable_labels(s), "bio", True),
             "df.mixpanel.set('user_id')",
             id="all columns are the same as none named",
         ),
         pytest.param(
             lambda: state(FRAME, rename={"bio": "about"}),
-            lambda s: edits.with_columns(s.operation, s.layout, labels(s), "bio", False),
+            lambda s: edits.with_columns(s.operation, s.layout, sendable_labels(s), "bio", False),
             "df.mixpanel.set('user_id', ['email', 'name', 'visits', 'tags'])",
             id="what is not sent is not renamed",
         ),
@@ -148,7 +148,7 @@ def test_a_click_that_cannot_be_meant_is_refused() -> None:
         edits.with_group(before.operation, "company")
     unset = state(FRAME, "unset", properties=["fax"])
     with pytest.raises(OperationError, match="unset needs the names"):
-        edits.with_columns(unset.operation, unset.layout, labels(unset), "fax", False)
+        edits.with_columns(unset.operation, unset.layout, sendable_labels(unset), "fax", False)
 
 
 def test_a_function_that_renames_becomes_the_names_it_gives() -> None:

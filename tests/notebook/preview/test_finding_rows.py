@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.notebook.preview.finding_rows import effect_of_invalid, findings_of, offences, rows_of
+from mixpanel_pandas.notebook.preview.finding_rows import (
+    effect_of_invalid,
+    finding_rows,
+    findings_table,
+    select_findings,
+)
 from tests.notebook.preview.frames import people, state
 
 
@@ -23,23 +28,23 @@ def wrong() -> pd.DataFrame:
 
 def test_findings_are_filtered() -> None:
     found = state(people())
-    assert {finding.check for finding in findings_of(found, "hint")} == {"lookalike"}
-    assert [finding.check for finding in findings_of(found, column="bio")] == ["long_string"]
-    assert findings_of(found, "warning", "bio") == []
+    assert {finding.check for finding in select_findings(found, "hint")} == {"lookalike"}
+    assert [finding.check for finding in select_findings(found, column="bio")] == ["long_string"]
+    assert select_findings(found, "warning", "bio") == []
 
 
 def test_a_finding_of_a_column_is_in_all_rows() -> None:
     found = state(wrong(), rename={"score": "$score"})
-    rows = {finding.check: rows_of(finding) for finding in findings_of(found)}
+    rows = {row[1]: row[3] for row in findings_table(found.findings).cells}
     assert rows["long_string"] == "1"
-    assert {rows_of(finding) for finding in found.findings if finding.rows is None} == {"all"}
+    assert {rows[finding.check] for finding in found.findings if finding.rows is None} == {"all"}
 
 
 @pytest.mark.parametrize("remedy", ["drop_row", "drop_value", "truncate"])
 def test_what_is_said_of_invalid_is_what_it_does(remedy: str) -> None:
     """Each error alone, with and without the remedy: the rows said are the rows that are changed."""
     frame, options = wrong(), {"rename": {"avatar": "$avatar"}}
-    for finding in findings_of(state(frame, **options), "error"):
+    for finding in select_findings(state(frame, **options), "error"):
         helps, _, refuses = effect_of_invalid(finding).partition(";")
         try:
             changes = state(frame, invalid={finding.check: remedy}, **options).decisions.changes
@@ -77,15 +82,17 @@ def test_values_come_a_page_at_a_time() -> None:
     frame = pd.DataFrame({"user_id": [f"u{n}" for n in range(50)], "bio": ["x" * 300] * 25 + ["ok"] * 25})
     frame["note"] = frame["bio"]
     found = state(frame)
-    rows = [one.row for one in offences(found, found.findings, 20, 30)]
+    rows = [one.row for one in finding_rows(found, found.findings, 20, 30)]
     assert rows == [*map(str, range(20, 25)), *map(str, range(5))]
-    assert [one.column for one in offences(found, found.findings, 20, 30)] == ["bio"] * 5 + ["note"] * 5
-    assert offences(found, found.findings, 50, 60) == []
+    assert [one.column for one in finding_rows(found, found.findings, 20, 30)] == ["bio"] * 5 + ["note"] * 5
+    assert finding_rows(found, found.findings, 50, 60) == []
 
 
 def test_private_values_are_masked_until_they_are_shown() -> None:
     found = state(people())
-    values = {one.value for one in offences(found, found.findings, 0, 10)}
+    values = {one.value for one in finding_rows(found, found.findings, 0, 10)}
     assert "bob@example.com" not in str(values)
     assert "'bo***@e***'" in values
-    assert "'bob@example.com'" in {one.value for one in offences(found, found.findings, 0, 10, shown=True)}
+    assert "'bob@example.com'" in {
+        one.value for one in finding_rows(found, found.findings, 0, 10, unmasked=True)
+    }

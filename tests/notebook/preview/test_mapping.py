@@ -4,35 +4,38 @@ import pandas as pd
 import pytest
 
 from mixpanel_pandas.notebook.preview.mapping import (
-    Hint,
-    choices_of,
-    columns,
+    Remark,
+    available_verbs,
+    column_mappings,
     id_labels,
     ids_in_words,
-    labels,
-    verbs,
+    option_choices,
+    sendable_labels,
 )
 from tests.notebook.preview.frames import people, state
 
 
 def test_the_map_has_a_row_for_each_column() -> None:
     found = {
-        column.label: column for column in columns(state(people(), properties=["email", "bio", "visits"]))
+        column.label: column
+        for column in column_mappings(state(people(), properties=["email", "bio", "visits"]))
     }
     assert list(found) == ["email", "name", "bio", "visits", "tags"]
     assert [label for label, column in found.items() if column.sent] == ["email", "bio", "visits"]
     assert found["email"].fill == 0.8
-    assert found["email"].hints == (Hint("looks like $email", "$email"),)
-    assert found["name"].hints == ()
+    assert found["email"].remarks == (Remark("looks like $email", "$email"),)
+    assert found["name"].remarks == ()
     assert [column.type for column in found.values()] == ["string", "string", "string", "number", "list"]
     assert found["visits"].example == "1"
     assert found["tags"].example == '["a"]'
 
 
 def test_private_examples_are_masked_until_they_are_shown() -> None:
-    masked, shown = (columns(state(people(), "set"), shown=shown) for shown in (False, True))
+    masked, readable = (
+        column_mappings(state(people(), "set"), unmasked=unmasked) for unmasked in (False, True)
+    )
     assert [column.example for column in masked[:2]] == ['"an***@e***"', '"An***"']
-    assert [column.example for column in shown[:2]] == ['"ann@example.com"', '"Ann Lee"']
+    assert [column.example for column in readable[:2]] == ['"ann@example.com"', '"Ann Lee"']
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,7 @@ def test_private_examples_are_masked_until_they_are_shown() -> None:
 )
 def test_what_a_column_becomes(options: dict, name: str, kind: str) -> None:
     frame = pd.DataFrame({"user_id": ["ann"], "x": [{"a": 1, "email": "ann@example.com"}]})
-    (found,) = columns(state(frame, **options))
+    (found,) = column_mappings(state(frame, **options))
     assert (found.name, found.type) == (name, kind)
     assert found.example == '{"a": 1, "email": "an***@e***"}'
     assert found.renames is ("spread" not in options)
@@ -53,12 +56,15 @@ def test_what_a_column_becomes(options: dict, name: str, kind: str) -> None:
 
 def test_an_example_is_read_as_the_call_says() -> None:
     frame = pd.DataFrame({"user_id": ["ann"], "x": ["a;b"]})
-    (found,) = columns(state(frame, parse={"x": ";"}))
+    (found,) = column_mappings(state(frame, parse={"x": ";"}))
     assert (found.type, found.example) == ("list", '["a", "b"]')
 
 
 def test_what_is_unset_need_not_be_a_column() -> None:
-    found = {column.label: column for column in columns(state(people(), "unset", properties=["fax", "bio"]))}
+    found = {
+        column.label: column
+        for column in column_mappings(state(people(), "unset", properties=["fax", "bio"]))
+    }
     assert [label for label, column in found.items() if column.sent] == ["bio", "fax"]
     assert found["fax"].fill is None
 
@@ -73,19 +79,19 @@ def test_ids_are_counted_whatever_the_options_say() -> None:
 def test_ids_may_stand_in_the_index() -> None:
     found = state(people().set_index("user_id"))
     assert id_labels(found)[-1] == "user_id"
-    assert labels(found)[0] == "email"
+    assert sendable_labels(found)[0] == "email"
 
 
 def test_only_what_is_looked_at_is_read() -> None:
     frame = pd.DataFrame({f"c{number}": [number, None] for number in range(500)}).assign(user_id=["a", "b"])
     found = state(frame)
-    assert len(columns(found, 24, 36)) == 12
+    assert len(column_mappings(found, 24, 36)) == 12
     assert sorted(found.facts._columns) == list(range(24, 36))
 
 
 def test_verbs_and_options_are_those_of_the_tables() -> None:
-    assert "add" in verbs(state(people()))
-    assert "add" not in verbs(state(people(), group="company"))
-    assert choices_of(state(people()), "missing") == ["skip", "null", "unset"]
-    assert choices_of(state(people(), "union", properties=["tags"]), "missing") == ["skip"]
-    assert choices_of(state(people(), "delete"), "missing") == []
+    assert "add" in available_verbs(state(people()))
+    assert "add" not in available_verbs(state(people(), group="company"))
+    assert option_choices(state(people()), "missing") == ["skip", "null", "unset"]
+    assert option_choices(state(people(), "union", properties=["tags"]), "missing") == ["skip"]
+    assert option_choices(state(people(), "delete"), "missing") == []

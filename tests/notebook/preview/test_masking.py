@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.notebook.preview.masking import PRIVATE, REACHING, is_private, masked, masked_record
+from mixpanel_pandas.notebook.preview.masking import PRIVATE, PRIVATE_NAMES, is_private, masked, masked_record
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 
 
@@ -22,7 +22,7 @@ def test_names_that_are_private(name: object, private: bool) -> None:
     assert is_private(name) is private
 
 
-@pytest.mark.parametrize("name", sorted(REACHING))
+@pytest.mark.parametrize("name", sorted(PRIVATE_NAMES))
 def test_what_reaches_a_person_without_a_property_of_its_own(name: str) -> None:
     assert plain(name) == name
     assert is_private(name.upper())

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from mixpanel_pandas.notebook.preview import state as module
-from mixpanel_pandas.notebook.preview.payload_page import largest, payload, why_without
+from mixpanel_pandas.notebook.preview.payload_page import largest_page, payload_page, reason_without_payload
 from tests.notebook.preview.frames import people, state
 
 
@@ -15,41 +15,41 @@ def test_a_payload_is_what_the_line_sends() -> None:
     found = state(frame, **options)
     sent = frame.mixpanel.payloads("set", "user_id", **options)
     assert sent.notna().tolist() == [False, False, False, False, True]
-    assert json.loads(payload(found, 0, shown=True).text) == sent.iloc[4]
+    assert json.loads(payload_page(found, 0, unmasked=True).text) == sent.iloc[4]
 
 
 def test_several_updates_of_a_row_are_an_array() -> None:
     frame = pd.DataFrame({"id": ["ann"], "a": [1], "b": [2]})
     found = state(frame, "update", id="id", properties={"a": "set", "b": "add"})
-    assert [list(record)[-1] for record in json.loads(payload(found, 0).text)] == ["$set", "$add"]
+    assert [list(record)[-1] for record in json.loads(payload_page(found, 0).text)] == ["$set", "$add"]
 
 
 def test_bytes_are_those_on_the_wire(emulator) -> None:
     frame = pd.DataFrame({"id": ["ann"], "plan": ["prö"]})
     summary = frame.mixpanel.set("id")
-    assert payload(state(frame, id="id"), 0).bytes == summary["bytes"].sum() - len("[]")
+    assert payload_page(state(frame, id="id"), 0).bytes == summary["bytes"].sum() - len("[]")
 
 
 def test_private_values_are_masked_until_they_are_shown() -> None:
     found = state(people(), duplicates="all")
-    assert "bob" not in payload(found, 0).text
-    assert '"bob@example.com"' in payload(found, 0, shown=True).text
+    assert "bob" not in payload_page(found, 0).text
+    assert '"bob@example.com"' in payload_page(found, 0, unmasked=True).text
 
 
 def test_large_whole_numbers_keep_their_digits() -> None:
     frame = pd.DataFrame({"id": ["ann"], "n": [2**70]}, dtype=object)
-    assert f'"n": {2**70}' in payload(state(frame, id="id"), 0).text
+    assert f'"n": {2**70}' in payload_page(state(frame, id="id"), 0).text
 
 
 def test_the_largest_is_found() -> None:
     frame = pd.DataFrame({"id": list("abcde"), "text": ["x", "xx", "x" * 90, "x", None]})
     found = state(frame, id="id")
-    assert payload(found, largest(found)).position == 2
+    assert payload_page(found, largest_page(found)).position == 2
 
 
 def test_a_row_without_a_payload_says_why() -> None:
     found = state(people(), duplicates="last", invalid={"missing_id": "drop_row"})
-    said = [why_without(found, row) for row in range(4)]
+    said = [reason_without_payload(found, row) for row in range(4)]
     assert said == [
         "refused: long string",
         "skipped: superseded",
@@ -65,7 +65,7 @@ def test_a_page_encodes_one_row(monkeypatch) -> None:
     monkeypatch.setattr(
         module, "encode_rows", lambda p, c, some, token: rows.extend(some) or encode(p, c, some, token)
     )
-    assert payload(found, 77_777).position == 77_777
+    assert payload_page(found, 77_777).position == 77_777
     assert rows == [77_777]
 
 
@@ -77,5 +77,5 @@ def test_rows_that_are_merged_make_one_payload() -> None:
     assert found.sent_rows.tolist() == [3, 4, 5]
     assert found.excluded == 0
     for number, position in enumerate(found.sent_rows):
-        assert json.loads(payload(found, number, shown=True).text) == sent.iloc[position]
-    assert payload(found, largest(found)).bytes == found.measured.sizes.max() - 1
+        assert json.loads(payload_page(found, number, unmasked=True).text) == sent.iloc[position]
+    assert payload_page(found, largest_page(found)).bytes == found.measured.sizes.max() - 1

@@ -523,9 +523,11 @@ def test_a_frame_too_large_to_wait_for_is_checked_beside_the_notebook(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(state_module, "CHECKED_AT_ONCE", 3)
-    go, checked = threading.Event(), state_module.checked
+    go, checked = threading.Event(), state_module.check_frame
     monkeypatch.setattr(
-        state_module, "checked", lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never")
+        state_module,
+        "check_frame",
+        lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never"),
     )
     found = screen()
     assert found.titles() == ["Map", "Findings", "Payloads", "Send"]
@@ -566,7 +568,7 @@ def test_what_goes_wrong_in_a_view_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         msg = "the frame was changed"
         raise errors.OperationError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload_page", broken)
     found.open(PAYLOADS)
     assert "the frame was changed" in found.text()
 
@@ -578,7 +580,7 @@ def test_what_nobody_foresaw_is_told_without_its_text(monkeypatch: pytest.Monkey
         msg = "ann@example.com"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload", broken)
+    monkeypatch.setattr("mixpanel_pandas.notebook.preview.payloads_view.payload_page", broken)
     found.open(PAYLOADS)
     assert "this failed with ZeroDivisionError" in found.text()
     assert "ann@example.com" not in found.text()

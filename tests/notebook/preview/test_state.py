@@ -66,10 +66,10 @@ def test_a_column_that_is_not_there_is_refused_at_once() -> None:
 def test_labels_that_name_people_are_masked(index: pd.Index | None, label: str) -> None:
     frame = people() if index is None else people().set_axis(index)
     found = state(frame)
-    assert found.row_label(1, shown=False) == label
-    assert "***" not in found.row_label(1, shown=True)
+    assert found.row_label(1, unmasked=False) == label
+    assert "***" not in found.row_label(1, unmasked=True)
 
 
 def test_an_index_that_holds_the_ids_is_masked() -> None:
     frame = people().set_index("user_id")
-    assert state(frame).row_label(0, shown=False) == "'an***@e***'"
+    assert state(frame).row_label(0, unmasked=False) == "'an***@e***'"

@@ -36,12 +36,12 @@ def hostile() -> pd.DataFrame:
     return frame.rename(columns={"bio": ATTACKS[0], "visits": ATTACKS[1]})
 
 
-@pytest.mark.parametrize("shown", [False, True])
-def test_what_comes_from_a_frame_is_text(shown: bool) -> None:
+@pytest.mark.parametrize("unmasked", [False, True])
+def test_what_comes_from_a_frame_is_text(unmasked: bool) -> None:
     frame = hostile()
     frame.index = [f"<b>{n}</b>" for n in range(5)]
     found = state(frame, duplicates="all", group="<i>team</i>")
-    elements = Elements(as_html(found, found.code(), "<u>eu</u>", shown=shown, outcome="<s>done</s>"))
+    elements = Elements(as_html(found, found.code(), "<u>eu</u>", unmasked=unmasked, outcome="<s>done</s>"))
     assert elements.names <= {
         "div",
         "h4",
@@ -67,7 +67,7 @@ def test_private_values_are_not_saved() -> None:
         assert "example.com" not in text
         assert "Bob" not in text
         assert "bo***@e***" in text
-    assert "bob@example.com" in as_html(found, found.code(), "eu", shown=True)
+    assert "bob@example.com" in as_html(found, found.code(), "eu", unmasked=True)
 
 
 def test_it_says_what_would_be_sent() -> None:

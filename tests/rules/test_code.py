@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.notebook.preview.code import line_of, literal
+from mixpanel_pandas.rules.code import line_of, literal
 from mixpanel_pandas.rules.operation import Operation, operation
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by

@@ -1,0 +1,105 @@
+"""The options `ip` and `updated_at`: a column of the frame, or a constant that every record gets."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.payloads.sources import Source, find_source, has_label
+from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.text import quoted, repr_of
+
+__all__ = ["address", "ip_source", "time_source"]
+
+
+def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
+    """Return where ``$ip`` comes from: a column, or an address; ``"0"`` is none.
+
+    Raises
+    ------
+    OperationError
+        If `ip` is neither an address nor a column that can hold addresses.
+    """
+    if ip is None:
+        return "0"
+    if not has_label(frame, ip) and (constant := address(ip)):
+        return constant
+    if not isinstance(ip, Hashable):
+        msg = f"ip={quoted(ip)} is neither an address nor a column"
+        raise OperationError(msg)
+    source = find_source(frame, ip, "ip is an address or a column, and")
+    return _of_kind(source, "ip", ("string", "mixed", "missing"), "addresses as text")
+
+
+def address(text: object) -> str | None:
+    """Return an IP address as Mixpanel reads it; None for what is none, or is good on one network only."""
+    if not isinstance(text, str) or "%" in text:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def time_source(frame: pd.DataFrame, updated_at: Any) -> Source | int | str:
+    """Return where ``$time`` comes from: a column, seconds since 1970, or ``"keep"`` or ``"refresh"``.
+
+    Raises
+    ------
+    OperationError
+        If `updated_at` is none of them, or a column that cannot hold times.
+    """
+    if isinstance(updated_at, str) and updated_at in {"keep", "refresh"}:
+        return updated_at
+    instant = _from_iso(updated_at)
+    is_label = has_label(frame, updated_at)
+    if is_label or (isinstance(updated_at, str) and instant is None):
+        source = find_source(
+            frame, updated_at, "updated_at is 'keep', 'refresh', a column or a datetime, and"
+        )
+        kinds = ("date", "number", "string", "mixed", "missing")
+        return _of_kind(source, "updated_at", kinds, "datetimes, ISO dates or seconds since 1970")
+    seconds = _seconds(updated_at if instant is None else instant)
+    if not 0 <= seconds < LIMITS["time_seconds"].value:
+        msg = (
+            f"updated_at={repr_of(updated_at if instant is None else instant)} must be from 1970 on and, as a number, "
+            "seconds below 1e11: larger ones are milliseconds"
+        )
+        raise OperationError(msg)
+    return int(seconds)
+
+
+def _from_iso(value: Any) -> dt.datetime | None:
+    """Return the time that an ISO text stands for."""
+    try:
+        return dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _seconds(time: Any) -> float:
+    """Return a number as it is, and a date or datetime, in UTC unless it names a time zone, as seconds since 1970."""
+    try:
+        if isinstance(time, int | float | np.number) and not isinstance(time, bool | np.timedelta64):
+            return float(time)
+        if isinstance(time, dt.date | np.datetime64) and not pd.isna(time):
+            instant = pd.Timestamp(time)
+            return (instant.tz_localize("UTC") if instant.tz is None else instant).timestamp()
+    except (OverflowError, ValueError):  # an integer beyond floats, a date beyond timestamps
+        return np.inf
+    msg = f"updated_at={repr_of(time)} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970"
+    raise OperationError(msg)
+
+
+def _of_kind(source: Source, option: str, kinds: tuple[str, ...], expected: str) -> Source:
+    """Return `source`, if its values can be what the option expects."""
+    if source.rule.kind not in kinds or source.rule.refusal:
+        msg = f"{option}={quoted(source.label)} is a column of {source.rule.name}: expected {expected}"
+        raise OperationError(msg)
+    return source

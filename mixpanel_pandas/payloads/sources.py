@@ -1,0 +1,152 @@
+"""`Source`: a column or an index level of the frame, found by its label, and its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixpanel_pandas.errors import ColumnNotFoundError, did_you_mean, reading_column
+from mixpanel_pandas.payloads.dtypes import Rule, rule_for
+from mixpanel_pandas.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import pandas as pd
+
+__all__ = [
+    "Rows",
+    "Source",
+    "array_of",
+    "column_source",
+    "find_source",
+    "has_label",
+    "labels_of",
+    "rows_of_frame",
+]
+
+#: Rows of a frame: a slice, or positions.
+Rows = slice | np.ndarray
+
+
+@dataclass(frozen=True)
+class Source:
+    """A column or an index level of the frame.
+
+    Attributes
+    ----------
+    label : hashable
+        Its name.
+    place : int
+        Number of the column, or of the index level.
+    in_index : bool
+        Whether it is an index level.
+    rule : Rule
+        How its values are read.
+    values : array or pandas.Index
+        The array of the column, or the whole index. It is kept because a look into a frame costs more than to read a few rows.
+    """
+
+    label: Hashable
+    place: int
+    in_index: bool
+    rule: Rule
+    values: Any = field(default=None, repr=False, compare=False)
+
+    def at(self, rows: Rows | None = None) -> Any:
+        """Return the array of some rows, by default of all. A slice is not copied.
+
+        Raises
+        ------
+        OperationError
+            If the column cannot be read.
+        """
+        with reading_column(self.label):
+            some = self.values if rows is None or self._is_all(rows) else self.values[rows]
+            return array_of(some.get_level_values(self.place)) if self.in_index else some
+
+    def _is_all(self, rows: Rows) -> bool:
+        """Return whether `rows` are all rows: to cut a slice costs more than to read a few values."""
+        return isinstance(rows, slice) and rows == slice(0, len(self.values))
+
+
+def array_of(column: Any) -> Any:
+    """Return the array of a series or an index: numpy's own where it has one."""
+    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+
+
+def labels_of(frame: pd.DataFrame) -> list[Hashable]:
+    """Return the labels of the columns and the names of the index levels."""
+    return [*frame.columns, *(name for name in frame.index.names if name is not None)]
+
+
+def has_label(frame: pd.DataFrame, label: Any) -> bool:
+    """Return whether a value is the label of a column; what cannot be hashed is none."""
+    try:
+        return label in frame.columns
+    except TypeError:
+        return False
+
+
+def find_source(frame: pd.DataFrame, label: Hashable, what: str) -> Source:
+    """Return the column of that label, or else the index level of that name.
+
+    Parameters
+    ----------
+    what : str
+        What the column is needed for, as the error begins.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        If there is neither.
+    OperationError
+        If the column cannot be read.
+    """
+    if has_label(frame, label):
+        place: Any = frame.columns.get_loc(label)
+        return column_source(frame, label, place)
+    if label is not None and label in frame.index.names:
+        place = frame.index.names.index(label)
+        with reading_column(label):
+            level = frame.index.get_level_values(place).to_series()
+            return Source(label, place, True, rule_for(level), frame.index)
+    msg = f"{what} {quoted(label)} is not in the frame: {did_you_mean(label, labels_of(frame))}"
+    raise ColumnNotFoundError(msg)
+
+
+def column_source(frame: pd.DataFrame, label: Hashable, place: int) -> Source:
+    """Return the column at a place.
+
+    Raises
+    ------
+    OperationError
+        If the column cannot be read.
+    """
+    with reading_column(label):
+        series = frame.iloc(axis=1)[place]  # half the time of iloc[:, place], which counts in wide frames
+        return Source(label, place, False, rule_for(series), array_of(series))
+
+
+def rows_of_frame(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """Return some rows of a frame.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray
+        Mask.
+
+    Raises
+    ------
+    OperationError
+        If pandas cannot take rows of a column.
+    """
+    try:
+        return frame[rows]
+    except Exception:
+        for place, label in enumerate(frame.columns):
+            with reading_column(label):
+                frame.iloc[:, [place]][rows]
+        raise

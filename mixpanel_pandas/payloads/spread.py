@@ -1,0 +1,66 @@
+"""Columns of objects (dicts, structs, JSON text) whose keys become properties: the option `spread`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mixpanel_pandas.errors import OperationError, reading_column
+from mixpanel_pandas.payloads.dtypes import as_objects, rule_for_objects
+from mixpanel_pandas.payloads.json_text import read_json
+from mixpanel_pandas.text import quoted
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.payloads.dtypes import Rule
+    from mixpanel_pandas.payloads.sources import Source
+
+__all__ = ["rules_of_keys", "values_of_key"]
+
+
+def rules_of_keys(source: Source, index: pd.Index[Any]) -> dict[str, Rule]:
+    """Return each key of the objects in a column -> how its values are read.
+
+    Parameters
+    ----------
+    index : pandas.Index
+        Of the frame, for the message.
+
+    Raises
+    ------
+    OperationError
+        If a value is no object, has a key that is no text, or holds a key twice.
+    """
+    with reading_column(source.label):
+        parsed = read_json(np.asarray(source.rule.read(source.at()), dtype=object))
+        objects = as_objects(parsed.values)
+        present = ~pd.isna(objects) | parsed.broken
+        odd = [place for place in np.flatnonzero(present) if not _has_text_keys(objects[place])]
+    if parsed.repeated.any():
+        first = quoted(index[int(parsed.repeated.argmax())])
+        msg = (
+            f"cannot spread column {quoted(source.label)}: {parsed.repeated.sum()} of its values hold a key twice, the first at index "
+            f"{first}: column.map(json.loads) keeps the last"
+        )
+        raise OperationError(msg)
+    if odd:
+        msg = (
+            f"cannot spread column {quoted(source.label)}: {len(odd)} of its values are no objects with text as keys, "
+            f"the first at index {quoted(index[int(odd[0])])}"
+        )
+        raise OperationError(msg)
+    with reading_column(source.label):
+        keys = dict.fromkeys(key for item in objects if isinstance(item, Mapping) for key in item)
+        return {key: rule_for_objects(values_of_key(objects, key)) for key in keys}
+
+
+def _has_text_keys(item: Any) -> bool:
+    return isinstance(item, Mapping) and all(isinstance(key, str) for key in item)
+
+
+def values_of_key(values: Any, key: str) -> np.ndarray:
+    """Return what each of `values`, objects as dicts, structs or JSON text, holds under `key`; None where it has no such key."""
+    items = read_json(np.asarray(values, dtype=object)).values
+    return as_objects([item.get(key) if isinstance(item, Mapping) else None for item in items])

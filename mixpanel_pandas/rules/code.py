@@ -1,0 +1,113 @@
+"""Calls as Python text: an `Operation` -> the code that runs it, or the code that shows its findings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.text import repr_of, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from mixpanel_pandas.rules.operation import Operation
+
+__all__ = ["line_of", "literal", "validation_of"]
+
+#: Option whose value has no literal -> the name that stands for the value.
+NAMED = {"schema": "schema", "project": "project"}
+
+
+def line_of(operation: Operation, frame: str = "df") -> str:
+    """Return the code that runs `operation` on the frame of that name.
+
+    Where an option holds a schema or a project, the names ``schema`` and ``project`` stand for them.
+
+    Examples
+    --------
+    >>> from mixpanel_pandas.rules.operation import operation
+    >>> line_of(operation("set", "user_id", ["plan"], "company", {"missing": "null"}))
+    "df.mixpanel.group('company').set('user_id', ['plan'], missing='null')"
+    """
+    arguments = [] if operation.id is None else [literal(operation.id)]
+    arguments += _properties(operation, named=operation.id is None)
+    arguments += [_option(name, value) for name, value in operation.named.items()]
+    return f"{_accessor(operation, frame)}.{operation.verb}({', '.join(arguments)})"
+
+
+def validation_of(operation: Operation, id: Hashable, longest: int, frame: str = "df") -> str:
+    """Return the code that shows what is wrong with the frame.
+
+    Parameters
+    ----------
+    id : hashable
+        Column of the ids, also where the operation names none.
+    longest : int
+        Characters that the arguments, and the group key, take at most; of more the beginning is shown.
+
+    Examples
+    --------
+    >>> from mixpanel_pandas.rules.operation import operation
+    >>> validation_of(operation("set", None, ["plan"], None, {"workers": 2, "missing": "null"}), "user_id", 100)
+    "df.mixpanel.validate('set', 'user_id', ['plan'], missing='null')"
+    """
+    first = [literal(operation.verb), literal(id)]
+    taken = {option.name for option in taken_by(operation.verb, sending=False)}
+    options = [_option(name, value) for name, value in operation.named.items() if name in taken]
+    shown = [*first, *_properties(operation), *options], [*first, "..."], ["..."]
+    texts = [", ".join(arguments) for arguments in shown]
+    text = next(text for text in texts if len(text) <= longest or text == texts[-1])
+    return f"{_accessor(operation, frame, longest)}.validate({text})"
+
+
+def _accessor(operation: Operation, frame: str, longest: int | None = None) -> str:
+    if operation.group is None:
+        return f"{frame}.mixpanel"
+    group = literal(operation.group)
+    return f"{frame}.mixpanel.group({shortened(group, longest) if longest else group})"
+
+
+def _properties(operation: Operation, *, named: bool = False) -> list[str]:
+    """Return the argument that names the properties; none where the call leaves it out."""
+    if operation.verbs is None and operation.properties is None:
+        return []
+    text = literal(dict(operation.verbs) if operation.verbs else list(operation.properties or ()))
+    return [f"properties={text}" if named else text]
+
+
+def _option(name: str, value: Any) -> str:
+    text = NAMED[name] if name in NAMED and value is not None else literal(value)
+    return f"{name}={text}"
+
+
+def literal(value: Any) -> str:
+    """Return an expression for a label or an option, with ``pd`` for pandas.
+
+    >>> literal([1, "a", pd.Timestamp("2024-01-01"), float("nan")])
+    "[1, 'a', pd.Timestamp('2024-01-01 00:00:00'), float('nan')]"
+    """
+    if isinstance(value, dict | Mapping):
+        return f"{{{', '.join(f'{literal(key)}: {literal(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, np.datetime64 | np.timedelta64 | dt.datetime):
+        value = pd.Timedelta(value) if isinstance(value, np.timedelta64) else pd.Timestamp(value)
+    if value is pd.NaT or value is pd.NA:
+        return f"pd.{value!r}" if value is pd.NaT else "pd.NA"
+    if isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period | pd.Interval):
+        return f"pd.{value!r}"
+    if isinstance(value, dt.date):
+        return f"pd.Timestamp({value.isoformat()!r}).date()"
+    if isinstance(value, PathLike):
+        value = fspath(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    return f"float({str(value)!r})" if isinstance(value, float) and not np.isfinite(value) else repr_of(value)

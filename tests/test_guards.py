@@ -1,0 +1,216 @@
+"""What belongs to the user is guarded and named: columns, functions, values in messages. A bug of ours is shown as one."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pandera
+import pytest
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.errors import calling, reading_column
+
+SECRET = "ann@example.org"
+
+
+class Raising(dict):
+    """An object whose keys and values cannot be read."""
+
+    def __init__(self, error):
+        super().__init__(a=1)
+        self.error = error
+
+    def items(self):
+        raise self.error
+
+
+class Unshowable:
+    def __repr__(self):
+        raise RuntimeError(SECRET)
+
+
+def frame_of(value):
+    column = np.empty(2, dtype=object)
+    column[:] = [value, {"a": 1}]
+    return pd.DataFrame({"id": ["a", "b"], "p": column})
+
+
+def raising(error):
+    def function(*_arguments, **_options):
+        raise error
+
+    return function
+
+
+PLAIN = pd.DataFrame({"id": ["a", "b"], "p": ["x", "y"]})
+
+#: Calls that meet an exception of the user's, given the exception.
+USERS = [
+    pytest.param(
+        lambda error: frame_of(Raising(error)).mixpanel.payloads("set", "id"), "column 'p'", id="a column"
+    ),
+    pytest.param(
+        lambda error: PLAIN.mixpanel.payloads("set", "id", rename=raising(error)),
+        "rename fails on column 'p'",
+        id="rename",
+    ),
+]
+
+SCHEMA = [
+    pytest.param(
+        lambda error: pandera.DataFrameSchema({"p": pandera.Column(checks=pandera.Check(raising(error)))}),
+        id="a check of the user's schema",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "named"), USERS)
+def test_what_the_users_code_raises_is_named_without_its_text(call, named):
+    error = ValueError(SECRET)
+    with pytest.raises(mpd.OperationError, match=named) as caught:
+        call(error)
+    assert "ValueError" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), KeyboardInterrupt(), SystemExit(), GeneratorExit()], ids=repr
+)
+@pytest.mark.parametrize(("call", "named"), USERS)
+def test_what_ends_the_call_passes_the_guards(call, named, error):
+    with pytest.raises(type(error)) as caught:
+        call(error)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("schema", SCHEMA)
+def test_what_ends_the_call_passes_pandera(schema, error):
+    with pytest.raises(type(error)):
+        PLAIN.mixpanel.validate("set", "id", schema=schema(error))
+
+
+@pytest.mark.parametrize("schema", SCHEMA)
+def test_a_check_of_the_user_that_raises_is_reported_without_its_text(schema):
+    report = PLAIN.mixpanel.validate("set", "id", schema=schema(ValueError(SECRET)))
+    (message,) = report["message"]
+    assert message.endswith("raised ValueError")
+
+
+class Striking(dict):
+    """A signal strikes while its values are read."""
+
+    def items(self):
+        signal.raise_signal(signal.SIGUSR1)
+        return super().items()
+
+
+class Handler:
+    def __call__(self, _number, _frame):
+        raise TimeoutError(SECRET)
+
+    def method(self, _number, _frame):
+        raise TimeoutError(SECRET)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(raising(TimeoutError(SECRET)), id="a function"),
+        pytest.param(Handler(), id="an object"),
+        pytest.param(Handler().method, id="a method"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda: frame_of(Striking(a=1)).mixpanel.set("id", dry_run=True), id="a column"),
+        pytest.param(
+            lambda: PLAIN.mixpanel.validate(
+                "set",
+                "id",
+                schema=pandera.DataFrameSchema(
+                    checks=pandera.Check(lambda _: signal.raise_signal(signal.SIGUSR1) or True)
+                ),
+            ),
+            id="a schema",
+        ),
+    ],
+)
+def test_what_a_signal_handler_raises_is_raised(handler, call):
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(TimeoutError):
+            call()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "payloads.layout.ip_source",
+        "checking.decisions.column_findings",
+        "checking.decisions.scan_values",
+        "checking.scan.findings_of_slice",
+        "checking.decisions.encode_slice",
+    ],
+)
+@pytest.mark.parametrize("call", ["validate", "payloads", "set"])
+def test_a_bug_of_ours_is_shown_as_one(monkeypatch, place, call):
+    frame = pd.DataFrame({"id": ["a"], "p": ["x" * 1_100_000]})
+    arguments = ("id",) if call == "set" else ("set", "id")
+    options = {"dry_run": True} if call == "set" else {}
+    monkeypatch.setattr(f"mixpanel_pandas.{place}", raising(AttributeError("a bug")))
+    with pytest.raises(AttributeError, match="a bug"):
+        getattr(frame.mixpanel, call)(*arguments, **options)
+
+
+def test_guards_let_our_own_errors_and_warnings_pass():
+    for error in (mpd.ProjectError("no token"), UserWarning("careful")):
+        for guard in (reading_column("p"), calling("rename fails")):
+            with pytest.raises(type(error)) as caught, guard:
+                raise error
+            assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        pytest.param(
+            lambda: pd.DataFrame({"id": ["a"], Unshowable(): [b"x"]}).mixpanel.payloads("set", "id"),
+            "column <Unshowable: cannot be shown> has no name as text",
+            id="a label",
+        ),
+        pytest.param(
+            lambda: PLAIN.mixpanel.payloads("set", Unshowable()),
+            "id column <Unshowable: cannot be shown> is not in the frame",
+            id="an id",
+        ),
+        pytest.param(
+            lambda: PLAIN.mixpanel.payloads("set", "id", updated_at=Unshowable()),
+            "updated_at=<Unshowable: cannot be shown> is none of",
+            id="an option",
+        ),
+        pytest.param(
+            lambda: pd.DataFrame({"id": [Unshowable()], "p": [1]}).mixpanel.payloads("set", "id"),
+            "untyped_id in 'id': 1 row, the id is neither text nor a whole number; first at index 0: 'cannot be shown'",
+            id="a value",
+        ),
+        pytest.param(
+            lambda: pd.DataFrame({"id": [None], "p": [1]}, index=[Unshowable()]).mixpanel.payloads(
+                "set", "id"
+            ),
+            "first at index 'cannot be shown'",
+            id="a label of a row",
+        ),
+    ],
+)
+def test_a_message_is_shown_whatever_the_value_is(call, message):
+    with pytest.raises(mpd.MixpanelError) as caught:
+        call()
+    assert message in str(caught.value)
+    assert SECRET not in str(caught.value)
