@@ -25,6 +25,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._turn.wait_for(lambda: (self._closing and self._is_crowded()), GATHER)",
     ): "a crowd is written at once rather than two milliseconds later",
     (
+        "mixpanel_pandas/delivery/journal/journal.py",
+        'yield noted("run", number, 0, begun)',
+        'yield noted("run", number, 1, begun)',
+    ): "nobody reads the session of the record that begins a run",
+    (
         "mixpanel_pandas/delivery/history.py",
         "repeat: bool = False,",
         "repeat: bool = True,",
