@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import pickle
 import subprocess
 import sys
@@ -19,8 +18,9 @@ from hypothesis import strategies as st
 import mixpanel_pandas as mpd
 from mixpanel_pandas.checking import report
 from mixpanel_pandas.checking.report import FAILURE_COLUMNS
+from tests.examples import examples
 
-EXAMPLES = 5000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
+EXAMPLES = examples(60)
 
 LONG = "x" * 256
 AWARE = dt.datetime(2024, 1, 2, tzinfo=dt.UTC)

@@ -8,7 +8,7 @@ import pytest
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer, Named
 from mixpanel_pandas.delivery.pending import Pending, follow
-from mixpanel_pandas.delivery.policy import REACTIONS
+from mixpanel_pandas.delivery.policy import REACTIONS, Stop
 from mixpanel_pandas.payloads.batches import Batch, Payloads
 
 
@@ -91,6 +91,19 @@ def test_what_follows(evidence, applied, named, goes_on, last, goes_on_else, las
         more, done = after(answer, 1, 1, 1, idempotent=idempotent, tried=2, again=True)
         assert more == []
         assert ends(done) == {row: "rejected" if named and row == 1 else outcome for row in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("attempts", "error", "expected"),
+    [
+        pytest.param(0, None, "what to do", id="never tried"),
+        pytest.param(2, None, "no further try: deadline", id="tried without an error"),
+        pytest.param(2, "503", "no further try: deadline; before that: 503", id="tried, with an error"),
+    ],
+)
+def test_the_error_of_what_was_stopped(attempts, error, expected):
+    part = Pending(batch(1), attempts=attempts, error=error)
+    assert part.stopped(Stop("deadline", "what to do"), clock=10.0).error == expected
 
 
 def test_the_error_is_what_the_answer_says_and_then_what_a_person_can_do():

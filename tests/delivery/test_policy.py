@@ -66,6 +66,7 @@ def test_refusals_are_counted_in_all(refused, exhausted):
 @pytest.mark.parametrize(
     ("answers", "count", "exhausted"),
     [
+        pytest.param([], 0, False, id="nothing yet"),
         pytest.param([("refused", "a")] * 3, 3, False, id="three"),
         pytest.param([("refused", "a")] * 24, 24, True, id="enough"),
         pytest.param([("refused", "a")] * 23 + [("refused", "b")], 1, False, id="another text"),

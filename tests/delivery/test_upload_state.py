@@ -178,6 +178,12 @@ def test_pauses_double_and_a_429_holds_everyone():
     assert driver.slept == [20]
 
 
+def test_the_first_pause_is_the_backoff_and_the_next_are_twice_as_long():
+    driver = begin([BROKEN, BROKEN, BROKEN, OK], rows=1, backoff=3, retries=3)
+    driver.run()
+    assert driver.slept == [3 + 1, 6 + 1, 12 + 1]  # a second is the least that chance adds
+
+
 def test_a_hold_outlives_its_batch():
     driver = begin([OK, LIMITED, LIMITED, OK], rows=6, backoff=2, retries=1, idempotent=False)
     assert list(ends(driver.run()).values()) == ["accepted"] * 2 + ["not_sent"] * 2 + ["accepted"] * 2

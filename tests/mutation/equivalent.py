@@ -20,6 +20,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return len(waiting) >= CROWD or any((job.work is None) for job in waiting)",
     ): "a crowd is written at once rather than two milliseconds later",
     (
+        "mixpanel_pandas/delivery/journal/writer.py",
+        "self._turn.wait_for(lambda: self._closing or self._is_crowded(), GATHER)",
+        "self._turn.wait_for(lambda: (self._closing and self._is_crowded()), GATHER)",
+    ): "a crowd is written at once rather than two milliseconds later",
+    (
+        "mixpanel_pandas/delivery/journal/journal.py",
+        'yield noted("run", number, 0, begun)',
+        'yield noted("run", number, 1, begun)',
+    ): "nobody reads the session of the record that begins a run",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "repeat: bool = False,",
+        "repeat: bool = True,",
+    ): "every call names it",
+    (
         "mixpanel_pandas/delivery/journal/journal.py",
         'number = 1 + max((record.run for record in file.records(None, "run")), default=0)',
         'number = 2 + max((record.run for record in file.records(None, "run")), default=0)',

@@ -138,7 +138,7 @@ def _left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
             return True
         case ast.Call(func=ast.Name(name) | ast.Attribute(attr=name)) if name in UNREAD:
             return True
-        case ast.Expr(value=ast.Constant()):
+        case ast.Expr(value=ast.Constant()) | ast.keyword(arg="repr"):
             return True
     # what an error says is not what it is
     return isinstance(parent, ast.Raise)

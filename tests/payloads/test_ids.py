@@ -276,3 +276,8 @@ def test_what_lies_under_a_missing_id_does_not_matter():
 
 def test_folded_ids_are_alike_but_for_case_and_outer_blanks():
     assert folded(pa.array([" Ann\t", "ÄB", None], pa.large_string())).to_pylist() == ["ann", "äb", None]
+
+
+def test_the_digest_is_that_of_the_journals_that_are_out_there():
+    """Another one, and no run of yesterday could go on."""
+    assert digest(["ann", None, "bob"]) == "187df165e2e2b3c9b12e64995a4ad2b8"

@@ -18,6 +18,7 @@ from reference import objects
 from mixpanel_pandas.payloads.json_text import json_lines
 from mixpanel_pandas.payloads.measures import Structure, json_findings, longest_string_in_lists
 from mixpanel_pandas.rules.limits import LIMITS
+from tests.examples import examples
 
 EXACT = 2**53
 
@@ -508,7 +509,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @example([[keys(255), keys(2)], [{"a": keys(256)}]], 0)
 @example(["12345678", 1234567, 123456789012345678, 12345], 0)
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(0, 3))

@@ -81,6 +81,19 @@ def test_what_is_committed_outlives_a_power_cut(path: Path) -> None:
         assert database.execute("PRAGMA cell_size_check").fetchone() == (1,)
 
 
+def test_a_new_journal_is_on_disk_and_then_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+
+    def noted(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    create(str(path), b"image")
+    assert synced == [path.stat().st_ino, path.parent.stat().st_ino]
+    assert path.read_bytes() == b"image"
+
+
 def test_the_marks_of_a_journal_are_those_of_the_ones_that_are_out_there(path: Path) -> None:
     """Other numbers, and nobody could read the journals of yesterday."""
     File(path, writes=True, creates=True).close()
