@@ -27,7 +27,15 @@ from reference import (
 )
 
 from mixpanel_pandas.payloads.changes import Changes
-from mixpanel_pandas.payloads.encoding import Property, _between, encode, escaped, join
+from mixpanel_pandas.payloads.encoding import (
+    MANY_PARTS,
+    PARTS_TOGETHER,
+    Property,
+    _between,
+    encode,
+    escaped,
+    join,
+)
 from mixpanel_pandas.payloads.envelope import Envelope
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
@@ -90,6 +98,15 @@ def test_all_rows_are_joined_in_their_order_however_many(start):
     strings = pa.array(np.arange(start + rows)).cast(TEXT)[start:]
     joined = join("a", strings, "=", strings)
     assert joined.to_pylist() == [f"a{number}={number}" for number in range(start, start + rows)]
+
+
+@pytest.mark.parametrize("nulls", ["emit_null", "replace"])
+@pytest.mark.parametrize("more", [-1, 0, 1, PARTS_TOGETHER])
+def test_parts_are_joined_in_their_order_however_many(more, nulls):
+    columns = [texts(f"{number}", None if number == 700 else "x") for number in range(MANY_PARTS + more)]
+    joined = join(*columns, nulls=nulls)
+    whole = "".join(str(number) for number in range(len(columns)))
+    assert joined.to_pylist() == [whole, None if nulls == "emit_null" else "x" * (len(columns) - 1)]
 
 
 STRINGS = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"])), max_size=6)
