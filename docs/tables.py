@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
+from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
 
@@ -38,6 +39,28 @@ shows them all. This page is made from the tables that the checks walk.
 ## Ids that are no ids
 
 Compared in lower case and without outer blanks: {junk}.
+"""
+
+READING_PAGE = """# Reading text
+
+`parse={{column: reading}}` says what the text of a column stands for; on the command line it is `--parse amount=number`. A reading is a
+name, alone or with a detail after a colon. This page is made from the table that the verbs use.
+
+```python
+df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/mm/yyyy", "tags": ";"}})
+```
+
+{readings}
+
+- Blank text is missing, but for `text`.
+- Text that cannot be read is an error with its row and value, such as `unreadable`: see [What is checked](checks.md). `invalid=` says
+  what becomes of it, as of every error.
+- A column that has the type already stays as it is. A column of another type is an error, because a reading is for text. In a column
+  of several types the text is read, and the other values stay.
+- All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
+  time. A time without a zone is taken as UTC, which is a warning.
+- A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
+- Nothing is read unasked. Text without `parse` is sent as text.
 """
 
 OUTCOMES_PAGE = """# What happens to a row
@@ -294,10 +317,18 @@ def pages() -> dict[Path, str]:
             for row in [REACTIONS[evidence]]
         ],
     )
+    readings = table(
+        ["reading", "reads", "refuses"],
+        [
+            [", ".join(f"`{example}`" for example in row.examples), row.reads, row.refuses]
+            for row in READINGS.values()
+        ],
+    )
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
         HERE / "faults.md": FAULTS_PAGE.format(faults=faults),
+        HERE / "reading.md": READING_PAGE.format(readings=readings),
         HERE / "outcomes.md": OUTCOMES_PAGE.format(decisions=decisions, columns=columns),
     }
 

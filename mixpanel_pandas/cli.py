@@ -50,8 +50,8 @@ CLI_OPTIONS: dict[str, dict[str, Any]] = {
     },
     "parse": {
         "multiple": True,
-        "metavar": "COLUMN=HOW",
-        "help": "Read text as JSON (HOW is json), or as a list split at HOW. May be repeated.",
+        "metavar": "COLUMN=READING",
+        "help": "Read text as number, date, date:dd/mm/yyyy, boolean:Yes/No, json, list:semicolon and others. May be repeated.",
     },
     "spread": {
         "multiple": True,

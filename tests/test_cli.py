@@ -73,6 +73,11 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
             id="rename",
         ),
         pytest.param(["union", "--property", "tags", "--parse", "tags=;"], {"tags": ["a", "b"]}, id="parse"),
+        pytest.param(
+            ["set", "--property", "tags", "--parse", "tags=list:semicolon"],
+            {"tags": ["a", "b"]},
+            id="a reading",
+        ),
         pytest.param(["add", "--property", "credits", "--batch-size", "1"], {"credits": 1}, id="batch size"),
         pytest.param(
             ["update", "--property", "plan=set", "--property", "credits=add"],

@@ -43,7 +43,7 @@ NEVER_CUT = {"$email", "$phone", "$avatar"}
 OPERANDS_IN_WORDS = {
     "any": "values that have a type in Mixpanel",
     "item": "values that have a type in Mixpanel",
-    "number": "numbers (for numbers in text, see pandas.to_numeric)",
+    "number": "numbers (parse={column: 'number'} reads those in text)",
     "scalar": "single values",
     "list": "strings, numbers, dates and lists of them",
 }
@@ -166,6 +166,9 @@ def findings_of_column(column: PropertyColumn, counts: Counter[str]) -> Iterator
     if rule.refusal:
         message = f"{rule.name}: {rule.refusal}"
         yield _finding_of_whole("unsupported_dtype", label, name, rule.name, message)
+    elif column.parse is not None and not column.parse.fits:
+        message = f"parse={{{quoted(label)}: {quoted(column.parse.reading.name)}}} reads text, and the column holds {rule.name}"
+        yield _finding_of_whole("wrong_type", label, name, column.kind, message)
     elif column.kind not in column.operands | {"mixed", "missing"}:
         message = f"{operator.name} takes {OPERANDS_IN_WORDS[operator.takes]}, not {rule.name}"
         yield _finding_of_whole("wrong_type", label, name, column.kind, message)
@@ -179,6 +182,11 @@ def findings_of_column(column: PropertyColumn, counts: Counter[str]) -> Iterator
         yield _finding_of_whole(check, label, name, rule.name, f"{name} holds {noun}")
     if rule.note:
         yield _finding_of_whole(rule.note, label, name, rule.name)
+    if column.parse is not None and column.parse.is_naive:
+        message = (
+            "no time zone: taken as UTC; a last word of the reading names one, as in 'date:Europe/Berlin'"
+        )
+        yield _finding_of_whole("naive_datetime", label, name, rule.name, message)
     if operator.takes == "item" and column.kind == "list":
         yield _finding_of_whole("appended_list", label, name, rule.name)
 

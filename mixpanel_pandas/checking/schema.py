@@ -108,15 +108,18 @@ def _possible_findings(layout: Layout) -> Iterator[Finding]:
             yield finding_of(check, layout)
     yield from column_findings(layout)
     for number, column in enumerate(layout.columns):
-        for name in _checks_of_values(column):
+        parsed = column.label in (layout.operation.options.parse or {})
+        for name in _checks_of_values(column, parsed=parsed):
             yield finding_of(CHECKS[name], layout, number)
 
 
-def _checks_of_values(column: PropertyColumn) -> Iterator[str]:
+def _checks_of_values(column: PropertyColumn, *, parsed: bool) -> Iterator[str]:
     """Yield the checks that the values of a column may fail. A column without values may come to hold any."""
     kind = "mixed" if column.kind == "missing" else column.kind
     yield from ("wrong_type", "unsupported_dtype")
     yield from (check.name for check in CHECKS.values() if kind in check.kinds and check.name != "wrong_type")
+    if parsed:
+        yield from (check.name for check in CHECKS.values() if check.of == "reading")
     yield from (check.name for check in property_checks(column))
     if column.name == "$email":
         yield "shared_email"

@@ -17,6 +17,7 @@ import pandas as pd
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, calling, choices, did_you_mean
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule
 from mixpanel_pandas.payloads.ip_and_time import ip_source, time_source
+from mixpanel_pandas.payloads.parsing import Parsing, parsing_of
 from mixpanel_pandas.payloads.slice_sizes import rows_per_slice
 from mixpanel_pandas.payloads.sources import Source, column_source, find_source, has_label, labels_of
 from mixpanel_pandas.payloads.spread import rules_of_keys
@@ -63,8 +64,8 @@ class PropertyColumn:
         What happens to it.
     missing : {"skip", "null", "unset"}
         What a missing value means.
-    parse : str or None
-        How text is read: ``"json"`` or a separator.
+    parse : Parsing or None
+        How text is read.
     key : str or None
         Which key of the objects it is.
     rule : Rule
@@ -76,7 +77,7 @@ class PropertyColumn:
     operator: Operator
     missing: Missing
     rule: Rule
-    parse: str | None = None
+    parse: Parsing | None = None
     key: str | None = None
 
     @property
@@ -87,9 +88,9 @@ class PropertyColumn:
     @property
     def kind(self) -> str:
         """Mixpanel's type of the values, after parsing."""
-        if self.parse is None:
+        if self.parse is None or not self.parse.fits or self.rule.kind == "mixed":
             return self.rule.kind
-        return "mixed" if self.parse == "json" else "list"
+        return self.parse.kind
 
     @property
     def operands(self) -> set[str]:
@@ -148,7 +149,10 @@ class Layout:
         def empty(source: Any) -> Any:
             return replace(source, values=None) if isinstance(source, Source) else source
 
-        columns = tuple(replace(column, source=empty(column.source)) for column in self.columns)
+        columns = tuple(
+            replace(column, source=empty(column.source), parse=column.parse and column.parse.without_values())
+            for column in self.columns
+        )
         return replace(self, id=empty(self.id), columns=columns, ip=empty(self.ip), time=empty(self.time))
 
 
@@ -329,15 +333,18 @@ def _property_columns(
         source = find_source(frame, label, "column")
         operator = OPERATORS[verb]
         missing = operation.missing(operator)
-        column = PropertyColumn(source, name_of(label), operator, missing, source.rule, parse.get(label))
-        yield from _spread(frame, column) if label in spread else [column]
+        column = PropertyColumn(source, name_of(label), operator, missing, source.rule)
+        if label in spread:
+            yield from _spread(frame, column)
+        else:
+            yield replace(column, parse=parsing_of(source, parse.get(label)))
 
 
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
     """Return a column for each key of the objects; where no object has a key, one without values."""
     rules = rules_of_keys(column.source, frame.index)
-    columns = [replace(column, name=key, key=key, parse=None, rule=rule) for key, rule in rules.items()]
-    return columns or [replace(column, parse=None, missing="skip", rule=MISSING)]
+    columns = [replace(column, name=key, key=key, rule=rule) for key, rule in rules.items()]
+    return columns or [replace(column, missing="skip", rule=MISSING)]
 
 
 def _renamer(rename: Any) -> Callable[[Hashable], str]:

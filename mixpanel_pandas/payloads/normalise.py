@@ -30,14 +30,16 @@ from mixpanel_pandas.payloads.arrays import (
 )
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
+from mixpanel_pandas.payloads.parsing import at, read_texts
 from mixpanel_pandas.payloads.spread import values_of_key
-from mixpanel_pandas.payloads.values import are_native, convert, encodable, is_date, to_json
+from mixpanel_pandas.payloads.values import are_native, convert, is_date, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.parsing import Parsing
     from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = ["Normalised", "cut_strings", "from_objects", "normalise", "normalise_column"]
@@ -93,7 +95,9 @@ class Normalised:
         return Normalised(self.array.filter(rows), kinds=kinds)
 
 
-def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str = "keep") -> Normalised:
+def normalise(
+    values: Any, rule: Rule, *, parse: Parsing | None = None, blank: str = "keep", rows: Rows | None = None
+) -> Normalised:
     """Return a slice of a column in Mixpanel's types.
 
     Parameters
@@ -102,18 +106,20 @@ def normalise(values: Any, rule: Rule, *, parse: str | None = None, blank: str =
         Slice of the column's own array.
     rule : Rule
         How the column is read.
-    parse : str, optional
-        How text is read: ``"json"``, or the separator of the items of a list.
+    parse : Parsing, optional
+        How text is read.
     blank : {"keep", "missing"}
         Whether ``""`` and white space are values. With `parse` they are always missing.
+    rows : slice or numpy.ndarray, optional
+        Where the values stand in the column. By default their text is read by itself, also by readings that compare rows.
     """
     if rule.plain and parse is None and (lists := _string_lists(values)) is not None:
         return lists
     read = rule.read(values)
     if blank == "missing" or parse is not None:
         read = _without_blanks(read)
-    if parse is not None:
-        return _parsed(read, parse)
+    if parse is not None and parse.fits:
+        return _parsed(read, rule, parse, rows)
     if not isinstance(read, np.ndarray):
         return _from_arrow(read)
     return _texts(read) if rule.kind == "string" else from_objects(read)
@@ -127,7 +133,7 @@ def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Norm
         values = column.source.at(rows)
         if column.key is not None:
             values = values_of_key(column.source.rule.read(values), column.key)
-        normalised = normalise(values, column.rule, parse=column.parse, blank=blank)
+        normalised = normalise(values, column.rule, parse=column.parse, blank=blank, rows=rows)
     return normalised.without(_empty_lists(normalised)) if unites else normalised
 
 
@@ -213,18 +219,10 @@ def _string_lists(values: np.ndarray) -> Normalised | None:
     return Normalised(texts, kinds=np.broadcast_to(_LIST, len(texts)))
 
 
-def _texts(values: Iterable[Any]) -> Normalised:
+def _texts(values: np.ndarray) -> Normalised:
     """Return Python values that become strings, one by one, because some may not be encodable."""
-    texts, names = _converted(values, _encodable_text)
-    return Normalised(pa.array(texts, LARGE_STRING), _masks(names, len(texts)))
-
-
-def _encodable_text(value: Any, findings: set[str]) -> str | None:
-    text: str | None = convert(value, findings)
-    if text is None or encodable(text):
-        return text
-    findings.add("broken_text")
-    return None
+    texts = read_texts(values, "string")
+    return Normalised(texts.values, texts.findings)
 
 
 def _from_arrow(array: pa.Array) -> Normalised:
@@ -381,24 +379,27 @@ def _without_blanks(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
     return emptied(read, mask_of(pc.equal(pc.utf8_trim_whitespace(read), "")))
 
 
-def _parsed(read: pa.Array | np.ndarray, parse: str) -> Normalised:
-    """Return text as what it stands for; what is no text (a list already) stays."""
-    if isinstance(read, np.ndarray):
-        return _from_json(read) if parse == "json" else from_objects(_pieces(value, parse) for value in read)
-    if read.type != LARGE_STRING:
-        return _from_arrow(read)
-    return _from_json(read.to_pylist()) if parse == "json" else _lists(_split(read, parse))
+def _parsed(read: pa.Array | np.ndarray, rule: Rule, parse: Parsing, rows: Rows | None) -> Normalised:
+    """Return text as what it stands for. Values beside it that are no text (a list already) stay."""
+    if parse.reading.kind == "json":
+        return _from_json(read if isinstance(read, np.ndarray) else read.to_pylist())
+    texts = read_texts(read, rule.kind)
+    column = parse.read(texts.values) if parse.whole is None or rows is None else at(parse.whole, rows)
+    if rule.kind == "mixed":
+        values = from_objects(_beside(np.asarray(read), texts.values, column.values))
+    else:
+        values = _from_arrow(column.values)
+    return Normalised(values.array, values.findings | texts.findings | column.findings, values.kinds)
 
 
-def _split(texts: pa.Array, separator: str) -> pa.Array:
-    pieces = pc.split_pattern(texts, separator)
-    lengths = lengths_of(pieces)
-    items = pc.utf8_trim_whitespace(pieces.flatten()).cast(LARGE_STRING)
-    filled = mask_of(pc.not_equal(items, ""))
-    parents = np.repeat(np.arange(len(texts)), lengths)[filled]
-    return lists_of(
-        items.filter(pa.array(filled)), np.bincount(parents, minlength=len(texts)), nulls_in(texts)
-    )
+def _beside(values: np.ndarray, texts: pa.Array, read: pa.Array) -> np.ndarray:
+    """Return mixed values with what their texts stand for in place of the texts. Times without a zone are in UTC."""
+    if pa.types.is_timestamp(read.type):
+        read = read.cast(pa.timestamp(read.type.unit, "UTC"))
+    values = values.copy()
+    places = np.flatnonzero(mask_of(texts.is_valid()))
+    values[places] = as_objects(read.take(pa.array(places)).to_pylist())
+    return values
 
 
 def _from_json(items: Sequence[Any] | np.ndarray) -> Normalised:
@@ -408,13 +409,6 @@ def _from_json(items: Sequence[Any] | np.ndarray) -> Normalised:
     of_text = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}
     findings = normalised.findings | {name: mask for name, mask in of_text.items() if mask.any()}
     return Normalised(normalised.array, findings, normalised.kinds)
-
-
-def _pieces(value: Any, separator: str) -> Any:
-    """Return the items that a text stands for; what is no text stays."""
-    if not isinstance(value, str):
-        return value
-    return [item for piece in value.split(separator) if (item := piece.strip())]
 
 
 def cut_strings(column: Normalised, rows: np.ndarray) -> Normalised:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -278,6 +279,7 @@ READINGS: dict[str, ReadingRow] = {
 }
 
 
+@lru_cache
 def reading(name: str) -> Reading:
     """Return the reading of a name.
 

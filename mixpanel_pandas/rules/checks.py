@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.reading.readings import FINDINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "SEVERITIES", "Check"]
 
 Severity = Literal["error", "warning", "hint"]
-Of = Literal["id", "value", "property", "column", "row", "frame", "record"]
+Of = Literal["id", "value", "reading", "property", "column", "row", "frame", "record"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "hint")
 
@@ -30,6 +31,7 @@ SUBJECTS: dict[Of, tuple[str, tuple[str, ...]]] = {
     "id": (PAGES["ids"], ("drop_row",)),
     "frame": (PAGES["ids"], ()),
     "value": (PAGES["types"], ("drop_row", "drop_value")),
+    "reading": (PAGES["types"], ("drop_row", "drop_value")),
     "property": (PAGES["reserved"], ("drop_row", "drop_value")),
     "column": (PAGES["profiles"], ()),
     "row": (PAGES["limits"], ("drop_row",)),
@@ -45,9 +47,9 @@ class Check:
     ----------
     name : str
         As the report shows it.
-    of : {"id", "value", "property", "column", "row", "frame", "record"}
-        What it looks at: an id, a value, a reserved property's value, a whole column, a row, ids across the frame, or
-        the parts of a record beside the properties; a key of `SUBJECTS`.
+    of : {"id", "value", "reading", "property", "column", "row", "frame", "record"}
+        What it looks at: an id, a value, text that `parse` reads, a reserved property's value, a whole column, a row, ids across
+        the frame, or the parts of a record beside the properties; a key of `SUBJECTS`.
     severity : {"error", "warning", "hint"}
         An error is never sent; a warning or hint is.
     says : str
@@ -327,6 +329,8 @@ CHECKS: dict[str, Check] = {
         Check(
             "period", "value", "hint", "a period is sent as its first day or instant", kinds=("date", *NESTED)
         ),
+        # text that parse= reads; of JSON above
+        *(Check(name, "reading", "error", says) for name, says in FINDINGS.items() if name != "repeated_key"),
         # values of reserved properties
         Check(
             "email",

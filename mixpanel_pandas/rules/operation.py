@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
 from mixpanel_pandas.project import Project
+from mixpanel_pandas.reading.readings import reading
 from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, Operator
 from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
 
@@ -263,16 +264,9 @@ def _project_mistake(asked: Operation) -> str | None:
 
 
 def _mapping_mistake(asked: Operation) -> str | None:
-    parse, rename, spread = (asked.named.get(name) for name in ("parse", "rename", "spread"))
+    rename, spread = (asked.named.get(name) for name in ("rename", "spread"))
     if spread is not None and (isinstance(spread, str | Mapping) or not isinstance(spread, Iterable)):
         return f"spread={spread!r} must be a list of columns, such as [{spread!r}]"
-    if parse is not None and not isinstance(parse, Mapping):
-        return f"parse={parse!r} must be a mapping from column to 'json' or to a separator, such as {{'tags': ';'}}"
-    if parse is not None and not all(isinstance(how, str) and how for how in parse.values()):
-        return f"parse={parse!r}: each column is read as 'json', or split at a text such as ';'"
-    odd = [how for how in (parse or {}).values() if how != "json" and len(how) > 1 and how.isalnum()]
-    if odd:
-        return f"parse={parse!r}: {choices(odd)} is neither 'json' nor a separator such as ';'"
     if (
         rename is not None
         and rename != "reserved"
@@ -280,6 +274,28 @@ def _mapping_mistake(asked: Operation) -> str | None:
         and not callable(rename)
     ):
         return f"rename={rename!r} must be a mapping from column to property, a function, or 'reserved'"
+    return None
+
+
+def _parse_mistake(asked: Operation) -> str | None:
+    parse = asked.named.get("parse")
+    if parse is None:
+        return None
+    if not isinstance(parse, Mapping):
+        return f"parse={parse!r} must be a mapping from column to reading, such as {{'amount': 'number', 'tags': ';'}}"
+    if not all(isinstance(name, str) for name in parse.values()):
+        return f"parse={parse!r}: a reading is a name, such as 'number' or 'date:dd/mm/yyyy'"
+    return (
+        "; ".join(dict.fromkeys(mistake for name in parse.values() if (mistake := _reading_mistake(name))))
+        or None
+    )
+
+
+def _reading_mistake(name: str) -> str | None:
+    try:
+        reading(name)
+    except OperationError as error:
+        return f"parse: {error}"
     return None
 
 
@@ -308,5 +324,6 @@ _OPTION_CHECKS = (
     _invalid_mistake,
     _number_mistake,
     _mapping_mistake,
+    _parse_mistake,
     _journal_mistake,
 )

@@ -41,8 +41,10 @@ class Options:
     blank : {"keep", "missing"}, default "keep"
         Whether ``""`` and white space are values, or missing values. Not for unset and delete.
     parse : mapping, optional
-        Column -> how its text is read: ``"json"``, or the separator of the items of a list, such as ``";"``.
-        Not for unset and delete.
+        Column -> how its text is read: ``"number"``, ``"number:1.234,5"`` (an example shows the marks), ``"date"``,
+        ``"date:dd/mm/yyyy"``, ``"boolean:Yes/No"``, ``"json"``, ``"list:semicolon"`` or the separator itself, ``";"``, and others:
+        see "Reading text" in the documentation. Blank text is missing. Text that cannot be read is an error. A column that has the
+        type already stays as it is. Not for unset and delete.
     spread : list of labels, optional
         Columns of objects (dicts, structs, JSON text) of which each key becomes a property. Not for unset and delete.
     invalid : {"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"

@@ -47,6 +47,7 @@ def column(bad, passes, like=None, **more):
 
 AWARE = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 NAIVE = AWARE.replace(tzinfo=None)
+IN_BERLIN = {"v": "date:Europe/Berlin"}
 
 #: Check, severity, limit, values; each value stands in row 1 of three.
 VALUES = [
@@ -94,6 +95,22 @@ VALUES = [
     ("naive_datetime", "warning", None, column({"k": NAIVE}, {"k": AWARE})),
     ("sub_millisecond", "hint", None, column(AWARE.replace(microsecond=1), AWARE.replace(microsecond=1000))),
     ("period", "hint", None, column({"k": pd.Period("2024-01")}, {"k": AWARE})),
+    ("unreadable", "error", None, column("1,5", "1.5", parse={"v": "number"})),
+    ("unreadable", "error", None, column("maybe", "NO", "yes", parse={"v": "boolean:Yes/No"})),
+    ("unreadable", "error", None, column('"a', '"a;b"', parse={"v": "list:semicolon"})),
+    ("inexact", "error", None, column("9007199254740993", "9007199254740992", "1.5", parse={"v": "number"})),
+    ("other_currency", "error", None, column("€1", "$1", parse={"v": "number:money"})),
+    ("two_way_date", "error", None, column("05/07/2024", "2024-07-05", parse={"v": "date"})),
+    ("no_offset", "error", None, column("2024-01-02T03:04", "2024-01-02T03:04Z", parse={"v": "date"})),
+    ("nonexistent_time", "error", None, column("2024-03-31 02:00", "2024-03-31 03:00", parse=IN_BERLIN)),
+    ("ambiguous_time", "error", None, column("2024-10-27 02:00", "2024-10-27 03:00", parse=IN_BERLIN)),
+    (
+        "out_of_range",
+        "error",
+        None,
+        column("0001-01-01T00:59+01", "0001-01-01T01:00+01", parse={"v": "date"}),
+    ),
+    ("mixed_items", "error", None, column("['a', 1]", "['a', '1']", parse={"v": "list:python"})),
     ("email", "warning", None, column("ann", "ann@x.com", name="$email")),
     ("email", "warning", None, column("ann x@x.com", "ann.x@x.com", name="$email")),
     ("email", "warning", None, column("ann", "ann@x.com", 5, name="$email")),
@@ -199,10 +216,19 @@ COLUMNS = [
     ("identity_property", "error", None, {"$distinct_id": ["x"]}, {"distinct id": ["x"]}, {}),
     ("unsupported_dtype", "error", None, {"t": DURATION}, {"t": DURATION.total_seconds()}, {}),
     ("wrong_type", "error", None, {"n": ["x"]}, {"n": [1]}, {"verb": "add"}),
+    ("wrong_type", "error", None, {"n": [5]}, {"n": [["a"]]}, {"parse": {"n": ";"}}),
     ("created", "error", None, {"$created": [5]}, {"$created": [AWARE]}, {}),
     ("reserved_type", "warning", None, {"$phone": [5]}, {"$phone": ["+5"]}, {}),
     ("mixed_types", "warning", None, {"v": [5, "x"]}, {"v": ["5", "x"]}, {}),
     ("naive_datetime", "warning", None, {"v": [NAIVE]}, {"v": [AWARE]}, {}),
+    (
+        "naive_datetime",
+        "warning",
+        None,
+        {"v": ["2024-01-02T03"]},
+        {"v": ["2024-01-02T03Z"]},
+        {"parse": {"v": "date"}},
+    ),
     ("helper_column", "warning", None, {"Unnamed: 0": [5]}, {"Unnamed": [5]}, {}),
     ("helper_column", "warning", None, {"_merge": ["both"]}, {"merge": ["both"]}, {}),
     ("no_header", "warning", None, {0: [5]}, {"0": [5]}, {}),

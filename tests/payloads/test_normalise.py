@@ -22,6 +22,8 @@ from mixpanel_pandas.payloads.dtypes import SAMPLE, rule_for
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.measures import json_findings
 from mixpanel_pandas.payloads.normalise import Normalised, cut_strings, from_objects, normalise
+from mixpanel_pandas.payloads.parsing import parsing_of
+from mixpanel_pandas.payloads.sources import find_source
 from mixpanel_pandas.payloads.values import to_json
 from mixpanel_pandas.rules.checks import CHECKS
 from tests.examples import examples
@@ -31,10 +33,10 @@ LONGER = pytest.mark.skipif(
 )
 
 
-def normalised(values, **options):
+def normalised(values, parse=None, **options):
     column = values if isinstance(values, pd.Series) else objects(values)
-    array = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-    return normalise(array, rule_for(column), **options)
+    source = find_source(column.to_frame("x"), "x", "column")
+    return normalise(source.at(), source.rule, parse=parsing_of(source, parse), **options)
 
 
 def masks(found):

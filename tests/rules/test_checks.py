@@ -49,6 +49,7 @@ REMEDIES = {
     "id": {"drop_row"},
     "frame": set(),
     "value": {"drop_row", "drop_value"},
+    "reading": {"drop_row", "drop_value"},
     "property": {"drop_row", "drop_value"},
     "column": set(),
     "row": {"drop_row"},

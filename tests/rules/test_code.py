@@ -28,7 +28,7 @@ LABELS = st.one_of(
 #: Option -> values; those without a line here are made of the table's choices.
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "rename": st.dictionaries(LABELS, st.text(max_size=3)) | st.just("reserved"),
-    "parse": st.dictionaries(LABELS, st.sampled_from(["json", ";"])),
+    "parse": st.dictionaries(LABELS, st.sampled_from(["json", ";", "number:1.234,5", "boolean:Yes/No"])),
     "spread": st.lists(LABELS, max_size=3),
     "invalid": st.just("drop_row") | st.dictionaries(st.just("long_string"), st.just("truncate")),
     "ip": st.just("192.0.2.1") | LABELS,

@@ -223,13 +223,27 @@ REFUSED = [
     ),
     pytest.param(
         {"parse": "json"},
-        "parse='json' must be a mapping from column to 'json' or to a separator, such as {'tags': ';'}",
+        "parse='json' must be a mapping from column to reading, such as {'amount': 'number', 'tags': ';'}",
         id="parse for no column",
     ),
     pytest.param(
-        {"parse": {"tags": ""}},
-        "parse={'tags': ''}: each column is read as 'json', or split at a text such as ';'",
-        id="parse by nothing",
+        {"parse": {"tags": 5}},
+        "parse={'tags': 5}: a reading is a name, such as 'number' or 'date:dd/mm/yyyy'",
+        id="parse by a number",
+    ),
+    pytest.param(
+        {"parse": {"tags": "list:", "when": "list:"}},
+        "parse: 'list:' has no detail: there are 'list:semicolon', 'list:comma', 'list:pipe', 'list:tab', 'list:space', "
+        "'list:python', 'list:postgres'",
+        id="a reading without its detail, said once",
+    ),
+    pytest.param(
+        {"parse": {"a": "boolean:yes", "b": "number:monye"}},
+        "parse: no reading 'boolean:yes': two words with a slash between them say what is true and what is false, such as "
+        "Yes/No; there are 'boolean', 'boolean:Yes/No'; parse: no reading 'number:monye': did you mean 'money'?; there are "
+        "'number', 'number:1.234,5', 'number:1 234,5', \"number:1'234.50\", 'number:money', 'number:money:1.234,5', "
+        "'number:percent'",
+        id="two readings that do not exist",
     ),
     pytest.param(
         {"spread": "tags"},

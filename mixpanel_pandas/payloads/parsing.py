@@ -1,0 +1,164 @@
+"""`Parsing`: how the text of a column is read, as the option `parse` says.
+
+A reading makes whole numbers or numbers, dates or times, as the texts need it. So that all slices of a column have one type, the
+whole column is looked at once, when the layout is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from mixpanel_pandas.errors import reading_column
+from mixpanel_pandas.payloads.values import convert, encodable
+from mixpanel_pandas.reading.columns import LARGE_STRING, ReadColumn
+from mixpanel_pandas.reading.dates import NAIVE
+from mixpanel_pandas.reading.readings import common_type, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mixpanel_pandas.payloads.sources import Rows, Source
+    from mixpanel_pandas.reading.readings import Reading
+
+__all__ = ["Parsing", "parsing_of", "read_texts"]
+
+#: Mixpanel's types of columns that hold text, perhaps beside other values.
+TEXT_KINDS = ("string", "mixed")
+
+#: Kind of a reading -> Mixpanel's type of the values.
+KINDS = {
+    "text": "string",
+    "number": "number",
+    "date": "date",
+    "boolean": "boolean",
+    "json": "mixed",
+    "list": "list",
+}
+
+#: Kinds of readings whose values have one of several Arrow types.
+SEVERAL_TYPES = ("number", "date")
+
+#: Rows that are read at once to find the type of a column.
+ROWS_AT_ONCE = 100_000
+
+
+@dataclass(frozen=True)
+class Parsing:
+    """How the text of a column is read.
+
+    Attributes
+    ----------
+    reading : Reading
+        What the texts stand for.
+    fits : bool
+        Whether the column holds text.
+    type : pyarrow.DataType or None
+        The type of all values, where the reading has several.
+    whole : ReadColumn or None
+        The values of all rows, where the reading compares them.
+    """
+
+    reading: Reading
+    fits: bool = True
+    type: pa.DataType | None = None
+    whole: ReadColumn | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """Mixpanel's type of what the reading makes of text."""
+        return KINDS[self.reading.kind]
+
+    @property
+    def is_naive(self) -> bool:
+        """Whether it makes times without a time zone."""
+        return self.type is not None and bool(self.type == NAIVE)
+
+    def read(self, texts: pa.LargeStringArray) -> ReadColumn:
+        """Return what some texts stand for."""
+        return self.reading.read(texts, self.type)
+
+    def without_values(self) -> Parsing:
+        """Return the same without the values."""
+        return replace(self, whole=None)
+
+
+def parsing_of(source: Source, name: str | None) -> Parsing | None:
+    """Return how the text of a column is read; None if its values stay as they are.
+
+    Parameters
+    ----------
+    name : str or None
+        Name of the reading.
+
+    Raises
+    ------
+    OperationError
+        If there is no such reading, or the column cannot be read.
+    """
+    if name is None:
+        return None
+    how, kind = reading(name), source.rule.kind
+    if kind not in TEXT_KINDS:
+        has_the_type = kind in {"missing", KINDS[how.kind]} or how.kind == "json"
+        return None if has_the_type else Parsing(how, fits=False)
+    if how.kind == "text":
+        return None
+    if how.compares_rows:
+        texts = list(_texts_of(source))
+        joined = pa.chunked_array([piece.values for piece in texts], LARGE_STRING)
+        return Parsing(how, whole=_joined(texts, how.read(joined)))
+    if how.kind in SEVERAL_TYPES:
+        types = {how.read(texts.values).values.type for texts in _texts_of(source)} - {pa.null()}
+        return Parsing(how, type=common_type(types) if types else None)
+    return Parsing(how)
+
+
+def _texts_of(source: Source) -> Iterator[ReadColumn]:
+    """Yield the texts of a column, in slices."""
+    for start in range(0, len(source.values), ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, len(source.values)))
+        with reading_column(source.label):
+            yield read_texts(source.rule.read(source.at(rows)), source.rule.kind)
+
+
+def _joined(texts: list[ReadColumn], read: ReadColumn) -> ReadColumn:
+    """Return what was read, with what is wrong with the texts themselves."""
+    broken = [piece.findings.get("broken_text", np.zeros(len(piece.values), bool)) for piece in texts]
+    return ReadColumn(
+        read.values, read.findings | ({"broken_text": np.concatenate(broken)} if broken else {})
+    )
+
+
+def at(column: ReadColumn, rows: Rows) -> ReadColumn:
+    """Return some rows of a column that was read as a whole."""
+    values = column.values[rows] if isinstance(rows, slice) else column.values.take(pa.array(rows))
+    return ReadColumn(values, {name: mask[rows] for name, mask in column.findings.items()})
+
+
+def read_texts(values: pa.Array | np.ndarray, kind: str) -> ReadColumn:
+    """Return values of a column as text. A text with a lone surrogate is null and the finding ``broken_text``.
+
+    Parameters
+    ----------
+    values : array
+        As the rule of the column reads them.
+    kind : str
+        Mixpanel's type of the column. Of mixed values those that are no text are null.
+    """
+    if isinstance(values, pa.Array):
+        return ReadColumn(values.cast(LARGE_STRING))
+    texts: list[str | None] = [
+        None if kind == "mixed" and not isinstance(value, str) else _as_text(value) for value in values
+    ]
+    broken = np.array([text is not None and not encodable(text) for text in texts], bool)
+    whole = [None if is_broken else text for text, is_broken in zip(texts, broken, strict=True)]
+    return ReadColumn(pa.array(whole, LARGE_STRING), {"broken_text": broken})
+
+
+def _as_text(value: Any) -> str | None:
+    text: str | None = convert(value, set())
+    return text
