@@ -31,6 +31,10 @@ __all__ = ["Waves"]
 
 #: Why a row is held back -> its reason and error in the summary. The first that is true counts.
 HELD: dict[str, tuple[str, str]] = {
+    "overtaken": (
+        "later row already sent",
+        "a later row of the same id was sent before, and this row would overwrite it: send it alone, in another run, if it counts",
+    ),
     "doubt": (
         "earlier row in doubt",
         "an earlier row of the same id is unknown or not sent: send the failures again, in order",
@@ -100,6 +104,8 @@ class Waves:
             if mask is not None:
                 self._rows.hold_after(reason, np.flatnonzero(mask))
         self._held: dict[str, list[np.ndarray]] = {reason: [] for reason in HELD}
+        if done is not None and layout.operation.ordered:
+            self._hold_overtaken(done)
         self._wave, self._batches = 0, 0
         self._current: Iterator[Batch] = iter(())
         self._begin(self._slices_of(0))
@@ -200,6 +206,14 @@ class Waves:
 
     # -- holding back -------------------------------------------------------------------------------------------------
 
+    def _hold_overtaken(self, done: np.ndarray) -> None:
+        """Hold back the rows that an earlier session did not apply, and whose ids have a later row that is done."""
+        overtaken = self._rows.overtaken(done)
+        if len(overtaken):
+            self._held["overtaken"].append(overtaken)
+            self._done = done.copy()
+            self._done[overtaken] = True
+
     def _take_in(self, answers: Iterable[Delivery]) -> None:
         """Hold back later rows of the ids whose answers leave a doubt."""
         for delivery in answers:
@@ -256,6 +270,14 @@ class _RowsOfWaves:
         """Hold back all rows that follow a row at some positions, which are rising, on its id."""
         rows = self._numbers_at(positions)
         np.minimum.at(self._held_after[reason], self._groups[rows], self._ranks[rows])
+
+    def overtaken(self, done: np.ndarray) -> np.ndarray:
+        """Return the positions of the rows that are not done and stand before a row of their id that is; `done` is a mask."""
+        are_done = done[self._positions]
+        last_done = np.full(int(self._groups.max(initial=-1)) + 1, -1)
+        np.maximum.at(last_done, self._groups[are_done], self._ranks[are_done])
+        positions: np.ndarray = self._positions[~are_done & (self._ranks < last_done[self._groups])]
+        return positions
 
     def held_in(self, wave: int) -> dict[str, np.ndarray]:
         """Return the reasons in `HELD` -> positions of the rows of a wave that are held back for it; no row has two."""

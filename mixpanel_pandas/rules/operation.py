@@ -65,6 +65,11 @@ class Operation:
         return all(operator.idempotent for operator in self.operators)
 
     @property
+    def ordered(self) -> bool:
+        """Whether the order of two updates of one profile makes a difference."""
+        return any(operator.ordered for operator in self.operators)
+
+    @property
     def endpoint(self) -> Literal["engage", "groups"]:
         """Last part of the address."""
         return "groups" if self.group else "engage"

@@ -29,6 +29,8 @@ class Operator:
         Whether Mixpanel supports it for user and for group profiles.
     idempotent : bool
         Whether an update that is applied twice leaves the same profile as one that is applied once.
+    ordered : bool
+        Whether the order of two updates of one profile makes a difference.
     missing : tuple of str
         What missing values can do; the first is the default.
     duplicates : str
@@ -54,6 +56,7 @@ class Operator:
     users: bool = True
     groups: bool = True
     idempotent: bool = True
+    ordered: bool = True
     missing: tuple[Missing, ...] = ("skip",)
     duplicates: DuplicatesChoice = "raise"
     merges: bool = False
@@ -110,6 +113,7 @@ OPERATORS: dict[str, Operator] = {
             "Add numbers to properties; one that is not there counts as 0.",
             groups=False,
             idempotent=False,
+            ordered=False,
             batch_size=200,
             duplicates="all",
             page="profile-numerical-add",

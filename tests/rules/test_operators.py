@@ -48,6 +48,10 @@ def asked(verb, group=None, **options):
     return operation(verb, "user_id", properties, group, options)
 
 
+def test_only_sums_know_no_order():
+    assert [verb for verb, row in OPERATORS.items() if not row.ordered] == ["add"]
+
+
 @pytest.mark.parametrize("row", OPERATORS.values(), ids=list(OPERATORS))
 def test_defaults_of_a_call_are_those_of_the_operator(row):
     call = asked(row.verb)

@@ -244,6 +244,39 @@ def test_remaining_ids_are_those_of_which_no_update_may_be_applied(
     pd.testing.assert_frame_equal(mpd.read_journal(path).summary, second)
 
 
+@pytest.mark.parametrize(
+    ("verb", "again", "held"),
+    [
+        pytest.param("set", [], {"n": 1}, id="a later row is not overwritten"),
+        pytest.param("add", [["a", 2]], {"n": 3}, id="sums know no order"),
+    ],
+)
+def test_a_row_that_a_later_row_has_overtaken_is_not_sent_again(emulator, path, verb, again, held):
+    frame = pd.DataFrame({"id": ["a", "b", "a"], "n": [2, 5, 1]})
+    emulator.fail("refuse", record=lambda record: 2 in record[f"${verb}"].values(), times=1)
+    options = {
+        "duplicates": "all",
+        "journal": path,
+        "run": "monday",
+        "check": False,
+        "batch_size": 1,
+        "workers": 1,
+    }
+    first = getattr(frame.mixpanel, verb)("id", updated_at="keep", **options)
+    assert frame.mixpanel.outcomes(first)["outcome"].tolist() == ["rejected", "accepted", "accepted"]
+    emulator.heal()
+    before = len(emulator.requests)
+    for _ in range(2):
+        second = getattr(frame.mixpanel, verb)("id", updated_at="keep", **options)
+    sent = [record for request in emulator.requests[before:] for record in request.records]
+    assert [[record["$distinct_id"], record[f"${verb}"]["n"]] for record in sent] == again
+    assert frame.mixpanel.outcomes(second)["outcome"].tolist() == [
+        "accepted" if again else "rejected",
+        *["accepted"] * 2,
+    ]
+    assert emulator.profile("a") == held
+
+
 def test_rows_that_were_merged_are_settled_together(emulator: mpd.Emulator, path: Path) -> None:
     frame = pd.DataFrame({"id": [*"abab"], "x": [1, 2, None, None], "y": [None, None, 3, 4]})
     emulator.fail(403, skip=1, times=None)
