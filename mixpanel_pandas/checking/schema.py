@@ -159,7 +159,8 @@ class FrameCheck(pandera.Check):
             ignore_na=False,
             raise_warning=raise_warning,
         )
-        self.findings_of, self.key = findings_of, key
+        self.findings_of: Callable[[pd.DataFrame, Key | None], list[Finding]] = findings_of
+        self.key: Key | None = key
 
     def __call__(self, check_obj: Any, column: Any = None) -> CheckResult:
         """Look at a frame; pandera passes the whole frame and the name of the column."""

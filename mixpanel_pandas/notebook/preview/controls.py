@@ -49,7 +49,8 @@ class Control:
     """A widget. `changed` is called when a person changes its value, not when a view does."""
 
     def __init__(self, widget: Widget, name: str, changed: Callable[[Any], object] | None = None) -> None:
-        self.widget, self._changed, self._quiet = widget, changed, False
+        self.widget: Widget = widget
+        self._changed, self._quiet = changed, False
         widget.add_class(f"mp-{name}")
         if changed is not None:
             widget.observe(self._observed, names="value")

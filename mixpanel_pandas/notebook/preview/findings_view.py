@@ -55,7 +55,7 @@ class FindingsView:
         controls = grid(
             self._severity, self._column, self._invalid, columns="repeat(auto-fit, minmax(200px, 1fr))"
         )
-        self.box = vbox(
+        self.box: Any = vbox(
             self._verdict,
             controls,
             self._table,

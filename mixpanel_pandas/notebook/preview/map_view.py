@@ -101,7 +101,7 @@ class MapView:
             columns="repeat(auto-fit, minmax(270px, 1fr))",
         )  # fmt: skip
         self._table = vbox()
-        self.box = vbox(top, self._ids, self._head, self._table, self._nothing, self._pager.box)
+        self.box: Any = vbox(top, self._ids, self._head, self._table, self._nothing, self._pager.box)
 
     def _option(self, name: str, label: str) -> Choice:
         return Choice(
@@ -178,7 +178,7 @@ class MapRow:
         self._map = Button("", "column-map", self._map_to_meant, shared=shared)
         for control in (self._tick, self._name, self._verb):
             control.widget.add_class(HIDDEN_NAME)
-        self.box = grid(columns=WIDTHS, shared=shared)
+        self.box: Any = grid(columns=WIDTHS, shared=shared)
         self.box.add_class("mp-row")
 
     def show(self, mapping: ColumnMapping, several: bool, widths: str) -> None:

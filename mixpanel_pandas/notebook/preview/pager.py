@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview.controls import Button, Html, Number, hbox
 from mixpanel_pandas.text import html_text
@@ -34,7 +34,8 @@ class Pager:
     """
 
     def __init__(self, noun: str, name: str, turned: Callable[[], object], size: int = 1) -> None:
-        self.number, self._count, self._size, self._turned = 0, 0, size, turned
+        self.number: int = 0
+        self._count, self._size, self._turned = 0, size, turned
         self._first = Button("First", f"{name}-first", lambda: self.go_to(0), f"First {noun}")
         self._back = Button(
             "Previous", f"{name}-previous", lambda: self.go_to(self.number - 1), f"Previous {noun}"
@@ -43,7 +44,7 @@ class Pager:
         self._of = Html(f"{name}-of")
         self._next = Button("Next", f"{name}-next", lambda: self.go_to(self.number + 1), f"Next {noun}")
         self._last = Button("Last", f"{name}-last", lambda: self.go_to(self.pages - 1), f"Last {noun}")
-        self.box = hbox(self._first, self._back, self._typed, self._of, self._next, self._last)
+        self.box: Any = hbox(self._first, self._back, self._typed, self._of, self._next, self._last)
 
     @property
     def pages(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,9 @@ class PayloadsView:
         )
         self._message = Html("found")
         self._json = Html("payload-json")
-        self.box = vbox(hbox(self._id, self._go, self._largest), self._message, self._pager.box, self._json)
+        self.box: Any = vbox(
+            hbox(self._id, self._go, self._largest), self._message, self._pager.box, self._json
+        )
 
     def refresh(self) -> None:
         """Show the state of now."""

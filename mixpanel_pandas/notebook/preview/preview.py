@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview"]
 
-logger = logging.getLogger("mixpanel_pandas")
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 #: Hides the saved HTML as long as the widget beside it is alive, and the place of the widget afterwards.
 ONE_OF_TWO = """
@@ -57,8 +57,8 @@ class Preview:
     """
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, *, save_values: bool = False) -> None:
-        self.state = State(frame.copy(deep=False), operation)
-        self.unmasked = save_values
+        self.state: State = State(frame.copy(deep=False), operation)
+        self.unmasked: bool = save_values
         self.summary: pd.DataFrame | None = None
         self._frame_name = _name_of(frame, "df")
         self._save_values, self._name = save_values, uuid.uuid4().hex[:8]

@@ -56,7 +56,7 @@ class Runner:
             warnings.simplefilter("ignore", ProfileWarning)  # the findings view shows them
             self._sending = prepare(frame, operation)
         self.summary: pd.DataFrame | None = None
-        self.error = ""
+        self.error: str = ""
         self._place, self._changed = place, changed
         self._began, self._seconds = time.monotonic(), 0.0
         self._ended = threading.Event()

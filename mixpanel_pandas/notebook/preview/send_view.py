@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ValidationError
@@ -58,7 +58,7 @@ class SendView:
         self._bar = Bar("progress")
         self._progress = Html("progress-words")
         self._outcome = Html("outcome")
-        self.box = vbox(
+        self.box: Any = vbox(
             self._about, hbox(self._count, self._repeat), self._typed, hbox(self._send, self._stop),
             self._bar, self._progress, self._outcome,
         )  # fmt: skip

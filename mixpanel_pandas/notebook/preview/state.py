@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.changes import Changes
     from mixpanel_pandas.payloads.dtypes import Rule
+    from mixpanel_pandas.payloads.layout import Layout
     from mixpanel_pandas.project import Project
 
 __all__ = ["Measured", "State"]
@@ -120,14 +121,16 @@ class State:
     """
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
-        self.frame, self.facts = frame, facts or Facts(frame)
+        self.frame: pd.DataFrame = frame
+        self.facts: Facts = facts or Facts(frame)
         layout = make_layout(frame, operation)
         if callable(operation.options.rename):
             named = {name: value for name, value in operation.named.items() if name != "rename"}
             names = explicit_names(layout)
             operation = replace(operation, named={**named, **({"rename": names} if names else {})})
             layout = make_layout(frame, operation)
-        self.operation, self.layout = operation, layout
+        self.operation: Operation = operation
+        self.layout: Layout = layout
 
     def changed(self, operation: Operation) -> State:
         """Return the state of another operation on the same frame."""

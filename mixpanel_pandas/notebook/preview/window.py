@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Html, Tick, tabs, vbox
@@ -36,13 +36,13 @@ class Window:
 
     def __init__(self, host: Host, name: str) -> None:
         self._host = host
-        self.send = SendView(host)
+        self.send: SendView = SendView(host)
         self.views: list[View] = [MapView(host), FindingsView(host), PayloadsView(host), self.send]
         self._code = Html("code")
         self._message = Html("message")
         self._unmasked = Tick(SHOW_VALUES, "show-values", host.set_unmasked, SHOW_VALUES_TOOLTIP)
         self._tabs = tabs([(view.title, view.box) for view in self.views], self._open)
-        self.box = vbox(self._code, self._unmasked, self._message, self._tabs)
+        self.box: Any = vbox(self._code, self._unmasked, self._message, self._tabs)
         for css in ("mixpanel-preview", f"mixpanel-live-{name}"):
             self.box.add_class(css)
         self.refresh()
