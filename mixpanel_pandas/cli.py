@@ -244,7 +244,7 @@ def _run(
     _refuse_to_overwrite([file, journal], {"--save-summary": save_summary, "--save-failures": save_failures})
     with Terminated() as terminated, _errors_in_words(), _emulator(emulator) as running:
         project = _project(running, region)
-        frame = read_table(file, id)
+        frame = read_table(file, id, group)
         profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
         columns: Any = _mapping("property", properties) if verb == "update" else list(properties) or None
         if validate:

@@ -13,36 +13,40 @@ import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
+from mixpanel_pandas.reading.csv import Malformed, csv_batches
+from mixpanel_pandas.reading.inference import inferred, reading_of
+from mixpanel_pandas.reading.readings import reading
+from mixpanel_pandas.reading.streams import open_decompressed
+from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 from mixpanel_pandas.text import Length, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 __all__ = ["atomic_write", "link_target", "read_table", "write_table"]
 
-#: Text that a number would not keep: the zeros of 007, the letters of 1E5 and 0x10. It may be a product code.
-_NOT_JUST_A_NUMBER = r"^\s*[+-]?0[0-9xX]|[0-9][eE]"
-
-#: Text with more digits than a float keeps.
-_TOO_LONG_FOR_FLOATS = r"^\D*(?:\d\D*){16,}$"
+#: Names of columns that can hold the ids.
+ID_NAMES = ("$distinct_id", "distinct_id", "$group_id", "group_id")
 
 
-def read_table(path: str | Path, id: str | None = None) -> pd.DataFrame:
+def read_table(path: str | Path, id: str | None = None, group: str | None = None) -> pd.DataFrame:
     """Return the table in a CSV or Parquet file, Arrow-backed.
 
-    In CSV the id column is text, so that ``007`` stays ``007``. The other columns have the types that pyarrow infers, except
-    that a column stays text if a number in it has leading zeros, an exponent or too many digits. An empty cell is a missing
-    value.
+    The values of a CSV file are those that it shows. A column becomes numbers, booleans or dates only if nothing is lost, which
+    `TypeEvidence` decides. Columns that can hold the ids, and those that Mixpanel knows as text (``$phone``, ``name``, ...), stay
+    text. An empty cell is a missing value; ``""`` is empty text.
 
     Parameters
     ----------
     path : str or Path
-        Its name ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq``.
+        Its name ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq``. The separator of a CSV file is that of its first
+        line. It is in UTF-8, or in UTF-16 with its byte order mark.
     id : str, optional
         Name of the id column.
+    group : str, optional
+        The group key, whose column holds the ids if no other is named.
 
     Raises
     ------
@@ -57,10 +61,15 @@ def read_table(path: str | Path, id: str | None = None) -> pd.DataFrame:
         msg = f"cannot read {quoted(path.name)}: the name of a file must end in {choices(READERS)}"
         raise OperationError(msg)
     try:
-        table = reader(path, id)
+        table = reader(path, {*ID_NAMES, id, group})
     except (OSError, UnicodeError, pa.ArrowException) as error:
         msg = f"cannot read {shortened(path, Length.SENTENCE)}: {shortened(error, Length.SENTENCE)}"
         raise OperationError(msg) from error
+    if id is not None and id not in table.column_names:
+        msg = (
+            f"id column {quoted(id)} is not in {shortened(path.name)}: {did_you_mean(id, table.column_names)}"
+        )
+        raise ColumnNotFoundError(msg)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
@@ -114,60 +123,53 @@ def _as_json(value: Any) -> Any:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
 
 
-def _read_csv(path: Path, id: str | None, delimiter: str = ",") -> pa.Table:
-    from pyarrow import csv
-
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    # only an empty cell is missing: "NA" may be Namibia
-    convert = {"null_values": [""], "strings_can_be_null": True}
-    text_id = {} if id is None else {id: pa.large_string()}
-    table = csv.read_csv(
-        path, parse_options=parse, convert_options=csv.ConvertOptions(column_types=text_id, **convert)
-    )
-    if id is not None and id not in table.column_names:
-        msg = (
-            f"id column {quoted(id)} is not in {shortened(path.name)}: {did_you_mean(id, table.column_names)}"
-        )
-        raise ColumnNotFoundError(msg)
-    broken = [field.name for field in table.schema if pa.types.is_binary(field.type)]
-    if broken:
-        msg = f"{shortened(path, Length.SENTENCE)} is not in UTF-8 (see {choices(broken)}): save it as UTF-8"
+def _read_csv(path: Path, ids: Collection[str | None], delimiter: str | None = None) -> pa.Table:
+    malformed = Malformed()
+    with open_decompressed(path) as stream:
+        batches = list(csv_batches(stream, shortened(path, Length.SENTENCE), delimiter, malformed))
+    if malformed.count:
+        msg = f"cannot read {shortened(path, Length.SENTENCE)}: {malformed.words()} (the header is record 1)"
         raise OperationError(msg)
-    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-    if repeated:
-        msg = f"columns {choices(repeated)} occur more than once in {shortened(path.name)}: rename them"
+    if not batches:
+        msg = f"cannot read {shortened(path, Length.SENTENCE)}: it is empty"
         raise OperationError(msg)
-    numbers = [field.name for field in table.schema if _is_number(field.type)]
-    if not numbers:
-        return table
-    as_text = csv.ConvertOptions(
-        column_types=dict.fromkeys(numbers, pa.large_string()), include_columns=numbers, **convert
-    )
-    texts = csv.read_csv(path, parse_options=parse, convert_options=as_text)
-    for name in numbers:
-        floats = pa.types.is_floating(table.schema.field(name).type)
-        pattern = f"{_NOT_JUST_A_NUMBER}|{_TOO_LONG_FOR_FLOATS}" if floats else _NOT_JUST_A_NUMBER
-        if pc.any(pc.match_substring_regex(texts[name], pattern)).as_py():
-            table = table.set_column(table.column_names.index(name), name, texts[name])
-    return table
+    texts = pa.Table.from_batches(batches)
+    columns = [
+        column if name in ids or _is_text_property(name) else _typed(column)
+        for name, column in zip(texts.column_names, texts.columns, strict=True)
+    ]
+    return pa.table(columns, names=texts.column_names)
 
 
-def _read_tsv(path: Path, id: str | None) -> pa.Table:
-    return _read_csv(path, id, delimiter="\t")
+def _is_text_property(name: str) -> bool:
+    """Return whether Mixpanel defines a property, or the property that a name looks like, as text."""
+    reserved = RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(name), name))
+    return reserved is not None and reserved.expects not in {"", "date"}
 
 
-def _read_parquet(path: Path, id: str | None) -> pa.Table:
+def _typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of text in the type that it has."""
+    column_type = inferred(texts)
+    if column_type == texts.type:
+        return texts
+    if pa.types.is_null(column_type):
+        return pa.chunked_array([pa.nulls(len(texts))])
+    read = reading(reading_of(column_type)).read
+    return pa.chunked_array([read(chunk, column_type).values for chunk in texts.chunks], column_type)
+
+
+def _read_tsv(path: Path, ids: Collection[str | None]) -> pa.Table:
+    return _read_csv(path, ids, delimiter="\t")
+
+
+def _read_parquet(path: Path, ids: Collection[str | None]) -> pa.Table:
     from pyarrow import parquet
 
     return parquet.read_table(path)
 
 
-def _is_number(type: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(type) or pa.types.is_floating(type))
-
-
-#: Ending of a file's name -> its reader, which takes the path and the name of the id column.
-READERS: dict[str, Callable[[Path, str | None], pa.Table]] = {
+#: Ending of a file's name -> its reader, which takes the path and the names of columns that can hold the ids.
+READERS: dict[str, Callable[[Path, Collection[str | None]], pa.Table]] = {
     ".csv": _read_csv,
     ".csv.gz": _read_csv,
     ".tsv": _read_tsv,
