@@ -21,6 +21,7 @@ from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
+from mixpanel_pandas.reading.cleaning import id_findings
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 
@@ -108,6 +109,7 @@ def _id_findings(
     for check in _ID_CHECKS:
         if check.name != "anonymous_id" or layout.operation.group is None:
             yield check.name, _fails(check, folded_ids if check.folded else ids)
+    yield from id_findings(ids).items()
 
 
 def id_digest(layout: Layout) -> str:

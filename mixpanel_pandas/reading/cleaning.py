@@ -170,7 +170,7 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     }
     if used[ord("#")]:
         findings["error_cell"] = mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
-    findings["padded_id"] = mask_of(pc.not_equal(texts, inner))
+    findings["padded_id"] = mask_of(pc.and_(pc.not_equal(texts, inner), pc.not_equal(inner, "")))
     if used[:32].any() or used[127:].any():
         findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
         findings["unicode_form"] = _in_other_form(texts)

@@ -162,7 +162,7 @@ CHECKS: dict[str, Check] = {
             "inexact_id",
             "id",
             "error",
-            "the id is a number with a fraction, or at or above 2**53 where floats lose digits: read the column as text, "
+            "the id is a number with a fraction, or so large that its dtype has lost digits: read the column as text, "
             "with dtype={column: str}",
             "exact_integer",
         ),
@@ -183,6 +183,44 @@ CHECKS: dict[str, Check] = {
             "are not kept when they log in",
             finds=begins_with(ANONYMOUS_ID_PREFIXES),
         ),
+        Check(
+            "padded_id",
+            "id",
+            "warning",
+            "the id begins or ends with a blank, which is part of it: strip it with df[column].str.strip()",
+        ),
+        Check(
+            "invisible_id",
+            "id",
+            "warning",
+            "the id holds a character that nobody sees, such as a zero-width space: it is another id than the one without",
+        ),
+        Check(
+            "unicode_form",
+            "id",
+            "warning",
+            "letters and accents of the id are apart, which makes it another id than the composed one: compose them with "
+            "df[column].str.normalize('NFC')",
+        ),
+        Check(
+            "float_id",
+            "id",
+            "warning",
+            "the id ends in .0, as a column of floats writes whole numbers: read the column as text, with dtype={column: str}",
+        ),
+        Check(
+            "exponent_id",
+            "id",
+            "warning",
+            "the id is a rounded number with an exponent, as spreadsheets show long numbers: its last digits are lost",
+        ),
+        Check(
+            "guarded_id",
+            "id",
+            "warning",
+            'the id holds the guard that keeps a number from a spreadsheet, such as \'7001 or ="7001": take it away',
+        ),
+        Check("error_cell", "id", "warning", "the id is the error of a spreadsheet, such as #REF!"),
         Check(
             "duplicate_id",
             "frame",
@@ -390,7 +428,12 @@ CHECKS: dict[str, Check] = {
             "error",
             "the name holds a lone surrogate, which is no character: rename it",
         ),
-        Check("computed_property", "column", "error", "Mixpanel computes this property: do not send it"),
+        Check(
+            "computed_property",
+            "column",
+            "error",
+            "Mixpanel computes this property: do not send it; for $last_seen pass updated_at='$last_seen'",
+        ),
         Check(
             "identity_property",
             "column",
