@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, did_you_mean
-from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of, offsets_of
 from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
 
 if TYPE_CHECKING:
@@ -138,6 +138,10 @@ _ID_PATTERNS = {
 }
 
 
+#: Finding -> characters with which such an id begins: most columns have none of them, and their ids are not read.
+_BEGINS = {"float_id": "-0123456789", "exponent_id": "-0123456789", "guarded_id": "'="}
+
+
 def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     r"""Return what is odd about ids: the name of a finding -> mask of its rows; only those that have rows.
 
@@ -160,21 +164,31 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     {'float_id': [True, False, False], 'padded_id': [False, False, True]}
     """
     texts = as_texts(array)
-    inner = pc.utf8_trim_whitespace(texts)
-    used = np.bincount(bytes_of(texts), minlength=256)
-    needed = {"float_id": ".", "exponent_id": "eE", "guarded_id": "'="}
+    content = bytes_of(texts)
+    plain = (
+        content.min(initial=127) > 32 and content.max(initial=0) < 127
+    )  # no blank, nothing invisible, ASCII alone
+    inner = texts if plain else pc.utf8_trim_whitespace(texts)
+    begins = set(map(chr, _first_bytes(inner)))
     findings = {
         name: matching(inner, pattern)
         for name, pattern in _ID_PATTERNS.items()
-        if any(used[ord(character)] for character in needed[name])
+        if begins & set(_BEGINS[name])
     }
-    if used[ord("#")]:
+    if "#" in begins:
         findings["error_cell"] = mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
-    findings["padded_id"] = mask_of(pc.and_(pc.not_equal(texts, inner), pc.not_equal(inner, "")))
-    if used[:32].any() or used[127:].any():
+    if not plain:
+        findings["padded_id"] = mask_of(pc.and_(pc.not_equal(texts, inner), pc.not_equal(inner, "")))
         findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
         findings["unicode_form"] = _in_other_form(texts)
     return {name: mask for name, mask in findings.items() if mask.any()}
+
+
+def _first_bytes(texts: pa.LargeStringArray) -> np.ndarray:
+    """Return the bytes with which texts begin, each once."""
+    offsets = offsets_of(texts)
+    begins = offsets[:-1][offsets[1:] > offsets[:-1]] - offsets[0]
+    return np.flatnonzero(np.bincount(bytes_of(texts)[begins], minlength=256))
 
 
 def _in_other_form(texts: pa.LargeStringArray) -> np.ndarray:
