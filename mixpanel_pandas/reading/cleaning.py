@@ -138,8 +138,12 @@ _ID_PATTERNS = {
 }
 
 
-#: Finding -> characters with which such an id begins: most columns have none of them, and their ids are not read.
-_BEGINS = {"float_id": "-0123456789", "exponent_id": "-0123456789", "guarded_id": "'="}
+#: Finding -> characters with which such an id begins, and one that it holds: most columns lack them, and their ids are not read.
+_MARKS = {
+    "float_id": ("-0123456789", "."),
+    "exponent_id": ("-0123456789", "eE"),
+    "guarded_id": ("'=", "'="),
+}
 
 
 def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
@@ -173,7 +177,7 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     findings = {
         name: matching(inner, pattern)
         for name, pattern in _ID_PATTERNS.items()
-        if begins & set(_BEGINS[name])
+        if begins & set(_MARKS[name][0]) and any((content == ord(mark)).any() for mark in _MARKS[name][1])
     }
     if "#" in begins:
         findings["error_cell"] = mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
