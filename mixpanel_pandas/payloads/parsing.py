@@ -16,7 +16,7 @@ from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.columns import LARGE_STRING, ReadColumn
 from mixpanel_pandas.reading.dates import NAIVE
-from mixpanel_pandas.reading.readings import common_type, reading
+from mixpanel_pandas.reading.readings import READINGS, common_type, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +28,6 @@ __all__ = ["Parsing", "parsing_of", "read_texts"]
 
 #: Mixpanel's types of columns that hold text, perhaps beside other values.
 TEXT_KINDS = ("string", "mixed")
-
-#: Kind of a reading -> Mixpanel's type of the values.
-KINDS = {
-    "text": "string",
-    "number": "number",
-    "date": "date",
-    "boolean": "boolean",
-    "json": "mixed",
-    "list": "list",
-}
 
 #: Kinds of readings whose values have one of several Arrow types.
 SEVERAL_TYPES = ("number", "date")
@@ -70,7 +60,7 @@ class Parsing:
     @property
     def kind(self) -> str:
         """Mixpanel's type of what the reading makes of text."""
-        return KINDS[self.reading.kind]
+        return READINGS[self.reading.kind].makes
 
     @property
     def is_naive(self) -> bool:
@@ -103,7 +93,7 @@ def parsing_of(source: Source, name: str | None) -> Parsing | None:
         return None
     how, kind = reading(name), source.rule.kind
     if kind not in TEXT_KINDS:
-        has_the_type = kind in {"missing", KINDS[how.kind]} or how.kind == "json"
+        has_the_type = kind in {"missing", READINGS[how.kind].makes} or how.kind == "json"
         return None if has_the_type else Parsing(how, fits=False)
     if how.kind == "text":
         return None

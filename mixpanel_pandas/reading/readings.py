@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -96,7 +96,7 @@ class Reading:
         if isinstance(column, pa.ChunkedArray):
             return self._read_chunks(column, type)
         if not is_text_type(column.type) and not pa.types.is_null(column.type):
-            if not _IS_OF_KIND[self.kind](column.type):
+            if not READINGS[self.kind].has_type(column.type):
                 msg = f"{self.name!r} reads text, and the column holds {column.type}"
                 raise OperationError(msg)
             return ReadColumn(column)
@@ -132,19 +132,6 @@ def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
 
 #: Types of which a later one holds what an earlier one holds. Times without an offset are findings among those with one.
 _BREADTH = [pa.null(), pa.int64(), pa.float64(), pa.date32(), NAIVE, UTC]
-
-_IS_OF_KIND: dict[str, Callable[[pa.DataType], bool]] = {
-    "text": lambda _held: False,  # text is read before
-    "number": lambda held: bool(
-        pa.types.is_integer(held) or pa.types.is_floating(held) or pa.types.is_decimal(held)
-    ),
-    "date": lambda held: bool(pa.types.is_date(held) or pa.types.is_timestamp(held)),
-    "boolean": lambda held: bool(pa.types.is_boolean(held)),
-    "json": lambda held: bool(pa.types.is_nested(held)),
-    "list": lambda held: bool(
-        pa.types.is_list(held) or pa.types.is_large_list(held) or pa.types.is_fixed_size_list(held)
-    ),
-}
 
 
 # -- the table --------------------------------------------------------------------------------------------------------
@@ -225,17 +212,39 @@ class ReadingRow:
         Names as they are written.
     reads, refuses : str
         In words, for a page and for messages.
+    makes : str
+        Mixpanel's type of the values; ``mixed`` where a column may hold several.
+    has_type : callable
+        Whether a column of an Arrow type, which is not text, holds such values already.
     """
 
     examples: tuple[str, ...]
     reads: str
     refuses: str
+    makes: Literal["string", "number", "date", "boolean", "list", "mixed"]
+    has_type: Callable[[pa.DataType], bool]
     _reader: Callable[[str], Reader]
+
+
+def _is_number(type: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_decimal(type))
+
+
+def _is_date(type: pa.DataType) -> bool:
+    return bool(pa.types.is_date(type) or pa.types.is_timestamp(type))
+
+
+def _is_list(type: pa.DataType) -> bool:
+    return bool(pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type))
+
+
+def _never(type: pa.DataType) -> bool:
+    return False
 
 
 #: First word of a name -> what such readings read.
 READINGS: dict[str, ReadingRow] = {
-    "text": ReadingRow(("text",), "text as it stands", "nothing", _text),
+    "text": ReadingRow(("text",), "text as it stands", "nothing", "string", _never, _text),
     "number": ReadingRow(
         (
             "number",
@@ -249,6 +258,8 @@ READINGS: dict[str, ReadingRow] = {
         "12, -3.5, +5, .5, 1e5; with the marks that an example shows; amounts without sign or code of the currency, a minus "
         "in front or behind, parentheses as a minus; 5% as 5",
         "1,234 without an example, groups that have not three digits, NaN, inf, digits that would be lost, a second currency",
+        "number",
+        _is_number,
         _number,
     ),
     "date": ReadingRow(
@@ -261,19 +272,27 @@ READINGS: dict[str, ReadingRow] = {
         ),
         "ISO 8601, offsets to UTC; a format in words or as for strptime; a last word may be the time zone",
         "05/07/2024 without a format, times that do not exist or exist twice in the time zone, years before 1 and after 9999",
+        "date",
+        _is_date,
         _date,
     ),
     "boolean": ReadingRow(
         ("boolean", "boolean:Yes/No"),
         "true and false, or the two words, in any casing",
         "other words",
+        "boolean",
+        pa.types.is_boolean,
         _boolean,
     ),
-    "json": ReadingRow(("json",), "JSON", "an object that holds a key twice", _json),
+    "json": ReadingRow(
+        ("json",), "JSON", "an object that holds a key twice", "mixed", pa.types.is_nested, _json
+    ),
     "list": ReadingRow(
         (*(f"list:{word}" for word in SEPARATORS), "list:python", "list:postgres"),
         "items between separators, without outer blanks, empty ones and double quotes around; ['a', 'b']; {a,\"b c\",NULL}",
         "quotes that do not end, lists in lists, items of several types",
+        "list",
+        _is_list,
         _list,
     ),
 }

@@ -55,7 +55,7 @@ WIDTHS_OF_UPDATE = "22px minmax(0, 13fr) minmax(0, 12fr) 86px 74px minmax(0, 10f
 HEAD = ("", "column", "property", "type, filled", "example", "hint")
 
 #: Option -> its label, and the texts of its values.
-ALL_OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
+SHOWN_OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
     "missing": (
         "Missing values",
         {"skip": "leave the property alone", "null": "send null", "unset": "remove the property"},
@@ -91,7 +91,7 @@ class MapView:
             "Operator", "operator", lambda verb: host.change(lambda s: with_verb(s.operation, s.layout, verb))
         )
         self._verb.fill_row()
-        self._options = {name: self._option(name, label) for name, (label, _) in ALL_OPTIONS.items()}
+        self._options = {name: self._option(name, label) for name, (label, _) in SHOWN_OPTIONS.items()}
         self._head = Html("columns-head")
         self._rows = _rows(host)
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
@@ -136,7 +136,7 @@ class MapView:
             choices = option_choices(state, name)
             control.show(len(choices) > 1)
             control.offer(
-                [(ALL_OPTIONS[name][1][value], value) for value in choices], _as_named(operation, name)
+                [(SHOWN_OPTIONS[name][1][value], value) for value in choices], _as_named(operation, name)
             )
         self._refresh_columns()
 
