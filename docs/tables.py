@@ -11,6 +11,7 @@ from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
+from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Evidence
@@ -91,8 +92,8 @@ Parquet, which both read again in another process.
 
 ## What an answer means
 
-What an answer means depends on whether the operators are idempotent, which means that a profile is the same when an update is
-applied twice: set, set_once, union, unset and delete are, add, append and remove are not. This is the table that the upload uses:
+What follows from an answer depends on whether the operators are idempotent: whether a profile is the same when an update is applied
+twice. {idempotent} are idempotent, {others} are not. The upload uses this table:
 
 {decisions}
 
@@ -163,9 +164,9 @@ COLUMNS_IN_WORDS = {
 
 FAULTS_PAGE = """# What happens when...
 
-...something goes wrong on the way. What you see is the outcome in the summary. `set`, `set_once`, `union`, `unset` and `delete` are
-idempotent: a profile is the same when an update is applied twice. `add`, `append` and `remove` are not. This page is made from the
-table that the upload uses; [What happens to a row](outcomes.md) explains the outcomes.
+...something goes wrong on the way. What you see is the outcome in the summary; [What happens to a row](outcomes.md) explains the
+outcomes. An operator is idempotent if a profile is the same when an update is applied twice: {idempotent}
+are, {others} are not. This page is made from the table that the upload uses.
 
 {faults}
 
@@ -173,18 +174,18 @@ table that the upload uses; [What happens to a row](outcomes.md) explains the ou
 
 `df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
 and after its answer. After a crash, `kill -9` or a power cut the same call goes on: what is accepted is not sent again; what was
-refused or not sent is tried again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`; the
+refused or not sent is tried again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`. The
 summary covers the whole frame.
 
 - A run that has ended sends nothing: the same call returns its summary.
-- Without `run`, the operator, the columns and the ids are the name. The same call goes on until nothing is left to try. After that `set`,
-  `set_once`, `union`, `unset` and `delete` begin afresh; with `add`, `append` and `remove` the same values raise `AlreadySent`, and
-  other values are another run. `repeat=True` is refused: name another run to send the same again.
-- The same `run` with another content is refused, and the message says what changed. `on_changed="remaining"` sends only the ids that have no
+- Without `run`, the operator, the columns and the ids identify the run. The same call goes on until nothing is left to try. After
+  that, idempotent operators begin a new run. With the others the same values raise `AlreadySent`, and other values are another run.
+  `repeat=True` is refused: name another run to send the same again.
+- A `run` whose content has changed is refused, and the message says what changed. `on_changed="remaining"` sends only the ids that have no
   outcome in that run.
-- An `unknown` row of `add`, `append` or `remove` stays so, and later rows of its id are held back, until you have looked at the
-  profile: `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)` writes down that it is applied, or with `False` that it is
-  not. Then make the same call again.
+- An `unknown` row of an operator that is not idempotent stays `unknown`, and later rows of its id are held back. Look at the profile.
+  Then `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)` writes down that the row was applied; `applied=False`, that it
+  was not. Make the same call again, and the run goes on.
 - One file serves one upload at a time. Any other call that opens it, also to read it, raises `JournalError`. So does a call that
   names a file that is empty, damaged or no journal, or that has several hard links. A damaged journal is never taken for a new one.
 - Where the journal cannot be written, nothing is sent, and the call raises; where that happens later, nothing else is sent.
@@ -197,11 +198,14 @@ summary covers the whole frame.
 ## Besides
 
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
-([when a call ends early](outcomes.md#when-a-call-ends-early)). The same `add`, `append` or `remove` is refused (`AlreadySent`) when this
-process has sent it already, or is sending it: updates are reserved before the first byte goes out. A process remembers 100,000
-such uploads in about 50 MB. After that it refuses further ones with an `OperationError`, as it can no longer tell; it forgets none,
-but those in a journal, which refuses them itself: a process that runs for months uses `journal=`. Rows over a limit are `invalid`
-and never sent.
+([when a call ends early](outcomes.md#when-a-call-ends-early)).
+
+Updates that are not idempotent are reserved before the first byte goes out. If this process has sent the same updates, or is sending
+them, the call raises `AlreadySent`. A process remembers 100,000 such uploads in about 50 MB. After that it refuses further ones with an
+`OperationError`, because it could no longer tell whether they repeat an upload. A journal keeps its own record, so a process that runs
+for months uses `journal=`.
+
+Rows over a limit are `invalid`, and never sent.
 """
 
 #: What goes wrong, in words -> what it proves.
@@ -242,6 +246,12 @@ ACTIONS_IN_WORDS: dict[FollowUp, str] = {
 NAMED = " (named rows: `rejected`)"
 
 
+def verbs_in_words(*, idempotent: bool) -> str:
+    """Return the verbs that are idempotent, or the others, as a list in words."""
+    *names, last = [f"`{verb}`" for verb, operator in OPERATORS.items() if operator.idempotent == idempotent]
+    return f"{', '.join(names)} and {last}"
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
@@ -250,6 +260,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def pages() -> dict[Path, str]:
     """Return path -> text of each page."""
+    idempotent, others = verbs_in_words(idempotent=True), verbs_in_words(idempotent=False)
     checks = table(
         ["check", "looks at", "severity", "limit", "what is wrong, and what would be right"],
         [
@@ -296,8 +307,8 @@ def pages() -> dict[Path, str]:
     faults = table(
         [
             "what happens",
-            "set, set_once, union, unset, delete",
-            "add, append, remove",
+            idempotent.replace("`", ""),
+            others.replace("`", ""),
             "what Mixpanel may hold",
             "what to do next",
         ],
@@ -327,9 +338,11 @@ def pages() -> dict[Path, str]:
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
-        HERE / "faults.md": FAULTS_PAGE.format(faults=faults),
+        HERE / "faults.md": FAULTS_PAGE.format(faults=faults, idempotent=idempotent, others=others),
         HERE / "reading.md": READING_PAGE.format(readings=readings),
-        HERE / "outcomes.md": OUTCOMES_PAGE.format(decisions=decisions, columns=columns),
+        HERE / "outcomes.md": OUTCOMES_PAGE.format(
+            decisions=decisions, columns=columns, idempotent=idempotent, others=others
+        ),
     }
 
 
