@@ -1,4 +1,4 @@
-"""What can go wrong, as a tree.
+"""The exceptions and warnings of the package, as a tree, and helpers for their messages.
 
 - ``MixpanelError``: the base of everything below
   - ``ProjectError`` (``ValueError``): no token, a token of the wrong shape, no or a bad region

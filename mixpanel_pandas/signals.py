@@ -1,4 +1,4 @@
-"""Exceptions that are not about what is being done at the moment: no code may deal with them as if they were."""
+"""Exceptions that end a call wherever they are raised: Ctrl-C, lack of memory, and what a signal handler raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Final answers on merged updates -> final answers on the rows that they are made of."""
+"""Deliveries of merged updates -> deliveries of the rows that they are made of."""
 
 from __future__ import annotations
 

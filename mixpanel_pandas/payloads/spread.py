@@ -1,4 +1,4 @@
-"""Columns of objects (dicts, structs, JSON text) whose keys become properties: the option `spread`."""
+"""The option `spread`: columns of objects (dicts, structs, JSON text) whose keys become properties."""
 
 from __future__ import annotations
 

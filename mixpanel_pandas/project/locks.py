@@ -1,4 +1,4 @@
-"""Locks in processes that fork."""
+"""Locks that a forked process gets anew, so that it does not wait for threads which it does not have."""
 
 from __future__ import annotations
 

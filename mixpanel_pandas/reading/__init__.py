@@ -1,1 +1,1 @@
-"""Files become frames."""
+"""Files become frames, and text becomes numbers, dates, booleans and lists."""

@@ -1,4 +1,4 @@
-"""What can become of a row."""
+"""The outcomes: what can become of a row."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ BATCH_SIZE = 2000
 NOTES = """\
 - Before each request it is on disk that the request may be applied, and after it what became of it; several requests share a
   commit. "x without" is the median of what each round gives, of processor seconds.
-- Seconds on the wall hang on the disk, which is waited for before each request; against a real server the network takes longer."""
+- Seconds on the wall depend on the disk, because each request waits for it. Against a real server the network takes longer."""
 
 
 def main() -> None:
