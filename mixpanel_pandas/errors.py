@@ -217,12 +217,19 @@ class ProfileWarning(UserWarning):
 # -- guards: the only places that turn another exception into one of ours ---------------------------------------------
 
 
+class _UnreadableError(OperationError):
+    """Reading values raised; `naming_column` says of which column."""
+
+
 class _Guard:
     """Raises an `OperationError` from what code or values of the user's raise; a context manager.
 
-    A guard stands only around what belongs to the user: a column that is read (`reading_column`), a function that is called
-    (`calling`). `contextlib` would make it at twice the cost, for each slice of each column.
+    A guard stands only around what belongs to the user: values that are read (`reading_column`, or `reading_values` where the
+    column is not known), a function that is called (`calling`). What this package does with the values afterwards is outside, so
+    that a bug of it is shown as one. `contextlib` would make guards at twice the cost, for each slice of each column.
     """
+
+    _raises = OperationError
 
     def __enter__(self) -> None:
         pass
@@ -230,7 +237,7 @@ class _Guard:
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
         if error is not None and not isinstance(error, MixpanelError | Warning) and not ends_the_call(error):
             msg = self._message(f"{type(error).__name__} (see the error above)")
-            raise OperationError(msg) from error
+            raise self._raises(msg) from error
 
     def _message(self, what: str) -> str:
         raise NotImplementedError
@@ -244,6 +251,30 @@ class reading_column(_Guard):  # it is called like a function
 
     def _message(self, what: str) -> str:
         return f"column {quoted(self._label)} cannot be read: {what}: convert it to another dtype, or leave it out"
+
+
+class reading_values(_Guard):  # it is called like a function
+    """Report values that raise when they are read, where the column is not known: `naming_column` stands around it."""
+
+    _raises = _UnreadableError
+
+    def _message(self, what: str) -> str:
+        return f"values cannot be read: {what}"
+
+
+class naming_column:  # it is called like a function
+    """Name the column of what `reading_values` reports. All other exceptions pass; a context manager."""
+
+    def __init__(self, label: Hashable) -> None:
+        self._label = label
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
+        if isinstance(error, _UnreadableError) and error.__cause__ is not None:
+            with reading_column(self._label):
+                raise error.__cause__
 
 
 class calling(_Guard):  # it is called like a function

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.errors import reading_column
+from mixpanel_pandas.errors import naming_column
 from mixpanel_pandas.payloads.arrays import mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import escaped, join
 from mixpanel_pandas.payloads.ids import normalise_ids
@@ -91,17 +91,17 @@ def envelope(
     elsewhere : mapping, optional
         Key of `MEMBERS` -> the rows from which that member is taken instead, as many as `rows`.
     """
-    with reading_column(layout.id.label):
-        ids = normalise_ids(layout.id.at(rows), layout.id.rule)
+    values = layout.id.at(rows)
+    with naming_column(layout.id.label):
+        ids = normalise_ids(values, layout.id.rule)
     findings = dict(ids.findings)
     fields, columns = "", []
     for name, member in MEMBERS.items():
         source = getattr(layout, name)
         if isinstance(source, Source):
-            with reading_column(source.label):
-                texts, member_findings = member.of_column(
-                    source.at((elsewhere or {}).get(name, rows)), source
-                )
+            values = source.at((elsewhere or {}).get(name, rows))
+            with naming_column(source.label):
+                texts, member_findings = member.of_column(values, source)
             columns.append(texts.fill_null(member.default))
             findings |= member_findings
         else:
@@ -113,8 +113,9 @@ def envelope(
 
 def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
     """Return the mask of those of `rows` whose column holds a usable value for a member, given by its key in `MEMBERS`."""
-    with reading_column(source.label):
-        texts, _findings = MEMBERS[name].of_column(source.at(rows), source)
+    values = source.at(rows)
+    with naming_column(source.label):
+        texts, _findings = MEMBERS[name].of_column(values, source)
     return ~nulls_in(texts)
 
 

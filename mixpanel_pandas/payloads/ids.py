@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.errors import reading_column
+from mixpanel_pandas.errors import naming_column, reading_values
 from mixpanel_pandas.payloads.arrays import bytes_of
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
@@ -45,7 +45,8 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
     Integers, whole decimals and whole floats become their digits; floats only below 2**53 (of single precision: 2**24). Text stays
     as it is, with leading zeros. Other numbers are the finding ``inexact_id``, other types ``untyped_id``.
     """
-    read = rule.read(values)
+    with reading_values():
+        read = rule.read(values)
     if isinstance(read, np.ndarray):
         return _from_objects(read)
     if pa.types.is_decimal(read.type):
@@ -54,14 +55,16 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
         return _from_floats(read)
     if pa.types.is_integer(read.type) or pa.types.is_large_string(read.type):
         return Normalised(read.cast(LARGE_STRING))
-    present = ~np.asarray(pd.isna(values), bool)
+    with reading_values():
+        present = ~np.asarray(pd.isna(values), bool)
     return Normalised(pa.nulls(len(read), LARGE_STRING), {"untyped_id": present} if present.any() else {})
 
 
 def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
     """Return the ids of some rows as text; null where an id is missing or cannot be used."""
-    with reading_column(source.label):
-        return normalise_ids(source.at(rows), source.rule).array
+    values = source.at(rows)
+    with naming_column(source.label):
+        return normalise_ids(values, source.rule).array
 
 
 def _from_floats(array: pa.Array) -> Normalised:
@@ -76,11 +79,12 @@ def _from_floats(array: pa.Array) -> Normalised:
 def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
     texts: list[str | None] = []
     broken = {"inexact_id": np.zeros(len(values), bool), "untyped_id": np.zeros(len(values), bool)}
-    for row, value in enumerate(values):
-        text, finding = _text_of(value)
-        texts.append(text)
-        if finding:
-            broken[finding][row] = True
+    with reading_values():
+        for row, value in enumerate(values):
+            text, finding = _text_of(value)
+            texts.append(text)
+            if finding:
+                broken[finding][row] = True
     return Normalised(
         pa.array(texts, LARGE_STRING), {name: mask for name, mask in broken.items() if mask.any()}
     )

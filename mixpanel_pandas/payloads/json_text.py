@@ -59,13 +59,13 @@ def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
     broken, repeated = np.zeros(len(values), bool), np.zeros(len(values), bool)
     places = []
     for place, item in enumerate(values):
-        if isinstance(item, str):
+        if issubclass(type(item), str):  # `isinstance` and methods of a subclass could raise anything
             try:
                 values[place] = orjson.loads(item if type(item) is str else str.__str__(item))
                 places.append(place)
             except orjson.JSONDecodeError:
                 values[place] = None
-                broken[place] = bool(item.strip())
+                broken[place] = bool(str.strip(item))
     for suspect in _suspects([items[place] for place in places], [values[place] for place in places]):
         place = places[suspect]
         try:

@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.errors import reading_column
+from mixpanel_pandas.errors import naming_column, reading_values
 from mixpanel_pandas.payloads import measures
 from mixpanel_pandas.payloads.arrays import (
     any_item,
@@ -115,7 +115,8 @@ def normalise(
     """
     if rule.plain and parse is None and (lists := _string_lists(values)) is not None:
         return lists
-    read = rule.read(values)
+    with reading_values():
+        read = rule.read(values)
     if blank == "missing" or parse is not None:
         read = _without_blanks(read)
     if parse is not None and parse.fits:
@@ -129,10 +130,11 @@ def normalise_column(layout: Layout, column: PropertyColumn, rows: Rows) -> Norm
     """Return some of a property's values in Mixpanel's types. For ``$union``, an empty list is a missing value."""
     unites = column.operator.takes == "list"
     blank = layout.operation.options.blank
-    with reading_column(column.label):
-        values = column.source.at(rows)
+    values = column.source.at(rows)
+    with naming_column(column.label):
         if column.key is not None:
-            values = values_of_key(column.source.rule.read(values), column.key)
+            with reading_values():
+                values = values_of_key(column.source.rule.read(values), column.key)
         normalised = normalise(values, column.rule, parse=column.parse, blank=blank, rows=rows)
     return normalised.without(_empty_lists(normalised)) if unites else normalised
 
@@ -169,7 +171,8 @@ def _as_json(values: list[Any], converted: list[Any], names: dict[int, set[str]]
     """Return the JSON of values, written in one call, with what is wrong with their types and with their JSON."""
     texts, first_bytes = _json_texts(converted)
     kinds = np.take(_KINDS, first_bytes)
-    dates = [row for row, value in enumerate(values) if converted[row] is not value and is_date(value)]
+    with reading_values():
+        dates = [row for row, value in enumerate(values) if converted[row] is not value and is_date(value)]
     kinds[dates] = np.where(kinds[dates] == "missing", "missing", "date")
     findings = _masks(names, len(values))
     for name, mask in measures.json_findings(texts, kinds).items():
@@ -183,11 +186,12 @@ def _converted(
     """Return the converted values, and the names of the checks that they fail, by row."""
     converted, names = [], {}
     findings: set[str] = set()
-    for row, value in enumerate(values):
-        converted.append(convert_value(value, findings))
-        if findings:
-            names[row] = findings
-            findings = set()
+    with reading_values():
+        for row, value in enumerate(values):
+            converted.append(convert_value(value, findings))
+            if findings:
+                names[row] = findings
+                findings = set()
     return converted, names
 
 
@@ -373,7 +377,10 @@ FINISH: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Normalis
 def _without_blanks(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
     """Return values without the text that is nothing but white space."""
     if isinstance(read, np.ndarray):
-        return as_objects([None if isinstance(value, str) and not value.strip() else value for value in read])
+        with reading_values():
+            return as_objects(
+                [None if isinstance(value, str) and not value.strip() else value for value in read]
+            )
     if read.type != LARGE_STRING:
         return read
     return emptied(read, mask_of(pc.equal(pc.utf8_trim_whitespace(read), "")))

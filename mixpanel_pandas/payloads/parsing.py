@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mixpanel_pandas.errors import reading_column
+from mixpanel_pandas.errors import naming_column, reading_column, reading_values
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.columns import LARGE_STRING, ReadColumn
 from mixpanel_pandas.reading.dates import NAIVE
@@ -111,8 +111,12 @@ def _texts_of(source: Source) -> Iterator[ReadColumn]:
     """Yield the texts of a column, in slices."""
     for start in range(0, len(source.values), ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, len(source.values)))
+        values = source.at(rows)
         with reading_column(source.label):
-            yield read_texts(source.rule.read(source.at(rows)), source.rule.kind)
+            values = source.rule.read(values)
+        with naming_column(source.label):
+            texts = read_texts(values, source.rule.kind)
+        yield texts
 
 
 def _joined(texts: list[ReadColumn], read: ReadColumn) -> ReadColumn:
@@ -141,9 +145,10 @@ def read_texts(values: pa.Array | np.ndarray, kind: str) -> ReadColumn:
     """
     if isinstance(values, pa.Array):
         return ReadColumn(values.cast(LARGE_STRING))
-    texts: list[str | None] = [
-        None if kind == "mixed" and not isinstance(value, str) else _as_text(value) for value in values
-    ]
+    with reading_values():
+        texts: list[str | None] = [
+            None if kind == "mixed" and not isinstance(value, str) else _as_text(value) for value in values
+        ]
     broken = np.array([text is not None and not encodable(text) for text in texts], bool)
     whole = [None if is_broken else text for text, is_broken in zip(texts, broken, strict=True)]
     return ReadColumn(pa.array(whole, LARGE_STRING), {"broken_text": broken})

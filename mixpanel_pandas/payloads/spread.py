@@ -33,9 +33,12 @@ def rules_of_keys(source: Source, index: pd.Index[Any]) -> dict[str, Rule]:
     OperationError
         If a value is no object, has a key that is no text, or holds a key twice.
     """
+    values = source.at()
     with reading_column(source.label):
-        parsed = read_json(np.asarray(source.rule.read(source.at()), dtype=object))
-        objects = as_objects(parsed.values)
+        values = np.asarray(source.rule.read(values), dtype=object)
+    parsed = read_json(values)
+    objects = as_objects(parsed.values)
+    with reading_column(source.label):
         present = ~pd.isna(objects) | parsed.broken
         odd = [place for place in np.flatnonzero(present) if not _has_text_keys(objects[place])]
     if parsed.repeated.any():

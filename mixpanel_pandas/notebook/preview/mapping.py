@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.checking.findings import column_findings
-from mixpanel_pandas.errors import reading_column
+from mixpanel_pandas.errors import naming_column, reading_column
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
@@ -202,6 +202,7 @@ def _contents(
         return kind, fill, ""
     with reading_column(label):
         values = array_of(state.frame.iloc[first : first + 1, place])
+    with naming_column(label):
         opening, texts, closing = json_texts(normalise(values, rule, parse=column.parse if column else None))
     text = texts[0].as_py()
     if text is None:
