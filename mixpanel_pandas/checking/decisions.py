@@ -16,11 +16,9 @@ import pyarrow as pa
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of, severity_of
 from mixpanel_pandas.checking.remedies import refuse_impossible_remedies, remedy_for
 from mixpanel_pandas.checking.scan import (
-    Masks,
     ValueScan,
     add_mask,
     email_column,
-    has_value,
     scan_ids,
     scan_values,
 )
@@ -29,6 +27,7 @@ from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
 from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.payloads.measures import ESCAPED_BYTES
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
@@ -43,15 +42,13 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.user_schema import UserSchema
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.measures import Masks
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Decisions", "check_frame", "decide", "user_schema_of"]
 
 #: Bytes that a record takes beside its id and its properties, rounded up.
 RECORD_BYTES = 400
-
-#: Bytes of a character of an id in JSON, at most, as an escape.
-ESCAPED_BYTES = 6
 
 #: As long as every token, so that sizes are right.
 TOKEN = " " * 32
@@ -380,7 +377,7 @@ def _subtract_dropped(decisions: Decisions, scan: ValueScan) -> None:
         column = layout.columns[number]
         for span in layout.spans():
             if dropped[span].any():
-                has = has_value(normalise_column(layout, column, span))
+                has = normalise_column(layout, column, span).present
                 scan.touched[span] -= dropped[span] & (has | (column.missing != "skip"))
                 scan.written[span] -= dropped[span] & (has | (column.missing == "null"))
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.findings import count_names, findings_of_column
 from mixpanel_pandas.checking.report import shown_values
-from mixpanel_pandas.checking.scan import findings_of_slice, has_value
+from mixpanel_pandas.checking.scan import findings_of_slice
 from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
@@ -133,7 +133,7 @@ def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
     for part in layout.slices():
         values = normalise_column(layout, column, part)
         scan.sendable[part] = ~values.missing
-        scan.present[part] = _is_present(column, part) if column.rule.refusal else has_value(values)
+        scan.present[part] = _is_present(column, part) if column.rule.refusal else values.present
         for name, mask in findings_of_slice(values, column):
             scan.findings[name] += int(mask.sum())
             if CHECKS[name].limit and CHECKS[name].severity == "error":

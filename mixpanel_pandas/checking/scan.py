@@ -30,24 +30,20 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.measures import Masks
     from mixpanel_pandas.rules.checks import Check
 
 __all__ = [
     "IdScan",
-    "Masks",
     "ValueScan",
     "add_mask",
     "email_column",
     "findings_of_slice",
-    "has_value",
     "id_digest",
     "property_checks",
     "scan_ids",
     "scan_values",
 ]
-
-#: Name of a check -> mask of the rows that do not pass it.
-Masks = dict[str, np.ndarray]
 
 _VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
 _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
@@ -252,7 +248,7 @@ def _scan_piece(
     return Piece(
         values if keep_values else None,
         [(name, mask) for name, mask in findings_of_slice(values, column) if mask.any()],
-        has_value(values),
+        values.present,
         _longest_json(values) + _longest_name(column.name),
         ~values.missing,
         hash_texts(folded(values.array)) if column is emails else None,
@@ -262,14 +258,6 @@ def _scan_piece(
 def email_column(layout: Layout) -> PropertyColumn | None:
     """Return the column that becomes ``$email``, if its values are text."""
     return next((c for c in layout.columns if c.name == "$email" and c.kind == "string"), None)
-
-
-def has_value(values: Normalised) -> np.ndarray:
-    """Return the mask of the rows that have a value, be it one that cannot be sent."""
-    has = ~values.missing
-    for mask in values.findings.values():
-        has |= mask
-    return has
 
 
 def findings_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 __all__ = [
+    "LARGE_STRING",
     "any_item",
+    "byte_counts",
     "bytes_of",
     "emptied",
     "lengths_of",
@@ -17,6 +19,9 @@ __all__ = [
     "nulls_in",
     "offsets_of",
 ]
+
+#: Arrow's type of text, with offsets of 64 bits: the text of a column may be of any size.
+LARGE_STRING = pa.large_string()
 
 
 def mask_of(mask: pa.Array) -> np.ndarray:
@@ -45,6 +50,11 @@ def bytes_of(strings: pa.LargeStringArray) -> np.ndarray:
     """Return the bytes of all strings of an array, which may be a slice, without a copy."""
     buffer, offsets = strings.buffers()[2], offsets_of(strings)
     return np.frombuffer(buffer or b"", np.uint8)[offsets[0] : offsets[-1]]
+
+
+def byte_counts(strings: pa.LargeStringArray) -> np.ndarray:
+    """Return how often each of the 256 bytes stands in the strings of an array."""
+    return np.bincount(bytes_of(strings), minlength=256)
 
 
 def longest_text(strings: pa.LargeStringArray) -> int:

@@ -23,11 +23,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
-LARGE_STRING = pa.large_string()
 
 #: Bytes of the longest number in Arrow. On some machines numpy has longer floats.
 ARROW_BYTES = 8

@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import bytes_of, emptied, lengths_of, lists_of, nulls_in
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, bytes_of, emptied, lengths_of, lists_of, nulls_in
 from mixpanel_pandas.payloads.batches import Payloads
 from mixpanel_pandas.payloads.normalise import Normalised
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operators import Missing, Operator
 
-__all__ = ["Part", "Property", "encode", "escaped", "join", "json_texts"]
+__all__ = ["Part", "Property", "encode", "escaped", "join", "json_of", "json_texts"]
 
 #: What a text is joined of: a constant, or a column with one text per row.
 Part: TypeAlias = str | pa.Array
@@ -34,7 +34,6 @@ Part: TypeAlias = str | pa.Array
 #: A column as JSON: what every value begins with, the texts in between, what every value ends with.
 JsonTexts: TypeAlias = tuple[str, pa.Array, str]
 
-LARGE_STRING = pa.large_string()
 SECONDS = pa.timestamp("s")
 
 #: A position after the last byte of any text.
@@ -103,7 +102,7 @@ def encode(
         for operator in dict.fromkeys(column.operator for column in properties)
     ]
     unset = [_name_where_missing(column) for column in properties if column.missing == "unset"]
-    names = [pa.repeat(constant(_json(name)), len(positions)) for name in removed]
+    names = [pa.repeat(constant(json_of(name)), len(positions)) for name in removed]
     if unset or names:
         records.append(join(*head, ',"$unset":[', _join_present([*names, *unset], ","), "]},"))
     if deletes:
@@ -133,13 +132,13 @@ def _record(head: Sequence[Part], operator: Operator, columns: Sequence[Property
             members.append(_fragment(column, left, right))
         else:
             before, text, after = _operand_texts(column)
-            members += [f"{left}{_json(column.name)}:{before}", text, f"{after}{right}"]
+            members += [f"{left}{json_of(column.name)}:{before}", text, f"{after}{right}"]
     return join(*head, opening, *members, closing, nulls="replace")
 
 
 def _fragment(column: Property, left: str = "", right: str = "") -> pa.Array:
     """Return ``"name":value`` for each row, between `left` and `right`; null where the row says nothing about the property."""
-    key = f"{left}{_json(column.name)}:"
+    key = f"{left}{json_of(column.name)}:"
     before, text, after = _operand_texts(column)
     fragment = _between(f"{key}{before}", text, f"{after}{right}")
     if column.missing == "null":
@@ -160,7 +159,7 @@ def _between(before: str, texts: pa.Array, after: str) -> pa.Array:
 def _name_where_missing(column: Property) -> pa.Array:
     """Return the name of a property for the rows without a value, null for the other rows."""
     names = pc.if_else(
-        column.values.array.is_null(), constant(_json(column.name)), pa.scalar(None, LARGE_STRING)
+        column.values.array.is_null(), constant(json_of(column.name)), pa.scalar(None, LARGE_STRING)
     )
     return _without_dropped(names, column)
 
@@ -288,9 +287,10 @@ def escaped(strings: pa.Array) -> pa.Array:
         return strings
     strings = pc.replace_substring(pc.replace_substring(strings, "\\", "\\\\"), '"', '\\"')
     for code in np.unique(codes[codes < ord(" ")]) if has_controls else ():
-        strings = pc.replace_substring(strings, chr(code), _json(chr(code))[1:-1])
+        strings = pc.replace_substring(strings, chr(code), json_of(chr(code))[1:-1])
     return strings
 
 
-def _json(text: str) -> str:
+def json_of(text: str) -> str:
+    """Return a text as JSON."""
     return orjson.dumps(text).decode()

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import naming_column
-from mixpanel_pandas.payloads.arrays import mask_of, nulls_in
-from mixpanel_pandas.payloads.encoding import escaped, join
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
+from mixpanel_pandas.payloads.encoding import escaped, join, json_of
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.ip_and_time import address
 from mixpanel_pandas.payloads.normalise import Normalised, normalise
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = ["MEMBERS", "Envelope", "envelope", "has_member"]
-
-LARGE_STRING = pa.large_string()
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,10 @@ class Envelope:
 
     def head(self) -> list[Part]:
         """Return what every record begins with, up to the comma before its operator."""
-        token = "" if self.token is None else f'"$token":{_json(self.token)},'
-        id_name = '"$distinct_id"' if self.group is None else f'"$group_key":{_json(self.group)},"$group_id"'
+        token = "" if self.token is None else f'"$token":{json_of(self.token)},'
+        id_name = (
+            '"$distinct_id"' if self.group is None else f'"$group_key":{json_of(self.group)},"$group_id"'
+        )
         return [f'{{{token}{id_name}:"', escaped(self.ids), f'"{self.fields}', *self.columns]
 
 
@@ -119,10 +119,6 @@ def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
     return ~nulls_in(texts)
 
 
-def _json(text: str) -> str:
-    return orjson.dumps(text).decode()
-
-
 # -- members ------------------------------------------------------------------------------------------------------
 
 
@@ -137,7 +133,7 @@ def _ip_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndar
     usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
     good = pc.is_in(texts, usable, skip_nulls=True)
     members = join(',"$ip":"', pc.if_else(good, texts, pa.scalar(None, LARGE_STRING)), '"')
-    return members, {"ip": ~mask_of(good) & _present(normalised)}
+    return members, {"ip": ~mask_of(good) & normalised.present}
 
 
 def _time_field(time: Any) -> str:
@@ -153,7 +149,7 @@ def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.nd
     good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
     whole = pa.array(np.where(good, seconds, 0).astype(np.int64), mask=~good)
     texts = join(',"$time":', whole.cast(LARGE_STRING))
-    return texts, {"time": ~good & _present(normalised)}
+    return texts, {"time": ~good & normalised.present}
 
 
 @dataclass(frozen=True)
@@ -220,11 +216,3 @@ def _texts(normalised: Normalised) -> pa.Array:
         return normalised.array.cast(LARGE_STRING)
     texts = normalised.array.to_pylist()
     return pa.array([orjson.loads(text) if text and text[0] == '"' else text for text in texts], LARGE_STRING)
-
-
-def _present(normalised: Normalised) -> np.ndarray:
-    """Return the mask of the rows that hold a value, also one that cannot be sent."""
-    present = ~normalised.missing
-    for finding in normalised.findings.values():
-        present |= finding
-    return present

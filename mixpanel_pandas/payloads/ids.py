@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import naming_column, reading_values
-from mixpanel_pandas.payloads.arrays import bytes_of
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, bytes_of
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
 from mixpanel_pandas.payloads.values import convert, encodable, is_date
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
 
-LARGE_STRING = pa.large_string()
 
 #: Digits of the largest decimals that Arrow has.
 _DECIMAL_DIGITS = 76

@@ -17,6 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.measures import has_double
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Parsed", "json_lines", "read_json"]
 
-LARGE_STRING = pa.large_string()
 
 _LINE_END = orjson.Fragment(b"\n")
 

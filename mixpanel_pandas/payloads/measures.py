@@ -19,7 +19,15 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import any_item, bytes_of, lengths_of, longest_text, mask_of, offsets_of
+from mixpanel_pandas.payloads.arrays import (
+    LARGE_STRING,
+    any_item,
+    bytes_of,
+    lengths_of,
+    longest_text,
+    mask_of,
+    offsets_of,
+)
 from mixpanel_pandas.rules.checks import longer_than
 from mixpanel_pandas.rules.limits import LIMITS
 
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "ESCAPED_BYTES",
+    "Masks",
     "beyond_exact",
     "cut_string",
     "decimal_finding",
@@ -43,7 +53,6 @@ __all__ = [
     "to_milliseconds",
 ]
 
-LARGE_STRING = pa.large_string()
 STRING_LISTS = pa.large_list(LARGE_STRING)
 
 #: Name of a check -> mask of the values that fail it.
@@ -53,9 +62,6 @@ Masks = dict[str, np.ndarray]
 # -- numbers ------------------------------------------------------------------------------------------------------
 
 _EXACT_INTEGER = LIMITS["exact_integer"].value
-
-#: A double holds every number of so many decimal digits as it is written.
-SURE_DIGITS = 15
 
 #: No double has more decimal digits, apart from zeros.
 _DOUBLE_DIGITS = 767
@@ -414,7 +420,7 @@ def longest_string_in_lists(texts: pa.LargeStringArray) -> int | None:
 # -- sizes --------------------------------------------------------------------------------------------------------
 
 #: Bytes in JSON that a byte of text takes at most: a control character becomes ``\\u0000``.
-_ESCAPED_BYTE = 6
+ESCAPED_BYTES = 6
 
 #: Bytes in JSON that a number, a boolean or a date takes at most.
 _SINGLE_BYTES = 30
@@ -442,4 +448,4 @@ def longest_value(array: pa.Array) -> int:
 
 def json_bytes(text_bytes: int) -> int:
     """Return an upper bound on the bytes in JSON of a text of so many bytes, with quotes, colon and comma."""
-    return _ESCAPED_BYTE * text_bytes + len('"":,')
+    return ESCAPED_BYTES * text_bytes + len('"":,')

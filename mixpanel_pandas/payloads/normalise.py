@@ -8,6 +8,7 @@ be sent becomes null and a finding; the length never changes.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.errors import naming_column, reading_values
 from mixpanel_pandas.payloads import measures
 from mixpanel_pandas.payloads.arrays import (
+    LARGE_STRING,
     any_item,
     bytes_of,
     emptied,
@@ -39,12 +41,12 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.measures import Masks
     from mixpanel_pandas.payloads.parsing import Parsing
     from mixpanel_pandas.payloads.sources import Rows
 
 __all__ = ["Normalised", "cut_strings", "from_objects", "normalise", "normalise_column"]
 
-LARGE_STRING = pa.large_string()
 MILLISECONDS = pa.timestamp("ms")
 
 _LIST = np.array("list", dtype=object)
@@ -55,8 +57,6 @@ for _first, _kind in zip(
     b'"[{tfn', ("string", "list", "object", "boolean", "boolean", "missing"), strict=True
 ):
     _KINDS[_first] = _kind
-
-Findings = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Normalised:
     """
 
     array: pa.Array
-    findings: Findings = field(default_factory=dict)
+    findings: Masks = field(default_factory=dict)
     kinds: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -84,6 +84,14 @@ class Normalised:
     def missing(self) -> np.ndarray:
         """Mask of the rows without a value."""
         return nulls_in(self.array)
+
+    @property
+    def present(self) -> np.ndarray:
+        """Mask of the rows with a value, be it one that cannot be sent."""
+        present = ~self.missing
+        for mask in self.findings.values():
+            present |= mask
+        return present
 
     def without(self, rows: np.ndarray) -> Normalised:
         """Return the same without the values of `rows`, a mask."""
@@ -195,7 +203,7 @@ def _converted(
     return converted, names
 
 
-def _masks(names: dict[int, set[str]], length: int) -> Findings:
+def _masks(names: dict[int, set[str]], length: int) -> Masks:
     """Return name of a check -> mask, from the names of the checks that each row fails."""
     masks = {name: np.zeros(length, bool) for name in sorted(set().union(*names.values()))}
     for row, of_row in names.items():
@@ -301,7 +309,7 @@ def _may_be_inexact(decimals: pa.Array, texts: pa.Array) -> np.ndarray:
     doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))
     large: np.ndarray = np.abs(doubles) >= measures.exact_below(doubles.dtype)
     digits = pc.replace_substring(pc.utf8_rtrim(pc.utf8_ltrim(texts, "-0."), "0"), ".", "")
-    large |= mask_of(pc.greater(pc.binary_length(digits), measures.SURE_DIGITS))
+    large |= mask_of(pc.greater(pc.binary_length(digits), sys.float_info.dig))
     return large
 
 

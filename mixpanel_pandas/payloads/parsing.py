@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.values import convert, encodable
-from mixpanel_pandas.reading.columns import LARGE_STRING, ReadColumn
+from mixpanel_pandas.reading.columns import ReadColumn
 from mixpanel_pandas.reading.dates import NAIVE
 from mixpanel_pandas.reading.readings import READINGS, common_type, reading
 

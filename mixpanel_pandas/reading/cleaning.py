@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, did_you_mean
-from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of, offsets_of
+from mixpanel_pandas.payloads.arrays import byte_counts, bytes_of, emptied, mask_of, offsets_of
 from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def trimmed(array: pa.Array) -> pa.Array:
     ['ann', 'evy', 'a b']
     """
     texts = pc.utf8_trim_whitespace(as_texts(array))
-    used = np.bincount(bytes_of(texts), minlength=256)
+    used = byte_counts(texts)
     if not used[:32].any() and not used[127:].any():
         return texts
     texts = pc.replace_substring_regex(texts, f"[{INVISIBLE}]+", "")

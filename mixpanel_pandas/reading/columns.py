@@ -9,13 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import emptied, mask_of
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "LARGE_STRING",
     "ReadColumn",
     "as_texts",
     "is_text_type",
@@ -24,8 +23,6 @@ __all__ = [
     "over_distinct",
     "without_blanks",
 ]
-
-LARGE_STRING = pa.large_string()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import did_you_mean
-from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.payloads.arrays import byte_counts, emptied, mask_of
 from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
 
 if TYPE_CHECKING:
@@ -288,9 +288,7 @@ def read_dates(texts: pa.LargeStringArray, type: pa.DataType | None, format: Dat
 
 def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None, zone: str) -> ReadColumn | None:
     """Return dates that Arrow reads in one go, or None: they have several forms, or a finding."""
-    if len(texts) == texts.null_count or set(
-        np.flatnonzero(np.bincount(bytes_of(texts), minlength=256))
-    ) - set(b"0123456789-+:.TZ "):
+    if len(texts) == texts.null_count or set(np.flatnonzero(byte_counts(texts))) - set(b"0123456789-+:.TZ "):
         return None
     for form in (DATE, NAIVE, UTC):
         wanted = type or (UTC if zone and form == NAIVE else form)

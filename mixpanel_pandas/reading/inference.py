@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import bytes_of, mask_of
-from mixpanel_pandas.reading.columns import LARGE_STRING, as_texts, matching
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, byte_counts, mask_of
+from mixpanel_pandas.reading.columns import as_texts, matching
 from mixpanel_pandas.reading.dates import NAIVE, UTC, read_dates
 from mixpanel_pandas.reading.numbers import SAFE_DIGITS
 
@@ -69,7 +69,7 @@ class TypeEvidence:
         texts = as_texts(array).drop_null()
         if not len(texts):
             return cls()
-        used = {chr(byte) for byte in np.flatnonzero(np.bincount(bytes_of(texts), minlength=256))}
+        used = {chr(byte) for byte in np.flatnonzero(byte_counts(texts))}
         counts = _numbers(texts) if used <= set("0123456789.-") else None
         even, fewest, most = counts or (True, 0, 0)
         shortest = pc.min(pc.binary_length(texts)).as_py()

@@ -20,9 +20,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import emptied, mask_of
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of
 from mixpanel_pandas.reading.columns import (
-    LARGE_STRING,
     ReadColumn,
     masks_of,
     matching,

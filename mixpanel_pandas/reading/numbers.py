@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import decimal
 import re
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import bytes_of, emptied, mask_of
+from mixpanel_pandas.payloads.arrays import byte_counts, emptied, mask_of
 from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
 
 __all__ = ["PLAIN", "NumberMarks", "marks_of", "read_money", "read_numbers", "read_percent"]
@@ -22,7 +23,7 @@ __all__ = ["PLAIN", "NumberMarks", "marks_of", "read_money", "read_numbers", "re
 INT64, DOUBLE = pa.int64(), pa.float64()
 
 #: Every decimal number with so many significant digits is kept by a double.
-SAFE_DIGITS = 15
+SAFE_DIGITS = sys.float_info.dig
 
 #: Doubles below this size have fewer digits than others.
 _SMALLEST_NORMAL = 2.3e-308
@@ -122,7 +123,7 @@ def read_numbers(
 
 def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None) -> ReadColumn | None:
     """Return numbers that Arrow reads in one go, or None: something may be blank, unreadable or inexact."""
-    used = np.flatnonzero(np.bincount(bytes_of(texts), minlength=256))
+    used = np.flatnonzero(byte_counts(texts))
     if not set(used) <= set(b"0123456789+-.eE") or len(texts) == texts.null_count:
         return None
     whole = set(used) <= set(b"0123456789-")
