@@ -22,6 +22,7 @@ from mixpanel_pandas.delivery.messages import ANSWER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from http.client import HTTPMessage
     from typing import NoReturn
 
     from typing_extensions import Buffer
@@ -105,7 +106,7 @@ class Reply(HTTPResponse):
         """Read the final answer, and skip every 1xx before it. 101 is final, because no HTTP answer follows it."""
         super().begin()
         while 100 <= self.status < 200 and self.status != 101:
-            self.headers = None  # type: ignore[assignment]  # otherwise it has begun
+            self.headers: HTTPMessage = None  # type: ignore[assignment]  # otherwise it has begun
             super().begin()
         try:
             self._read_body()
@@ -113,7 +114,7 @@ class Reply(HTTPResponse):
             self.flaw = str(reason)
         except (OSError, HTTPException) as error:
             self.flaw = f"its body broke off: {error}"
-        self.will_close = self.will_close or self.flaw is not None
+        self.will_close: bool = self.will_close or self.flaw is not None
         self.close()
 
     def _read_body(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview"]
 
-logger: logging.Logger = logging.getLogger("mixpanel_pandas")
+_logger = logging.getLogger("mixpanel_pandas")
 
 #: Hides the saved HTML as long as the widget beside it is alive, and the place of the widget afterwards.
 ONE_OF_TWO = """
@@ -231,7 +231,7 @@ def _in_words(error: Exception) -> str:
     """Return the message of an error of ours. Other errors lose their message, which may hold values of the frame."""
     if isinstance(error, MixpanelError):
         return str(error)
-    logger.debug("a view of the preview failed", exc_info=error)
+    _logger.debug("a view of the preview failed", exc_info=error)
     return f"this failed with {type(error).__name__}; the logger mixpanel_pandas tells more at level DEBUG"
 
 
