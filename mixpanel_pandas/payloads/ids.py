@@ -24,6 +24,7 @@ from mixpanel_pandas.payloads.arrays import LARGE_STRING, bytes_of
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
 from mixpanel_pandas.payloads.values import convert, encodable, is_date
+from mixpanel_pandas.reading.cleaning import composed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,8 +116,8 @@ def _is_whole(value: Any) -> bool:
 
 
 def folded(texts: pa.Array) -> pa.Array:
-    """Return ids in lower case and without outer blanks, to compare ids that look alike."""
-    return pc.utf8_lower(pc.utf8_trim_whitespace(texts))
+    """Return ids in lower case, without outer blanks and in one Unicode form, to compare ids that look alike."""
+    return composed(pc.utf8_lower(pc.utf8_trim_whitespace(texts)))
 
 
 def hash_texts(texts: pa.Array) -> np.ndarray:

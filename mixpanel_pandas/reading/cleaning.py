@@ -3,7 +3,7 @@ r"""Texts that mean a missing value, and characters that nobody sees. Nothing he
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from unicodedata import is_normalized
+from unicodedata import is_normalized, normalize
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,16 @@ from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ERROR_CELLS", "INVISIBLE", "NA_TEXTS", "id_findings", "missing_texts", "read_missing", "trimmed"]
+__all__ = [
+    "ERROR_CELLS",
+    "INVISIBLE",
+    "NA_TEXTS",
+    "composed",
+    "id_findings",
+    "missing_texts",
+    "read_missing",
+    "trimmed",
+]
 
 #: What spreadsheets write in a cell whose formula failed.
 #: https://support.microsoft.com/office/error-type-function-10958677-7c8d-44f7-ae77-b9a9ee6eefaa
@@ -193,6 +202,19 @@ def _first_bytes(texts: pa.LargeStringArray) -> np.ndarray:
     offsets = offsets_of(texts)
     begins = offsets[:-1][offsets[1:] > offsets[:-1]] - offsets[0]
     return np.flatnonzero(np.bincount(bytes_of(texts)[begins], minlength=256))
+
+
+def composed(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return texts with letters and accents composed, so that both Unicode forms of a text are equal."""
+    if bytes_of(texts).max(initial=0) < 128:
+        return texts
+    other = _in_other_form(texts)
+    if not other.any():
+        return texts
+    distinct, places = over_distinct(texts.filter(pa.array(other)), lambda text: normalize("NFC", text))
+    order = np.arange(len(texts))
+    order[other] = len(texts) + places
+    return pa.concat_arrays([texts, pa.array(distinct, texts.type)]).take(pa.array(order))
 
 
 def _in_other_form(texts: pa.LargeStringArray) -> np.ndarray:

@@ -232,7 +232,7 @@ CHECKS: dict[str, Check] = {
             "similar_id",
             "frame",
             "warning",
-            "the id differs from another only in case or outer blanks: two profiles",
+            "the id differs from another only in case, outer blanks or Unicode form: two profiles",
         ),
         Check(
             "shared_email",

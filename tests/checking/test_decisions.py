@@ -370,6 +370,7 @@ SIMILAR = [
     pytest.param(["ann", "bob", "ann "], [0, 2], id="outer blanks"),
     pytest.param([" ANN", "bob", "ann", "Bob"], [0, 1, 2, 3], id="two groups"),
     pytest.param(["ann", "bob"], [], id="none"),
+    pytest.param(["jos\u00e9", "bob", "jose\u0301"], [0, 2], id="two Unicode forms"),
     pytest.param(["STRASSE", "straße"], [], id="other letters are others"),
 ]
 

@@ -274,8 +274,9 @@ def test_what_lies_under_a_missing_id_does_not_matter():
     assert ids.hexdigest() == digest(["a", None, "b"])
 
 
-def test_folded_ids_are_alike_but_for_case_and_outer_blanks():
-    assert folded(pa.array([" Ann\t", "ÄB", None], pa.large_string())).to_pylist() == ["ann", "äb", None]
+def test_folded_ids_are_alike_but_for_case_outer_blanks_and_unicode_form():
+    texts = pa.array([" Ann\t", "ÄB", "A\u0308b", None], pa.large_string())
+    assert folded(texts).to_pylist() == ["ann", "äb", "äb", None]
 
 
 def test_the_digest_is_that_of_the_journals_that_are_out_there():

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.reading.cleaning import ERROR_CELLS, NA_TEXTS, id_findings, read_missing, trimmed
+from mixpanel_pandas.reading.cleaning import (
+    ERROR_CELLS,
+    NA_TEXTS,
+    composed,
+    id_findings,
+    read_missing,
+    trimmed,
+)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +128,12 @@ def test_odd_ids(id, findings):
 
 def test_every_error_of_a_spreadsheet_is_found():
     assert id_findings(pa.array(sorted(ERROR_CELLS)))["error_cell"].all()
+
+
+ODD_TEXTS = st.text(st.sampled_from("aZ \u00e9e\u0301\u4e2d\u1100\u1161\U0001f600"), max_size=8)
+
+
+@given(st.lists(st.none() | ODD_TEXTS, max_size=5), st.integers(0, 3))
+def test_composed_is_what_python_composes(texts, start):
+    array = pa.array(texts, pa.large_string())[start:]
+    assert composed(array).to_pylist() == [text and normalize("NFC", text) for text in texts[start:]]
