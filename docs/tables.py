@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
+from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
@@ -62,6 +63,20 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
 - Nothing is read unasked. Text without `parse` is sent as text.
+
+## Texts that mean missing
+
+`na=["-", "?"]` makes texts of ids and values missing, before `parse` reads them. Casing counts, outer blanks do not. On the command line
+it is `--na - --na "?"`. Two sets have names:
+
+{na}
+
+`common` leaves out what is a word or a name as well: `NA` is Namibia.
+
+## Blanks and invisible characters
+
+`trim=True` takes outer blanks from ids, names of properties and text, and characters that nobody sees: zero-width spaces, soft hyphens,
+byte order marks and marks of direction. Items of lists and texts in objects stay.
 """
 
 OUTCOMES_PAGE = """# What happens to a row
@@ -335,11 +350,15 @@ def pages() -> dict[Path, str]:
             for row in READINGS.values()
         ],
     )
+    sets = table(
+        ["name", "texts"],
+        [[f"`{name}`", ", ".join(f"`{text}`" for text in sorted(texts))] for name, texts in NA_TEXTS.items()],
+    )
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
         HERE / "faults.md": FAULTS_PAGE.format(faults=faults, idempotent=idempotent, others=others),
-        HERE / "reading.md": READING_PAGE.format(readings=readings),
+        HERE / "reading.md": READING_PAGE.format(readings=readings, na=sets),
         HERE / "outcomes.md": OUTCOMES_PAGE.format(
             decisions=decisions, columns=columns, idempotent=idempotent, others=others
         ),

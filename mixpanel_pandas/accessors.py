@@ -15,7 +15,7 @@ from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
     from os import PathLike
     from typing import Literal
 
@@ -80,6 +80,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -109,7 +111,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -151,6 +153,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -180,7 +184,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -219,6 +223,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -250,7 +256,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -288,6 +294,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -317,7 +325,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -355,6 +363,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -386,7 +396,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -424,6 +434,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -456,7 +468,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -624,6 +636,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -656,7 +670,7 @@ class Profiles:
             group key.
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, parse, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -696,6 +710,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -769,6 +785,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -833,6 +851,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
@@ -923,6 +943,8 @@ class Profiles:
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
         parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
         spread: Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,

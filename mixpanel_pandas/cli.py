@@ -17,6 +17,7 @@ from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
 from mixpanel_pandas.notebook.show import show, table_of
 from mixpanel_pandas.project import REGIONS, Project
+from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.files import atomic_write, link_target, read_table, write_table
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
@@ -52,6 +53,11 @@ CLI_OPTIONS: dict[str, dict[str, Any]] = {
         "multiple": True,
         "metavar": "COLUMN=READING",
         "help": "Read text as number, date, date:dd/mm/yyyy, boolean:Yes/No, json, list:semicolon and others. May be repeated.",
+    },
+    "na": {
+        "multiple": True,
+        "metavar": "TEXT",
+        "help": "A text that means a missing value, or a set of them: common or pandas. May be repeated.",
     },
     "spread": {
         "multiple": True,
@@ -320,6 +326,8 @@ def _python_options(values: dict[str, Any]) -> dict[str, Any]:
             options[name] = words[-1]
     if options.get("updated_at", "").isdigit():
         options["updated_at"] = int(options["updated_at"])
+    if "na" in options:
+        options["na"] = [text for word in options["na"] for text in NA_TEXTS.get(word, [word])]
     if "spread" in options:
         options["spread"] = list(options["spread"])
     return options

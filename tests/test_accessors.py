@@ -70,6 +70,8 @@ VALUES: dict[str, Any] = {
     "missing": "null",
     "blank": "missing",
     "parse": {"note": ";"},
+    "na": "common",
+    "trim": True,
     "spread": ["tags"],
     "invalid": "drop_row",
     "duplicates": "last",

@@ -73,6 +73,8 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
             id="rename",
         ),
         pytest.param(["union", "--property", "tags", "--parse", "tags=;"], {"tags": ["a", "b"]}, id="parse"),
+        pytest.param(["set", "--na", "common", "--na", "pro"], {"credits": 1, "tags": "a;b"}, id="na"),
+        pytest.param(["set", "--property", "plan", "--trim"], {"plan": "pro"}, id="trim"),
         pytest.param(
             ["set", "--property", "tags", "--parse", "tags=list:semicolon"],
             {"tags": ["a", "b"]},

@@ -360,7 +360,8 @@ def frames(draw: Any, *, odd_labels: bool) -> pd.DataFrame:
 #: Option without choices of its own -> values that make sense, and others.
 VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "rename": ([None, "reserved", {"n": "m"}, str.upper], [{"id": "n"}, lambda label: 1 / 0, lambda label: None, 5, {0: 1}]),
-    "parse": ([None, {"n": "json"}, {"plan": ";"}], [{"id": ","}, {"gone": "json"}, {0: ";"}, "json", {"n": 5}]),
+    "na": ([None, "common", ["x"], []], ["other", 5, [5], {"n": "x"}]),
+    "parse": ([None, {"n": "json"}, {"plan": ";"}, {"n": "number"}, {"plan": "date"}, {"plan": "list:python"}], [{"id": ","}, {"gone": "json"}, {0: ";"}, "json", {"n": 5}]),
     "spread": ([None, ["n"], ["plan", "n"]], [["gone"], [0], "n", 5, [["n"]], []]),
     "invalid": (["drop_value", "drop_row", "truncate", "raise"], [{"missing_id": "drop_row"}, "other", {"x": 1}, 5]),
     "ip": ([None, "1.2.3.4", "n"], ["plan", "nowhere", 5, ["n"]]),

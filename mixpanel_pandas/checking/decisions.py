@@ -19,6 +19,7 @@ from mixpanel_pandas.checking.scan import (
     ValueScan,
     add_mask,
     email_column,
+    id_digest,
     scan_ids,
     scan_values,
 )
@@ -26,7 +27,7 @@ from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
-from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.measures import ESCAPED_BYTES
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
@@ -255,7 +256,11 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
         usable[span] = ~nulls_in(scan.ids)
         for name, mask in scan.findings:
             add_mask(id_masks if CHECKS[name].of == "id" else record_masks, name, mask, span, layout.rows)
-    decisions.digest = digest.hexdigest()
+    options = layout.operation.options
+    if options.trim or options.na is not None:  # a summary is matched with the ids as the frame holds them
+        decisions.digest = id_digest(layout_of_ids(decisions.frame, layout.id.label))
+    else:
+        decisions.digest = digest.hexdigest()
     for name, mask in _in_order(id_masks):
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask

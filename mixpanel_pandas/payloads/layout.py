@@ -17,10 +17,11 @@ import pandas as pd
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, calling, choices, did_you_mean
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule
 from mixpanel_pandas.payloads.ip_and_time import ip_source, time_source
-from mixpanel_pandas.payloads.parsing import Parsing, parsing_of
+from mixpanel_pandas.payloads.parsing import Parsing, cleaned, parsing_of
 from mixpanel_pandas.payloads.slice_sizes import rows_per_slice
 from mixpanel_pandas.payloads.sources import Source, column_source, find_source, has_label, labels_of
 from mixpanel_pandas.payloads.spread import rules_of_keys
+from mixpanel_pandas.reading.cleaning import trimmed_name
 from mixpanel_pandas.rules.limits import RENAMED_BY_RESERVED
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
@@ -177,7 +178,7 @@ def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:
     """
     _refuse_levels(frame)
     _refuse_shared_labels(frame)
-    id_source = _id_source(frame, operation)
+    id_source = _cleaned(_id_source(frame, operation), operation)
     ip = ip_source(frame, operation.options.ip)
     time = time_source(frame, operation.options.updated_at)
     columns: tuple[PropertyColumn, ...] = ()
@@ -191,7 +192,8 @@ def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:
             if isinstance(source, Source) and not source.in_index
         }
         verbs = _verbs(frame, operation, id_source, used)
-        removed = tuple(_property_name(label) for label, verb in verbs.items() if verb == "unset")
+        trim = trimmed_name if operation.options.trim else str
+        removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
         written = {label: verb for label, verb in verbs.items() if verb != "unset"}
         columns = tuple(_property_columns(frame, operation, written))
     return _sliced(Layout(operation, len(frame), id_source, columns, removed, ip, time))
@@ -327,17 +329,25 @@ def _property_columns(
 ) -> Iterator[PropertyColumn]:
     """Yield what each column becomes: one property, or if it is spread one for each key."""
     name_of = _renamer(operation.options.rename)
+    trim = trimmed_name if operation.options.trim else str
     parse = operation.options.parse or {}
     spread = set(operation.options.spread or [])
     for label, verb in verbs.items():
-        source = find_source(frame, label, "column")
+        source = _cleaned(find_source(frame, label, "column"), operation)
         operator = OPERATORS[verb]
         missing = operation.missing(operator)
-        column = PropertyColumn(source, name_of(label), operator, missing, source.rule)
-        if label in spread:
-            yield from _spread(frame, column)
-        else:
+        column = PropertyColumn(source, trim(name_of(label)), operator, missing, source.rule)
+        if label not in spread:
             yield replace(column, parse=parsing_of(source, parse.get(label)))
+            continue
+        for of_key in _spread(frame, column):
+            name = of_key.name if of_key.key is None else trim(of_key.name)
+            yield replace(of_key, name=name, rule=cleaned(of_key.rule, operation.options))
+
+
+def _cleaned(source: Source, operation: Operation) -> Source:
+    """Return a column of which the text is read as the options `na` and `trim` say."""
+    return replace(source, rule=cleaned(source.rule, operation.options))
 
 
 def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:

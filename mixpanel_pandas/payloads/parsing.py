@@ -1,4 +1,4 @@
-"""`Parsing`: how the text of a column is read, as the option `parse` says.
+"""`Parsing`: how the text of a column is read, as the option `parse` says; and text without blanks, as `na` and `trim` say.
 
 A reading makes whole numbers or numbers, dates or times, as the texts need it. So that all slices of a column have one type, the
 whole column is looked at once, when the layout is made.
@@ -14,18 +14,22 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.values import convert, encodable
-from mixpanel_pandas.reading.columns import ReadColumn
+from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed
+from mixpanel_pandas.reading.columns import ReadColumn, is_text_type
 from mixpanel_pandas.reading.dates import NAIVE
 from mixpanel_pandas.reading.readings import READINGS, common_type, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.sources import Rows, Source
     from mixpanel_pandas.reading.readings import Reading
+    from mixpanel_pandas.rules.options import Options
 
-__all__ = ["Parsing", "parsing_of", "read_texts"]
+__all__ = ["Parsing", "at", "cleaned", "parsing_of", "read_texts"]
 
 #: Mixpanel's types of columns that hold text, perhaps beside other values.
 TEXT_KINDS = ("string", "mixed")
@@ -153,6 +157,35 @@ def read_texts(values: pa.Array | np.ndarray, kind: str) -> ReadColumn:
     broken = np.array([text is not None and not encodable(text) for text in texts], bool)
     whole = [None if is_broken else text for text, is_broken in zip(texts, broken, strict=True)]
     return ReadColumn(pa.array(whole, LARGE_STRING), {"broken_text": broken})
+
+
+def cleaned(rule: Rule, options: Options) -> Rule:
+    """Return the rule of a column that reads text as the options `na` and `trim` say."""
+    if (options.na is None and not options.trim) or rule.kind not in TEXT_KINDS:
+        return rule
+    missing = missing_texts(options.na or ())
+
+    def read(values: Any) -> pa.Array | np.ndarray:
+        held = rule.read(values)
+        if isinstance(held, np.ndarray):
+            return _with_texts(held, clean)
+        return clean(held) if is_text_type(held.type) else held
+
+    def clean(texts: pa.Array) -> pa.Array:
+        texts = trimmed(texts) if options.trim else texts
+        return read_missing(texts, missing) if missing else texts
+
+    return replace(rule, read=read)
+
+
+def _with_texts(values: np.ndarray, change: Callable[[pa.Array], pa.Array]) -> np.ndarray:
+    """Return Python values of which the texts are changed. Texts with lone surrogates stay."""
+    places = [place for place, value in enumerate(values) if isinstance(value, str) and encodable(value)]
+    values = values.copy()
+    values[places] = as_objects(
+        change(pa.array([str(values[place]) for place in places], LARGE_STRING)).to_pylist()
+    )
+    return values
 
 
 def _as_text(value: Any) -> str | None:

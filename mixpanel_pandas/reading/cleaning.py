@@ -25,6 +25,7 @@ __all__ = [
     "missing_texts",
     "read_missing",
     "trimmed",
+    "trimmed_name",
 ]
 
 #: What spreadsheets write in a cell whose formula failed.
@@ -116,6 +117,14 @@ def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:
     return emptied(
         texts, mask_of(pc.is_in(pc.utf8_trim_whitespace(texts), value_set)) & mask_of(texts.is_valid())
     )
+
+
+def trimmed_name(name: str) -> str:
+    """Return a name as `trimmed` does; one with a lone surrogate stays."""
+    try:
+        return str(trimmed(pa.array([name], pa.large_string()))[0])
+    except UnicodeEncodeError:
+        return name
 
 
 def trimmed(array: pa.Array) -> pa.Array:

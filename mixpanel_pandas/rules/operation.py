@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
 from mixpanel_pandas.project import Project
+from mixpanel_pandas.reading.cleaning import missing_texts
 from mixpanel_pandas.reading.readings import reading
 from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, Operator
 from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
@@ -296,6 +297,23 @@ def _parse_mistake(asked: Operation) -> str | None:
     )
 
 
+def _na_mistake(asked: Operation) -> str | None:
+    na = asked.named.get("na")
+    if na is not None and (
+        isinstance(na, Mapping)
+        or not isinstance(na, Collection)
+        or not all(isinstance(text, str) for text in na)
+    ):
+        return (
+            f"na={na!r} must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'"
+        )
+    try:
+        missing_texts(na or ())
+    except OperationError as error:
+        return str(error)
+    return None
+
+
 def _reading_mistake(name: str) -> str | None:
     try:
         reading(name)
@@ -330,5 +348,6 @@ _OPTION_CHECKS = (
     _number_mistake,
     _mapping_mistake,
     _parse_mistake,
+    _na_mistake,
     _journal_mistake,
 )

@@ -9,7 +9,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
     from os import PathLike
 
     import pandera.pandas as pandera
@@ -45,6 +45,13 @@ class Options:
         ``"date:dd/mm/yyyy"``, ``"boolean:Yes/No"``, ``"json"``, ``"list:semicolon"`` or the separator itself, ``";"``, and others:
         see "Reading text" in the documentation. Blank text is missing. Text that cannot be read is an error. A column that has the
         type already stays as it is. Not for unset and delete.
+    na : list of str or str, optional
+        Texts that mean a missing value, such as ``["-", "?"]``, or the name of a set: ``"common"`` holds ``NULL``, ``N/A``, ``nan``,
+        ``None``, ``\\N`` and others, ``"pandas"`` what `pandas.read_csv` takes for missing. They count for ids and values. Casing
+        counts, outer blanks do not. Not for unset and delete.
+    trim : bool, default False
+        Whether ids, names of properties and text lose outer blanks and characters that nobody sees. Items of lists and texts in
+        objects keep them. Not for unset and delete.
     spread : list of labels, optional
         Columns of objects (dicts, structs, JSON text) of which each key becomes a property. Not for unset and delete.
     invalid : {"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"
@@ -107,6 +114,8 @@ class Options:
     missing: Literal["skip", "null", "unset"] = "skip"
     blank: Literal["keep", "missing"] = "keep"
     parse: Mapping[Any, str] | None = None
+    na: str | Collection[str] | None = None
+    trim: bool = False
     spread: Iterable[Any] | None = None
     invalid: Remedy | Mapping[str, Remedy] = "raise"
     duplicates: Literal["raise", "last", "merge", "all"] = "raise"
@@ -184,6 +193,15 @@ ALL_OPTIONS: dict[str, Option] = {
             ("keep", "missing"),
         ),
         Option("parse", None, "mapping, optional", "How the text of columns is read.", "values"),
+        Option("na", None, "list of str or str, optional", "Texts that mean a missing value.", "values"),
+        Option(
+            "trim",
+            False,
+            "bool, default False",
+            "Whether ids, names and text lose outer blanks and invisible characters.",
+            "values",
+            (True, False),
+        ),
         Option(
             "spread",
             None,

@@ -74,6 +74,8 @@ ALL_OPTIONS = {
     "updated_at": st.sampled_from(["keep", "when"]),
     "blank": st.sampled_from(["keep", "missing"]),
     "parse": st.just({"json": "json"}),
+    "na": st.sampled_from(["common", ["a", "x"]]),
+    "trim": st.booleans(),
     "rename": st.sampled_from(["reserved", {"text": "$phone"}, {"text": "number"}, str.upper]),
     "schema": st.sampled_from(USER_SCHEMAS),
 }
@@ -103,7 +105,11 @@ def calls(draw):
     )
     options = draw(st.fixed_dictionaries({}, optional=ALL_OPTIONS))
     if verb in {"unset", "delete"}:
-        options = {name: value for name, value in options.items() if name not in {"blank", "parse", "rename"}}
+        options = {
+            name: value
+            for name, value in options.items()
+            if name not in {"blank", "parse", "na", "trim", "rename"}
+        }
     properties = {
         "unset": ["text", "x" * 300],
         "update": {"text": "set", "number": "add", "json": "append", "fax": "unset"},

@@ -199,3 +199,80 @@ def test_a_column_of_no_rows_has_no_type():
         source = find_source(frame_of(pd.Series([], dtype="str")), "x", "column")
         parse = parsing.parsing_of(source, name)
         assert parse is None or parse.type is None
+
+
+# -- na and trim --------------------------------------------------------------------------------------------------------
+
+#: Values, options, what is sent; MISSING where the row is not sent.
+CLEANED = [
+    pytest.param(["a", " NULL ", "Nan"], {"na": "common"}, ["a", None, "Nan"], id="a set"),
+    pytest.param(["a", "-", "NULL"], {"na": ["-"]}, ["a", None, "NULL"], id="texts"),
+    pytest.param(["a", "NULL"], {"na": []}, ["a", "NULL"], id="no texts"),
+    pytest.param([" a", "b\u200b"], {"trim": True}, ["a", "b"], id="blanks and invisible characters"),
+    pytest.param([" a"], {}, [" a"], id="nothing by default"),
+    pytest.param(["x", "\u200bNULL"], {"na": "common", "trim": True}, ["x", None], id="both"),
+    pytest.param([5, " a", "NULL"], {"na": "common", "trim": True}, [5, "a", None], id="beside numbers"),
+    pytest.param(
+        [[" a"], ["NULL"]], {"na": "common", "trim": True}, [[" a"], ["NULL"]], id="not items of lists"
+    ),
+    pytest.param(["1", "N/A"], {"na": "common", "parse": {"x": "number"}}, [1, None], id="before a reading"),
+    pytest.param(
+        ["$1", "N/A"],
+        {"na": "common", "parse": {"x": "number:money"}},
+        [1, None],
+        id="before one that compares",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "options", "meant"), CLEANED)
+@pytest.mark.parametrize("dtype", ["object", "category"])
+def test_values_are_cleaned_as_asked(values, options, meant, dtype):
+    hashable = all(isinstance(value, str | int) for value in values)
+    frame = frame_of(pd.Series(values, dtype=dtype if hashable else object))
+    records = encoded(frame, "set", ["x"], missing="null", **options)
+    assert [row[0]["$set"]["x"] for row in records] == meant
+
+
+def test_a_lone_surrogate_is_not_cleaned():
+    frame = frame_of([" a", " \ud800"])
+    report = frame.mixpanel.validate("set", "id", ["x"], trim=True, na="common")
+    assert report["check"].tolist() == ["broken_text"]
+
+
+def test_ids_and_names_are_cleaned():
+    frame = pd.DataFrame(
+        {"id": [" ann", "NULL", "bob\u200b"], " plan\ufeff": ["a", "b", "c"], "o": [{" k": " v"}] * 3}
+    )
+    report = frame.mixpanel.validate("set", "id", trim=True, na="common")
+    assert report["check"].tolist() == ["missing_id"]
+    records = frame.mixpanel.payloads("set", "id", trim=True, na="common", spread=["o"], invalid="drop_row")
+    assert [row and (row["$distinct_id"], row["$set"]) for row in records] == [
+        ("ann", {"plan": "a", "k": "v"}),
+        None,
+        ("bob", {"plan": "c", "k": "v"}),
+    ]
+
+
+def test_removed_properties_are_named_without_blanks():
+    layout = make_layout(
+        frame_of(["a"]), operation("update", "id", {"x": "set", " fax": "unset"}, None, {"trim": True})
+    )
+    assert layout.removed == ("fax",)
+
+
+def test_a_name_with_a_lone_surrogate_stays():
+    frame = pd.DataFrame([["u", 1]], columns=pd.Index(["id", " \ud800"], dtype=object))
+    layout = make_layout(frame, operation("set", "id", None, None, {"trim": True}))
+    assert layout.columns[0].name == " \ud800"
+
+
+def test_a_summary_of_cleaned_ids_belongs_to_its_frame():
+    frame = pd.DataFrame({"id": [" ann", "bob"], "x": ["1", "?"]})
+    summary = frame.mixpanel.set("id", dry_run=True, trim=True, na=["?"])
+    assert frame.mixpanel.outcomes(summary)["outcome"].tolist() == ["not_sent", "skipped"]
+
+
+def test_ids_that_are_one_id_when_cleaned_are_duplicates():
+    frame = pd.DataFrame({"id": ["ann", " ann"], "x": [1, 2]})
+    assert frame.mixpanel.validate("set", "id", trim=True)["check"].unique().tolist() == ["duplicate_id"]

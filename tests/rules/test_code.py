@@ -29,6 +29,7 @@ LABELS = st.one_of(
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "rename": st.dictionaries(LABELS, st.text(max_size=3)) | st.just("reserved"),
     "parse": st.dictionaries(LABELS, st.sampled_from(["json", ";", "number:1.234,5", "boolean:Yes/No"])),
+    "na": st.just("common") | st.lists(st.text(max_size=3), max_size=2),
     "spread": st.lists(LABELS, max_size=3),
     "invalid": st.just("drop_row") | st.dictionaries(st.just("long_string"), st.just("truncate")),
     "ip": st.just("192.0.2.1") | LABELS,

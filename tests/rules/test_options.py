@@ -24,6 +24,8 @@ ROWS = [
     ("missing", "skip", "values", ("skip", "null", "unset")),
     ("blank", "keep", "values", ("keep", "missing")),
     ("parse", None, "values", ()),
+    ("na", None, "values", ()),
+    ("trim", False, "values", (True, False)),
     ("spread", None, "values", ()),
     ("invalid", "raise", "rows", ()),
     ("duplicates", None, "rows", ALL_OPTIONS["duplicates"].choices),
@@ -244,6 +246,21 @@ REFUSED = [
         "'number', 'number:1.234,5', 'number:1 234,5', \"number:1'234.50\", 'number:money', 'number:money:1.234,5', "
         "'number:percent'",
         id="two readings that do not exist",
+    ),
+    pytest.param(
+        {"na": "comon"},
+        "na='comon' is no set of texts: did you mean 'common'? A text of your own goes in a list, na=['comon']",
+        id="a set that does not exist",
+    ),
+    pytest.param(
+        {"na": [5]},
+        "na=[5] must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'",
+        id="a number that means missing",
+    ),
+    pytest.param(
+        {"na": {"x": "-"}},
+        "na={'x': '-'} must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'",
+        id="texts of a column that mean missing",
     ),
     pytest.param(
         {"spread": "tags"},

@@ -203,6 +203,8 @@ def _contents(
         return "", None, ""
     place: Any = state.frame.columns.get_loc(label)
     rule, count, first = state.facts.column(place, column.source.rule if column else None)
+    if column is not None:
+        rule = column.source.rule  # which may clean text
     kind = column.kind if column and column.key is None else rule.kind
     fill = count / max(state.layout.rows, 1)
     if first < 0:
