@@ -14,7 +14,7 @@ from mixpanel_pandas.payloads.arrays import byte_counts, bytes_of, emptied, mask
 from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "ERROR_CELLS",
@@ -151,17 +151,27 @@ def trimmed(array: pa.Array) -> pa.Array:
 #: Finding -> pattern of the whole id.
 _ID_PATTERNS = {
     "float_id": r"-?[0-9]+\.0+",  # what a column of floats makes of 101
-    "exponent_id": r"-?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+",  # what a spreadsheet shows of a long number
+    "exponent_id": r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+",  # what a spreadsheet shows of a long number
     "guarded_id": r"'[0-9=+@-].*|=\".*\"",  # how a number is kept from a spreadsheet
 }
 
 
-#: Finding -> characters with which such an id begins, and one that it holds: most columns lack them, and their ids are not read.
-_MARKS = {
-    "float_id": ("-0123456789", "."),
-    "exponent_id": ("-0123456789", "eE"),
-    "guarded_id": ("'=", "'="),
+#: Finding -> bytes that every such id has, by their place: 0 is the first, -1 the last.
+_ID_BYTES = {
+    "float_id": {-1: b"0", -2: b".0", 0: b"-0123456789"},
+    "exponent_id": {-1: b"0123456789", 0: b"0123456789", 1: b".eE"},
+    "guarded_id": {0: b"'="},
+    "error_cell": {0: b"#"},
+    "padded in front": {0: b" "},
+    "padded behind": {-1: b" "},
 }
+
+#: First bytes, in UTF-8, of blocks that hold nothing but plain letters: Latin to U+017F, Cyrillic, Chinese and most Korean.
+_PLAIN_BYTES = b"\xc3\xc4\xc5\xd0\xd1\xe4\xe5\xe6\xe7\xe8\xe9\xeb\xec"
+
+#: Whether a byte may belong to a character that is a blank, a control character, invisible, or apart from its accent.
+_ODD_BYTES = np.ones(256, bool)
+_ODD_BYTES[[*range(32, 127), *range(0x80, 0xC0), *_PLAIN_BYTES]] = False
 
 
 def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
@@ -186,37 +196,69 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     {'float_id': [True, False, False], 'padded_id': [False, False, True]}
     """
     texts = as_texts(array)
-    content = bytes_of(texts)
-    plain = (
-        content.min(initial=127) > 32 and content.max(initial=0) < 127
-    )  # no blank, nothing invisible, ASCII alone
-    inner = texts if plain else pc.utf8_trim_whitespace(texts)
-    begins = set(map(chr, _first_bytes(inner)))
-    findings = {
-        name: matching(inner, pattern)
-        for name, pattern in _ID_PATTERNS.items()
-        if begins & set(_MARKS[name][0]) and any((content == ord(mark)).any() for mark in _MARKS[name][1])
-    }
-    if "#" in begins:
-        findings["error_cell"] = mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
-    if not plain:
-        findings["padded_id"] = mask_of(pc.and_(pc.not_equal(texts, inner), pc.not_equal(inner, "")))
-        findings["invisible_id"] = mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
-        findings["unicode_form"] = _in_other_form(texts)
-    return {name: mask for name, mask in findings.items() if mask.any()}
+    suspects = _suspects(texts)
+    if not suspects.any():
+        return {}
+    findings = {}
+    for name, of_suspects in _findings_of(texts.filter(pa.array(suspects))):
+        if of_suspects.any():
+            mask = suspects.copy()
+            mask[suspects] = of_suspects
+            findings[name] = mask
+    return findings
 
 
-def _first_bytes(texts: pa.LargeStringArray) -> np.ndarray:
-    """Return the bytes with which texts begin, each once."""
-    offsets = offsets_of(texts)
-    begins = offsets[:-1][offsets[1:] > offsets[:-1]] - offsets[0]
-    return np.flatnonzero(np.bincount(bytes_of(texts)[begins], minlength=256))
+def _suspects(texts: pa.LargeStringArray) -> np.ndarray:
+    """Return the mask of the ids that a few of their bytes cannot clear. Most columns have none.
+
+    Where an id is too short for a place, the byte is that of a neighbour, which at worst makes a suspect of it.
+    """
+    content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
+    suspects = np.zeros(len(texts), bool)
+    if not content.size:
+        return suspects
+    for places in _ID_BYTES.values():
+        rows: np.ndarray | slice = slice(None)
+        for place, expected in places.items():
+            ends = offsets[1:] if place < 0 else offsets[:-1]
+            there = _among(content.take(ends[rows] + place, mode="clip"), expected)
+            rows = np.flatnonzero(there) if isinstance(rows, slice) else rows[there]
+        suspects[rows] = True
+    odd = _odd_places(content)
+    suspects[np.searchsorted(offsets[1:], odd, side="right")] = True
+    return suspects
+
+
+def _among(content: np.ndarray, expected: bytes) -> np.ndarray:
+    """Return the mask of the bytes that are among some, which are few or in a row."""
+    low, high = min(expected), max(expected)
+    if high - low + 1 == len(expected):
+        mask: np.ndarray = (content - np.uint8(low)) <= np.uint8(high - low)  # bytes wrap around
+        return mask
+    return np.logical_or.reduce([content == byte for byte in expected])
+
+
+def _odd_places(content: np.ndarray) -> np.ndarray:
+    """Return the places of odd bytes."""
+    if content.min(initial=32) >= 32 and content.max(initial=0) < 127:
+        return np.zeros(0, np.int64)
+    others: np.ndarray = np.flatnonzero((content - np.uint8(32)) >= np.uint8(127 - 32))  # bytes wrap around
+    return others[_ODD_BYTES[content[others]]]
+
+
+def _findings_of(texts: pa.LargeStringArray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield finding -> mask, from the whole of each id."""
+    inner = pc.utf8_trim_whitespace(texts)
+    for name, pattern in _ID_PATTERNS.items():
+        yield name, matching(inner, pattern)
+    yield "error_cell", mask_of(pc.is_in(inner, pa.array(sorted(ERROR_CELLS), texts.type)))
+    yield "padded_id", mask_of(pc.and_(pc.not_equal(texts, inner), pc.not_equal(inner, "")))
+    yield "invisible_id", mask_of(pc.match_substring_regex(inner, r"[\p{Cc}\p{Cf}\x{2800}\x{3164}]"))
+    yield "unicode_form", _in_other_form(texts)
 
 
 def composed(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Return texts with letters and accents composed, so that both Unicode forms of a text are equal."""
-    if bytes_of(texts).max(initial=0) < 128:
-        return texts
     other = _in_other_form(texts)
     if not other.any():
         return texts
@@ -228,7 +270,12 @@ def composed(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 
 def _in_other_form(texts: pa.LargeStringArray) -> np.ndarray:
     """Return whether texts change when their letters and accents are composed. (Arrow's own normalisation did not in version 17.)"""
-    other = matching(texts, r"(?s).*[^\x00-\x7f].*")
+    other = np.zeros(len(texts), bool)
+    other[
+        np.searchsorted(
+            offsets_of(texts)[1:] - offsets_of(texts)[0], _odd_places(bytes_of(texts)), side="right"
+        )
+    ] = True
     distinct, places = over_distinct(
         texts.filter(pa.array(other)), lambda text: not is_normalized("NFC", text)
     )

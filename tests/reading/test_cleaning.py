@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from unicodedata import normalize
+from unicodedata import category, is_normalized, normalize
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.reading.cleaning import (
+    _ODD_BYTES,
     ERROR_CELLS,
     NA_TEXTS,
+    _findings_of,
     composed,
     id_findings,
     read_missing,
@@ -102,6 +104,7 @@ def test_trimming_twice_is_trimming_once(texts):
         pytest.param("101.5", set(), id="a version"),
         pytest.param("1.23457E+11", {"exponent_id"}, id="an exponent"),
         pytest.param("1e5", {"exponent_id"}, id="a short exponent"),
+        pytest.param("1e1234", {"exponent_id"}, id="an exponent beyond any number"),
         pytest.param("12e5", set(), id="a code"),
         pytest.param("'7001", {"guarded_id"}, id="an apostrophe in front"),
         pytest.param("'ann", set(), id="a name in front of which one stands"),
@@ -130,7 +133,31 @@ def test_every_error_of_a_spreadsheet_is_found():
     assert id_findings(pa.array(sorted(ERROR_CELLS)))["error_cell"].all()
 
 
-ODD_TEXTS = st.text(st.sampled_from("aZ \u00e9e\u0301\u4e2d\u1100\u1161\U0001f600"), max_size=8)
+def test_characters_of_plain_bytes_are_plain():
+    for character in map(chr, [*range(33, 127), *range(0xA0, 0xD800), *range(0xE000, 0x110000)]):
+        if not _ODD_BYTES[character.encode()[0]]:
+            assert category(character)[0] not in "MZ", character
+            assert category(character) not in {"Cc", "Cf"}, character
+            assert is_normalized("NFC", character), character
+
+
+ODD_TEXTS = st.text(
+    st.sampled_from("0015.eE+-'=#\"aZ \t\x7f\u00a0\u200b\u00e9\u0301\u4e2d\u3000\u1100\u1161\U0001f600"),
+    max_size=8,
+)
+
+
+@given(
+    st.lists(
+        st.none() | ODD_TEXTS | st.sampled_from(["101.0", "1e5", "#REF!", "'1", '="1"', "-5.00"]), max_size=8
+    ),
+    st.integers(0, 3),
+)
+@settings(max_examples=500)
+def test_a_few_bytes_clear_no_odd_id(ids, start):
+    texts = pa.array(ids, pa.large_string())[start:]
+    thorough = {name: mask.tolist() for name, mask in _findings_of(texts) if mask.any()}
+    assert {name: mask.tolist() for name, mask in id_findings(texts).items()} == thorough
 
 
 @given(st.lists(st.none() | ODD_TEXTS, max_size=5), st.integers(0, 3))
