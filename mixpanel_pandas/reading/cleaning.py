@@ -232,10 +232,12 @@ def _suspects(texts: pa.LargeStringArray) -> np.ndarray:
 def _among(content: np.ndarray, expected: bytes) -> np.ndarray:
     """Return the mask of the bytes that are among some, which are few or in a row."""
     low, high = min(expected), max(expected)
+    mask: np.ndarray
     if high - low + 1 == len(expected):
-        mask: np.ndarray = (content - np.uint8(low)) <= np.uint8(high - low)  # bytes wrap around
+        mask = (content - np.uint8(low)) <= np.uint8(high - low)  # bytes wrap around
         return mask
-    return np.logical_or.reduce([content == byte for byte in expected])
+    mask = np.logical_or.reduce([content == byte for byte in expected])
+    return mask
 
 
 def _odd_places(content: np.ndarray) -> np.ndarray:
@@ -243,7 +245,8 @@ def _odd_places(content: np.ndarray) -> np.ndarray:
     if content.min(initial=32) >= 32 and content.max(initial=0) < 127:
         return np.zeros(0, np.int64)
     others: np.ndarray = np.flatnonzero((content - np.uint8(32)) >= np.uint8(127 - 32))  # bytes wrap around
-    return others[_ODD_BYTES[content[others]]]
+    odd: np.ndarray = others[_ODD_BYTES[content[others]]]
+    return odd
 
 
 def _findings_of(texts: pa.LargeStringArray) -> Iterator[tuple[str, np.ndarray]]:
