@@ -14,7 +14,7 @@ _MAPPED: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
 def keep_mapped(mapped: mmap.mmap) -> None:
-    """Take in a mapped file, whose pages `give_back` gives back."""
+    """Remember a mapped file, so that `give_back` gives its pages back."""
     _MAPPED.add(mapped)
 
 
