@@ -10,19 +10,18 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.text import counted, quoted
+from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    import pandas as pd
-
-__all__ = ["partitions"]
+__all__ = ["Literals", "partitions"]
 
 #: Partitions under way for each core of the cluster, those that wait for this process included.
 _AHEAD = 2
@@ -45,21 +44,8 @@ def partitions(frame: Any) -> Iterator[pd.DataFrame]:
     ----------
     frame : dask.dataframe.DataFrame
         With any number of partitions.
-
-    Raises
-    ------
-    OperationError
-        If Dask has made text of the lists or objects of a column; raised after the last partition, when all values are known.
     """
-    literals = _Literals()
-    for partition in _computed(frame.to_delayed()):
-        literals.add(partition)
-        yield partition
-    literals.refuse()
-
-
-def _computed(delayed: Sequence[Any]) -> Iterator[pd.DataFrame]:
-    """Yield the results of delayed partitions in their order."""
+    delayed = frame.to_delayed()
     client = _client()
     cores = sum(client.nthreads().values()) if client else 1
     ahead = len(delayed) if _share_work(delayed) else max(1, _AHEAD * cores)
@@ -69,18 +55,12 @@ def _computed(delayed: Sequence[Any]) -> Iterator[pd.DataFrame]:
         for start in range(0, len(delayed), ahead):
             yield from dask.compute(*delayed[start : start + ahead])
         return
-    if ahead >= len(delayed):
-        pending = deque(client.compute(list(delayed)))  # one graph
-        while pending:
-            yield pending.popleft().result()
-        return
-    pending = deque()
-    for partition in delayed:
-        pending.append(client.compute(partition))
-        if len(pending) >= ahead:
-            yield pending.popleft().result()
+    waiting = deque(delayed)
+    pending: deque[Any] = deque(client.compute([waiting.popleft() for _ in range(min(ahead, len(waiting)))]))  # one graph
     while pending:
         yield pending.popleft().result()
+        if waiting:
+            pending.append(client.compute(waiting.popleft()))
 
 
 def _client() -> Any:
@@ -105,7 +85,7 @@ def _share_work(delayed: Sequence[Any]) -> bool:
     return len(delayed) > 1 and bool(first & last)
 
 
-class _Literals:
+class Literals:
     """Columns of text of which every value is the text that Python makes of a list or a dict.
 
     Dask's ``convert-string`` does this to lists and objects when a frame is made from pandas. No value says so; a whole column does.
@@ -132,7 +112,13 @@ class _Literals:
             self._examples[label] = next(filter(_is_no_json, quoted_items[:10].to_pylist()), None)
 
     def refuse(self) -> None:
-        """Raise if there are such columns."""
+        """Raise if there are such columns, once all partitions are known.
+
+        Raises
+        ------
+        OperationError
+            Names the columns, and the option of Dask.
+        """
         examples = {label: text for label, text in self._examples.items() if text is not None}
         if examples:
             columns = "; ".join(f"column {quoted(label)} holds {quoted(text)}" for label, text in examples.items())
