@@ -12,6 +12,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.sources import Source, find_source, has_label
+from mixpanel_pandas.payloads.values import ADDRESSES
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.text import quoted, repr_of
 
@@ -37,8 +38,9 @@ def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
     return _of_kind(source, "ip", ("string", "mixed", "missing"), "addresses as text")
 
 
-def address(text: object) -> str | None:
-    """Return an IP address as Mixpanel reads it; None for what is none, or is good on one network only."""
+def address(value: object) -> str | None:
+    """Return an IP address, as text or an object, as Mixpanel reads it; None for what is none, or is good on one network only."""
+    text = str(value) if isinstance(value, ADDRESSES) else value
     if not isinstance(text, str) or "%" in text:
         return None
     try:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.measures import has_double
+from mixpanel_pandas.payloads.values import ORJSON_INTEGERS, HugeInteger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,9 @@ _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 #: A number that a double may not hold as written: more than 15 digits, or very close to zero.
 _LONG_NUMBER = r"[0-9][0-9.]{15}|[0-9][eE]-[0-9]{3}"
 
+#: Characters of the longest integer of 64 bits.
+_LONGEST_INTEGER = len(str(-(2**63)))
+
 
 @dataclass(frozen=True)
 class Parsed:
@@ -42,7 +46,7 @@ class Parsed:
     Attributes
     ----------
     values : list
-        Integers have all their digits. A number is a `decimal.Decimal` if a double does not hold it as it is written. Items
+        An integer beyond 64 bits is a `HugeInteger`. A number with a fraction is a `decimal.Decimal` if a double does not hold it as it is written. Items
         that are not text stay as they are. Blank text and invalid JSON become None.
     broken, repeated : numpy.ndarray
         Masks of the texts that are invalid JSON, and of those with an object that has a key twice.
@@ -140,8 +144,13 @@ def _exactly(text: str) -> tuple[Any, bool]:
         repeated |= len(members) < len(pairs)
         return members
 
-    value = json.loads(text, object_pairs_hook=once, parse_float=_decimal)
+    value = json.loads(text, object_pairs_hook=once, parse_int=_integer, parse_float=_decimal)
     return (None, True) if repeated else (value, False)
+
+
+def _integer(text: str) -> int | HugeInteger:
+    is_short = len(text) <= _LONGEST_INTEGER and int(text) in ORJSON_INTEGERS
+    return int(text) if is_short else HugeInteger(text)
 
 
 def _decimal(text: str) -> float | decimal.Decimal:

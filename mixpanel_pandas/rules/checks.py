@@ -287,7 +287,13 @@ CHECKS: dict[str, Check] = {
             "object_depth",
             kinds=NESTED,
         ),
-        Check("odd_key", "value", "error", "the object has a key that is no text", kinds=NESTED),
+        Check(
+            "odd_key",
+            "value",
+            "error",
+            "the object has a key that is no text: make the keys text, or of a Series a list with tolist()",
+            kinds=NESTED,
+        ),
         Check(
             "infinite",
             "value",
@@ -323,9 +329,9 @@ CHECKS: dict[str, Check] = {
             "repeated_key",
             "value",
             "error",
-            "an object in the text holds a key twice, and a property only one of the values: "
+            "an object holds a key twice, and a property only one of the values: of JSON text "
             "column.map(json.loads) keeps the last",
-            kinds=("mixed",),
+            kinds=NESTED,
         ),
         Check(
             "wrong_type",
@@ -342,6 +348,13 @@ CHECKS: dict[str, Check] = {
             "the number is beyond 2**53, where digits are lost: send it as text",
             "exact_integer",
             kinds=("number", *NESTED),
+        ),
+        Check(
+            "huge_integer",
+            "value",
+            "warning",
+            "an integer of JSON text is beyond 64 bits: sent as text, which keeps its digits",
+            kinds=("string", *NESTED),
         ),
         Check(
             "inexact_decimal",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,8 @@ def literal(value: Any) -> str:
         return f"pd.Timestamp({value.isoformat()!r}).date()"
     if isinstance(value, PathLike):
         value = fspath(value)
+    if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        value = str(value)
     if isinstance(value, np.generic):
         value = value.item()
     return f"float({str(value)!r})" if isinstance(value, float) and not np.isfinite(value) else repr_of(value)
