@@ -131,9 +131,19 @@ def addresses(values):
         ),
         pytest.param(
             [ipaddress.ip_address("1.2.3.4")],
-            ["0"],
-            [0],
-            id="an object that is no text is not dropped in silence",
+            ["1.2.3.4"],
+            [],
+            id="an object of ipaddress",
+        ),
+        pytest.param(
+            [
+                ipaddress.ip_address("fe80::1%eth0"),
+                ipaddress.ip_network("10.0.0.0/8"),
+                ipaddress.ip_address("::1"),
+            ],
+            ["0", "0", "::1"],
+            [0, 1],
+            id="a zone and a network, as objects",
         ),
         pytest.param(["1.2.3.4", "\ud800"], ["1.2.3.4", "0"], [1], id="a lone surrogate"),
         pytest.param(pd.Series(["1.2.3.4", None], dtype="category"), ["1.2.3.4", "0"], [], id="categories"),
