@@ -86,6 +86,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -111,7 +113,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -159,6 +161,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -184,7 +188,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -229,6 +233,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -256,7 +262,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -300,6 +306,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -325,7 +333,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -369,6 +377,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -396,7 +406,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -440,6 +450,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -468,7 +480,7 @@ class Profiles:
             group key.
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -506,6 +518,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -531,7 +545,7 @@ class Profiles:
             group key.
         properties : str or list of str
             Names of the properties to remove from the profiles of all ids; they need not be columns.
-        invalid, duplicates, schema, ip, updated_at, ignore_alias
+        invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -569,6 +583,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -595,7 +611,7 @@ class Profiles:
             group key.
         properties : None
             Nothing: to remove properties, see `unset`.
-        invalid, duplicates, schema, ip, updated_at, ignore_alias
+        invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         at_most
             A delete of more profiles is refused.
@@ -642,6 +658,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -670,7 +688,7 @@ class Profiles:
             group key.
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -716,6 +734,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -743,7 +763,7 @@ class Profiles:
             As the operator takes them.
         first : int or None, default 100
             Rows to show of each finding; None for all.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
+        rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
             How rows become updates; `Options` describes each.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
@@ -791,6 +811,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -857,6 +879,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -949,6 +973,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,

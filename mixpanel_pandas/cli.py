@@ -71,6 +71,8 @@ CLI_OPTIONS: dict[str, dict[str, Any]] = {
     },
     "check": {"help": "Report an error if rows are not accepted; by default only if none is."},
     "ip": {"metavar": "ADDRESS|COLUMN"},
+    "latitude": {"metavar": "DEGREES|COLUMN"},
+    "longitude": {"metavar": "DEGREES|COLUMN"},
     "updated_at": {"metavar": "TIME|COLUMN"},
     "journal": {"metavar": "FILE"},
     "run": {"metavar": "NAME"},

@@ -319,7 +319,12 @@ def _rows_sharing(
 
 def _report_user_findings(decisions: Decisions, user_findings: Iterable[Finding]) -> None:
     """Report what the user's own schema finds."""
-    numbers = {c.label: number for number, c in enumerate(decisions.layout.columns) if c.key is None}
+    layout = decisions.layout
+    numbers = {
+        column.label: number
+        for number, column in enumerate(layout.columns)
+        if column.key is None and column.label != layout.id.label
+    }
     for finding in user_findings:
         decisions.report(finding, finding.rows, numbers.get(finding.column))
 

@@ -12,16 +12,18 @@ from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import (
     HELPER_COLUMNS,
+    KNOWN_PROPERTIES,
     LIMITS,
     LOOKALIKES,
     RECORD_FIELDS,
     RESERVED_PROPERTIES,
+    UPDATE_FIELDS,
     plain,
 )
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
     from mixpanel_pandas.rules.checks import Check
@@ -137,7 +139,9 @@ def column_findings(layout: Layout) -> Iterator[Finding]:
     """Yield what is wrong with columns as a whole, and with the names of properties to remove."""
     counts = count_names(layout)
     for column in layout.columns:
-        yield from findings_of_column(column, counts)
+        for finding in findings_of_column(column, counts):
+            if finding.check != "alias_property" or layout.operation.group is None:  # only users have aliases
+                yield finding
     for name in layout.removed:
         for check, fails in _name_checks(name, name, counts):
             if fails:
@@ -161,7 +165,7 @@ def findings_of_column(column: PropertyColumn, counts: Counter[str]) -> Iterator
     label, name, rule, operator = column.label, column.name, column.rule, column.operator
     for check, fails in (*_name_checks(label, name, counts), *_odd_name_checks(label, name)):
         if fails:
-            message = _lookalike_message(label, name) if check == "lookalike" else ""
+            message = _NAME_MESSAGES[check](label, name) if check in _NAME_MESSAGES else ""
             yield _finding_of_whole(check, label, name, name, message)
     if rule.refusal:
         message = f"{rule.name}: {rule.refusal}"
@@ -224,11 +228,36 @@ def _odd_name_checks(label: Hashable, name: str) -> Iterator[tuple[str, bool]]:
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
     yield "no_header", isinstance(label, int | np.integer) and str(label) == name
     yield "bucket", name in {"bucket", "$bucket"}
-    yield "lookalike", reserved is None and plain(name) in LOOKALIKES
-    yield "dollar_name", name.startswith("$") and reserved is None and plain(name) not in LOOKALIKES
+    yield "alias_property", reserved is not None and reserved.role == "alias"
+    yield "misplaced_field", name in UPDATE_FIELDS
+    is_own = reserved is None and name not in UPDATE_FIELDS and not KNOWN_PROPERTIES.fullmatch(name)
+    yield "lookalike", is_own and plain(name) in LOOKALIKES
+    yield "dollar_name", name.startswith("$") and is_own and plain(name) not in LOOKALIKES
     yield "record_field", name in RECORD_FIELDS
 
 
 def _lookalike_message(label: Hashable, name: str) -> str:
     meant = LOOKALIKES[plain(name)]
     return f"looks like {meant}, which is another property: rename={{{quoted(label)}: {meant!r}}} sends it as that"
+
+
+def _field_message(label: Hashable, name: str) -> str:
+    option = UPDATE_FIELDS[name]
+    if name in {"$ignore_time", "$ignore_alias"}:
+        return f"{name} is a field of the update, but sent as a property: the option {option} sets the field of every update"
+    return f"{name} is a field of the update, but sent as a property: {option}={quoted(label)} sends it as the field"
+
+
+def _record_field_message(label: Hashable, name: str) -> str:
+    field = f"${name}"
+    if field in {"$ip", "$latitude", "$longitude"}:
+        return f"sent as an ordinary property: {UPDATE_FIELDS[field]}={quoted(label)} sends it as the field {field} of the update"
+    return CHECKS["record_field"].says
+
+
+#: Check of a name -> the function from label and name to its message.
+_NAME_MESSAGES: dict[str, Callable[[Hashable, str], str]] = {
+    "lookalike": _lookalike_message,
+    "misplaced_field": _field_message,
+    "record_field": _record_field_message,
+}

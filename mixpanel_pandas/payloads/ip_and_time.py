@@ -1,4 +1,4 @@
-"""The options `ip` and `updated_at`: a column of the frame, or a constant that every record gets."""
+"""The options `ip`, `latitude`, `longitude` and `updated_at`: a column of the frame, or a constant that every record gets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mixpanel_pandas.payloads.values import ADDRESSES
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.text import quoted, repr_of
 
-__all__ = ["address", "ip_source", "time_source"]
+__all__ = ["address", "degrees_source", "ip_source", "time_source"]
 
 
 def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
@@ -46,6 +46,45 @@ def address(value: object) -> str | None:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
+        return None
+
+
+def degrees_source(frame: pd.DataFrame, option: str, value: Any) -> Source | float | None:
+    """Return where ``$latitude`` or ``$longitude`` comes from: a column, or degrees; None for nowhere.
+
+    Parameters
+    ----------
+    option : {"latitude", "longitude"}
+        Also the key of the limit.
+
+    Raises
+    ------
+    OperationError
+        If `value` is neither a column that can hold degrees nor a number of degrees that there is.
+    """
+    if value is None:
+        return None
+    degrees = None if has_label(frame, value) else _number(value)
+    if degrees is None:
+        if not isinstance(value, Hashable):
+            msg = f"{option}={quoted(value)} is neither a number nor a column"
+            raise OperationError(msg)
+        source = find_source(frame, value, f"{option} is a number of degrees or a column, and")
+        return _of_kind(source, option, ("number", "mixed", "missing"), "degrees as numbers")
+    most = LIMITS[option].value
+    if not -most <= degrees <= most:
+        msg = f"{option}={quoted(value)} must be from -{most} to {most} degrees"
+        raise OperationError(msg)
+    return degrees
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, perhaps in text as on the command line; None for what is none."""
+    if not isinstance(value, int | float | np.number | str) or isinstance(value, bool | np.timedelta64):
+        return None
+    try:
+        return float(value)
+    except (OverflowError, ValueError):
         return None
 
 

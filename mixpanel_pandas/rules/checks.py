@@ -454,6 +454,18 @@ CHECKS: dict[str, Check] = {
             "this names the profile and is no property: do not send it",
         ),
         Check(
+            "alias_property",
+            "column",
+            "warning",
+            "Mixpanel makes the value of this property an alias of the user's id: send it only for that",
+        ),
+        Check(
+            "misplaced_field",
+            "column",
+            "warning",
+            "named like a field of the update, but sent as a property: an option sends it as the field",
+        ),
+        Check(
             "mixed_types",
             "column",
             "warning",
@@ -485,7 +497,7 @@ CHECKS: dict[str, Check] = {
             "record_field",
             "column",
             "hint",
-            "sent as an ordinary property, though it is named like a record's field",
+            "sent as an ordinary property, though it is named like a field of the update",
         ),
         Check("appended_list", "column", "hint", "$append adds each list as one item: union adds its items"),
         # whole rows, and what stands in a record beside the properties
@@ -493,6 +505,20 @@ CHECKS: dict[str, Check] = {
         Check("large_update", "row", "error", "the update is too large", "update_bytes"),
         Check("large_row", "row", "error", "the updates of the row are too large together", "row_bytes"),
         Check("ip", "record", "error", "not an IP address"),
+        Check(
+            "latitude",
+            "record",
+            "error",
+            "not degrees north or south, or one of latitude and longitude without the other",
+            "latitude",
+        ),
+        Check(
+            "longitude",
+            "record",
+            "error",
+            "not degrees east or west, or one of latitude and longitude without the other",
+            "longitude",
+        ),
         Check(
             "time",
             "record",

@@ -283,6 +283,19 @@ def _mapping_mistake(asked: Operation) -> str | None:
     return None
 
 
+def _location_mistake(asked: Operation) -> str | None:
+    named = [name for name in ("latitude", "longitude") if asked.named.get(name) is not None]
+    if not named:
+        return None
+    if asked.group is not None:
+        return (
+            f"{named[0]} is for users: Mixpanel documents the location of an update for user profiles alone"
+        )
+    if len(named) == 1:
+        return f"{named[0]} means nothing alone: pass latitude and longitude"
+    return None
+
+
 def _parse_mistake(asked: Operation) -> str | None:
     parse = asked.named.get("parse")
     if parse is None:
@@ -347,6 +360,7 @@ _OPTION_CHECKS = (
     _invalid_mistake,
     _number_mistake,
     _mapping_mistake,
+    _location_mistake,
     _parse_mistake,
     _na_mistake,
     _journal_mistake,

@@ -67,6 +67,11 @@ class Options:
     ip : str, optional
         Where Mixpanel takes city, region and country from: an IP address, or the column that holds one. By default
         Mixpanel looks up no location.
+    latitude : label or float, optional
+        Where the user is, in degrees from -90 to 90: a number, or the column that holds them. Mixpanel takes city, region,
+        country and time zone from there. It goes with `longitude`: a row has both or neither. Only for users.
+    longitude : label or float, optional
+        The same, in degrees from -180 to 180.
     updated_at : {"keep", "refresh"}, label or datetime, optional
         What happens to "Updated at" in Mixpanel: it stays, becomes now, or is taken from a column or a time (in UTC;
         numbers are seconds). By default set_once refreshes it, and the others keep it.
@@ -120,6 +125,8 @@ class Options:
     invalid: Remedy | Mapping[str, Remedy] = "raise"
     duplicates: Literal["raise", "last", "merge", "all"] = "raise"
     ip: Hashable = None
+    latitude: Hashable = None
+    longitude: Hashable = None
     updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime = "keep"
     ignore_alias: bool = False
     schema: pandera.DataFrameSchema | None = None
@@ -224,6 +231,12 @@ ALL_OPTIONS: dict[str, Option] = {
         ),
         Option(
             "ip", None, "str, optional", "The IP address or column that Mixpanel takes the location from."
+        ),
+        Option(
+            "latitude", None, "label or float, optional", "Degrees from -90 to 90, or the column of them."
+        ),
+        Option(
+            "longitude", None, "label or float, optional", "Degrees from -180 to 180, or the column of them."
         ),
         Option(
             "updated_at",

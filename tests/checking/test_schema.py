@@ -25,6 +25,7 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import HELPER_COLUMNS
 
 LONG = "x" * 256
+FIELDS = ("ip", "latitude", "longitude")
 INDEX = ["p", "q", "r"]
 
 BYTES, CHARACTERS, PLENTY = "255 bytes", "255 characters", "256,000 bytes"
@@ -82,7 +83,6 @@ VALUES = [
     ("unsupported_value", "error", None, column(object(), "x", 5)),
     ("unsupported_value", "error", None, column({"k": b"x"}, {"k": "x"})),
     ("bad_json", "error", None, column("{", "{}", parse={"v": "json"})),
-    ("repeated_key", "error", None, column(pd.Series([1, 2], ["a", "a"]), pd.Series([1, 2], ["a", "b"]))),
     ("repeated_key", "error", None, column('{"a":1,"a":1}', '{"a":1,"b":{"a":1}}', parse={"v": "json"})),
     ("wrong_type", "error", None, column("x", 1, 2.5, verb="add")),
     ("wrong_type", "error", None, column(["x"], "x", 1, verb="remove")),
@@ -146,6 +146,19 @@ VALUES = [
     ("shared_email", "warning", None, column("A@x.com", "b@x.com", name="$email", others={0})),
     ("ip", "error", None, column("300.1.1.1", "255.1.1.1", name="ip", ip="ip")),
     ("ip", "error", None, column("localhost", "::1", name="ip", ip="ip")),
+    (
+        "latitude",
+        "error",
+        "90 degrees",
+        column(-90.5, -90.0, name="latitude", latitude="latitude", longitude=180),
+    ),
+    ("latitude", "error", "90 degrees", column(None, 0, name="latitude", latitude="latitude", longitude=0)),
+    (
+        "longitude",
+        "error",
+        "180 degrees",
+        column(181, 180, name="longitude", latitude=-90, longitude="longitude"),
+    ),
     ("time", "error", SECONDS, column(100_000_000_000, 99_999_999_999, name="time", updated_at="time")),
     ("time", "error", SECONDS, column("soon", "2024-01-02", name="time", updated_at="time")),
 ]
@@ -174,9 +187,9 @@ def frame_of(values, value):
 
 def checked(values, value):
     """Return the frame with `value`, and its report."""
-    options = {key: values[key] for key in ("parse", "ip", "updated_at") if key in values}
+    options = {key: values[key] for key in ("parse", *FIELDS, "updated_at") if key in values}
     frame = frame_of(values, value)
-    properties = None if values.get("name") in {"user_id", "ip", "time"} else [values.get("name", "v")]
+    properties = None if values.get("name") in {"user_id", *FIELDS, "time"} else [values.get("name", "v")]
     report = frame.mixpanel.validate(values.get("verb", "set"), "user_id", properties, **options)
     return frame, report
 
@@ -190,7 +203,7 @@ def test_a_value_that_fails(check, severity, limit, values):
     found = report[report["check"] == check]
     positions = sorted({1, *values.get("others", ())})
     label = values.get("name", "v")
-    name = None if label in {"user_id", "ip", "time"} else label
+    name = None if label in {"user_id", *FIELDS, "time"} else label
     assert found["position"].tolist() == positions
     assert found["index"].tolist() == [INDEX[position] for position in positions]
     assert found["severity"].unique().tolist() == [severity]
@@ -223,6 +236,8 @@ COLUMNS = [
     ("broken_name", "error", None, {"a\ud800": [1]}, {"a€": [1]}, {}),
     ("computed_property", "error", None, {"$last_seen": ["x"]}, {"$city": ["x"]}, {}),
     ("identity_property", "error", None, {"$distinct_id": ["x"]}, {"distinct id": ["x"]}, {}),
+    ("alias_property", "warning", None, {"$vwo_user_id": ["x"]}, {"$flagship_user_id": ["x"]}, {}),
+    ("misplaced_field", "warning", None, {"$ip": ["1.2.3.4"]}, {"$os": ["x"]}, {}),
     ("unsupported_dtype", "error", None, {"t": DURATION}, {"t": DURATION.total_seconds()}, {}),
     ("wrong_type", "error", None, {"n": ["x"]}, {"n": [1]}, {"verb": "add"}),
     ("wrong_type", "error", None, {"n": [5]}, {"n": [["a"]]}, {"parse": {"n": ";"}}),

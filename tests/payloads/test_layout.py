@@ -86,10 +86,39 @@ def with_columns(*labels):
         ),
         pytest.param(
             FRAME,
-            {"properties": ["user_id", "plan"]},
+            {"latitude": "lat", "longitude": "age"},
+            ColumnNotFoundError,
+            "latitude is a number of degrees or a column, and 'lat' is not in the frame: there are 'user_id', 'email', 'plan', 'age', "
+            "'tags', 'at'",
+            id="no column of latitudes",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": 1, "longitude": "plan"},
             OperationError,
-            "column 'user_id' holds the ids, so it is no property: leave it out of the properties",
-            id="the id among the properties",
+            "longitude='plan' is a column of strings: expected degrees as numbers",
+            id="a column of text as longitudes",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": 90.5, "longitude": 0},
+            OperationError,
+            "latitude=90.5 must be from -90 to 90 degrees",
+            id="more degrees than there are",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": 0, "longitude": float("nan")},
+            OperationError,
+            "longitude=nan must be from -180 to 180 degrees",
+            id="no degrees",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": [1], "longitude": 0},
+            OperationError,
+            "latitude=[1] is neither a number nor a column",
+            id="a list of degrees",
         ),
         pytest.param(
             FRAME[["user_id"]],
@@ -331,10 +360,45 @@ def test_where_the_ids_are(frame, call, label, in_index):
             {"rename": str.upper}, ["EMAIL", "PLAN", "AGE", "TAGS", "AT"], id="renamed by a function"
         ),
         pytest.param({"rename": "reserved"}, ["$email", "plan", "age", "tags", "at"], id="reserved names"),
+        pytest.param(
+            {"id": "email", "rename": {"email": "$email"}},
+            ["user_id", "$email", "plan", "age", "tags", "at"],
+            id="the ids, if rename names them",
+        ),
+        pytest.param(
+            {"id": "email", "rename": "reserved"},
+            ["user_id", "plan", "age", "tags", "at"],
+            id="not by a set of names",
+        ),
+        pytest.param(
+            {"properties": ["plan", "user_id"]}, ["plan", "user_id"], id="the ids, if properties name them"
+        ),
+        pytest.param(
+            {"updated_at": "at", "rename": {"at": "When"}},
+            ["email", "plan", "age", "tags", "When"],
+            id="times, if rename names them",
+        ),
+        pytest.param(
+            {"latitude": "age", "longitude": 5},
+            ["email", "plan", "tags", "at"],
+            id="locations are no properties",
+        ),
     ],
 )
 def test_which_columns_become_which_properties(call, names):
     assert [column.name for column in plan_for(FRAME, **call).columns] == names
+
+
+def test_ids_in_the_index_are_a_property_if_they_are_named():
+    frame = FRAME.set_index("email")
+    for call in (
+        {"rename": {"email": "$email"}},
+        {"properties": ["email", "plan"], "rename": {"email": "$email"}},
+    ):
+        layout = plan_for(frame, id="email", **call)
+        assert "$email" in [column.name for column in layout.columns]
+    [[record], *_others] = encoded(frame, "set", ["email"], id="email")
+    assert record["$set"] == {"email": record["$distinct_id"]}
 
 
 def test_several_operators():

@@ -30,6 +30,8 @@ ROWS = [
     ("invalid", "raise", "rows", ()),
     ("duplicates", None, "rows", ALL_OPTIONS["duplicates"].choices),
     ("ip", None, "rows", ()),
+    ("latitude", None, "rows", ()),
+    ("longitude", None, "rows", ()),
     ("updated_at", None, "rows", ()),
     ("ignore_alias", None, "rows", (None, True, False)),
     ("schema", None, "rows", ()),
@@ -261,6 +263,11 @@ REFUSED = [
         {"na": {"x": "-"}},
         "na={'x': '-'} must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'",
         id="texts of a column that mean missing",
+    ),
+    pytest.param(
+        {"latitude": 52.5},
+        "latitude means nothing alone: pass latitude and longitude",
+        id="latitude alone",
     ),
     pytest.param(
         {"spread": "tags"},
