@@ -61,8 +61,8 @@ CLI_OPTIONS: dict[str, dict[str, Any]] = {
     },
     "spread": {
         "multiple": True,
-        "metavar": "COLUMN",
-        "help": "Send each key of an object as a property. May be repeated.",
+        "metavar": "COLUMN[=PREFIX]",
+        "help": "Send each key of an object as a property, perhaps with a prefix. May be repeated.",
     },
     "invalid": {
         "multiple": True,
@@ -331,7 +331,9 @@ def _python_options(values: dict[str, Any]) -> dict[str, Any]:
     if "na" in options:
         options["na"] = [text for word in options["na"] for text in NA_TEXTS.get(word, [word])]
     if "spread" in options:
-        options["spread"] = list(options["spread"])
+        options["spread"] = {
+            column: prefix for column, _, prefix in (word.partition("=") for word in options["spread"])
+        }
     return options
 
 

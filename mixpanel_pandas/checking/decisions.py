@@ -136,6 +136,8 @@ class Decisions:
         remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
         self.findings.append(replace(finding, stands=remedy == "raise"))
         if rows is None:
+            if remedy == "drop_value" and number is not None:
+                self.changes.dropped[number] = np.ones(self.layout.rows, bool)
             return
         if remedy == "drop_row":
             self.exclude(rows, "invalid", finding.words, finding.message)
@@ -190,8 +192,11 @@ def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding]
     """
     decisions = Decisions(frame, layout, Changes(np.zeros(len(frame), bool)))
     ids = _check_ids(decisions)
+    numbers: dict[tuple[Any, str | None], int] = {
+        (column.label, column.name): number for number, column in enumerate(layout.columns)
+    }
     for finding in column_findings(layout):
-        decisions.report(finding, None)
+        decisions.report(finding, None, numbers.get((finding.column, finding.name)))
     _report_user_findings(decisions, user_findings)
     scan = scan_values(layout, _merging(decisions))
     decisions.changes.read = scan.normalised

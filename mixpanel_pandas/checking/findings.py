@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,7 +145,7 @@ def column_findings(layout: Layout) -> Iterator[Finding]:
     for name in layout.removed:
         for check, fails in _name_checks(name, name, counts):
             if fails:
-                yield _finding_of_whole(check, name, name, name)
+                yield replace(_finding_of_whole(check, name, name, name), remedies=())
 
 
 def count_names(layout: Layout) -> Counter[str]:
@@ -206,7 +206,8 @@ def types_expected(expects: str) -> set[str]:
 
 def _finding_of_whole(check_name: str, label: Hashable, name: str, value: Any, message: str = "") -> Finding:
     check = CHECKS[check_name]
-    return Finding(check.name, check.severity, label, name, message or check.says, check.limit_text, value)
+    text = message or check.says
+    return Finding(check.name, check.severity, label, name, text, check.limit_text, value, check.remedies)
 
 
 def _name_checks(label: Hashable, name: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
@@ -255,8 +256,22 @@ def _record_field_message(label: Hashable, name: str) -> str:
     return CHECKS["record_field"].says
 
 
+def _computed_message(label: Hashable, name: str) -> str:
+    if name == "$last_seen" and name == label:
+        return f"Mixpanel computes {name}: updated_at={quoted(label)} sets it, or do not send it"
+    return f"Mixpanel computes {name}: do not send it; {_LEAVES_OUT.format('computed_property')}"
+
+
+def _identity_message(label: Hashable, name: str) -> str:
+    return f"{name} names the profile and is no property: do not send it; {_LEAVES_OUT.format('identity_property')}"
+
+
+_LEAVES_OUT = "invalid={{{!r}: 'drop_value'}} leaves it out"
+
 #: Check of a name -> the function from label and name to its message.
 _NAME_MESSAGES: dict[str, Callable[[Hashable, str], str]] = {
+    "computed_property": _computed_message,
+    "identity_property": _identity_message,
     "lookalike": _lookalike_message,
     "misplaced_field": _field_message,
     "record_field": _record_field_message,

@@ -330,7 +330,7 @@ def _refuse_options_of_other_columns(operation: Operation, verbs: Mapping[Hashab
     rename = operation.options.rename
     named = {
         "parse": list(operation.options.parse or {}),
-        "spread": list(operation.options.spread or []),
+        "spread": list(operation.prefixes),
         "rename": list(rename) if isinstance(rename, Mapping) else [],
     }
     hints = [
@@ -351,16 +351,16 @@ def _property_columns(
     name_of = _renamer(operation.options.rename)
     trim = trimmed_name if operation.options.trim else str
     parse = operation.options.parse or {}
-    spread = set(operation.options.spread or [])
+    prefixes = operation.prefixes
     for label, verb in verbs.items():
         source = _cleaned(find_source(frame, label, "column"), operation)
         operator = OPERATORS[verb]
         missing = operation.missing(operator)
         column = PropertyColumn(source, trim(name_of(label)), operator, missing, source.rule)
-        if label not in spread:
+        if label not in prefixes:
             yield replace(column, parse=parsing_of(source, parse.get(label)))
             continue
-        for of_key in _spread(frame, column):
+        for of_key in _spread(frame, column, prefixes[label]):
             name = of_key.name if of_key.key is None else trim(of_key.name)
             yield replace(of_key, name=name, rule=cleaned(of_key.rule, operation.options))
 
@@ -370,10 +370,10 @@ def _cleaned(source: Source, operation: Operation) -> Source:
     return replace(source, rule=cleaned(source.rule, operation.options))
 
 
-def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
+def _spread(frame: pd.DataFrame, column: PropertyColumn, prefix: str) -> list[PropertyColumn]:
     """Return a column for each key of the objects; where no object has a key, one without values."""
     rules = rules_of_keys(column.source, frame.index)
-    columns = [replace(column, name=key, key=key, rule=rule) for key, rule in rules.items()]
+    columns = [replace(column, name=f"{prefix}{key}", key=key, rule=rule) for key, rule in rules.items()]
     return columns or [replace(column, missing="skip", rule=MISSING)]
 
 

@@ -62,6 +62,8 @@ class Check:
         The kind of reserved property that it looks at.
     can_cut : bool
         Whether cutting the string mends it.
+    can_drop : bool
+        Whether leaving the property out mends a column as a whole.
     kinds : tuple of str
         Mixpanel types of columns whose values may fail it.
     folded : bool
@@ -76,6 +78,7 @@ class Check:
     finds: Callable[[pa.Array], pa.Array] | None = None
     expects: str = ""
     can_cut: bool = False
+    can_drop: bool = False
     kinds: tuple[str, ...] = ()
     folded: bool = False
 
@@ -92,7 +95,11 @@ class Check:
     @property
     def remedies(self) -> tuple[str, ...]:
         """What `invalid` can do with rows that do not pass, beside raising."""
-        return (*SUBJECTS[self.of][1], *(["truncate"] if self.can_cut else []))
+        return (
+            *SUBJECTS[self.of][1],
+            *(["drop_value"] if self.can_drop else []),
+            *(["truncate"] if self.can_cut else []),
+        )
 
 
 def longer_than(most: int) -> Callable[[pa.Array], pa.Array]:
@@ -164,7 +171,6 @@ CHECKS: dict[str, Check] = {
             "error",
             "the id is a number with a fraction, or so large that its dtype has lost digits: read the column as text, "
             "with dtype={column: str}",
-            "exact_integer",
         ),
         Check("untyped_id", "id", "error", "the id is neither text nor a whole number"),
         Check(
@@ -283,9 +289,17 @@ CHECKS: dict[str, Check] = {
             "deep_object",
             "value",
             "error",
-            "the object is nested too deeply (in a list: at all)",
+            "the object is nested too deeply",
             "object_depth",
             kinds=NESTED,
+        ),
+        Check(
+            "deep_item",
+            "value",
+            "error",
+            "an object in the list holds objects or lists of objects",
+            "list_object_depth",
+            kinds=LISTS,
         ),
         Check(
             "odd_key",
@@ -446,12 +460,14 @@ CHECKS: dict[str, Check] = {
             "column",
             "error",
             "Mixpanel computes this property: do not send it; for $last_seen pass updated_at='$last_seen'",
+            can_drop=True,
         ),
         Check(
             "identity_property",
             "column",
             "error",
             "this names the profile and is no property: do not send it",
+            can_drop=True,
         ),
         Check(
             "alias_property",

@@ -52,12 +52,13 @@ class Options:
     trim : bool, default False
         Whether ids, names of properties and text lose outer blanks and characters that nobody sees. Items of lists and texts in
         objects keep them. Not for unset and delete.
-    spread : list of labels, optional
-        Columns of objects (dicts, structs, JSON text) of which each key becomes a property. Not for unset and delete.
+    spread : label, list of labels or mapping, optional
+        Columns of objects (dicts, named tuples, Series, structs, JSON text) of which each key becomes a property. A mapping
+        from column to prefix puts the prefix before each key: ``{"address": "address_"}``. Not for unset and delete.
     invalid : {"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"
         What happens to a row with an error: the frame is refused, the row is not sent, the property is not sent, or the
         string is cut to 255 bytes. A mapping from check to one of these decides for each check. An error of a whole column
-        always raises.
+        raises, but for properties that Mixpanel computes or that name the profile, which ``"drop_value"`` leaves out.
     duplicates : {"raise", "last", "merge", "all"}, optional
         What happens to several rows of one id: the frame is refused, the last row is sent, the rows are merged to one
         update, or all are sent in their order. By default set and set_once raise, unset and delete send the last row, and
@@ -121,7 +122,7 @@ class Options:
     parse: Mapping[Any, str] | None = None
     na: str | Collection[str] | None = None
     trim: bool = False
-    spread: Iterable[Any] | None = None
+    spread: Mapping[Any, str] | Iterable[Any] | None = None
     invalid: Remedy | Mapping[str, Remedy] = "raise"
     duplicates: Literal["raise", "last", "merge", "all"] = "raise"
     ip: Hashable = None
@@ -212,8 +213,8 @@ ALL_OPTIONS: dict[str, Option] = {
         Option(
             "spread",
             None,
-            "list of labels, optional",
-            "Columns of objects of which each key becomes a property.",
+            "label, list of labels or mapping, optional",
+            "Columns of objects of which each key becomes a property; a mapping gives their prefixes.",
             "values",
         ),
         Option(

@@ -107,7 +107,14 @@ BEYOND_REMEDY = [
     pytest.param({"o": [{"k": {1: 2}}]}, "truncate", "odd_key", id="an object cannot be cut"),
     pytest.param({"x" * 256: [1]}, "drop_row", "long_name", id="a name is a whole column's: drop_row"),
     pytest.param({"x" * 256: [1]}, "truncate", "long_name", id="a name is never cut"),
-    pytest.param({"$token": [1]}, "drop_value", "identity_property", id="nor dropped"),
+    pytest.param({"x" * 256: [1]}, "drop_value", "long_name", id="nor dropped"),
+    pytest.param({"$token": [1]}, "drop_row", "identity_property", id="not every row for a name"),
+    pytest.param(
+        {"$token": [1]},
+        {"bucket": "raise"},
+        "identity_property",
+        id="a property that the mapping does not name",
+    ),
     pytest.param(
         {"n": [1.0, np.inf]}, {"long_string": "drop_row"}, "infinite", id="a mapping that names others"
     ),

@@ -358,8 +358,8 @@ SHAPES = [
     ("object_depth", "deep_object", nested(3, [1, 2]), nested(3, [{}])),
     ("object_depth", "deep_object", {"a": [{"b": 1}, {"c": [1]}]}, {"a": [{"b": {"c": 1}}]}),
     ("object_depth", "deep_object", {"a": [[[1]]]}, {"a": [[[[1]]]]}),
-    ("list_object_depth", "deep_object", [{"b": 1}, nested(1, [1])], [{"b": 1}, nested(2)]),
-    ("list_object_depth", "deep_object", [{"a": []}], [{"a": [[]]}]),
+    ("list_object_depth", "deep_item", [{"b": 1}, nested(1, [1])], [{"b": 1}, nested(2)]),
+    ("list_object_depth", "deep_item", [{"a": []}], [{"a": [[]]}]),
 ]
 
 WRAPS = {
@@ -420,6 +420,8 @@ ELSEWHERE = {
     "request_updates": "payloads/test_batches.py",
     "request_bytes": "payloads/test_batches.py",
     "id_bytes": "checking/test_schema.py",
+    "latitude": "checking/test_schema.py",
+    "longitude": "checking/test_schema.py",
     "time_seconds": "checking/test_schema.py",
 }
 
@@ -464,7 +466,11 @@ def plain_findings(value):
         found.add("large_object")
     if kind in {"list", "object"}:
         most = 2 if kind == "list" else 3
-        found |= {"deep_object"} if any(level > most for level, _keys in levels) else set()
+        found |= (
+            {"deep_item" if isinstance(value, list) else "deep_object"}
+            if any(level > most for level, _keys in levels)
+            else set()
+        )
         found |= {"many_keys"} if any(count > 255 for _level, count in levels) else set()
     return found | ({"inexact_integer"} if any(abs(number) > EXACT for number in integers(value)) else set())
 

@@ -270,9 +270,14 @@ REFUSED = [
         id="latitude alone",
     ),
     pytest.param(
-        {"spread": "tags"},
-        "spread='tags' must be a list of columns, such as ['tags']",
-        id="spread of a label",
+        {"spread": [["tags"]]},
+        "spread=[['tags']] must be a column, a list of columns, or a mapping from column to prefix",
+        id="spread of a list in a list",
+    ),
+    pytest.param(
+        {"spread": {"tags": 5}},
+        "spread={'tags': 5}: a prefix is text, such as {'address': 'address_'}",
+        id="spread with a number as prefix",
     ),
     pytest.param(
         {"rename": "upper"},
@@ -285,9 +290,9 @@ REFUSED = [
         id="null for add",
     ),
     pytest.param(
-        {"missing": "none", "workers": 0, "spread": "a"},
+        {"missing": "none", "workers": 0, "spread": [{}]},
         "missing='none' is not one of 'skip', 'null', 'unset'; workers=0 must be a whole number from 1 to 64; "
-        "spread='a' must be a list of columns, such as ['a']",
+        "spread=[{}] must be a column, a list of columns, or a mapping from column to prefix",
         id="all at once",
     ),
 ]
