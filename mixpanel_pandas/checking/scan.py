@@ -287,8 +287,9 @@ def _findings_of_kinds(
     kinds = kinds_of_values.astype(str)
     mixed = ~values.missing & (column.kind == "mixed")
     yield "wrong_type", mixed & ~np.isin(kinds, [*column.operands])
+    texts = pc.utf8_slice_codeunits(values.array, 1, -1)  # without the quotes
+    yield "offset_date", mixed & (kinds == "string") & _fails(CHECKS["offset_date"], texts)
     for check in checks:
-        texts = pc.utf8_slice_codeunits(values.array, 1, -1)  # without the quotes
         yield check.name, (kinds == "string") & _fails(check, texts)
         of_other_type = mixed & ~np.isin(kinds, [*types_expected(check.expects)])
         yield "created" if check.expects == "date" else "reserved_type", of_other_type

@@ -10,9 +10,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import bytes_of, mask_of, offsets_of
 from mixpanel_pandas.reading.readings import FINDINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
@@ -146,6 +148,21 @@ def _is_date(text: str) -> bool:
         return False
     return True
 
+
+def has_offset(strings: pa.Array) -> pa.Array:
+    """Find ISO times with an offset. Only strings with the first dash of a date are matched: the expression would cost each string 60 ns."""
+    begins, text = offsets_of(strings)[:-1], bytes_of(strings)
+    suspects = np.zeros(len(strings), bool)
+    if len(text):
+        suspects = text.take(begins - begins[0] + len("2024"), mode="clip") == ord("-")
+    if suspects.any():
+        suspects[suspects] = mask_of(
+            pc.match_substring_regex(strings.filter(pa.array(suspects)), OFFSET_DATE)
+        )
+    return pa.array(suspects)
+
+
+OFFSET_DATE = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?[+-]\d{2}(:?\d{2})?$"
 
 STRINGS = ("string", "mixed")
 LISTS = ("list", "mixed")
@@ -383,6 +400,14 @@ CHECKS: dict[str, Check] = {
             "warning",
             "no time zone: taken as UTC; say which with dt.tz_localize",
             kinds=("date", *NESTED),
+        ),
+        Check(
+            "offset_date",
+            "value",
+            "warning",
+            "text of a time with an offset, and Mixpanel takes dates in UTC: parse={column: 'date'} sends them so",
+            finds=has_offset,
+            kinds=STRINGS,
         ),
         Check(
             "sub_millisecond",

@@ -88,6 +88,12 @@ REMEDIES = [
         {0: {"$email": "ann@x.com", "n": 1}, 1: {"n": 2}},
         id="a mapping may name a warning",
     ),
+    pytest.param(
+        {"$token": [1, 2], "$last_seen": ["x", None], "n": [1, None]},
+        "drop_value",
+        {0: {"n": 1}},
+        id="a property that Mixpanel computes, or that is none, is left out",
+    ),
 ]
 
 

@@ -95,6 +95,8 @@ VALUES = [
     ("inexact_decimal", "warning", None, column(Decimal("0.1000000000000000123"), Decimal("0.1"))),
     ("inexact_decimal", "warning", None, column("[1e-324]", "[5e-324]", parse={"v": "json"})),
     ("naive_datetime", "warning", None, column({"k": NAIVE}, {"k": AWARE})),
+    ("offset_date", "warning", None, column("2024-01-05T23:00:00-05:00", "2024-01-05T23:00:00Z")),
+    ("offset_date", "warning", None, column("2024-01-05 23:00+01", "2024-01-05 23:00", 5)),
     ("sub_millisecond", "hint", None, column(AWARE.replace(microsecond=1), AWARE.replace(microsecond=1000))),
     ("period", "hint", None, column({"k": pd.Period("2024-01")}, {"k": AWARE})),
     ("unreadable", "error", None, column("1,5", "1.5", parse={"v": "number"})),
