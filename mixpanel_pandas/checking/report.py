@@ -222,17 +222,18 @@ def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> st
 
 
 def _ways_out(standing: list[Finding], invalid: Any) -> Iterator[str]:
-    """Yield what the option `invalid` can do, and what it cannot do as it is given."""
-    yield "The option invalid can leave such rows or values out, or cut strings."
-    if isinstance(invalid, str) and invalid != "raise":
-        checks_of: dict[tuple[str, ...], list[str]] = {}
-        for finding in standing:
-            others = tuple(remedy for remedy in finding.remedies if remedy != invalid)
-            checks_of.setdefault(others, []).append(finding.check)
-        for remedies, checks in checks_of.items():
-            if remedies:
-                names = ", ".join(dict.fromkeys(checks))
-                yield f"{invalid!r} cannot do so for {names}: {' or '.join(map(repr, remedies))} can."
+    """Yield what the option `invalid` can do with the findings; where it is given, only for those that it cannot mend."""
+    if not isinstance(invalid, str) or invalid == "raise":
+        yield "The option invalid can leave such rows or values out, or cut strings."
+        return
+    checks_of: dict[tuple[str, ...], list[str]] = {}
+    for finding in standing:
+        others = tuple(remedy for remedy in finding.remedies if remedy != invalid)
+        checks_of.setdefault(others, []).append(finding.check)
+    for remedies, checks in checks_of.items():
+        if remedies:
+            names = ", ".join(dict.fromkeys(checks))
+            yield f"invalid={invalid!r} cannot mend {names}: {' or '.join(map(repr, remedies))} can."
 
 
 def _line(frame: pd.DataFrame, finding: Finding) -> str:

@@ -135,6 +135,54 @@ def test_what_cannot_be_mended_raises(columns, invalid, check):
         sent(users(**columns), invalid=invalid)
 
 
+@pytest.mark.parametrize(
+    ("columns", "invalid", "last"),
+    [
+        pytest.param(
+            {"user_id": ["null", "a"], "n": 1},
+            "drop_value",
+            "invalid='drop_value' cannot mend junk_id: 'drop_row' can.",
+            id="a bad id needs its row dropped",
+        ),
+        pytest.param(
+            {"user_id": ["a", "b"], "n": [1, np.inf], "o": [5, {1: 2}]},
+            "truncate",
+            "invalid='truncate' cannot mend infinite, odd_key: 'drop_row' or 'drop_value' can.",
+            id="several checks of one way",
+        ),
+        pytest.param(
+            {"user_id": ["a"], "$token": [1]},
+            "drop_row",
+            "invalid='drop_row' cannot mend identity_property: 'drop_value' can.",
+            id="a property that is none",
+        ),
+        pytest.param(
+            {"user_id": ["null"], "n": 1},
+            "raise",
+            "The option invalid can leave such rows or values out, or cut strings.",
+            id="the option is not given",
+        ),
+    ],
+)
+def test_the_message_names_the_ways_out(columns, invalid, last):
+    with pytest.raises(ValidationError) as caught:
+        pd.DataFrame(columns).mixpanel.payloads("set", "user_id", invalid=invalid)
+    assert str(caught.value).splitlines()[-1] == last
+
+
+def test_the_message_names_the_property_of_a_spread_key():
+    frame = users(exported=[{"$last_seen": "2024-01-01", "bio": LONG}])
+    with pytest.raises(ValidationError) as caught:
+        frame.mixpanel.payloads("set", "user_id", spread="exported")
+    message = str(caught.value)
+    assert (
+        "computed_property in 'exported' (property '$last_seen'): Mixpanel computes $last_seen: do not send it; "
+        in message
+    )
+    assert "invalid={'computed_property': 'drop_value'} leaves it out" in message
+    assert "long_string in 'exported' (property 'bio'): " in message
+
+
 @pytest.mark.parametrize("invalid", ["drop_value", "truncate"])
 def test_a_bad_id_can_only_lose_its_row(invalid):
     frame = pd.DataFrame({"user_id": ["ann", None], "n": [1, 2]})

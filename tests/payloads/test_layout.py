@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from reference import MISSING, encoded, objects
+from reference import MISSING, Point, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.ip_and_time import address
@@ -577,3 +577,41 @@ def test_the_values_of_a_column_are_not_copied():
 def test_a_plan_of_ids_reads_nothing_else():
     layout = layout_of_ids(FRAME, "user_id")
     assert (layout.columns, layout.rows, layout.id.label) == ((), 2, "user_id")
+
+
+@pytest.mark.parametrize(
+    ("spread", "names"),
+    [
+        pytest.param("o", ["city", "zip"], id="one label"),
+        pytest.param(["o"], ["city", "zip"], id="a list"),
+        pytest.param(iter(["o"]), ["city", "zip"], id="an iterator"),
+        pytest.param({"o": "address_"}, ["address_city", "address_zip"], id="a prefix"),
+        pytest.param({"o": ""}, ["city", "zip"], id="an empty prefix"),
+        pytest.param({"o": None}, ["city", "zip"], id="no prefix"),
+        pytest.param(5, ["n"], id="a label that is a number"),
+    ],
+)
+def test_the_names_of_properties_that_are_spread(spread, names):
+    frame = pd.DataFrame({"id": ["a", "b"], "o": [{"city": "Ulm"}, {"zip": "1"}], 5: [{"n": 1}, None]})
+    properties = [5] if spread == 5 else ["o"]
+    layout = make_layout(frame, operation("set", "id", properties, None, {"spread": spread}))
+    assert [column.name for column in layout.columns] == names
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(Point(1, "z"), id="named tuple"),
+        pytest.param(pd.Series([1, "z"], ["x", "y"], dtype=object), id="Series"),
+    ],
+)
+def test_objects_that_are_no_dicts_are_spread(value):
+    frame = pd.DataFrame({"id": ["a"], "o": objects([value])})
+    [[record]] = encoded(frame, "set", spread="o")
+    assert record["$set"] == {"x": 1, "y": "z"}
+
+
+def test_huge_integers_of_json_text_that_is_spread_are_reported():
+    frame = pd.DataFrame({"id": ["a", "b"], "o": ['{"n": 18446744073709551616}', '{"n": 5}']})
+    report = frame.mixpanel.validate("set", "id", spread="o")
+    assert "huge_integer" in set(report["check"])
