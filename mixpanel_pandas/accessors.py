@@ -112,7 +112,8 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
@@ -187,7 +188,8 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
@@ -261,7 +263,8 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
@@ -332,7 +335,8 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
@@ -405,7 +409,8 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
@@ -479,7 +484,8 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress

@@ -33,8 +33,8 @@ class Options:
     ----------
     rename : mapping, callable or "reserved", optional
         Column -> property name, as in ``DataFrame.rename``; other columns keep their names. ``"reserved"`` turns name,
-        first_name, last_name, email, phone, avatar and created into ``$name``, ``$first_name`` and so on.
-        Not for unset and delete.
+        first_name, last_name, email, phone, avatar and created into ``$name``, ``$first_name`` and so on. A mapping that names
+        the column of the ids sends them as a property, too. Not for unset and delete.
     missing : {"skip", "null", "unset"}, default "skip"
         What a missing value (NaN, NaT, NA, None) does: leave the property as it is, send null, or remove the property.
         ``set`` takes all three, ``set_once`` takes skip and null, the others take skip only. Not for unset and delete.
