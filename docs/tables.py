@@ -64,7 +64,7 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
 - An integer beyond 64 bits in JSON is sent as text, which keeps its digits and is a warning.
 - Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
-  JSON and are sent as that; `parse={column: "text"}` sends their text.
+  JSON and are sent as that; `parse={{column: "text"}}` sends their text.
 
 ## Texts that mean missing
 
