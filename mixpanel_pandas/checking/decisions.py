@@ -29,6 +29,7 @@ from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.measures import ESCAPED_BYTES
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
@@ -385,6 +386,7 @@ def _subtract_dropped(decisions: Decisions, scan: ValueScan) -> None:
                 has = normalise_column(layout, column, span).present
                 scan.touched[span] -= dropped[span] & (has | (column.missing != "skip"))
                 scan.written[span] -= dropped[span] & (has | (column.missing == "null"))
+                give_back()
 
 
 def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
@@ -414,6 +416,7 @@ def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Paylo
         for rows in layout.slices(span) if bound > LIMITS["update_bytes"].value else ():
             if changes.alone(rows).any():
                 yield encode_slice(layout, changes, rows, token=TOKEN)
+                give_back()
     if longest[-1] > LIMITS["update_bytes"].value:
         yield from encode_merged(layout, changes, token=TOKEN)
 

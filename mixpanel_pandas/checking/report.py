@@ -13,6 +13,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.sources import values_at
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.code import validation_of
 from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, quoted, shortened
@@ -175,10 +176,14 @@ def _values_at(frame: pd.DataFrame, finding: Finding, positions: np.ndarray) -> 
     if finding.rows is None:
         return [finding.value]
     if label is not None and label in frame.columns:
-        return shown_values(label, lambda: frame[label].iloc[positions], len(positions))
+        return shown_values(label, lambda: _rows_of(frame[label], positions), len(positions))
     if label is not None and label in frame.index.names:
         return shown_values(label, lambda: frame.index.get_level_values(label)[positions], len(positions))
     return [None] * len(positions)
+
+
+def _rows_of(column: pd.Series[Any], positions: np.ndarray) -> pd.Series[Any]:
+    return pd.Series(values_at(column.array, positions), dtype=column.dtype)
 
 
 def shown_values(label: Hashable, read: Callable[[], Iterable[Any]], length: int) -> list[Any]:

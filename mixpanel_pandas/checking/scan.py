@@ -111,8 +111,8 @@ def _id_findings(
 def id_digest(layout: Layout) -> str:
     """Return the digest of all ids."""
     digest = IdDigest()
-    for span in layout.spans():
-        digest.update(ids_of(layout.id, span))
+    for ids in prefetch(partial(ids_of, layout.id), layout.spans(), threaded=layout.threaded):
+        digest.update(ids)
     return digest.hexdigest()
 
 

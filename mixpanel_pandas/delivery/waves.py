@@ -16,6 +16,7 @@ import numpy as np
 from mixpanel_pandas.payloads.batches import cut
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.duplicates import NO_DUPLICATES
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.slices import Slice, encode_rows, encode_slices, fingerprinted
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ class Waves:
         for start in range(0, len(positions), size):
             rows = positions[start : start + size]
             yield fingerprinted(encode_rows(self._layout, self._changes, rows, self._token), self._key)
+            give_back()
 
     def _begin(self, slices: Iterator[Slice]) -> None:
         """Begin to cut a wave into batches, unless all its rows are held back."""

@@ -14,6 +14,7 @@ from mixpanel_pandas.payloads.duplicates import latest
 from mixpanel_pandas.payloads.encoding import Property, encode
 from mixpanel_pandas.payloads.envelope import MEMBERS, envelope, has_member
 from mixpanel_pandas.payloads.fingerprint import fingerprint
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.sources import Source
@@ -124,6 +125,7 @@ def encode_merged(layout: Layout, changes: Changes, token: str | None = None) ->
             if isinstance(source := getattr(layout, name), Source)
         }
         yield _encoded(layout, properties, envelope(layout, last_rows, token, elsewhere), last_rows)
+        give_back()
 
 
 def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[[np.ndarray], np.ndarray]:
