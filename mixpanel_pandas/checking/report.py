@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.row_set import RowSet
 
 __all__ = [
     "FAILURE_COLUMNS",
@@ -154,7 +155,11 @@ def failure_cases(frame: pd.DataFrame, findings: Iterable[Finding], first: int |
 
 def _positions(finding: Finding, first: int | None) -> np.ndarray:
     """Return the positions of the rows that are shown; a column as a whole has one line, without a position."""
-    return np.zeros(1, np.int64) if finding.rows is None else np.flatnonzero(finding.rows)[:first]
+    return np.zeros(1, np.int64) if finding.rows is None else _head(finding.rows, first)
+
+
+def _head(rows: RowSet, first: int | None) -> np.ndarray:
+    return np.asarray(rows) if first is None else rows.head(first)
 
 
 def _labels_at(frame: pd.DataFrame, positions: np.ndarray, has_row: np.ndarray) -> np.ndarray:
@@ -232,7 +237,7 @@ def _line(frame: pd.DataFrame, finding: Finding) -> str:
     message = shortened(finding.message, Length.SENTENCE)
     if finding.rows is None:
         return f"{finding.check}{where}: {message}{limit}"
-    first = np.flatnonzero(finding.rows)[:1]
+    first = finding.rows.head(1)
     label = quoted(_labels_at(frame, first, np.ones(1, bool))[0], Length.NAME)
     value = (
         f": {quoted(_values_at(frame, finding, first)[0], Length.NAME)}" if finding.column is not None else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.delivery.pending import compact, position_array, rows_at
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.changes import Excluded
@@ -17,7 +18,7 @@ from mixpanel_pandas.text import counted, printable, rounded, size_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mixpanel_pandas.delivery.pending import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery, Positions
 
 __all__ = ["COLUMNS", "failures_mask", "outcomes", "summarise", "totals", "unlisted_runs", "words"]
 
@@ -85,7 +86,7 @@ def summarise(
     runs += [_not_delivered(several) for several in excluded if len(several.positions)]
     reached = np.zeros(rows, bool)
     for run in runs:
-        reached[run["_positions"]] = True
+        reached[rows_at(run["_positions"])] = True
     if not reached.all():
         why = stopped or _NOT_REACHED
         runs.append(_not_delivered(Excluded(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
@@ -137,7 +138,7 @@ def _not_delivered(excluded: Excluded) -> dict[str, Any]:
 
 
 def _run(
-    positions: range | np.ndarray,
+    positions: Positions,
     kinds: Sequence[tuple[Outcome, str | None]],
     codes: np.ndarray | None = None,
 ) -> dict[str, Any]:
@@ -145,14 +146,14 @@ def _run(
 
     Parameters
     ----------
-    positions : range or numpy.ndarray
+    positions : range, RowSet or numpy.ndarray
         Positions of the rows.
     kinds : sequence of (str, str or None)
         Outcomes and errors.
     codes : numpy.ndarray, optional
         For each row an index into `kinds`. By default all rows are of the first kind.
     """
-    start, stop, rows = int(positions[0]), int(positions[-1]) + 1, len(positions)
+    positions, rows = compact(positions), len(positions)
     worst, sizes = 0, [rows]
     if codes is not None:
         gravity = np.array([_GRAVITY.index(outcome) for outcome, _error in kinds])
@@ -162,12 +163,12 @@ def _run(
     for (outcome, _error), count in zip(kinds, sizes, strict=True):
         counts[outcome] += count
     return {
-        "_positions": slice(start, stop) if isinstance(positions, range) else positions,
+        "_positions": positions,
         "_kinds": kinds,
         "_codes": codes,
         "_worst": worst,
-        "start": start,
-        "stop": stop,
+        "start": positions.start,
+        "stop": positions.stop,
         "rows": rows,
         "outcome": kinds[worst][0],
         **counts,
@@ -218,11 +219,10 @@ def _listing(run: Mapping[str, Any], *, all_rows: bool) -> dict[str, Any]:
     """
     kinds, codes = run["_kinds"], run["_codes"]
     differ = np.zeros(0, np.int64) if codes is None else np.flatnonzero(codes != run["_worst"])
-    listed = np.arange(run["rows"]) if all_rows else differ
-    if not listed.size:
+    listed = slice(None) if all_rows else differ
+    if not all_rows and not differ.size:
         return {}
-    positions = run["_positions"]
-    places = run["start"] + listed if isinstance(positions, slice) else positions[listed]
+    places = position_array(run["_positions"])[listed]
     if not differ.size:
         return {"positions": places}
     kinds_listed = [kinds[code] for code in codes[listed]]

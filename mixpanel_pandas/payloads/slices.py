@@ -135,7 +135,7 @@ def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[
 
     def worth(rows: np.ndarray) -> np.ndarray:
         has_value = ~normalise_column(layout, layout.columns[number], rows).missing
-        dropped = changes.dropped[number][rows] if number in changes.dropped else False
+        dropped = changes.dropped[number].within(rows) if number in changes.dropped else False
         return np.where(dropped, 0, 1 + has_value)
 
     return worth
@@ -147,9 +147,9 @@ def _property(layout: Layout, number: int, changes: Changes, rows: Rows) -> Prop
     values = changes.read.get(number) if isinstance(rows, slice) else None
     if values is None:
         values = normalise_column(layout, column, rows)
-    if number in changes.cut and changes.cut[number][rows].any():
-        values = cut_strings(values, changes.cut[number][rows])
-    dropped = changes.dropped[number][rows] if number in changes.dropped else None
+    if number in changes.cut and (cut := changes.cut[number].within(rows)).any():
+        values = cut_strings(values, cut)
+    dropped = changes.dropped[number].within(rows) if number in changes.dropped else None
     return Property(column.name, column.operator, column.missing, values, dropped)
 
 

@@ -12,6 +12,7 @@ from reference import KINDS, MISSING, Said, column_of, encoded, heads_of, record
 from mixpanel_pandas.payloads.changes import Changes
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import encode_slice, encode_slices
 from mixpanel_pandas.rules.operation import operation
 
@@ -117,7 +118,7 @@ def test_merged_rows_of_every_kind_are_what_the_reference_says(kind, data):
         data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))) for _ in range(2)
     )
     frame = pd.DataFrame({"id": ids, "x": values, "row": range(len(ids))})
-    changes = Changes(np.array(excluded), {0: np.array(dropped)}, merged=repeats_of(ids))
+    changes = Changes(np.array(excluded), {0: RowSet.of_mask(np.array(dropped))}, merged=repeats_of(ids))
     size = data.draw(st.integers(1, len(ids)))
     found = encoded(frame, "set", changes=changes, rows_per_slice=size, missing=missing)
 
