@@ -7,7 +7,7 @@ import weakref
 
 import pyarrow as pa
 
-__all__ = ["give_back", "keep_mapped"]
+__all__ = ["give_back", "has_mapped", "keep_mapped"]
 
 #: Mapped files that frames read. Pages of them that were read count as memory of the process, though they can be read again.
 _MAPPED: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
@@ -18,9 +18,14 @@ def keep_mapped(mapped: mmap.mmap) -> None:
     _MAPPED.add(mapped)
 
 
+def has_mapped() -> bool:
+    """Return whether any mapped file is in use."""
+    return bool(_MAPPED)
+
+
 def give_back() -> None:
     """Give memory back that is not needed now, if any mapped file is in use; frames in memory keep what Arrow has at hand."""
-    if not _MAPPED:
+    if not has_mapped():
         return
     pa.default_memory_pool().release_unused()
     if hasattr(mmap, "MADV_DONTNEED"):  # Windows has none

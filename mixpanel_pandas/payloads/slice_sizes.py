@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, reading_column
+from mixpanel_pandas.payloads.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,6 @@ OFFSET_BYTES = 8
 #: Values that are looked at to judge a frame, and the least number of them in each column.
 SAMPLED_VALUES, SAMPLED_ROWS = 4000, 8
 
-#: The rows that are looked at stand in so many runs: of a mapped file, each place takes some pages into memory.
-RUNS = 8
-
 #: Bytes of JSON: what stands around the properties of a row; around a name; a number, boolean or date; an unreadable value.
 ROW_BYTES, NAME_BYTES, SCALAR_BYTES, UNREADABLE_BYTES = 100, 6, 12, 100
 
@@ -50,22 +48,13 @@ def rows_per_slice(rows: int, names: Sequence[str], sources: Sequence[Source]) -
     sources : sequence of Source
         Each column once, however many properties it becomes.
     """
-    sample = _sample(rows, max(SAMPLED_ROWS, SAMPLED_VALUES // max(1, len(sources))))
+    few = max(SAMPLED_ROWS, SAMPLED_VALUES // max(1, len(sources)))
+    sample = np.unique(np.linspace(0, max(rows - 1, 0), few).astype(int))[:rows]
     width: float = ROW_BYTES + sum(len(name) + NAME_BYTES for name in names)
-    width += sum(_bytes_per_value(source, sample) for source in sources)
+    for source in sources:
+        width += _bytes_per_value(source, sample)
+        give_back()  # rows that are spread over a mapped file take a page each, of every column
     return max(1, int(SLICE_BYTES / width), min(FEW_ROWS, int(WIDE_BYTES / width)))
-
-
-def _sample(rows: int, few: int) -> np.ndarray:
-    """Return the positions of about `few` rows of a frame: runs of neighbours, from its first row to its last.
-
-    >>> _sample(1000, 16).tolist()
-    [0, 1, 142, 143, 285, 286, 427, 428, 570, 571, 712, 713, 855, 856, 998, 999]
-    """
-    run = -(-few // RUNS)
-    starts = np.linspace(0, max(rows - run, 0), RUNS).astype(int)
-    sample: np.ndarray = np.unique(starts[:, None] + np.arange(run))
-    return sample[sample < rows]
 
 
 def _bytes_per_value(source: Source, sample: np.ndarray) -> float:

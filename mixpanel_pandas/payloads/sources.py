@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import ColumnNotFoundError, did_you_mean, reading_column
 from mixpanel_pandas.payloads.dtypes import Rule, rule_for
+from mixpanel_pandas.payloads.memory import give_back, has_mapped
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
 __all__ = [
     "Rows",
@@ -27,6 +28,9 @@ __all__ = [
     "rows_of_frame",
     "values_at",
 ]
+
+#: Rows of a frame that may be in a mapped file that are looked at together.
+ROWS_AT_ONCE = 100_000
 
 #: Rows of a frame: a slice, or positions.
 Rows = slice | np.ndarray
@@ -169,9 +173,19 @@ def rows_of_frame(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         If pandas cannot take rows of a column.
     """
     try:
-        return frame[rows]
+        if not has_mapped() or len(frame) <= ROWS_AT_ONCE:
+            return frame[rows]
+        return pd.concat(_pieces(frame, rows))
     except Exception:
         for place, label in enumerate(frame.columns):
             with reading_column(label):
                 frame.iloc[:, [place]][rows]
         raise
+
+
+def _pieces(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a mask, those of a part of the frame at a time, so that not all of a mapped file is in memory at once."""
+    for start in range(0, len(frame), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        yield frame.iloc[part][rows[part]]
+        give_back()
