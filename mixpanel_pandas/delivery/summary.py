@@ -318,6 +318,7 @@ def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFram
             **{name: column.take(kind_of_row) for name, column in columns.items()},
         },
         index=index,
+        copy=False,
     )
 
 
