@@ -104,6 +104,9 @@ Parquet, which both read again in another process.
 
 {columns}
 
+A run whose `positions` are missing, or fewer than its `rows`, holds all rows between `start` and `stop` that no other run lists. So ten
+million rows with 1 % scattered bad ones make a summary of one or two MB.
+
 `summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
 `token_fingerprint` equals `project.fingerprint` of the project that was written to.
 
@@ -173,7 +176,7 @@ COLUMNS_IN_WORDS = {
     "elapsed": "seconds from then to the final answer, waits included",
     "reason": "short category, missing for accepted rows",
     "error": "what the server said, without secrets, and what to do",
-    "positions": "positions of the rows that differ from `outcome`, or of all where the run has holes",
+    "positions": "positions of exceptions, as an array of int64: of all rows of the run, or of those that differ from `outcome`",
     "position_outcomes": "their outcomes",
     "reasons": "their errors",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -29,14 +29,16 @@ from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.measures import ESCAPED_BYTES
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -53,6 +55,9 @@ RECORD_BYTES = 400
 
 #: As long as every token, so that sizes are right.
 TOKEN = " " * 32
+
+#: A mask or a set of the rows that do not pass a check.
+Failing = TypeVar("Failing", np.ndarray, RowSet)
 
 #: Check -> its place in the table. Findings come in this order, however a frame is sliced.
 _PLACES = {name: place for place, name in enumerate(CHECKS)}
@@ -131,7 +136,7 @@ class Decisions:
             rows = rows & ~self.changes.excluded
             if not rows.any():
                 return
-        finding = replace(finding, rows=rows)
+        finding = replace(finding, rows=None if rows is None else RowSet.of_mask(rows))
         invalid = self.layout.operation.options.invalid
         remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
         self.findings.append(replace(finding, stands=remedy == "raise"))
@@ -142,8 +147,9 @@ class Decisions:
         if remedy == "drop_row":
             self.exclude(rows, "invalid", finding.words, finding.message)
         elif remedy in {"drop_value", "truncate"} and number is not None:
-            masks = self.changes.dropped if remedy == "drop_value" else self.changes.cut
-            masks[number] = masks.get(number, False) | rows
+            changed = self.changes.dropped if remedy == "drop_value" else self.changes.cut
+            earlier = changed.get(number)
+            changed[number] = RowSet.of_mask(rows if earlier is None else rows | earlier.mask(len(rows)))
 
 
 def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
@@ -331,7 +337,8 @@ def _report_user_findings(decisions: Decisions, user_findings: Iterable[Finding]
         if column.key is None and column.label != layout.id.label
     }
     for finding in user_findings:
-        decisions.report(finding, finding.rows, numbers.get(finding.column))
+        rows = None if finding.rows is None else finding.rows.mask(decisions.layout.rows)
+        decisions.report(finding, rows, numbers.get(finding.column))
 
 
 def _exclude_empty_rows(decisions: Decisions, scan: ValueScan) -> None:
@@ -353,9 +360,9 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
     for name, mask in _in_order(ids.record_masks):
         decisions.find(name, mask)
     emails = email_column(layout)
-    for number, (column, masks) in enumerate(zip(layout.columns, scan.masks, strict=True)):
-        for name, mask in _in_order(masks):
-            decisions.find(name, mask, number)
+    for number, (column, failing) in enumerate(zip(layout.columns, scan.failing, strict=True)):
+        for name, rows in _in_order(failing):
+            decisions.find(name, rows.mask(layout.rows), number)
         if column is emails:
             usable = ids.usable & scan.has_email & ~decisions.changes.excluded
             shared = _rows_sharing(
@@ -391,10 +398,11 @@ def _subtract_dropped(decisions: Decisions, scan: ValueScan) -> None:
     for number, dropped in decisions.changes.dropped.items():
         column = layout.columns[number]
         for span in layout.spans():
-            if dropped[span].any():
+            if (rows := dropped.within(span)).any():
                 has = normalise_column(layout, column, span).present
-                scan.touched[span] -= dropped[span] & (has | (column.missing != "skip"))
-                scan.written[span] -= dropped[span] & (has | (column.missing == "null"))
+                scan.touched[span] -= rows & (has | (column.missing != "skip"))
+                scan.written[span] -= rows & (has | (column.missing == "null"))
+                give_back()
 
 
 def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
@@ -424,6 +432,7 @@ def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Paylo
         for rows in layout.slices(span) if bound > LIMITS["update_bytes"].value else ():
             if changes.alone(rows).any():
                 yield encode_slice(layout, changes, rows, token=TOKEN)
+                give_back()
     if longest[-1] > LIMITS["update_bytes"].value:
         yield from encode_merged(layout, changes, token=TOKEN)
 
@@ -431,9 +440,9 @@ def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Paylo
 # -- masks --------------------------------------------------------------------------------------------------------
 
 
-def _in_order(masks: Masks) -> list[tuple[str, np.ndarray]]:
-    """Return the masks in the order of the table of checks."""
-    return sorted(masks.items(), key=lambda item: _PLACES[item[0]])
+def _in_order(rows: Mapping[str, Failing]) -> list[tuple[str, Failing]]:
+    """Return check -> rows in the order of the table of checks."""
+    return sorted(rows.items(), key=lambda item: _PLACES[item[0]])
 
 
 def _mask(length: int, positions: np.ndarray) -> np.ndarray:

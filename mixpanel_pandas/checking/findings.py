@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.row_set import RowSet
     from mixpanel_pandas.rules.checks import Check
 
 __all__ = [
@@ -75,8 +76,8 @@ class Finding:
         What is wrong with a column as a whole: its dtype or its name.
     remedies : tuple of str
         Values of the option `invalid`, beside ``"raise"``, that can deal with the rows.
-    rows : numpy.ndarray or None
-        Mask over the frame of the rows that do not pass; None for a column as a whole.
+    rows : RowSet or None
+        The rows that do not pass; None for a column as a whole.
     stands : bool
         Whether the finding refuses the frame: no remedy was asked for, or none exists.
     """
@@ -89,13 +90,13 @@ class Finding:
     limit: str | None = None
     value: Any = None
     remedies: tuple[str, ...] = ()
-    rows: np.ndarray | None = None
+    rows: RowSet | None = None
     stands: bool = False
 
     @property
     def count(self) -> int:
         """Number of rows; 1 for a column as a whole."""
-        return 1 if self.rows is None else int(self.rows.sum())
+        return 1 if self.rows is None else len(self.rows)
 
     @property
     def words(self) -> str:

@@ -17,6 +17,7 @@ from pandera.config import ValidationDepth, config_context
 
 from mixpanel_pandas.checking.findings import Finding
 from mixpanel_pandas.errors import OperationError, calling, choices
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
@@ -282,7 +283,7 @@ def _finding_of(error: Any, frame: pd.DataFrame) -> Finding:
     return replace(finding, column=column, rows=None if check.groupby else _rows_of(error))
 
 
-def _rows_of(error: Any) -> np.ndarray | None:
-    """Return the mask of the rows that do not pass; None where that cannot be said."""
+def _rows_of(error: Any) -> RowSet | None:
+    """Return the rows that do not pass; None where that cannot be said."""
     output = error.check_output
-    return ~output.to_numpy() if isinstance(output, pd.Series) else None
+    return RowSet.of_mask(~output.to_numpy()) if isinstance(output, pd.Series) else None

@@ -15,6 +15,7 @@ import pyarrow as pa
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed
 from mixpanel_pandas.reading.columns import ReadColumn, is_text_type
@@ -123,6 +124,7 @@ def _texts_of(source: Source) -> Iterator[ReadColumn]:
         with naming_column(source.label):
             texts = read_texts(values, source.rule.kind)
         yield texts
+        give_back()
 
 
 def _joined(texts: list[ReadColumn], read: ReadColumn) -> ReadColumn:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, reading_column
+from mixpanel_pandas.payloads.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,9 @@ def rows_per_slice(rows: int, names: Sequence[str], sources: Sequence[Source]) -
     few = max(SAMPLED_ROWS, SAMPLED_VALUES // max(1, len(sources)))
     sample = np.unique(np.linspace(0, max(rows - 1, 0), few).astype(int))[:rows]
     width: float = ROW_BYTES + sum(len(name) + NAME_BYTES for name in names)
-    width += sum(_bytes_per_value(source, sample) for source in sources)
+    for source in sources:
+        width += _bytes_per_value(source, sample)
+        give_back()  # rows that are spread over a mapped file take a page each, of every column
     return max(1, int(SLICE_BYTES / width), min(FEW_ROWS, int(WIDE_BYTES / width)))
 
 

@@ -14,6 +14,7 @@ from mixpanel_pandas.payloads.duplicates import latest
 from mixpanel_pandas.payloads.encoding import Property, encode
 from mixpanel_pandas.payloads.envelope import envelope, has_member, members_in_columns
 from mixpanel_pandas.payloads.fingerprint import fingerprint
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 
@@ -119,6 +120,7 @@ def encode_merged(layout: Layout, changes: Changes, token: str | None = None) ->
         ]
         elsewhere = {name: deciding(partial(has_member, layout, name)) for name in members_in_columns(layout)}
         yield _encoded(layout, properties, envelope(layout, last_rows, token, elsewhere), last_rows)
+        give_back()
 
 
 def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[[np.ndarray], np.ndarray]:
@@ -128,7 +130,7 @@ def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[
 
     def worth(rows: np.ndarray) -> np.ndarray:
         has_value = ~normalise_column(layout, layout.columns[number], rows).missing
-        dropped = changes.dropped[number][rows] if number in changes.dropped else False
+        dropped = changes.dropped[number].within(rows) if number in changes.dropped else False
         return np.where(dropped, 0, 1 + has_value)
 
     return worth
@@ -140,9 +142,9 @@ def _property(layout: Layout, number: int, changes: Changes, rows: Rows) -> Prop
     values = changes.read.get(number) if isinstance(rows, slice) else None
     if values is None:
         values = normalise_column(layout, column, rows)
-    if number in changes.cut and changes.cut[number][rows].any():
-        values = cut_strings(values, changes.cut[number][rows])
-    dropped = changes.dropped[number][rows] if number in changes.dropped else None
+    if number in changes.cut and (cut := changes.cut[number].within(rows)).any():
+        values = cut_strings(values, cut)
+    dropped = changes.dropped[number].within(rows) if number in changes.dropped else None
     return Property(column.name, column.operator, column.missing, values, dropped)
 
 

@@ -226,6 +226,25 @@ def test_ids_that_cannot_be_used_repeat_no_other():
     assert repeated_texts(["a", "a", "b", "b"], unusable=[1])[0] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    "part_rows", [1, 2, 1000], ids=["a part for each row", "two rows in a part", "one part"]
+)
+@given(
+    st.lists(st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**56 - 1, 2**56, 2**64 - 1]), max_size=40),
+    st.data(),
+)
+def test_hashes_are_compared_in_parts(part_rows, hashes, data):
+    usable = data.draw(st.lists(st.booleans(), min_size=len(hashes), max_size=len(hashes)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mixpanel_pandas.payloads.ids.PART_ROWS", part_rows)
+        array = np.array(hashes, np.uint64)
+        positions, groups = repeated(array, np.array(usable, bool), lambda rows: array[rows])
+    used = [number for number, is_used in zip(hashes, usable, strict=True) if is_used]
+    wanted = [row for row, number in enumerate(hashes) if usable[row] and used.count(number) > 1]
+    assert positions.tolist() == wanted
+    assert len(set(groups)) == len({hashes[row] for row in wanted})
+
+
 def test_only_the_texts_of_meeting_hashes_are_asked_for():
     _found, _groups, asked = repeated_texts([f"id{row}" for row in range(1000)] + ["id500"])
     assert asked == [500, 1000]

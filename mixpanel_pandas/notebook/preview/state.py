@@ -205,7 +205,7 @@ class State:
         excluded = changes.excluded.copy()
         for finding in self.findings:
             if finding.stands and finding.rows is not None:
-                excluded |= finding.rows
+                excluded |= finding.rows.mask(len(excluded))
         return replace(changes, excluded=excluded)
 
     def encoded(self, positions: np.ndarray) -> list[Payloads]:
