@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
-from mixpanel_pandas.reading.files import FORMATS, File, files_of, format_of
+from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
@@ -25,7 +26,7 @@ from mixpanel_pandas.reading.streams import open_decompressed, seekable
 from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
-__all__ = ["SOURCES", "Opened", "open_source"]
+__all__ = ["SOURCES", "Opened", "local_files", "open_source"]
 
 #: Rows of a record batch.
 ROWS = 65_536
@@ -105,6 +106,13 @@ def open_source(source: Any, way: Way) -> Opened:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
+def local_files(source: Any) -> list[Path]:
+    """Return the files of this machine that a source names."""
+    if not (_is_path(source) or _is_list_of_paths(source)):
+        return []
+    return [Path(file.address) for file in files_of(source, "any") if "://" not in file.address]
+
+
 def _is_path(source: Any) -> bool:
     return isinstance(source, str | os.PathLike) and source != "-"
 
@@ -133,7 +141,7 @@ def _open_file(source: Any, way: Way) -> Opened:
     if table_format is None:
         msg = f"format= must say what is in {name or 'the file'}: {choices(dict.fromkeys(FORMATS.values()))}"
         raise OperationError(msg)
-    file = File(name if isinstance(name, str) else "the file", table_format)
+    file = SourceFile(name if isinstance(name, str) else "the file", table_format)
     return _opened_as(table_format, _batches_of_file(file, source, way), set())
 
 
@@ -143,13 +151,13 @@ def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[s
     )
 
 
-def _batches_of_files(files: list[File], way: Way) -> Iterator[pa.RecordBatch]:
+def _batches_of_files(files: list[SourceFile], way: Way) -> Iterator[pa.RecordBatch]:
     for file in files:
         for batch in _batches_of_file(file, file.address, way):
             yield _with_partition(batch, file)
 
 
-def _batches_of_file(file: File, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
+def _batches_of_file(file: SourceFile, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
     with _reading(file.name), open_decompressed(source) as stream:
         yield from READERS[file.format](stream, file.name, way)
 

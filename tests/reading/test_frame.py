@@ -141,7 +141,7 @@ def test_lists_and_objects_come_back(tmp_path: Path) -> None:
             "users.csv",
             b"user,a\n1,2\n",
             "usr",
-            "users.csv: did you mean 'user'?",
+            "id column 'usr' is not in users.csv: did you mean 'user'?",
             id="id",
         ),
     ],
