@@ -162,7 +162,7 @@ def _batches_of_file(file: SourceFile, source: Any, way: Way) -> Iterator[pa.Rec
         yield from READERS[file.format](stream, file.name, way)
 
 
-def _with_partition(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
+def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
     """Return a batch with the columns that names of folders give; the file's own columns of these names win."""
     columns = {name: text for name, text in file.partition.items() if name not in batch.schema.names}
     if not columns:
