@@ -36,6 +36,7 @@ from mixpanel_pandas.reading.readings import FINDINGS, reading
 from mixpanel_pandas.reading.sources import Way, open_source
 from mixpanel_pandas.reading.spool import coalesced, spooled
 from mixpanel_pandas.reading.text_columns import (
+    InferredTypes,
     Unread,
     inferred_columns,
     read_columns,
