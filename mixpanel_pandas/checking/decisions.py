@@ -142,7 +142,7 @@ class Decisions:
         self.findings.append(replace(finding, stands=remedy == "raise"))
         if rows is None:
             if remedy == "drop_value" and number is not None:
-                self.changes.dropped[number] = np.ones(self.layout.rows, bool)
+                self.changes.dropped[number] = RowSet.of_mask(np.ones(self.layout.rows, bool))
             return
         if remedy == "drop_row":
             self.exclude(rows, "invalid", finding.words, finding.message)

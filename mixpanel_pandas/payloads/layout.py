@@ -30,7 +30,17 @@ from mixpanel_pandas.text import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Layout", "PropertyColumn", "layout_of_columns", "layout_of_ids", "make_layout"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "Layout",
+    "PropertyColumn",
+    "layout_of_columns",
+    "layout_of_ids",
+    "make_layout",
+]
+
+#: Columns of a file of failures that say what became of a row. They are sent only if they are named.
+RESULT_COLUMNS = ("mixpanel_check", "mixpanel_outcome", "mixpanel_error")
 
 #: Attributes of `Layout` that hold where a field of the records comes from, beside the id and the properties.
 FIELDS = ("ip", "latitude", "longitude", "time")
@@ -302,7 +312,7 @@ def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Ha
         rename = operation.options.rename
         renamed = set(rename) if isinstance(rename, Mapping) else set()
         candidates = [*([layout.id.label] if layout.id.in_index else []), *frame.columns]
-        taken = {layout.id.label, *layout.taken}
+        taken = {layout.id.label, *layout.taken, *RESULT_COLUMNS}
         labels = tuple(label for label in candidates if label not in taken or label in renamed)
     verbs = {label: operation.verbs[label] if operation.verbs else operation.verb for label in labels}
     unknown = [
