@@ -141,12 +141,20 @@ def column_findings(layout: Layout) -> Iterator[Finding]:
     counts = count_names(layout)
     for column in layout.columns:
         for finding in findings_of_column(column, counts):
-            if finding.check != "alias_property" or layout.operation.group is None:  # only users have aliases
+            if layout.operation.group is None or not _is_for_users(finding):
                 yield finding
     for name in layout.removed:
         for check, fails in _name_checks(name, name, counts):
             if fails:
                 yield replace(_finding_of_whole(check, name, name, name), remedies=())
+
+
+def _is_for_users(finding: Finding) -> bool:
+    """Return whether a finding is about what only updates of users have: aliases, and a location."""
+    is_location = finding.name is not None and finding.name.removeprefix("$") in {"latitude", "longitude"}
+    return finding.check == "alias_property" or (
+        is_location and finding.check in {"misplaced_field", "record_field"}
+    )
 
 
 def count_names(layout: Layout) -> Counter[str]:

@@ -158,23 +158,24 @@ def _location_field(latitude: float | None, longitude: float | None) -> str:
 
 def _location_columns(sources: Sources, rows: Rows) -> tuple[pa.Array, Masks]:
     """Return the members for each row, null where one of them is missing or no number of degrees, and what is wrong with either."""
-    degrees, present, usable = {}, {}, {}
-    for name, source in zip(("latitude", "longitude"), sources, strict=True):
-        if isinstance(source, Source):
-            normalised = _read(source, rows)
-            numbers, present[name] = _numbers(normalised), normalised.present
-        else:
-            numbers, present[name] = np.array([source]), np.ones(1, bool)
-        usable[name] = np.abs(numbers) <= LIMITS[name].value
-        degrees[name] = numbers
-    either = present["latitude"] | present["longitude"]
-    both = usable["latitude"] & usable["longitude"]
-    texts = [
-        pa.array(np.broadcast_to(numbers, both.shape), mask=~both, from_pandas=True).cast(LARGE_STRING)
-        for numbers in degrees.values()
-    ]
-    findings = {name: either & ~mask for name, mask in usable.items()}
-    return join(',"$latitude":', texts[0], ',"$longitude":', texts[1]), findings
+    latitude, has_latitude, good_latitude = _degrees(sources[0], rows, LIMITS["latitude"].value)
+    longitude, has_longitude, good_longitude = _degrees(sources[1], rows, LIMITS["longitude"].value)
+    either = has_latitude | has_longitude
+    findings = {"latitude": either & ~good_latitude, "longitude": either & ~good_longitude}
+    members = join(',"$latitude":', latitude, ',"$longitude":', longitude)
+    return emptied(members, ~(good_latitude & good_longitude)), findings
+
+
+def _degrees(source: Any, rows: Rows, most: int) -> tuple[Part, Any, Any]:
+    """Return degrees as JSON, whether there is a value, and whether it is usable: of a column for each row, else once."""
+    if not isinstance(source, Source):
+        return str(source), np.True_, np.True_
+    normalised = _read(source, rows)
+    return (
+        normalised.array.cast(LARGE_STRING),
+        normalised.present,
+        np.abs(_numbers(normalised)) <= most,
+    )
 
 
 def _time_field(time: Any) -> str:

@@ -83,7 +83,9 @@ def _number(value: Any) -> float | None:
     if not isinstance(value, int | float | np.number | str) or isinstance(value, bool | np.timedelta64):
         return None
     try:
-        return float(value)
+        return float(
+            str(value) if isinstance(value, np.floating) else value
+        )  # 1.1 of single precision, not 1.10000002
     except (OverflowError, ValueError):
         return None
 

@@ -36,7 +36,8 @@ __all__ = [
     "encodable",
     "is_date",
     "is_named_tuple",
-    "members_of",
+    "mapping_of",
+    "repeats_key",
     "to_json",
 ]
 
@@ -71,21 +72,27 @@ def is_named_tuple(kind: type) -> bool:
     return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
-def members_of(value: Any) -> list[tuple[Any, Any]] | None:
-    """Return the keys of an object with their values; None for what is no object.
+def mapping_of(value: Any) -> Mapping[Any, Any] | None:
+    """Return an object as a mapping; None for what is no object.
 
-    Objects are mappings, named tuples with the names of their fields, and pandas Series with their labels, which may repeat.
+    Objects are mappings, named tuples with the names of their fields, and pandas Series with their labels: of equal labels the
+    last one counts, see `repeats_key`.
 
     Examples
     --------
-    >>> members_of(pd.Series({"jan": 1, "feb": 2})), members_of([1, 2])
-    ([('jan', 1), ('feb', 2)], None)
+    >>> mapping_of(pd.Series({"jan": 1, "feb": 2})), mapping_of([1, 2])
+    ({'jan': 1, 'feb': 2}, None)
     """
-    if isinstance(value, Mapping | pd.Series):
-        return list(value.items())
-    if is_named_tuple(type(value)):
-        return list(zip(value._fields, value, strict=True))
-    return None
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, pd.Series):
+        return dict(value.items())
+    return dict(zip(value._fields, value, strict=True)) if is_named_tuple(type(value)) else None
+
+
+def repeats_key(value: Any) -> bool:
+    """Return whether a value is a Series that has a label twice."""
+    return isinstance(value, pd.Series) and not value.index.is_unique
 
 
 def are_native(values: Iterable[Any], levels: int = _NATIVE_LEVELS) -> bool:
@@ -347,16 +354,15 @@ def _object(value: Any, findings: set[str], around: tuple[int, ...]) -> dict[str
     if _too_deep(value, around):
         findings.add("deep_object")
         return None
-    members = members_of(value) or []
-    if not all(isinstance(key, str) for key, _item in members):
+    members = mapping_of(value) or {}
+    if not all(isinstance(key, str) for key in members):
         findings.add("odd_key")
         return None
-    inside = (*around, id(value))
-    converted = {str.__str__(key): convert(item, findings, inside) for key, item in members}
-    if len(converted) < len(members):
+    if repeats_key(value):
         findings.add("repeated_key")
         return None
-    return converted
+    inside = (*around, id(value))
+    return {str.__str__(key): convert(item, findings, inside) for key, item in members.items()}
 
 
 def _too_deep(value: Any, around: tuple[int, ...]) -> bool:

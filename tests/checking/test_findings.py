@@ -185,6 +185,12 @@ def test_a_column_named_like_a_field_names_the_option(name, check, message):
     assert message in hints(name)[check]
 
 
+def test_a_group_has_no_location():
+    frame = pd.DataFrame({"id": ["a"], "$latitude": [1.5], "longitude": [1.5], "$ip": ["1.2.3.4"]})
+    report = frame.mixpanel.group("company").validate("set", "id")
+    assert report[["check", "column"]].to_numpy().tolist() == [["misplaced_field", "$ip"]]
+
+
 def test_a_column_that_is_the_field_is_no_finding():
     frame = pd.DataFrame(
         {"id": ["a"], "$ip": ["1.2.3.4"], "$latitude": [1], "$longitude": [2], "$time": [5], "x": [1]}

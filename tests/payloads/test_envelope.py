@@ -268,6 +268,20 @@ NOWHERE = (None, None)
         pytest.param([90.0, -90.0, 90.01, -91], [90, -90, None, None], [2, 3], id="the poles are the last"),
         pytest.param([52, 0], [52, 0], [], id="integers"),
         pytest.param(
+            pd.Series([1.1, 2], dtype="float32"),
+            [decimal.Decimal("1.1"), 2],
+            [],
+            id="single precision as it reads",
+        ),
+        pytest.param(
+            arrow(pa.decimal128(10, 5), decimal.Decimal("1.1"), None),
+            [decimal.Decimal("1.1"), None],
+            [1],
+            id="decimals",
+        ),
+        pytest.param(pd.Series([1.5, 2]).astype("category"), [1.5, 2], [], id="categories"),
+        pytest.param([None, None], [None, None], [0, 1], id="nothing"),
+        pytest.param(
             pd.Series([52.5, None], dtype="Float64"), [52.5, None], [1], id="a gap beside a longitude"
         ),
         pytest.param(
@@ -290,9 +304,9 @@ def test_a_row_has_both_degrees_or_neither():
 
 
 def test_one_location_for_all_rows():
-    for degrees in (52.5, "52.5", np.float32(52.5)):
+    for degrees in (1.1, "1.1", np.float32(1.1)):
         found, findings = locations([1, 2], latitude=degrees, longitude=-13)
-        assert found == [(decimal.Decimal("52.5"), -13)] * 2
+        assert found == [(decimal.Decimal("1.1"), -13)] * 2
         assert not findings
     found, _findings = locations([1.5, 2], longitude=-13)
     assert found == [(1.5, -13), (2, -13)]

@@ -85,6 +85,14 @@ def with_columns(*labels):
             id="what is removed need not be a column",
         ),
         pytest.param(
+            FRAME.assign(age=objects([pd.Series([1, 2], ["a", "a"]), None])),
+            {"spread": ["age"]},
+            OperationError,
+            "cannot spread column 'age': 1 of its values hold a key twice, the first at index 0: of JSON text column.map(json.loads) "
+            "keeps the last",
+            id="spread of a Series with a label twice",
+        ),
+        pytest.param(
             FRAME,
             {"latitude": "north", "longitude": "age"},
             ColumnNotFoundError,
@@ -286,7 +294,7 @@ def with_columns(*labels):
             FRAME.assign(plan=['{"a": {"b": 1}}', '{"a": {"b": 1, "b": 2}}']),
             {"spread": ["plan"]},
             OperationError,
-            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: column.map(json.loads) keeps "
+            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: of JSON text column.map(json.loads) keeps "
             "the last",
             id="spread of JSON text with a key twice",
         ),

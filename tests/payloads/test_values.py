@@ -280,7 +280,7 @@ def nested(depth):
             id="255 keys of an object within",
         ),
         pytest.param(nested(3), nested(4), "deep_object", id="three levels"),
-        pytest.param([nested(1)], [nested(2)], "deep_object", id="one level in a list"),
+        pytest.param([nested(1)], [nested(2)], "deep_item", id="one level in a list"),
         pytest.param({"a": [1, [2]]}, {"a": [{"b": [{"c": 1}]}]}, "deep_object", id="lists count as levels"),
     ],
 )
