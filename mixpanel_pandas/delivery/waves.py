@@ -170,9 +170,11 @@ class Waves:
 
     def _first_wave(self) -> Iterator[Payloads]:
         """Yield the payloads of one row of every id."""
-        later = self._changes.excluded.copy()
-        later[self._rows.after_the_first_wave] = True
-        return encode_slices(self._layout, replace(self._changes, excluded=later), self._token, self._key)
+        changes, later = self._changes, self._rows.after_the_first_wave
+        if later.size:
+            changes = replace(changes, excluded=changes.excluded.copy())
+            changes.excluded[later] = True
+        return encode_slices(self._layout, changes, self._token, self._key)
 
     def _later_wave(self, wave: int) -> Iterator[Payloads]:
         positions, size = self._rows.of_wave(wave), self._layout.rows_per_slice

@@ -143,7 +143,7 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
 _KEY = secrets.token_hex(8)
 
 #: About how many hashes are compared at once.
-PART_ROWS = 4_000_000
+PART_ROWS = 2_000_000
 
 #: Where the highest byte of a number of 8 bytes stands.
 _HIGHEST = 7 if sys.byteorder == "little" else 0
@@ -189,18 +189,22 @@ def _repeated_in(hashes: np.ndarray) -> np.ndarray:
 def _in_parts(hashes: np.ndarray, usable: np.ndarray) -> Iterator[np.ndarray]:
     """Yield copies of the usable hashes in parts, by their highest byte: equal hashes are in one part.
 
-    A copy of all would take 8 bytes a row; ten million rows in parts take 0.01 s longer for each million.
+    A copy of all would take 8 bytes a row; ten million rows in parts take 0.02 s longer for each million.
     """
-    parts = min(256, -(-len(hashes) // PART_ROWS))
-    if parts < 2:
+    blocks = [slice(start, start + PART_ROWS) for start in range(0, len(hashes), PART_ROWS)]
+    if len(blocks) < 2:
         yield hashes[usable]
         return
     highest = hashes.view(np.uint8)[_HIGHEST::8]
-    bounds = np.linspace(0, 256, parts + 1).astype(int)
+    bounds = np.linspace(0, 256, min(256, len(blocks)) + 1).astype(int)
     for first, stop in pairwise(bounds):
-        part = usable & (highest >= first)
-        part &= highest < stop
-        yield hashes[part]
+        yield np.concatenate(
+            [hashes[rows][_between(highest[rows], first, stop) & usable[rows]] for rows in blocks]
+        )
+
+
+def _between(numbers: np.ndarray, first: int, stop: int) -> np.ndarray:
+    return (numbers >= first) & (numbers < stop)
 
 
 class IdDigest:
