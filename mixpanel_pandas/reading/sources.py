@@ -212,13 +212,15 @@ def _read_parquet(stream: IO[bytes], _name: str, way: Way) -> Iterator[pa.Record
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch without rows: a table has its columns even if there are no rows."""
-    columns = [
-        pa.ExtensionArray.from_storage(held, pa.array([], held.storage_type))
-        if isinstance(held, pa.BaseExtensionType)
-        else pa.array([], held)
-        for held in schema.types
-    ]
-    return pa.record_batch(columns, names=schema.names)
+    return pa.record_batch([_no_values(held) for held in schema.types], names=schema.names)
+
+
+def _no_values(held: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(held):
+        return pa.DictionaryArray.from_arrays(pa.array([], held.index_type), _no_values(held.value_type))
+    if isinstance(held, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(held, _no_values(held.storage_type))
+    return pa.array([], held)
 
 
 def _nameless_index(schema: pa.Schema) -> set[str]:

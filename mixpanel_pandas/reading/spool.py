@@ -103,7 +103,7 @@ def spooled(
     try:
         columns = _Columns(as_json)
         spool = _Spool(place)
-        for batch in coalesced(map(_plain, batches)):
+        for batch in coalesced(batches):
             spool.write(columns.fitted(batch))
         parts = spool.parts()
         if len(parts) < 2:
@@ -120,10 +120,10 @@ def spooled(
 
 
 def coalesced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of about 8 MB. Neighbours of different schemas stay apart; one empty batch keeps the schema."""
+    """Yield the same rows in batches of about 8 MB, without types that a file holds badly. Neighbours of different schemas stay apart."""
     waiting: list[pa.RecordBatch] = []
     size = 0
-    for batch in batches:
+    for batch in map(_plain, batches):
         if waiting and (batch.schema != waiting[0].schema or size >= BATCH_BYTES):
             yield _joined(waiting)
             waiting, size = [], 0
