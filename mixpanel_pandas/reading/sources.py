@@ -306,7 +306,8 @@ def _calling_source() -> Iterator[None]:
         if ends_the_call(error):
             raise
         what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
-        msg = f"the source failed while it was read, so nothing of it is used: {what}"
+        hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
+        msg = f"the source failed while it was read, so nothing of it is used: {what}{hint}"
         raise OperationError(msg) from error
 
 

@@ -403,4 +403,7 @@ def _converted(column: pa.Array, type: pa.DataType) -> pa.Array:
         return _converted(pc.run_end_decode(column), type)
     if type == JSON:
         return pa.ExtensionArray.from_storage(JSON, column.storage.cast(LARGE_STRING))
-    return column.cast(type)
+    try:
+        return column.cast(type)
+    except pa.ArrowNotImplementedError:  # views, before version 19 of Arrow
+        return pa.array(column.to_pylist(), type)
