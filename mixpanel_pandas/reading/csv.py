@@ -41,6 +41,8 @@ _BEGINNING = 1 << 16
 #: A quote behind a backslash, inside of a value: what follows is neither the end of the value nor another quote.
 _ESCAPED_QUOTE = re.compile(rb'\\"[^",;|\t\r\n]')
 
+_OPEN_QUOTE = "{name}: a quote is opened and never closed, so that all records behind it would be one value"
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -135,8 +137,7 @@ def csv_batches(
     except pa.ArrowInvalid as error:
         raise _in_words(error, name, rest) from error
     if rest.quotes % 2 and (_ends_in_the_middle(last) or "\n" in last_malformed):
-        msg = f"{name}: a quote is opened and never closed, so that all records behind it would be one value"
-        raise OperationError(msg)
+        raise OperationError(_OPEN_QUOTE.format(name=name))
 
 
 def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
@@ -179,7 +180,9 @@ def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched) -> Exception
     text = str(error)
     if watched.error is not None:  # ours, raised while Arrow read
         return watched.error
-    if "straddl" in text:
+    if "Empty CSV" in text and watched.quotes % 2:
+        msg = _OPEN_QUOTE.format(name=name)
+    elif "straddl" in text:
         msg = (
             f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
             f"{': there is an odd number of quotes' if watched.quotes % 2 else ''}"

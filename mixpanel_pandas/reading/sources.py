@@ -201,23 +201,26 @@ def _read_parquet(stream: IO[bytes], _name: str, way: Way) -> Iterator[pa.Record
     """Yield the rows of a Parquet file. Read in this way it takes a quarter of the memory that `pyarrow.dataset` takes."""
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(_seekable(stream, way), buffer_size=BUFFER_BYTES, pre_buffer=False)
-    nameless = _nameless_index(file.schema_arrow)
-    columns = [name for name in file.schema_arrow.names if name not in nameless]
-    yield _no_rows(file.schema_arrow).select(columns)
-    for batch in file.iter_batches(ROWS, use_threads=False):
-        yield batch.select(columns)
+    with _seekable(stream, way) as seekable_stream:
+        file = parquet.ParquetFile(seekable_stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        nameless = _nameless_index(file.schema_arrow)
+        columns = [name for name in file.schema_arrow.names if name not in nameless]
+        yield _no_rows(file.schema_arrow).select(columns)
+        for batch in file.iter_batches(ROWS, use_threads=False):
+            yield batch.select(columns)
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch without rows: a table has its columns even if there are no rows."""
-    columns = [
-        pa.ExtensionArray.from_storage(held, pa.array([], held.storage_type))
-        if isinstance(held, pa.BaseExtensionType)
-        else pa.array([], held)
-        for held in schema.types
-    ]
-    return pa.record_batch(columns, names=schema.names)
+    return pa.record_batch([_no_values(held) for held in schema.types], names=schema.names)
+
+
+def _no_values(held: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(held):
+        return pa.DictionaryArray.from_arrays(pa.array([], held.index_type), _no_values(held.value_type))
+    if isinstance(held, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(held, _no_values(held.storage_type))
+    return pa.array([], held)
 
 
 def _nameless_index(schema: pa.Schema) -> set[str]:
@@ -232,18 +235,21 @@ def _nameless_index(schema: pa.Schema) -> set[str]:
 
 def _read_arrow(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an Arrow file, or of an Arrow stream. The file is not mapped: whoever shortens it would end the process."""
-    seekable_stream = _seekable(stream, way)
-    start = seekable_stream.read(6)
-    seekable_stream.seek(0)
-    if start.startswith(b"FEA1"):
-        msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
-        raise OperationError(msg)
-    if start != b"ARROW1":
-        yield from pa.ipc.open_stream(seekable_stream)
-        return
-    with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
-        for number in range(reader.num_record_batches):
-            yield from _cut(reader.get_batch(number))
+    with _seekable(stream, way) as seekable_stream:
+        start = seekable_stream.read(6)
+        seekable_stream.seek(0)
+        if start.startswith(b"FEA1"):
+            msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
+            raise OperationError(msg)
+        if start != b"ARROW1":
+            with pa.ipc.open_stream(seekable_stream) as stream_reader:
+                yield _no_rows(stream_reader.schema)
+                yield from stream_reader
+            return
+        with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
+            yield _no_rows(reader.schema)
+            for number in range(reader.num_record_batches):
+                yield from _cut(reader.get_batch(number))
 
 
 def _seekable(stream: IO[bytes], way: Way) -> IO[bytes]:
@@ -300,7 +306,8 @@ def _calling_source() -> Iterator[None]:
         if ends_the_call(error):
             raise
         what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
-        msg = f"the source failed while it was read, so nothing of it is used: {what}"
+        hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
+        msg = f"the source failed while it was read, so nothing of it is used: {what}{hint}"
         raise OperationError(msg) from error
 
 

@@ -103,7 +103,7 @@ def spooled(
     try:
         columns = _Columns(as_json)
         spool = _Spool(place)
-        for batch in coalesced(map(_plain, batches)):
+        for batch in coalesced(batches):
             spool.write(columns.fitted(batch))
         parts = spool.parts()
         if len(parts) < 2:
@@ -120,10 +120,10 @@ def spooled(
 
 
 def coalesced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of about 8 MB. Neighbours of different schemas stay apart; one empty batch keeps the schema."""
+    """Yield the same rows in batches of about 8 MB, without types that a file holds badly. Neighbours of different schemas stay apart."""
     waiting: list[pa.RecordBatch] = []
     size = 0
-    for batch in batches:
+    for batch in map(_plain, batches):
         if waiting and (batch.schema != waiting[0].schema or size >= BATCH_BYTES):
             yield _joined(waiting)
             waiting, size = [], 0
@@ -403,4 +403,7 @@ def _converted(column: pa.Array, type: pa.DataType) -> pa.Array:
         return _converted(pc.run_end_decode(column), type)
     if type == JSON:
         return pa.ExtensionArray.from_storage(JSON, column.storage.cast(LARGE_STRING))
-    return column.cast(type)
+    try:
+        return column.cast(type)
+    except pa.ArrowNotImplementedError:  # views, before version 19 of Arrow
+        return pa.array(column.to_pylist(), type)

@@ -139,7 +139,7 @@ def test_failures_that_cannot_be_written_are_refused_before_anything_is_read(
     ("call", "error", "message"),
     [
         pytest.param(
-            {"verb": "set", "delimeter": ";"}, mpd.OptionError, "did you mean 'delimiter'", id="option"
+            {"verb": "set", "delimitr": ";"}, mpd.OptionError, "did you mean 'delimiter'", id="option"
         ),
         pytest.param({"verb": "sett"}, mpd.OperationError, "did you mean 'set'", id="verb"),
         pytest.param(
