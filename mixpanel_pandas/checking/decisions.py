@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from pandas.api.types import is_float_dtype
 
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of, severity_of
 from mixpanel_pandas.checking.remedies import refuse_impossible_remedies, remedy_for
@@ -278,6 +279,8 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask
         decisions.find(name, mask)
+    if "inexact_id" not in id_masks and is_float_dtype(layout.id.at(slice(0, 0)).dtype):
+        decisions.report(finding_of(CHECKS["float_ids"], layout), None)
     _check_duplicates(decisions, hashes, usable)
     if folded_hashes is not hashes:
         similar = _rows_sharing(folded_hashes, hashes, usable, lambda rows: folded(ids_of(layout.id, rows)))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.findings import types_expected
 from mixpanel_pandas.checking.text_columns import kinds_looked_for, sample_of, texts_in_json

@@ -58,8 +58,51 @@ SHOWN = 3
 
 #: Last words of names whose numbers, dates and words are codes. Names that end in "number" are; "number of seats" is not.
 _CODES = frozenset(
-    "id ids uuid guid key code codes zip zipcode plz postal postcode postalcode pin phone tel telephone mobile cell fax sku ean upc "
-    "isbn iban bic vat version release build serial account number no nr num ref reference token hash ip address street".split()
+    [
+        "id",
+        "ids",
+        "uuid",
+        "guid",
+        "key",
+        "code",
+        "codes",
+        "zip",
+        "zipcode",
+        "plz",
+        "postal",
+        "postcode",
+        "postalcode",
+        "pin",
+        "phone",
+        "tel",
+        "telephone",
+        "mobile",
+        "cell",
+        "fax",
+        "sku",
+        "ean",
+        "upc",
+        "isbn",
+        "iban",
+        "bic",
+        "vat",
+        "version",
+        "release",
+        "build",
+        "serial",
+        "account",
+        "number",
+        "no",
+        "nr",
+        "num",
+        "ref",
+        "reference",
+        "token",
+        "hash",
+        "ip",
+        "address",
+        "street",
+    ]
 )
 _CODES_TOGETHER = re.compile(
     "(?:code|number|version|phone|uuid|zip)$"
@@ -112,10 +155,16 @@ def kinds_looked_for(layout: Layout, column: PropertyColumn) -> frozenset[str]:
     That is so for properties that Mixpanel defines as text, those that look like them, and columns that `parse` names. Names such as
     ``zip code`` or ``order_id`` say that digits are a code.
     """
-    if column.kind != "string" or column.key is not None or column.label in (layout.operation.options.parse or {}):
+    if (
+        column.kind != "string"
+        or column.key is not None
+        or column.label in (layout.operation.options.parse or {})
+    ):
         return frozenset()
     kinds = {kind for kind in LOOKS if READINGS[kind].makes in column.operands | {"mixed"}}
-    reserved = RESERVED_PROPERTIES.get(column.name) or RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(column.name), ""))
+    reserved = RESERVED_PROPERTIES.get(column.name) or RESERVED_PROPERTIES.get(
+        LOOKALIKES.get(plain(column.name), "")
+    )
     if reserved and reserved.expects:
         kinds &= {reserved.expects}
     elif _names_codes(column.name):
@@ -130,7 +179,9 @@ def _names_codes(name: str) -> bool:
     [True, True, True, True, False, False, False]
     """
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
-    return bool(words) and (words[-1].casefold() in _CODES or bool(_CODES_TOGETHER.search(plain(name).rstrip("0123456789"))))
+    return bool(words) and (
+        words[-1].casefold() in _CODES or bool(_CODES_TOGETHER.search(plain(name).rstrip("0123456789")))
+    )
 
 
 def sample_of(values: Normalised) -> list[str]:
@@ -153,9 +204,7 @@ def texts_in_json(values: pa.LargeStringArray) -> pa.LargeStringArray:
 # -- what a column looks like -----------------------------------------------------------------------------------------
 
 
-def look_at_column(
-    layout: Layout, column: PropertyColumn, sample: Sequence[str]
-) -> ColumnLook | None:
+def look_at_column(layout: Layout, column: PropertyColumn, sample: Sequence[str]) -> ColumnLook | None:
     """Return what the text of a column looks like; None if it looks like text.
 
     Parameters

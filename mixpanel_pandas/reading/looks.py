@@ -258,6 +258,4 @@ def _are_lists(name: str, texts: pa.Array) -> bool:
     is_first = np.zeros(len(items), bool)
     is_first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
     moving = np.intersect1d(places[is_first], places[~is_first]).size
-    return bool(
-        several and 3 * moving >= len(encoded.dictionary) and (uneven or not name.endswith("comma"))
-    )
+    return bool(several and 3 * moving >= len(encoded.dictionary) and (uneven or not name.endswith("comma")))

@@ -393,7 +393,12 @@ CHECKS: dict[str, Check] = {
         ),
         # text that could be more; parse={column: "text"} answers
         *(
-            Check(f"{kind}_as_text", "text", "hint", f"the text looks like {noun}: parse={{column: {kind!r}}} reads it")
+            Check(
+                f"{kind}_as_text",
+                "text",
+                "hint",
+                f"the text looks like {noun}: parse={{column: {kind!r}}} reads it",
+            )
             for kind, noun in LOOKS.items()
         ),
         # text that parse= reads; of JSON above
