@@ -128,7 +128,9 @@ def mean_missing(array: pa.Array) -> np.ndarray:
     lengths = offsets[1:] - offsets[:-1]
     suspects = np.flatnonzero((lengths <= _SHORT) | (lengths == _LONGEST))
     if suspects.size and content.size:
-        first = content.take(offsets[suspects] - offsets[0], mode="clip")  # of an empty text that of a neighbour
+        first = content.take(
+            offsets[suspects] - offsets[0], mode="clip"
+        )  # of an empty text that of a neighbour
         suspects = suspects[_MAY_BEGIN.take(first)]
         last = content.take(offsets[suspects + 1] - offsets[0] - 1, mode="clip")
         suspects = suspects[_MAY_END.take(last)]
