@@ -215,6 +215,26 @@ _ID_BYTES = {
     "padded behind": {-1: b" "},
 }
 
+
+def _findings_of_byte(place: int) -> np.ndarray:
+    """Return for each byte the findings that an id may have which holds it there, a bit for each."""
+    bits = np.zeros(256, np.uint8)
+    for number, places in enumerate(_ID_BYTES.values()):
+        bits[[*places.get(place, range(256))]] |= np.uint8(1 << number)
+    return bits
+
+
+_EVERY = np.uint8(255)
+_OF_FIRST, _OF_LAST = _findings_of_byte(0), _findings_of_byte(-1)
+
+#: Bit of a finding, and bytes that stand neither first nor last, by their place.
+_INNER_BYTES = [
+    (np.uint8(1 << number), place, expected)
+    for number, places in enumerate(_ID_BYTES.values())
+    for place, expected in places.items()
+    if place not in (0, -1)
+]
+
 #: First bytes, in UTF-8, of blocks that hold nothing but plain letters: Latin to U+017F, Cyrillic, Chinese and most Korean.
 _PLAIN_BYTES = b"\xc3\xc4\xc5\xd0\xd1\xe4\xe5\xe6\xe7\xe8\xe9\xeb\xec"
 
@@ -263,16 +283,16 @@ def _suspects(texts: pa.LargeStringArray) -> np.ndarray:
     Where an id is too short for a place, the byte is that of a neighbour, which at worst makes a suspect of it.
     """
     content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
-    suspects = np.zeros(len(texts), bool)
     if not content.size:
-        return suspects
-    for places in _ID_BYTES.values():
-        rows: np.ndarray | slice = slice(None)
-        for place, expected in places.items():
+        return np.zeros(len(texts), bool)
+    first = content.take(offsets[:-1], mode="clip")
+    last = content.take(offsets[1:] - 1, mode="clip")
+    findings = _OF_FIRST.take(first) & _OF_LAST.take(last)  # a bit for each
+    for bit, place, expected in _INNER_BYTES:
+        if (findings & bit).any():
             ends = offsets[1:] if place < 0 else offsets[:-1]
-            there = _among(content.take(ends[rows] + place, mode="clip"), expected)
-            rows = np.flatnonzero(there) if isinstance(rows, slice) else rows[there]
-        suspects[rows] = True
+            findings &= np.where(_among(content.take(ends + place, mode="clip"), expected), _EVERY, ~bit)
+    suspects: np.ndarray = findings > 0
     odd = _odd_places(content)
     suspects[np.searchsorted(offsets[1:], odd, side="right")] = True
     return suspects
