@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.reading.cleaning import mean_missing
-from mixpanel_pandas.reading.readings import FINDINGS
+from mixpanel_pandas.reading.readings import FINDINGS, READINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
 if TYPE_CHECKING:
@@ -391,13 +391,13 @@ CHECKS: dict[str, Check] = {
             finds=no_value,
             kinds=STRINGS,
         ),
-        # text that could be more; parse={column: "text"} answers
+        # text that may be more than text
         *(
             Check(
                 f"{kind}_as_text",
                 "text",
                 "hint",
-                f"the text looks like {noun}: parse={{column: {kind!r}}} reads it",
+                f"the text looks like {noun}: parse says what it stands for, such as {READINGS[kind].examples[0]!r}",
             )
             for kind, noun in LOOKS.items()
         ),
