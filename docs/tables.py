@@ -66,14 +66,28 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
   JSON and are sent as that; `parse={{column: "text"}}` sends their text.
 
+## Text that looks like more
+
+A column of which every text looks like a number, a date, yes and no, a list or JSON has a hint that names the reading:
+
+```text
+the text looks like numbers ('1,234.50', '7.00' in 2 rows): parse={{'amount': 'number:1,234.5'}} reads it
+```
+
+Where two readings fit, as for `05/07/2023`, it names both. `parse={{"amount": "text"}}` answers that it is text, and the hint is gone.
+What may be a code is text without a hint: leading zeros, `+15550100`, `1e5`, versions such as `1.10` beside `1.9`, digits of one length,
+columns named like `zip_code` or `order_id`, and properties that are text for Mixpanel. So are ISO dates in UTC, which are dates for
+Mixpanel as they stand.
+
 ## Texts that mean missing
 
 `na=["-", "?"]` makes texts of ids and values missing, before `parse` reads them. Casing counts, outer blanks do not. On the command line
-it is `--na - --na "?"`. Two sets have names:
+it is `--na - --na "?"`. Two sets have names, which can stand among texts: `na=["common", "-"]`.
 
 {na}
 
-`common` leaves out what is a word or a name as well: `NA` is Namibia.
+`common` leaves out what is a word or a name as well: `NA` is Namibia. Without `na=` all texts are values, and the hint
+`missing_as_text` names the rows whose text is in `common`, a dash, or an error of a spreadsheet such as `#REF!`.
 
 ## Blanks and invisible characters
 

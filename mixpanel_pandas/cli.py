@@ -17,9 +17,9 @@ from mixpanel_pandas.delivery.summary import totals
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, UploadInterrupted
 from mixpanel_pandas.notebook.show import show, table_of
 from mixpanel_pandas.project import REGIONS, Project
-from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.frame import frame as table_frame
 from mixpanel_pandas.reading.writing import atomic_write, link_target, write_table
+from mixpanel_pandas.rules.code import words_of_the_command_line
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
 from mixpanel_pandas.text import Length, bounded, printable, quoted, shortened
@@ -330,7 +330,7 @@ def _python_options(values: dict[str, Any]) -> dict[str, Any]:
     if options.get("updated_at", "").isdigit():
         options["updated_at"] = int(options["updated_at"])
     if "na" in options:
-        options["na"] = [text for word in options["na"] for text in NA_TEXTS.get(word, [word])]
+        options["na"] = list(options["na"])
     if "spread" in options:
         options["spread"] = {
             column: prefix for column, _, prefix in (word.partition("=") for word in options["spread"])
@@ -350,8 +350,8 @@ def _mapping(name: str, words: tuple[str, ...]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _errors_in_words() -> Iterator[None]:
-    """Print errors and warnings as sentences, not as tracebacks."""
-    with warnings.catch_warnings(record=True) as caught:
+    """Print errors and warnings as sentences, not as tracebacks, with options as they are typed."""
+    with words_of_the_command_line(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ProfileWarning)
         try:
             yield

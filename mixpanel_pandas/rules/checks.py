@@ -15,16 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import bytes_of, mask_of, offsets_of
-from mixpanel_pandas.reading.readings import FINDINGS
+from mixpanel_pandas.reading.cleaning import mean_missing
+from mixpanel_pandas.reading.readings import FINDINGS, READINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CHECKS", "SEVERITIES", "Check"]
+__all__ = ["CHECKS", "LOOKS", "SEVERITIES", "STRINGS", "Check"]
 
 Severity = Literal["error", "warning", "hint"]
-Of = Literal["id", "value", "reading", "property", "column", "row", "frame", "record"]
+Of = Literal["id", "value", "reading", "property", "text", "column", "row", "frame", "record"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "hint")
 
@@ -35,6 +36,7 @@ SUBJECTS: dict[Of, tuple[str, tuple[str, ...]]] = {
     "value": (PAGES["types"], ("drop_row", "drop_value")),
     "reading": (PAGES["types"], ("drop_row", "drop_value")),
     "property": (PAGES["reserved"], ("drop_row", "drop_value")),
+    "text": (PAGES["types"], ()),
     "column": (PAGES["profiles"], ()),
     "row": (PAGES["limits"], ("drop_row",)),
     "record": (PAGES["set"], ("drop_row",)),
@@ -49,9 +51,9 @@ class Check:
     ----------
     name : str
         As the report shows it.
-    of : {"id", "value", "reading", "property", "column", "row", "frame", "record"}
-        What it looks at: an id, a value, text that `parse` reads, a reserved property's value, a whole column, a row, ids across
-        the frame, or the parts of a record beside the properties; a key of `SUBJECTS`.
+    of : {"id", "value", "reading", "property", "text", "column", "row", "frame", "record"}
+        What it looks at: an id, a value, text that `parse` reads, a reserved property's value, all texts of a column together, a
+        whole column, a row, ids across the frame, or the parts of a record beside the properties; a key of `SUBJECTS`.
     severity : {"error", "warning", "hint"}
         An error is never sent; a warning or hint is.
     says : str
@@ -126,6 +128,11 @@ def begins_with(prefixes: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
     return lambda strings: pc.match_substring_regex(strings, f"(?i)^(?:{pattern})")
 
 
+def no_value(strings: pa.Array) -> pa.Array:
+    """Find strings that stand for no value."""
+    return pa.array(mean_missing(strings))
+
+
 def empty(strings: pa.Array) -> pa.Array:
     """Find strings of no characters."""
     return pc.equal(pc.binary_length(strings), 0)
@@ -163,6 +170,15 @@ def has_offset(strings: pa.Array) -> pa.Array:
 
 
 OFFSET_DATE = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?[+-]\d{2}(:?\d{2})?$"
+
+#: Kind of reading -> what text looks like that it may be meant for.
+LOOKS = {
+    "number": "numbers",
+    "date": "dates",
+    "boolean": "yes and no",
+    "list": "lists",
+    "json": "JSON",
+}
 
 STRINGS = ("string", "mixed")
 LISTS = ("list", "mixed")
@@ -419,6 +435,24 @@ CHECKS: dict[str, Check] = {
         Check(
             "period", "value", "hint", "a period is sent as its first day or instant", kinds=("date", *NESTED)
         ),
+        Check(
+            "missing_as_text",
+            "value",
+            "hint",
+            "the text stands for no value, and is sent as text: na names the texts that mean a missing value",
+            finds=no_value,
+            kinds=STRINGS,
+        ),
+        # text that may be more than text
+        *(
+            Check(
+                f"{kind}_as_text",
+                "text",
+                "hint",
+                f"the text looks like {noun}: parse says what it stands for, such as {READINGS[kind].examples[0]!r}",
+            )
+            for kind, noun in LOOKS.items()
+        ),
         # text that parse= reads; of JSON above
         *(Check(name, "reading", "error", says) for name, says in FINDINGS.items() if name != "repeated_key"),
         # values of reserved properties
@@ -428,7 +462,7 @@ CHECKS: dict[str, Check] = {
             "warning",
             "not an e-mail address",
             expects="email",
-            finds=unlike(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+            finds=unlike(r"C+@C+\.C+".replace("C", r"[^@\s\p{Z}\p{Cc}\p{Cf}]")),
         ),
         Check(
             "phone",
@@ -517,6 +551,25 @@ CHECKS: dict[str, Check] = {
             "column",
             "warning",
             "looks like a helper column of pandas: drop it, or rename it",
+        ),
+        Check(
+            "padded_name",
+            "column",
+            "warning",
+            "the name has blanks at an end, or characters that nobody sees: trim=True takes them away",
+        ),
+        Check(
+            "similar_name",
+            "column",
+            "warning",
+            "the name differs from another only in case, blanks or characters that nobody sees: two properties",
+        ),
+        Check(
+            "float_ids",
+            "column",
+            "warning",
+            "the ids are floats, as read_csv makes of digits in a column with missing values, so that leading zeros are gone: "
+            "read the column as text, with dtype={column: str}",
         ),
         Check(
             "no_header",

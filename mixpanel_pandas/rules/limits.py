@@ -103,7 +103,7 @@ LIMITS: dict[str, Limit] = {
     "time_seconds": Limit(100_000_000_000, "seconds", "$time", _PROFILES, "larger numbers are milliseconds"),
 }
 
-#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only; the last three
+#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only; those from "nan" on
 #: are what missing values become in careless text.
 #: https://developer.mixpanel.com/reference/import-events
 JUNK_IDS = (
@@ -127,6 +127,11 @@ JUNK_IDS = (
     "nan",
     "<na>",
     "nat",
+    "\\n",
+    "(null)",
+    "<null>",
+    "[null]",
+    "__hive_default_partition__",
 )
 
 #: How anonymous ids begin; profiles are for known users.

@@ -47,8 +47,8 @@ class Options:
         type already stays as it is. Not for unset and delete.
     na : list of str or str, optional
         Texts that mean a missing value, such as ``["-", "?"]``, or the name of a set: ``"common"`` holds ``NULL``, ``N/A``, ``nan``,
-        ``None``, ``\\N`` and others, ``"pandas"`` what `pandas.read_csv` takes for missing. They count for ids and values. Casing
-        counts, outer blanks do not. Not for unset and delete.
+        ``None``, ``\\N`` and others, ``"pandas"`` what `pandas.read_csv` takes for missing. A set may stand among texts:
+        ``["common", "-"]``. They count for ids and values. Casing counts, outer blanks do not. Not for unset and delete.
     trim : bool, default False
         Whether ids, names of properties and text lose outer blanks and characters that nobody sees. Items of lists and texts in
         objects keep them. Not for unset and delete.

@@ -149,7 +149,7 @@ def test_findings_of_whole_columns(frame, call, check, value):
         pytest.param(
             {"verb": "add", "properties": "plan"},
             "wrong_type",
-            "$add takes numbers (parse={column: 'number'} reads those in text), not strings",
+            "$add takes numbers (parse={'plan': 'number'} reads those in text), not strings",
             id="type",
         ),
         pytest.param({"rename": {"age": "$created"}}, "created", "$created holds a date", id="reserved date"),

@@ -84,6 +84,28 @@ VALUES = [
     ("unsupported_value", "error", None, column({"k": b"x"}, {"k": "x"})),
     ("bad_json", "error", None, column("{", "{}", parse={"v": "json"})),
     ("repeated_key", "error", None, column('{"a":1,"a":1}', '{"a":1,"b":{"a":1}}', parse={"v": "json"})),
+    (
+        "missing_as_text",
+        "hint",
+        None,
+        column(
+            "N/A",
+            "NA",
+            "x",
+            says="text that stands for no value is sent as text ('N/A'): na='common' makes it missing",
+        ),
+    ),
+    (
+        "missing_as_text",
+        "hint",
+        None,
+        column(
+            r"\N",
+            "N",
+            5,
+            says=r"text that stands for no value is sent as text ('\\N'): na='common' makes it missing",
+        ),
+    ),
     ("wrong_type", "error", None, column("x", 1, 2.5, verb="add")),
     ("wrong_type", "error", None, column(["x"], "x", 1, verb="remove")),
     ("union_items", "error", None, column([{"k": 1}], ["k"], verb="union")),
@@ -118,6 +140,17 @@ VALUES = [
     ("email", "warning", None, column("ann", "ann@x.com", name="$email")),
     ("email", "warning", None, column("ann x@x.com", "ann.x@x.com", name="$email")),
     ("email", "warning", None, column("ann", "ann@x.com", 5, name="$email")),
+    (
+        "email",
+        "warning",
+        None,
+        column(
+            "ann@x.com\u200b",
+            "ann@x.com",
+            name="$email",
+            says="not an e-mail address: trim=True takes away blanks at the ends and characters that nobody sees",
+        ),
+    ),
     ("phone", "warning", None, column("0049 1", "+49 1", name="$phone")),
     ("avatar", "warning", None, column("https://x.org/a.svg", "https://x.org/a.JPEG?s=9", name="$avatar")),
     ("avatar", "warning", None, column("x.org/a.png", "http://x.org/a.png", name="$avatar")),
@@ -212,7 +245,7 @@ def test_a_value_that_fails(check, severity, limit, values):
     assert found["limit"].unique().tolist() == [limit]
     assert found["column"].unique().tolist() == [label]
     assert found["property"].unique().tolist() == [name]
-    assert found["message"].unique().tolist() == [CHECKS[check].says]
+    assert found["message"].unique().tolist() == [values.get("says", CHECKS[check].says)]
     assert found["count"].unique().tolist() == [len(positions)]
     for position, value in zip(positions, found["value"], strict=True):
         expected = frame[label].iloc[position]
@@ -255,6 +288,15 @@ COLUMNS = [
         {"v": ["2024-01-02T03Z"]},
         {"parse": {"v": "date"}},
     ),
+    ("number_as_text", "hint", None, {"v": ["1,5"]}, {"v": ["1,5", "x"]}, {}),
+    ("date_as_text", "hint", None, {"v": ["5 Jan 2024"]}, {"v": ["5 Jan"]}, {}),
+    ("boolean_as_text", "hint", None, {"v": ["yes", "no"]}, {"v": ["yes", "no", "later"]}, {}),
+    ("list_as_text", "hint", None, {"v": ["a;b", "b"]}, {"v": ["a;b", "c"]}, {}),
+    ("json_as_text", "hint", None, {"v": ["{}"]}, {"v": ["{]"]}, {}),
+    ("padded_name", "warning", None, {"plan\u200b": ["x"]}, {"p lan": ["x"]}, {}),
+    ("padded_name", "warning", None, {" plan": ["x"]}, {"plan": ["x"]}, {}),
+    ("similar_name", "warning", None, {"Plan": ["x"], "plan": ["x"]}, {"plan": ["x"], "plans": ["x"]}, {}),
+    ("similar_name", "warning", None, {"$Last_Seen": ["x"]}, {"last_seen": ["x"]}, {}),
     ("helper_column", "warning", None, {"Unnamed: 0": [5]}, {"Unnamed": [5]}, {}),
     ("helper_column", "warning", None, {"_merge": ["both"]}, {"merge": ["both"]}, {}),
     ("no_header", "warning", None, {0: [5]}, {"0": [5]}, {}),
@@ -280,7 +322,7 @@ def column_report(columns, verb="set", **options):
 def test_a_column_that_fails_as_a_whole(check, severity, limit, bad, passes, call):
     report = column_report(bad, **call)
     found = report[report["check"] == check]
-    assert len(found) == (2 if check == "same_name" else 1)
+    assert len(found) == (len(bad) if check in {"same_name", "similar_name"} else 1)
     first = found.iloc[0]
     label = next(iter(bad))
     assert first["column"] is label or first["column"] == label or pd.isna(label)
@@ -294,18 +336,42 @@ def test_a_column_that_fails_as_a_whole(check, severity, limit, bad, passes, cal
         assert check not in column_report(passes)["check"].tolist()
 
 
-#: Checks that are told elsewhere: by the number of columns and by size.
+#: Checks that are told elsewhere: by the number of columns and by size; of the dtype of the ids.
 BY_SIZE = {"many_properties", "large_update", "large_row"}
+BY_DTYPE = {"float_ids"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "checks"),
+    [
+        pytest.param([1.0, 2.0], ["float_ids"], id="floats"),
+        pytest.param(pd.array([1.0, None], "Float64"), ["missing_id", "float_ids"], id="nullable floats"),
+        pytest.param([1.0, 2.5], ["inexact_id"], id="floats that are no ids anyway"),
+        pytest.param([1, 2], [], id="whole numbers"),
+        pytest.param(["1.0", "2"], ["float_id"], id="text of floats"),
+    ],
+)
+def test_ids_that_are_floats(ids, checks):
+    for frame in (
+        pd.DataFrame({"user_id": ids, "n": 1}),
+        pd.DataFrame({"n": 1}, pd.Index(ids, name="user_id")),
+    ):
+        report = frame.mixpanel.validate("set", "user_id")
+        assert report["check"].tolist() == checks
+        of_whole = report[report["check"] == "float_ids"]
+        assert of_whole["severity"].tolist() == ["warning"] * len(of_whole)
+        assert of_whole["column"].tolist() == ["user_id"] * len(of_whole)
+        assert of_whole["position"].isna().all()
 
 
 def test_every_check_has_a_case():
-    assert {row[0] for row in [*VALUES, *COLUMNS]} | BY_SIZE == set(CHECKS)
+    assert {row[0] for row in [*VALUES, *COLUMNS]} | BY_SIZE | BY_DTYPE == set(CHECKS)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=str)
 def test_severities_of_the_table_are_those_of_the_cases(check):
     told = {row[1] for row in [*VALUES, *COLUMNS] if row[0] == check.name}
-    assert told == ({check.severity} if check.name not in BY_SIZE else set())
+    assert told == ({check.severity} if check.name not in BY_SIZE | BY_DTYPE else set())
 
 
 SIZES = [

@@ -93,7 +93,8 @@ def test_renaming_to_reserved_names():
 def test_junk_ids_are_those_of_the_documentation_and_what_careless_text_makes_of_missing_values():
     assert set(JUNK_IDS) == {
         "00000000-0000-0000-0000-000000000000", "anon", "anonymous", "nil", "none", "null", "n/a", "na", "undefined",
-        "unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}", "nan", "<na>", "nat",
+        "unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}", "nan", "<na>", "nat", "\\n", "(null)", "<null>", "[null]",
+        "__hive_default_partition__",
     }  # fmt: skip
     assert all(junk == junk.strip().lower() for junk in JUNK_IDS)
 
