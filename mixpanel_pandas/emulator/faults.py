@@ -149,7 +149,7 @@ def _refuse(
     *,
     record: Callable[[Any], bool],
     message: str = "refused on cue",
-    naming: Literal["index", "id", "text", "nobody"] | None = None,
+    naming: Literal["index", "id", "text", "errors", "nobody"] | None = None,
     count: Literal["num_good_events", "num_records_imported", ""] | None = None,
     partial: bool | None = None,
 ) -> WireResponse:

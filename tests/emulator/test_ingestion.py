@@ -195,6 +195,17 @@ def test_answers(emulator, query, records, status, answer, place):
 ERROR = {"code": 400, "error": "some data points in the request failed validation", "status": "Bad Request"}
 
 
+def test_errors_in_the_shape_of_success():
+    """What Mixpanel has in the recorded `errors` of a bad request is not known: an answer that claims success is the worst case."""
+    emulator = Emulator(token=TOKEN, strict=StrictShape(naming="errors"))
+    response = post(emulator, [GOOD, BAD], "/engage?ip=0&strict=1")
+    assert (response.status, content(response)) == (
+        200,
+        {"error": None, "errors": {"1": ["$add.n, must be a number"]}, "num_good_events": 1, "status": 1},
+    )
+    assert post(emulator, b"{", "/engage?strict=1").status == 400
+
+
 @pytest.mark.parametrize(
     ("shape", "failure", "success"),
     [

@@ -464,15 +464,6 @@ def test_statistics(fields, results):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "action", ["median(1)", "count(1)", "percentile(1)", "percentile(1, 101)", "extremes(", "x"]
-)
-def test_unknown_statistics(action):
-    response = ask(make(), "/api/query/engage/stats", action=action)
-    assert response.status == 400
-    assert "error" in json.loads(response.body)
-
-
 def test_the_account():
     response = ask(make(timezone="Asia/Tokyo"), "/api/app/me", method="GET")
     me = json.loads(response.body)
