@@ -376,16 +376,9 @@ CHECKS: dict[str, Check] = {
             "inexact_integer",
             "value",
             "warning",
-            "the number is beyond 2**53, where digits are lost: send it as text",
+            "the number is beyond 2**53, where digits are lost: send it as text, as those of JSON text beyond 64 bits are",
             "exact_integer",
-            kinds=("number", *NESTED),
-        ),
-        Check(
-            "huge_integer",
-            "value",
-            "warning",
-            "an integer of JSON text is beyond 64 bits: sent as text, which keeps its digits",
-            kinds=("string", *NESTED),
+            kinds=("string", "number", *NESTED),
         ),
         Check(
             "inexact_decimal",

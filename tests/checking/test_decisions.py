@@ -114,6 +114,12 @@ BEYOND_REMEDY = [
     pytest.param({"x" * 256: [1]}, "drop_row", "long_name", id="a name is a whole column's: drop_row"),
     pytest.param({"x" * 256: [1]}, "truncate", "long_name", id="a name is never cut"),
     pytest.param({"x" * 256: [1]}, "drop_value", "long_name", id="nor dropped"),
+    pytest.param(
+        {"$created": [5], "n": [1]},
+        "drop_value",
+        "created",
+        id="a column of a wrong type is not left out in silence",
+    ),
     pytest.param({"$token": [1]}, "drop_row", "identity_property", id="not every row for a name"),
     pytest.param(
         {"$token": [1]},
