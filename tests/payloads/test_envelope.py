@@ -300,9 +300,9 @@ def test_a_column_of_latitudes(latitudes, sent, wrong):
 
 
 def test_a_row_has_both_degrees_or_neither():
-    found, findings = locations([1.0, None, None], [None, 181.0, None])
-    assert found == [NOWHERE] * 3
-    assert findings == {"latitude": [1], "longitude": [0, 1]}
+    found, findings = locations([1.0, None, None, 2.0], [None, 181.0, None, -180.5])
+    assert found == [NOWHERE] * 4
+    assert findings == {"latitude": [1], "longitude": [0, 1, 3]}
 
 
 DEGREES = st.none() | st.floats(-200, 200) | st.sampled_from([90.0, -90.0, 180.0, -180.0, 0.1])
