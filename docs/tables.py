@@ -142,7 +142,7 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
-- An integer beyond 64 bits in JSON is sent as text, which keeps its digits and is a warning.
+- An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
 - Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
   JSON and are sent as that; `parse={{column: "text"}}` sends their text.
 

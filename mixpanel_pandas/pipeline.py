@@ -329,9 +329,8 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     rows = np.full(len(frame), None, dtype=object)
     for encoded in encode_slices(decisions.layout, decisions.changes):
         texts = encoded.text.to_pylist()
-        records = read_json(
-            [f"[{text[:-1]}]" for text in texts], huge=int
-        ).values  # each record ends with a comma
+        lists = [f"[{text[:-1]}]" for text in texts]  # each record ends with a comma
+        records = read_json(lists, huge=int).values
         for position, of_row in zip(encoded.positions, records, strict=True):
             rows[position] = of_row if len(of_row) > 1 else of_row[0]
     return pd.Series(rows, index=decisions.frame.index, name=operation.verb, dtype=object)

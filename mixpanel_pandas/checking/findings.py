@@ -255,8 +255,9 @@ def types_expected(expects: str) -> set[str]:
 
 def _finding_of_whole(check_name: str, label: Hashable, name: str, value: Any, message: str = "") -> Finding:
     check = CHECKS[check_name]
+    remedies = ("drop_value",) if check.can_drop else ()
     text = message or check.says
-    return Finding(check.name, check.severity, label, name, text, check.limit_text, value, check.remedies)
+    return Finding(check.name, check.severity, label, name, text, check.limit_text, value, remedies)
 
 
 def _name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple[str, bool]]:

@@ -524,10 +524,8 @@ ITEM_TYPES: tuple[tuple[set[type], pa.DataType], ...] = (
 #: Mixpanel's type -> the Python types that become it.
 KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("boolean", (bool, np.bool_)),  # before the numbers: a bool is an int
-    (
-        "mixed",
-        (np.timedelta64, time.struct_time),
-    ),  # numpy calls the first an integer, Python the second a tuple
+    # numpy calls the first an integer, Python the second a tuple
+    ("mixed", (np.timedelta64, time.struct_time)),
     ("number", (int, float, np.integer, np.floating, decimal.Decimal)),
     ("date", (dt.date, np.datetime64, pd.Period)),
     ("string", (str, uuid.UUID, dt.time, *ADDRESSES)),

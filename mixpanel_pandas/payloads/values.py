@@ -186,7 +186,7 @@ def _(value: str, findings: set[str], around: tuple[int, ...]) -> str:
 
 @_convert.register
 def _(value: HugeInteger, findings: set[str], around: tuple[int, ...]) -> str:
-    findings.add("huge_integer")
+    findings.add("inexact_integer")
     return str.__str__(value)
 
 

@@ -157,7 +157,10 @@ def _is_date(text: str) -> bool:
 
 
 def has_offset(strings: pa.Array) -> pa.Array:
-    """Find ISO times with an offset. Only strings with the first dash of a date are matched: the expression would cost each string 60 ns."""
+    """Find ISO times with an offset.
+
+    Measured: a look at the place of the first dash takes a tenth of the time of the regular expression, and clears most columns.
+    """
     begins, text = offsets_of(strings)[:-1], bytes_of(strings)
     suspects = np.zeros(len(strings), bool)
     if len(text):
@@ -392,16 +395,9 @@ CHECKS: dict[str, Check] = {
             "inexact_integer",
             "value",
             "warning",
-            "the number is beyond 2**53, where digits are lost: send it as text",
+            "the number is beyond 2**53, where digits are lost: send it as text, as those of JSON text beyond 64 bits are",
             "exact_integer",
-            kinds=("number", *NESTED),
-        ),
-        Check(
-            "huge_integer",
-            "value",
-            "warning",
-            "an integer of JSON text is beyond 64 bits: sent as text, which keeps its digits",
-            kinds=("string", *NESTED),
+            kinds=("string", "number", *NESTED),
         ),
         Check(
             "inexact_decimal",

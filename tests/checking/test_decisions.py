@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +115,12 @@ BEYOND_REMEDY = [
     pytest.param({"x" * 256: [1]}, "drop_row", "long_name", id="a name is a whole column's: drop_row"),
     pytest.param({"x" * 256: [1]}, "truncate", "long_name", id="a name is never cut"),
     pytest.param({"x" * 256: [1]}, "drop_value", "long_name", id="nor dropped"),
+    pytest.param(
+        {"$created": [5], "n": [1]},
+        "drop_value",
+        "created",
+        id="a column of a wrong type is not left out in silence",
+    ),
     pytest.param({"$token": [1]}, "drop_row", "identity_property", id="not every row for a name"),
     pytest.param(
         {"$token": [1]},
@@ -626,3 +633,13 @@ def test_properties_are_counted_over_all_rows_of_an_id():
     with pytest.raises(ValidationError, match="many_properties: 2 rows"):
         sent(frame, duplicates="merge")
     assert len(sent(frame.iloc[2:], duplicates="merge")) == 1
+
+
+def test_a_column_that_fails_the_users_own_check_as_a_whole_is_not_left_out():
+    schema = pandera.DataFrameSchema(
+        {"n": pandera.Column(checks=pandera.Check(lambda column: False, name="never"))}
+    )
+    for invalid in ("drop_value", "drop_row"):
+        with pytest.raises(ValidationError, match="never in 'n'") as caught:
+            sent(users(n=[1], m=[2]), schema=schema, invalid=invalid)
+        assert "can." not in str(caught.value)

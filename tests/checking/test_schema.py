@@ -113,7 +113,7 @@ VALUES = [
     ("inexact_integer", "warning", EXACT, column(2**53 + 1, 2**53)),
     ("inexact_integer", "warning", EXACT, column(-(2**53) - 1, -(2**53))),
     ("inexact_integer", "warning", EXACT, column({"k": 2**53 + 1}, {"k": 2**53})),
-    ("huge_integer", "warning", None, column("[18446744073709551616]", "[1]", parse={"v": "json"})),
+    ("inexact_integer", "warning", EXACT, column("[18446744073709551616]", "[1]", parse={"v": "json"})),
     ("inexact_decimal", "warning", None, column(Decimal("0.1000000000000000123"), Decimal("0.1"))),
     ("inexact_decimal", "warning", None, column("[1e-324]", "[5e-324]", parse={"v": "json"})),
     ("naive_datetime", "warning", None, column({"k": NAIVE}, {"k": AWARE})),

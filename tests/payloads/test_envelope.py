@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reference import encoded, objects
 
 from mixpanel_pandas.payloads.envelope import envelope, has_member
@@ -298,9 +300,29 @@ def test_a_column_of_latitudes(latitudes, sent, wrong):
 
 
 def test_a_row_has_both_degrees_or_neither():
-    found, findings = locations([1.0, None, None], [None, 181.0, None])
-    assert found == [NOWHERE] * 3
-    assert findings == {"latitude": [1], "longitude": [0, 1]}
+    found, findings = locations([1.0, None, None, 2.0], [None, 181.0, None, -180.5])
+    assert found == [NOWHERE] * 4
+    assert findings == {"latitude": [1], "longitude": [0, 1, 3]}
+
+
+DEGREES = st.none() | st.floats(-200, 200) | st.sampled_from([90.0, -90.0, 180.0, -180.0, 0.1])
+
+
+@given(st.lists(st.tuples(DEGREES, DEGREES), min_size=1, max_size=6))
+def test_locations_are_those_of_a_plain_loop(rows):
+    meant, wrong = [], {"latitude": [], "longitude": []}
+    for row, (latitude, longitude) in enumerate(rows):
+        fits = [latitude is not None and abs(latitude) <= 90, longitude is not None and abs(longitude) <= 180]
+        meant.append((latitude, longitude) if all(fits) else NOWHERE)
+        if latitude is not None or longitude is not None:
+            for name, fit in zip(wrong, fits, strict=True):
+                wrong[name] += [] if fit else [row]
+    latitudes, longitudes = (pd.Series(column, dtype=float) for column in zip(*rows, strict=True))
+    found, findings = locations(latitudes, longitudes)
+    assert [
+        tuple(degrees if degrees is None else float(degrees) for degrees in pair) for pair in found
+    ] == meant
+    assert findings == {name: positions for name, positions in wrong.items() if positions}
 
 
 def test_one_location_for_all_rows():

@@ -390,7 +390,7 @@ def test_json_says_what_it_would_lose():
     ]
     assert masks(found) == {
         "repeated_key": [True, False, False, False, False],
-        "huge_integer": [False, True, False, False, False],
+        "inexact_integer": [False, True, False, False, False],
         "inexact_decimal": [False, False, True, False, False],
     }
 
