@@ -48,6 +48,11 @@ def test_groups_and_options_of_both_kinds(emulator, tmp_path):
     assert summary["skipped"].sum() == 1
 
 
+def test_columns_that_become_properties_of_text_stay_text(emulator, tmp_path):
+    mpd.upload(file(tmp_path, "user_id,tel,n\na,15550100,1\n"), "set", "user_id", rename={"tel": "$name"})
+    assert emulator.profile("a") == {"$name": "15550100", "n": 1}
+
+
 @pytest.mark.parametrize("invalid", ["drop_row", {"malformed_record": "drop_row"}])
 def test_malformed_records_have_an_outcome(emulator, tmp_path, invalid):
     path = file(tmp_path, "user_id,plan\na,pro\nb\nc,free,3\nd,pro\n")

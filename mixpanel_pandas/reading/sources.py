@@ -90,6 +90,9 @@ def open_source(source: Any, way: Way) -> Opened:
     OperationError
         If there is no way to read it.
     """
+    if isinstance(source, list | tuple) and not source:
+        msg = "the list of sources is empty: there is nothing to read"
+        raise OperationError(msg)
     for fits, opened in SOURCES:
         if fits(source):
             return opened(source, way)
@@ -379,7 +382,9 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
         what = shortened(error, Length.SENTENCE)
         msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
         raise OperationError(msg) from error
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if isinstance(array, pa.ChunkedArray):
+        return array.combine_chunks()
+    return pa.concat_arrays([array])  # a copy: the user may change the frame in place
 
 
 def _has_objects(column: pd.Series[Any]) -> bool:

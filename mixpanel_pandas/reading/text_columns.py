@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.reading.readings import Reading
 
-__all__ = ["InferredTypes", "TextColumn", "Unread", "inferred_columns", "read_columns", "stated_columns"]
+__all__ = [
+    "InferredTypes",
+    "TextColumn",
+    "Unread",
+    "inferred_columns",
+    "is_text_property",
+    "read_columns",
+    "stated_columns",
+]
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class InferredTypes:
         """Take in the values of a batch."""
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             evidence = self._evidence.get(name, TypeEvidence())
-            if name in self._stays_text or _is_text_property(name) or evidence.is_settled:
+            if name in self._stays_text or is_text_property(name) or evidence.is_settled:
                 continue
             self._evidence[name] = evidence & TypeEvidence.of(column, self._decimal)
 
@@ -88,7 +96,7 @@ class InferredTypes:
         return {name: held for name, held in types.items() if held != LARGE_STRING}
 
 
-def _is_text_property(name: str) -> bool:
+def is_text_property(name: str) -> bool:
     """Return whether Mixpanel defines a property, or the property that a name looks like, as text."""
     reserved = RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(name), name))
     return reserved is not None and reserved.expects not in {"", "date"}

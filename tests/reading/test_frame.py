@@ -293,6 +293,13 @@ def test_frames_and_streams(source: Callable[[], Any]) -> None:
     assert rows(mpd.frame(source())) == ROWS
 
 
+def test_the_frame_does_not_change_with_its_source() -> None:
+    source = pd.DataFrame({"id": ["a", "b"], "n": [1, 2]})
+    frame = mpd.frame(source)
+    source.loc[0, "n"] = 5
+    assert frame["n"].tolist() == [1, 2]
+
+
 def test_folders_globs_and_lists(tmp_path: Path) -> None:
     for country, code, number in (("NO", "007", 1), ("__HIVE_DEFAULT_PARTITION__", "a%2Fb", 2)):
         folder = tmp_path / f"country={country}" / f"code={code}"
