@@ -177,6 +177,7 @@ def upload(
     if path is not None:
         refuse_output(path, local_files(source), "failures")
     way |= {"na": asked.options.na or (), "trim": asked.options.trim, "as_text": _columns_of_text(asked)}
+    project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
     table = read_table(source, malformed, id=id, group=group, **way)
     if malformed.count and remedy != "drop_row":

@@ -163,6 +163,24 @@ def test_mistakes_are_refused_before_anything_is_read(call, error, message):
     assert source.tell() == 0
 
 
+def test_without_a_project_nothing_is_read():
+    source = io.BytesIO(CSV.encode())
+    with pytest.raises(mpd.ProjectError):
+        mpd.upload(source, "set", "user_id", format="csv")
+    assert source.tell() == 0
+
+
+def test_the_malformed_records_are_shown_and_drawn(emulator, tmp_path):
+    path = file(tmp_path, "user_id,plan\na,pro\nb\n")
+    summary = mpd.upload(path, "set", "user_id", invalid="drop_row")
+    assert "malformed record" in str(mpd.show(summary))
+    pytest.importorskip("matplotlib")
+    mpd.plot(summary)
+    summary.to_parquet(tmp_path / "summary.parquet")
+    again = pd.read_parquet(tmp_path / "summary.parquet")
+    assert mpd.totals(again)["rows"].sum() == 2
+
+
 def test_json_lines_keep_their_types(emulator, tmp_path):
     lines = '{"id": 1, "v": {"a": [1]}, "n": 1}\n{"id": "x", "v": "text", "n": 2.5}\n{"id": "y", "v": 3}\n'
     mpd.upload(file(tmp_path, lines, "t.jsonl"), "set", "id")
