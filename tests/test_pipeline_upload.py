@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas import pipeline
 from mixpanel_pandas.emulator import Emulator
 
 CSV = "user_id,plan,credits\n007,pro,12\n008,,7\n"
@@ -121,6 +122,20 @@ def test_failures_are_written_when_the_upload_ends_early(emulator, tmp_path):
     failures = mpd.frame(tmp_path / "f.csv", id="user_id")
     assert failures["user_id"].tolist() == ["007", "008"]
     assert failures["mixpanel_check"].isna().all()
+
+
+def test_the_summary_is_not_lost_where_the_failures_cannot_be_written(emulator, tmp_path, monkeypatch):
+    def full(*_args):
+        msg = "disk full"
+        raise OSError(msg)
+
+    monkeypatch.setattr(pipeline, "write_table", full)
+    with pytest.raises(
+        mpd.UploadError, match=r"the upload is over, .* was not written: OSError: disk full"
+    ) as raised:
+        mpd.upload(file(tmp_path, CSV), "set", "user_id", failures=tmp_path / "f.csv")
+    assert raised.value.summary["accepted"].sum() == 2
+    assert not (tmp_path / "f.csv").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ quotes that a backslash escapes, a quote that is never closed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -170,7 +171,7 @@ def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
     if not dialect.header:
         return [f"column_{number + 1}" for number in range(batch.num_columns)]
     names = [column[0].as_py() or "" for column in batch.columns]
-    twice = sorted({label for label in names if names.count(label) > 1})
+    twice = sorted(label for label, count in Counter(names).items() if count > 1)
     if twice:
         msg = f"columns {choices(twice)} occur more than once in {name}: rename them, or name all columns with names="
         raise OperationError(msg)

@@ -35,6 +35,7 @@ from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.readings import FINDINGS, reading
 from mixpanel_pandas.reading.sources import Way, open_source
 from mixpanel_pandas.reading.spool import coalesced, spooled
+from mixpanel_pandas.reading.streams import shown_address
 from mixpanel_pandas.reading.text_columns import (
     InferredTypes,
     Unread,
@@ -42,7 +43,7 @@ from mixpanel_pandas.reading.text_columns import (
     read_columns,
     stated_columns,
 )
-from mixpanel_pandas.text import Length, counted, quoted, shortened
+from mixpanel_pandas.text import counted, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
@@ -309,7 +310,7 @@ def read_table(
 def _named(source: Any) -> str:
     """Return how messages call a source."""
     if isinstance(source, str | PathLike):
-        return shortened(str(source), Length.SENTENCE)
+        return shown_address(str(source))
     return f"the {type(source).__name__}"
 
 

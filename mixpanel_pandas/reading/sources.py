@@ -161,7 +161,7 @@ def _batches_of_files(files: list[SourceFile], way: Way) -> Iterator[pa.RecordBa
 
 
 def _batches_of_file(file: SourceFile, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
-    with _reading(file.name), open_decompressed(source) as stream:
+    with _reading(file), open_decompressed(source) as stream:
         yield from READERS[file.format](stream, file.name, way)
 
 
@@ -175,14 +175,15 @@ def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _reading(file: SourceFile) -> Iterator[None]:
     """Turn what readers and file systems raise into an error that names the file."""
     try:
         yield
     except MixpanelError:
         raise
     except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
-        msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
+        what = str(error).replace(file.address, file.name)
+        msg = f"cannot read {file.name}: {shortened(what, Length.SENTENCE)}"
         raise OperationError(msg) from error
 
 

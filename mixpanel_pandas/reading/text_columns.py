@@ -165,7 +165,7 @@ def read_columns(
     """Return the table with the values of some columns of text, and the texts that cannot be read."""
     if not columns:
         return texts, []
-    gathered: dict[tuple[str, str], Unread] = {}
+    pieces: dict[tuple[str, str, str], list[tuple[np.ndarray, list[str]]]] = {}
 
     def typed() -> Iterator[pa.RecordBatch]:
         start = 0
@@ -175,7 +175,11 @@ def read_columns(
                 read, findings = column.read(text)
                 values.append(read)
                 for finding, mask in findings.items():
-                    _gather(gathered, column, finding, np.flatnonzero(mask), text, start)
+                    rows = np.flatnonzero(mask)
+                    first = text.take(pa.array(rows[:LISTED])).to_pylist()
+                    pieces.setdefault((column.name, column.reading.name, finding), []).append(
+                        (rows + start, first)
+                    )
             yield pa.record_batch(values, names=[column.name for column in columns])
             start += batch.num_rows
             give_back()
@@ -183,7 +187,15 @@ def read_columns(
     read = spooled(typed(), spool)
     names = set(read.column_names)
     arrays = [read[name] if name in names else texts[name] for name in texts.column_names]
-    return pa.table(arrays, names=texts.column_names), list(gathered.values())
+    unread = [
+        Unread(
+            *key,
+            np.concatenate([rows for rows, _ in some]),
+            [text for _, first in some for text in first][:LISTED],
+        )
+        for key, some in pieces.items()
+    ]
+    return pa.table(arrays, names=texts.column_names), unread
 
 
 def _batches(texts: pa.Table, columns: list[TextColumn]) -> Iterator[pa.RecordBatch]:
@@ -192,22 +204,3 @@ def _batches(texts: pa.Table, columns: list[TextColumn]) -> Iterator[pa.RecordBa
         yield from texts.combine_chunks().to_batches()
     else:
         yield from texts.to_batches()
-
-
-def _gather(
-    gathered: dict[tuple[str, str], Unread],
-    column: TextColumn,
-    finding: str,
-    rows: np.ndarray,
-    texts: pa.Array,
-    start: int,
-) -> None:
-    """Add rows of a batch that begins at `start` to what cannot be read."""
-    before = gathered.get((column.name, finding))
-    positions = rows + start
-    shown = [] if before is None else before.texts
-    if len(shown) < LISTED:
-        shown = [*shown, *texts.take(pa.array(rows[: LISTED - len(shown)])).to_pylist()]
-    if before is not None:
-        positions = np.concatenate([before.positions, positions])
-    gathered[column.name, finding] = Unread(column.name, column.reading.name, finding, positions, shown)

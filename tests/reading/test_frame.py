@@ -220,8 +220,8 @@ FILES = {
     "users.txt": CSV.replace(b",", b";"),
     "users.tsv": CSV.replace(b",", b"\t"),
     "users.csv.gz": gzip.compress(CSV[:30]) + gzip.compress(CSV[30:]),
-    "users.csv.bz2": compressed("bz2", CSV),
-    "users.csv.zst": compressed("zstd", CSV),
+    "users.csv.bz2": compressed("bz2", CSV[:30]) + compressed("bz2", CSV[30:]),
+    "users.csv.zst": compressed("zstd", CSV[:30]) + compressed("zstd", CSV[30:]),
     "no_ending_of_compression.csv": gzip.compress(CSV),
     "users.jsonl": JSON_LINES,
     "users.ndjson.gz": gzip.compress(JSON_LINES),
@@ -333,6 +333,15 @@ def test_an_address(tmp_path: Path) -> None:
     memory.rm("/exports/day=2024-01-01/users.parquet")
     memory.rm("/exports/day=2024-01-01/users.jsonl")
     assert rows(mpd.frame("memory://exports")) == [[*row, "2024-01-01"] for row in ROWS]
+
+
+def test_messages_hold_no_secrets_of_an_address() -> None:
+    pytest.importorskip("fsspec")
+    with pytest.raises(mpd.OperationError) as raised:
+        mpd.frame("nothing://me:secret@host/users.csv?signature=abc")
+    assert str(raised.value).startswith("cannot read nothing://host/users.csv: ")
+    assert "secret" not in str(raised.value)
+    assert "abc" not in str(raised.value)
 
 
 def test_the_library_of_an_address_is_missing() -> None:
