@@ -32,6 +32,7 @@ from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.sources import local_files
+from mixpanel_pandas.reading.text_columns import is_text_property
 from mixpanel_pandas.reading.writing import atomic_write, refuse_output, write_table
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -175,7 +176,8 @@ def upload(
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
-    way |= {"na": asked.options.na or (), "trim": asked.options.trim, "as_text": asked.options.parse or {}}
+    way |= {"na": asked.options.na or (), "trim": asked.options.trim, "as_text": _columns_of_text(asked)}
+    project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
     table = read_table(source, malformed, id=id, group=group, **way)
     if malformed.count and remedy != "drop_row":
@@ -191,6 +193,13 @@ def upload(
     summary = _completed(summary, malformed, parse)
     _write_failures(frame, summary, path)
     return summary
+
+
+def _columns_of_text(asked: Operation) -> list[Hashable]:
+    """Return the columns whose text the verb takes: those that it reads itself, and those that become properties of text."""
+    rename = asked.options.rename
+    renamed = rename.items() if isinstance(rename, Mapping) else ()
+    return [*(asked.options.parse or ()), *(label for label, name in renamed if is_text_property(name))]
 
 
 def _take_malformed_remedy(options: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas import pipeline
 from mixpanel_pandas.emulator import Emulator
 
 CSV = "user_id,plan,credits\n007,pro,12\n008,,7\n"
@@ -46,6 +47,11 @@ def test_groups_and_options_of_both_kinds(emulator, tmp_path):
     )
     assert emulator.profile("1", "company") == {"Amount": 1234.5}
     assert summary["skipped"].sum() == 1
+
+
+def test_columns_that_become_properties_of_text_stay_text(emulator, tmp_path):
+    mpd.upload(file(tmp_path, "user_id,tel,n\na,15550100,1\n"), "set", "user_id", rename={"tel": "$name"})
+    assert emulator.profile("a") == {"$name": "15550100", "n": 1}
 
 
 @pytest.mark.parametrize("invalid", ["drop_row", {"malformed_record": "drop_row"}])
@@ -118,6 +124,20 @@ def test_failures_are_written_when_the_upload_ends_early(emulator, tmp_path):
     assert failures["mixpanel_check"].isna().all()
 
 
+def test_the_summary_is_not_lost_where_the_failures_cannot_be_written(emulator, tmp_path, monkeypatch):
+    def full(*_args):
+        msg = "disk full"
+        raise OSError(msg)
+
+    monkeypatch.setattr(pipeline, "write_table", full)
+    with pytest.raises(
+        mpd.UploadError, match=r"the upload is over, .* was not written: OSError: disk full"
+    ) as raised:
+        mpd.upload(file(tmp_path, CSV), "set", "user_id", failures=tmp_path / "f.csv")
+    assert raised.value.summary["accepted"].sum() == 2
+    assert not (tmp_path / "f.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("failures", "message"),
     [
@@ -156,6 +176,24 @@ def test_mistakes_are_refused_before_anything_is_read(call, error, message):
     with pytest.raises(error, match=message):
         mpd.upload(source, verb, "user_id", format="csv", **call)
     assert source.tell() == 0
+
+
+def test_without_a_project_nothing_is_read():
+    source = io.BytesIO(CSV.encode())
+    with pytest.raises(mpd.ProjectError):
+        mpd.upload(source, "set", "user_id", format="csv")
+    assert source.tell() == 0
+
+
+def test_the_malformed_records_are_shown_and_drawn(emulator, tmp_path):
+    path = file(tmp_path, "user_id,plan\na,pro\nb\n")
+    summary = mpd.upload(path, "set", "user_id", invalid="drop_row")
+    assert "malformed record" in str(mpd.show(summary))
+    pytest.importorskip("matplotlib")
+    mpd.plot(summary)
+    summary.to_parquet(tmp_path / "summary.parquet")
+    again = pd.read_parquet(tmp_path / "summary.parquet")
+    assert mpd.totals(again)["rows"].sum() == 2
 
 
 def test_json_lines_keep_their_types(emulator, tmp_path):

@@ -46,6 +46,7 @@ HOMES = {
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
     "click": {"cli"},
+    "fsspec": {"reading.streams"},
     "ipywidgets": {"notebook.preview.controls"},
     "matplotlib": {"notebook.plotting"},
 }

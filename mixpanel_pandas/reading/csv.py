@@ -7,6 +7,7 @@ quotes that a backslash escapes, a quote that is never closed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -109,6 +110,8 @@ def csv_batches(
         )
         return "skip"
 
+    is_whole = len(start) < _BEGINNING
+    columns = start.count(delimiter.encode()) + 1 if is_whole else COLUMNS  # the names of many take time
     reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
     parsing = csv.ParseOptions(
         delimiter=delimiter,
@@ -117,7 +120,7 @@ def csv_batches(
         escape_char="\\" if escaping else False,
     )
     converting = csv.ConvertOptions(
-        column_types={f"f{number}": pa.large_string() for number in range(COLUMNS)},
+        column_types={f"f{number}": pa.large_string() for number in range(columns)},
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
@@ -168,7 +171,7 @@ def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
     if not dialect.header:
         return [f"column_{number + 1}" for number in range(batch.num_columns)]
     names = [column[0].as_py() or "" for column in batch.columns]
-    twice = sorted({label for label in names if names.count(label) > 1})
+    twice = sorted(label for label, count in Counter(names).items() if count > 1)
     if twice:
         msg = f"columns {choices(twice)} occur more than once in {name}: rename them, or name all columns with names="
         raise OperationError(msg)

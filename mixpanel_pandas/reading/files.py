@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mixpanel_pandas.errors import OperationError, choices
-from mixpanel_pandas.reading.streams import calling_fsspec
-from mixpanel_pandas.text import Length, quoted, shortened
+from mixpanel_pandas.reading.streams import calling_fsspec, shown_address
+from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +69,7 @@ class SourceFile:
     @property
     def name(self) -> str:
         """The address, as messages call it."""
-        return shortened(self.address, Length.SENTENCE)
+        return shown_address(self.address)
 
 
 def files_of(source: Any, format: str | None = None) -> list[SourceFile]:
@@ -154,7 +154,7 @@ def _remote(address: str) -> tuple[str, list[str]]:
     root = re.split(r"[*?\[]", path)[0].rstrip("/")
     visible = [path for path in paths if not _is_hidden(path[len(root) :].lstrip("/"))]
     if not visible:
-        msg = f"there are no files in {quoted(address, Length.SENTENCE)} that match"
+        msg = f"there are no files in {shown_address(address)} that match"
         raise OperationError(msg)
     return filesystem.unstrip_protocol(root), [filesystem.unstrip_protocol(path) for path in visible]
 

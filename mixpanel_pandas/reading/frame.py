@@ -35,6 +35,7 @@ from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.readings import FINDINGS, reading
 from mixpanel_pandas.reading.sources import Way, open_source
 from mixpanel_pandas.reading.spool import coalesced, spooled
+from mixpanel_pandas.reading.streams import shown_address
 from mixpanel_pandas.reading.text_columns import (
     InferredTypes,
     Unread,
@@ -42,7 +43,7 @@ from mixpanel_pandas.reading.text_columns import (
     read_columns,
     stated_columns,
 )
-from mixpanel_pandas.text import Length, counted, quoted, shortened
+from mixpanel_pandas.text import counted, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
@@ -84,7 +85,7 @@ def frame(
     Parameters
     ----------
     source : path, list of paths, binary file, frame, or iterable of frames
-        - A path, a folder (all its files, sorted; ``country=NO`` in a path is a column), a glob, an address with ``://`` that fsspec
+        - A path, a folder (all its files, sorted; folders in it such as ``country=NO`` are columns), a glob, an address with ``://`` that fsspec
           opens, or a list of them: Parquet, CSV, TSV, JSON Lines or Arrow (Feather), as the ending of the name says; plain, or
           compressed with gzip, bzip2 or Zstandard.
         - ``"-"`` for the standard input, or a file that is open for bytes, with `format`.
@@ -151,30 +152,40 @@ def frame(
     >>> df.attrs["parse"]
     "parse={'credits': 'number'}"
     """
-    malformed = Malformed()
-    options = {
-        name: value for name, value in locals().items() if name not in {"source", "malformed", "invalid"}
-    }
     if invalid not in {"raise", "drop_row"}:
         msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
         raise OperationError(msg)
-    table = read_table(source, malformed, **options)
-    refused = table.refused
-    if invalid == "raise" and (malformed.count or refused):
+    malformed = Malformed()
+    table = read_table(
+        source,
+        malformed,
+        id=id,
+        group=group,
+        parse=parse,
+        na=na,
+        trim=trim,
+        infer=infer,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        names=names,
+        decimal=decimal,
+        format=format,
+        spool=spool,
+    )
+    if invalid == "raise" and (malformed.count or table.unread):
         raise invalid_records(table, malformed)
     if malformed.count:
-        warnings.warn(
-            ProfileWarning(
-                f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})",
-                "invalid='raise'",
-            ),
-            stacklevel=2,
-        )
-    if refused:
-        text = f"{counted(len(refused), 'row')} left out whose text cannot be read ({_first_words(table)})"
-        warnings.warn(ProfileWarning(text, "invalid='raise'"), stacklevel=2)
-        table = table.without(refused, spool)
+        _warn(f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})")
+    if table.unread:
+        rows = table.unread_rows
+        _warn(f"{counted(len(rows), 'row')} left out whose text cannot be read ({_first_words(table)})")
+        table = table.without(rows, spool)
     return table.as_frame()
+
+
+def _warn(counts: str) -> None:
+    warnings.warn(ProfileWarning(counts, "invalid='raise'"), stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -199,14 +210,14 @@ class SourceTable:
     has_header: bool = False
 
     @property
-    def refused(self) -> set[int]:
-        """The rows with a text that was not read."""
-        return {int(position) for unread in self.unread for position in unread.positions}
+    def unread_rows(self) -> np.ndarray:
+        """The positions of the rows with a text that was not read, rising."""
+        return np.unique(np.concatenate([unread.positions for unread in self.unread]))
 
-    def without(self, rows: Collection[int], spool: str | PathLike[str] | None) -> SourceTable:
+    def without(self, rows: np.ndarray, spool: str | PathLike[str] | None) -> SourceTable:
         """Return the table without some rows."""
         keep = np.ones(self.arrow.num_rows, bool)
-        keep[list(rows)] = False
+        keep[rows] = False
 
         def kept() -> Iterator[pa.RecordBatch]:
             start = 0
@@ -267,9 +278,6 @@ def read_table(
     readings = {name: reading(how) for name, how in (parse or {}).items()}
     dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
     opened = open_source(source, Way(format, dialect, None if spool is None else str(spool), malformed))
-    if isinstance(source, list | tuple) and not source:
-        msg = "the list of sources is empty: there is nothing to read"
-        raise OperationError(msg)
     stays_text = {*ID_NAMES, id, group, *as_text, *readings, *opened.stays_text}
     evidence = InferredTypes(stays_text, decimal) if opened.is_text and infer else None
     clean = _cleaning(na, trim=trim)
@@ -302,7 +310,7 @@ def read_table(
 def _named(source: Any) -> str:
     """Return how messages call a source."""
     if isinstance(source, str | PathLike):
-        return shortened(str(source), Length.SENTENCE)
+        return shown_address(str(source))
     return f"the {type(source).__name__}"
 
 

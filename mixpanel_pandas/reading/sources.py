@@ -90,6 +90,9 @@ def open_source(source: Any, way: Way) -> Opened:
     OperationError
         If there is no way to read it.
     """
+    if isinstance(source, list | tuple) and not source:
+        msg = "the list of sources is empty: there is nothing to read"
+        raise OperationError(msg)
     for fits, opened in SOURCES:
         if fits(source):
             return opened(source, way)
@@ -158,7 +161,7 @@ def _batches_of_files(files: list[SourceFile], way: Way) -> Iterator[pa.RecordBa
 
 
 def _batches_of_file(file: SourceFile, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
-    with _reading(file.name), open_decompressed(source) as stream:
+    with _reading(file), open_decompressed(source) as stream:
         yield from READERS[file.format](stream, file.name, way)
 
 
@@ -172,14 +175,15 @@ def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _reading(file: SourceFile) -> Iterator[None]:
     """Turn what readers and file systems raise into an error that names the file."""
     try:
         yield
     except MixpanelError:
         raise
     except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
-        msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
+        what = str(error).replace(file.address, file.name)
+        msg = f"cannot read {file.name}: {shortened(what, Length.SENTENCE)}"
         raise OperationError(msg) from error
 
 
@@ -379,7 +383,9 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
         what = shortened(error, Length.SENTENCE)
         msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
         raise OperationError(msg) from error
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if isinstance(array, pa.ChunkedArray):
+        return array.combine_chunks()
+    return pa.concat_arrays([array])  # a copy: the user may change the frame in place
 
 
 def _has_objects(column: pd.Series[Any]) -> bool:

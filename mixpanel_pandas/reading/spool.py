@@ -31,8 +31,9 @@ __all__ = ["coalesced", "spooled", "temporary_file", "temporary_folder"]
 #: Bytes that stay in memory: a small table makes no file.
 IN_MEMORY = 64_000_000
 
-#: Bytes of the batches that are written: many small ones would cost time whenever a slice is cut.
-BATCH_BYTES = 8_000_000
+#: Bytes and rows of the batches that are written: many small ones would cost time whenever a slice is cut, and where columns are
+#: looked at one by one.
+BATCH_BYTES, BATCH_ROWS = 8_000_000, 10_000
 
 #: Parts of the file begin at multiples of it, so that their buffers are aligned.
 ALIGNMENT = 64
@@ -120,15 +121,16 @@ def spooled(
 
 
 def coalesced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of about 8 MB, without types that a file holds badly. Neighbours of different schemas stay apart."""
+    """Yield the same rows in batches of about 8 MB, of wide tables up to 64 MB, without types that a file holds badly. Neighbours of different schemas stay apart."""
     waiting: list[pa.RecordBatch] = []
-    size = 0
+    size = rows = 0
     for batch in map(_plain, batches):
-        if waiting and (batch.schema != waiting[0].schema or size >= BATCH_BYTES):
+        is_full = size >= IN_MEMORY or (size >= BATCH_BYTES and rows >= BATCH_ROWS)
+        if waiting and (is_full or batch.schema != waiting[0].schema):
             yield _joined(waiting)
-            waiting, size = [], 0
+            waiting, size, rows = [], 0, 0
         waiting.append(batch)
-        size += batch.nbytes
+        size, rows = size + batch.nbytes, rows + batch.num_rows
     if waiting:
         yield _joined(waiting)
 

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.reading.readings import Reading
 
-__all__ = ["InferredTypes", "TextColumn", "Unread", "inferred_columns", "read_columns", "stated_columns"]
+__all__ = [
+    "InferredTypes",
+    "TextColumn",
+    "Unread",
+    "inferred_columns",
+    "is_text_property",
+    "read_columns",
+    "stated_columns",
+]
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class InferredTypes:
         """Take in the values of a batch."""
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             evidence = self._evidence.get(name, TypeEvidence())
-            if name in self._stays_text or _is_text_property(name) or evidence.is_settled:
+            if name in self._stays_text or is_text_property(name) or evidence.is_settled:
                 continue
             self._evidence[name] = evidence & TypeEvidence.of(column, self._decimal)
 
@@ -88,7 +96,7 @@ class InferredTypes:
         return {name: held for name, held in types.items() if held != LARGE_STRING}
 
 
-def _is_text_property(name: str) -> bool:
+def is_text_property(name: str) -> bool:
     """Return whether Mixpanel defines a property, or the property that a name looks like, as text."""
     reserved = RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(name), name))
     return reserved is not None and reserved.expects not in {"", "date"}
@@ -157,7 +165,7 @@ def read_columns(
     """Return the table with the values of some columns of text, and the texts that cannot be read."""
     if not columns:
         return texts, []
-    gathered: dict[tuple[str, str], Unread] = {}
+    pieces: dict[tuple[str, str, str], list[tuple[np.ndarray, list[str]]]] = {}
 
     def typed() -> Iterator[pa.RecordBatch]:
         start = 0
@@ -167,7 +175,11 @@ def read_columns(
                 read, findings = column.read(text)
                 values.append(read)
                 for finding, mask in findings.items():
-                    _gather(gathered, column, finding, np.flatnonzero(mask), text, start)
+                    rows = np.flatnonzero(mask)
+                    first = text.take(pa.array(rows[:LISTED])).to_pylist()
+                    pieces.setdefault((column.name, column.reading.name, finding), []).append(
+                        (rows + start, first)
+                    )
             yield pa.record_batch(values, names=[column.name for column in columns])
             start += batch.num_rows
             give_back()
@@ -175,7 +187,15 @@ def read_columns(
     read = spooled(typed(), spool)
     names = set(read.column_names)
     arrays = [read[name] if name in names else texts[name] for name in texts.column_names]
-    return pa.table(arrays, names=texts.column_names), list(gathered.values())
+    unread = [
+        Unread(
+            *key,
+            np.concatenate([rows for rows, _ in some]),
+            [text for _, first in some for text in first][:LISTED],
+        )
+        for key, some in pieces.items()
+    ]
+    return pa.table(arrays, names=texts.column_names), unread
 
 
 def _batches(texts: pa.Table, columns: list[TextColumn]) -> Iterator[pa.RecordBatch]:
@@ -184,22 +204,3 @@ def _batches(texts: pa.Table, columns: list[TextColumn]) -> Iterator[pa.RecordBa
         yield from texts.combine_chunks().to_batches()
     else:
         yield from texts.to_batches()
-
-
-def _gather(
-    gathered: dict[tuple[str, str], Unread],
-    column: TextColumn,
-    finding: str,
-    rows: np.ndarray,
-    texts: pa.Array,
-    start: int,
-) -> None:
-    """Add rows of a batch that begins at `start` to what cannot be read."""
-    before = gathered.get((column.name, finding))
-    positions = rows + start
-    shown = [] if before is None else before.texts
-    if len(shown) < LISTED:
-        shown = [*shown, *texts.take(pa.array(rows[: LISTED - len(shown)])).to_pylist()]
-    if before is not None:
-        positions = np.concatenate([before.positions, positions])
-    gathered[column.name, finding] = Unread(column.name, column.reading.name, finding, positions, shown)

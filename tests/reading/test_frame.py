@@ -220,8 +220,8 @@ FILES = {
     "users.txt": CSV.replace(b",", b";"),
     "users.tsv": CSV.replace(b",", b"\t"),
     "users.csv.gz": gzip.compress(CSV[:30]) + gzip.compress(CSV[30:]),
-    "users.csv.bz2": compressed("bz2", CSV),
-    "users.csv.zst": compressed("zstd", CSV),
+    "users.csv.bz2": compressed("bz2", CSV[:30]) + compressed("bz2", CSV[30:]),
+    "users.csv.zst": compressed("zstd", CSV[:30]) + compressed("zstd", CSV[30:]),
     "no_ending_of_compression.csv": gzip.compress(CSV),
     "users.jsonl": JSON_LINES,
     "users.ndjson.gz": gzip.compress(JSON_LINES),
@@ -293,6 +293,13 @@ def test_frames_and_streams(source: Callable[[], Any]) -> None:
     assert rows(mpd.frame(source())) == ROWS
 
 
+def test_the_frame_does_not_change_with_its_source() -> None:
+    source = pd.DataFrame({"id": ["a", "b"], "n": [1, 2]})
+    frame = mpd.frame(source)
+    source.loc[0, "n"] = 5
+    assert frame["n"].tolist() == [1, 2]
+
+
 def test_folders_globs_and_lists(tmp_path: Path) -> None:
     for country, code, number in (("NO", "007", 1), ("__HIVE_DEFAULT_PARTITION__", "a%2Fb", 2)):
         folder = tmp_path / f"country={country}" / f"code={code}"
@@ -326,6 +333,15 @@ def test_an_address(tmp_path: Path) -> None:
     memory.rm("/exports/day=2024-01-01/users.parquet")
     memory.rm("/exports/day=2024-01-01/users.jsonl")
     assert rows(mpd.frame("memory://exports")) == [[*row, "2024-01-01"] for row in ROWS]
+
+
+def test_messages_hold_no_secrets_of_an_address() -> None:
+    pytest.importorskip("fsspec")
+    with pytest.raises(mpd.OperationError) as raised:
+        mpd.frame("nothing://me:secret@host/users.csv?signature=abc")
+    assert str(raised.value).startswith("cannot read nothing://host/users.csv: ")
+    assert "secret" not in str(raised.value)
+    assert "abc" not in str(raised.value)
 
 
 def test_the_library_of_an_address_is_missing() -> None:
