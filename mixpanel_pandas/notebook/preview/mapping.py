@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.checking.findings import column_findings
-from mixpanel_pandas.errors import naming_column, reading_column
+from mixpanel_pandas.errors import OperationError, naming_column, reading_column
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
@@ -171,7 +171,7 @@ def column_mappings(
     sent: dict[Hashable, list[PropertyColumn]] = {}
     for column in state.layout.columns:
         sent.setdefault(column.label, []).append(column)
-    looks = [finding for finding in state.findings if finding.readings] if state.is_checked else []
+    looks = _looks(state)
     remarks: dict[Hashable, list[Remark]] = {}
     for finding in (*column_findings(state.layout), *looks):
         remarks.setdefault(finding.column, []).append(_remark(finding))
@@ -186,6 +186,14 @@ def column_mappings(
         )
         for mapping in mappings
     ]
+
+
+def _looks(state: State) -> list[Finding]:
+    """Return the findings of text that looks like more. What cannot be checked is shown without: Findings says why."""
+    try:
+        return [finding for finding in state.findings if finding.readings] if state.is_checked else []
+    except OperationError:
+        return []
 
 
 def _reading_choices(state: State, sent: list[PropertyColumn], fitting: tuple[str, ...]) -> dict[str, Any]:
