@@ -84,6 +84,8 @@ class Finding:
         The rows that do not pass; None for a column as a whole.
     stands : bool
         Whether the finding refuses the frame: no remedy was asked for, or none exists.
+    readings : tuple of str
+        Readings that read all text of the column, where it looks like more than text.
     """
 
     check: str
@@ -96,6 +98,7 @@ class Finding:
     remedies: tuple[str, ...] = ()
     rows: RowSet | None = None
     stands: bool = False
+    readings: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

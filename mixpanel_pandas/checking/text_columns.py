@@ -280,7 +280,8 @@ def look_finding(layout: Layout, number: int, look: ColumnLook, na: str | list[s
     if look.has_missing and na is not None:
         ways += f" with {option_in_words('na', na)}"
     message = f"the text looks like {look.noun} ({_shown(look.examples)} in {counted(look.count, 'row')}): {ways} reads it"
-    return replace(finding_of(look.check, layout, number), value=look.examples[0], message=message)
+    finding = finding_of(look.check, layout, number)
+    return replace(finding, value=look.examples[0], message=message, readings=look.readings)
 
 
 def missing_words(layout: Layout, column: PropertyColumn, rows: np.ndarray) -> list[str]:

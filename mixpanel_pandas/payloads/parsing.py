@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.reading.readings import Reading
     from mixpanel_pandas.rules.options import Options
 
-__all__ = ["Parsing", "at", "cleaned", "parsing_of", "read_texts"]
+__all__ = ["TEXT_KINDS", "Parsing", "at", "cleaned", "parsing_of", "read_texts"]
 
 #: Mixpanel's types of columns that hold text, perhaps beside other values.
 TEXT_KINDS = ("string", "mixed")
