@@ -13,6 +13,8 @@ from mixpanel_pandas.cli.exit_status import ExitStatus
 from mixpanel_pandas.cli.jobs import verb_of_job
 from mixpanel_pandas.cli.logs import log_event, logging_to_stderr
 from mixpanel_pandas.cli.options import HEADINGS, CommandOption
+from mixpanel_pandas.cli.wording import in_words_of_the_command_line
+from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.text import bounded, printable
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class Commands(click.Group):
         words = list(sys.argv[1:] if args is None else args)
         try:
             status = super().main(words, prog_name, complete_var, False, **extra)
-        except click.ClickException as error:
+        except (click.ClickException, MixpanelError) as error:
             _show(error, words)
             status = ExitStatus.USAGE
         except click.Abort:
@@ -96,14 +98,16 @@ class Commands(click.Group):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(60)) for name in names])
 
 
-def _show(error: click.ClickException, words: Sequence[str]) -> None:
+def _show(error: click.ClickException | MixpanelError, words: Sequence[str]) -> None:
     """Show what is wrong with a command, in the format of the log that was typed."""
-    error.message = bounded(printable(error.message, keep="\n"))  # type: ignore[misc]  # click only shows it
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    text = bounded(printable(in_words_of_the_command_line(text), keep="\n"))
     if "--log-format=json" in words or ("--log-format", "json") in itertools.pairwise(words):
         with logging_to_stderr("json", quiet=False, terminal=False):
-            log_event(logging.ERROR, "error", error.format_message(), status=int(ExitStatus.USAGE))
+            log_event(logging.ERROR, "error", text, status=int(ExitStatus.USAGE))
     else:
-        error.show()
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        click.UsageError(text, context).show()
 
 
 class HeadedCommand(click.Command):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from mixpanel_pandas.cli.options import (
     EVERY_OPTION,
     CommandOption,
@@ -19,7 +17,7 @@ from mixpanel_pandas.cli.options import (
     value_in_job,
     value_of_words,
 )
-from mixpanel_pandas.errors import did_you_mean
+from mixpanel_pandas.errors import OperationError, did_you_mean
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.text import Length, quoted, shortened
 
@@ -79,7 +77,7 @@ def call_of(
 
     Raises
     ------
-    click.UsageError
+    OperationError
         If the job cannot be read or meant, or no source is named.
     """
     by_name = {row.name: row for row in rows}
@@ -95,7 +93,7 @@ def call_of(
         msg = "name a table to read, such as users.csv" + (
             ", or write source = ... in the job" if path else ""
         )
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     return Call(verb, names, job)
 
 
@@ -104,7 +102,7 @@ def verb_of_job(path: str) -> str:
 
     Raises
     ------
-    click.UsageError
+    OperationError
         If the job cannot be read, or names none.
     """
     verb = _read(Path(path)).get("verb")
@@ -113,7 +111,7 @@ def verb_of_job(path: str) -> str:
             did_you_mean(verb, VERBS) if isinstance(verb, str) else 'write verb = "set" or another verb in it'
         )
         msg = f"{_name(path)}: {'no verb' if verb is None else f'no verb {quoted(verb)}'}: {hint}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     return str(verb)
 
 
@@ -124,15 +122,15 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         msg = f"{_name(path)} cannot be read as a job: {shortened(reason, Length.SENTENCE)}"
-        raise click.UsageError(msg) from error
+        raise OperationError(msg) from error
     if "token" in job:
         msg = f"{_name(path)} holds a token, and a job is read by many: set MIXPANEL_TOKEN, or write project = ... with the path of a file"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     keys = [*_SOURCE_AND_VERB, *(row.key for row in EVERY_OPTION.values() if row.in_job)]
     if unknown := [key for key in job if key not in keys]:
         hints = "; ".join(f"no key {quoted(key)}: {did_you_mean(key, keys)}" for key in unknown)
         msg = f"{_name(path)}: {hints}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     return job
 
 
@@ -141,11 +139,11 @@ def _of_job(path: Path, verb: str, rows: Sequence[CommandOption]) -> tuple[list[
     job = _read(path)
     if job.get("verb", verb) != verb:
         msg = f"{_name(path)} is a job of {quoted(job['verb'])}, not of {quoted(verb)}: `mixpanel-pandas run` runs it"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     of_verb = {row.key for row in options_of_verb(verb)}
     if foreign := [key for key in job if key not in of_verb and key not in _SOURCE_AND_VERB]:
         msg = f"{_name(path)}: {verb} has no {', '.join(foreign)}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     values: dict[str, Any] = {"infer": False}
     for row in rows:
         if row.key in job:
@@ -153,13 +151,13 @@ def _of_job(path: Path, verb: str, rows: Sequence[CommandOption]) -> tuple[list[
                 value = value_in_job(row, job[row.key])
             except ValueError as error:
                 msg = f"{_name(path)}: {error}"
-                raise click.UsageError(msg) from error
+                raise OperationError(msg) from error
             values[row.name] = _beside(path, value) if row.kind == "path" else value
     sources = job.get("source", [])
     sources = [sources] if isinstance(sources, str) else sources
     if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
         msg = f"{_name(path)}: source takes text or a list of texts, not {quoted(sources)}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     return [_beside(path, source) for source in sources], values
 
 
@@ -213,7 +211,7 @@ def named_run(name: str, now: dt.datetime) -> str:
 
     Raises
     ------
-    click.UsageError
+    OperationError
         If there is no such placeholder.
 
     Examples
@@ -226,5 +224,5 @@ def named_run(name: str, now: dt.datetime) -> str:
     values = {"date": f"{now:%Y-%m-%d}", "hour": f"{now.astimezone(dt.UTC):%Y-%m-%dT%HZ}"}
     if unknown := [word for word in _PLACEHOLDER.findall(name) if word not in values]:
         msg = f"--run {quoted(name)}: {{{unknown[0]}}} stands for nothing: {did_you_mean(unknown[0], values)}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     return _PLACEHOLDER.sub(lambda match: values[match[1]], name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_pandas.cli.exit_status import ExitStatus
 from mixpanel_pandas.cli.jobs import Call, call_of
 from mixpanel_pandas.cli.logs import log_event
-from mixpanel_pandas.cli.options import LOG, READING, REPORT, options_of_report
+from mixpanel_pandas.cli.options import LOG, OF_READING, REPORT, options_of_report
 from mixpanel_pandas.cli.output import STDOUT, check_outputs, echo, print_report, write_output
 from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of, read_call
 from mixpanel_pandas.text import counted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["OF_INVENTORY", "showing_payloads", "taking_inventory", "validating"]
 
 #: The options of the inventory.
-OF_INVENTORY = (*READING.values(), REPORT[0], *LOG)
+OF_INVENTORY = (*OF_READING.values(), REPORT[0], *LOG)
 
 
 def validating(verb: str) -> Callable[..., Any]:
@@ -27,7 +27,7 @@ def validating(verb: str) -> Callable[..., Any]:
 
     def run(sources: tuple[str, ...], **typed: Any) -> None:
         call = call_of(verb, options_of_report(verb), typed, sources)
-        check_outputs([*call.sources, call["job"]], {"--output": call["output"]})
+        check_outputs(call.sources, {"--output": call["output"]}, [call["job"]])
         finish(call, lambda _termination: _report(call))
 
     return run
@@ -50,7 +50,7 @@ def showing_payloads(verb: str) -> Callable[..., Any]:
 
     def run(sources: tuple[str, ...], **typed: Any) -> None:
         call = call_of(verb, options_of_report(verb), typed, sources)
-        check_outputs([*call.sources, call["job"]], {"--output": call["output"]})
+        check_outputs(call.sources, {"--output": call["output"]}, [call["job"]])
         finish(call, lambda _termination: _show_payloads(call))
 
     return run

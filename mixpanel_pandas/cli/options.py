@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import click
-
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.errors import choices as listed
 from mixpanel_pandas.project import REGIONS
-from mixpanel_pandas.rules.jobs import key_of
+from mixpanel_pandas.rules.jobs import option_key
 from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 from mixpanel_pandas.text import quoted
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERY_OPTION",
     "HEADINGS",
-    "READING",
+    "OF_READING",
     "CommandOption",
     "Heading",
     "options_of_report",
@@ -100,7 +99,7 @@ class CommandOption:
     @property
     def key(self) -> str:
         """Its name on the command line, without the dashes, and in a job."""
-        return key_of(self.name)
+        return option_key(self.name)
 
     @property
     def repeats(self) -> bool:
@@ -218,7 +217,7 @@ PROPERTY_OF = {
 }
 
 #: How a source is read, beside `parse`, `na`, `trim` and `invalid`, which the verbs have as well.
-READING: dict[str, CommandOption] = {
+OF_READING: dict[str, CommandOption] = {
     option.name: option
     for option in (
         CommandOption(
@@ -361,7 +360,7 @@ REPORT = (
 #: Name -> every option that a job can hold.
 EVERY_OPTION: dict[str, CommandOption] = {
     option.name: option
-    for option in (*ROWS, PROPERTY, *READING.values(), *OF_VERBS.values(), YES, *OF_COMMANDS, *LOG, *JOBS)
+    for option in (*ROWS, PROPERTY, *OF_READING.values(), *OF_VERBS.values(), YES, *OF_COMMANDS, *LOG, *JOBS)
 }
 
 
@@ -382,7 +381,7 @@ def _options_of_rows(verb: str, *, sending: bool) -> list[CommandOption]:
     # every source is read in the same way, also where a verb takes no values
     of_reading = [OF_VERBS[name] for name, heading in PLACES.items() if heading == "Reading"]
     rest = [option for name, option in OF_VERBS.items() if name in taken and option not in of_reading]
-    return [*ROWS, *properties, *of_reading, *READING.values(), *rest]
+    return [*ROWS, *properties, *of_reading, *OF_READING.values(), *rest]
 
 
 # -- words and values of TOML -> values of Python -----------------------------------------------------------------------
@@ -393,7 +392,7 @@ def value_of_words(row: CommandOption, typed: Any) -> Any:
 
     Raises
     ------
-    click.UsageError
+    OperationError
         If a pair is incomplete.
     """
     if not row.repeats:
@@ -407,7 +406,7 @@ def value_of_words(row: CommandOption, typed: Any) -> Any:
     incomplete = [word for word in words if "=" not in word]
     if incomplete:
         msg = f"--{row.key} {quoted(incomplete[0])}: write it as {row.metavar}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     return dict(word.split("=", 1) for word in words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 import os
 import shutil
@@ -15,6 +16,8 @@ import orjson
 
 from mixpanel_pandas.cli.logs import log_event
 from mixpanel_pandas.cli.wording import in_words_of_the_command_line
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.reading.files import atomic_write, link_target, write_table
 from mixpanel_pandas.text import Length, counted, printable, quoted, shortened
 
 if TYPE_CHECKING:
@@ -117,7 +120,9 @@ def _wrapped(text: str) -> str:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def check_outputs(inputs: Iterable[str | None], outputs: Mapping[str, str | None]) -> None:
+def check_outputs(
+    sources: Iterable[str], outputs: Mapping[str, str | None], inputs: Iterable[str | None] = ()
+) -> None:
     """Refuse files that cannot be written, before anything is sent.
 
     Refused are endings that name no format, folders that cannot be written to, and files that the command reads or writes otherwise,
@@ -125,34 +130,47 @@ def check_outputs(inputs: Iterable[str | None], outputs: Mapping[str, str | None
 
     Parameters
     ----------
+    sources : iterable of str
+        Paths, patterns and addresses that are read as tables.
     outputs : mapping
         Option -> path.
+    inputs : iterable of str or None
+        Other files that the command uses.
 
     Raises
     ------
-    click.UsageError
+    OperationError
         Naming the option.
     """
+    sources = [source for source in sources if source != STDOUT and "://" not in source]
     taken = [Path(path) for path in inputs if path is not None]
     for option, name in outputs.items():
         if name is None:
             continue
         path = Path(name)
-        if any(_is_same_file(path, other) for other in taken):
+        if any(_is_same_file(path, other) for other in taken) or any(
+            _is_read(path, source) for source in sources
+        ):
             msg = f"{option} {quoted(name)} is a file that this command reads or writes otherwise: choose another"
-            raise click.UsageError(msg)
+            raise OperationError(msg)
         if name != STDOUT:
             _check_output(option, path)
         taken.append(path)
 
 
-def _check_output(option: str, path: Path) -> None:
-    from mixpanel_pandas.reading.files import link_target
+def _is_read(path: Path, source: str) -> bool:
+    """Return whether a path is what a source names: the file, a file in the folder, or one that the pattern fits."""
+    if Path(source).is_dir():
+        return link_target(path).is_relative_to(link_target(Path(source)))
+    names = str(link_target(path)), str(link_target(Path(source)))
+    return _is_same_file(path, Path(source)) or fnmatch.fnmatch(*names)
 
+
+def _check_output(option: str, path: Path) -> None:
     folder = link_target(path).parent
     if option != "--save-job" and not path.name.lower().endswith(ENDINGS):
         msg = f"{option} {quoted(str(path))}: the name must end in {', '.join(ENDINGS)}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
     if path.is_dir() or not os.access(folder, os.W_OK):
         what = (
             f"{quoted(str(path))} is a folder"
@@ -160,13 +178,11 @@ def _check_output(option: str, path: Path) -> None:
             else f"{quoted(str(folder))} is not a folder that can be written to"
         )
         msg = f"{option}: {what}"
-        raise click.UsageError(msg)
+        raise OperationError(msg)
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
     """Return whether two paths lead to one file, also through links, or on a file system that ignores case."""
-    from mixpanel_pandas.reading.files import link_target
-
     if one.exists() and other.exists():
         return one.samefile(other)
     return link_target(one) == link_target(other)
@@ -174,8 +190,6 @@ def _is_same_file(one: Path, other: Path) -> bool:
 
 def write_output(name: str | None, frame: Callable[[], pd.DataFrame], what: str) -> bool:
     """Write a frame if there is a path. Return False if that failed, which is an error but does not end the command."""
-    from mixpanel_pandas.reading.files import atomic_write
-
     if name is None:
         return True
     try:
@@ -200,8 +214,6 @@ def write_output(name: str | None, frame: Callable[[], pd.DataFrame], what: str)
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
-    from mixpanel_pandas.reading.files import write_table
-
     if path.suffix.lower() in {".jsonl", ".ndjson"}:
         with path.open("wb") as stream:
             stream.writelines(line + b"\n" for line in _json_lines(frame))

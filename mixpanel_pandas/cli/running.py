@@ -38,6 +38,9 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
     terminal = sys.stderr.isatty()
     log = logging_to_stderr(call["log_format"] or "text", quiet=bool(call["quiet"]), terminal=terminal)
     with log, Termination() as termination:
+        if call.sources:
+            names = ", ".join(shortened(source) for source in call.sources)
+            log_event(logging.INFO, "started", f"{call.verb} {names}", verb=call.verb)
         try:
             with _warnings_in_the_log(call.verb):
                 status = work(termination)
@@ -46,7 +49,8 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
             log_event(logging.ERROR, "error", in_words_of_the_command_line(str(error)), status=int(status))
         except (KeyboardInterrupt, click.Abort):
             status = ExitStatus.INTERRUPTED
-            log_event(logging.ERROR, "interrupted", "interrupted: nothing was sent", status=int(status))
+            text = "interrupted" if termination.is_over else "interrupted: nothing was sent"
+            log_event(logging.ERROR, "interrupted", text, status=int(status))
         if termination.received:
             status = ExitStatus.TERMINATED
         seconds = round(time.monotonic() - began, 3)
@@ -62,21 +66,19 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
 
 @contextlib.contextmanager
 def _warnings_in_the_log(verb: str) -> Iterator[None]:
-    with warnings.catch_warnings(record=True) as caught:
+    """Write what the package warns of to the log, as soon as it does."""
+
+    def log(message: Warning | str, *_where: object, **_more: object) -> None:
+        if isinstance(message, ProfileWarning):
+            text = f"{message.counts}; `mixpanel-pandas validate {verb}` shows them"
+        else:
+            text = in_words_of_the_command_line(str(message))
+        log_event(logging.WARNING, "findings", text)
+
+    with warnings.catch_warnings():
         warnings.simplefilter("always", ProfileWarning)
-        try:
-            yield
-        finally:
-            for warning in caught:
-                text = getattr(warning.message, "counts", None) or in_words_of_the_command_line(
-                    str(warning.message)
-                )
-                more = (
-                    f"; `mixpanel-pandas validate {verb}` shows them"
-                    if hasattr(warning.message, "counts")
-                    else ""
-                )
-                log_event(logging.WARNING, "findings", f"{text}{more}")
+        warnings.showwarning = log
+        yield
 
 
 def read_call(call: Call) -> pd.DataFrame:

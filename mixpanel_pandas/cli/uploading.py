@@ -28,9 +28,9 @@ from mixpanel_pandas.cli.output import (
 from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of, read_call
 from mixpanel_pandas.cli.sources import inferred_readings
 from mixpanel_pandas.cli.wording import in_words_of_the_command_line
-from mixpanel_pandas.errors import ProjectError, UploadError, UploadInterrupted, did_you_mean
+from mixpanel_pandas.errors import OperationError, ProjectError, UploadError, UploadInterrupted, did_you_mean
 from mixpanel_pandas.project import Project, current_project
-from mixpanel_pandas.rules.jobs import job_text, key_of
+from mixpanel_pandas.rules.jobs import job_text, option_key
 from mixpanel_pandas.text import Length, counted, printable, quoted, shortened
 
 if TYPE_CHECKING:
@@ -51,15 +51,15 @@ def uploading(verb: str) -> Callable[..., Any]:
 
     def run(sources: tuple[str, ...], **typed: Any) -> None:
         call = call_of(verb, options_of_verb(verb), typed, sources)
-        outputs = {f"--{key_of(name)}": call[name] for name in ("failures", "summary", "save_job")}
-        check_outputs([*call.sources, call["journal"], call["job"], call["project"]], outputs)
+        outputs = {f"--{option_key(name)}": call[name] for name in ("failures", "summary", "save_job")}
+        check_outputs(call.sources, outputs, [call["journal"], call["job"], call["project"]])
         if call["save_job"]:
             finish(call, lambda _termination: _save_job(call))
         takes_away = [name for name in _verbs_of(call) if name in CONFIRMED]
         asks = bool(takes_away) and not (call["yes"] or call["emulator"] or call["dry_run"])
         if asks and not sys.stdin.isatty():
             msg = f"{takes_away[0]} takes something away for good: pass --yes where nobody can be asked"
-            raise click.UsageError(msg)
+            raise OperationError(msg)
         options = options_of_call(call)
         finish(call, lambda termination: _send(call, options, asks=asks, termination=termination))
 

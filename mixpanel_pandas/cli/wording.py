@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mixpanel_pandas.cli.options import EVERY_OPTION
-from mixpanel_pandas.rules.jobs import key_of
+from mixpanel_pandas.rules.jobs import option_key
 from mixpanel_pandas.rules.operators import OPERATORS
 
 __all__ = ["in_words_of_the_command_line"]
@@ -27,7 +27,7 @@ PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r", pass project=mpd\.Project\(token, region\), or call mpd\.set_project\(mpd\.Project\(token, region\)\)", " or pass --project FILE"),
     (r"\bchoose one of ('us'.*?) here or in MIXPANEL_REGION", r"choose one of \1 with --region or in MIXPANEL_REGION"),
     (r"\bdf\.mixpanel\.failures\(mpd\.last_summary\(\)\)", "--failures"),
-    (r"\b[Tt]he option (\w+) can\b", lambda match: f"--{key_of(match[1])} can"),
+    (r"\b[Tt]he option (\w+) can\b", lambda match: f"--{option_key(match[1])} can"),
     (r"\bfirst at index (\d+)", lambda match: f"first in row {int(match[1]) + 1:,}"),
     (rf"\b({_VERBS})\(id\)", r"`mixpanel-pandas \1`"),
     (rf"\b({_VERBS})\(id, (\[[^\]]*\]|{{[^}}]*}})\)", lambda match: f"{match[1]} {_option('property', match[2])}"),
@@ -85,7 +85,7 @@ def _literal_at(text: str, start: int) -> str:
 
 def _option(name: str, literal: str) -> str:
     """Return an option with its value as they are typed."""
-    flag = f"--{key_of(name)}"
+    flag = f"--{option_key(name)}"
     try:
         value = ast.literal_eval(re.sub(r"([{,] *)(\w+):", r"\1'\2':", literal))
     except (ValueError, SyntaxError):
@@ -93,7 +93,7 @@ def _option(name: str, literal: str) -> str:
     if value is True:
         return flag
     if value is False:
-        return f"--no-{key_of(name)}"
+        return f"--no-{option_key(name)}"
     return " ".join(f"{flag} {_word(item)}" for item in _items(value))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["job_of", "job_text", "key_of"]
+__all__ = ["job_of", "job_text", "option_key"]
 
 #: A key of TOML that needs no quotes.
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -32,10 +32,10 @@ _PREAMBLE = """\
 """
 
 
-def key_of(option: str) -> str:
+def option_key(option: str) -> str:
     """Return the key of a job, or the option of the command line without its dashes, for an option of Python.
 
-    >>> key_of("requests_per_hour")
+    >>> option_key("requests_per_hour")
     'requests-per-hour'
     """
     return option.replace("_", "-")
@@ -69,7 +69,7 @@ def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
         "id": operation.id,
         "group": operation.group,
         "property": list(properties) if isinstance(properties, tuple) else properties,
-        **{key_of(name): value for name, value in operation.named.items() if name != "project"},
+        **{option_key(name): value for name, value in operation.named.items() if name != "project"},
     }
     job = {"source": source, "verb": operation.verb, **named}
     return {key: value for key, value in job.items() if value is not None}
