@@ -90,9 +90,8 @@ def call_of(
         former = job.get(name)
         job[name] = {**former, **value} if isinstance(former, dict) and isinstance(value, dict) else value
     if not (names := list(sources) or job_sources):
-        msg = "name a table to read, such as users.csv" + (
-            ", or write source = ... in the job" if path else ""
-        )
+        in_job = f", or write source = ... in {_name(path)}" if path else ""
+        msg = f"name a table to read, such as users.csv{in_job}"
         raise OperationError(msg)
     return Call(verb, names, job)
 

@@ -32,6 +32,8 @@ def read_frame(call: Call) -> pd.DataFrame:
     if not path.exists():
         msg = f"cannot read {path}: there is no such file"
         raise OperationError(msg)
+    if call["infer"] is False:
+        return read_table(path, call["id"], call["group"], infer=False)
     return read_table(path, call["id"], call["group"])
 
 

@@ -31,7 +31,9 @@ __all__ = ["atomic_write", "link_target", "read_table", "write_table"]
 ID_NAMES = ("$distinct_id", "distinct_id", "$group_id", "group_id")
 
 
-def read_table(path: str | Path, id: str | None = None, group: str | None = None) -> pd.DataFrame:
+def read_table(
+    path: str | Path, id: str | None = None, group: str | None = None, *, infer: bool = True
+) -> pd.DataFrame:
     """Return the table in a CSV or Parquet file, Arrow-backed.
 
     The values of a CSV file are those that it shows. A column becomes numbers, booleans or dates only if nothing is lost, which
@@ -47,6 +49,8 @@ def read_table(path: str | Path, id: str | None = None, group: str | None = None
         Name of the id column.
     group : str, optional
         The group key, whose column holds the ids if no other is named.
+    infer : bool
+        Whether columns of a CSV file become numbers, booleans or dates.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def read_table(path: str | Path, id: str | None = None, group: str | None = None
         msg = f"cannot read {quoted(path.name)}: the name of a file must end in {choices(READERS)}"
         raise OperationError(msg)
     try:
-        table = reader(path, {*ID_NAMES, id, group})
+        table = reader(path, {*ID_NAMES, id, group} if infer else _Everything())
     except (OSError, UnicodeError, pa.ArrowException) as error:
         msg = f"cannot read {shortened(path, Length.SENTENCE)}: {shortened(error, Length.SENTENCE)}"
         raise OperationError(msg) from error
@@ -72,6 +76,11 @@ def read_table(path: str | Path, id: str | None = None, group: str | None = None
         raise ColumnNotFoundError(msg)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
+
+
+class _Everything(set[str | None]):
+    def __contains__(self, _name: object) -> bool:
+        return True
 
 
 def link_target(path: Path) -> Path:
