@@ -11,11 +11,14 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from mixpanel_pandas.cli import main
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -92,16 +95,31 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STATUS)
-def test_the_exit_status(
-    name: str, emulator: mpd.Emulator, run: Callable[..., tuple[int, str, str]], tmp_path: Path
-) -> None:
-    words, prepare, expected = STATUS[name]
+@pytest.fixture
+def prepared(request: pytest.FixtureRequest, emulator: mpd.Emulator, tmp_path: Path) -> tuple[list[str], int]:
+    """What is typed, and the status that is expected."""
+    words, prepare, status = STATUS[request.param]
     prepare(emulator)
     (tmp_path / "project.toml").write_text("backoff = 0.001\nretries = 1\n", encoding="utf-8")
-    status, _out, err = run(*words, "--project", "project.toml")
-    assert status == expected, err
+    return [*words, "--project", "project.toml"], status
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prepared", STATUS, indirect=True)
+def test_the_exit_status(prepared: tuple[list[str], int], run: Callable[..., tuple[int, str, str]]) -> None:
+    status, _out, err = run(*prepared[0])
+    assert status == prepared[1], err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("prepared", STATUS, indirect=True)
+def test_the_exit_status_in_this_process(
+    prepared: tuple[list[str], int], emulator: mpd.Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = {"MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
+    done = CliRunner().invoke(main, prepared[0], env=environment)
+    assert done.exit_code == prepared[1], done.output
 
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) +\S")
@@ -132,6 +150,7 @@ def test_the_log_in_json(emulator: mpd.Emulator, run: Callable[..., tuple[int, s
     assert by_event["ended"]["status"] == status == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["set", "none.csv", "--id", "uid"], ["set", "--paln"], ["set"], ["run", "none.toml"]], ids=str
 )
@@ -144,10 +163,12 @@ def test_errors_in_json(run: Callable[..., tuple[int, str, str]], words: list[st
     assert [line["status"] for line in errors] == [2]
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(run: Callable[..., tuple[int, str, str]]) -> None:
     assert run(*SET, "--quiet") == (0, "", "")
 
 
+@pytest.mark.slow
 def test_failures_to_standard_output(
     emulator: mpd.Emulator, run: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -158,6 +179,7 @@ def test_failures_to_standard_output(
     assert "✓ accepted" in err
 
 
+@pytest.mark.slow
 def test_the_token_is_no_argument_without_a_warning(
     emulator: mpd.Emulator, run: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -167,6 +189,7 @@ def test_the_token_is_no_argument_without_a_warning(
     assert emulator.token not in out + err
 
 
+@pytest.mark.slow
 def test_a_project_from_a_file(
     emulator: mpd.Emulator, run: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
@@ -183,6 +206,7 @@ def test_a_project_from_a_file(
     assert emulator.token not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -211,14 +235,17 @@ def answered(
 ) -> tuple[int, str]:
     """Run a command in a terminal, answer its question, and return its status and what the terminal showed."""
     near, far = pty.openpty()
+    termios.tcsetwinsize(far, (24, 80))
     process = start(*words, stdin=far, stdout=far, stderr=far, env={"TERM": "dumb"})
     os.close(far)
-    shown, asked = b"", False
+    shown, until = b"", time.monotonic() + PATIENCE
     with contextlib.suppress(OSError):  # the end of a terminal
-        while select.select([near], [], [], PATIENCE)[0] and (part := os.read(near, 65_536)):
-            shown += part
-            if not asked and b"[y/N]" in shown:
-                asked = True
+        while time.monotonic() < until:
+            if select.select([near], [], [], 1)[0]:
+                shown += os.read(near, 65_536)
+            elif (
+                b"[y/N]" in shown
+            ):  # again each second: Ctrl-C is lost where it comes just before readline waits
                 answer(near, process)
     status = process.wait(PATIENCE)
     os.close(near)
@@ -229,6 +256,7 @@ def typing(text: bytes) -> Callable[[int, subprocess.Popen[str]], object]:
     return lambda terminal, _process: os.write(terminal, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "status", "left"),
     [
@@ -292,6 +320,7 @@ def test_a_signal_ends_an_upload_with_every_row_accounted_for(
     assert len(left) == 1 + 400 - len(emulator.applied)
 
 
+@pytest.mark.slow
 def test_sigterm_ends_what_a_shell_started_in_the_background(
     emulator: mpd.Emulator, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -310,6 +339,7 @@ def test_sigterm_ends_what_a_shell_started_in_the_background(
     assert "not_sent" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_the_emulator_stays_until_it_is_stopped(
     start: Callable[..., subprocess.Popen[str]], run: Callable[..., tuple[int, str, str]], number: int
@@ -327,6 +357,7 @@ def test_the_emulator_stays_until_it_is_stopped(
     assert process.returncode == (0 if number == signal.SIGINT else 143)
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_is_no_traceback(start: Callable[..., subprocess.Popen[str]]) -> None:
     process = start("payloads", "set", "many.csv", "--id", "uid", "--first", "400")
     assert process.stdout is not None
@@ -335,6 +366,7 @@ def test_a_reader_that_stops_reading_is_no_traceback(start: Callable[..., subpro
     assert "Traceback" not in process.stderr.read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(run: Callable[..., tuple[int, str, str]], shell: str) -> None:
     status, out, _err = run("completion", shell)
