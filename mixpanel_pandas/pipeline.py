@@ -327,7 +327,9 @@ def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -
     """Check `frame`, and return its findings."""
     decisions = check_frame(frame, operation)
     findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
-    logger.info("validate: %s", report_in_words(findings))
+    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items()}
+    extra = {"event": "validated", "numbers": counts}
+    logger.info("validate: %s", report_in_words(findings), extra=extra)
     return findings
 
 

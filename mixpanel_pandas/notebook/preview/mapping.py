@@ -12,7 +12,7 @@ from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
 from mixpanel_pandas.payloads.parsing import TEXT_KINDS
-from mixpanel_pandas.payloads.sources import Source, array_of
+from mixpanel_pandas.payloads.sources import array_of
 from mixpanel_pandas.reading.readings import READINGS, reading
 from mixpanel_pandas.rules.checks import CHECKS, LOOKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
