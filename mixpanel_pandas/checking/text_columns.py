@@ -189,11 +189,13 @@ def sample_of(values: Normalised) -> list[str]:
     texts = values.array
     if values.kinds is not None or not pa.types.is_large_string(texts.type):
         return []
-    for held in (texts, texts.drop_null()) if 0 < texts.null_count < len(texts) else (texts,):
-        places = np.linspace(0, len(held) - 1, min(SAMPLE, len(held))).astype(np.int64)
-        if sample := [text for text in held.take(pa.array(places)).to_pylist() if text is not None]:
-            return sample
-    return []
+    sample = _spread_over(texts)
+    return _spread_over(texts.drop_null()) if not sample and texts.null_count < len(texts) else sample
+
+
+def _spread_over(texts: pa.LargeStringArray) -> list[str]:
+    places = range(0, len(texts), max(1, len(texts) // SAMPLE))
+    return [text for place in places if (text := texts[place].as_py()) is not None]
 
 
 def texts_in_json(values: pa.LargeStringArray) -> pa.LargeStringArray:

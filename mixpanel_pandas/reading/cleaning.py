@@ -126,12 +126,12 @@ def mean_missing(array: pa.Array) -> np.ndarray:
     mask = np.zeros(len(texts), bool)
     content, offsets = bytes_of(texts), offsets_of(texts)
     lengths = offsets[1:] - offsets[:-1]
-    suspects = np.flatnonzero((lengths <= _SHORT) | (lengths == _LONGEST))
-    if suspects.size and content.size:
-        first = content.take(
-            offsets[suspects] - offsets[0], mode="clip"
-        )  # of an empty text that of a neighbour
-        suspects = suspects[_MAY_BEGIN.take(first)]
+    fits = lengths <= _SHORT
+    fits |= lengths == _LONGEST
+    suspects: np.ndarray = np.zeros(0, np.int64)
+    if content.size and fits.any():
+        first = content.take(offsets[:-1] - offsets[0], mode="clip")  # a neighbour's, where the text is empty
+        suspects = np.flatnonzero(_MAY_BEGIN.take(first) & fits)
         last = content.take(offsets[suspects + 1] - offsets[0] - 1, mode="clip")
         suspects = suspects[_MAY_END.take(last)]
     if suspects.size:
