@@ -39,7 +39,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 from mixpanel_pandas.signals import ends_the_call
-from mixpanel_pandas.text import Length, quoted, repr_of, shortened
+from mixpanel_pandas.text import Length, counted, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -182,6 +182,10 @@ def upload(
     table = read_table(source, malformed, id=id, group=group, **way)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
+    if malformed.count:
+        logger.warning(
+            "upload: %s left out: %s", counted(malformed.count, "malformed record"), malformed.words()
+        )
     frame = table.as_frame()
     parse = table.parse | dict(asked.options.parse or {})
     try:

@@ -363,6 +363,9 @@ def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
         msg = "the columns are a MultiIndex: flatten them first, as df.columns = ['_'.join(map(str, names)) for names in df.columns]"
         raise OperationError(msg)
     names = [name for name in frame.index.names if name is not None]
+    if shared := [name for name in names if name in frame.columns]:
+        msg = f"levels of the index have the names of columns ({choices(shared)}): rename or drop them"
+        raise OperationError(msg)
     if names:
         frame = frame.reset_index(names)
     for start in range(0, max(len(frame), 1), ROWS):

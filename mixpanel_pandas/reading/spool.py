@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.json_text import JSON
-from mixpanel_pandas.payloads.memory import keep_mapped
+from mixpanel_pandas.payloads.memory import give_back, keep_mapped
 from mixpanel_pandas.text import Length, quoted, shortened, size_of
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def spooled(
         for part in parts:
             for batch in part.to_batches():
                 whole.write(columns.cast(batch))
+                give_back()
         return whole.parts()[0]
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:

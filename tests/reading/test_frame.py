@@ -222,6 +222,10 @@ def test_mistakes_are_named_at_once() -> None:
     for name in ("delimiter", "encoding", "decimal", "names", "na"):
         assert f"{name}=" in str(raised.value)
     for options, message in [
+        (
+            {"format": "jsonl", "delimiter": ";", "header": False},
+            "'delimiter', 'header': only CSV files have such",
+        ),
         ({"format": "xls"}, "format='xls' is not one of"),
         ({"invalid": "truncate"}, "invalid='truncate' is not one of"),
         ({"names": ["a"]}, "has 3 columns, and names= has 1"),

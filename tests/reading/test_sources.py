@@ -214,6 +214,11 @@ def test_other_libraries(library: str) -> None:
             "the columns are a MultiIndex",
             id="levels",
         ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"id": [1]}, index=pd.Index([2], name="id")),
+            r"levels of the index have the names of columns \('id'\)",
+            id="a level and a column of one name",
+        ),
     ],
 )
 def test_sources_that_are_none(tmp_path: Path, source: Callable[[Path], Any], message: str) -> None:
