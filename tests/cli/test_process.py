@@ -52,7 +52,7 @@ def start(tmp_path: Path, emulator: mpd.Emulator) -> Iterator[Callable[..., subp
             environment_of_call = {**environment, **more.pop("env", {})}
             options = {"cwd": tmp_path, "env": environment_of_call, "text": True, **pipes, **more}
             process = subprocess.Popen([*COMMAND, *words], **options)
-            stack.callback(process.wait)
+            stack.enter_context(process)  # it closes the pipes
             stack.callback(process.kill)
             return process
 
