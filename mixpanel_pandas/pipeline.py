@@ -183,9 +183,9 @@ def upload(
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
     if malformed.count:
-        logger.warning(
-            "upload: %s left out: %s", counted(malformed.count, "malformed record"), malformed.words()
-        )
+        extra = {"event": "malformed", "numbers": {"records": malformed.count}}
+        records = counted(malformed.count, "malformed record")
+        logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
     parse = table.parse | dict(asked.options.parse or {})
     try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import textwrap
 import threading
 from typing import TYPE_CHECKING
 
 import click
 
-from mixpanel_pandas.cli.exit_status import ExitStatus, status_of_summary
-from mixpanel_pandas.cli.help import ByVerb, Commands, HeadedCommand, table_command
+from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS, ExitStatus, status_of_summary
+from mixpanel_pandas.cli.help import ByVerb, Commands, table_command
 from mixpanel_pandas.cli.jobs import VERBS, Call, verb_of_job
 from mixpanel_pandas.cli.looking import OF_INVENTORY, showing_payloads, taking_inventory, validating
 from mixpanel_pandas.cli.options import options_of_report, options_of_verb
@@ -49,21 +50,19 @@ MIXPANEL_REGION (us, eu, in) or MIXPANEL_URL, or from --project FILE. With --emu
   mixpanel-pandas set users.csv --id user_id --save-job users.toml
   mixpanel-pandas run users.toml
 
-\b
-Exit status:
-  0    every row is accepted, or skipped as it was sent before
-  1    data: a row was refused by checks or by Mixpanel, or is unknown
-  2    the command, the job, the project or the table cannot be read or meant
-  3    service: no connection, denied, or no clear answers; nothing was
-       accepted, so a retry makes sense
-  130  Ctrl-C
-  143  SIGTERM
 """
+
+
+EPILOG = "\b\nExit status:\n" + "\n".join(
+    textwrap.fill(words, 72, initial_indent=f"  {status:<5d}", subsequent_indent=" " * 7)
+    for status, (words, _what_to_do) in STATUS_IN_WORDS.items()
+)
 
 
 @click.group(
     cls=Commands,
     help=HELP,
+    epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="mixpanel_pandas")
@@ -92,7 +91,7 @@ def _run_job(ctx: click.Context, job: str, options: tuple[str, ...]) -> None:
         command.invoke(inner)
 
 
-@main.command("journal", cls=HeadedCommand)
+@main.command("journal")
 @click.argument("file")
 @click.option("--run", metavar="NAME", help="Name of the run; by default the one that began last.")
 @click.option(
@@ -169,9 +168,19 @@ for _verb, _does in _DOES.items():
         )
     )
 
-for _name, _of_verb, _does in (
-    ("validate", validating, "Show what is wrong with a table: counts, rows and values. Send nothing."),
-    ("payloads", showing_payloads, "Show what would be sent, as JSON Lines. Send nothing."),
+for _name, _of_verb, _does, _of in (
+    (
+        "validate",
+        validating,
+        "Show what is wrong with a table: counts, rows and values. Send nothing.",
+        "What is wrong with a table to:",
+    ),
+    (
+        "payloads",
+        showing_payloads,
+        "Show what would be sent, as JSON Lines. Send nothing.",
+        "What would be sent to:",
+    ),
 ):
     main.add_command(
         ByVerb(
@@ -181,7 +190,7 @@ for _name, _of_verb, _does in (
             commands=[
                 table_command(
                     _verb,
-                    _does,
+                    f"{_of[:-1]}{_DOES[_verb][0].lower()}{_DOES[_verb][1:]}",
                     options_of_report(_verb),
                     _of_verb(_verb),
                     f"mixpanel-pandas {_name} {_verb} users.csv --id user_id",

@@ -18,24 +18,38 @@ from mixpanel_pandas.errors import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ExitStatus", "Termination", "status_of_error", "status_of_summary"]
+__all__ = ["STATUS_IN_WORDS", "ExitStatus", "Termination", "status_of_error", "status_of_summary"]
 
 
 class ExitStatus(IntEnum):
-    """What the command ended with."""
+    """What a command ended with. `STATUS_IN_WORDS` says what each means."""
 
-    #: Every row is accepted or skipped, or nothing was to be sent.
     OK = 0
-    #: A row was refused by checks or by Mixpanel, is unknown, or was not sent after others were accepted.
     DATA = 1
-    #: The command, the job, the project or the source is wrong. Nothing was sent.
     USAGE = 2
-    #: The service could not be reached, or refused the upload as a whole. Nothing was accepted, so it is worth a retry.
     SERVICE = 3
-    #: Ctrl-C.
     INTERRUPTED = 128 + signal.SIGINT
-    #: SIGTERM.
     TERMINATED = 128 + signal.SIGTERM
+
+
+#: Exit status -> when a command ends with it, and what to do.
+STATUS_IN_WORDS: dict[ExitStatus, tuple[str, str]] = {
+    ExitStatus.OK: ("every row is accepted, or skipped because it was accepted before", "nothing"),
+    ExitStatus.DATA: (
+        "data: a row was refused by checks or by Mixpanel, is unknown, or was not sent after others were accepted",
+        "look at the log and the failures, correct the rows, and send them again",
+    ),
+    ExitStatus.USAGE: (
+        "the command, the job, the project or the table cannot be read or meant; nothing was sent",
+        "correct the command: a retry ends in the same way",
+    ),
+    ExitStatus.SERVICE: (
+        "service: no connection, denied, or no clear answer; nothing was accepted",
+        "try again later",
+    ),
+    ExitStatus.INTERRUPTED: ("Ctrl-C", "run the same job again: with a journal it goes on"),
+    ExitStatus.TERMINATED: ("SIGTERM", "run the same job again: with a journal it goes on"),
+}
 
 
 #: Why rows are not accepted where the service, and no row, is the cause; the column `reason` of a summary.

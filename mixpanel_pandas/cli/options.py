@@ -180,9 +180,7 @@ def _of_python(option: Option) -> CommandOption:
     words = tuple(choice for choice in option.choices if isinstance(choice, str))
     kinds: dict[str, Kind] = {"int": "integer", "float": "number", "bool": "flag"}
     kind = kinds.get(option.type.split(",")[0], "text")
-    default = (
-        option.default if isinstance(option.default, int | str) and option.default is not False else None
-    )
+    default = option.default if isinstance(option.default, int | str) else None
     row = CommandOption(
         option.name,
         PLACES.get(option.name, _PLACE_OF[option.of]),

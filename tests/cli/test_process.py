@@ -52,7 +52,7 @@ def start(tmp_path: Path, emulator: mpd.Emulator) -> Iterator[Callable[..., subp
             environment_of_call = {**environment, **more.pop("env", {})}
             options = {"cwd": tmp_path, "env": environment_of_call, "text": True, **pipes, **more}
             process = subprocess.Popen([*COMMAND, *words], **options)
-            stack.callback(process.wait)
+            stack.enter_context(process)  # it closes the pipes
             stack.callback(process.kill)
             return process
 
@@ -140,7 +140,7 @@ def test_the_log_in_json(emulator: mpd.Emulator, run: Callable[..., tuple[int, s
     lines = [json.loads(line) for line in err.splitlines()]
     assert all({"time", "level", "event", "message"} <= set(line) for line in lines)
     by_event = {line["event"]: line for line in lines}
-    assert list(by_event) == ["started", "message", "read", "uploaded", "ended"]
+    assert list(by_event) == ["started", "inferred", "read", "uploaded", "ended"]
     assert (by_event["read"]["rows"], by_event["read"]["columns"]) == (2, 3)
     assert (
         by_event["uploaded"]["accepted"],

@@ -46,7 +46,7 @@ CALLS = {
     "a look-alike": (("set", "id", ["email"]), {}, "--rename 'email=$email'"),
     "a run without a journal": (("set", "id"), {"run": "x"}, "pass --journal mp.sqlite as well"),
     "workers": (("set", "id"), {"workers": 99}, "--workers 99 must be a whole number from 1 to 64"),
-    "a reading": (("set", "id"), {"parse": {"plan": "numbr"}}, "numbr"),
+    "a reading": (("set", "id"), {"parse": {"plan": "nuber"}}, "nuber"),
     "duplicates": (
         ("add", "id", ["n"]),
         {"duplicates": "merge"},
