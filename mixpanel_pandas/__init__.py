@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
+    from mixpanel_pandas.pipeline import upload as upload
     from mixpanel_pandas.reading.frame import frame as frame
 
 __version__ = "0.1.0"
@@ -80,6 +81,7 @@ __all__ = [
     "settle",
     "show",
     "totals",
+    "upload",
 ]
 
 
@@ -93,6 +95,7 @@ _LATER = {
     "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",
+    "upload": "mixpanel_pandas.pipeline",
 }
 
 

@@ -56,7 +56,9 @@ def partitions(frame: Any) -> Iterator[pd.DataFrame]:
             yield from dask.compute(*delayed[start : start + ahead])
         return
     waiting = deque(delayed)
-    pending: deque[Any] = deque(client.compute([waiting.popleft() for _ in range(min(ahead, len(waiting)))]))  # one graph
+    pending: deque[Any] = deque(
+        client.compute([waiting.popleft() for _ in range(min(ahead, len(waiting)))])
+    )  # one graph
     while pending:
         yield pending.popleft().result()
         if waiting:
@@ -80,7 +82,8 @@ def _share_work(delayed: Sequence[Any]) -> bool:
     from dask.optimization import cull
 
     first, last = (
-        set(cull(dict(partition.__dask_graph__()), [partition.key])[0]) for partition in (delayed[0], delayed[-1])
+        set(cull(dict(partition.__dask_graph__()), [partition.key])[0])
+        for partition in (delayed[0], delayed[-1])
     )
     return len(delayed) > 1 and bool(first & last)
 
@@ -99,7 +102,9 @@ class Literals:
         """Look at the columns of text that may still be such columns."""
         for label, dtype in partition.dtypes.items():
             if label not in self._plain and isinstance(dtype, pd.StringDtype):
-                self._add_column(label, pa.array(partition[label], LARGE_STRING, from_pandas=True).drop_null())
+                self._add_column(
+                    label, pa.array(partition[label], LARGE_STRING, from_pandas=True).drop_null()
+                )
 
     def _add_column(self, label: Any, texts: pa.Array) -> None:
         if not len(texts):
@@ -121,7 +126,9 @@ class Literals:
         """
         examples = {label: text for label, text in self._examples.items() if text is not None}
         if examples:
-            columns = "; ".join(f"column {quoted(label)} holds {quoted(text)}" for label, text in examples.items())
+            columns = "; ".join(
+                f"column {quoted(label)} holds {quoted(text)}" for label, text in examples.items()
+            )
             msg = (
                 f"Dask has made text of lists or objects: {columns}. Call dask.config.set({{'dataframe.convert-string': False}}) "
                 "before the Dask frame is made"

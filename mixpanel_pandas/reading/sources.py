@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
-from mixpanel_pandas.reading.files import FORMATS, File, files_of, format_of
+from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.partitions import Literals, partitions
@@ -26,7 +27,7 @@ from mixpanel_pandas.reading.streams import open_decompressed, seekable
 from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
-__all__ = ["SOURCES", "Opened", "open_source"]
+__all__ = ["SOURCES", "Opened", "local_files", "open_source"]
 
 #: Rows of a record batch.
 ROWS = 65_536
@@ -57,12 +58,12 @@ class Opened:
     batches: Iterator[pa.RecordBatch]
     is_text: bool = False
     stays_text: frozenset[str] = frozenset()
-    as_json: Callable[[pa.Array], pa.Array] | None = None
+    as_json: Callable[[pa.Array], pa.Array | None] | None = None
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a source is read.
+class FileOptions:
+    """How files are read.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class Way:
     malformed: Malformed = field(default_factory=Malformed)
 
 
-def open_source(source: Any, way: Way) -> Opened:
+def open_source(source: Any, options: FileOptions) -> Opened:
     """Return how the table of a source is read.
 
     Raises
@@ -90,9 +91,12 @@ def open_source(source: Any, way: Way) -> Opened:
     OperationError
         If there is no way to read it.
     """
+    if isinstance(source, list | tuple) and not source:
+        msg = "the list of sources is empty: there is nothing to read"
+        raise OperationError(msg)
     for fits, opened in SOURCES:
         if fits(source):
-            return opened(source, way)
+            return opened(source, options)
     hint = ""
     if isinstance(source, dict):
         hint = "; make a frame of a dict with pd.DataFrame(source)"
@@ -104,6 +108,13 @@ def open_source(source: Any, way: Way) -> Opened:
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
+
+
+def local_files(source: Any) -> list[Path]:
+    """Return the files of this machine that a source names."""
+    if not (_is_path(source) or _is_list_of_paths(source)):
+        return []
+    return [Path(file.address) for file in files_of(source, "any") if "://" not in file.address]
 
 
 def _is_path(source: Any) -> bool:
@@ -118,24 +129,26 @@ def _is_open_file(source: Any) -> bool:
     return source == "-" if isinstance(source, str) else hasattr(source, "read")
 
 
-def _open_files(source: Any, way: Way) -> Opened:
-    files = files_of(source, way.format)
+def _open_files(source: Any, options: FileOptions) -> Opened:
+    files = files_of(source, options.format)
     return _opened_as(
-        files[0].format, _batches_of_files(files, way), {name for file in files for name in file.partition}
+        files[0].format,
+        _batches_of_files(files, options),
+        {name for file in files for name in file.partition},
     )
 
 
-def _open_file(source: Any, way: Way) -> Opened:
+def _open_file(source: Any, options: FileOptions) -> Opened:
     """Return how the standard input, or an open file, is read."""
     name = "the standard input" if isinstance(source, str) else getattr(source, "name", None)
-    table_format = way.format
+    table_format = options.format
     if table_format is None and isinstance(name, str) and not isinstance(source, str):
         table_format = format_of(name)
     if table_format is None:
         msg = f"format= must say what is in {name or 'the file'}: {choices(dict.fromkeys(FORMATS.values()))}"
         raise OperationError(msg)
-    file = File(name if isinstance(name, str) else "the file", table_format)
-    return _opened_as(table_format, _batches_of_file(file, source, way), set())
+    file = SourceFile(name if isinstance(name, str) else "the file", table_format)
+    return _opened_as(table_format, _batches_of_file(file, source, options), set())
 
 
 def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[str]) -> Opened:
@@ -144,18 +157,18 @@ def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[s
     )
 
 
-def _batches_of_files(files: list[File], way: Way) -> Iterator[pa.RecordBatch]:
+def _batches_of_files(files: list[SourceFile], options: FileOptions) -> Iterator[pa.RecordBatch]:
     for file in files:
-        for batch in _batches_of_file(file, file.address, way):
+        for batch in _batches_of_file(file, file.address, options):
             yield _with_partition(batch, file)
 
 
-def _batches_of_file(file: File, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
-    with _reading(file.name), open_decompressed(source) as stream:
-        yield from READERS[file.format](stream, file.name, way)
+def _batches_of_file(file: SourceFile, source: Any, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    with _reading(file), open_decompressed(source) as stream:
+        yield from READERS[file.format](stream, file.name, options)
 
 
-def _with_partition(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
+def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
     """Return a batch with the columns that names of folders give; the file's own columns of these names win."""
     columns = {name: text for name, text in file.partition.items() if name not in batch.schema.names}
     if not columns:
@@ -165,41 +178,43 @@ def _with_partition(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _reading(file: SourceFile) -> Iterator[None]:
     """Turn what readers and file systems raise into an error that names the file."""
     try:
         yield
     except MixpanelError:
         raise
     except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
-        msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
+        what = str(error).replace(file.address, file.name)
+        msg = f"cannot read {file.name}: {shortened(what, Length.SENTENCE)}"
         raise OperationError(msg) from error
 
 
-def _read_csv(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
-    return csv_batches(stream, name, way.dialect, way.malformed)
+def _read_csv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    return csv_batches(stream, name, options.dialect, options.malformed)
 
 
-def _read_tsv(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
-    dialect = way.dialect
+def _read_tsv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    dialect = options.dialect
     tabs = Dialect(dialect.delimiter or "\t", dialect.encoding, dialect.header, dialect.names)
-    return csv_batches(stream, name, tabs, way.malformed)
+    return csv_batches(stream, name, tabs, options.malformed)
 
 
-def _read_json_lines(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
-    return json_batches(stream, name, way.malformed, way.dialect.encoding)
+def _read_json_lines(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    return json_batches(stream, name, options.malformed, options.dialect.encoding)
 
 
-def _read_parquet(stream: IO[bytes], _name: str, way: Way) -> Iterator[pa.RecordBatch]:
+def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file. Read in this way it takes a quarter of the memory that `pyarrow.dataset` takes."""
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(_seekable(stream, way), buffer_size=BUFFER_BYTES, pre_buffer=False)
-    nameless = _nameless_index(file.schema_arrow)
-    columns = [name for name in file.schema_arrow.names if name not in nameless]
-    yield _no_rows(file.schema_arrow).select(columns)
-    for batch in file.iter_batches(ROWS, use_threads=False):
-        yield batch.select(columns)
+    with _seekable(stream, options) as seekable_stream:
+        file = parquet.ParquetFile(seekable_stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        nameless = _nameless_index(file.schema_arrow)
+        columns = [name for name in file.schema_arrow.names if name not in nameless]
+        yield _no_rows(file.schema_arrow).select(columns)
+        for batch in file.iter_batches(ROWS, use_threads=False):
+            yield batch.select(columns)
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
@@ -217,24 +232,27 @@ def _nameless_index(schema: pa.Schema) -> set[str]:
     }
 
 
-def _read_arrow(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
+def _read_arrow(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an Arrow file, or of an Arrow stream. The file is not mapped: whoever shortens it would end the process."""
-    seekable_stream = _seekable(stream, way)
-    start = seekable_stream.read(6)
-    seekable_stream.seek(0)
-    if start.startswith(b"FEA1"):
-        msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
-        raise OperationError(msg)
-    if start != b"ARROW1":
-        yield from pa.ipc.open_stream(seekable_stream)
-        return
-    with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
-        for number in range(reader.num_record_batches):
-            yield from _cut(reader.get_batch(number))
+    with _seekable(stream, options) as seekable_stream:
+        start = seekable_stream.read(6)
+        seekable_stream.seek(0)
+        if start.startswith(b"FEA1"):
+            msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
+            raise OperationError(msg)
+        if start != b"ARROW1":
+            with pa.ipc.open_stream(seekable_stream) as stream_reader:
+                yield _no_rows(stream_reader.schema)
+                yield from stream_reader
+            return
+        with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
+            yield _no_rows(reader.schema)
+            for number in range(reader.num_record_batches):
+                yield from _cut(reader.get_batch(number))
 
 
-def _seekable(stream: IO[bytes], way: Way) -> IO[bytes]:
-    return seekable(stream, lambda: temporary_file(way.spool or temporary_folder()))
+def _seekable(stream: IO[bytes], options: FileOptions) -> IO[bytes]:
+    return seekable(stream, lambda: temporary_file(options.spool or temporary_folder()))
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -244,7 +262,7 @@ def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 #: Format of a file -> its reader, which takes the stream, the name for messages, and how to read.
-READERS: dict[str, Callable[[IO[bytes], str, Way], Iterator[pa.RecordBatch]]] = {
+READERS: dict[str, Callable[[IO[bytes], str, FileOptions], Iterator[pa.RecordBatch]]] = {
     "csv": _read_csv,
     "tsv": _read_tsv,
     "jsonl": _read_json_lines,
@@ -256,7 +274,7 @@ READERS: dict[str, Callable[[IO[bytes], str, Way], Iterator[pa.RecordBatch]]] = 
 # -- frames and streams -----------------------------------------------------------------------------------------------
 
 
-def _open_iterable(source: Iterable[Any], _way: Way) -> Opened:
+def _open_iterable(source: Iterable[Any], _options: FileOptions) -> Opened:
     return Opened(_batches_of_iterable(source))
 
 
@@ -293,7 +311,8 @@ def _calling_source() -> Iterator[None]:
         if ends_the_call(error):
             raise
         what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
-        msg = f"the source failed while it was read, so nothing of it is used: {what}"
+        hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
+        msg = f"the source failed while it was read, so nothing of it is used: {what}{hint}"
         raise OperationError(msg) from error
 
 
@@ -310,7 +329,7 @@ def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
     _refuse_wide_integers(source)
     with _calling_source():
         reader = pa.RecordBatchReader.from_stream(source)
-        yield _no_rows(reader.schema)
+    yield _no_rows(reader.schema)
     while True:
         with _calling_source():
             batch = next(reader, None)
@@ -385,6 +404,9 @@ def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
         msg = "the columns are a MultiIndex: flatten them first, as df.columns = ['_'.join(map(str, names)) for names in df.columns]"
         raise OperationError(msg)
     names = [name for name in frame.index.names if name is not None]
+    if shared := [name for name in names if name in frame.columns]:
+        msg = f"levels of the index have the names of columns ({choices(shared)}): rename or drop them"
+        raise OperationError(msg)
     if names:
         frame = frame.reset_index(names)
     for start in range(0, max(len(frame), 1), ROWS):
@@ -405,7 +427,9 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
         what = shortened(error, Length.SENTENCE)
         msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
         raise OperationError(msg) from error
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if isinstance(array, pa.ChunkedArray):
+        return array.combine_chunks()
+    return pa.concat_arrays([array])  # a copy: the user may change the frame in place
 
 
 def _has_objects(column: pd.Series[Any]) -> bool:
@@ -420,12 +444,26 @@ def _is_missing(value: Any) -> bool:
 
 
 def _plain_value(value: Any) -> Any:
+    """Return a value as JSON knows it.
+
+    Raises
+    ------
+    ValueError
+        If it is or holds an infinite number, which JSON does not know.
+    """
     if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, float) and np.isinf(value):
+        msg = "JSON knows no infinite numbers"
+        raise ValueError(msg)
+    return value
 
 
-def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _way: Way) -> Opened:
+def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _options: FileOptions) -> Opened:
     return Opened(batches(source), as_json=as_json if _is_pandas(source) or _is_dask(source) else None)
 
 
@@ -440,11 +478,11 @@ TABLES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Iterator[pa.RecordBat
 )
 
 #: Whether a value is a source of this kind -> what opens it. The first row that fits decides.
-SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any, Way], Opened]], ...] = (
+SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any, FileOptions], Opened]], ...] = (
     (_is_path, _open_files),
     (_is_list_of_paths, _open_files),
-    (_is_open_file, _open_file),
     *((fits, partial(_opened, batches)) for fits, batches in TABLES),
+    (_is_open_file, _open_file),  # after frames, which may have a column of the name read
     (
         lambda source: isinstance(source, Iterable) and not isinstance(source, str | bytes | dict),
         _open_iterable,

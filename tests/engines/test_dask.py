@@ -29,7 +29,12 @@ PARTITIONS = 8
 def cluster() -> Iterator[distributed.LocalCluster]:
     """Return two workers, each a process of its own, that are started again when they are killed."""
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 10, "distributed.admin.large-graph-warning-threshold": "1GB"}),
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 10,
+                "distributed.admin.large-graph-warning-threshold": "1GB",
+            }
+        ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=60
         ) as running,
@@ -48,7 +53,11 @@ def client(cluster) -> Iterator[distributed.Client]:
 def frame_of_counters() -> pd.DataFrame:
     """Return a frame of one counter for each id, and a text."""
     return pd.DataFrame(
-        {"user_id": [f"u{row}" for row in range(ROWS)], "logins": 1, "plan": [["pro", "free"][row % 2] for row in range(ROWS)]}
+        {
+            "user_id": [f"u{row}" for row in range(ROWS)],
+            "logins": 1,
+            "plan": [["pro", "free"][row % 2] for row in range(ROWS)],
+        }
     )
 
 
@@ -120,7 +129,14 @@ def test_nothing_is_sent_while_a_graph_is_built_shown_or_measured(emulator):
 
 
 def test_lists_that_became_text_are_refused(emulator):
-    frame = pd.DataFrame({"user_id": ["ann", "bob"], "tags": [["x", "it's"], []], "note": ["[x] or not", "['no']"], "json": ['["a"]', "[1]"]})
+    frame = pd.DataFrame(
+        {
+            "user_id": ["ann", "bob"],
+            "tags": [["x", "it's"], []],
+            "note": ["[x] or not", "['no']"],
+            "json": ['["a"]', "[1]"],
+        }
+    )
     with pytest.raises(mpd.OperationError, match=r"(?s)column 'tags' holds .*convert-string") as raised:
         dd.from_pandas(frame, npartitions=2).mixpanel.set("user_id")
     assert "'note'" not in str(raised.value)
@@ -132,6 +148,8 @@ def test_lists_that_became_text_are_refused(emulator):
 
 
 def test_partitions_without_values(emulator):
-    frame = pd.DataFrame({"user_id": ["a", "b", "c", "d"], "plan": [None, None, "pro", None], "n": [None, None, 1.5, 2]})
+    frame = pd.DataFrame(
+        {"user_id": ["a", "b", "c", "d"], "plan": [None, None, "pro", None], "n": [None, None, 1.5, 2]}
+    )
     dd.from_pandas(frame, npartitions=4).mixpanel.set("user_id")
     assert emulator.profile("c") == {"plan": "pro", "n": 1.5}

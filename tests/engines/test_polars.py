@@ -66,7 +66,9 @@ def test_results_are_those_of_pandas(emulator):
     frame, same = pl.DataFrame(columns), pd.DataFrame(columns)
     report, expected = frame.mixpanel.validate("set", "id"), same.mixpanel.validate("set", "id")
     assert report["check"].tolist() == expected["check"].tolist()
-    assert list(frame.mixpanel.payloads("set", "id", duplicates="all")) == list(same.mixpanel.payloads("set", "id", duplicates="all"))
+    assert list(frame.mixpanel.payloads("set", "id", duplicates="all")) == list(
+        same.mixpanel.payloads("set", "id", duplicates="all")
+    )
     summary = frame.mixpanel.add("id", duplicates="all")
     assert frame.mixpanel.failures(summary).empty
     assert emulator.profile("ann") == {"n": 4}

@@ -23,8 +23,12 @@ def _running():
 
 @pytest.mark.usefixtures("_running")
 def test_a_dataset(emulator):
-    frame = pd.DataFrame({"user_id": [f"u{row}" for row in range(1_000)], "logins": 1, "tags": [["a", "b"]] * 1_000})
-    dataset = ray.data.from_pandas([frame[:600], frame[600:]]).map_batches(lambda table: table, batch_format="pyarrow")
+    frame = pd.DataFrame(
+        {"user_id": [f"u{row}" for row in range(1_000)], "logins": 1, "tags": [["a", "b"]] * 1_000}
+    )
+    dataset = ray.data.from_pandas([frame[:600], frame[600:]]).map_batches(
+        lambda table: table, batch_format="pyarrow"
+    )
     summary = mpd.upload(dataset, "set", "user_id")
     assert summary["accepted"].sum() == 1_000
     assert emulator.profile("u999") == {"logins": 1, "tags": ["a", "b"]}

@@ -36,7 +36,11 @@ def test_a_folder_of_parquet(emulator, spark, tmp_path):
     users.write.partitionBy("country").parquet(str(tmp_path / "users"))
     summary = mpd.upload(tmp_path / "users", "set", "user_id")
     assert summary["accepted"].sum() == 1_000
-    assert emulator.profile("u2") == {"score": 2, "tags": ["a", "b"], "country": "007"}  # Hive's folders are text
+    assert emulator.profile("u2") == {
+        "score": 2,
+        "tags": ["a", "b"],
+        "country": "007",
+    }  # Hive's folders are text
 
 
 def test_a_frame_as_arrow(emulator, spark):
