@@ -32,7 +32,7 @@ FLOORS = (
     {"pipeline"},
     {"notebook"},
     {"accessors"},
-    {"cli", "__init__", "__main__"},
+    {"cli", "dask", "polars", "__init__", "__main__"},
 )
 
 #: What the emulator imports beside itself, and the only modules that import the emulator.
@@ -46,7 +46,10 @@ HOMES = {
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
     "click": {f"cli.{name}" for name in ("commands", "help", "logs", "output", "running", "uploading")},
+    "dask": {"dask", "reading.partitions"},
+    "distributed": {"reading.partitions"},
     "fsspec": {"reading.streams"},
+    "polars": {"polars"},
     "ipywidgets": {"notebook.preview.controls"},
     "matplotlib": {"notebook.plotting"},
 }

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
@@ -24,7 +25,6 @@ from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.partitions import Literals, partitions
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
 from mixpanel_pandas.reading.streams import open_decompressed, seekable
-from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
 __all__ = ["SOURCES", "Opened", "local_files", "open_source"]

@@ -14,9 +14,9 @@ dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("distributed")
 
-import mixpanel_pandas as mpd  # noqa: E402
-import mixpanel_pandas.dask  # noqa: E402
-from mixpanel_pandas.reading.partitions import partitions  # noqa: E402
+import mixpanel_pandas as mpd
+import mixpanel_pandas.dask
+from mixpanel_pandas.reading.partitions import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,8 @@ def test_a_worker_killed_after_it_has_finished(client):
 
 def test_work_that_partitions_share_is_done_once(client, tmp_path):
     def counting(partition: pd.DataFrame, folder: str) -> pd.DataFrame:
-        Path(folder, partition["user_id"].iloc[0]).open("a").write("x")
+        with Path(folder, partition["user_id"].iloc[0]).open("a") as file:
+            file.write("x")
         return partition
 
     frame = dd.from_pandas(frame_of_counters(), npartitions=PARTITIONS)
@@ -128,6 +129,7 @@ def test_nothing_is_sent_while_a_graph_is_built_shown_or_measured(emulator):
     assert emulator.requests == []
 
 
+@pytest.mark.filterwarnings("ignore::mixpanel_pandas.errors.ProfileWarning")  # there is JSON in text
 def test_lists_that_became_text_are_refused(emulator):
     frame = pd.DataFrame(
         {

@@ -17,7 +17,7 @@ def path(tmp_path):
     """Return the path of an SQLite database whose table has NULL only late."""
     path = tmp_path / "crm.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("create table users (user_id text, score integer, city text)")
+        connection.execute("create table users (user_id text, score integer, town text)")
         rows = [(f"u{row}", row if row < 900 else None, "Ulm" if row % 2 else None) for row in range(ROWS)]
         connection.executemany("insert into users values (?, ?, ?)", rows)
     connection.close()
@@ -27,8 +27,8 @@ def path(tmp_path):
 def check(emulator: mpd.Emulator, summary: pd.DataFrame) -> None:
     """Assert that all rows are there."""
     assert summary["rows"].sum() == ROWS
-    assert emulator.profile("u1") == {"score": 1, "city": "Ulm"}
-    assert emulator.profile("u901") == {"city": "Ulm"}
+    assert emulator.profile("u1") == {"score": 1, "town": "Ulm"}
+    assert emulator.profile("u901") == {"town": "Ulm"}
 
 
 def test_pandas_read_sql(emulator, path):
@@ -49,6 +49,6 @@ def test_duckdb(emulator, path):
     duckdb = pytest.importorskip("duckdb")
     frame = pd.DataFrame({"user_id": [f"u{row}" for row in range(ROWS)]})
     frame["score"] = pd.array([row if row < 900 else None for row in range(ROWS)], dtype="Int64")
-    frame["city"] = ["Ulm" if row % 2 else None for row in range(ROWS)]
+    frame["town"] = ["Ulm" if row % 2 else None for row in range(ROWS)]
     relation = duckdb.from_df(frame)
     check(emulator, mpd.upload(relation, "set", "user_id"))

@@ -10,8 +10,8 @@ import pytest
 
 pl = pytest.importorskip("polars")
 
-import mixpanel_pandas as mpd  # noqa: E402
-import mixpanel_pandas.polars  # noqa: E402, F401 (registers the namespace)
+import mixpanel_pandas as mpd
+import mixpanel_pandas.polars
 
 NOON = dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC)
 
@@ -34,7 +34,7 @@ COLUMNS = [
 ]
 
 
-@pytest.mark.parametrize(("dtype", "values", "expected"), COLUMNS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("dtype", "values", "expected"), COLUMNS, ids=str)
 @pytest.mark.parametrize("lazy", [False, True], ids=["eager", "lazy"])
 def test_types(emulator, dtype, values, expected, lazy):
     frame = pl.DataFrame({"id": ["ann", "bob"], "value": pl.Series(values, dtype=dtype)})

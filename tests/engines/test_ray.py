@@ -8,7 +8,7 @@ import pytest
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
 
-import mixpanel_pandas as mpd  # noqa: E402
+import mixpanel_pandas as mpd
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own
 

@@ -11,9 +11,9 @@ pyspark = pytest.importorskip("pyspark")
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java", allow_module_level=True)
 
-from pyspark.sql import SparkSession, functions  # noqa: E402
+from pyspark.sql import SparkSession, functions
 
-import mixpanel_pandas as mpd  # noqa: E402
+import mixpanel_pandas as mpd
 
 pytestmark = pytest.mark.filterwarnings("default")  # Spark's own
 
