@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import random
-import string
+import secrets
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
@@ -178,7 +177,7 @@ class Reader:
         if name is None:
             if page:
                 raise QueryRefused(400, "page needs the session_id of page 0")
-            name = f"{int(now)}-{''.join(random.choices(string.ascii_uppercase, k=6))}"
+            name = f"{int(now)}-{secrets.token_hex(3).upper()}"
             size = min(fields.number(key, self.page_size, least=1) for key in ("page_size", "limit"))
             profiles = self._snapshot(number, now)
             self._sessions[name] = _Session(
