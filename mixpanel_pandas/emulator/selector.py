@@ -434,7 +434,7 @@ class _Parser:
         if token.text in {"not", "-"}:
             self._place += 1
             level = FUNCTIONS[token.text, 1].level or 0
-            return _call(token.text, self._expression(level - 1))
+            return _call(token.text, self._expression(level))
         if token.kind in {"string", "number"} or token.text in _CONSTANTS:
             return _Literal(self._literal())
         if token.kind == "name":
