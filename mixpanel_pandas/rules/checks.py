@@ -502,8 +502,8 @@ CHECKS: dict[str, Check] = {
             "float_ids",
             "column",
             "warning",
-            "the ids are floats, as read_csv makes of digits in a column with missing values, so that leading zeros are gone: "
-            "read the column as text, with dtype={column: str}",
+            "the ids are floats, as read_csv makes of digits where an id is missing, and leading zeros are lost: read the column as "
+            "text, with dtype={column: str}",
         ),
         Check(
             "no_header",
