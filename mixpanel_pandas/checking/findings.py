@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,18 +15,21 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.code import option_in_words
 from mixpanel_pandas.rules.limits import (
     HELPER_COLUMNS,
+    KNOWN_PROPERTIES,
     LIMITS,
     LOOKALIKES,
     RECORD_FIELDS,
     RESERVED_PROPERTIES,
+    UPDATE_FIELDS,
     plain,
 )
 from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.row_set import RowSet
     from mixpanel_pandas.rules.checks import Check
 
 __all__ = [
@@ -77,8 +80,8 @@ class Finding:
         What is wrong with a column as a whole: its dtype or its name.
     remedies : tuple of str
         Values of the option `invalid`, beside ``"raise"``, that can deal with the rows.
-    rows : numpy.ndarray or None
-        Mask over the frame of the rows that do not pass; None for a column as a whole.
+    rows : RowSet or None
+        The rows that do not pass; None for a column as a whole.
     stands : bool
         Whether the finding refuses the frame: no remedy was asked for, or none exists.
     readings : tuple of str
@@ -93,14 +96,14 @@ class Finding:
     limit: str | None = None
     value: Any = None
     remedies: tuple[str, ...] = ()
-    rows: np.ndarray | None = None
+    rows: RowSet | None = None
     stands: bool = False
     readings: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         """Number of rows; 1 for a column as a whole."""
-        return 1 if self.rows is None else int(self.rows.sum())
+        return 1 if self.rows is None else len(self.rows)
 
     @property
     def words(self) -> str:
@@ -144,11 +147,21 @@ def column_findings(layout: Layout) -> Iterator[Finding]:
     """Yield what is wrong with columns as a whole, and with the names of properties to remove."""
     names = names_of(layout)
     for column in layout.columns:
-        yield from findings_of_column(column, names)
+        for finding in findings_of_column(column, names):
+            if layout.operation.group is None or not _is_for_users(finding):
+                yield finding
     for name in layout.removed:
         for check, fails in _name_checks(name, name, names):
             if fails:
-                yield _finding_of_whole(check, name, name, name)
+                yield replace(_finding_of_whole(check, name, name, name), remedies=())
+
+
+def _is_for_users(finding: Finding) -> bool:
+    """Return whether a finding is about what only updates of users have: aliases, and a location."""
+    is_location = finding.name is not None and finding.name.removeprefix("$") in {"latitude", "longitude"}
+    return finding.check == "alias_property" or (
+        is_location and finding.check in {"misplaced_field", "record_field"}
+    )
 
 
 @dataclass(frozen=True)
@@ -245,7 +258,9 @@ def types_expected(expects: str) -> set[str]:
 
 def _finding_of_whole(check_name: str, label: Hashable, name: str, value: Any, message: str = "") -> Finding:
     check = CHECKS[check_name]
-    return Finding(check.name, check.severity, label, name, message or check.says, check.limit_text, value)
+    remedies = ("drop_value",) if check.can_drop else ()
+    text = message or check.says
+    return Finding(check.name, check.severity, label, name, text, check.limit_text, value, remedies)
 
 
 def _name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple[str, bool]]:
@@ -270,8 +285,11 @@ def _odd_name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
     yield "no_header", isinstance(label, int | np.integer) and str(label) == name
     yield "bucket", name in {"bucket", "$bucket"}
-    yield "lookalike", reserved is None and plain(name) in LOOKALIKES
-    is_new = name.startswith("$") and reserved is None and plain(name) not in LOOKALIKES
+    yield "alias_property", reserved is not None and reserved.role == "alias"
+    yield "misplaced_field", name in UPDATE_FIELDS
+    is_own = reserved is None and name not in UPDATE_FIELDS and not KNOWN_PROPERTIES.fullmatch(name)
+    yield "lookalike", is_own and plain(name) in LOOKALIKES
+    is_new = name.startswith("$") and is_own and plain(name) not in LOOKALIKES
     yield "dollar_name", is_new and not any(other in RESERVED_PROPERTIES for other in similar)
     yield "record_field", name in RECORD_FIELDS
 
@@ -284,6 +302,35 @@ def _trimmed(name: str) -> str:
 def _lookalike_message(label: Hashable, name: str, _names: Names) -> str:
     meant = LOOKALIKES[plain(name)]
     return f"looks like {meant}, which is another property: {option_in_words('rename', {label: meant})} sends it as that"
+
+
+def _field_message(label: Hashable, name: str, _names: Names) -> str:
+    option = UPDATE_FIELDS[name]
+    if name in {"$ignore_time", "$ignore_alias"}:
+        return f"{name} is a field of the update, but sent as a property: the option {option} sets the field of every update"
+    return f"{name} is a field of the update, but sent as a property: {option_in_words(option, label)} sends it as the field"
+
+
+def _record_field_message(label: Hashable, name: str, _names: Names) -> str:
+    field = f"${name}"
+    if field in {"$ip", "$latitude", "$longitude"}:
+        option = option_in_words(UPDATE_FIELDS[field], label)
+        return f"sent as an ordinary property: {option} sends it as the field {field} of the update"
+    return CHECKS["record_field"].says
+
+
+def _computed_message(label: Hashable, name: str, _names: Names) -> str:
+    if name == "$last_seen" and name == label:
+        return f"Mixpanel computes {name}: {option_in_words('updated_at', label)} sets it, or do not send it"
+    return f"Mixpanel computes {name}: do not send it; {_leaving_out('computed_property')}"
+
+
+def _identity_message(_label: Hashable, name: str, _names: Names) -> str:
+    return f"{name} names the profile and is no property: do not send it; {_leaving_out('identity_property')}"
+
+
+def _leaving_out(check: str) -> str:
+    return f"{option_in_words('invalid', {check: 'drop_value'})} leaves it out"
 
 
 def _padded_message(_label: Hashable, _name: str, _names: Names) -> str:
@@ -299,8 +346,12 @@ def _similar_message(label: Hashable, name: str, names: Names) -> str:
 
 
 #: Check of a name -> what it says about a name, beyond the words of the table.
-_NAME_MESSAGES = {
+_NAME_MESSAGES: dict[str, Callable[[Hashable, str, Names], str]] = {
+    "computed_property": _computed_message,
+    "identity_property": _identity_message,
     "lookalike": _lookalike_message,
+    "misplaced_field": _field_message,
     "padded_name": _padded_message,
+    "record_field": _record_field_message,
     "similar_name": _similar_message,
 }

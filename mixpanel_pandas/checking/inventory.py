@@ -25,6 +25,7 @@ from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
@@ -150,6 +151,7 @@ def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
         texts = _texts(values)
         scan.hashes[part] = hash_texts(texts)
         scan.largest = max(scan.largest, _largest(values, texts))
+        give_back()
     scan.types["none"] = int((scan.present & ~scan.sendable).sum())
     scan.findings, scan.types = +scan.findings, +scan.types
     return scan

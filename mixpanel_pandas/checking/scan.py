@@ -21,6 +21,7 @@ from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.reading.cleaning import id_findings
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
@@ -111,8 +112,8 @@ def _id_findings(
 def id_digest(layout: Layout) -> str:
     """Return the digest of all ids."""
     digest = IdDigest()
-    for span in layout.spans():
-        digest.update(ids_of(layout.id, span))
+    for ids in prefetch(partial(ids_of, layout.id), layout.spans(), threaded=layout.threaded):
+        digest.update(ids)
     return digest.hexdigest()
 
 
@@ -125,8 +126,8 @@ class ValueScan:
 
     Attributes
     ----------
-    masks : list of dict
-        For each column of the layout, name of a check -> mask.
+    failing : list of dict
+        For each column of the layout, name of a check -> the rows that do not pass it.
     touched, written : numpy.ndarray
         For each row, how many properties it changes in any way, and to how many it writes a value or null.
     longest : numpy.ndarray
@@ -141,7 +142,7 @@ class ValueScan:
         Number of a column of the layout -> its values, where all rows are one slice.
     """
 
-    masks: list[Masks]
+    failing: list[dict[str, RowSet]]
     touched: np.ndarray
     written: np.ndarray
     longest: np.ndarray
@@ -167,10 +168,11 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
     for number, column in enumerate(layout.columns):
         before = scan.written.copy() if counts_ids else scan.written
         longest = 0
+        masks: Masks = {}
         for place, span in enumerate(spans):
             piece = next(pieces)
             for name, mask in piece.findings:
-                add_mask(scan.masks[number], name, mask, span, layout.rows)
+                add_mask(masks, name, mask, span, layout.rows)
             scan.longest[place] += piece.longest
             longest = max(longest, piece.longest)
             scan.touched[span] += piece.has_value if column.missing == "skip" else True
@@ -181,6 +183,7 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
             scan.samples[number] += piece.sample
             if piece.values is not None:
                 scan.normalised[number] = piece.values
+        scan.failing.append({name: RowSet.of_mask(mask) for name, mask in masks.items()})
         scan.longest[-1] += longest
         if counts_ids and duplicates is not None:
             writes = (scan.written > before)[duplicates.positions]
@@ -190,7 +193,6 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
 
 def _empty_scan(layout: Layout, spans: int, duplicates: Duplicates | None) -> ValueScan:
     """Return a scan that has seen no column; only the names of removed properties take bytes."""
-    masks: list[Masks] = [{} for _column in layout.columns]
     count: Any = np.min_scalar_type(len(layout.columns))
     touched, written = np.zeros(layout.rows, count), np.zeros(layout.rows, count)
     longest = np.full(spans + 1, sum(map(_longest_name, layout.removed)))
@@ -198,7 +200,7 @@ def _empty_scan(layout: Layout, spans: int, duplicates: Duplicates | None) -> Va
     too_many = len(layout.columns) > LIMITS["properties"].value
     groups = duplicates.groups.max() + 1 if duplicates and too_many else 0
     return ValueScan(
-        masks,
+        [],
         touched,
         written,
         longest,
@@ -306,7 +308,8 @@ def _findings_of_kinds(
     yield "wrong_type", mixed & ~np.isin(kinds, [*column.operands])
     texts = texts_in_json(values.array)
     if column.kind == "mixed":
-        yield "missing_as_text", (kinds == "string") & _fails(CHECKS["missing_as_text"], texts)
+        for name in ("missing_as_text", "offset_date"):
+            yield name, mixed & (kinds == "string") & _fails(CHECKS[name], texts)
     for check in checks:
         yield check.name, (kinds == "string") & _fails(check, texts)
         of_other_type = mixed & ~np.isin(kinds, [*types_expected(check.expects)])

@@ -188,7 +188,7 @@ def _passing(frame: pd.DataFrame, findings: list[Finding]) -> Any:
     for finding in findings:
         if finding.rows is None:
             return False
-        passing &= ~finding.rows
+        passing &= ~finding.rows.mask(len(frame))
     return passing
 
 

@@ -10,9 +10,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.payloads.arrays import bytes_of, mask_of, offsets_of
 from mixpanel_pandas.reading.cleaning import mean_missing
 from mixpanel_pandas.reading.readings import FINDINGS, READINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
@@ -64,6 +66,8 @@ class Check:
         The kind of reserved property that it looks at.
     can_cut : bool
         Whether cutting the string mends it.
+    can_drop : bool
+        Whether leaving the property out mends a column as a whole.
     kinds : tuple of str
         Mixpanel types of columns whose values may fail it.
     folded : bool
@@ -78,6 +82,7 @@ class Check:
     finds: Callable[[pa.Array], pa.Array] | None = None
     expects: str = ""
     can_cut: bool = False
+    can_drop: bool = False
     kinds: tuple[str, ...] = ()
     folded: bool = False
 
@@ -94,7 +99,11 @@ class Check:
     @property
     def remedies(self) -> tuple[str, ...]:
         """What `invalid` can do with rows that do not pass, beside raising."""
-        return (*SUBJECTS[self.of][1], *(["truncate"] if self.can_cut else []))
+        return (
+            *SUBJECTS[self.of][1],
+            *(["drop_value"] if self.can_drop else []),
+            *(["truncate"] if self.can_cut else []),
+        )
 
 
 def longer_than(most: int) -> Callable[[pa.Array], pa.Array]:
@@ -147,6 +156,24 @@ def _is_date(text: str) -> bool:
     return True
 
 
+def has_offset(strings: pa.Array) -> pa.Array:
+    """Find ISO times with an offset.
+
+    Measured: a look at the place of the first dash takes a tenth of the time of the regular expression, and clears most columns.
+    """
+    begins, text = offsets_of(strings)[:-1], bytes_of(strings)
+    suspects = np.zeros(len(strings), bool)
+    if len(text):
+        suspects = text.take(begins - begins[0] + len("2024"), mode="clip") == ord("-")
+    if suspects.any():
+        suspects[suspects] = mask_of(
+            pc.match_substring_regex(strings.filter(pa.array(suspects)), OFFSET_DATE)
+        )
+    return pa.array(suspects)
+
+
+OFFSET_DATE = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?[+-]\d{2}(:?\d{2})?$"
+
 #: Kind of reading -> what text looks like that it may be meant for.
 LOOKS = {
     "number": "numbers",
@@ -180,7 +207,6 @@ CHECKS: dict[str, Check] = {
             "error",
             "the id is a number with a fraction, or so large that its dtype has lost digits: read the column as text, "
             "with dtype={column: str}",
-            "exact_integer",
         ),
         Check("untyped_id", "id", "error", "the id is neither text nor a whole number"),
         Check(
@@ -299,11 +325,25 @@ CHECKS: dict[str, Check] = {
             "deep_object",
             "value",
             "error",
-            "the object is nested too deeply (in a list: at all)",
+            "the object is nested too deeply",
             "object_depth",
             kinds=NESTED,
         ),
-        Check("odd_key", "value", "error", "the object has a key that is no text", kinds=NESTED),
+        Check(
+            "deep_item",
+            "value",
+            "error",
+            "an object in the list holds objects or lists of objects",
+            "list_object_depth",
+            kinds=LISTS,
+        ),
+        Check(
+            "odd_key",
+            "value",
+            "error",
+            "the object has a key that is no text: make the keys text, or of a Series a list with tolist()",
+            kinds=NESTED,
+        ),
         Check(
             "infinite",
             "value",
@@ -339,9 +379,9 @@ CHECKS: dict[str, Check] = {
             "repeated_key",
             "value",
             "error",
-            "an object in the text holds a key twice, and a property only one of the values: "
+            "an object holds a key twice, and a property only one of the values: of JSON text "
             "column.map(json.loads) keeps the last",
-            kinds=("mixed",),
+            kinds=NESTED,
         ),
         Check(
             "wrong_type",
@@ -355,9 +395,9 @@ CHECKS: dict[str, Check] = {
             "inexact_integer",
             "value",
             "warning",
-            "the number is beyond 2**53, where digits are lost: send it as text",
+            "the number is beyond 2**53, where digits are lost: send it as text, as those of JSON text beyond 64 bits are",
             "exact_integer",
-            kinds=("number", *NESTED),
+            kinds=("string", "number", *NESTED),
         ),
         Check(
             "inexact_decimal",
@@ -372,6 +412,14 @@ CHECKS: dict[str, Check] = {
             "warning",
             "no time zone: taken as UTC; say which with dt.tz_localize",
             kinds=("date", *NESTED),
+        ),
+        Check(
+            "offset_date",
+            "value",
+            "warning",
+            "text of a time with an offset, and Mixpanel takes dates in UTC: parse={column: 'date'} sends them so",
+            finds=has_offset,
+            kinds=STRINGS,
         ),
         Check(
             "sub_millisecond",
@@ -467,12 +515,26 @@ CHECKS: dict[str, Check] = {
             "column",
             "error",
             "Mixpanel computes this property: do not send it; for $last_seen pass updated_at='$last_seen'",
+            can_drop=True,
         ),
         Check(
             "identity_property",
             "column",
             "error",
             "this names the profile and is no property: do not send it",
+            can_drop=True,
+        ),
+        Check(
+            "alias_property",
+            "column",
+            "warning",
+            "Mixpanel makes the value of this property an alias of the user's id: send it only for that",
+        ),
+        Check(
+            "misplaced_field",
+            "column",
+            "warning",
+            "named like a field of the update, but sent as a property: an option sends it as the field",
         ),
         Check(
             "mixed_types",
@@ -525,7 +587,7 @@ CHECKS: dict[str, Check] = {
             "record_field",
             "column",
             "hint",
-            "sent as an ordinary property, though it is named like a record's field",
+            "sent as an ordinary property, though it is named like a field of the update",
         ),
         Check("appended_list", "column", "hint", "$append adds each list as one item: union adds its items"),
         # whole rows, and what stands in a record beside the properties
@@ -533,6 +595,20 @@ CHECKS: dict[str, Check] = {
         Check("large_update", "row", "error", "the update is too large", "update_bytes"),
         Check("large_row", "row", "error", "the updates of the row are too large together", "row_bytes"),
         Check("ip", "record", "error", "not an IP address"),
+        Check(
+            "latitude",
+            "record",
+            "error",
+            "not degrees north or south, or one of latitude and longitude without the other",
+            "latitude",
+        ),
+        Check(
+            "longitude",
+            "record",
+            "error",
+            "not degrees east or west, or one of latitude and longitude without the other",
+            "longitude",
+        ),
         Check(
             "time",
             "record",

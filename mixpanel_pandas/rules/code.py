@@ -1,12 +1,10 @@
-"""Calls as text: an `Operation` -> the code that runs it, or that shows its findings; an option -> Python, or the command line."""
+"""Calls as text: an `Operation` -> the code that runs it, or that shows its findings; an option -> its text."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import shlex
+import ipaddress
 from collections.abc import Mapping
-from contextvars import ContextVar
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +15,11 @@ from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, repr_of, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["line_of", "literal", "option_in_words", "validation_of", "words_of_the_command_line"]
+__all__ = ["line_of", "literal", "option_in_words", "validation_of"]
 
 #: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "project": "project"}
@@ -84,42 +82,15 @@ def _properties(operation: Operation, *, named: bool = False) -> list[str]:
     return [f"properties={text}" if named else text]
 
 
-_ON_COMMAND_LINE: ContextVar[bool] = ContextVar("_ON_COMMAND_LINE", default=False)
-
-
-@contextlib.contextmanager
-def words_of_the_command_line() -> Iterator[None]:
-    """Let messages name options as they are typed in a shell."""
-    token = _ON_COMMAND_LINE.set(True)
-    try:
-        yield
-    finally:
-        _ON_COMMAND_LINE.reset(token)
-
-
 def option_in_words(name: str, value: Any) -> str:
-    """Return an option as a message names it: as a keyword, or as it is typed in a shell.
+    """Return an option as a message names it. The command line translates it.
 
     Examples
     --------
     >>> option_in_words("parse", {"amount": "number:1,234.5"})
     "parse={'amount': 'number:1,234.5'}"
-    >>> with words_of_the_command_line():
-    ...     print(option_in_words("na", ["-", "N/A"]), option_in_words("parse", {"net amount": "number"}))
-    --na - --na N/A --parse 'net amount=number'
     """
-    text = _typed(name, value) if _ON_COMMAND_LINE.get() else f"{name}={literal(value)}"
-    return shortened(text, Length.SENTENCE)
-
-
-def _typed(name: str, value: Any) -> str:
-    flag = f"--{name.replace('_', '-')}"
-    if value is True:
-        return flag
-    words = [value] if isinstance(value, str) else value
-    if isinstance(value, Mapping):
-        words = [f"{key}={item}" for key, item in value.items()]
-    return " ".join(f"{flag} {shlex.quote(str(word))}" for word in words)
+    return shortened(f"{name}={literal(value)}", Length.SENTENCE)
 
 
 def _option(name: str, value: Any) -> str:
@@ -149,6 +120,8 @@ def literal(value: Any) -> str:
         return f"pd.Timestamp({value.isoformat()!r}).date()"
     if isinstance(value, PathLike):
         value = fspath(value)
+    if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        value = str(value)
     if isinstance(value, np.generic):
         value = value.item()
     return f"float({str(value)!r})" if isinstance(value, float) and not np.isfinite(value) else repr_of(value)

@@ -25,6 +25,7 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import HELPER_COLUMNS
 
 LONG = "x" * 256
+FIELDS = ("ip", "latitude", "longitude")
 INDEX = ["p", "q", "r"]
 
 BYTES, CHARACTERS, PLENTY = "255 bytes", "255 characters", "256,000 bytes"
@@ -65,7 +66,7 @@ VALUES = [
     ("many_keys", "error", KEYS, column(keys(256), keys(255))),
     ("many_keys", "error", KEYS, column({"k": keys(256)}, {"k": keys(255)})),
     ("deep_object", "error", LEVELS, column(nested(4), nested(3))),
-    ("deep_object", "error", LEVELS, column([{"k": {"l": 1}}], [{"k": 1}])),
+    ("deep_item", "error", "1 level", column([{"k": {"l": 1}}], [{"k": 1}])),
     ("odd_key", "error", None, column({1: "a"}, {"1": "a"})),
     ("infinite", "error", None, column(np.inf, 1e308)),
     ("infinite", "error", None, column(-np.inf, -1e308)),
@@ -112,9 +113,12 @@ VALUES = [
     ("inexact_integer", "warning", EXACT, column(2**53 + 1, 2**53)),
     ("inexact_integer", "warning", EXACT, column(-(2**53) - 1, -(2**53))),
     ("inexact_integer", "warning", EXACT, column({"k": 2**53 + 1}, {"k": 2**53})),
+    ("inexact_integer", "warning", EXACT, column("[18446744073709551616]", "[1]", parse={"v": "json"})),
     ("inexact_decimal", "warning", None, column(Decimal("0.1000000000000000123"), Decimal("0.1"))),
     ("inexact_decimal", "warning", None, column("[1e-324]", "[5e-324]", parse={"v": "json"})),
     ("naive_datetime", "warning", None, column({"k": NAIVE}, {"k": AWARE})),
+    ("offset_date", "warning", None, column("2024-01-05T23:00:00-05:00", "2024-01-05T23:00:00Z")),
+    ("offset_date", "warning", None, column("2024-01-05 23:00+01", "2024-01-05 23:00", 5)),
     ("sub_millisecond", "hint", None, column(AWARE.replace(microsecond=1), AWARE.replace(microsecond=1000))),
     ("period", "hint", None, column({"k": pd.Period("2024-01")}, {"k": AWARE})),
     ("unreadable", "error", None, column("1,5", "1.5", parse={"v": "number"})),
@@ -158,8 +162,8 @@ VALUES = [
     ("blank_id", "error", None, column(" \t", "x", name="user_id")),
     ("junk_id", "error", None, column(" NULL ", "nullable", name="user_id")),
     ("missing_id", "error", None, column(None, "x", name="user_id")),
-    ("inexact_id", "error", EXACT, column(2.0**53, 2.0**53 - 1, 5.0, name="user_id")),
-    ("inexact_id", "error", EXACT, column(1.5, 2.0, 5.0, name="user_id")),
+    ("inexact_id", "error", None, column(2.0**53, 2.0**53 - 1, 5.0, name="user_id")),
+    ("inexact_id", "error", None, column(1.5, 2.0, 5.0, name="user_id")),
     ("untyped_id", "error", None, column(["x"], "x", name="user_id")),
     ("untyped_id", "error", None, column(True, "x", name="user_id")),
     ("long_id", "warning", BYTES, column(LONG, "x" * 255, "short", name="user_id")),
@@ -177,6 +181,19 @@ VALUES = [
     ("shared_email", "warning", None, column("A@x.com", "b@x.com", name="$email", others={0})),
     ("ip", "error", None, column("300.1.1.1", "255.1.1.1", name="ip", ip="ip")),
     ("ip", "error", None, column("localhost", "::1", name="ip", ip="ip")),
+    (
+        "latitude",
+        "error",
+        "90 degrees",
+        column(-90.5, -90.0, name="latitude", latitude="latitude", longitude=180),
+    ),
+    ("latitude", "error", "90 degrees", column(None, 0, name="latitude", latitude="latitude", longitude=0)),
+    (
+        "longitude",
+        "error",
+        "180 degrees",
+        column(181, 180, name="longitude", latitude=-90, longitude="longitude"),
+    ),
     ("time", "error", SECONDS, column(100_000_000_000, 99_999_999_999, name="time", updated_at="time")),
     ("time", "error", SECONDS, column("soon", "2024-01-02", name="time", updated_at="time")),
 ]
@@ -205,9 +222,9 @@ def frame_of(values, value):
 
 def checked(values, value):
     """Return the frame with `value`, and its report."""
-    options = {key: values[key] for key in ("parse", "ip", "updated_at") if key in values}
+    options = {key: values[key] for key in ("parse", *FIELDS, "updated_at") if key in values}
     frame = frame_of(values, value)
-    properties = None if values.get("name") in {"user_id", "ip", "time"} else [values.get("name", "v")]
+    properties = None if values.get("name") in {"user_id", *FIELDS, "time"} else [values.get("name", "v")]
     report = frame.mixpanel.validate(values.get("verb", "set"), "user_id", properties, **options)
     return frame, report
 
@@ -221,7 +238,7 @@ def test_a_value_that_fails(check, severity, limit, values):
     found = report[report["check"] == check]
     positions = sorted({1, *values.get("others", ())})
     label = values.get("name", "v")
-    name = None if label in {"user_id", "ip", "time"} else label
+    name = None if label in {"user_id", *FIELDS, "time"} else label
     assert found["position"].tolist() == positions
     assert found["index"].tolist() == [INDEX[position] for position in positions]
     assert found["severity"].unique().tolist() == [severity]
@@ -254,6 +271,8 @@ COLUMNS = [
     ("broken_name", "error", None, {"a\ud800": [1]}, {"a€": [1]}, {}),
     ("computed_property", "error", None, {"$last_seen": ["x"]}, {"$city": ["x"]}, {}),
     ("identity_property", "error", None, {"$distinct_id": ["x"]}, {"distinct id": ["x"]}, {}),
+    ("alias_property", "warning", None, {"$vwo_user_id": ["x"]}, {"$flagship_user_id": ["x"]}, {}),
+    ("misplaced_field", "warning", None, {"$ip": ["1.2.3.4"]}, {"$os": ["x"]}, {}),
     ("unsupported_dtype", "error", None, {"t": DURATION}, {"t": DURATION.total_seconds()}, {}),
     ("wrong_type", "error", None, {"n": ["x"]}, {"n": [1]}, {"verb": "add"}),
     ("wrong_type", "error", None, {"n": [5]}, {"n": [["a"]]}, {"parse": {"n": ";"}}),

@@ -57,15 +57,38 @@ REMEDIES = {
     "record": {"drop_row"},
 }
 CUT = {"long_string", "long_item", "heavy_item"}
+DROPPED = {"computed_property", "identity_property"}
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_remedies(check):
-    assert set(check.remedies) == REMEDIES[check.of] | ({"truncate"} if check.name in CUT else set())
+    assert set(check.remedies) == REMEDIES[check.of] | ({"truncate"} if check.name in CUT else set()) | (
+        {"drop_value"} if check.name in DROPPED else set()
+    )
 
 
 #: Check -> strings that do not pass, strings that pass.
 FOUND = {
+    "offset_date": (
+        [
+            "2024-01-05T23:00:00-05:00",
+            "2024-01-05 10:00+02",
+            "2024-01-05T10:00:00.123+0530",
+            "2024-01-05 10:00:00 -0500",
+            "2024-01-05 10:00:00,5+00:00",
+        ],
+        [
+            "2024-01-05T23:00:00Z",
+            "2024-01-05T23:00:00",
+            "2024-01-05",
+            "2024-01-05-05:00",
+            "on 2024-01-05T23:00:00-05:00",
+            "2024-01-05T23:00:00-05:00 or so",
+            "abcd-ef",
+            "",
+            "2024",
+        ],
+    ),
     "blank_id": (["", " ", "\t\n", "\u3000"], ["a", " a "]),
     "junk_id": (
         [*JUNK_IDS, *(f" {junk.upper()} " for junk in JUNK_IDS)],

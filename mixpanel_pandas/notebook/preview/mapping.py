@@ -12,7 +12,7 @@ from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
 from mixpanel_pandas.payloads.parsing import TEXT_KINDS
-from mixpanel_pandas.payloads.sources import Source, array_of
+from mixpanel_pandas.payloads.sources import array_of
 from mixpanel_pandas.reading.readings import READINGS, reading
 from mixpanel_pandas.rules.checks import CHECKS, LOOKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
@@ -132,9 +132,8 @@ def id_labels(state: State) -> list[Hashable]:
 def sendable_labels(state: State) -> list[Hashable]:
     """Return the columns that could be sent, and for ``unset`` also the names that are not columns."""
     layout = state.layout
-    sources = [source for source in (layout.id, layout.ip, layout.time) if isinstance(source, Source)]
-    taken = {source.label for source in sources if not source.in_index}
-    labels = [label for label in state.frame.columns if label not in taken]
+    sent = {column.label for column in layout.columns}
+    labels = [label for label in state.frame.columns if label not in layout.taken or label in sent]
     return [*labels, *(name for name in layout.removed if name not in set(map(str, labels)))]
 
 
