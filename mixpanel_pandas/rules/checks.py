@@ -22,7 +22,7 @@ from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CHECKS", "LOOKS", "SEVERITIES", "STRINGS", "Check"]
+__all__ = ["CHECKS", "ISO_DATE", "LOOKS", "SEVERITIES", "STRINGS", "Check", "has_offset"]
 
 Severity = Literal["error", "warning", "hint"]
 Of = Literal["id", "value", "reading", "property", "text", "column", "row", "frame", "record"]
