@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from pandas.api.types import is_float_dtype
 
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of, severity_of
 from mixpanel_pandas.checking.remedies import refuse_impossible_remedies, remedy_for
@@ -22,6 +23,14 @@ from mixpanel_pandas.checking.scan import (
     id_digest,
     scan_ids,
     scan_values,
+)
+from mixpanel_pandas.checking.text_columns import (
+    email_message,
+    look_at_column,
+    look_finding,
+    missing_message,
+    missing_words,
+    na_for,
 )
 from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
@@ -105,7 +114,9 @@ class Decisions:
             self.changes.excluded |= rows
             self.excluded.append(Excluded(np.flatnonzero(rows), outcome, reason, error))
 
-    def find(self, check: str, rows: np.ndarray, number: int | None = None) -> None:
+    def find(
+        self, check: str, rows: np.ndarray, number: int | None = None, message: str | None = None
+    ) -> None:
         """Report those of `rows`, a mask, that do not pass a check.
 
         Parameters
@@ -116,9 +127,12 @@ class Decisions:
             Mask.
         number : int, optional
             Number of the column in the layout, for values of a property.
+        message : str, optional
+            What is wrong, if more is known than what the check says.
         """
         if rows.any():
-            self.report(finding_of(CHECKS[check], self.layout, number), rows, number)
+            finding = finding_of(CHECKS[check], self.layout, number)
+            self.report(finding if message is None else replace(finding, message=message), rows, number)
 
     def report(self, finding: Finding, rows: np.ndarray | None, number: int | None = None) -> None:
         """Add a finding of those of `rows` that are not excluded yet, and do with them what `invalid` asks for.
@@ -141,6 +155,8 @@ class Decisions:
         remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
         self.findings.append(replace(finding, stands=remedy == "raise"))
         if rows is None:
+            if remedy == "drop_value" and number is not None:
+                self.changes.dropped[number] = RowSet.of_mask(np.ones(self.layout.rows, bool))
             return
         if remedy == "drop_row":
             self.exclude(rows, "invalid", finding.words, finding.message)
@@ -196,8 +212,11 @@ def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding]
     """
     decisions = Decisions(frame, layout, Changes(np.zeros(len(frame), bool)))
     ids = _check_ids(decisions)
+    numbers: dict[tuple[Any, str | None], int] = {
+        (column.label, column.name): number for number, column in enumerate(layout.columns)
+    }
     for finding in column_findings(layout):
-        decisions.report(finding, None)
+        decisions.report(finding, None, numbers.get((finding.column, finding.name)))
     _report_user_findings(decisions, user_findings)
     scan = scan_values(layout, _merging(decisions))
     decisions.changes.read = scan.normalised
@@ -271,6 +290,8 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask
         decisions.find(name, mask)
+    if "inexact_id" not in id_masks and is_float_dtype(layout.id.at(slice(0, 0)).dtype):
+        decisions.report(finding_of(CHECKS["float_ids"], layout), None)
     _check_duplicates(decisions, hashes, usable)
     if folded_hashes is not hashes:
         similar = _rows_sharing(folded_hashes, hashes, usable, lambda rows: folded(ids_of(layout.id, rows)))
@@ -325,7 +346,12 @@ def _rows_sharing(
 
 def _report_user_findings(decisions: Decisions, user_findings: Iterable[Finding]) -> None:
     """Report what the user's own schema finds."""
-    numbers = {c.label: number for number, c in enumerate(decisions.layout.columns) if c.key is None}
+    layout = decisions.layout
+    numbers = {
+        column.label: number
+        for number, column in enumerate(layout.columns)
+        if column.key is None and column.label != layout.id.label
+    }
     for finding in user_findings:
         rows = None if finding.rows is None else finding.rows.mask(decisions.layout.rows)
         decisions.report(finding, rows, numbers.get(finding.column))
@@ -350,9 +376,20 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
     for name, mask in _in_order(ids.record_masks):
         decisions.find(name, mask)
     emails = email_column(layout)
+    words = _words_for_nothing(decisions, scan)
+    na = na_for((word for of_column in words.values() for word in of_column), layout.operation.options.na)
     for number, (column, failing) in enumerate(zip(layout.columns, scan.failing, strict=True)):
         for name, rows in _in_order(failing):
-            decisions.find(name, rows.mask(layout.rows), number)
+            mask = rows.mask(layout.rows)
+            if name == "missing_as_text":
+                decisions.find(name, mask, number, missing_message(words[number], na))
+            elif name == "email":
+                decisions.find(name, mask, number, email_message(layout, column, mask))
+            else:
+                decisions.find(name, mask, number)
+        look = look_at_column(layout, column, scan.samples[number])
+        if look is not None:
+            decisions.report(look_finding(layout, number, look, na), None, number)
         if column is emails:
             usable = ids.usable & scan.has_email & ~decisions.changes.excluded
             shared = _rows_sharing(
@@ -362,6 +399,17 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
                 lambda rows: folded(normalise_column(layout, emails, rows).array),
             )
             decisions.find("shared_email", shared, number)
+
+
+def _words_for_nothing(decisions: Decisions, scan: ValueScan) -> dict[int, list[str]]:
+    """Return number of a column -> its words for nothing. One `na` is for all columns, so all are needed before the first is reported."""
+    return {
+        number: missing_words(
+            decisions.layout, column, failing["missing_as_text"].mask(decisions.layout.rows)
+        )
+        for number, (column, failing) in enumerate(zip(decisions.layout.columns, scan.failing, strict=True))
+        if "missing_as_text" in failing
+    }
 
 
 # -- whole rows ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from mixpanel_pandas.rules.code import validation_of
 from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.checking.findings import Finding
@@ -227,12 +227,29 @@ def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> st
     if len(standing) > SHOWN_CHECKS:
         lines.append(f"  and {len(standing) - SHOWN_CHECKS:,} more checks")
     if any(finding.remedies for finding in standing):
-        lines.append("The option invalid can leave such rows or values out, or cut strings.")
+        lines += _ways_out(standing, layout.operation.options.invalid)
     return "\n".join(lines)
+
+
+def _ways_out(standing: list[Finding], invalid: Any) -> Iterator[str]:
+    """Yield what the option `invalid` can do with the findings; where it is given, only for those that it cannot mend."""
+    if not isinstance(invalid, str) or invalid == "raise":
+        yield "The option invalid can leave such rows or values out, or cut strings."
+        return
+    checks_of: dict[tuple[str, ...], list[str]] = {}
+    for finding in standing:
+        others = tuple(remedy for remedy in finding.remedies if remedy != invalid)
+        checks_of.setdefault(others, []).append(finding.check)
+    for remedies, checks in checks_of.items():
+        if remedies:
+            names = ", ".join(dict.fromkeys(checks))
+            yield f"invalid={invalid!r} cannot mend {names}: {' or '.join(map(repr, remedies))} can."
 
 
 def _line(frame: pd.DataFrame, finding: Finding) -> str:
     where = f" in {quoted(finding.column, Length.NAME)}" if finding.column is not None else ""
+    if isinstance(finding.column, str) and finding.name not in {None, finding.column}:
+        where += f" (property {quoted(finding.name, Length.NAME)})"
     limit = f" (limit: {finding.limit})" if finding.limit else ""
     message = shortened(finding.message, Length.SENTENCE)
     if finding.rows is None:

@@ -279,8 +279,9 @@ def _finding_of(error: Any, frame: pd.DataFrame) -> Finding:
     if error.reason_code.name == "CHECK_ERROR":
         raised = str(error.failure_cases).partition("(")[0]  # without the text, which may hold values
         message = f"your schema: check {finding.check!r} raised {shortened(raised, Length.VALUE)}"
-        return replace(finding, severity="error", column=column, message=message)
-    return replace(finding, column=column, rows=None if check.groupby else _rows_of(error))
+        return replace(finding, severity="error", column=column, message=message, remedies=())
+    rows = None if check.groupby else _rows_of(error)
+    return replace(finding, column=column, rows=rows, remedies=() if rows is None else finding.remedies)
 
 
 def _rows_of(error: Any) -> RowSet | None:

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.delivery.pending import Delivery, Positions
 
-__all__ = ["COLUMNS", "failures_mask", "outcomes", "summarise", "totals", "unlisted_runs", "words"]
+__all__ = [
+    "COLUMNS",
+    "failures_mask",
+    "in_numbers",
+    "outcomes",
+    "summarise",
+    "totals",
+    "unlisted_runs",
+    "words",
+]
 
 #: Columns of the summary -> dtype. "text" is the dtype of strings in this version of pandas. The most important columns stand
 #: first and last, because pandas omits the middle if a frame is wider than the screen.
@@ -427,6 +436,13 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
         *([place] if place else []),
     ]
     return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")
+
+
+def in_numbers(summary: pd.DataFrame, seconds: float) -> dict[str, float]:
+    """Return what `words` says, as numbers: rows of each outcome, requests, bytes and seconds."""
+    counts: dict[str, float] = {outcome: int(summary[outcome].sum()) for outcome in OUTCOMES}
+    sent = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
+    return {**counts, "requests": int(summary["requests"].sum()), "bytes": sent, "seconds": round(seconds, 3)}
 
 
 def _seconds(summary: pd.DataFrame) -> float:

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import naming_column, reading_values
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, bytes_of
+from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
 from mixpanel_pandas.payloads.values import convert, encodable, is_date
@@ -49,6 +50,8 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
     """
     with reading_values():
         read = rule.read(values)
+    if rule.reading == "json":
+        return _from_json(read)
     if isinstance(read, np.ndarray):
         return _from_objects(read)
     if pa.types.is_decimal(read.type):
@@ -90,6 +93,15 @@ def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
     return Normalised(
         pa.array(texts, LARGE_STRING), {name: mask for name, mask in broken.items() if mask.any()}
     )
+
+
+def _from_json(texts: pa.Array) -> Normalised:
+    parsed = read_json(texts.to_pylist())
+    normalised = _from_objects(parsed.values)
+    if parsed.broken.any():
+        earlier = normalised.findings.get("untyped_id", False)
+        return Normalised(normalised.array, {**normalised.findings, "untyped_id": parsed.broken | earlier})
+    return normalised
 
 
 def _text_of(value: Any) -> tuple[str | None, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks import (
     files,
+    findings,
     journal,
     latency,
     limit,
@@ -48,6 +49,7 @@ SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "order": (order, {"rows": 20_000, "runs": 1}),
     "shapes": (shapes, {"megabytes": 2, "runs": 1}),
     "readings": (readings, {"values": 20_000, "runs": 1}),
+    "findings": (findings, {"rows": 20_000, "runs": 1}),
     "memory": (memory, {"rows": (20_000,)}),
     "files": (files, {"rows": (20_000,)}),
     "latency": (latency, {"rounds": 3}),

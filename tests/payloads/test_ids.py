@@ -301,3 +301,14 @@ def test_folded_ids_are_alike_but_for_case_outer_blanks_and_unicode_form():
 def test_the_digest_is_that_of_the_journals_that_are_out_there():
     """Another one, and no run of yesterday could go on."""
     assert digest(["ann", None, "bob"]) == "187df165e2e2b3c9b12e64995a4ad2b8"
+
+
+@pytest.mark.skipif(not hasattr(pa, "json_"), reason="this PyArrow has no JSON type")
+def test_ids_of_several_types_in_json():
+    storage = pa.array(['"x"', "1", "{", None, "[1]", '"007"'])
+    json = pa.ExtensionArray.from_storage(pa.json_(pa.string()), storage)
+    ids = texts_of(pd.Series(pd.arrays.ArrowExtensionArray(json)))
+    assert ids == (
+        ["x", "1", None, None, None, "007"],
+        {"untyped_id": [False, False, True, False, True, False]},
+    )
