@@ -270,6 +270,7 @@ def test_lines_that_are_no_objects_are_listed() -> None:
             (8, "is null, not an object"),
         ]
     ]
+    assert raised.value.report["record"].tolist() == [3, 4, 5, 6, 7, 8]
     with pytest.warns(mpd.ProfileWarning, match="6 malformed records left out"):
         assert rows(read(content, "jsonl", invalid="drop_row")) == [[1], [2]]
 
