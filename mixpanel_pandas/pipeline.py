@@ -187,9 +187,9 @@ def upload(
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
     if malformed.count:
-        logger.warning(
-            "upload: %s left out: %s", counted(malformed.count, "malformed record"), malformed.words()
-        )
+        extra = {"event": "malformed", "numbers": {"records": malformed.count}}
+        records = counted(malformed.count, "malformed record")
+        logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
     parse = table.parse | dict(asked.options.parse or {})
     try:
@@ -351,7 +351,9 @@ def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -
     """Check `frame`, and return its findings."""
     decisions = check_frame(frame, operation)
     findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
-    logger.info("validate: %s", report_in_words(findings))
+    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items()}
+    extra = {"event": "validated", "numbers": counts}
+    logger.info("validate: %s", report_in_words(findings), extra=extra)
     return findings
 
 
@@ -362,7 +364,8 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     rows = np.full(len(frame), None, dtype=object)
     for encoded in encode_slices(decisions.layout, decisions.changes):
         texts = encoded.text.to_pylist()
-        records = read_json([f"[{text[:-1]}]" for text in texts]).values  # each record ends with a comma
+        lists = [f"[{text[:-1]}]" for text in texts]  # each record ends with a comma
+        records = read_json(lists, huge=int).values
         for position, of_row in zip(encoded.positions, records, strict=True):
             rows[position] = of_row if len(of_row) > 1 else of_row[0]
     return pd.Series(rows, index=decisions.frame.index, name=operation.verb, dtype=object)

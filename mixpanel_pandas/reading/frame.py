@@ -309,7 +309,9 @@ def read_table(
     result, unread = read_columns(texts, columns, spool)
     line = {column.name: column.reading.name for column in columns if column.reading.kind != "text"}
     if inferred_line := {name: how for name, how in line.items() if name not in readings}:
-        logger.info("frame: inferred parse=%r; with infer=False it reads the next file alike", inferred_line)
+        extra = {"event": "inferred", "numbers": {"parse": inferred_line}}
+        text = "frame: inferred parse=%r; with infer=False it reads the next file alike"
+        logger.info(text, inferred_line, extra=extra)
     return SourceTable(result, line, unread, opened.is_text and header)
 
 
