@@ -111,7 +111,7 @@ def _objects(lines: list[bytes], name: str, number: int, malformed: Malformed) -
         except UnicodeDecodeError as error:
             texts.append("")
             wrong[place] = f"is not in UTF-8 ({error.reason} at byte {error.start + 1})"
-    parsed = read_json(texts)
+    parsed = read_json(texts, huge=int)
     objects = []
     for place, value in enumerate(parsed.values):
         if isinstance(value, dict):
