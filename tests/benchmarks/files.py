@@ -49,7 +49,8 @@ NOTES = """\
 - This project reads the whole file into a temporary file, checks every row, then sends. It keeps to the 2 GB a minute that Mixpanel
   takes: 10,000,000 rows take over a minute. So processor seconds are compared.
 - "In memory" is the same table as a pandas frame. To read it is not timed; the peak counts it.
-- mixpanel-import sends while it reads (see "Beside other tools")."""
+- mixpanel-import sends while it reads (see "Beside other tools"). It uploads the smallest files only: it takes more memory for a
+  larger Parquet file."""
 
 
 def main() -> None:
@@ -81,9 +82,8 @@ def report(rows: tuple[int, ...] = (1_000_000, 10_000_000), *, peers: bool = Tru
                 if number == min(rows):
                     add("in memory", number, *apart(upload_frame, paths["Parquet"], target.address))
                 for kind, path in paths.items():
-                    if hasattr(mpd, "upload"):
-                        add(kind, number, *apart(upload_file, path, target.address))
-                    if modules is not None:
+                    add(kind, number, *apart(upload_file, path, target.address))
+                    if modules is not None and number == min(rows):
                         measured = mixpanel_import(path, target.address, modules)
                         add(f"mixpanel-import, {kind}", number, *measured)
     head = ("", "rows", "cpu s/million", "peak MB", "arrived")
