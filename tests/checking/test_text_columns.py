@@ -94,7 +94,7 @@ def test_the_command_line_names_the_remedy_as_it_is_typed(texts, kind, remedy, v
         return (
             CliRunner()
             .invoke(
-                main, ["set", str(path), "--id", "user_id", "--validate", *options], env={"COLUMNS": "1000"}
+                main, ["validate", "set", str(path), "--id", "user_id", *options], env={"COLUMNS": "1000"}
             )
             .output
         )
