@@ -108,7 +108,7 @@ def test_a_mutant_is_killed_by_whatever_is_no_success(status: int | None, killed
 @pytest.mark.parametrize(("least", "status"), [(90.0, 0), (90.1, 1)])
 def test_the_run_fails_below_its_limit(least: float, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     tried = [Mutant("m.py", "", "", f"x = {n}") for n in range(10)]
-    assert report(tried, tried[:1], least, 60) == status
+    assert report(tried, tried[:1], least, 60, 60) == status
     assert "9 of 10 mutants killed, 90.0 %" in capsys.readouterr().out
 
 

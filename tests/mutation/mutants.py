@@ -95,13 +95,16 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
 
 
 def sample(all_mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Return `count` of the mutants, spread over the modules by their numbers, the same ones for the same seed."""
-    chance = random.Random(seed)
+    """Return `count` of the mutants, spread over the modules by their numbers, the same ones for the same seed.
+
+    A change of one module hardly changes which mutants of the other modules are chosen.
+    """
     by_module: dict[str, list[Mutant]] = {}
     for mutant in all_mutants:
         by_module.setdefault(mutant.module, []).append(mutant)
     placed: list[tuple[float, Mutant]] = []
-    for own in by_module.values():
+    for module, own in by_module.items():
+        chance = random.Random(f"{seed} {module}")
         chance.shuffle(own)
         placed += [((place + chance.random()) / len(own), mutant) for place, mutant in enumerate(own)]
     placed.sort(key=itemgetter(0))

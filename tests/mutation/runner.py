@@ -60,6 +60,8 @@ class Run:
         What pytest returned; None for a run that hung and was ended, which counts as killed.
     seconds : float
         How long it took.
+    cpu : float
+        For how many seconds it and its processes kept a processor busy.
     output : str
         What pytest printed.
     """
@@ -68,6 +70,7 @@ class Run:
     tests: tuple[str, ...]
     status: int | None = None
     seconds: float = 0.0
+    cpu: float = 0.0
     output: str = ""
 
     @property
@@ -120,11 +123,12 @@ def carry_out(runs: list[Run], copies: list[Path]) -> Iterator[Run]:
                 hangs = time.time() - (copy / OUTPUT).stat().st_mtime > SILENCE
                 if hangs:
                     _end(process)
-                ended, status = os.waitpid(process, 0 if hangs else os.WNOHANG)
+                ended, status, usage = os.wait4(process, 0 if hangs else os.WNOHANG)
                 if ended:
                     del under_way[process]
                     _end(process)  # and whatever it has left behind
                     run.status = None if hangs else os.waitstatus_to_exitcode(status)
+                    run.cpu = usage.ru_utime + usage.ru_stime
                     run.output = (copy / OUTPUT).read_text(encoding="utf-8", errors="replace")
                     _restore(run, copy)
                     free.append(copy)
