@@ -53,6 +53,8 @@ def test_what_is_changed(code: str, changed: list[str]) -> None:
         pytest.param("class A:\n    def __repr__(self):\n        return a + b", id="__repr__"),
         pytest.param("x = f'{a + 1:>10}'", id="a text"),
         pytest.param("x = isinstance(a, b)", id="isinstance"),
+        pytest.param("x = isinstance(a, b | c)", id="types that are asked for"),
+        pytest.param("A: TypeAlias = b | c", id="an alias of types"),
         pytest.param("x = field(repr=False)", id="what a field shows"),
         pytest.param("log.warning(a, b)", id="the log"),
     ],

@@ -32,6 +32,7 @@ LIBRARIES = (
     "tqdm",
     "click",
     "xxhash",
+    "hypothesis",
 )
 
 #: Seconds without a word from pytest after which a run ends: no single test takes a tenth of that.
