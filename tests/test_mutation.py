@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from tests.mutation.__main__ import FOLDERS, all_mutants, report
 from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.mutants import Mutant, mutants, sample
-from tests.mutation.runner import ROOT, Run, own_tests, quick_subset
+from tests.mutation.runner import ROOT, TESTED_IN, Run, own_tests, quick_subset
 
 
 def changes(code: str) -> set[tuple[str, str]]:
@@ -91,6 +92,7 @@ def test_the_tests_of_a_module() -> None:
         "mixpanel_pandas/payloads/ids.py",
     )
     assert own_tests("mixpanel_pandas/delivery/state.py")[0] == "tests/delivery/test_upload_state.py"
+    assert own_tests("mixpanel_pandas/delivery/reply.py")[0] == "tests/delivery/test_http.py"
     assert own_tests("mixpanel_pandas/delivery/journal/run.py")[0] == "tests/delivery/journal"
     first, *others = quick_subset("mixpanel_pandas/payloads/ids.py")
     assert first == "tests/payloads"
@@ -118,6 +120,12 @@ def test_modules_are_named_as_in_the_package() -> None:
     (module,) = {mutant.module for mutant in all_mutants(["payloads/ids.py"])}
     assert (ROOT / module).is_file()
     assert {mutant.module.split("/")[1] for mutant in all_mutants(FOLDERS)} == set(FOLDERS)
+
+
+def test_modules_that_are_tested_elsewhere_are_there() -> None:
+    for module, file in TESTED_IN.items():
+        assert (ROOT / "mixpanel_pandas" / module).is_file()
+        assert (ROOT / "tests" / Path(module).parent / file).is_file()
 
 
 def test_each_explanation_is_of_a_mutant_that_is_there() -> None:

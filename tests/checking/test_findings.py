@@ -43,6 +43,9 @@ def with_columns(*labels):
             with_columns("user_id", "\ud800"), {}, "broken_name", "\ud800", id="a lone surrogate in a name"
         ),
         pytest.param(
+            with_columns("user_id", "a\udfff"), {}, "broken_name", "a\udfff", id="the last of the surrogates"
+        ),
+        pytest.param(
             with_columns("user_id", "a", "b"),
             {"rename": {"b": "a"}},
             "same_name",

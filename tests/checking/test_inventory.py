@@ -26,6 +26,7 @@ def of(values, label="c"):
 HOLDS = [
     pytest.param(["a", "é", None], "string", {"string": 2}, 2, 2, 2, 0, {}, id="strings"),
     pytest.param(["", " ", "a"], "string", {"string": 3}, 3, 3, 1, 0, {}, id="blanks are values"),
+    pytest.param(["", None], "string", {"string": 1}, 1, 1, 0, 0, {}, id="empty strings"),
     pytest.param(['"', "\\n"], "string", {"string": 2}, 2, 2, 2, 0, {}, id="escapes do not count"),
     pytest.param([LONG, "a", LONG], "string", {"string": 3}, 3, 2, 300, 2, {"long_string": 2}, id="long strings"),
     pytest.param(pd.Categorical(["x", "y", "x", None]), "string", {"string": 3}, 3, 2, 1, 0, {}, id="categories"),

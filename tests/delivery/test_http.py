@@ -193,6 +193,9 @@ def plain(length, body, more=b""):
         pytest.param(
             chunked(b"A;x=y\r\n0123456789\r\n0\r\n\r\n"), b"0123456789", id="a chunk with an extension"
         ),
+        pytest.param(
+            chunked(b"1F\r\n" + b"x" * 31 + b"\r\n0\r\n\r\n"), b"x" * 31, id="a chunk of two hex digits"
+        ),
         pytest.param(chunked(b"1\r\na\r\n0\r\nX: y\r\nZ: w\r\n\r\n"), b"a", id="trailers"),
         pytest.param(chunked(b"0\r\n\r\n"), b"", id="no chunk"),
         pytest.param(b"HTTP/1.1 204 X\r\n\r\n", b"", id="a status that has no body"),

@@ -99,6 +99,27 @@ def test_coded_secrets_of_six_characters_or_more_drop_the_text(secret: str, drop
     assert redact(f"password {secret}!", (secret,)) == "password ***!"
 
 
+@pytest.mark.parametrize(
+    "coded",
+    [
+        pytest.param("".join(f"{ord(c):08b}" for c in "p4ss7w"), id="binary"),
+        pytest.param(b"p4ss7w".hex(), id="hex"),
+        pytest.param(base64.b32encode(b"p4ss7w").decode().rstrip("="), id="base32"),
+        pytest.param(base64.b32hexencode(b"p4ss7w").decode().rstrip("="), id="base32 of another sort"),
+        pytest.param(base64.b64encode(b"p4ss7w").decode(), id="base64"),
+        pytest.param(" ".join(str(ord(c)) for c in "p4ss7w"), id="decimal numbers"),
+        pytest.param(" ".join(f"{ord(c):o}" for c in "p4ss7w"), id="octal numbers"),
+    ],
+)
+def test_the_coded_characters_of_the_shortest_such_secret_are_enough(coded: str) -> None:
+    """Nothing but the secret, so that not a single bit is left over."""
+    assert redact(coded, ("p4ss7w",)) in {DROPPED, "***"}
+
+
+def test_a_number_beyond_all_characters_is_none() -> None:
+    assert redact("\\u{110000} " + each("\\u{{{n:x}}}"), (ODD,)) == DROPPED
+
+
 #: How it is echoed -> the echo.
 ECHOES = {
     "decimal entities": each("&#{n};"),

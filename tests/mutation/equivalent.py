@@ -39,4 +39,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'number = 1 + max((record.run for record in file.records(None, "run")), default=0)',
         'number = 2 + max((record.run for record in file.records(None, "run")), default=0)',
     ): "numbers of runs only tell them apart, and only grow",
+    (
+        "mixpanel_pandas/delivery/redaction.py",
+        "return chr(number) if number <= sys.maxunicode else mark[0]",
+        "return chr(number) if (number < sys.maxunicode) else mark[0]",
+    ): "neither the last of all characters nor its mark is part of a readable text",
+    (
+        "mixpanel_pandas/delivery/upload.py",
+        "def _carry_out(self, number: int, actions: list[Action], wakes: int = 0) -> Event | None:",
+        "def _carry_out(self, number: int, actions: list[Action], wakes: int = -1) -> Event | None:",
+    ): "only workers rest, and they name it",
+    (
+        "mixpanel_pandas/delivery/upload.py",
+        "def _carry_out(self, number: int, actions: list[Action], wakes: int = 0) -> Event | None:",
+        "def _carry_out(self, number: int, actions: list[Action], wakes: int = 1) -> Event | None:",
+    ): "only workers rest, and they name it",
 }

@@ -40,6 +40,15 @@ SILENCE = 150.0
 
 PASSED, NO_TESTS = 0, 5
 
+#: Modules without a file of tests of their own -> the file in their folder that tests them. Of the others all tests of the folder run.
+TESTED_IN = {
+    "delivery/connection.py": "test_http.py",
+    "delivery/merged.py": "test_waves.py",
+    "delivery/reply.py": "test_http.py",
+    "payloads/slice_sizes.py": "test_layout.py",
+    "rules/operation.py": "test_options.py",
+}
+
 #: Tests that tell nothing of the mutated modules, or are all slow.
 UNRELATED = {
     "browser", "emulator", "test_benchmarks", "test_interruption", "test_kernel", "test_mutation", "test_notebooks",
@@ -81,10 +90,11 @@ class Run:
 
 
 def own_tests(module: str, root: Path = ROOT) -> tuple[str, ...]:
-    """Return the tests of a module: the file that has its name, or else those of its folder, and its own examples."""
+    """Return the tests of a module: the file that has its name or tests it, or else those of its folder, and its own examples."""
     folder, name = _folder(module), Path(module).name
     named = [*(root / folder).glob(f"test_{name}"), *(root / folder).glob(f"test_*_{name}")]
-    own = folder / named[0].name if named else folder
+    file = named[0].name if named else TESTED_IN.get(module.removeprefix("mixpanel_pandas/"), "")
+    own = folder / file
     return (str(own), module) if (root / own).exists() else (module,)
 
 

@@ -113,6 +113,13 @@ def with_columns(*labels):
             id="a column twice",
         ),
         pytest.param(
+            FRAME.set_axis(pd.MultiIndex.from_arrays([FRAME.index] * 2, names=["key", "key"])),
+            {},
+            OperationError,
+            "levels of the index share a name ('key', 'key'): rename them",
+            id="a level of the index twice",
+        ),
+        pytest.param(
             pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])),
             {},
             OperationError,
@@ -307,6 +314,13 @@ def test_what_cannot_be_meant_is_refused(frame, call, error, message):
             id="group_id before it",
         ),
         pytest.param(with_columns(0, 1), {"id": 0}, 0, False, id="a label that is a number"),
+        pytest.param(
+            FRAME.set_axis(pd.MultiIndex.from_arrays([FRAME.index] * 2)),
+            {"id": "user_id"},
+            "user_id",
+            False,
+            id="beside levels without names",
+        ),
     ],
 )
 def test_where_the_ids_are(frame, call, label, in_index):

@@ -512,6 +512,7 @@ VALUES = st.recursive(
 @settings(max_examples=examples(400), deadline=None)
 @example([[keys(255), keys(2)], [{"a": keys(256)}]], 0)
 @example(["12345678", 1234567, 123456789012345678, 12345], 0)
+@example(["a" * 20, [[1]], [1], {"a": keys(256)}, {"a": 1}, [9007199254740993], [1]], 1)
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(0, 3))
 def test_json_is_measured_as_if_each_value_were_walked_through(values, start):
     texts = json_lines(values)[start:]

@@ -293,6 +293,25 @@ def test_calls_that_cannot_be_meant(call, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("name", "fitting", "others"),
+    [
+        pytest.param("batch_size", [1, 2000], [0, 2001, 1.0], id="batch_size"),
+        pytest.param("workers", [1, 64], [0, 65, True], id="workers"),
+        pytest.param("at_most", [0, 2**70], [-1, False], id="at_most"),
+        pytest.param("requests_per_hour", [1, 2**70], [0, 1.5], id="requests_per_hour"),
+        pytest.param("deadline", [5e-324, 1, float("inf")], [0, 0.0, -1, float("nan"), True], id="deadline"),
+    ],
+)
+def test_the_edges_of_numbers(name, fitting, others):
+    verb = "delete" if name == "at_most" else "set"
+    for value in fitting:
+        assert getattr(ask(verb, **{name: value}).options, name) == value
+    for value in others:
+        with pytest.raises(OperationError, match=f"^{name}={value!r} must be a "):
+            ask(verb, **{name: value})
+
+
 MISTYPED = [
     pytest.param(
         "set", {"invald": 1}, "set takes no option 'invald': did you mean 'invalid'?", id="mistyped"
