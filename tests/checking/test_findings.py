@@ -169,6 +169,10 @@ def test_a_clean_up_removes_properties_with_odd_names(name):
     assert findings_for(FRAME, verb="unset", properties=[name]) == []
 
 
+def test_the_characters_beside_the_surrogates_are_text():
+    assert findings_for(with_columns("user_id", "\ud7ff", "\ue000")) == []
+
+
 def test_plain_columns_have_no_findings():
     frame = pd.DataFrame(
         {"user_id": ["ann"], "seats": [1], "$email": ["a@x.org"], "$created": ["2024-01-01"]}

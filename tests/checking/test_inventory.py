@@ -159,6 +159,7 @@ def test_any_frame_has_the_same_columns_and_dtypes(frame, rows):
     found = frame.mixpanel.inventory()
     assert found.dtypes.astype(str).to_dict() == COLUMNS
     assert found.index.equals(pd.RangeIndex(rows))
+    assert found.attrs == {"mixpanel": {"rows": str(len(frame))}}
     assert type(found) is pd.DataFrame
     pd.testing.assert_frame_equal(frame, before)
 

@@ -1000,6 +1000,20 @@ def test_a_schema_knows_what_was_wrong_with_names():
     assert failures(frame.mixpanel.schema("set", "user_id"), frame) == ["computed_property"]
 
 
+@pytest.mark.parametrize(
+    ("label", "failing", "warned"),
+    [
+        pytest.param("a\ud800", ["broken_name"], [], id="a lone surrogate"),
+        pytest.param("é", [], [], id="a letter beyond ASCII"),
+        pytest.param(None, ["no_name"], [], id="no name"),
+        pytest.param(7, [], ["no_header"], id="a number"),
+    ],
+)
+def test_a_schema_of_columns_with_any_label(label, failing, warned):
+    frame = sample()[["user_id", "bio"]].set_axis(pd.Index(["user_id", label], dtype=object), axis="columns")
+    assert failures(frame.mixpanel.schema("set", "user_id"), frame, warned) == failing
+
+
 def test_a_schema_fails_where_the_ids_are_not_there():
     schema = sample().mixpanel.schema("set", "user_id")
     with pytest.raises(pandera.errors.SchemaErrors, match="user_id"):

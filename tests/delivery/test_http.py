@@ -104,6 +104,14 @@ def test_each_body_arrives_whole_on_one_connection():
     assert {request.connection for request in server.arrived} == {1}
 
 
+def test_a_request_does_not_wait_for_more_to_send():
+    """Without this option a small request waits for the answer to the one before."""
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        client.send(Request(server.url, b"[{}]"), timeout=PATIENCE)
+        (wire,) = client._line._wires.values()
+        assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_nothing_of_a_request_is_shown():
     assert repr(Request(URL, b"secret")) == f"Request(url={URL!r}, method='POST')"
     assert repr(Response(200, {"a": "b"}, b"secret")) == "Response(status=200, flaw=None)"

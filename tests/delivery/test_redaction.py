@@ -99,6 +99,32 @@ def test_coded_secrets_of_six_characters_or_more_drop_the_text(secret: str, drop
     assert redact(f"password {secret}!", (secret,)) == "password ***!"
 
 
+@pytest.mark.parametrize(("size", "dropped"), [(7, False), (8, True)])
+@pytest.mark.parametrize("part", [slice(None), slice(None, None, -1)], ids=["its beginning", "its end"])
+def test_a_piece_of_a_coded_secret_has_eight_characters(part: slice, size: int, dropped: bool) -> None:
+    piece = ODD[part][:size][part]
+    assert piece in ODD
+    assert (redact(each("&#{n};", text=piece), (ODD,)) == DROPPED) == dropped
+
+
+@pytest.mark.parametrize(
+    ("secret", "crumbs", "dropped"),
+    [
+        pytest.param(ODD, ["7f3a", "0e5b", "8166", "0c9d"], False, id="half of it"),
+        pytest.param(ODD, ["7f3a", "0e5b", "8166", "0c9d3"], True, id="more than half of it"),
+        pytest.param(ODD[:17], ["7f3a", "0e5b"], False, id="less than half of an odd number"),
+        pytest.param(ODD[:17], ["7f3a", "0e5b2"], True, id="more than half of an odd number"),
+        pytest.param(ODD[:16], ["7f3a", "0e5b2"], True, id="of a secret of two pieces"),
+        pytest.param(ODD[:15], ["7f3a", "0e5b2"], False, id="of a shorter secret"),
+    ],
+)
+def test_crumbs_of_more_than_half_of_a_secret_reveal_it(
+    secret: str, crumbs: list[str], dropped: bool
+) -> None:
+    assert all(crumb in secret for crumb in crumbs)
+    assert (redact(" zzzz ".join(crumbs), (secret,)) == DROPPED) == dropped
+
+
 @pytest.mark.parametrize(
     "coded",
     [

@@ -92,6 +92,28 @@ def test_requests_are_made_beside_each_other():
     assert set(ends(upload.run().deliveries).values()) == {"accepted"}
 
 
+def test_a_worker_that_has_nothing_to_do_waits_without_end(monkeypatch):
+    """It sleeps until it is woken, and does not ask again and again."""
+    rests, both_rest = [], threading.Event()
+    wait_for = threading.Condition.wait_for
+
+    def waiting(condition, predicate, timeout=None):
+        if timeout is None:
+            rests.append(predicate())
+            if len(rests) == 2:
+                both_rest.set()
+        return wait_for(condition, predicate, timeout)
+
+    def answer(ids):
+        assert both_rest.wait(PATIENCE)
+        return OK
+
+    upload, *_ = begin(answer, rows=2, workers=3)
+    monkeypatch.setattr(threading.Condition, "wait_for", waiting)
+    assert set(ends(upload.run().deliveries).values()) == {"accepted"}
+    assert not any(rests)
+
+
 def test_memory_stays_flat():
     alive, most, lock = Counter(), [], threading.Lock()
 
@@ -289,6 +311,19 @@ def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
     assert written.endswith("set: 4 accepted\n") == shown
 
 
+def test_a_bar_moves_at_most_five_times_a_second(monkeypatch):
+    now, moved = [0.0], []
+    monkeypatch.setattr(Reporter, "_move_bar", lambda _, progress: moved.append(now[0]))
+    reporter = Reporter("set", 4, True, lambda: now[0])
+    reporter.begin()
+    for moment in (0.0, 0.1, 0.2, 0.3, 0.39, 0.4, 1.0, 1.1):
+        now[0] = moment
+        reporter.show(Progress(2, 4, 1, 0, ""))
+    assert moved == [0.2, 0.4, 1.0]
+    reporter.end(Progress(4, 4, 2, 0, ""))
+    assert moved == [0.2, 0.4, 1.0, 1.1]
+
+
 class Broken:
     """A terminal that is gone."""
 
@@ -334,6 +369,8 @@ def test_what_hangs_is_left_behind(monkeypatch):
     upload, *_ = begin(lambda ids: OK, rows=40, wanted=True, label="set")
     account = upload.run()
     assert set(ends(account.deliveries, 40).values()) == {"accepted"}
+    left = [thread for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
+    assert [thread.daemon for thread in left] == [True]  # the process need not wait for it
     free.set()
     while names():
         time.sleep(0.001)

@@ -145,6 +145,7 @@ def test_what_a_value_becomes(value, text, kind):
     [
         pytest.param(float("inf"), None, "infinite", id="infinity"),
         pytest.param([float("-inf"), 1], "[null,1]", "infinite", id="infinity in a list"),
+        pytest.param({float("inf")}, "[null]", "infinite", id="infinity in a set"),
         pytest.param(decimal.Decimal("-Infinity"), None, "infinite", id="infinite Decimal"),
         pytest.param(decimal.Decimal("1E+400"), None, "infinite", id="Decimal beyond doubles"),
         pytest.param(10**400, None, "infinite", id="integer beyond doubles"),

@@ -92,6 +92,13 @@ def test_closed_options_take_their_values_and_no_others(option):
     assert str(caught.value) == f"{option.name}='sideways' is not one of {choices(option.choices)}"
 
 
+@pytest.mark.parametrize(
+    "option", [o for o in ALL_OPTIONS.values() if "bool" in o.type], ids=lambda option: option.name
+)
+def test_a_switch_is_on_or_off(option):
+    assert option.choices == ((None, True, False) if option.default is None else (True, False))
+
+
 def test_the_table_has_a_row_for_each_option():
     defaults = {field.name: field.default for field in fields(Options)}
     assert list(defaults) == list(ALL_OPTIONS)
@@ -214,6 +221,13 @@ REFUSED = [
         {"batch_size": 2001}, "batch_size=2001 must be a whole number from 1 to 2000", id="large batches"
     ),
     pytest.param({"batch_size": 0}, "batch_size=0 must be a whole number from 1 to 2000", id="empty batches"),
+    pytest.param({"journal": ""}, "journal='' must be the path of a file", id="a path of no characters"),
+    pytest.param({"journal": 1}, "journal=1 must be the path of a file", id="a number for a path"),
+    pytest.param(
+        {"journal": "mp.sqlite", "run": ""},
+        "run='' must be a name, such as '2026-11-21'",
+        id="a name of no characters",
+    ),
     pytest.param({"workers": None}, "workers=None must be a whole number from 1 to 64", id="no workers"),
     pytest.param(
         {"workers": True}, "workers=True must be a whole number from 1 to 64", id="True is no number"

@@ -81,6 +81,7 @@ def test_a_doubtful_row_among_others_is_apart():
 def test_batches_are_counted_on():
     both = combined([delivery(range(2), batch=4)], [delivery(range(2, 4), batch=0)], ROWS)
     assert [d.batch for d in both] == [4, 5]
+    assert [d.batch for d in combined([], [delivery(range(2), batch=0)], ROWS)] == [0]
 
 
 def test_updates_and_bytes_are_shared_out_by_rows():
