@@ -50,6 +50,17 @@ def test_a_late_row_makes_another_upload(emulator: mpd.Emulator) -> None:
     assert frame.head(1024).mixpanel.append("id")["accepted"].sum() == 1024
 
 
+def test_the_first_row_of_each_id_alone_is_known(emulator: mpd.Emulator) -> None:
+    """They travel first, and all of them were accepted before the upload was stopped."""
+    frame = pd.DataFrame({"id": ["first of two", "alone", "first of two"], "n": [1, 2, 3]})
+    emulator.fail(401, skip=1)
+    summary = frame.mixpanel.append("id", check=False)
+    assert frame.mixpanel.outcomes(summary)["outcome"].tolist() == ["accepted", "accepted", "rejected"]
+    with pytest.raises(mpd.AlreadySent):
+        frame.head(2).mixpanel.append("id")
+    assert len(emulator.requests) == 2
+
+
 def test_rows_of_one_id_are_compared_in_linear_time(
     emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,9 +23,10 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.connection import Line
+from mixpanel_pandas.delivery.connection import CONNECT_SECONDS, Line
 from mixpanel_pandas.delivery.http import Client
 from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
+from mixpanel_pandas.delivery.reply import CHUNK_LINE, TRAILERS
 from mixpanel_pandas.errors import ProjectError
 from mixpanel_pandas.project import Project
 from tests.loopback import CLOSE, OK, RESET, Authority, Proxy, Server, forever
@@ -102,6 +103,16 @@ def test_each_body_arrives_whole_on_one_connection():
         ] * 3
     assert [request.body for request in server.arrived] == bodies
     assert {request.connection for request in server.arrived} == {1}
+
+
+def test_connecting_sending_and_reading_have_a_time_limit_each(monkeypatch):
+    """Head and body are sent within one."""
+    begun, begin = [], Line.begin
+    monkeypatch.setattr(Line, "begin", lambda line, *at_most: begun.append(at_most) or begin(line, *at_most))
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        for _ in range(2):
+            client.send(Request(server.url, b"[" + b"{}," * 100_000 + b"{}]"), timeout=PATIENCE)
+    assert begun == [(CONNECT_SECONDS,), (), (), (), ()]
 
 
 def test_a_request_does_not_wait_for_more_to_send():
@@ -206,6 +217,15 @@ def plain(length, body, more=b""):
         ),
         pytest.param(chunked(b"1\r\na\r\n0\r\nX: y\r\nZ: w\r\n\r\n"), b"a", id="trailers"),
         pytest.param(chunked(b"0\r\n\r\n"), b"", id="no chunk"),
+        pytest.param(
+            chunked(b"1;" + b"x" * (CHUNK_LINE - 4) + b"\r\na\r\n0\r\n\r\n"),
+            b"a",
+            id="the longest line of a chunk",
+        ),
+        pytest.param(
+            chunked(b"0\r\n" + b"x" * (CHUNK_LINE - 2) + b"\r\n\r\n"), b"", id="the longest trailer"
+        ),
+        pytest.param(chunked(b"0\r\n" + b"X: y\r\n" * (TRAILERS - 1) + b"\r\n"), b"", id="the most trailers"),
         pytest.param(b"HTTP/1.1 204 X\r\n\r\n", b"", id="a status that has no body"),
         pytest.param(
             b"HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n", b"", id="304 with the length of another"
@@ -287,6 +307,19 @@ UNSOUND = [
     ),
     pytest.param(chunked(b"-1\r\na\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk below nothing"),
     pytest.param(chunked(b"1\r\nab\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk too long"),
+    pytest.param(
+        chunked(b"1;" + b"x" * (CHUNK_LINE - 3) + b"\r\na\r\n0\r\n\r\n"),
+        "its chunks cannot be read",
+        id="a chunk's line just too long",
+    ),
+    pytest.param(
+        chunked(b"0\r\n" + b"x" * (CHUNK_LINE - 1) + b"\r\n\r\n"), CUT_SHORT, id="a trailer just too long"
+    ),
+    pytest.param(
+        chunked(b"0\r\n" + b"X: y\r\n" * TRAILERS + b"\r\n"),
+        "bytes come after its end",
+        id="a trailer too many",
+    ),
     pytest.param(chunked(b"1;" + b"x" * 9000), "its chunks cannot be read", id="a chunk's line without end"),
     pytest.param(
         plain(b"%d" % (ANSWER_BYTES + 1), b"x" * (ANSWER_BYTES + 1)),
@@ -845,7 +878,13 @@ def test_a_certificate_for_another_host(monkeypatch, trusted):
 
 def test_passwords_of_proxies_are_secrets(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
-    assert {TOKEN, "me:secret", "me", "secret"} <= set(http.secrets_of(PROJECT))
+    assert set(http.secrets_of(PROJECT)) == {TOKEN, "me:secret", "me", "secret"}
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "http://@proxy.example", "proxy.example"])
+def test_a_proxy_without_a_password_adds_no_secret(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert http.secrets_of(PROJECT) == (TOKEN,)
 
 
 # -- what fails ---------------------------------------------------------------------------------------------------

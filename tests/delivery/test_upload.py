@@ -73,6 +73,17 @@ def test_no_threads_and_no_clients_are_left():
     assert opened == {"opened": 4, "closed": 4}
 
 
+def test_a_request_without_end_does_not_keep_the_process():
+    daemons = []
+
+    def answer(ids):
+        daemons.append(threading.current_thread().daemon)
+        return OK
+
+    begin(answer, workers=2)[0].run()
+    assert daemons == [True, True]
+
+
 def test_nothing_to_send():
     upload, sent, _ = begin(lambda ids: OK, rows=0, source=Batches([]), workers=3)
     assert (upload.run().deliveries, sent) == ([], [])

