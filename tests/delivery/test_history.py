@@ -52,10 +52,15 @@ def test_a_late_row_makes_another_upload(emulator: mpd.Emulator) -> None:
 
 def test_the_first_row_of_each_id_alone_is_known(emulator: mpd.Emulator) -> None:
     """They travel first, and all of them were accepted before the upload was stopped."""
-    frame = pd.DataFrame({"id": ["first of two", "alone", "first of two"], "n": [1, 2, 3]})
+    frame = pd.DataFrame({"id": ["of three", "alone", "of three", "of three"], "n": [1, 2, 3, 4]})
     emulator.fail(401, skip=1)
     summary = frame.mixpanel.append("id", check=False)
-    assert frame.mixpanel.outcomes(summary)["outcome"].tolist() == ["accepted", "accepted", "rejected"]
+    assert frame.mixpanel.outcomes(summary)["outcome"].tolist() == [
+        "accepted",
+        "accepted",
+        "rejected",
+        "not_sent",
+    ]
     with pytest.raises(mpd.AlreadySent):
         frame.head(2).mixpanel.append("id")
     assert len(emulator.requests) == 2
