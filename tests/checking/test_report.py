@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from mixpanel_pandas import ValidationError
+from mixpanel_pandas.checking.findings import Finding
+from mixpanel_pandas.checking.report import failure_cases
 
 LONG = "x" * 300
 
@@ -212,3 +214,22 @@ def test_the_error_survives(again):
     assert str(other) == str(error)
     pd.testing.assert_frame_equal(other.report, error.report)
     assert other.report.attrs == error.report.attrs
+
+
+def test_failure_cases_are_those_of_pandera() -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=pd.Index(["x", "y"], name="key"))
+    rows = np.array([False, True])
+    findings = [
+        Finding("first", "error", "a", "a", "", rows=rows),
+        Finding("second", "error", "key", "key", "", rows=rows),
+        Finding("third", "error", None, None, "", rows=rows),
+        Finding("fourth", "error", "a", "a", "", value="int64"),
+    ]
+    assert failure_cases(frame, findings).to_dict("list") == {
+        "schema_context": ["Column", "DataFrameSchema", "DataFrameSchema", "Column"],
+        "column": ["a", "key", None, "a"],
+        "check": ["first", "second", "third", "fourth"],
+        "check_number": [0, 0, 0, 1],
+        "failure_case": [2, "y", None, "int64"],
+        "index": ["y", "y", "y", None],
+    }

@@ -164,4 +164,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if kind is str or kind is bool or (kind is float and math.isfinite(value)):",
         "if (kind is str and kind is bool and (kind is float and math.isfinite(value))):",
     ): "the slow way gives these values back as well",
+    (
+        "mixpanel_pandas/payloads/sources.py",
+        "return isinstance(rows, slice) and rows == slice(0, len(self.values))",
+        "return isinstance(rows, slice) and rows == slice(1, len(self.values))",
+    ): "a slice of all rows is all rows, only slower to cut",
+    (
+        "mixpanel_pandas/payloads/sources.py",
+        "return isinstance(rows, slice) and rows == slice(0, len(self.values))",
+        "return isinstance(rows, slice) and rows == slice(-1, len(self.values))",
+    ): "a slice of all rows is all rows, only slower to cut",
 }
