@@ -31,6 +31,12 @@ def test_a_stop_before_the_first_request_sends_nothing(emulator: mpd.Emulator, v
     assert sending.progress() is not None
 
 
+def test_the_time_of_a_request_is_that_of_the_day(emulator: mpd.Emulator) -> None:
+    before = pd.Timestamp.now("UTC")
+    (started,) = FRAME.mixpanel.set("id")["started"]
+    assert abs(started - before) < pd.Timedelta(hours=1)
+
+
 @pytest.mark.parametrize("verb", ["set", "add"])
 def test_a_journal_that_cannot_be_ended_is_an_error_with_the_summary(
     emulator: mpd.Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str

@@ -141,6 +141,14 @@ def waves_of(ids, **masks):
         ),
         pytest.param(
             "aaab",
+            {"resent": [1]},
+            [[0, 3], [1]],
+            {"earlier attempt in doubt": [2]},
+            False,
+            id="sent twice itself",
+        ),
+        pytest.param(
+            "aaab",
             {"done": [0], "doubtful": [0], "resent": [0, 1]},
             [[3]],
             {"earlier row in doubt": [1, 2]},

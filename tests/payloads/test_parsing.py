@@ -190,6 +190,7 @@ def test_unreadable_text_is_dealt_with_as_asked():
 def test_a_column_is_of_the_kind_that_is_read_or_else_of_its_own():
     _layout, column = column_of(["$1"], "number:money")
     assert column.kind == "number"
+    assert column == column_of(["$1"], "number:money")[1]
     assert replace(column, parse=None).kind == "string"
 
 
