@@ -46,6 +46,7 @@ HOLDS = [
         "mixed", {"number": 2, "string": 2, "object": 1, "list": 1, "boolean": 1}, 7, 6, 10, 0, {"mixed_types": 1},
         id="several types",
     ),
+    pytest.param(["a", 1, 1], "mixed", {"string": 1, "number": 2}, 3, 2, 1, 0, {"mixed_types": 1}, id="two types"),
     pytest.param([b"x", "a"], "string", {"none": 1, "string": 1}, 2, 1, 1, 0, {"unsupported_value": 1, "mixed_types": 1}, id="bytes"),
     pytest.param(pd.to_timedelta([1, None]), "none", {"none": 1}, 1, 0, None, 0, {"unsupported_dtype": 1}, id="timedeltas"),
     pytest.param([None, None], "none", {}, 0, 0, None, 0, {}, id="nothing at all"),

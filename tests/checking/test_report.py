@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixpanel_pandas import ValidationError
+from mixpanel_pandas import ProfileWarning, ValidationError
 from mixpanel_pandas.checking.findings import Finding
-from mixpanel_pandas.checking.report import failure_cases
+from mixpanel_pandas.checking.report import failure_cases, report_in_words
 
 LONG = "x" * 300
 
@@ -233,3 +233,30 @@ def test_failure_cases_are_those_of_pandera() -> None:
         "failure_case": [2, "y", None, "int64"],
         "index": ["y", "y", "y", None],
     }
+
+
+@pytest.mark.parametrize(
+    ("attrs", "words"),
+    [
+        pytest.param({}, "1 error, 0 warnings, 0 hints", id="attrs that were lost"),
+        pytest.param(
+            {"rows": "0", "properties": "0"}, "1 error, 0 warnings, 0 hints in 0 rows", id="nothing"
+        ),
+        pytest.param(
+            {"rows": "2", "properties": "1", "error": "7"},
+            "7 errors, 0 warnings, 0 hints in 2 rows x 1 property",
+            id="more than is listed",
+        ),
+    ],
+)
+def test_a_report_in_words(attrs: dict[str, str], words: str) -> None:
+    report = pd.DataFrame({"severity": ["error"]})
+    report.attrs = {"mixpanel": attrs} if attrs else {}
+    assert report_in_words(report) == words
+
+
+def test_a_warning_names_the_line_of_the_caller() -> None:
+    frame = pd.DataFrame({"id": ["a"], "email": ["a@b.c"], "when": pd.to_datetime(["2024-01-01"])})
+    with pytest.warns(ProfileWarning) as caught:
+        frame.mixpanel.set("id", dry_run=True)
+    assert caught[0].filename == __file__

@@ -859,6 +859,17 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()], ids=repr)
+def test_an_error_that_ends_the_call_is_no_failed_check(error):
+    def fail(_values):
+        raise error
+
+    schema = pandera.DataFrameSchema({"age": pandera.Column(checks=pandera.Check(fail))})
+    with pytest.raises(type(error)) as caught:
+        people().mixpanel.validate("set", "user_id", schema=schema)
+    assert caught.value is error
+
+
 @pytest.mark.parametrize(("options", "message"), REFUSED)
 def test_refusals(options, message):
     with pytest.raises(OperationError) as caught:

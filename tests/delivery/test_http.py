@@ -23,10 +23,9 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.connection import CONNECT_SECONDS, Line
+from mixpanel_pandas.delivery.connection import CONNECT_SECONDS, Line, failure_of
 from mixpanel_pandas.delivery.http import Client
 from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
-from mixpanel_pandas.delivery.reply import CHUNK_LINE, TRAILERS
 from mixpanel_pandas.errors import ProjectError
 from mixpanel_pandas.project import Project
 from tests.loopback import CLOSE, OK, RESET, Authority, Proxy, Server, forever
@@ -218,14 +217,12 @@ def plain(length, body, more=b""):
         pytest.param(chunked(b"1\r\na\r\n0\r\nX: y\r\nZ: w\r\n\r\n"), b"a", id="trailers"),
         pytest.param(chunked(b"0\r\n\r\n"), b"", id="no chunk"),
         pytest.param(
-            chunked(b"1;" + b"x" * (CHUNK_LINE - 4) + b"\r\na\r\n0\r\n\r\n"),
+            chunked(b"1;" + b"x" * (4096 - 4) + b"\r\na\r\n0\r\n\r\n"),
             b"a",
             id="the longest line of a chunk",
         ),
-        pytest.param(
-            chunked(b"0\r\n" + b"x" * (CHUNK_LINE - 2) + b"\r\n\r\n"), b"", id="the longest trailer"
-        ),
-        pytest.param(chunked(b"0\r\n" + b"X: y\r\n" * (TRAILERS - 1) + b"\r\n"), b"", id="the most trailers"),
+        pytest.param(chunked(b"0\r\n" + b"x" * (4096 - 2) + b"\r\n\r\n"), b"", id="the longest trailer"),
+        pytest.param(chunked(b"0\r\n" + b"X: y\r\n" * 99 + b"\r\n"), b"", id="the most trailers"),
         pytest.param(b"HTTP/1.1 204 X\r\n\r\n", b"", id="a status that has no body"),
         pytest.param(
             b"HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n", b"", id="304 with the length of another"
@@ -308,15 +305,15 @@ UNSOUND = [
     pytest.param(chunked(b"-1\r\na\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk below nothing"),
     pytest.param(chunked(b"1\r\nab\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk too long"),
     pytest.param(
-        chunked(b"1;" + b"x" * (CHUNK_LINE - 3) + b"\r\na\r\n0\r\n\r\n"),
+        chunked(b"1;" + b"x" * (4096 - 3) + b"\r\na\r\n0\r\n\r\n"),
         "its chunks cannot be read",
         id="a chunk's line just too long",
     ),
     pytest.param(
-        chunked(b"0\r\n" + b"x" * (CHUNK_LINE - 1) + b"\r\n\r\n"), CUT_SHORT, id="a trailer just too long"
+        chunked(b"0\r\n" + b"x" * (4096 - 1) + b"\r\n\r\n"), CUT_SHORT, id="a trailer just too long"
     ),
     pytest.param(
-        chunked(b"0\r\n" + b"X: y\r\n" * TRAILERS + b"\r\n"),
+        chunked(b"0\r\n" + b"X: y\r\n" * 100 + b"\r\n"),
         "bytes come after its end",
         id="a trailer too many",
     ),
@@ -885,6 +882,32 @@ def test_passwords_of_proxies_are_secrets(monkeypatch):
 def test_a_proxy_without_a_password_adds_no_secret(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     assert http.secrets_of(PROJECT) == (TOKEN,)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        pytest.param(
+            OSError(111, "refused"), "ConnectionRefusedError: refused", id="the text without the number"
+        ),
+        pytest.param(OSError("no address"), "OSError: no address", id="a text alone"),
+        pytest.param(OSError(), "OSError: ", id="no text"),
+        pytest.param(
+            requests.ConnectionError(
+                urllib3.exceptions.ProtocolError("broken", ConnectionResetError(104, "reset"))
+            ),
+            "ConnectionError: reset",
+            id="the text of the innermost cause",
+        ),
+        pytest.param(
+            requests.ConnectionError(urllib3.exceptions.ProtocolError(object(), "nobody there")),
+            "ConnectionError: nobody there",
+            id="the text behind a connection",
+        ),
+    ],
+)
+def test_a_failure_says_what_is_behind_it(error, text):
+    assert failure_of(error).text == text
 
 
 # -- what fails ---------------------------------------------------------------------------------------------------

@@ -174,4 +174,74 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return isinstance(rows, slice) and rows == slice(0, len(self.values))",
         "return isinstance(rows, slice) and rows == slice(-1, len(self.values))",
     ): "a slice of all rows is all rows, only slower to cut",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "self._wave, self._number = 0, -1",
+        "self._wave, self._number = 1, -1",
+    ): "the first slice, of wave 0, is no end of a wave before it",
+    (
+        "mixpanel_pandas/delivery/history.py",
+        "self._wave, self._number = 0, -1",
+        "self._wave, self._number = -1, -1",
+    ): "the end of no rows adds nothing",
+    (
+        "mixpanel_pandas/delivery/journal/reading.py",
+        "for state, of_run in zip(states, texts, strict=True)",
+        "for state, of_run in zip(states, texts, strict=False)",
+    ): "there is a text for each state, made in the line above",
+    (
+        "mixpanel_pandas/delivery/redaction.py",
+        "size = (len(spellings[0]) - 1).bit_length()",
+        "size = (len(spellings[-1]) - 1).bit_length()",
+    ): "all spellings have one length",
+    (
+        "mixpanel_pandas/delivery/journal/sessions.py",
+        "last = np.full(rows, -1)",
+        "last = np.full(rows, -2)",
+    ): "any number below 0 is no delivery",
+    (
+        "mixpanel_pandas/delivery/journal/journal.py",
+        "self._writer.write([begin], wait=False)",
+        "self._writer.write([begin], wait=True)",
+    ): "only when the record is on disk; the next one that is waited for brings it there",
+    (
+        "mixpanel_pandas/payloads/normalise.py",
+        'days = np.asarray(array.cast(pa.int32()).fill_null(0)).astype("M8[D]")',
+        'days = np.asarray(array.cast(pa.int32()).fill_null(1)).astype("M8[D]")',
+    ): "any day near 1970 is within the years",
+    (
+        "mixpanel_pandas/payloads/normalise.py",
+        'days = np.asarray(array.cast(pa.int32()).fill_null(0)).astype("M8[D]")',
+        'days = np.asarray(array.cast(pa.int32()).fill_null(-1)).astype("M8[D]")',
+    ): "any day near 1970 is within the years",
+    (
+        "mixpanel_pandas/payloads/slice_sizes.py",
+        "FEW_ROWS, WIDE_BYTES = 768, 36_000_000",
+        "FEW_ROWS, WIDE_BYTES = 769, 36_000_000",
+    ): "an estimate, to a row",
+    (
+        "mixpanel_pandas/payloads/slice_sizes.py",
+        "FEW_ROWS, WIDE_BYTES = 768, 36_000_000",
+        "FEW_ROWS, WIDE_BYTES = 767, 36_000_000",
+    ): "an estimate, to a row",
+    (
+        "mixpanel_pandas/delivery/journal/path.py",
+        'file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)',
+        'file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 1), 0o600)',
+    ): "1 is O_WRONLY, which is there already",
+    (
+        "mixpanel_pandas/payloads/normalise.py",
+        "instants = array if array.type.tz is None else array.view(pa.timestamp(array.type.unit))",
+        "instants = array if (array.type.tz is not None) else array.view(pa.timestamp(array.type.unit))",
+    ): "the cast to milliseconds drops a time zone as well",
+    (
+        "mixpanel_pandas/checking/scan.py",
+        "if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes",
+        "if not check.limit or (longest >= LIMITS[check.limit].value):  # a limit of bytes",
+    ): "strings that may be too long are measured exactly afterwards",
+    (
+        "mixpanel_pandas/payloads/measures.py",
+        "rows[rows] = mask_of(pc.match_substring_regex(texts.filter(pa.array(rows)), _LONG_INTEGER))",
+        "pass",
+    ): "the regular expression only spares most texts the exact look that follows",
 }

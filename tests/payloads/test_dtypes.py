@@ -70,6 +70,8 @@ def arrow(type, *values):
             "",
             id="sparse text",
         ),
+        pytest.param(objects(np.array([1.5])), "lists of double", "list", "", id="arrays"),
+        pytest.param(objects(np.array([1.5]), np.array([[1.5]])), "lists", "list", "", id="arrays of both"),
         pytest.param(objects(None, np.nan, pd.NA), "nothing but missing values", "missing", "", id="nothing"),
         pytest.param(pd.Series([], dtype=object), "nothing but missing values", "missing", "", id="no rows"),
         pytest.param(
@@ -209,6 +211,11 @@ def test_an_array_of_objects_has_one_dimension(values):
     array = as_objects(values)
     assert array.shape == (len(values),)
     assert all(found is value for found, value in zip(array, values, strict=True))
+
+
+def test_long_floats_are_read_as_doubles():
+    values = np.array([1.5, np.nan], np.longdouble)
+    assert rule_for(pd.Series(values)).read(values).equals(pa.array([1.5, None]))
 
 
 def test_only_the_categories_of_a_slice_are_read(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from reference import MISSING, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.ip_and_time import address
-from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
+from mixpanel_pandas.payloads.layout import layout_of_columns, layout_of_ids, make_layout
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.slice_sizes import FEW_ROWS, SLICE_BYTES, WIDE_BYTES
 from mixpanel_pandas.rules.operation import operation
@@ -528,3 +529,20 @@ def test_the_values_of_a_column_are_not_copied():
 def test_a_plan_of_ids_reads_nothing_else():
     layout = layout_of_ids(FRAME, "user_id")
     assert (layout.columns, layout.rows, layout.id.label) == ((), 2, "user_id")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 1000])
+def test_slices_and_spans_are_all_rows(rows):
+    frame = pd.DataFrame({"user_id": np.arange(rows), "a": 1, "b": 2})
+    layout = replace(plan_for(frame), rows_per_slice=3)
+    for parts in (layout.slices(), layout.spans()):
+        assert [row for part in parts for row in range(part.start, part.stop)] == list(range(rows))
+    assert len(layout.spans()) <= len(layout.slices())
+
+
+def test_the_layout_of_columns_alone():
+    layout = layout_of_columns(FRAME)
+    assert [column.label for column in layout.columns] == list(FRAME.columns)
+    assert [column.kind for column in layout.columns] == [column.rule.kind for column in layout.columns]
+    assert layout.rows == len(FRAME)
+    assert layout.rows_per_slice > 0

@@ -101,6 +101,12 @@ def converted(value):
             dt.datetime(2024, 1, 2, 3, tzinfo=BERLIN), '"2024-01-02T02:00:00"', "date", id="datetime in UTC"
         ),
         pytest.param(
+            dt.datetime(2024, 1, 2, 3, 4, 5, 1000, tzinfo=dt.UTC),
+            '"2024-01-02T03:04:05.001"',
+            "date",
+            id="a single millisecond",
+        ),
+        pytest.param(
             pd.Timestamp("2024-01-02T03:04:05.006", tz="UTC"),
             '"2024-01-02T03:04:05.006"',
             "date",
