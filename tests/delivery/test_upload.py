@@ -335,6 +335,31 @@ def test_a_bar_moves_at_most_five_times_a_second(monkeypatch):
     assert moved == [0.2, 0.4, 1.0, 1.1]
 
 
+@pytest.mark.parametrize(
+    ("notebook", "widgets", "home"),
+    [
+        pytest.param(True, True, "tqdm.auto", id="a notebook"),
+        pytest.param(True, False, "tqdm", id="a notebook without widgets, of which tqdm warns"),
+        pytest.param(False, True, "tqdm", id="a terminal"),
+        pytest.param(False, False, "tqdm", id="a terminal without widgets"),
+    ],
+)
+def test_which_bar_is_shown(monkeypatch, notebook, widgets, home):
+    imported = []
+
+    def importing(name):
+        imported.append(name)
+        return tqdm
+
+    monkeypatch.setattr(progress_module, "in_notebook", lambda: notebook)
+    monkeypatch.setattr(progress_module, "find_spec", lambda _name: widgets or None)
+    monkeypatch.setattr(progress_module, "import_module", importing)
+    reporter = Reporter("set", 4, True, time.monotonic)
+    reporter.begin()
+    reporter.end(Progress(4, 4, 2, 0, ""))
+    assert imported == [home]
+
+
 class Broken:
     """A terminal that is gone."""
 

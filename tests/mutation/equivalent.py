@@ -244,4 +244,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "rows[rows] = mask_of(pc.match_substring_regex(texts.filter(pa.array(rows)), _LONG_INTEGER))",
         "pass",
     ): "the regular expression only spares most texts the exact look that follows",
+    (
+        "mixpanel_pandas/payloads/slices.py",
+        "return np.where(dropped, 0, 1 + has_value)",
+        "return np.where(dropped, 0, 2 + has_value)",
+    ): "only the order of the worths counts",
 }
