@@ -12,6 +12,7 @@ import pytest
 from mixpanel_pandas import ProfileWarning, ValidationError
 from mixpanel_pandas.checking.findings import Finding
 from mixpanel_pandas.checking.report import failure_cases, report_in_words
+from mixpanel_pandas.payloads.row_set import RowSet
 
 LONG = "x" * 300
 
@@ -149,7 +150,7 @@ def test_the_message_reads_well():
         "  duplicate_id in 'user_id': 2 rows, the id stands in several rows: duplicates='last' sends the last of them, 'merge' "
         "the last value of each property, 'all' one after the other; "
         "first at index 'r': 'bob'\n"
-        "  computed_property in '$last_seen': Mixpanel computes this property: do not send it; for $last_seen pass updated_at='$last_seen'\n"
+        "  computed_property in '$last_seen': Mixpanel computes $last_seen: updated_at='$last_seen' sets it, or do not send it\n"
         "  long_string in 'bio': 1 row, the text is too long (limit: 255 bytes); first at index 't': "
         "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\n"
         "  infinite in 'score': 2 rows, infinity, or a number beyond the largest double (1.8e308), which becomes infinity: replace it; first at index 'r': inf\n"
@@ -218,7 +219,7 @@ def test_the_error_survives(again):
 
 def test_failure_cases_are_those_of_pandera() -> None:
     frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=pd.Index(["x", "y"], name="key"))
-    rows = np.array([False, True])
+    rows = RowSet(np.array([1]))
     findings = [
         Finding("first", "error", "a", "a", "", rows=rows),
         Finding("second", "error", "key", "key", "", rows=rows),

@@ -99,6 +99,14 @@ def test_each_slice_is_sent_once_however_many_are_compared(
         history.reserve(encode, b"key")
 
 
+def test_an_upload_without_a_summary_may_have_arrived_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "process_history", History())
+    reservation, _slices = history.reserve(lambda: slices_of("a"), b"key")
+    reservation.release(None)
+    with pytest.raises(mpd.AlreadySent, match="not all of them arrived"):
+        history.reserve(lambda: slices_of("a"), b"key")
+
+
 def test_the_first_row_of_each_id_alone_is_known(emulator: mpd.Emulator) -> None:
     """They travel first, and all of them were accepted before the upload was stopped."""
     frame = pd.DataFrame({"id": ["of three", "alone", "of three", "of three"], "n": [1, 2, 3, 4]})
