@@ -6,7 +6,7 @@
     - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
     - ``OptionError`` (``TypeError``): an option that the verb does not take
     - ``AlreadySent``: an update that must not be applied twice was sent before, by this process or in the same journal
-  - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report`` and ``.failure_cases``
+  - ``ValidationError`` (``ValueError``): values over a limit, records of a file that are no rows; carries ``.report`` and ``.failure_cases``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
   - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
@@ -121,7 +121,7 @@ class ValidationError(MixpanelError, ValueError):
     Attributes
     ----------
     report : pandas.DataFrame
-        One row per finding, as ``df.mixpanel.validate`` returns it.
+        One row per finding, as ``df.mixpanel.validate`` returns it; of `mpd.frame` one per malformed record or unread text.
     """
 
     def __init__(
@@ -129,11 +129,13 @@ class ValidationError(MixpanelError, ValueError):
         message: str,
         report: pd.DataFrame,
         failure_cases: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+        *,
+        note: str = "The rows are in .report; df.mixpanel.validate(..., first=None) returns all of them.",
     ) -> None:
         super().__init__(message)
         self.report = report
         self._failure_cases = failure_cases
-        self.add_note("The rows are in .report; df.mixpanel.validate(..., first=None) returns all of them.")
+        self.add_note(note)
 
     @property
     def failure_cases(self) -> pd.DataFrame | None:

@@ -46,6 +46,7 @@ HOMES = {
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
     "click": {f"cli.{name}" for name in ("commands", "help", "logs", "output", "running", "uploading")},
+    "fsspec": {"reading.streams"},
     "ipywidgets": {"notebook.preview.controls"},
     "matplotlib": {"notebook.plotting"},
 }

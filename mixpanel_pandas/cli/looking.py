@@ -10,7 +10,8 @@ from mixpanel_pandas.cli.jobs import Call, call_of
 from mixpanel_pandas.cli.logs import log_event
 from mixpanel_pandas.cli.options import LOG, OF_READING, REPORT, options_of_report
 from mixpanel_pandas.cli.output import STDOUT, check_outputs, echo, print_report, write_output
-from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of, read_call
+from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of
+from mixpanel_pandas.cli.sources import read_source
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def validating(verb: str) -> Callable[..., Any]:
 
 def _report(call: Call) -> ExitStatus:
     options = options_of_call(call, sending=False)
-    profiles = profiles_of(read_call(call), call)
+    profiles = profiles_of(read_source(call, options).as_frame(), call)
     first = None if call["output"] else max(100, call["first"] or 0)
     report = profiles.validate(call.verb, call["id"], call["property"], first=first, **options)
     if not call["quiet"]:
@@ -60,7 +61,9 @@ def _show_payloads(call: Call) -> ExitStatus:
     import orjson
 
     options = options_of_call(call, sending=False)
-    payloads = profiles_of(read_call(call), call).payloads(call.verb, call["id"], call["property"], **options)
+    payloads = profiles_of(read_source(call, options).as_frame(), call).payloads(
+        call.verb, call["id"], call["property"], **options
+    )
     first = 10 if call["first"] is None else call["first"]
     sent = payloads.dropna()
     if not call["quiet"] and call["output"] != STDOUT:
@@ -84,7 +87,7 @@ def _take_inventory(call: Call) -> ExitStatus:
     from mixpanel_pandas.accessors import MixpanelAccessor
     from mixpanel_pandas.notebook.show import show
 
-    table = MixpanelAccessor(read_call(call)).inventory()
+    table = MixpanelAccessor(read_source(call, {}).as_frame()).inventory()
     if not call["quiet"]:
         echo(show(table, len(table)))
     return ExitStatus.OK if write_output(call["output"], lambda: table, "the inventory") else ExitStatus.DATA

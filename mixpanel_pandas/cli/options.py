@@ -107,9 +107,6 @@ class CommandOption:
         return self.kind in {"texts", "mapping", "mapping or text", "mapping or texts"}
 
 
-#: Words for delimiters that a shell makes hard to type.
-DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
-
 #: Options of Python that the command line does not have: it has others in their place, or a process sends only once.
 ONLY_IN_PYTHON = {"schema", "project", "progress", "repeat"}
 
@@ -232,7 +229,7 @@ OF_READING: dict[str, CommandOption] = {
             "delimiter",
             "Reading",
             "text",
-            "Between two columns of a CSV: a character, or tab, comma, semicolon, pipe. By default that of the first line.",
+            "Between two columns of a CSV: a character, or tab, comma, semicolon, pipe, space. By default that of the first line.",
             "CHARACTER",
         ),
         CommandOption(
@@ -376,9 +373,9 @@ def options_of_report(verb: str) -> list[CommandOption]:
 def _options_of_rows(verb: str, *, sending: bool) -> list[CommandOption]:
     taken = {option.name for option in taken_by(verb, sending=sending)}
     properties = () if verb == "delete" else (PROPERTY_OF.get(verb, PROPERTY),)
-    # every source is read in the same way, also where a verb takes no values
-    of_reading = [OF_VERBS[name] for name, heading in PLACES.items() if heading == "Reading"]
-    rest = [option for name, option in OF_VERBS.items() if name in taken and option not in of_reading]
+    of_verb = [option for name, option in OF_VERBS.items() if name in taken]
+    of_reading = [option for option in of_verb if option.heading == "Reading"]
+    rest = [option for option in of_verb if option.heading != "Reading"]
     return [*ROWS, *properties, *of_reading, *OF_READING.values(), *rest]
 
 
@@ -412,8 +409,6 @@ def _of_text(row: CommandOption, text: Any) -> Any:
     """Return the value of a single word."""
     if row.kind == "names" and isinstance(text, str):
         return text.split(",")
-    if row.name == "delimiter":
-        return DELIMITERS.get(text, text)
     return int(text) if row.name == "updated_at" and isinstance(text, str) and text.isdigit() else text
 
 

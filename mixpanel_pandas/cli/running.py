@@ -15,11 +15,10 @@ import click
 from mixpanel_pandas.cli.exit_status import ExitStatus, Termination, status_of_error
 from mixpanel_pandas.cli.jobs import named_run
 from mixpanel_pandas.cli.logs import log_event, logging_to_stderr
-from mixpanel_pandas.cli.sources import read_frame
 from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning
 from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import counted, rounded, shortened
+from mixpanel_pandas.text import rounded, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
     from mixpanel_pandas.cli.jobs import Call
 
-__all__ = ["finish", "options_of_call", "profiles_of", "read_call"]
+__all__ = ["finish", "options_of_call", "profiles_of"]
 
 
 def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
@@ -79,23 +78,6 @@ def _warnings_in_the_log(verb: str) -> Iterator[None]:
         warnings.simplefilter("always", ProfileWarning)
         warnings.showwarning = log
         yield
-
-
-def read_call(call: Call) -> pd.DataFrame:
-    """Return the table of a call."""
-    began = time.monotonic()
-    frame = read_frame(call)
-    names = ", ".join(shortened(source) for source in call.sources)
-    text = f"read {counted(len(frame), 'row')} of {counted(frame.shape[1], 'column')} from {names}"
-    log_event(
-        logging.INFO,
-        "read",
-        text,
-        rows=len(frame),
-        columns=frame.shape[1],
-        seconds=round(time.monotonic() - began, 3),
-    )
-    return frame
 
 
 def profiles_of(frame: pd.DataFrame, call: Call) -> MixpanelAccessor | GroupProfiles:

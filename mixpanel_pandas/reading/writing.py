@@ -1,0 +1,131 @@
+"""Write a table to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.text import Length, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["WRITTEN_ENDINGS", "atomic_write", "link_target", "refuse_output", "rows_as_json", "write_table"]
+
+#: Endings of the files that `write_table` writes.
+WRITTEN_ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet", ".pq")
+
+#: How many rows are written to JSON Lines at once.
+ROWS_AT_ONCE = 10_000
+
+
+def refuse_output(path: Path, inputs: Iterable[Path], what: str) -> None:
+    """Refuse a path that cannot be written to, so that a call ends before anything is sent.
+
+    Parameters
+    ----------
+    path : Path
+        Where a table is to be written.
+    inputs : iterable of Path
+        Files that must not be overwritten.
+    what : str
+        What the path is, as the message begins.
+
+    Raises
+    ------
+    OperationError
+        If the ending of the name is not known, the folder cannot be written to, or the path leads to one of `inputs`.
+    """
+    target = link_target(path)
+    shown = quoted(str(path), Length.SENTENCE)
+    if not path.name.lower().endswith(WRITTEN_ENDINGS):
+        msg = f"{what}={shown}: the name of the file must end in {choices(WRITTEN_ENDINGS)}"
+    elif not os.access(target.parent, os.W_OK):
+        msg = f"{what}={shown}: {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
+    elif any(
+        link_target(one) == target or (one.exists() and target.exists() and one.samefile(target))
+        for one in inputs
+    ):
+        msg = f"{what}={shown} is a file that is read: choose another"
+    else:
+        return
+    raise OperationError(msg)
+
+
+def link_target(path: Path) -> Path:
+    """Return the path with all links followed. A link to nothing is not an error."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and move the file written there to `path`. After an error an old file is unchanged.
+
+    A link is followed. What is not a file, such as a pipe, is written to directly.
+    """
+    target = link_target(path)
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mixpanel_pandas-") as folder:
+        temporary = Path(folder, target.name)  # writers choose the format by the ending of the name
+        yield temporary
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame to Parquet, JSON Lines or CSV. In CSV lists and objects are JSON, which ``parse={column: "json"}`` reads.
+
+    Parameters
+    ----------
+    path : Path
+        The format is Parquet if the name ends in ``.parquet`` or ``.pq``, JSON Lines if it ends in ``.jsonl`` or ``.ndjson``, else CSV.
+    """
+    if path.suffix.lower() in {".jsonl", ".ndjson"}:
+        with path.open("wb") as stream:
+            stream.writelines(rows_as_json(frame))
+        return
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        frame.to_parquet(path, index=False)
+        return
+    nested = {
+        label: column.map(_as_json)
+        for label, column in frame.items()
+        if column.dtype == object
+        or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
+    }
+    frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+
+
+def rows_as_json(frame: pd.DataFrame) -> Iterator[bytes]:
+    """Yield each row as a line of JSON. Missing values are null, and what JSON does not know is text.
+
+    >>> list(rows_as_json(pd.DataFrame({"id": ["a"], "n": [pd.NA]})))
+    [b'{"id":"a","n":null}\\n']
+    """
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    for start in range(0, len(frame), ROWS_AT_ONCE):
+        for record in frame.iloc[start : start + ROWS_AT_ONCE].to_dict("records"):
+            yield orjson.dumps(record, default=_null_or_text, option=option)
+
+
+def _null_or_text(value: Any) -> Any:
+    return None if pd.api.types.is_scalar(value) and bool(pd.isna(value)) else str(value)
+
+
+def _as_json(value: Any) -> Any:
+    if not isinstance(value, list | tuple | dict | np.ndarray):
+        return value
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
