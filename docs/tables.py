@@ -10,6 +10,9 @@ from mixpanel_pandas.cli.options import EVERY_OPTION, HEADINGS, REPORT
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
+from mixpanel_pandas.emulator.parameters import PARAMETERS, REFUSED_PARAMETERS
+from mixpanel_pandas.emulator.query import READS
+from mixpanel_pandas.emulator.selector import FUNCTIONS
 from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
@@ -46,6 +49,83 @@ shows them all. This page is made from the tables that the checks walk.
 Compared in lower case and without outer blanks: {junk}.
 """
 
+EMULATOR_PAGE = """# The emulator
+
+`mpd.Emulator` is a Mixpanel on this machine, for tests, notebooks and a first try. It keeps the profiles that are written to it, applies
+every operator as documented, answers queries about them, and [fails on cue](#failing-on-cue). Nothing leaves this machine.
+
+```python
+>>> import mixpanel_pandas as mpd, pandas as pd, requests
+>>> emulator = mpd.Emulator().start()
+>>> with mpd.set_project(emulator.project):
+...     summary = pd.DataFrame({{"id": ["ann", "bob"], "plan": ["pro", "free"]}}).mixpanel.set("id")
+>>> query = {{"project_id": emulator.project_id, "where": 'properties["plan"] == "pro"'}}
+>>> answer = requests.post(f"{{emulator.url}}/api/query/engage", data=query, auth=emulator.service_account).json()
+>>> [row["$distinct_id"] for row in answer["results"]]
+['ann']
+>>> emulator.close()
+
+```
+
+Other clients run against it unchanged: the tests write and read with `mixpanel`, `mixpanel-utils` and `mixpanel-headless`, with the
+Singer tap and with Airbyte's source. Where Mixpanel's documentation is silent, the emulator has to choose; a comment beside the code
+says so. It is no statement about Mixpanel.
+
+## What it answers
+
+- `/engage` and `/groups`: updates, as JSON, as a form, and as the form in plain text that Mixpanel's SDK for browsers sends.
+- {paths}: queries, with GET and POST, in the address, a form or JSON. They need `emulator.service_account` and the `project_id`, or
+  `emulator.project_secret` alone.
+
+A page of any origin may read the answers (CORS).
+
+A query with page 0 opens a **session**: a snapshot of the profiles, whose pages the same parameters with `session_id` and `page` read.
+Only page 0 counts as one of 60 queries in an hour, and five run at once; beyond that comes a 429 with the headers that Mixpanel sends.
+A query finds a profile by its canonical id alone: `emulator.add_alias("ann@example.org", "ann")` gives a user a second id, to which
+updates go as well. `emulator.add_cohort("paying", ["ann"])` returns the number for `filter_by_cohort`.
+
+## Switches
+
+| option | default | what it does |
+| --- | --- | --- |
+| `token` | a random one | the project token; records with another one are answered with success and land nowhere |
+| `strict` | `StrictShape()` | the shape of answers to `strict=1`, of which only success is known |
+| `page_size` | 1000 | the most profiles on a page |
+| `queries_per_hour` | 60 | further queries get a 429 |
+| `session_seconds` | 3600 | how long the pages of a query can be read, after its latest page |
+| `read_delay` | 0 | seconds until queries see what was written |
+| `whole_seconds` | `False` | dates come back to the second, as Mixpanel exports them |
+| `timezone` | `"UTC"` | the time zone of the project, in which dates in a selector are |
+| `history` | all | how many of the latest requests are kept |
+| `clock` | `time.time` | seconds since 1970 |
+
+## Selectors
+
+`where` and `selector` take an expression: properties (`properties["plan"]` or `user["plan"]`), texts in double quotes with a backslash
+before quotes and backslashes, numbers, `true` and `false`, lists of these in brackets, `NOW` (seconds since 1970), and the table below.
+A text that is none is answered with 400. What a profile lacks is undefined, and so is an operation on values of the wrong type. A
+profile is found if the expression is true.
+
+{selectors}
+
+Sources: the [page of Mixpanel](https://docs.mixpanel.com/reference/segmentation-expressions), and what clients rely on. By
+`mixpanel-headless`, queries of profiles know no `*`, `/`, `%`, `floor`, `round`, `ceil` and `boolean`; the emulator evaluates all that is
+documented.
+
+## Parameters
+
+Parameters that are not in this table are refused, so that none is ignored in silence.
+
+{parameters}
+
+Refused though Mixpanel knows them: {refused}.
+
+## Failing on cue
+
+`emulator.fail(429)`, `emulator.fail("reset", applied=True)`, `emulator.fail(503, on="read", times=None)`: the docstring of
+`Emulator.fail` lists all faults.
+"""
+
 READING_PAGE = """# Reading text
 
 `parse={{column: reading}}` says what the text of a column stands for; on the command line it is `--parse amount=number`. A reading is a
@@ -65,16 +145,32 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
-- Nothing is read unasked. Text without `parse` is sent as text.
+- An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
+- Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
+  JSON and are sent as that; `parse={{column: "text"}}` sends their text.
+
+## Text that looks like more
+
+A column of which every text looks like a number, a date, yes and no, a list or JSON has a hint that names the reading:
+
+```text
+the text looks like numbers ('1,234.50', '7.00' in 2 rows): parse={{'amount': 'number:1,234.5'}} reads it
+```
+
+Where two readings fit, as for `05/07/2023`, it names both. `parse={{"amount": "text"}}` answers that it is text, and the hint is gone.
+What may be a code is text without a hint: leading zeros, `+15550100`, `1e5`, versions such as `1.10` beside `1.9`, digits of one length,
+columns named like `zip_code` or `order_id`, and properties that are text for Mixpanel. So are ISO dates in UTC, which are dates for
+Mixpanel as they stand.
 
 ## Texts that mean missing
 
 `na=["-", "?"]` makes texts of ids and values missing, before `parse` reads them. Casing counts, outer blanks do not. On the command line
-it is `--na - --na "?"`. Two sets have names:
+it is `--na - --na "?"`. Two sets have names, which can stand among texts: `na=["common", "-"]`.
 
 {na}
 
-`common` leaves out what is a word or a name as well: `NA` is Namibia.
+`common` leaves out what is a word or a name as well: `NA` is Namibia. Without `na=` all texts are values, and the hint
+`missing_as_text` names the rows whose text is in `common`, a dash, or an error of a spreadsheet such as `#REF!`.
 
 ## Blanks and invisible characters
 
@@ -105,6 +201,9 @@ left out. With `mpd.upload` it also counts malformed records of the source, in a
 Parquet, which both read again in another process.
 
 {columns}
+
+A run whose `positions` are missing, or fewer than its `rows`, holds all rows between `start` and `stop` that no other run lists. So ten
+million rows with 1 % scattered bad ones make a summary of one or two MB.
 
 `summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
 `token_fingerprint` equals `project.fingerprint` of the project that was written to.
@@ -331,6 +430,8 @@ SOURCES_IN_WORDS = [
 
 EVENTS_IN_WORDS = [
     ("`started`", "the command began", "`verb`"),
+    ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
+    ("`malformed`", "malformed records were left out", "`records`"),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`inferred`", "the types of a CSV were inferred", "`parse`"),
     ("`malformed`", "records that are no rows were left out", "`records`"),
@@ -365,7 +466,7 @@ COLUMNS_IN_WORDS = {
     "elapsed": "seconds from then to the final answer, waits included",
     "reason": "short category, missing for accepted rows",
     "error": "what the server said, without secrets, and what to do",
-    "positions": "positions of the rows that differ from `outcome`, or of all where the run has holes",
+    "positions": "positions of exceptions, as an array of int64: of all rows of the run, or of those that differ from `outcome`",
     "position_outcomes": "their outcomes",
     "reasons": "their errors",
 }
@@ -558,6 +659,26 @@ def pages() -> dict[Path, str]:
         ["name", "texts"],
         [[f"`{name}`", ", ".join(f"`{text}`" for text in sorted(texts))] for name, texts in NA_TEXTS.items()],
     )
+    selectors = table(
+        ["operator or function", "what it is", "source"],
+        [
+            [
+                f"`{name}`" if operands == 2 else f"`{name} x`" if row.level else f"`{name}(x)`",
+                row.says,
+                row.source,
+            ]
+            for (name, operands), row in FUNCTIONS.items()
+        ],
+    )
+    parameters = table(
+        ["endpoint", "parameters"],
+        [
+            [f"`{endpoint}`", ", ".join(f"`{name}`" for name in sorted(names))]
+            for endpoint, names in PARAMETERS.items()
+        ],
+    )
+    refused = ", ".join(f"`{name}` ({why})" for name, why in REFUSED_PARAMETERS.items())
+    paths = ", ".join(f"`{path}`" for path in READS)
     status = table(
         ["status", "when", "what to do"],
         [[f"{number:d}", *words] for number, words in STATUS_IN_WORDS.items()],
@@ -576,6 +697,9 @@ def pages() -> dict[Path, str]:
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
+        HERE / "emulator.md": EMULATOR_PAGE.format(
+            selectors=selectors, parameters=parameters, refused=refused, paths=paths
+        ),
         HERE / "command-line.md": COMMAND_LINE_PAGE.format(
             sources=sources, status=status, events=events, options=options
         ),

@@ -131,7 +131,7 @@ def upload(
     group : str, optional
         Write group profiles of this key instead of user profiles.
     failures : path, optional
-        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv`` or ``.parquet`` file with three
+        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv``, ``.jsonl`` or ``.parquet`` file with three
         more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
     **options
         Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
@@ -173,24 +173,24 @@ def upload(
     if verb in OPERATORS or verb == "update":
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
-    way = {name: options.pop(name) for name in READING_OPTIONS if name in options}
+    of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
     remedy = _take_malformed_remedy(options)
     asked = operation(verb, id, properties, group, options)
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
-    way |= {"na": asked.options.na or (), "trim": asked.options.trim, "as_text": columns_of_text(asked)}
+    of_reading |= {"na": asked.options.na or (), "trim": asked.options.trim}
     project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
     began = time.perf_counter()
-    table = read_table(source, malformed, id=id, group=group, **way)
+    table = read_table(source, malformed, id=id, group=group, as_text=columns_of_text(asked), **of_reading)
     log_read(table, time.perf_counter() - began)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
     if malformed.count:
         extra = {"event": "malformed", "numbers": {"records": malformed.count}}
-        left_out = counted(malformed.count, "malformed record")
-        logger.warning("upload: %s left out: %s", left_out, malformed.words(), extra=extra)
+        records = counted(malformed.count, "malformed record")
+        logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
     parse = table.parse | dict(asked.options.parse or {})
     try:
@@ -356,7 +356,8 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     rows = np.full(len(frame), None, dtype=object)
     for encoded in encode_slices(decisions.layout, decisions.changes):
         texts = encoded.text.to_pylist()
-        records = read_json([f"[{text[:-1]}]" for text in texts]).values  # each record ends with a comma
+        lists = [f"[{text[:-1]}]" for text in texts]  # each record ends with a comma
+        records = read_json(lists, huge=int).values
         for position, of_row in zip(encoded.positions, records, strict=True):
             rows[position] = of_row if len(of_row) > 1 else of_row[0]
     return pd.Series(rows, index=decisions.frame.index, name=operation.verb, dtype=object)

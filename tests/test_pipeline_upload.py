@@ -142,7 +142,11 @@ def test_the_summary_is_not_lost_where_the_failures_cannot_be_written(emulator, 
 @pytest.mark.parametrize(
     ("failures", "message"),
     [
-        pytest.param("f.xlsx", "the name of the file must end in '.csv', '.parquet', '.pq'", id="ending"),
+        pytest.param(
+            "f.xlsx",
+            "the name of the file must end in '.csv', '.csv.gz', '.jsonl', '.ndjson', '.parquet', '.pq'",
+            id="ending",
+        ),
         pytest.param("none/f.csv", "is not a folder that can be written to", id="folder"),
         pytest.param("users.csv", "is a file that is read", id="source"),
     ],

@@ -46,7 +46,7 @@ HEADINGS: tuple[Heading, ...] = (
 #: - ``texts``: may be repeated.
 #: - ``mapping``: pairs such as COLUMN=READING; may be repeated.
 #: - ``mapping or text``: the same, or one word for all columns or checks.
-#: - ``mapping or texts``: the same, or words without a pair.
+#: - ``mapping or texts``: the same, or words alone.
 #: - ``names``: one text, with commas between the names.
 #: - ``path``: a file that the command reads or writes; in a job relative to the folder of the job.
 Kind = Literal[
@@ -130,8 +130,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "trim": {"does": "Remove outer blanks and invisible characters from ids, names and text."},
     "spread": {
         "kind": "mapping or texts",
-        "metavar": "COLUMN",
-        "does": "Send each key of an object as a property.",
+        "metavar": "COLUMN[=PREFIX]",
+        "does": "Send each key of an object as a property, perhaps with a prefix.",
     },
     "invalid": {
         "kind": "mapping or text",
@@ -142,6 +142,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "does": "What several rows of one id do: refuse the table, send the last, be merged, or be sent in their order.",
     },
     "ip": {"metavar": "ADDRESS|COLUMN"},
+    "latitude": {"metavar": "DEGREES|COLUMN"},
+    "longitude": {"metavar": "DEGREES|COLUMN"},
     "updated_at": {"metavar": "TIME|COLUMN"},
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
@@ -398,6 +400,8 @@ def value_of_words(row: CommandOption, typed: Any) -> Any:
         return list(words)
     if row.kind == "mapping or text" and not has_pairs:
         return words[-1]
+    if row.kind == "mapping or texts":
+        return {name: detail for name, _, detail in (word.partition("=") for word in words)}
     incomplete = [word for word in words if "=" not in word]
     if incomplete:
         msg = f"--{row.key} {quoted(incomplete[0])}: write it as {row.metavar}"

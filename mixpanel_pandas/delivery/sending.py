@@ -12,7 +12,7 @@ from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.ending import Ended, interrupted, raise_from, raise_if_failed
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
-from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import in_numbers, summarise, words
@@ -339,7 +339,7 @@ class Sending:
         deliveries = [
             Delivery(
                 batch=batch.number,
-                positions=batch.positions,
+                positions=compact(batch.positions),
                 updates=batch.updates,
                 bytes=batch.nbytes,
                 outcome="not_sent",

@@ -6,12 +6,15 @@ import secrets
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
+from zoneinfo import ZoneInfo
 
+from mixpanel_pandas.emulator.budget import Budget
 from mixpanel_pandas.emulator.faults import Cues, RequestKind
 from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, ingest
-from mixpanel_pandas.emulator.query import Reader, ServiceAccount, data_group_id
+from mixpanel_pandas.emulator.query import READS, Reader, ServiceAccount, data_group_id
 from mixpanel_pandas.emulator.received import Applied, Received
 from mixpanel_pandas.emulator.store import Store
 from mixpanel_pandas.emulator.wire import (
@@ -20,13 +23,15 @@ from mixpanel_pandas.emulator.wire import (
     WireResponse,
     answer_html,
     answer_json,
+    answer_preflight,
     read_request,
+    with_origin,
 )
 from mixpanel_pandas.project import Project
 from mixpanel_pandas.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     import pandas as pd
@@ -57,17 +62,41 @@ class Emulator:
     strict : StrictShape, optional
         The shape of answers to ``strict=1``, which Mixpanel does not document.
     page_size : int, default 1000
-        Profiles on a page of the Query API.
+        The most profiles on a page of the Query API.
     queries_per_hour : int, default 60
-        How many queries are answered in an hour. Further ones get a 429.
+        How many queries are answered in an hour. Further ones get a 429. Only page 0 counts. Of those that run at once, a sixth
+        one gets a 429, too.
+    session_seconds : float, default 3600
+        How long the pages of a query can be read, after its latest page. Mixpanel does not document it.
+    read_delay : float, default 0
+        Seconds until queries see what was written. `profile` and `profiles` show it at once.
+    whole_seconds : bool, default False
+        Whether queries answer dates to the second, as Mixpanel exports them. By default they come back as they were written.
+    timezone : str, default "UTC"
+        The time zone of the project, in which a date in a selector is.
     history : int, optional
         How many of the latest requests `requests` keeps, with their records. By default all.
     clock : callable, default time.time
-        Returns seconds since 1970, for "Updated at" and for the queries of an hour.
+        Returns seconds since 1970, for "Updated at", sessions, delays, and the queries of an hour.
+
+    Attributes
+    ----------
+    token : str
+        The project token.
+    service_account : tuple of str
+        Username and secret of the account that may read.
+    project_secret : str
+        The older way to read: a secret of the project, as the user of the request.
+    project_id : int
+        The project's number in queries.
+    url : str
+        The address.
 
     Notes
     -----
-    There are no aliases, so ``$ignore_alias`` has no effect. Updates are applied in order of arrival, not of ``$time``.
+    Updates are applied in order of arrival, not of ``$time``. Queries are answered at ``/api/query/`` and ``/api/2.0/``, with
+    GET and POST: ``engage``, ``engage/stats``, ``engage/properties`` and ``cohorts/list``; and the account at ``/api/app/me``.
+    What the emulator cannot do, such as ``behaviors``, it refuses.
 
     Examples
     --------
@@ -88,26 +117,42 @@ class Emulator:
         strict: StrictShape | None = None,
         page_size: int = 1000,
         queries_per_hour: int = 60,
+        session_seconds: float = 3600.0,
+        read_delay: float = 0.0,
+        whole_seconds: bool = False,
+        timezone: str = "UTC",
         history: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.token: str = token or secrets.token_hex(16)
         self.service_account: ServiceAccount = ServiceAccount("emulator", secrets.token_hex(16))
+        self.project_secret: str = secrets.token_hex(16)
         self.project_id: int = 1
         self.url: str = _NOWHERE
         self._strict = strict or StrictShape()
         self._page_size, self._queries_per_hour = page_size, queries_per_hour
+        self._session_seconds, self._read_delay = session_seconds, read_delay
+        self._whole_seconds, self._zone = whole_seconds, ZoneInfo(timezone)
         self._history, self._clock = history, clock
         self._lock = threading.RLock()
         self._server: Server | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget profiles, requests, queries and faults."""
+        """Forget profiles, aliases, cohorts, requests, queries and faults."""
         with self._lock:
-            self._store, self._cues = Store(), Cues()
+            self._store, self._cues = Store(self._read_delay), Cues()
             self._reader = Reader(
-                self.token, self.service_account, self.project_id, self._page_size, self._queries_per_hour
+                self._store,
+                self.token,
+                self.service_account,
+                self.project_secret,
+                self.project_id,
+                Budget(self.project_id, self._queries_per_hour),
+                self._page_size,
+                self._session_seconds,
+                self._zone,
+                self._whole_seconds,
             )
             self._requests: deque[Received] = deque(maxlen=self._history)
             self._arrived = 0
@@ -126,7 +171,7 @@ class Emulator:
         if self._server is None:
             from mixpanel_pandas.emulator.server import Server
 
-            self._server = Server(self.answer)
+            self._server = Server(self.exchange)
             self.url = self._server.url
         return self
 
@@ -234,6 +279,43 @@ class Emulator:
         """Return the number by which the Query API knows a group key."""
         return data_group_id(group)
 
+    # -- what is there besides profiles -------------------------------------------------------------------------------
+
+    def add_alias(self, alias: str, identity: str) -> None:
+        """Make `alias` another id of the user `identity`, as merging two ids does.
+
+        From then on updates of the alias change the profile of `identity`, unless they say ``$ignore_alias``. Queries find
+        a profile by its own id alone. A profile that the alias has already is gone, as Mixpanel documents it for anonymous ids
+        (``$device:...``).
+
+        Examples
+        --------
+        >>> import requests
+        >>> emulator = mpd.Emulator()
+        >>> emulator.add_alias("ann@example.org", "ann")
+        >>> with requests.Session() as session:
+        ...     session.mount(emulator.url, emulator.adapter())
+        ...     record = {"$token": emulator.token, "$distinct_id": "ann@example.org", "$set": {"plan": "pro"}}
+        ...     session.post(f"{emulator.url}/engage", json=record).text
+        '1'
+        >>> emulator.profile("ann")["plan"]
+        'pro'
+        """
+        with self._lock:
+            self._store.alias(self.token, str(alias), str(identity), self._clock())
+
+    def add_cohort(self, name: str, ids: Iterable[str]) -> int:
+        """Keep a list of ids as a cohort, and return the number that queries take as ``filter_by_cohort={"id": 1}``.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator()
+        >>> emulator.add_cohort("paying", ["ann", "bob"])
+        1
+        """
+        with self._lock:
+            return self._reader.add_cohort(name, ids, self._clock())
+
     # -- failing on cue -----------------------------------------------------------------------------------------------
 
     def fail(
@@ -327,21 +409,47 @@ class Emulator:
 
         The server and the adapter both deliver this answer, so they always agree. The records are applied when this returns.
         """
+        with self.exchange(method, target, headers, body) as response:
+            return response
+
+    @contextmanager
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Iterator[WireResponse]:
+        """Answer one request, and take a query for running until the end of the ``with`` block.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator()
+        >>> with emulator.exchange("GET", "/api/app/me", {}, b"") as response:
+        ...     response.status
+        401
+        """
         request = read_request(method, target, headers, body)
         with self._lock:
-            now = self._clock()
+            now, budget = self._clock(), self._reader.budget
             response = self._answer(request, Terms(now, self._strict))
+            if origin := request.headers.get("origin"):
+                response = with_origin(response, origin)
             if response.ending not in NO_CONNECTION:
                 self._requests.append(Received.of(self._arrived, request, response, now))
                 self._arrived += 1
-        return response
+            runs = READS.get(request.path, "me") != "me" and response.status not in _NOT_RUN
+            budget.running += runs
+        try:
+            yield response
+        finally:
+            with self._lock:
+                budget.running -= runs
 
     def _answer(self, request: WireRequest, terms: Terms) -> WireResponse:
         if request.path not in _ENDPOINTS:
             return answer_json(404, {"error": f"no endpoint {request.path}", "status": "error"})
+        if request.method == "OPTIONS":
+            return answer_preflight(request)
         if request.method not in {"GET", "POST"}:
             return answer_json(405, {"error": f"{request.method} is not allowed", "status": "error"})
-        if request.target_bytes > _TARGET_LIMIT:
+        if len(request.target) > _TARGET_LIMIT:
             return answer_html(414)
         if "transfer-encoding" in request.headers:
             return answer_html(411)
@@ -351,17 +459,15 @@ class Emulator:
     def _write(self, request: WireRequest, terms: Terms) -> WireResponse:
         return ingest(self._store, request, terms)
 
-    def _read_profiles(self, request: WireRequest, terms: Terms) -> WireResponse:
-        return self._reader.profiles(self._store, request, terms.now)
+    def _read(self, request: WireRequest, terms: Terms) -> WireResponse:
+        return self._reader.answer(request, terms.now)
 
-    def _read_properties(self, request: WireRequest, terms: Terms) -> WireResponse:
-        return self._reader.properties(self._store, request, terms.now)
 
+#: Statuses with which a query is refused before it runs.
+_NOT_RUN = (401, 402, 403, 429)
 
 _ENDPOINTS: dict[str, tuple[RequestKind, Callable[[Emulator, WireRequest, Terms], WireResponse]]] = {
     "/engage": ("write", Emulator._write),
     "/groups": ("write", Emulator._write),
-    "/api/query/engage": ("read", Emulator._read_profiles),
-    "/api/2.0/engage": ("read", Emulator._read_profiles),
-    "/api/2.0/engage/properties": ("read", Emulator._read_properties),
+    **dict.fromkeys(READS, ("read", Emulator._read)),
 }

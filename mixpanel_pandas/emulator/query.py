@@ -1,27 +1,32 @@
-"""Requests that read: the Query API for profiles, and the catalogue of their properties."""
+"""Requests that read: profiles in pages, their statistics, the catalogue of their properties, and cohorts."""
 
 from __future__ import annotations
 
 import base64
-import re
-import uuid
+import random
+import string
 import zlib
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
-from mixpanel_pandas.emulator.store import same
+from mixpanel_pandas.emulator.budget import Budget, QueryRefused
+from mixpanel_pandas.emulator.moments import is_moment, moment_text, without_fractions
+from mixpanel_pandas.emulator.parameters import QueryFields
+from mixpanel_pandas.emulator.selector import SelectorError, compile_selector
+from mixpanel_pandas.emulator.stats import statistic
 from mixpanel_pandas.emulator.wire import WireRequest, WireResponse, answer_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
+    from zoneinfo import ZoneInfo
 
+    from mixpanel_pandas.emulator.selector import Evaluator
     from mixpanel_pandas.emulator.store import Properties, Store
 
-__all__ = ["Reader", "ServiceAccount", "data_group_id"]
-
-_HOUR = 3600.0
+__all__ = ["READS", "Reader", "ServiceAccount", "data_group_id"]
 
 
 class ServiceAccount(NamedTuple):
@@ -34,17 +39,42 @@ class ServiceAccount(NamedTuple):
         return f"ServiceAccount(username={self.username!r})"
 
 
-class QueryRefused(Exception):
-    """A query is answered with an error: a status and a text."""
-
-    def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-
-
 def data_group_id(group: str) -> str:
     """Return the id of a group key in the Query API. It is negative and has 19 digits, as real ones may."""
     return str(-(10**18) - zlib.crc32(group.encode()))
+
+
+@dataclass(frozen=True)
+class _Cohort:
+    """A list of ids with a name."""
+
+    name: str
+    ids: tuple[str, ...]
+    created: float
+
+
+@dataclass
+class _Session:
+    """The profiles as they were at page 0. Their properties are never changed, so it copies none.
+
+    Attributes
+    ----------
+    number : str or None
+        The ``data_group_id`` of page 0.
+    version : int
+        The version of the store. Sessions of one version share their profiles.
+    matching : dict
+        Parameters that choose profiles -> the ids that they choose, in order. As documented, each page repeats them.
+    expires : float
+        Seconds since 1970.
+    """
+
+    profiles: dict[str, Properties]
+    number: str | None
+    version: int
+    page_size: int
+    expires: float
+    matching: dict[tuple[str | None, ...], list[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -54,197 +84,290 @@ class Reader:
     Attributes
     ----------
     page_size : int
-        Profiles on a page.
-    per_hour : int
-        Queries in an hour. Each page counts as one.
+        The most profiles on a page.
+    session_seconds : float
+        How long a session lasts after its latest page.
+    zone : zoneinfo.ZoneInfo
+        The time zone of the project, in which dates in selectors are.
+    whole_seconds : bool
+        Whether dates are answered to the second.
     """
 
+    store: Store = field(repr=False)
     token: str = field(repr=False)
     account: ServiceAccount
+    project_secret: str = field(repr=False)
     project_id: int
+    budget: Budget
     page_size: int
-    per_hour: int
-    sessions: dict[str, dict[str, Properties]] = field(default_factory=dict)
-    recent: list[float] = field(default_factory=list)
+    session_seconds: float
+    zone: ZoneInfo
+    whole_seconds: bool
+    cohorts: dict[int, _Cohort] = field(default_factory=dict)
+    _sessions: dict[str, _Session] = field(default_factory=dict, repr=False)
 
-    def profiles(self, store: Store, request: WireRequest, now: float) -> WireResponse:
-        """Answer ``/api/query/engage``: one page of profiles."""
-        return self._answer(self._page, store, request, now)
+    def add_cohort(self, name: str, ids: Iterable[str], now: float) -> int:
+        """Keep a list of ids as a cohort, and return its number."""
+        number = len(self.cohorts) + 1
+        self.cohorts[number] = _Cohort(name, tuple(map(str, ids)), now)
+        return number
 
-    def properties(self, store: Store, request: WireRequest, now: float) -> WireResponse:
-        """Answer ``/api/2.0/engage/properties``: the type of each property, and how many profiles have it."""
-        return self._answer(self._catalogue, store, request, now)
-
-    def _answer(
-        self, content: Callable[[Store, WireRequest], object], store: Store, request: WireRequest, now: float
-    ) -> WireResponse:
+    def answer(self, request: WireRequest, now: float) -> WireResponse:
+        """Answer a request for one of the paths of `READS`."""
+        endpoint = READS[request.path]
+        fields = QueryFields({name: text for name, text in request.fields.items() if text})
         try:
-            self._admit(request)
-            self._throttle(now)
-            return answer_json(200, content(store, request))
-        except QueryRefused as refusal:
-            return answer_json(refusal.status, {"error": str(refusal), "status": "error"})
+            content = self._content(endpoint, request, fields, now)
+        except (QueryRefused, SelectorError) as error:
+            refusal = error if isinstance(error, QueryRefused) else QueryRefused(400, str(error))
+            response = answer_json(refusal.status, {"request": request.target, "error": str(refusal)})
+            return replace(response, headers={**response.headers, **refusal.headers})
+        return answer_json(200, content)
 
-    def _admit(self, request: WireRequest) -> None:
-        login = base64.b64encode(":".join(self.account).encode()).decode()
-        if request.headers.get("authorization") != f"Basic {login}":
-            raise QueryRefused(401, "Invalid service account credentials")
-        if "project_id" not in request.fields:
+    def _content(self, endpoint: str, request: WireRequest, fields: QueryFields, now: float) -> object:
+        by_secret = self._authenticate(request)
+        if endpoint == "me":  # it is an account's, not a project's, and no query
+            return self._me()
+        project = fields.text("project_id") or (str(self.project_id) if by_secret else None)
+        if project is None:
             raise QueryRefused(400, "project_id is a required parameter")
-        if request.fields["project_id"] != str(self.project_id):
+        if project != str(self.project_id):
             raise QueryRefused(403, "The service account has no access to this project")
+        self.budget.admit(now, counts="session_id" not in fields)
+        fields.check(endpoint)
+        return _CONTENTS[endpoint](self, fields, now)
 
-    def _throttle(self, now: float) -> None:
-        self.recent = [then for then in self.recent if then > now - _HOUR]
-        if len(self.recent) >= self.per_hour:
-            msg = (
-                f"Query rate limit exceeded for project_id: {self.project_id}. 1/5 queries running concurrently and "
-                f"{len(self.recent) + 1}/{self.per_hour} queries running in the last hour"
-            )
-            raise QueryRefused(429, msg)
-        self.recent.append(now)
+    def _authenticate(self, request: WireRequest) -> bool:
+        """Return whether a request comes with the secret of the project, else with the service account."""
+        known = {_basic(":".join(self.account)): False}
+        known |= {_basic(self.project_secret + colon): True for colon in ("", ":")}
+        login = request.headers.get("authorization")
+        if login not in known:
+            raise QueryRefused(401, "Invalid service account credentials")
+        return known[login]
 
-    def _page(self, store: Store, request: WireRequest) -> object:
-        fields = request.fields
-        unknown = [name for name in ("filter_by_cohort", "behaviors") if name in fields]
-        if unknown:
-            msg = f"the emulator knows no {unknown[0]}"
-            raise QueryRefused(400, msg)
-        page, session = _number(fields, "page"), self._session(store, fields)
-        # A session holds the profiles as they were at its beginning. As documented, each page repeats the conditions.
-        matching = sorted(_matching(self.sessions[session], fields))
-        names = _json(fields, "output_properties")
-        rows = matching[page * self.page_size : (page + 1) * self.page_size]
+    # -- profiles -----------------------------------------------------------------------------------------------------
+
+    def _page(self, fields: QueryFields, now: float) -> object:
+        page = fields.number("page", 0)
+        name, session = self._session(fields, page, now)
+        terms = fields.part(_CHOOSING)
+        if terms not in session.matching:
+            session.matching[terms] = self._ordered(session.profiles, fields, now)
+        matching = session.matching[terms]
+        names = fields.names("output_properties")
+        ids = matching[page * session.page_size : (page + 1) * session.page_size]
+        # A client by Airbyte says of the total that it is on the first page only.
+        total = {} if page else {"total": len(matching)}
         return {
             "page": page,
-            "page_size": self.page_size,
+            "page_size": session.page_size,
             "results": [
-                {"$distinct_id": identity, "$properties": _chosen(self.sessions[session][identity], names)}
-                for identity in rows
+                {"$distinct_id": one, "$properties": self._shown(session.profiles.get(one, {}), names)}
+                for one in ids
             ],
-            "session_id": session,
+            "session_id": name,
             "status": "ok",
-            "total": len(matching),
+            **total,
         }
 
-    def _session(self, store: Store, fields: dict[str, str]) -> str:
-        """Return the session that the query names, or a new one."""
-        session = fields.get("session_id")
-        if session is None:
-            if _number(fields, "page"):
+    def _session(self, fields: QueryFields, page: int, now: float) -> tuple[str, _Session]:
+        """Return the name of the session of a query, and the session: the one that it names, or a new one."""
+        self._sessions = {name: old for name, old in self._sessions.items() if old.expires > now}
+        name, number = fields.text("session_id"), fields.text("data_group_id")
+        if name is None:
+            if page:
                 raise QueryRefused(400, "page needs the session_id of page 0")
-            session = uuid.uuid4().hex
-            self.sessions[session] = dict(self._kind(store, fields))
-        if session not in self.sessions:
-            msg = f"unknown session_id {session!r}"
+            name = f"{int(now)}-{''.join(random.choices(string.ascii_uppercase, k=6))}"
+            size = min(fields.number(key, self.page_size, least=1) for key in ("page_size", "limit"))
+            profiles = self._snapshot(number, now)
+            self._sessions[name] = _Session(
+                profiles, number, self.store.version, min(size, self.page_size), 0.0
+            )
+        if name not in self._sessions:
+            msg = f"unknown or expired session_id {name!r}"
             raise QueryRefused(400, msg)
-        return session
+        session = self._sessions[name]
+        if session.number != number:
+            raise QueryRefused(400, "data_group_id is not that of page 0")
+        session.expires = now + self.session_seconds
+        return name, session
 
-    def _catalogue(self, store: Store, request: WireRequest) -> object:
-        counts: dict[str, dict[str, Any]] = {}
-        for properties in self._kind(store, request.fields).values():
-            for name, value in properties.items():
-                row = counts.setdefault(name, {"count": 0, "type": _type(value)})
-                row["count"] += 1
-        return {"results": counts}
+    def _snapshot(self, number: str | None, now: float) -> dict[str, Properties]:
+        """Return the profiles as they can be read now, whatever is written later."""
+        profiles = self._profiles(number, now)
+        for session in self._sessions.values():
+            if (session.number, session.version) == (number, self.store.version):
+                return session.profiles
+        return dict(profiles)
 
-    def _kind(self, store: Store, fields: dict[str, str]) -> dict[str, Properties]:
-        number = fields.get("data_group_id")
+    def _profiles(self, number: str | None, now: float) -> dict[str, Properties]:
+        """Return the profiles of users, or of the group key with a number, as they can be read now."""
         if number is None:
-            return store.kind(self.token, None)
+            return self.store.readable(self.token, None, now)
         groups = {
-            data_group_id(group): group for token, group in store.kinds if token == self.token and group
+            data_group_id(group): group for token, group in self.store.kinds if token == self.token and group
         }
         if number not in groups:
             msg = f"unknown data_group_id {number}"
             raise QueryRefused(400, msg)
-        return store.kind(self.token, groups[number])
+        return self.store.readable(self.token, groups[number], now)
+
+    def _matching(self, profiles: dict[str, Properties], fields: QueryFields, now: float) -> Iterable[str]:
+        """Return the ids that a query chooses, in the order of ids."""
+        ids = self._requested(profiles, fields)
+        # One official client calls the condition `selector`.
+        where = fields.text("where") or fields.text("selector")
+        if where is None:
+            return ids
+        condition = self._selector(where, now)
+        return [one for one in ids if condition(profiles.get(one, {})) is True]
+
+    def _requested(self, profiles: dict[str, Properties], fields: QueryFields) -> list[str]:
+        """Return the ids that a query names, alone or by a cohort, else those of all profiles."""
+        one, some, cohort = fields.text("distinct_id"), fields.names("distinct_ids"), fields.cohort_id()
+        if one is not None and some is not None:
+            raise QueryRefused(400, "distinct_id and distinct_ids exclude each other")
+        chosen: AbstractSet[str] = profiles.keys()
+        if cohort is not None:
+            members = self._members(cohort)
+            # As documented, members without a profile are there unless a query says otherwise.
+            chosen = members if fields.flag("include_all_users", default=True) else chosen & members
+        if one is not None or some is not None:
+            chosen = chosen & ({one} if one is not None else set(some or ()))
+        return sorted(chosen)
+
+    def _members(self, number: int) -> AbstractSet[str]:
+        if number not in self.cohorts:
+            msg = f"unknown cohort {number}"
+            raise QueryRefused(400, msg)
+        aliases = self.store.aliases
+        return {aliases.get((self.token, one), one) for one in self.cohorts[number].ids}
+
+    def _ordered(self, profiles: dict[str, Properties], fields: QueryFields, now: float) -> list[str]:
+        """Return the ids that a query chooses, in its order. Profiles without the value come last."""
+        ids = list(self._matching(profiles, fields, now))
+        order = fields.text("sort_order") or "ascending"
+        if order not in {"ascending", "descending"}:
+            msg = f"sort_order must be ascending or descending, not {order!r}"
+            raise QueryRefused(400, msg)
+        key = fields.text("sort_key")
+        if key is None:
+            return ids
+        value_of = self._selector(key, now)
+        values = {one: value_of(profiles.get(one, {})) for one in ids}
+        sortable = [one for one in ids if isinstance(values[one], str | int | float)]
+        sortable.sort(key=lambda one: _rank(values[one]), reverse=order == "descending")
+        return list(dict.fromkeys([*sortable, *ids]))
+
+    def _selector(self, text: str, now: float) -> Evaluator:
+        return compile_selector(text, now, self.zone)
+
+    def _shown(self, properties: Properties, names: list[str] | None) -> Properties:
+        if names is not None:
+            properties = {name: properties[name] for name in names if name in properties}
+        if self.whole_seconds:
+            properties = {name: without_fractions(value) for name, value in properties.items()}
+        return properties
+
+    # -- the other endpoints ------------------------------------------------------------------------------------------
+
+    def _stats(self, fields: QueryFields, now: float) -> object:
+        profiles = self._profiles(fields.text("data_group_id"), now)
+        chosen = [profiles.get(one, {}) for one in self._matching(profiles, fields, now)]
+        action = fields.text("action") or "count()"
+        result = statistic(action, chosen, lambda text: self._selector(text, now))
+        computed = datetime.fromtimestamp(now, UTC).isoformat()
+        return {"computed_at": computed, "results": result, "status": "ok"}
+
+    def _catalogue(self, fields: QueryFields, now: float) -> object:
+        profiles = self._profiles(fields.text("data_group_id"), now)
+        types: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in self._matching(profiles, fields, now):
+            for name, value in profiles[one].items():
+                types[name][_type(value)] += 1
+        names = sorted(types, key=lambda name: -types[name].total())
+        names = names[: fields.number("limit", len(names))]
+        return {
+            "results": {
+                name: {"count": types[name].total(), "type": _most_common(types[name])} for name in names
+            },
+            "status": "ok",
+        }
+
+    def _cohort_list(self, fields: QueryFields, now: float) -> object:
+        return [
+            {
+                "count": len(cohort.ids),
+                "is_visible": 1,
+                "description": "",
+                "created": moment_text(cohort.created).replace("T", " "),
+                "project_id": self.project_id,
+                "id": number,
+                "name": cohort.name,
+            }
+            for number, cohort in self.cohorts.items()
+        ]
+
+    def _me(self) -> object:
+        project = {"name": "Emulator", "organization_id": 1, "timezone": self.zone.key, "type": "PROJECT"}
+        return {
+            "status": "ok",
+            "results": {
+                "user_id": 1,
+                "user_name": self.account.username,
+                "organizations": {"1": {"id": 1, "name": "Emulator", "role": "admin"}},
+                "projects": {str(self.project_id): project},
+                "workspaces": {},
+            },
+        }
 
 
-def _matching(profiles: dict[str, Properties], fields: dict[str, str]) -> list[str]:
-    """Return the ids of the `profiles` that a query asks for."""
-    requested = [fields["distinct_id"]] if "distinct_id" in fields else _json(fields, "distinct_ids")
-    ids = list(profiles) if requested is None else [str(i) for i in requested if str(i) in profiles]
-    # One official client calls the condition `selector`.
-    condition = _condition(fields.get("where") or fields.get("selector") or "")
-    return [identity for identity in ids if condition(profiles[identity])]
+#: Parameters that decide which profiles a query chooses, and in which order.
+_CHOOSING = (
+    "where", "selector", "distinct_id", "distinct_ids", "filter_by_cohort", "include_all_users", "sort_key", "sort_order",
+)  # fmt: skip
+
+_CONTENTS: dict[str, Callable[[Reader, QueryFields, float], object]] = {
+    "engage": Reader._page,
+    "engage/stats": Reader._stats,
+    "engage/properties": Reader._catalogue,
+    "cohorts/list": Reader._cohort_list,
+}
+
+#: Path -> endpoint. Mixpanel's current path and its older one are equivalent.
+READS: dict[str, str] = {
+    **{f"/api/{base}/{endpoint}": endpoint for base in ("query", "2.0") for endpoint in _CONTENTS},
+    "/api/app/me": "me",
+}
 
 
-def _json(fields: dict[str, str], name: str) -> list[Any] | None:
-    if name not in fields:
-        return None
-    try:
-        return list(orjson.loads(fields[name]))
-    except (orjson.JSONDecodeError, TypeError):
-        msg = f"{name} must be a list in JSON"
-        raise QueryRefused(400, msg) from None
+def _basic(login: str) -> str:
+    return "Basic " + base64.b64encode(login.encode()).decode()
 
 
-def _number(fields: dict[str, str], name: str) -> int:
-    try:
-        return int(fields.get(name, 0))
-    except ValueError:
-        msg = f"{name} must be a number"
-        raise QueryRefused(400, msg) from None
+def _rank(value: str | float) -> tuple[str, Any]:
+    """Return what values are sorted by: their type, then the value."""
+    return "string" if isinstance(value, str) else "number", value
 
 
-def _equals(properties: Properties, name: str, literal: str) -> bool:
-    try:
-        return name in properties and same(properties[name], orjson.loads(literal))
-    except orjson.JSONDecodeError:
-        msg = f"cannot read {literal!r} in the condition"
-        raise QueryRefused(400, msg) from None
-
-
-def _defined(properties: Properties, name: str) -> bool:
-    return name in properties
-
-
-def _truthy(properties: Properties, name: str) -> bool:
-    return bool(properties.get(name))
-
-
-_PROPERTY = r'(?:properties|user)\s*\[\s*"([^"]*)"\s*\]'
-
-#: The conditions that the emulator understands.
-_CONDITIONS: tuple[tuple[re.Pattern[str], Callable[..., bool]], ...] = (
-    (re.compile(rf"{_PROPERTY}\s*==\s*(.+)"), _equals),
-    (re.compile(rf"defined\s*\(\s*{_PROPERTY}\s*\)"), _defined),
-    (re.compile(rf"boolean\s*\(\s*{_PROPERTY}\s*\)\s*==\s*true"), _truthy),
-)
-
-
-def _condition(where: str) -> Callable[[Properties], bool]:
-    """Return the condition `where` as a function of properties."""
-    text = where.strip()
-    while text.startswith("(") and text.endswith(")"):
-        text = text[1:-1].strip()
-    if not text:
-        return lambda properties: True
-    for pattern, holds in _CONDITIONS:
-        if match := pattern.fullmatch(text):
-            return lambda properties: holds(properties, *match.groups())
-    msg = f'the emulator understands properties["x"] == "y" and defined(properties["x"]), not {where!r}'
-    raise QueryRefused(400, msg)
-
-
-def _chosen(properties: Properties, names: list[Any] | None) -> Properties:
-    return properties if names is None else {name: properties[name] for name in names if name in properties}
-
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z?)?")
-
-#: Names of types in the catalogue. Only "string" is recorded from Mixpanel. The others are those of its page of data types.
-_TYPES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
-    ("datetime", lambda value: isinstance(value, str) and _DATE.fullmatch(value) is not None),
-    ("string", lambda value: isinstance(value, str)),
-    ("boolean", lambda value: isinstance(value, bool)),
-    ("number", lambda value: isinstance(value, int | float)),
-    ("list", lambda value: isinstance(value, list)),
-    ("object", lambda value: isinstance(value, dict)),
-    ("null", lambda value: value is None),
-)
+#: Names of types in the catalogue. "string", "datetime", "list" and "unknown" are those of clients. The others are those of
+#: Mixpanel's page of data types.
+_TYPES: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    list: "list",
+    dict: "object",
+    type(None): "unknown",
+}
 
 
 def _type(value: object) -> str:
-    return next(name for name, fits in _TYPES if fits(value))
+    return "datetime" if isinstance(value, str) and is_moment(value) else _TYPES[type(value)]
+
+
+def _most_common(types: Counter[str]) -> str:
+    """Return the type that most profiles have. What has no type, as null, counts only if nothing else is there."""
+    return max(types, key=lambda name: (name != "unknown", types[name]))

@@ -15,8 +15,10 @@ from mixpanel_pandas.emulator.wire import NO_CONNECTION, Ending, WireResponse, a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     AnswerFunction = Callable[[str, str, Mapping[str, str], bytes], WireResponse]
+    ExchangeFunction = Callable[[str, str, Mapping[str, str], bytes], AbstractContextManager[WireResponse]]
 
 __all__ = ["Server"]
 
@@ -27,9 +29,9 @@ _HOST = "127.0.0.1"
 class Server:
     """A server that listens in threads of its own until it is closed."""
 
-    def __init__(self, answer: AnswerFunction) -> None:
+    def __init__(self, exchange: ExchangeFunction) -> None:
         self._listener = _Listener((_HOST, 0), _Handler)
-        self._listener.answer = answer
+        self._listener.exchange = exchange
         self.url: str = f"http://{_HOST}:{self._listener.server_port}"
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(0.01,), name="mixpanel-emulator", daemon=True
@@ -50,7 +52,7 @@ class Server:
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
-    answer: AnswerFunction
+    exchange: ExchangeFunction
 
     def __init__(self, *args: Any) -> None:
         self.open: dict[threading.Thread, socket.socket] = {}
@@ -98,15 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < length:  # the client disconnected early: nothing is applied
             self.close_connection = True
             return
-        response = self.server.answer(self.command, self.path, dict(self.headers.items()), body)
+        with self.server.exchange(self.command, self.path, dict(self.headers.items()), body) as response:
+            if response.delay:
+                self._wait(response.delay)
         if response.ending in NO_CONNECTION:
             text = f"the fault {response.ending!r} has to happen before a connection: use Emulator.adapter()"
             response = answer_text(501, text)
-        if response.delay:
-            self._wait(response.delay)
         _ENDINGS[response.ending](self, response)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _exchange
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _exchange
 
     def log_message(self, *args: object) -> None:
         """Keep quiet."""

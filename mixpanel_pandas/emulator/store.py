@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from mixpanel_pandas.emulator.moments import moment_text
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.rules.operators import OPERATORS, Operator, Verb
 
@@ -21,6 +22,21 @@ Properties = dict[str, Any]
 #: The place of every address. It is no real place, so that a profile that is moved there stands out. In ISO 3166 ZZ is an
 #: unknown country.
 GEOLOCATION = {"$city": "Nowhere", "$region": "Nowhere", "$country_code": "ZZ", "$timezone": "UTC"}
+
+#: What Mixpanel adds to a place that it knows by its coordinates.
+_BY_COORDINATES = {"$geo_source": "reverse_geocoding"}
+
+#: Properties whose value becomes an alias of the user who gets it, by the pages of https://docs.mixpanel.com/docs/cohort-sync.
+ALIASING = frozenset(
+    {
+        "$onesignal_user_id",
+        "$moengage_user_id",
+        "$CleverTap_user_id",
+        "$leanplum_user_id",
+        "$apptimize_user_id",
+        "$vwo_user_id",
+    }
+)
 
 
 # What the operators do: old properties (None: no profile) and the operand -> new properties (None: no profile).
@@ -52,7 +68,8 @@ def _union(old: Properties | None, values: Properties) -> Properties:
 
 def _remove(old: Properties | None, values: Properties) -> Properties | None:
     present = {name: value for name, value in values.items() if name in (old or {})}
-    return None if old is None else _on_lists(old, present, _without_first)
+    new = None if old is None else _on_lists(old, present, _without_first)
+    return old if new == old else new  # "If it does not exist, no updates are made": not even of "Updated at"
 
 
 def _unset(old: Properties | None, names: list[str]) -> Properties:
@@ -206,18 +223,56 @@ def size_refusal(record: object) -> Refusal | None:
     return Refusal("record", f"larger than {limit}") if len(orjson.dumps(record)) > limit.value else None
 
 
+_Key = tuple[str, str | None]
+
+
 @dataclass
 class Store:
     """Profiles by token and kind.
 
     Mixpanel does not verify tokens. Records with another token are answered with success and change no profile of the project.
+
+    Attributes
+    ----------
+    read_delay : float
+        Seconds from a write until queries see it.
+    kinds : dict
+        Token and group key (None: users) -> id -> properties. The properties of a profile are replaced, never changed, so
+        whoever holds them has a snapshot.
+    aliases : dict
+        Token and alias -> id of the user.
+    version : int
+        Grows whenever profiles change, as writes and as queries see them.
     """
 
-    kinds: dict[tuple[str, str | None], dict[str, Properties]] = field(default_factory=dict)
+    read_delay: float = 0.0
+    kinds: dict[_Key, dict[str, Properties]] = field(default_factory=dict)
+    aliases: dict[tuple[str, str], str] = field(default_factory=dict)
+    version: int = 0
+    _readable: dict[_Key, dict[str, Properties]] = field(default_factory=dict)
+    _late: deque[tuple[float, _Key, str, Properties | None]] = field(default_factory=deque)
 
     def kind(self, token: str, group: str | None) -> dict[str, Properties]:
         """Return the profiles of users, or of one `group` key, by id."""
         return self.kinds.get((token, group), {})
+
+    def readable(self, token: str, group: str | None, now: float) -> dict[str, Properties]:
+        """Return the profiles as queries see them."""
+        if not self.read_delay:
+            return self.kind(token, group)
+        while self._late and self._late[0][0] <= now:
+            _, key, identity, properties = self._late.popleft()
+            _put(self._readable, key, identity, properties)
+            self.version += 1
+        return self._readable.get((token, group), {})
+
+    def alias(self, token: str, alias: str, identity: str, now: float) -> None:
+        """Make `alias` another id of a user. A profile that it has already is gone, as the profile of an anonymous device is."""
+        identity = self.aliases.get((token, identity), identity)
+        if alias != identity:
+            self.aliases = {key: identity if known == alias else known for key, known in self.aliases.items()}
+            self.aliases[token, alias] = identity
+            self._write((token, None), alias, None, now)
 
     def apply(self, record: dict[str, Any], *, group: bool, now: float, geolocate: bool) -> None:
         """Apply a good record.
@@ -231,42 +286,67 @@ class Store:
         """
         key = (str(record["$token"]), str(record["$group_key"]) if group else None)
         identity = str(record["$group_id" if group else "$distinct_id"])
+        if not group and record.get("$ignore_alias") not in _TRUE:
+            identity = self.aliases.get((key[0], identity), identity)
         (operator,) = operators_in(record)
-        profiles = self.kinds.setdefault(key, {})
-        old = profiles.get(identity)
-        new = EFFECTS[operator.verb](old, _cut_names(record[operator.name]))
-        if new is None:
-            profiles.pop(identity, None)
-            return
-        # Mixpanel refreshes its own properties when something is set, and for users only as far as is documented.
-        if operator.takes == "any" and not group and str(record.get("$ip", "1" if geolocate else "0")) != "0":
-            new = new | {
-                name: value for name, value in GEOLOCATION.items() if name not in record[operator.name]
-            }
-        if record.get("$ignore_time") is not True:
-            new["$last_seen"] = _moment(record.get("$time", now))
-        profiles[identity] = _first_properties(new)
+        old = self.kinds.get(key, {}).get(identity)
+        operand: Any = None if operator.takes == "nothing" else _cut_names(record[operator.name])
+        new = EFFECTS[operator.verb](old, operand)
+        if new is not None and new is not old:
+            # Mixpanel refreshes its own properties when something is set, and for users only as far as is documented.
+            if operator.takes == "any" and not group:
+                place = _place(record, geolocate=geolocate)
+                new = new | {name: value for name, value in place.items() if name not in operand}
+            if record.get("$ignore_time") is not True:
+                new["$last_seen"] = moment_text(record.get("$time", now))
+            new = _first_properties(new)
+        if new is not old:
+            self._write(key, identity, new, now)
+        if operator.takes == "any" and not group:
+            for name in ALIASING & operand.keys():
+                if isinstance(operand[name], str):
+                    self.alias(key[0], operand[name], identity, now)
+
+    def _write(self, key: _Key, identity: str, properties: Properties | None, now: float) -> None:
+        _put(self.kinds, key, identity, properties)
+        self.version += 1
+        if self.read_delay:
+            self._late.append((now + self.read_delay, key, identity, properties))
+
+
+#: Values of ``$ignore_alias`` that switch it on. One official client sends text.
+_TRUE = (True, "true")
+
+
+def _put(
+    kinds: dict[_Key, dict[str, Properties]], key: _Key, identity: str, properties: Properties | None
+) -> None:
+    """Keep the properties of a profile. None: there is no such profile any more."""
+    profiles = kinds.setdefault(key, {})
+    if properties is None:
+        profiles.pop(identity, None)
+    else:
+        profiles[identity] = properties
+
+
+def _place(record: dict[str, Any], *, geolocate: bool) -> Properties:
+    """Return the properties of the place of a record: that of its coordinates, else that of its address."""
+    if "$latitude" in record and "$longitude" in record:
+        return GEOLOCATION | _BY_COORDINATES
+    return GEOLOCATION if str(record.get("$ip", "1" if geolocate else "0")) != "0" else {}
 
 
 def _cut_names(operand: Any) -> Any:
     """Return `operand` with names of properties cut to their limit."""
     limit = LIMITS["name_characters"].value
-    if isinstance(operand, dict) and max(map(len, operand), default=0) > limit:
-        return {name[:limit]: value for name, value in operand.items()}
-    return operand
+    if not isinstance(operand, dict | list) or max(map(len, operand), default=0) <= limit:
+        return operand
+    if isinstance(operand, list):
+        return [name[:limit] for name in operand]
+    return {name[:limit]: value for name, value in operand.items()}
 
 
 def _first_properties(properties: Properties) -> Properties:
     """Return as many `properties` as a profile holds. Mixpanel drops others silently."""
     limit = LIMITS["properties"].value
     return properties if len(properties) <= limit else dict(list(properties.items())[:limit])
-
-
-def _moment(number: float) -> str:
-    """Return seconds since 1970 as text in UTC. Some clients send milliseconds, which are recognized by their size.
-
-    >>> _moment(0), _moment(1_700_000_000_000)
-    ('1970-01-01T00:00:00', '2023-11-14T22:13:20')
-    """
-    seconds = number / 1000 if number > LIMITS["time_seconds"].value else number
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

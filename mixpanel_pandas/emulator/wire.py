@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -21,8 +21,10 @@ __all__ = [
     "WireResponse",
     "answer_html",
     "answer_json",
+    "answer_preflight",
     "answer_text",
     "read_request",
+    "with_origin",
 ]
 
 #: How an exchange ends: with a complete answer, with half of one (the connection is closed, or stalls), without an answer (the
@@ -51,11 +53,13 @@ class WireRequest:
     headers : dict of str
         Names in lower case.
     fields : dict of str
-        Parameters of the address and of a form, the form's first.
+        Parameters of the address and of the body, those of the body first.
     records : list, optional
         The updates of the request. None: they cannot be read.
-    nbytes, target_bytes : int
-        Size of the body, and of path and query.
+    nbytes : int
+        Size of the body.
+    target : str
+        Path and query as they were sent.
     """
 
     method: str
@@ -65,7 +69,7 @@ class WireRequest:
     fields: dict[str, str] = field(repr=False)
     records: list[Any] | None = field(repr=False)
     nbytes: int
-    target_bytes: int = field(repr=False)
+    target: str = field(repr=False)
 
     def flag(self, name: str, default: str = "0") -> bool:
         """Return whether a parameter is on, as in ``verbose=1`` or ``verbose=2``."""
@@ -140,36 +144,91 @@ def answer_json(status: int, content: object) -> WireResponse:
     return answer_text(status, orjson.dumps(content), kind="application/json")
 
 
+def answer_preflight(request: WireRequest) -> WireResponse:
+    """Return the answer to a browser that asks whether a page may send a request."""
+    asked = request.headers.get("access-control-request-headers", "")
+    headers = {"Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Allow-Headers": asked}
+    answer = answer_text(200, "")
+    return replace(answer, headers={**answer.headers, **headers})
+
+
+def with_origin(response: WireResponse, origin: str) -> WireResponse:
+    """Return an answer that a page of `origin` may read.
+
+    Mixpanel's SDK for browsers sends its requests with credentials, for which a browser insists on the page's own origin.
+    """
+    headers = {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+        "Vary": "Origin",
+    }
+    return replace(response, headers={**response.headers, **headers})
+
+
 def read_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireRequest:
-    """Return the parsed request for `target` (path and query). Its records may be in the body or in a form."""
+    """Return the parsed request for `target` (path and query)."""
     parts = urlsplit(target)
+    path = parts.path.rstrip("/") or "/"
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     lower = {name.lower(): value for name, value in headers.items()}
-    form = _form(body) if "x-www-form-urlencoded" in lower.get("content-type", "") else {}
-    fields = query | form
+    if path.startswith("/api/"):
+        fields, records = query | _parameters(body), None
+    else:
+        fields = query | (_form(body) if _holds_form(lower, body) else {})
+        records = _records(fields["data"].encode() if "data" in fields else body)
     return WireRequest(
         method=method,
-        path=parts.path.rstrip("/") or "/",
+        path=path,
         query=query,
         headers=lower,
         fields=fields,
-        records=_records(fields["data"].encode() if "data" in fields else body),
+        records=records,
         nbytes=len(body),
-        target_bytes=len(target),
+        target=target,
     )
+
+
+def _holds_form(headers: dict[str, str], body: bytes) -> bool:
+    """Return whether the body of a request that writes is a form. Mixpanel's SDK for browsers also sends it as ``text/plain``."""
+    kind = headers.get("content-type", "")
+    return "x-www-form-urlencoded" in kind or ("text/plain" in kind and body.startswith(b"data="))
 
 
 def _form(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
+def _parameters(body: bytes) -> dict[str, str]:
+    """Return the parameters in the body of a query, which is an object in JSON, else a form, whatever its type says."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _form(body)
+    pairs = content.items() if isinstance(content, dict) else ()
+    return {name: _as_text(value) for name, value in pairs if value is not None}
+
+
+def _as_text(value: object) -> str:
+    """Return the value of a parameter as a form has it: anything but a text is JSON there."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def _records(text: bytes) -> list[Any] | None:
     """Return the records in `text`, which is JSON or base64 of JSON, with an array or a single object."""
     try:
         content = orjson.loads(
-            text if text.lstrip()[:1] in {b"[", b"{"} else base64.b64decode(text, validate=True)
+            _joined_surrogates(
+                text if text.lstrip()[:1] in {b"[", b"{"} else base64.b64decode(text, validate=True)
+            )
         )
-    except (orjson.JSONDecodeError, binascii.Error):
+    except (orjson.JSONDecodeError, binascii.Error, UnicodeError):
         return None
     records = [content] if isinstance(content, dict) else content
     return records if isinstance(records, list) else None
+
+
+def _joined_surrogates(text: bytes) -> bytes:
+    """Return `text` as UTF-8. Mixpanel's SDK for browsers encodes each half of a surrogate pair by itself (CESU-8)."""
+    if b"\xed" not in text:  # the first byte of every surrogate
+        return text
+    return text.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()

@@ -33,7 +33,7 @@ from mixpanel_pandas.reading.files import FORMATS
 from mixpanel_pandas.reading.lists import SEPARATORS
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.readings import FINDINGS, reading
-from mixpanel_pandas.reading.sources import Way, open_source
+from mixpanel_pandas.reading.sources import FileOptions, open_source
 from mixpanel_pandas.reading.spool import coalesced, spooled
 from mixpanel_pandas.reading.streams import shown_address
 from mixpanel_pandas.reading.text_columns import (
@@ -277,7 +277,9 @@ def read_table(
     _refuse_mistakes(na, encoding, delimiter, names, decimal, format)
     readings = {name: reading(how) for name, how in (parse or {}).items()}
     dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
-    opened = open_source(source, Way(format, dialect, None if spool is None else str(spool), malformed))
+    opened = open_source(
+        source, FileOptions(format, dialect, None if spool is None else str(spool), malformed)
+    )
     if not opened.is_text:
         of_csv = {"delimiter": delimiter, "header": not header, "names": names, "decimal": decimal == ","}
         _refuse_options_of_csv([name for name, value in of_csv.items() if value])

@@ -89,6 +89,18 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
         ),
         pytest.param(["unset", "--property", "fax", "--yes"], {}, id="unset"),
         pytest.param(
+            ["set", "--property", "plan", "--latitude", "52.5", "--longitude", "-13"],
+            {"plan": "pro"}
+            | {"$city": "Nowhere", "$region": "Nowhere", "$country_code": "ZZ", "$timezone": "UTC"}
+            | {"$geo_source": "reverse_geocoding"},
+            id="one location",
+        ),
+        pytest.param(
+            ["set", "--property", "uid", "--property", "plan"],
+            {"uid": "007", "plan": "pro"},
+            id="the ids, too",
+        ),
+        pytest.param(
             ["set", "--property", "plan", "--updated-at", "1600000000"],
             {"plan": "pro", "$last_seen": "2020-09-13T12:26:40"},
             id="seconds since 1970",
@@ -112,6 +124,14 @@ def test_verbs_and_options(emulator: mpd.Emulator, table: str, arguments: list[s
     done = run(verb, table, "--id", "uid", *options)
     assert done.exit_code == 0, done.output
     assert emulator.profile("007") == profile
+
+
+def test_objects_are_spread_with_a_prefix(emulator: mpd.Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "objects.csv"
+    path.write_text('uid,address,more\na,"{""city"": ""Ulm""}","{""n"": 1}"\n')
+    done = run("set", str(path), "--id", "uid", "--spread", "address=address_", "--spread", "more")
+    assert done.exit_code == 0, done.output
+    assert emulator.profile("a") == {"address_city": "Ulm", "n": 1}
 
 
 def test_groups(emulator: mpd.Emulator, table: str) -> None:
@@ -177,10 +197,7 @@ def test_the_report(table: str) -> None:
             id="bad id",
         ),
         pytest.param(
-            ["set", "none.csv", "--id", "uid"],
-            2,
-            "cannot read none.csv: No such file or directory",
-            id="no file",
+            ["set", "none.csv", "--id", "uid"], 2, "cannot read none.csv: No such file", id="no file"
         ),
         pytest.param(
             ["set", "FILE", "--id", "uid", "--missing", "nul"], 2, "'nul' is not one of 'skip'", id="choice"

@@ -122,6 +122,56 @@ def test_the_exit_status_in_this_process(
     assert done.exit_code == prepared[1], done.output
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        pytest.param(["-", "--format", "csv"], "uid,plan,credits\n007,pro,1\n8,free,2\n", id="standard input"),
+        pytest.param(["-", "--format", "jsonl"], '{"uid":"007","plan":"pro","credits":1}\n{"uid":"8","plan":"free"}\n', id="JSON Lines"),
+        pytest.param(["folder"], None, id="folder"),
+        pytest.param(["folder/*.csv"], None, id="pattern"),
+        pytest.param(["folder/a.csv", "folder/b.csv"], None, id="several files"),
+        pytest.param(["semicolons.csv", "--delimiter", "semicolon", "--decimal", ",", "--encoding", "cp1252"], None, id="dialect"),
+        pytest.param(["headless.csv", "--no-header", "--names", "uid,plan,credits"], None, id="names"),
+        pytest.param(["headless.csv", "--no-header", "--id", "column_1", "--rename", "column_2=plan"], None, id="no names"),
+    ],
+)  # fmt: skip
+def test_sources(
+    emulator: mpd.Emulator,
+    start: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    words: list[str],
+    typed: str | None,
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.csv").write_text("uid,plan\n007,pro\n", encoding="utf-8")
+    (tmp_path / "folder" / "b.csv").write_text("uid,plan\n8,free\n", encoding="utf-8")
+    (tmp_path / "semicolons.csv").write_text(
+        "uid;plan;credits\n007;pro;1,5\n8;fr\u00e9;2,5\n", encoding="cp1252"
+    )
+    (tmp_path / "headless.csv").write_text("007,pro,1\n8,free,2\n", encoding="utf-8")
+    process = start("set", "--id", "uid", *words)
+    out, err = process.communicate(typed, timeout=PATIENCE)
+    assert process.returncode == 0, err + out
+    assert emulator.profile("007")["plan"] == "pro"
+    assert len(emulator.profiles()) == 2
+
+
+@pytest.mark.slow
+def test_malformed_records(
+    emulator: mpd.Emulator, run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_text("uid,plan\n007,pro\n8\n", encoding="utf-8")
+    status, _out, err = run("set", "bad.csv", "--id", "uid")
+    assert status == 1
+    assert "--invalid drop_row leaves them out" in err
+    assert not emulator.requests
+    status, out, err = run("set", "bad.csv", "--id", "uid", "--invalid", "drop_row")
+    assert status == 1
+    assert "malformed record" in out
+    assert len(emulator.profiles()) == 1
+
+
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) +\S")
 
 

@@ -42,7 +42,7 @@ def test_messages_in_the_words_of_the_command_line(message: str) -> None:
 
 #: Mistakes of a call on a frame -> what the command line says of them.
 CALLS = {
-    "text to add": (("add", "id", ["plan"]), {}, "--parse column=number reads those in text"),
+    "text to add": (("add", "id", ["plan"]), {}, "--parse plan=number reads those in text"),
     "a look-alike": (("set", "id", ["email"]), {}, "--rename 'email=$email'"),
     "a run without a journal": (("set", "id"), {"run": "x"}, "pass --journal mp.sqlite as well"),
     "workers": (("set", "id"), {"workers": 99}, "--workers 99 must be a whole number from 1 to 64"),

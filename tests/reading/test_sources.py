@@ -122,6 +122,11 @@ def test_frames_and_streams(source: Callable[[], Any]) -> None:
     assert rows(mpd.frame(source())) == ROWS
 
 
+def test_a_column_may_have_any_name() -> None:
+    source = pd.DataFrame({"read": ["a"], "collect_batches": [1]})
+    assert mpd.frame(source).columns.tolist() == ["read", "collect_batches"]
+
+
 def test_the_frame_does_not_change_with_its_source() -> None:
     source = pd.DataFrame({"id": ["a", "b"], "n": [1, 2]})
     frame = mpd.frame(source)
@@ -218,6 +223,22 @@ def test_other_libraries(library: str) -> None:
             lambda _path: pd.DataFrame({"id": [1]}, index=pd.Index([2], name="id")),
             r"levels of the index have the names of columns \('id'\)",
             id="a level and a column of one name",
+        ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"v": [float("inf"), "x"]}), "no infinite numbers", id="infinite"
+        ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"v": [[1, float("-inf")]]}), "no infinite numbers", id="in a list"
+        ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"v": [*["a"] * 65_536, dt.date(2020, 1, 1)]}),
+            "column 'v' changes its type on the way, from date32.* to extension",
+            id="a date among text",
+        ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"v": pd.Series([*[float("inf")] * 65_536, "a"], dtype=object)}),
+            "column 'v' changes its type on the way, from double to extension",
+            id="an infinite number among text",
         ),
     ],
 )
