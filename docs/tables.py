@@ -429,7 +429,7 @@ SOURCES_IN_WORDS = [
 ]
 
 EVENTS_IN_WORDS = [
-    ("`started`", "the command began", "`verb`"),
+    ("`started`", "the command began", "`command`"),
     ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
     ("`malformed`", "malformed records were left out", "`records`"),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),

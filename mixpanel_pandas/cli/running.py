@@ -15,7 +15,6 @@ import click
 from mixpanel_pandas.cli.exit_status import ExitStatus, Termination, status_of_error
 from mixpanel_pandas.cli.jobs import named_run
 from mixpanel_pandas.cli.logs import log_event, logging_to_stderr
-from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import rounded, shortened
@@ -38,14 +37,16 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
     log = logging_to_stderr(call["log_format"] or "text", quiet=bool(call["quiet"]), terminal=terminal)
     with log, Termination() as termination:
         if call.sources:
+            context = click.get_current_context()
+            command = context.command_path.removeprefix(context.find_root().command_path).strip()
             names = ", ".join(shortened(source) for source in call.sources)
-            log_event(logging.INFO, "started", f"{call.verb} {names}", verb=call.verb)
+            log_event(logging.INFO, "started", f"{command} {names}", command=command)
         try:
             with _warnings_in_the_log(call.verb):
                 status = work(termination)
         except MixpanelError as error:
             status = status_of_error(error)
-            log_event(logging.ERROR, "error", in_words_of_the_command_line(str(error)), status=int(status))
+            log_event(logging.ERROR, "error", str(error), status=int(status))
         except (KeyboardInterrupt, click.Abort):
             status = ExitStatus.INTERRUPTED
             text = "interrupted" if termination.is_over else "interrupted: nothing was sent"
@@ -71,7 +72,7 @@ def _warnings_in_the_log(verb: str) -> Iterator[None]:
         if isinstance(message, ProfileWarning):
             text = f"{message.counts}; `mixpanel-pandas validate {verb}` shows them"
         else:
-            text = in_words_of_the_command_line(str(message))
+            text = str(message)
         log_event(logging.WARNING, "findings", text)
 
     with warnings.catch_warnings():

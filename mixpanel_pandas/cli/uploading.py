@@ -28,7 +28,6 @@ from mixpanel_pandas.cli.output import (
 )
 from mixpanel_pandas.cli.running import finish, options_of_call
 from mixpanel_pandas.cli.sources import options_of_reading, read_source, source_of
-from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.errors import OperationError, ProjectError, UploadError, UploadInterrupted, did_you_mean
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.rules.jobs import job_text, option_key
@@ -84,7 +83,7 @@ def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termi
         try:
             summary = upload(source_of(call), call.verb, call["id"], call["property"], **options)
         except (UploadError, UploadInterrupted) as error:
-            log_event(logging.ERROR, "error", in_words_of_the_command_line(str(error)))
+            log_event(logging.ERROR, "error", str(error))
             summary, status = error.summary, status_of_error(error)
         termination.is_over = True
         if not call["quiet"]:
