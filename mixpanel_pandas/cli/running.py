@@ -36,12 +36,8 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
     terminal = sys.stderr.isatty()
     log = logging_to_stderr(call["log_format"] or "text", quiet=bool(call["quiet"]), terminal=terminal)
     with log, Termination() as termination:
-        if call.sources:
-            context = click.get_current_context()
-            command = context.command_path.removeprefix(context.find_root().command_path).strip()
-            names = ", ".join(shortened(source) for source in call.sources)
-            log_event(logging.INFO, "started", f"{command} {names}", command=command)
         try:
+            _log_start(call)
             with _warnings_in_the_log(call.verb):
                 status = work(termination)
         except MixpanelError as error:
@@ -62,6 +58,15 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
             seconds=seconds,
         )
     raise click.exceptions.Exit(status)
+
+
+def _log_start(call: Call) -> None:
+    """Write to the log which command runs on which tables."""
+    if call.sources:
+        context = click.get_current_context()
+        command = context.command_path.removeprefix(context.find_root().command_path).strip()
+        names = ", ".join(shortened(source) for source in call.sources)
+        log_event(logging.INFO, "started", f"{command} {names}", command=command)
 
 
 @contextlib.contextmanager

@@ -91,6 +91,22 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
     "the token is malformed": ([*SET, "--token", "x"], lambda _emulator: None, 2),
     "the token is denied": (SET, lambda emulator: emulator.fail("status", status=401, times=None), 3),
     "access is forbidden": (ADD, lambda emulator: emulator.fail("status", status=403, times=None), 3),
+    "the service fails": (SET, lambda emulator: emulator.fail("status", status=503, times=None), 3),
+    "the service fails, and rows are in doubt": (
+        ADD,
+        lambda emulator: emulator.fail("status", status=503, times=None),
+        1,
+    ),
+    "the service takes too long": (
+        [*SET, "--deadline", "0.001"],
+        lambda emulator: emulator.fail("delay", seconds=0.01, times=None),
+        3,
+    ),
+    "rows are left out, and nobody is there": (
+        ["set", "text.csv", "--id", "uid", "--parse", "credits=number", "--invalid", "drop_row"],
+        lambda emulator: emulator.close(),
+        3,
+    ),
     "nobody is there": (SET, lambda emulator: emulator.close(), 3),
 }  # fmt: skip
 
@@ -216,6 +232,9 @@ def test_errors_in_json(run: Callable[..., tuple[int, str, str]], words: list[st
 @pytest.mark.slow
 def test_quiet_prints_nothing(run: Callable[..., tuple[int, str, str]]) -> None:
     assert run(*SET, "--quiet") == (0, "", "")
+    status, out, err = run("set", "none.csv", "--id", "uid", "--quiet")
+    assert (status, out) == (2, "")
+    assert [line.split()[1] for line in err.splitlines()] == ["ERROR"]
 
 
 @pytest.mark.slow
@@ -369,6 +388,23 @@ def test_a_signal_ends_an_upload_with_every_row_accounted_for(
     assert json.loads(err.splitlines()[-1])["status"] == status
     left = (tmp_path / "failures.csv").read_text(encoding="utf-8").splitlines()
     assert len(left) == 1 + 400 - len(emulator.applied)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")],
+)
+def test_a_signal_ends_the_reading_at_once(
+    emulator: mpd.Emulator, start: Callable[..., subprocess.Popen[str]], number: int, status: int
+) -> None:
+    process = start("set", "-", "--format", "csv", "--id", "uid")
+    assert process.stderr is not None
+    assert "set -" in process.stderr.readline()
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == status
+    assert "interrupted: nothing was sent" in process.stderr.read()
+    assert not emulator.requests
 
 
 @pytest.mark.slow
