@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NOWHERE",
     "columns_of_text",
+    "completed_summary",
+    "failures_with_results",
     "inventory",
     "log_read",
     "payloads",
@@ -64,6 +66,7 @@ __all__ = [
     "rows_with_outcomes",
     "schema",
     "send",
+    "take_malformed_remedy",
     "upload",
 ]
 
@@ -174,7 +177,7 @@ def upload(
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
-    remedy = _take_malformed_remedy(options)
+    remedy = take_malformed_remedy(options)
     asked = operation(verb, id, properties, group, options)
     path = None if failures is None else Path(failures)
     if path is not None:
@@ -196,10 +199,10 @@ def upload(
     try:
         summary = send(frame, asked)
     except (UploadError, UploadInterrupted) as error:
-        error.summary = _completed(error.summary, malformed, parse)
+        error.summary = completed_summary(error.summary, malformed, parse)
         _write_failures(frame, error.summary, path)
         raise
-    summary = _completed(summary, malformed, parse)
+    summary = completed_summary(summary, malformed, parse)
     _write_failures(frame, summary, path)
     return summary
 
@@ -218,8 +221,14 @@ def columns_of_text(asked: Operation) -> list[Hashable]:
     return [*(asked.options.parse or ()), *(label for label, name in renamed if is_text_property(name))]
 
 
-def _take_malformed_remedy(options: dict[str, Any]) -> str:
-    """Return what `invalid` says about malformed records, and take it out of a mapping: it is no check of rows."""
+def take_malformed_remedy(options: dict[str, Any]) -> str:
+    """Return what the option `invalid` says about malformed records, and take it out of a mapping: it is no check of rows.
+
+    Raises
+    ------
+    OperationError
+        If a mapping names a remedy that malformed records do not have.
+    """
     invalid = options.get("invalid", "raise")
     if not isinstance(invalid, Mapping):
         return str(invalid)
@@ -231,8 +240,18 @@ def _take_malformed_remedy(options: dict[str, Any]) -> str:
     return str(remedy)
 
 
-def _completed(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
-    """Return a summary with a row for malformed records, and with the readings."""
+def completed_summary(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
+    """Return the summary of an upload: with a row for malformed records, and with the readings.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As `send` returned it for the frame.
+    malformed : Malformed
+        The records that were left out.
+    parse : mapping
+        Column -> reading, as the call names them or as they were inferred.
+    """
     attributes = summary.attrs
     if malformed.count:
         made_of = attributes["mixpanel"]
