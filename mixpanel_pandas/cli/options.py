@@ -51,6 +51,7 @@ HEADINGS: tuple[Heading, ...] = (
 #: - ``path``: a file that the command reads or writes; in a job relative to the folder of the job.
 Kind = Literal[
     "text",
+    "text or number",
     "texts",
     "mapping",
     "mapping or text",
@@ -142,9 +143,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "does": "What several rows of one id do: refuse the table, send the last, be merged, or be sent in their order.",
     },
     "ip": {"metavar": "ADDRESS|COLUMN"},
-    "latitude": {"metavar": "DEGREES|COLUMN"},
-    "longitude": {"metavar": "DEGREES|COLUMN"},
-    "updated_at": {"metavar": "TIME|COLUMN"},
+    "latitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
+    "longitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
+    "updated_at": {"kind": "text or number", "metavar": "TIME|COLUMN"},
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
@@ -419,6 +420,7 @@ def _of_text(row: CommandOption, text: Any) -> Any:
 #: Kind -> the types that a value in a job may have, and the types in words.
 _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "text"),
+    "text or number": ((str, int, float), "text or a number"),
     "texts": ((str, list), "a list of texts"),
     "mapping": ((dict,), "a table"),
     "mapping or text": ((dict, str), "a table or text"),

@@ -22,12 +22,9 @@ from mixpanel_pandas.text import rounded, shortened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
-    from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
     from mixpanel_pandas.cli.jobs import Call
 
-__all__ = ["finish", "options_of_call", "profiles_of"]
+__all__ = ["finish", "options_of_call"]
 
 
 def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
@@ -84,12 +81,6 @@ def _warnings_in_the_log(verb: str) -> Iterator[None]:
         warnings.simplefilter("always", ProfileWarning)
         warnings.showwarning = log
         yield
-
-
-def profiles_of(frame: pd.DataFrame, call: Call) -> MixpanelAccessor | GroupProfiles:
-    from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
-
-    return MixpanelAccessor(frame) if call["group"] is None else GroupProfiles(frame, call["group"])
 
 
 def options_of_call(call: Call, *, sending: bool = True) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +9,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.cli.jobs import Call
     from mixpanel_pandas.reading.frame import SourceTable
+    from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["options_of_reading", "read_source", "source_of"]
 
@@ -26,8 +26,8 @@ def options_of_reading(call: Call) -> dict[str, Any]:
     return call.of(READING_OPTIONS)
 
 
-def read_source(call: Call, options: Mapping[str, Any]) -> SourceTable:
-    """Return the table that a call names, with the types that an upload would send.
+def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Operation]:
+    """Return the table that a call names, as an upload reads it, and the operation on it.
 
     Parameters
     ----------
@@ -41,25 +41,14 @@ def read_source(call: Call, options: Mapping[str, Any]) -> SourceTable:
     ValidationError
         If records are malformed.
     """
-    from mixpanel_pandas.pipeline import columns_of_text, log_read
-    from mixpanel_pandas.reading.frame import invalid_records, read_table
+    from mixpanel_pandas.pipeline import read_for
+    from mixpanel_pandas.reading.frame import invalid_records
     from mixpanel_pandas.reading.malformed import Malformed
     from mixpanel_pandas.rules.operation import operation
 
     asked = operation(call.verb, call["id"], call["property"], call["group"], options)
     malformed = Malformed()
-    began = time.perf_counter()
-    table = read_table(
-        source_of(call),
-        malformed,
-        id=asked.id,
-        group=asked.group,
-        na=asked.options.na or (),
-        trim=asked.options.trim,
-        as_text=columns_of_text(asked),
-        **options_of_reading(call),
-    )
+    table, asked = read_for(asked, source_of(call), malformed, options_of_reading(call))
     if malformed.count:
         raise invalid_records(table, malformed)
-    log_read(table, time.perf_counter() - began)
-    return table
+    return table, asked

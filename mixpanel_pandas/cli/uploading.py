@@ -31,6 +31,7 @@ from mixpanel_pandas.cli.sources import options_of_reading, read_source, source_
 from mixpanel_pandas.errors import OperationError, ProjectError, UploadError, UploadInterrupted, did_you_mean
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.rules.jobs import job_text, option_key
+from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, printable, quoted, shortened
 
 if TYPE_CHECKING:
@@ -129,11 +130,15 @@ def _ask(call: Call, project: Project) -> None:
 
 def _save_job(call: Call) -> ExitStatus:
     """Write a call to a job file. Types that are inferred of the table become readings of the job."""
+    from mixpanel_pandas.pipeline import is_used
+
     path = Path(call["save_job"])
     if call["infer"] is not False:
-        inferred = read_source(call, options_of_call(call)).parse
+        table, asked = read_source(call, options_of_call(call))
+        inferred = {label: how for label, how in table.parse.items() if is_used(label, asked)}
         readings = {**inferred, **(call["parse"] or {})}
-        call.values.update({"parse": readings} if readings else {})
+        takes_readings = any(option.name == "parse" for option in taken_by(call.verb))
+        call.values.update({"parse": readings} if readings and takes_readings else {})
     path.write_text(job_text(job_of_call(call, path), path.name), encoding="utf-8")
     shown = shortened(path, Length.SENTENCE)
     echo(f"Wrote {shown}, and sent nothing. To run it: mixpanel-pandas run {shown}")
