@@ -420,7 +420,7 @@ def _of_text(row: CommandOption, text: Any) -> Any:
 #: Kind -> the types that a value in a job may have, and the types in words.
 _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "text"),
-    "text or number": ((str, int, float), "text or a number"),
+    "text or number": ((str, int, float, dt.date), "text, a number or a time"),
     "texts": ((str, list), "a list of texts"),
     "mapping": ((dict,), "a table"),
     "mapping or text": ((dict, str), "a table or text"),
@@ -442,8 +442,6 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
         If it has another type than the option, or is none of its choices.
     """
     types, words = _TYPES[row.kind]
-    if row.name == "updated_at":
-        types, words = (str, int, dt.datetime, dt.date), "text, a number or a time"
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
     is_true = isinstance(value, bool) and row.kind != "flag"  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
