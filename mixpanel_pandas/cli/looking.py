@@ -40,7 +40,7 @@ def _report(call: Call) -> ExitStatus:
     table, asked = read_source(call, options_of_call(call, sending=False))
     first = None if call["output"] else max(100, call["first"] or 0)
     report = findings_of(table.as_frame(), asked, first)
-    if not call["quiet"]:
+    if not call["quiet"] and call["output"] != STDOUT:
         print_report(report, 3 if call["first"] is None else call["first"])
     written = write_output(call["output"], lambda: report, "the report")
     has_errors = bool((report["severity"] == "error").any())
@@ -79,6 +79,7 @@ def _show_payloads(call: Call) -> ExitStatus:
 
 
 def taking_inventory(sources: tuple[str, ...], **typed: Any) -> None:
+    """Show what the columns of a table hold."""
     call = call_of("set", OF_INVENTORY, typed, sources)
     check_outputs(call.sources, {"--output": call["output"]})
     finish(call, lambda _termination: _take_inventory(call))
@@ -90,6 +91,6 @@ def _take_inventory(call: Call) -> ExitStatus:
 
     source, _asked = read_source(call, {})
     table = inventory(source.as_frame())
-    if not call["quiet"]:
+    if not call["quiet"] and call["output"] != STDOUT:
         echo(show(table, len(table)))
     return ExitStatus.OK if write_output(call["output"], lambda: table, "the inventory") else ExitStatus.DATA

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.cli.logs import log_event
+from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,16 +43,22 @@ def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Op
     OperationError
         If it cannot be read.
     ValidationError
-        If records are malformed.
+        If records are malformed, and the option `invalid` does not leave them out.
     """
-    from mixpanel_pandas.pipeline import read_for
+    from mixpanel_pandas.pipeline import read_for, take_malformed_remedy
     from mixpanel_pandas.reading.frame import invalid_records
     from mixpanel_pandas.reading.malformed import Malformed
     from mixpanel_pandas.rules.operation import operation
 
-    asked = operation(call.verb, call["id"], call["property"], call["group"], options)
+    of_verb = dict(options)
+    remedy = take_malformed_remedy(of_verb)
+    asked = operation(call.verb, call["id"], call["property"], call["group"], of_verb)
     malformed = Malformed()
     table, asked = read_for(asked, source_of(call), malformed, options_of_reading(call))
-    if malformed.count:
+    if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
+    if malformed.count:
+        records = counted(malformed.count, "malformed record")
+        text = f"{records} left out: {malformed.words()}"
+        log_event(logging.WARNING, "malformed", text, records=malformed.count)
     return table, asked

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -426,3 +427,31 @@ def test_sigterm_ends_a_command_whose_shell_ignores_ctrl_c() -> None:
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_validate_leaves_malformed_records_out_where_it_is_told_to(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("uid,plan\n7,pro\n8\n", encoding="utf-8")
+    assert run("validate", "set", str(bad), "--id", "uid").exit_code == 1
+    for remedy in ("drop_row", "malformed_record=drop_row"):
+        done = run("validate", "set", str(bad), "--id", "uid", "--invalid", remedy)
+        assert done.exit_code == 0, done.output
+        assert "1 malformed record left out" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["validate", "set"], ["payloads", "set"], ["inventory"]], ids=str)
+def test_what_is_looked_at_goes_to_standard_output_as_json_lines(table: str, command: list[str]) -> None:
+    id_column = [] if command == ["inventory"] else ["--id", "uid"]
+    done = run(*command, table, *id_column, "--output", "-")
+    assert done.exit_code == 0, done.output
+    assert all(json.loads(line) for line in done.stdout.splitlines())
+
+
+def test_outputs_in_the_folder_or_the_pattern_that_is_read_are_refused(
+    emulator: mpd.Emulator, table: str, tmp_path: Path
+) -> None:
+    for source in (str(tmp_path), str(tmp_path / "*.csv")):
+        done = run("set", source, "--id", "uid", "--failures", str(tmp_path / "failures.csv"))
+        assert done.exit_code == 2
+        assert "is a file that this command reads or writes otherwise" in " ".join(done.stderr.split())
+    assert not emulator.requests
