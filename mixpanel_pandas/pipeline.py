@@ -29,6 +29,7 @@ from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS, layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import Malformed
@@ -39,7 +40,6 @@ from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.rules.outcomes import OUTCOMES
-from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, counted, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
