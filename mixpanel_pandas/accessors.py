@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
+from mixpanel_pandas.rules.operation import group_mistake, operation, refuse_unknown_options
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import quoted
 
@@ -1101,10 +1101,8 @@ class GroupProfiles(Profiles):
     """
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
-        key: Any = group
-        if not isinstance(key, str) or not key.strip() or key.encode(errors="ignore").decode() != key:
-            msg = f"group takes the name of a group key, such as 'company_id', not {quoted(key)}"
-            raise OperationError(msg)
+        if mistake := group_mistake(group):
+            raise OperationError(mistake)
         super().__init__(frame, group)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.project import Project, current_project
-from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records, read_table
+from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.sources import local_files
 from mixpanel_pandas.reading.text_columns import is_text_property
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import pandera.pandas as pandera
 
     from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.reading.frame import SourceTable
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = [
@@ -56,9 +58,12 @@ __all__ = [
     "completed_summary",
     "failures_with_results",
     "inventory",
+    "is_sent",
+    "is_used",
     "payloads",
     "prepare",
     "project_of",
+    "read_for",
     "report",
     "rows_to_send_again",
     "rows_with_outcomes",
@@ -132,7 +137,7 @@ def upload(
     group : str, optional
         Write group profiles of this key instead of user profiles.
     failures : path, optional
-        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv`` or ``.parquet`` file with three
+        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv``, ``.jsonl`` or ``.parquet`` file with three
         more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
     **options
         Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
@@ -180,10 +185,10 @@ def upload(
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
-    of_reading |= {"na": asked.options.na or (), "trim": asked.options.trim}
     project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
-    table = read_table(source, malformed, id=id, group=group, as_text=columns_of_text(asked), **of_reading)
+    parse = dict(asked.options.parse or {})
+    table, asked = read_for(asked, source, malformed, of_reading)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
     if malformed.count:
@@ -191,7 +196,7 @@ def upload(
         records = counted(malformed.count, "malformed record")
         logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
-    parse = table.parse | dict(asked.options.parse or {})
+    parse = table.parse | parse
     try:
         summary = send(frame, asked)
     except (UploadError, UploadInterrupted) as error:
@@ -201,6 +206,69 @@ def upload(
     summary = completed_summary(summary, malformed, parse)
     _write_failures(frame, summary, path)
     return summary
+
+
+def read_for(
+    asked: Operation, source: Any, malformed: Malformed, of_reading: Mapping[str, Any]
+) -> tuple[SourceTable, Operation]:
+    """Return the table of a source, and the operation as it is applied to it.
+
+    `parse` of columns that the operation sends is left to the operation, whose findings name what cannot be read. Other columns, such
+    as that of the latitude, have their types when the operation begins.
+
+    Parameters
+    ----------
+    malformed : Malformed
+        Takes the records that are no rows.
+    of_reading : mapping
+        Options of `frame`, but for those that the verbs have as well.
+
+    Raises
+    ------
+    OperationError
+        If the source cannot be read.
+    ValidationError
+        If text of a column that is not sent cannot be read.
+    """
+    began = time.perf_counter()
+    options, readings = asked.options, dict(asked.options.parse or {})
+    of_operation = {label: how for label, how in readings.items() if is_sent(label, asked)}
+    table = read_table(
+        source,
+        malformed,
+        id=asked.id,
+        group=asked.group,
+        na=options.na or (),
+        trim=options.trim,
+        parse={label: how for label, how in readings.items() if label not in of_operation},
+        as_text=columns_of_text(asked),
+        **of_reading,
+    )
+    if table.unread:
+        raise invalid_records(table, malformed)
+    rows, columns = table.arrow.shape
+    seconds = round(time.perf_counter() - began, 3)
+    extra = {"event": "read", "numbers": {"rows": rows, "columns": columns, "seconds": seconds}}
+    logger.info("read %s of %s", counted(rows, "row"), counted(columns, "column"), extra=extra)
+    named = {name: value for name, value in asked.named.items() if name != "parse"}
+    return table, replace(asked, named=named | ({"parse": of_operation} if of_operation else {}))
+
+
+def is_used(label: Hashable, asked: Operation) -> bool:
+    """Return whether a column has a part in an operation: as one that is sent, or as one that an option names."""
+    return label in _named_by_options(asked) or is_sent(label, asked)
+
+
+def is_sent(label: Hashable, asked: Operation) -> bool:
+    """Return whether a column becomes a property, as far as the call tells without a frame. The ids count as sent."""
+    if asked.properties is None:
+        return label not in _named_by_options(asked)
+    return label in {*asked.properties, *ID_NAMES, asked.id, asked.group}
+
+
+def _named_by_options(asked: Operation) -> tuple[Any, ...]:
+    options = asked.options
+    return options.ip, options.latitude, options.longitude, options.updated_at
 
 
 def columns_of_text(asked: Operation) -> list[Hashable]:
