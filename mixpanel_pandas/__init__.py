@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
+    from mixpanel_pandas.reading.frame import frame as frame
 
 __version__ = "0.1.0"
 
@@ -71,6 +72,7 @@ __all__ = [
     "UploadInterrupted",
     "ValidationError",
     "accessor",
+    "frame",
     "last_summary",
     "plot",
     "read_journal",
@@ -84,6 +86,7 @@ __all__ = [
 #: Public name -> the module that is imported when it is first asked for: importing the package stays quick.
 _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
+    "frame": "mixpanel_pandas.reading.frame",
     "last_summary": "mixpanel_pandas.delivery.history",
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.notebook.plotting",

@@ -18,7 +18,8 @@ from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadError, U
 from mixpanel_pandas.notebook.show import show, table_of
 from mixpanel_pandas.project import REGIONS, Project
 from mixpanel_pandas.reading.cleaning import NA_TEXTS
-from mixpanel_pandas.reading.files import atomic_write, link_target, read_table, write_table
+from mixpanel_pandas.reading.frame import frame as table_frame
+from mixpanel_pandas.reading.writing import atomic_write, link_target, write_table
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import Option, taken_by
 from mixpanel_pandas.text import Length, bounded, printable, quoted, shortened
@@ -250,7 +251,7 @@ def _run(
     _refuse_to_overwrite([file, journal], {"--save-summary": save_summary, "--save-failures": save_failures})
     with Terminated() as terminated, _errors_in_words(), _emulator(emulator) as running:
         project = _project(running, region)
-        frame = read_table(file, id, group)
+        frame = table_frame(file, id=id, group=group)
         profiles = MixpanelAccessor(frame) if group is None else GroupProfiles(frame, group)
         columns: Any = _mapping("property", properties) if verb == "update" else list(properties) or None
         if validate:
@@ -435,7 +436,7 @@ def inventory(file: Path, save: Path | None) -> None:
     """
     _refuse_to_overwrite([file], {"--save": save})
     with _errors_in_words():
-        table = MixpanelAccessor(read_table(file)).inventory()
+        table = MixpanelAccessor(table_frame(file)).inventory()
         _echo(show(table, len(table)))
         click.get_current_context().exit(int(not _saved(save, lambda: table)))
 

@@ -121,7 +121,7 @@ class ValidationError(MixpanelError, ValueError):
     Attributes
     ----------
     report : pandas.DataFrame
-        One row per finding, as ``df.mixpanel.validate`` returns it.
+        One row per finding, as ``df.mixpanel.validate`` returns it; of `mpd.frame` one per malformed record or unread text.
     """
 
     def __init__(
@@ -129,11 +129,13 @@ class ValidationError(MixpanelError, ValueError):
         message: str,
         report: pd.DataFrame,
         failure_cases: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+        *,
+        note: str = "The rows are in .report; df.mixpanel.validate(..., first=None) returns all of them.",
     ) -> None:
         super().__init__(message)
         self.report = report
         self._failure_cases = failure_cases
-        self.add_note("The rows are in .report; df.mixpanel.validate(..., first=None) returns all of them.")
+        self.add_note(note)
 
     @property
     def failure_cases(self) -> pd.DataFrame | None:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.payloads.json_text import JSON, read_json
 from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
@@ -240,6 +241,15 @@ def _pylist(values: Any) -> np.ndarray:
     return as_objects([convert(item) for item in items])
 
 
+def _json_values(values: Any) -> np.ndarray:
+    """Return the values of JSON texts."""
+    parsed = read_json(_array(values).storage.to_pylist())
+    if parsed.broken.any() or parsed.repeated.any():
+        msg = "not all values are valid JSON whose objects have each key once"
+        raise ValueError(msg)
+    return as_objects(parsed.values)
+
+
 def _counted(arrow: pa.DataType) -> pa.DataType:
     """Return a nested type with integers in place of dates."""
     if pa.types.is_timestamp(arrow) or pa.types.is_date64(arrow):
@@ -375,6 +385,7 @@ STRINGS = Rule("strings", "string", _strings)
 PLAIN_LISTS = Rule("lists", "list", _lists_of_a_slice, plain=True)
 LISTS = Rule("lists", "list", _objects)
 OBJECTS = Rule("objects", "object", _objects)
+JSON_VALUES = Rule("JSON", "mixed", _json_values)
 NUMBERS = Rule("numbers", "number", _array)
 NAIVE = Rule("datetimes without a time zone", "date", _datetimes, note="naive_datetime")
 AWARE = Rule("datetimes", "date", _datetimes)
@@ -431,6 +442,7 @@ def _is_list_of(fits: Callable[[pa.DataType], bool]) -> Callable[[pa.DataType], 
 
 #: Test of an Arrow type -> rule, for Arrow-backed dtypes.
 ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
+    (lambda arrow: arrow == JSON, JSON_VALUES),
     (pa.types.is_null, MISSING),
     (pa.types.is_boolean, NUMPY_RULES["b"]),
     (pa.types.is_integer, NUMBERS),

@@ -23,7 +23,7 @@ from mixpanel_pandas.payloads.measures import has_double
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Parsed", "json_lines", "read_json"]
+__all__ = ["JSON", "Parsed", "json_array", "json_lines", "json_text", "read_json"]
 
 
 _LINE_END = orjson.Fragment(b"\n")
@@ -33,6 +33,31 @@ _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 #: A number that a double may not hold as written: more than 15 digits, or very close to zero.
 _LONG_NUMBER = r"[0-9][0-9.]{15}|[0-9][eE]-[0-9]{3}"
+
+
+def _json_type() -> pa.DataType:
+    """Return Arrow's type of JSON text, which Arrow itself has from version 19 on."""
+    if hasattr(pa, "json_"):
+        return pa.json_(LARGE_STRING)
+
+    class JsonType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow has no types
+        def __init__(self) -> None:
+            super().__init__(LARGE_STRING, "arrow.json")
+
+        def __arrow_ext_serialize__(self) -> bytes:
+            return b""
+
+        @classmethod
+        def __arrow_ext_deserialize__(cls, _storage: pa.DataType, _serialized: bytes) -> pa.DataType:
+            return cls()
+
+    pa.register_extension_type(JsonType())
+    return JsonType()
+
+
+#: Arrow's type of a column whose values have several types: each value as JSON text.
+#: https://arrow.apache.org/docs/format/CanonicalExtensions.html#json
+JSON = _json_type()
 
 
 @dataclass(frozen=True)
@@ -89,6 +114,39 @@ def json_lines(values: list[Any]) -> pa.Array:
     lines[::2] = values
     text = orjson.dumps(lines, option=_AS_THEY_ARE)[1:-1]
     return pc.split_pattern(pa.array([text], LARGE_STRING), ",\n,").flatten()
+
+
+def json_array(texts: Sequence[str | None] | pa.Array) -> pa.Array:
+    """Return JSON texts as a column of the type `JSON`."""
+    storage = texts.cast(LARGE_STRING) if isinstance(texts, pa.Array) else pa.array(texts, LARGE_STRING)
+    return pa.ExtensionArray.from_storage(JSON, storage)
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON text of a value that `read_json` returns, with all digits of its numbers.
+
+    >>> json_text({"a": [10**20, decimal.Decimal("0.1234567890123456789")]})
+    '{"a":[100000000000000000000,0.1234567890123456789]}'
+    """
+    try:
+        return orjson.dumps(value, option=_AS_THEY_ARE).decode()
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or a long decimal
+        pass
+    try:
+        return orjson.dumps(_with_digits(value), option=_AS_THEY_ARE).decode()
+    except orjson.JSONEncodeError:  # far too deep to be sent
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=float)
+
+
+def _with_digits(value: Any) -> Any:
+    """Return a value in which the numbers that orjson does not write are JSON text already."""
+    if isinstance(value, dict):
+        return {key: _with_digits(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_digits(item) for item in value]
+    if isinstance(value, int | decimal.Decimal) and not isinstance(value, bool):
+        return orjson.Fragment(str(value))
+    return value
 
 
 def _suspects(items: list[str], values: list[Any]) -> np.ndarray:

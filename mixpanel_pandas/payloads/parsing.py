@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.dtypes import JSON_VALUES, as_objects
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed
 from mixpanel_pandas.reading.columns import ReadColumn, is_text_type
@@ -97,6 +97,8 @@ def parsing_of(source: Source, name: str | None) -> Parsing | None:
     if name is None:
         return None
     how, kind = reading(name), source.rule.kind
+    if how.kind == "json" and source.rule.name == JSON_VALUES.name:
+        return None
     if kind not in TEXT_KINDS:
         has_the_type = kind in {"missing", READINGS[how.kind].makes} or how.kind == "json"
         return None if has_the_type else Parsing(how, fits=False)

@@ -6,15 +6,15 @@ quotes that a backslash escapes, a quote that is never closed.
 
 from __future__ import annotations
 
-import codecs
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError, choices
-from mixpanel_pandas.reading.streams import Replayed
+from mixpanel_pandas.reading.lists import SEPARATORS
+from mixpanel_pandas.reading.streams import Replayed, Utf8
 from mixpanel_pandas.text import Length, counted, shortened
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from pyarrow import csv
 
-__all__ = ["Malformed", "csv_batches"]
+    from mixpanel_pandas.reading.malformed import Malformed
+
+__all__ = ["Dialect", "csv_batches"]
 
 #: Separators that a file may have that does not say which it has.
 _GUESSED = (",", ";", "\t", "|")
@@ -39,77 +41,77 @@ _BEGINNING = 1 << 16
 #: A quote behind a backslash, inside of a value: what follows is neither the end of the value nor another quote.
 _ESCAPED_QUOTE = re.compile(rb'\\"[^",;|\t\r\n]')
 
-#: Records that a message names.
-_NAMED = 100
 
-
-@dataclass
-class Malformed:
-    """Records with too many or too few values; a record is counted with the header and without empty lines.
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written.
 
     Attributes
     ----------
-    first : list of tuple
-        Number, values expected and values found of the first ones.
-    count : int
-        How many there are.
+    delimiter : str or None
+        One character, or a word of `SEPARATORS`. None: the one that a ``sep=`` line or the first record shows, else a comma.
+    encoding : str or None
+        None: UTF-8, or UTF-16 where the file begins with its byte order mark.
+    header : bool
+        Whether the first record holds the names of the columns.
+    names : tuple of str or None
+        Names of the columns, in place of those in the file.
     """
 
-    first: list[tuple[int, int, int]] = field(default_factory=list)
-    count: int = 0
-
-    def take(self, row: csv.InvalidRow) -> str:
-        """Note a record for Arrow, which goes on without it."""
-        self.count += 1
-        if len(self.first) < _NAMED:
-            self.first.append((row.number, row.expected_columns, row.actual_columns))
-        return "skip"
-
-    def words(self) -> str:
-        """Return what is wrong with them."""
-        lines = [
-            f"record {number} has {counted(actual, 'value')}, not {expected}"
-            for number, expected, actual in self.first[:5]
-        ]
-        more = f", and {self.count - len(lines):,} more" if self.count > len(lines) else ""
-        return f"{'; '.join(lines)}{more}"
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool = True
+    names: tuple[str, ...] | None = None
 
 
 def csv_batches(
-    stream: IO[bytes], name: str, delimiter: str | None, malformed: Malformed
+    stream: IO[bytes], name: str, dialect: Dialect, malformed: Malformed
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of a CSV file, every column as text; ``a,`` is missing and ``a,""`` is empty text.
 
     Parameters
     ----------
     stream : binary file
-        Decompressed; UTF-8, or UTF-16 with its byte order mark.
+        Decompressed.
     name : str
         What messages call the file.
-    delimiter : str, optional
-        By default the separator that a ``sep=`` line or the first record shows, else a comma.
+    dialect : Dialect
+        How it is written.
     malformed : Malformed
         Takes the records that have another number of values.
 
     Raises
     ------
     OperationError
-        If the text is in another encoding, a quote is not closed, a record is longer than 1 MB, or columns share a name.
+        If the text is in another encoding, a quote is not closed, a record is longer than 1 MB, or a column has no name or that of
+        another.
     """
     from pyarrow import csv
 
-    text = _Text(stream, name)
-    start = text.read(_BEGINNING)
-    start, delimiter = _without_sep_line(start, delimiter)
+    text = Utf8(stream, name, dialect.encoding)
+    start, delimiter = _without_sep_line(text.read(_BEGINNING), dialect.delimiter)
     escaping = _ESCAPED_QUOTE.search(start) is not None
     rest = _Watched(Replayed(start, text), name, escaping=escaping)
     if not start.strip():
+        if dialect.names is not None:
+            yield pa.record_batch([pa.array([], pa.large_string())] * len(dialect.names), names=dialect.names)
         return
+    last_malformed = ""
+
+    def take(row: csv.InvalidRow) -> str:
+        nonlocal last_malformed
+        last_malformed = row.text
+        values = counted(row.actual_columns, "value")
+        malformed.add(
+            name, row.number, f"record {row.number} has {values}, not {row.expected_columns}", row.text
+        )
+        return "skip"
+
     reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
     parsing = csv.ParseOptions(
         delimiter=delimiter,
         newlines_in_values=True,
-        invalid_row_handler=malformed.take,
+        invalid_row_handler=take,
         escape_char="\\" if escaping else False,
     )
     converting = csv.ConvertOptions(
@@ -119,19 +121,27 @@ def csv_batches(
         quoted_strings_can_be_null=False,
     )
     names: list[str] | None = None
+    last = None
     try:
         with csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader:
             for batch in reader:
                 if names is None:
-                    names = _names(batch, name)
-                    batch = batch.slice(1)  # noqa: PLW2901 (the header is no record)
-                if batch.num_rows:
+                    names, last = _names(batch, name, dialect), batch
+                    batch = batch.slice(int(dialect.header))  # noqa: PLW2901 (the header is no record)
                     yield batch.rename_columns(names)
-            if names is not None and not batch.num_rows:
-                yield batch.rename_columns(names)  # a header alone: columns without rows
+                elif batch.num_rows:
+                    yield batch.rename_columns(names)
+                last = batch if batch.num_rows else last
     except pa.ArrowInvalid as error:
         raise _in_words(error, name, rest) from error
-    rest.refuse_open_quote()
+    if rest.quotes % 2 and (_ends_in_the_middle(last) or "\n" in last_malformed):
+        msg = f"{name}: a quote is opened and never closed, so that all records behind it would be one value"
+        raise OperationError(msg)
+
+
+def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
+    """Return whether a value of the last record ends with a line, as one does that has swallowed the rest of the file."""
+    return batch is not None and any((column[-1].as_py() or "").endswith("\n") for column in batch.columns)
 
 
 def _without_sep_line(start: bytes, delimiter: str | None) -> tuple[bytes, str]:
@@ -140,18 +150,26 @@ def _without_sep_line(start: bytes, delimiter: str | None) -> tuple[bytes, str]:
     named = re.fullmatch(rb'"?sep=(.)"?\r?', line)
     if named:
         start, delimiter = rest, delimiter or named[1].decode("latin-1")
+    delimiter = SEPARATORS.get(delimiter or "", delimiter)
     if delimiter is None:
         header = re.sub(r'"[^"]*"', "", start.partition(b"\n")[0].decode("utf-8", "replace"))
         delimiter = next((guess for guess in _GUESSED if guess in header), ",")
     return start, delimiter
 
 
-def _names(batch: pa.RecordBatch, name: str) -> list[str]:
-    """Return the names of the columns, which the first record holds."""
+def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
+    """Return the names of the columns."""
+    if dialect.names is not None:
+        if len(dialect.names) != batch.num_columns:
+            msg = f"{name} has {counted(batch.num_columns, 'column')}, and names= has {len(dialect.names)}"
+            raise OperationError(msg)
+        return list(dialect.names)
+    if not dialect.header:
+        return [f"column_{number + 1}" for number in range(batch.num_columns)]
     names = [column[0].as_py() or "" for column in batch.columns]
     twice = sorted({label for label in names if names.count(label) > 1})
     if twice:
-        msg = f"columns {choices(twice)} occur more than once in {name}: rename them"
+        msg = f"columns {choices(twice)} occur more than once in {name}: rename them, or name all columns with names="
         raise OperationError(msg)
     return names
 
@@ -167,72 +185,42 @@ def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched) -> Exception
             f"{': there is an odd number of quotes' if watched.quotes % 2 else ''}"
         )
     elif "UTF8" in text:
-        msg = f"{name} is not in UTF-8: save it as UTF-8 ({shortened(error, Length.SENTENCE)})"
-    elif "Expected" in text and "columns" in text:
-        msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
+        msg = f'{name} is not in UTF-8: name its encoding, as encoding="cp1252" ({shortened(error, Length.SENTENCE)})'
     else:
         msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
     return OperationError(msg)
 
 
-class _Text(Replayed):
-    """A stream of text, as UTF-8 without a byte order mark.
-
-    Parameters
-    ----------
-    stream : binary file
-        UTF-8, or UTF-16 with its mark.
-    name : str
-        What messages call the file.
-    """
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        start = stream.read(4)
-        start = start.removeprefix(codecs.BOM_UTF8)
-        is_utf16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        self._decoder = codecs.getincrementaldecoder("utf-16")() if is_utf16 else None
-        super().__init__(start, stream)
-        self._name, self._decoded = name, b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes; fewer only at the end."""
-        if self._decoder is None:
-            return super().read(size)
-        while size < 0 or len(self._decoded) < size:
-            raw = super().read(BLOCK_BYTES)
-            try:
-                self._decoded += self._decoder.decode(raw, final=not raw).encode()
-            except UnicodeError as error:
-                msg = f"cannot read {self._name}: it begins as UTF-16, and is not ({shortened(error, Length.SENTENCE)})"
-                raise OperationError(msg) from error
-            if not raw:
-                break
-        size = len(self._decoded) if size < 0 else size
-        taken, self._decoded = self._decoded[:size], self._decoded[size:]
-        return taken
-
-
 class _Watched(Replayed):
-    """A stream of CSV that sees what Arrow does not, and keeps the error that it raises, which Arrow would hide."""
+    """A stream of CSV that sees what Arrow does not, and keeps the error that it raises, which Arrow would hide.
+
+    Attributes
+    ----------
+    quotes : int
+        How many quotes were read that no backslash escapes.
+    error : Exception or None
+        What reading raised.
+    """
 
     def __init__(self, stream: IO[bytes], name: str, *, escaping: bool) -> None:
         super().__init__(b"", stream)
         self._name, self._escaping, self._ended, self._tail, self.quotes = name, escaping, False, b"", 0
-        self.error: OperationError | None = None
+        self.error: Exception | None = None
 
     def read(self, size: int = -1, /) -> bytes:
         """Return `size` bytes; fewer only at the end, which ends a line."""
         try:
             block = super().read(size)
             self._refuse_late_escapes(block)
-        except OperationError as error:
+        except (OSError, EOFError, OperationError) as error:
             self.error = error
             raise
         self.quotes += block.count(b'"')
-        if (
-            0 <= len(block) < size and not self._ended
-        ):  # Arrow refuses a lone header that does not end its line
-            self._ended = True
+        if self._escaping:
+            self.quotes -= self._escaped_quotes(block)
+        self._tail = block[-2:]
+        if 0 <= len(block) < size and not self._ended:
+            self._ended = True  # Arrow refuses a lone header that does not end its line
             block += b"" if block.endswith(b"\n") else b"\n"
         return block
 
@@ -241,10 +229,8 @@ class _Watched(Replayed):
         if not self._escaping and _ESCAPED_QUOTE.search(self._tail + block):
             msg = f"cannot read {self._name}: a backslash escapes a quote; write a quote in a value as two quotes"
             raise OperationError(msg)
-        self._tail = block[-2:]
 
-    def refuse_open_quote(self) -> None:
-        """Raise if a quote is never closed: it has swallowed all records behind it."""
-        if self.quotes % 2:
-            msg = f"{self._name}: a quote is opened and never closed, so that all records behind it would be one value"
-            raise OperationError(msg)
+    def _escaped_quotes(self, block: bytes) -> int:
+        """Return how many quotes of a block a backslash escapes."""
+        before = block.startswith(b'"') and self._tail.endswith(b"\\") and self._tail != b"\\\\"
+        return block.replace(b"\\\\", b"  ").count(b'\\"') + before

@@ -1,178 +1,195 @@
-"""Read a table from a file, with the values that the file has, and write one."""
+"""The files that a source names: paths, folders, globs, addresses, and lists of them."""
 
 from __future__ import annotations
 
+import glob
 import os
-import shutil
-import tempfile
-from contextlib import contextmanager
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-import numpy as np
-import orjson
-import pandas as pd
-import pyarrow as pa
-
-from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, choices, did_you_mean
-from mixpanel_pandas.reading.csv import Malformed, csv_batches
-from mixpanel_pandas.reading.inference import inferred, reading_of
-from mixpanel_pandas.reading.readings import reading
-from mixpanel_pandas.reading.streams import open_decompressed
-from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
+from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.reading.streams import calling_fsspec
 from mixpanel_pandas.text import Length, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Iterable
 
-__all__ = ["atomic_write", "link_target", "read_table", "write_table"]
+__all__ = ["FORMATS", "File", "files_of", "format_of"]
 
-#: Names of columns that can hold the ids.
-ID_NAMES = ("$distinct_id", "distinct_id", "$group_id", "group_id")
+#: Ending of a file's name, without that of its compression -> the format of the table in it.
+FORMATS: dict[str, str] = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+
+#: Endings of compressed files. What is compressed, and how, the first bytes of the file say.
+COMPRESSED = {".gz", ".bz2", ".zst"}
+
+#: What Hive names a partition whose value is missing.
+HIVE_MISSING = "__HIVE_DEFAULT_PARTITION__"
+
+#: Folder of a table that is more than its files -> what it is, and what reads it.
+TABLE_FOLDERS = {
+    "_delta_log": "a Delta Lake table, some of whose files are out of date: pass deltalake.DeltaTable(path).to_pyarrow_table()",
+    "metadata": "an Iceberg table, some of whose files are out of date: pass what pyiceberg's table.scan().to_arrow() returns",
+}
 
 
-def read_table(path: str | Path, id: str | None = None, group: str | None = None) -> pd.DataFrame:
-    """Return the table in a CSV or Parquet file, Arrow-backed.
+@dataclass(frozen=True)
+class File:
+    """One file of a source.
 
-    The values of a CSV file are those that it shows. A column becomes numbers, booleans or dates only if nothing is lost, which
-    `TypeEvidence` decides. Columns that can hold the ids, and those that Mixpanel knows as text (``$phone``, ``name``, ...), stay
-    text. An empty cell is a missing value; ``""`` is empty text.
+    Attributes
+    ----------
+    address : str
+        Its path, or an address with ``://``.
+    format : {"csv", "tsv", "jsonl", "parquet", "arrow"}
+        What is in it.
+    partition : dict of str to str or None
+        Columns that the names of its folders give, as Hive writes them (``country=NO``): text, or missing.
+    """
+
+    address: str
+    format: str
+    partition: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The address, as messages call it."""
+        return shortened(self.address, Length.SENTENCE)
+
+
+def files_of(source: Any, format: str | None = None) -> list[File]:
+    """Return the files that a path, a folder, a glob, an address or a list of them names.
+
+    Files of a folder or a glob are sorted by their path. Names that begin with ``_`` or ``.`` are skipped: writers leave them beside
+    the data.
 
     Parameters
     ----------
-    path : str or Path
-        Its name ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq``. The separator of a CSV file is that of its first
-        line. It is in UTF-8, or in UTF-16 with its byte order mark.
-    id : str, optional
-        Name of the id column.
-    group : str, optional
-        The group key, whose column holds the ids if no other is named.
+    source : str, path, or list of them
+        Addresses with ``://`` need fsspec and the library of their protocol.
+    format : str, optional
+        The format of all files. By default the ending of each name says it.
 
     Raises
     ------
     OperationError
-        If the file cannot be read, or its name has another ending.
-    ColumnNotFoundError
-        If there is no such column.
+        If there is no such file, its name does not say what is in it, or files have several formats.
+    MissingExtraError
+        If the library of a protocol is not installed.
     """
-    path = Path(path)
-    reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
-    if reader is None:
-        msg = f"cannot read {quoted(path.name)}: the name of a file must end in {choices(READERS)}"
+    several = [source] if isinstance(source, str | os.PathLike) else source
+    files = [file for one in several for file in _files_of_one(os.fspath(one), format)]
+    formats = {file.format: file.name for file in files}
+    if len(formats) > 1:
+        msg = f"the files have several formats ({', '.join(formats.values())}): read each format by itself, and join the frames"
         raise OperationError(msg)
-    try:
-        table = reader(path, {*ID_NAMES, id, group})
-    except (OSError, UnicodeError, pa.ArrowException) as error:
-        msg = f"cannot read {shortened(path, Length.SENTENCE)}: {shortened(error, Length.SENTENCE)}"
-        raise OperationError(msg) from error
-    if id is not None and id not in table.column_names:
-        msg = (
-            f"id column {quoted(id)} is not in {shortened(path.name)}: {did_you_mean(id, table.column_names)}"
-        )
-        raise ColumnNotFoundError(msg)
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+    return files
 
 
-def link_target(path: Path) -> Path:
-    """Return the path with all links followed. A link to nothing is not an error."""
-    return Path(os.path.realpath(path))
+def _files_of_one(source: str, format: str | None) -> list[File]:
+    if "://" in source:
+        root, addresses = _remote(source)
+        return [_file(address, root, format) for address in addresses]
+    path = Path(source).expanduser()
+    if path.is_dir():
+        _refuse_table(path)
+        return _listed([str(inner) for inner in path.rglob("*") if inner.is_file()], str(path), format)
+    if path.exists() or not glob.has_magic(source):
+        return [_file(str(path), str(path.parent), format)]
+    # glob.glob, because Path.glob takes no absolute patterns
+    matches = [match for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207
+    root = str(path)[: re.search(r"[*?\[]", str(path)).start()]  # type: ignore[union-attr]  # it has magic
+    return _listed(matches, os.path.dirname(root), format)  # noqa: PTH120 (a path may end in a slash)
 
 
-@contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, and move the file written there to `path`. After an error an old file is unchanged.
-
-    A link is followed. What is not a file, such as a pipe, is written to directly.
-    """
-    target = link_target(path)
-    if target.exists() and not target.is_file():
-        yield target
-        return
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mixpanel_pandas-") as folder:
-        temporary = Path(folder, target.name)  # writers choose the format by the ending of the name
-        yield temporary
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
+def _refuse_table(folder: Path) -> None:
+    """Refuse a folder whose files alone are not the table."""
+    for inner, what in TABLE_FOLDERS.items():
+        if (folder / inner).is_dir() and (
+            inner != "metadata" or any((folder / inner).glob("*.metadata.json"))
+        ):
+            msg = f"{quoted(str(folder), Length.SENTENCE)} is {what}"
+            raise OperationError(msg)
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame to Parquet or CSV. In CSV lists and objects are JSON, which ``parse={column: "json"}`` reads.
+def _listed(paths: Iterable[str], root: str, format: str | None) -> list[File]:
+    """Return files in the order of their paths, without hidden ones."""
+    visible = [path for path in sorted(paths) if not _is_hidden(os.path.relpath(path, root or "."))]
+    if not visible:
+        msg = f"there are no files in {quoted(root or '.', Length.SENTENCE)} that match"
+        raise OperationError(msg)
+    return [_file(path, root, format) for path in visible]
 
-    Parameters
-    ----------
-    path : Path
-        The format is Parquet if the name ends in ``.parquet`` or ``.pq``, else CSV.
-    """
-    if path.suffix in {".parquet", ".pq"}:
-        frame.to_parquet(path, index=False)
-        return
-    nested = {
-        label: column.map(_as_json)
-        for label, column in frame.items()
-        if column.dtype == object
-        or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
+
+def _is_hidden(relative: str) -> bool:
+    """Return whether a part of a path begins as those that writers leave beside the data; ``_day=1`` is a partition."""
+    parts = re.split(r"[\\/]", relative)
+    return any(part.startswith(("_", ".")) and "=" not in part and part not in {".", ".."} for part in parts)
+
+
+def _remote(address: str) -> tuple[str, list[str]]:
+    """Return where the files of an address, a folder or a glob lie, and their addresses."""
+    filesystem, path = calling_fsspec(address, lambda fsspec: fsspec.core.url_to_fs(address))
+    if glob.has_magic(path):
+        paths = sorted(filesystem.glob(path))
+    elif filesystem.isdir(path):
+        paths = sorted(filesystem.find(path))
+    else:
+        return address.rpartition("/")[0], [address]
+    root = re.split(r"[*?\[]", path)[0].rstrip("/")
+    visible = [path for path in paths if not _is_hidden(path[len(root) :].lstrip("/"))]
+    if not visible:
+        msg = f"there are no files in {quoted(address, Length.SENTENCE)} that match"
+        raise OperationError(msg)
+    return filesystem.unstrip_protocol(root), [filesystem.unstrip_protocol(path) for path in visible]
+
+
+def _file(address: str, root: str, format: str | None) -> File:
+    inner = address.removeprefix(root)
+    segments = [part.partition("=") for part in re.split(r"[\\/]", inner)[:-1] if re.match(r"[^=]+=", part)]
+    partition = {
+        unquote(name): None if value == HIVE_MISSING else unquote(value) for name, _, value in segments
     }
-    frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+    return File(address, format or format_of(address), partition)
 
 
-def _as_json(value: Any) -> Any:
-    if not isinstance(value, list | tuple | dict | np.ndarray):
-        return value
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
+def format_of(name: str) -> str:
+    """Return the format that the ending of a file's name says.
 
+    Raises
+    ------
+    OperationError
+        If it says none.
 
-def _read_csv(path: Path, ids: Collection[str | None], delimiter: str | None = None) -> pa.Table:
-    malformed = Malformed()
-    with open_decompressed(path) as stream:
-        batches = list(csv_batches(stream, shortened(path, Length.SENTENCE), delimiter, malformed))
-    if malformed.count:
-        msg = f"cannot read {shortened(path, Length.SENTENCE)}: {malformed.words()} (the header is record 1)"
+    Examples
+    --------
+    >>> format_of("s3://exports/users.csv.gz")
+    'csv'
+    """
+    path = name.split("?", maxsplit=1)[0] if "://" in name else name  # an address may end in a query
+    last = re.split(r"[\\/]", path)[-1]
+    endings = [ending.lower() for ending in Path(last).suffixes]
+    if endings and endings[-1] in COMPRESSED:
+        endings.pop()
+    if not endings or endings[-1] not in FORMATS:
+        msg = (
+            f"cannot read {quoted(last)}: the name of a file must end in {choices(FORMATS)}, or format= must name one of "
+            f"{choices(dict.fromkeys(FORMATS.values()))}"
+        )
         raise OperationError(msg)
-    if not batches:
-        msg = f"cannot read {shortened(path, Length.SENTENCE)}: it is empty"
-        raise OperationError(msg)
-    texts = pa.Table.from_batches(batches)
-    columns = [
-        column if name in ids or _is_text_property(name) else _typed(column)
-        for name, column in zip(texts.column_names, texts.columns, strict=True)
-    ]
-    return pa.table(columns, names=texts.column_names)
-
-
-def _is_text_property(name: str) -> bool:
-    """Return whether Mixpanel defines a property, or the property that a name looks like, as text."""
-    reserved = RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(name), name))
-    return reserved is not None and reserved.expects not in {"", "date"}
-
-
-def _typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column of text in the type that it has."""
-    column_type = inferred(texts)
-    if column_type == texts.type:
-        return texts
-    if pa.types.is_null(column_type):
-        return pa.chunked_array([pa.nulls(len(texts))])
-    read = reading(reading_of(column_type)).read
-    return pa.chunked_array([read(chunk, column_type).values for chunk in texts.chunks], column_type)
-
-
-def _read_tsv(path: Path, ids: Collection[str | None]) -> pa.Table:
-    return _read_csv(path, ids, delimiter="\t")
-
-
-def _read_parquet(path: Path, ids: Collection[str | None]) -> pa.Table:
-    from pyarrow import parquet
-
-    return parquet.read_table(path)
-
-
-#: Ending of a file's name -> its reader, which takes the path and the names of columns that can hold the ids.
-READERS: dict[str, Callable[[Path, Collection[str | None]], pa.Table]] = {
-    ".csv": _read_csv,
-    ".csv.gz": _read_csv,
-    ".tsv": _read_tsv,
-    ".parquet": _read_parquet,
-    ".pq": _read_parquet,
-}
+    return FORMATS[endings[-1]]

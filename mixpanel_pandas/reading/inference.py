@@ -12,7 +12,7 @@ An empty text is a value, so its column stays text; a missing value says nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 import numpy as np
@@ -64,11 +64,15 @@ class TypeEvidence:
     most_decimals: int = -1
 
     @classmethod
-    def of(cls, array: pa.Array) -> TypeEvidence:
-        """Return the evidence of some values, which are text or missing."""
+    def of(cls, array: pa.Array, decimal: str = ".") -> TypeEvidence:
+        """Return the evidence of some values, which are text or missing; `decimal` is the mark of their decimals."""
         texts = as_texts(array).drop_null()
         if not len(texts):
             return cls()
+        if decimal == ",":
+            numbers = cls.of(pc.replace_substring(pc.replace_substring(texts, ".", "x"), ",", "."))
+            names = ("whole", "number", "even", "fewest_decimals", "most_decimals")
+            return replace(cls.of(texts), **{name: getattr(numbers, name) for name in names})
         used = {chr(byte) for byte in np.flatnonzero(byte_counts(texts))}
         counts = _numbers(texts) if used <= set("0123456789.-") else None
         even, fewest, most = counts or (True, 0, 0)
@@ -101,6 +105,13 @@ class TypeEvidence:
         else:
             together["even"], fewest, most = True, 0, 0
         return TypeEvidence(**together, fewest_decimals=fewest, most_decimals=most)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether further values make no difference: the column stays text."""
+        return not (
+            self.empty or self.whole or self.number or self.boolean or self.date or self.naive or self.utc
+        )
 
     @property
     def type(self) -> pa.DataType:

@@ -1,31 +1,122 @@
-"""Streams of bytes: a file as it is opened, decompressed by its first bytes, and a stream whose beginning comes again."""
+"""Streams of bytes: opened by path, address or as they are, and decompressed by their first bytes."""
 
 from __future__ import annotations
 
+import codecs
 import io
-from typing import IO, TYPE_CHECKING
+import shutil
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from mixpanel_pandas.errors import MissingExtraError, OperationError
+from mixpanel_pandas.text import Length, quoted, shortened
 
-__all__ = ["Replayed", "open_decompressed"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Replayed", "Utf8", "calling_fsspec", "open_decompressed", "seekable"]
 
 #: First bytes of a file -> Arrow's name of its compression.
 COMPRESSIONS: dict[bytes, str] = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
+#: Bytes of another encoding that are decoded at once.
+DECODED_BYTES = 1 << 20
 
-def open_decompressed(path: Path) -> IO[bytes]:
-    """Return a file as a stream of bytes, decompressed if it begins as a compressed file does; files of several parts are read whole."""
-    stream = path.open("rb")
-    start = stream.read(4)
-    whole = Replayed(start, stream)
+
+def open_decompressed(source: str | Path | IO[bytes]) -> IO[bytes]:
+    """Return a stream of bytes, decompressed if it begins as a compressed file does. Files of several parts are read whole.
+
+    Parameters
+    ----------
+    source : str, Path or binary file
+        A path, an address with ``://``, ``-`` for the standard input, or an open file.
+
+    Raises
+    ------
+    OperationError
+        If it cannot be opened, or an open file gives text.
+    MissingExtraError
+        If the library of an address is not installed.
+    """
+    stream = _open(source)
+    start = _first_bytes(stream)
     compression = next((name for magic, name in COMPRESSIONS.items() if start.startswith(magic)), None)
+    if compression is None and _can_seek(stream):
+        stream.seek(-len(start), io.SEEK_CUR)
+        return stream
+    whole = Replayed(start, stream)
     if compression is None:
         return whole
     decompressed: IO[bytes] = pa.CompressedInputStream(pa.PythonFile(whole, mode="r"), compression)
     return decompressed
+
+
+def _first_bytes(stream: IO[bytes]) -> bytes:
+    start = b""
+    while len(start) < 4:
+        more: Any = stream.read(4 - len(start))
+        if isinstance(more, str):
+            msg = "the file is open for text: open it with mode 'rb', or pass its .buffer"
+            raise OperationError(msg)
+        if not more:
+            break
+        start += more
+    return start
+
+
+def _open(source: str | Path | IO[bytes]) -> IO[bytes]:
+    if source == "-":
+        return Borrowed(sys.stdin.buffer)
+    if not isinstance(source, str | Path):
+        return Borrowed(source)
+    address = str(source)
+    try:
+        if "://" in address:
+            return calling_fsspec(address, lambda fsspec: fsspec.open(address, "rb").open())  # type: ignore[no-any-return]
+        return Path(source).open("rb")
+    except OSError as error:
+        msg = f"cannot read {shortened(address, Length.SENTENCE)}: {shortened(error.strerror or error, Length.SENTENCE)}"
+        raise OperationError(msg) from error
+
+
+def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
+    """Return what `call` returns for the module fsspec.
+
+    Raises
+    ------
+    MissingExtraError
+        If fsspec, or the library of the address's protocol, is not installed.
+    OperationError
+        If there is no such protocol.
+    """
+    try:
+        import fsspec
+
+        return call(fsspec)
+    except ImportError as error:
+        what = shortened(error, Length.SENTENCE)
+        msg = f"{quoted(address, Length.SENTENCE)} needs fsspec and the library of its protocol, such as s3fs: {what}"
+        raise MissingExtraError(msg) from error
+    except ValueError as error:
+        msg = f"cannot read {quoted(address, Length.SENTENCE)}: {shortened(error, Length.SENTENCE)}"
+        raise OperationError(msg) from error
+
+
+def seekable(stream: IO[bytes], make_file: Callable[[], IO[bytes]]) -> IO[bytes]:
+    """Return a stream that can be read in any order, as formats with a table of contents need it; another is copied to a new file."""
+    if _can_seek(stream):
+        return stream
+    copy = make_file()
+    shutil.copyfileobj(stream, copy, 1 << 20)
+    copy.seek(0)
+    return copy
+
+
+def _can_seek(stream: IO[bytes]) -> bool:
+    return not isinstance(stream, pa.NativeFile) and stream.seekable()
 
 
 class Replayed(io.RawIOBase, IO[bytes]):
@@ -61,3 +152,72 @@ class Replayed(io.RawIOBase, IO[bytes]):
         if not self.closed:
             self._rest.close()
         super().close()
+
+
+class Borrowed(io.RawIOBase, IO[bytes]):
+    """An open file of somebody else, which is not closed."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether the file can be read in any order."""
+        return hasattr(self._stream, "seekable") and self._stream.seekable()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes."""
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._stream.tell()
+
+
+class Utf8(Replayed):
+    """A stream of text in any encoding, as UTF-8 without a byte order mark.
+
+    Parameters
+    ----------
+    stream : binary file
+        In any encoding.
+    name : str
+        What messages call the file.
+    encoding : str or None
+        None: UTF-8, or UTF-16 where the file begins with its mark.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
+        start = _first_bytes(stream)
+        if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
+        if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
+            start, encoding = start.removeprefix(codecs.BOM_UTF8), None
+        self._decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
+        super().__init__(start, stream)
+        self._name, self._encoding, self._decoded = name, encoding, b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes; fewer only at the end."""
+        if self._decoder is None:
+            return super().read(size)
+        while size < 0 or len(self._decoded) < size:
+            raw = super().read(DECODED_BYTES)
+            try:
+                self._decoded += self._decoder.decode(raw, final=not raw).encode()
+            except UnicodeError as error:
+                msg = f"{self._name} is not in {self._encoding}: {shortened(error, Length.SENTENCE)}"
+                raise OperationError(msg) from error
+            if not raw:
+                break
+        size = len(self._decoded) if size < 0 else size
+        taken, self._decoded = self._decoded[:size], self._decoded[size:]
+        return taken

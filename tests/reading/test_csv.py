@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.reading import csv as module
-from mixpanel_pandas.reading.csv import Malformed, csv_batches
+from mixpanel_pandas.reading.csv import Dialect, csv_batches
+from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.streams import Replayed, open_decompressed
 from tests.examples import examples
 
 
-def columns(content, delimiter=None):
+def columns(content, **dialect):
     malformed = Malformed()
-    batches = list(csv_batches(io.BytesIO(content), "t.csv", delimiter, malformed))
+    batches = list(csv_batches(io.BytesIO(content), "t.csv", Dialect(**dialect), malformed))
     table = pa.Table.from_batches(batches) if batches else pa.table({})
     return table.to_pydict(), malformed
 
@@ -56,11 +57,11 @@ def test_values_are_those_of_the_file(content, expected):
     [
         pytest.param(b'a,b\n1,"x\n2,y\n', "a quote is opened and never closed", id="open quote"),
         pytest.param(
-            "a,b\n1,\u00e9\n".encode("cp1252"), "t.csv is not in UTF-8: save it as UTF-8", id="cp1252"
+            "a,b\n1,\u00e9\n".encode("cp1252"),
+            't.csv is not in UTF-8: name its encoding, as encoding="cp1252"',
+            id="cp1252",
         ),
-        pytest.param(
-            "a,b\n1,x\n".encode("utf-16")[:-1], "begins as UTF-16, and is not", id="half a character"
-        ),
+        pytest.param("a,b\n1,x\n".encode("utf-16")[:-1], "t.csv is not in utf-16", id="half a character"),
         pytest.param(b"a,a\n1,2\n", "columns 'a' occur more than once in t.csv", id="names twice"),
         pytest.param(
             b"a,b\n1," + b"x" * 3_000_000 + b"\n1,2\n", "a record is longer than 1 MB", id="long record"
@@ -83,9 +84,9 @@ def test_malformed_records_are_counted_and_named():
     assert found == {"a": ["5"], "b": ["6"]}
     assert malformed.count == 202
     assert malformed.words().startswith(
-        "record 2 has 1 value, not 2; record 3 has 3 values, not 2; record 5 has 1 value"
+        "t.csv: record 2 has 1 value, not 2; record 3 has 3 values, not 2; record 5 has 1 value"
     )
-    assert malformed.words().endswith(", and 197 more")
+    assert malformed.words().endswith("; and 197 more")
 
 
 VALUES = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=8)
@@ -123,4 +124,4 @@ def test_a_truncated_file_is_refused(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:-20])
     with open_decompressed(path) as stream, pytest.raises(OSError, match="Truncated"):
-        list(csv_batches(stream, "t.csv", None, Malformed()))
+        list(csv_batches(stream, "t.csv", Dialect(), Malformed()))

@@ -1,0 +1,570 @@
+"""`frame`: any table becomes an Arrow-backed pandas frame, which may be larger than memory.
+
+The rows are read once, and written to a spool. Columns of a CSV file are spooled as text, while the evidence of all their values is
+gathered; then those that hold something else than text are read, and written a second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mixpanel_pandas.errors import (
+    ColumnNotFoundError,
+    OperationError,
+    ProfileWarning,
+    ValidationError,
+    choices,
+    did_you_mean,
+)
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.payloads.json_text import JSON, json_array
+from mixpanel_pandas.payloads.memory import give_back
+from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed, trimmed_name
+from mixpanel_pandas.reading.columns import is_text_type
+from mixpanel_pandas.reading.csv import Dialect
+from mixpanel_pandas.reading.files import FORMATS
+from mixpanel_pandas.reading.inference import TypeEvidence, reading_of
+from mixpanel_pandas.reading.lists import SEPARATORS
+from mixpanel_pandas.reading.malformed import LISTED, Malformed
+from mixpanel_pandas.reading.readings import FINDINGS, Reading, common_type, reading
+from mixpanel_pandas.reading.sources import Way, open_source
+from mixpanel_pandas.reading.spool import coalesced, spooled
+from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
+from mixpanel_pandas.text import Length, counted, quoted, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+
+__all__ = ["READING_OPTIONS", "Table", "frame", "read_table"]
+
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
+
+#: Names of columns that can hold the ids.
+ID_NAMES = ("$distinct_id", "distinct_id", "$group_id", "group_id")
+
+#: Options of `frame` that the verbs do not have.
+READING_OPTIONS = ("infer", "encoding", "delimiter", "header", "names", "decimal", "format", "spool")
+
+
+def frame(
+    source: Any,
+    *,
+    id: str | None = None,
+    group: str | None = None,
+    parse: Mapping[str, str] | None = None,
+    na: str | Collection[str] = (),
+    trim: bool = False,
+    infer: bool = True,
+    invalid: Literal["raise", "drop_row"] = "raise",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool = True,
+    names: Collection[str] | None = None,
+    decimal: Literal[".", ","] = ".",
+    format: Literal["csv", "tsv", "jsonl", "parquet", "arrow"] | None = None,
+    spool: str | PathLike[str] | None = None,
+) -> pd.DataFrame:
+    r"""Return the table of a source as a frame that may be larger than memory.
+
+    The source is read once. Up to 64 MB stay in memory; a larger table lies in a temporary file without a name, which is mapped into
+    memory and goes away with the process. "Files and streams" in the documentation tells more.
+
+    Parameters
+    ----------
+    source : path, list of paths, binary file, frame, or iterable of frames
+        - A path, a folder (all its files, sorted; ``country=NO`` in a path is a column), a glob, an address with ``://`` that fsspec
+          opens, or a list of them: Parquet, CSV, TSV, JSON Lines or Arrow (Feather), as the ending of the name says; plain, or
+          compressed with gzip, bzip2 or Zstandard.
+        - ``"-"`` for the standard input, or a file that is open for bytes, with `format`.
+        - What hands out Arrow data: a frame of Polars, also a lazy one, a relation of DuckDB, a table of PyArrow.
+        - A pandas frame. Levels of its index that have a name become columns.
+        - An iterable of such frames, as ``pd.read_sql(..., chunksize=50_000)`` returns it.
+    id : str, optional
+        Column of the ids, which stays text. So do ``$distinct_id``, ``distinct_id``, ``$group_id`` and ``group_id``.
+    group : str, optional
+        The group key. The column of that name stays text.
+    parse : mapping, optional
+        Column -> how its text is read, such as ``{"amount": "number:1.234,5"}``: see "Reading text" in the documentation.
+    na : list of str or str, optional
+        Texts that mean a missing value, or the name of a set of them: ``"common"`` or ``"pandas"``.
+    trim : bool, default False
+        Whether names of columns and text lose outer blanks and characters that nobody sees.
+    infer : bool, default True
+        Whether columns of a CSV file become numbers, booleans or dates where all values agree and nothing is lost. Else all columns
+        that `parse` does not name stay text.
+    invalid : {"raise", "drop_row"}, default "raise"
+        What happens to malformed records, and to rows whose text `parse` cannot read: they are an error that lists them, or are left
+        out with a warning.
+    encoding : str, optional
+        Of CSV and JSON Lines, such as ``"cp1252"``. By default UTF-8, or UTF-16 where the file begins with its byte order mark.
+    delimiter : str, optional
+        Separator of a CSV file: one character, or comma, semicolon, tab, pipe or space. By default the one that its first line shows.
+    header : bool, default True
+        Whether the first record of a CSV file holds the names of the columns. Else they are ``column_1``, ``column_2`` and so on.
+    names : list of str, optional
+        Names of all columns of a CSV file, in place of those that it has.
+    decimal : {".", ","}, default "."
+        The decimal mark of numbers in a CSV file.
+    format : {"csv", "tsv", "jsonl", "parquet", "arrow"}, optional
+        What is in the files. By default the ending of the name says it.
+    spool : path, optional
+        Folder of the temporary file. By default the environment's ``TMPDIR``, else ``/var/tmp``, because ``/tmp`` is often memory.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Arrow-backed, with a RangeIndex: the position of a row is that of its record. ``attrs["parse"]`` holds the readings of a CSV
+        file as a line to copy, such as ``"parse={'amount': 'number'}"``; with it and ``infer=False`` the next file is read alike.
+
+    Raises
+    ------
+    OperationError
+        If the source cannot be read, or fails on the way.
+    ValidationError
+        If records are malformed or text cannot be read, all at once; ``.report`` lists the first 100 of each kind.
+    ColumnNotFoundError
+        If there is no column `id`, or none that `parse` names.
+    MissingExtraError
+        If fsspec, or the library of an address's protocol, is not installed.
+
+    Examples
+    --------
+    >>> _ = open("users.csv", "w").write("user_id,plan,credits\n007,pro,12\n008,,7\n")
+    >>> df = mpd.frame("users.csv", id="user_id")
+    >>> df
+      user_id  plan  credits
+    0     007   pro       12
+    1     008  <NA>        7
+    >>> df.attrs["parse"]
+    "parse={'credits': 'number'}"
+    """
+    malformed = Malformed()
+    options = {
+        name: value for name, value in locals().items() if name not in {"source", "malformed", "invalid"}
+    }
+    if invalid not in {"raise", "drop_row"}:
+        msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
+        raise OperationError(msg)
+    table = read_table(source, malformed, **options)
+    refused = table.refused
+    if invalid == "raise" and (malformed.count or refused):
+        raise _invalid(table, malformed)
+    if malformed.count:
+        warnings.warn(
+            ProfileWarning(
+                f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})",
+                "invalid='raise'",
+            ),
+            stacklevel=2,
+        )
+    if refused:
+        text = f"{counted(len(refused), 'row')} left out whose text cannot be read ({_first_words(table)})"
+        warnings.warn(ProfileWarning(text, "invalid='raise'"), stacklevel=2)
+        table = table.without(refused, spool)
+    return table.as_frame()
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Texts of a column that its reading cannot read.
+
+    Attributes
+    ----------
+    column : str
+        Name of the column.
+    reading : str
+        Name of the reading.
+    finding : str
+        What is wrong, a key of `FINDINGS`.
+    positions : numpy.ndarray
+        Their rows, rising.
+    texts : list of str
+        The first 100 of them.
+    """
+
+    column: str
+    reading: str
+    finding: str
+    positions: np.ndarray
+    texts: list[str]
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in words."""
+        return f"column {quoted(self.column)} as {self.reading}: {FINDINGS[self.finding]}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a source.
+
+    Attributes
+    ----------
+    arrow : pyarrow.Table
+        Rows and columns.
+    parse : dict of str to str
+        Column -> reading, as the call names them or as they were inferred.
+    unread : list of Unread
+        Texts that are missing in the table, because no value could be made of them.
+    has_header : bool
+        Whether the records of the source are counted with a header.
+    """
+
+    arrow: pa.Table
+    parse: dict[str, str] = field(default_factory=dict)
+    unread: list[Unread] = field(default_factory=list)
+    has_header: bool = False
+
+    @property
+    def refused(self) -> set[int]:
+        """The rows with a text that was not read."""
+        return {int(position) for unread in self.unread for position in unread.positions}
+
+    def without(self, rows: Collection[int], spool: str | PathLike[str] | None) -> Table:
+        """Return the table without some rows."""
+        keep = np.ones(self.arrow.num_rows, bool)
+        keep[list(rows)] = False
+
+        def kept() -> Iterator[pa.RecordBatch]:
+            start = 0
+            for batch in self.arrow.to_batches():
+                yield batch.filter(pa.array(keep[start : start + batch.num_rows]))
+                start += batch.num_rows
+                give_back()
+
+        return Table(spooled(kept(), spool), self.parse, [], self.has_header)
+
+    def as_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas frame."""
+        if self.arrow.num_columns:
+            result: pd.DataFrame = self.arrow.to_pandas(types_mapper=pd.ArrowDtype)
+        else:
+            result = pd.DataFrame(index=pd.RangeIndex(self.arrow.num_rows))
+        if self.parse:
+            result.attrs["parse"] = f"parse={self.parse!r}"
+        return result
+
+
+def read_table(
+    source: Any,
+    malformed: Malformed,
+    *,
+    id: Hashable = None,
+    group: str | None = None,
+    parse: Mapping[Any, str] | None = None,
+    na: str | Collection[str] = (),
+    trim: bool = False,
+    infer: bool = True,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool = True,
+    names: Collection[str] | None = None,
+    decimal: str = ".",
+    format: str | None = None,
+    spool: str | PathLike[str] | None = None,
+    as_text: Collection[Any] = (),
+) -> Table:
+    """Return the table of a source.
+
+    Parameters
+    ----------
+    source, id, group, parse, na, trim, infer, encoding, delimiter, header, names, decimal, format, spool
+        As `frame` takes them.
+    malformed : Malformed
+        Takes the records that are no rows.
+    as_text : collection
+        Further columns whose text stays text.
+
+    Raises
+    ------
+    OperationError
+        As `frame` raises it, but for malformed records and text that cannot be read.
+    """
+    _refuse_mistakes(na, encoding, delimiter, names, decimal, format)
+    readings = {name: reading(how) for name, how in (parse or {}).items()}
+    dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
+    opened = open_source(source, Way(format, dialect, None if spool is None else str(spool), malformed))
+    stays_text = {*ID_NAMES, id, group, *as_text, *readings, *opened.stays_text}
+    evidence = _Evidence(stays_text, decimal) if opened.is_text and infer else None
+    clean = _cleaning(na, trim=trim)
+
+    def prepared() -> Iterator[pa.RecordBatch]:
+        for batch in coalesced(opened.batches):
+            cleaned = clean(batch)
+            if evidence is not None:
+                evidence.take(cleaned)
+            yield cleaned
+
+    texts = spooled(prepared(), spool, opened.as_json)
+    if opened.is_text and not texts.num_columns:
+        msg = f"cannot read {_named(source)}: it is empty"
+        raise OperationError(msg)
+    for label, what in [(id, "id column"), *((name, "parse: column") for name in readings)]:
+        if label is not None and label not in texts.column_names:
+            msg = f"{what} {quoted(label)} is not in {_named(source)}: {did_you_mean(label, texts.column_names)}"
+            raise ColumnNotFoundError(msg)
+    inferred = evidence.types() if evidence is not None else {}
+    columns = [*_stated(texts, readings), *_inferred(inferred, decimal)]
+    result, unread = _read_texts(texts, columns, spool)
+    line = {column.name: column.reading.name for column in columns if column.reading.kind != "text"}
+    if inferred_line := {name: how for name, how in line.items() if name not in readings}:
+        logger.info("frame: inferred parse=%r; with infer=False it reads the next file alike", inferred_line)
+    return Table(result, line, unread, opened.is_text and header)
+
+
+def _named(source: Any) -> str:
+    """Return how messages call a source."""
+    if isinstance(source, str | PathLike):
+        return shortened(str(source), Length.SENTENCE)
+    return f"the {type(source).__name__}"
+
+
+def _refuse_mistakes(na: Any, encoding: Any, delimiter: Any, names: Any, decimal: Any, format: Any) -> None:
+    """Raise if options make no sense, with all that is wrong with them."""
+    mistakes = []
+    if (
+        delimiter is not None
+        and delimiter not in SEPARATORS
+        and (not isinstance(delimiter, str) or len(delimiter) != 1)
+    ):
+        mistakes.append(f"delimiter={delimiter!r} is neither one character nor one of {choices(SEPARATORS)}")
+    if decimal not in {".", ","}:
+        mistakes.append(f"decimal={decimal!r} is neither '.' nor ','")
+    if format is not None and format not in FORMATS.values():
+        mistakes.append(f"format={format!r} is not one of {choices(dict.fromkeys(FORMATS.values()))}")
+    if encoding is not None:
+        try:
+            "".encode(encoding)
+        except (LookupError, TypeError):
+            mistakes.append(f"encoding={encoding!r} is not known; it is a name such as 'cp1252'")
+    if names is not None and (
+        isinstance(names, str)
+        or not all(isinstance(name, str) and name for name in names)
+        or len(set(names)) < len(names)
+    ):
+        mistakes.append(f"names={quoted(names)} must be a list of different texts, one for each column")
+    try:
+        missing_texts(na)
+    except OperationError as error:
+        mistakes.append(str(error))
+    if mistakes:
+        raise OperationError("; ".join(mistakes))
+
+
+def _cleaning(na: str | Collection[str], *, trim: bool) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """Return the function that cleans the names and the text of a batch."""
+    missing = missing_texts(na)
+
+    def clean(column: pa.Array) -> pa.Array:
+        if not is_text_type(column.type):
+            return column
+        column = column.cast(LARGE_STRING)
+        column = trimmed(column) if trim else column
+        return read_missing(column, missing) if missing else column
+
+    def clean_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+        if not batch.num_columns or not (trim or missing):
+            return batch
+        names = [trimmed_name(name) if trim else name for name in batch.schema.names]
+        return pa.record_batch([clean(column) for column in batch.columns], names=names)
+
+    return clean_batch
+
+
+# -- the types of columns of text -------------------------------------------------------------------------------------
+
+
+class _Evidence:
+    """The evidence of all values of the columns that may hold something else than text.
+
+    Parameters
+    ----------
+    stays_text : set
+        Columns that stay text.
+    decimal : {".", ","}
+        The decimal mark of numbers.
+    """
+
+    def __init__(self, stays_text: Collection[Hashable], decimal: str) -> None:
+        self._stays_text, self._decimal = stays_text, decimal
+        self._evidence: dict[str, TypeEvidence] = {}
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Take in the values of a batch."""
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            evidence = self._evidence.get(name, TypeEvidence())
+            if name in self._stays_text or _is_text_property(name) or evidence.is_settled:
+                continue
+            self._evidence[name] = evidence & TypeEvidence.of(column, self._decimal)
+
+    def types(self) -> dict[str, pa.DataType]:
+        """Return column -> type, of the columns that do not stay text."""
+        types = {name: evidence.type for name, evidence in self._evidence.items()}
+        return {name: held for name, held in types.items() if held != LARGE_STRING}
+
+
+def _is_text_property(name: str) -> bool:
+    """Return whether Mixpanel defines a property, or the property that a name looks like, as text."""
+    reserved = RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(name), name))
+    return reserved is not None and reserved.expects not in {"", "date"}
+
+
+@dataclass(frozen=True)
+class _TextColumn:
+    """A column whose text is read.
+
+    Attributes
+    ----------
+    name : str
+        Of the column.
+    reading : Reading
+        How its text is read.
+    type : pyarrow.DataType
+        Of the values.
+    """
+
+    name: str
+    reading: Reading
+    type: pa.DataType
+
+    def read(self, texts: pa.Array) -> tuple[pa.Array, dict[str, np.ndarray]]:
+        """Return the values of some texts, and the masks of those that cannot be read."""
+        if pa.types.is_null(self.type):
+            return pa.nulls(len(texts)), {}
+        read = self.reading.read(texts, self.type)
+        values = json_array(read.values) if self.type == JSON else read.values
+        return values, read.findings
+
+
+def _inferred(types: Mapping[str, pa.DataType], decimal: str) -> Iterator[_TextColumn]:
+    for name, inferred in types.items():
+        how = "number:0,5" if decimal == "," and inferred == pa.float64() else reading_of(inferred)
+        yield _TextColumn(name, reading(how), inferred)
+
+
+def _stated(texts: pa.Table, readings: Mapping[str, Reading]) -> Iterator[_TextColumn]:
+    """Yield the columns that the call reads, with the type that all their values need."""
+    for name, how in readings.items():
+        column = texts[name]
+        if how.kind == "text" or column.type == JSON:
+            continue
+        if not is_text_type(column.type) and not pa.types.is_null(column.type):
+            try:
+                how.read(column.slice(0, 0))
+            except OperationError as error:
+                msg = f"parse: column {quoted(name)}: {error}"
+                raise OperationError(msg) from error
+            continue
+        if how.kind == "json":
+            yield _TextColumn(name, how, JSON)
+        elif how.compares_rows:
+            yield _TextColumn(name, how, how.read(column).values.type)
+        else:
+            types = {how.read(chunk).values.type for chunk in column.chunks}
+            yield _TextColumn(name, how, common_type(types or {pa.null()}))
+        give_back()
+
+
+def _read_texts(
+    texts: pa.Table, columns: list[_TextColumn], spool: str | PathLike[str] | None
+) -> tuple[pa.Table, list[Unread]]:
+    """Return the table with the values of some columns of text, and the texts that cannot be read."""
+    if not columns:
+        return texts, []
+    gathered: dict[tuple[str, str], Unread] = {}
+
+    def typed() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in _batches(texts.select([column.name for column in columns]), columns):
+            values = []
+            for column, text in zip(columns, batch.columns, strict=True):
+                read, findings = column.read(text)
+                values.append(read)
+                for finding, mask in findings.items():
+                    _gather(gathered, column, finding, np.flatnonzero(mask), text, start)
+            yield pa.record_batch(values, names=[column.name for column in columns])
+            start += batch.num_rows
+            give_back()
+
+    read = spooled(typed(), spool)
+    names = set(read.column_names)
+    arrays = [read[name] if name in names else texts[name] for name in texts.column_names]
+    return pa.table(arrays, names=texts.column_names), list(gathered.values())
+
+
+def _batches(texts: pa.Table, columns: list[_TextColumn]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches; in a single one if a reading compares a row with the others."""
+    if any(column.reading.compares_rows for column in columns):
+        yield from texts.combine_chunks().to_batches()
+    else:
+        yield from texts.to_batches()
+
+
+def _gather(
+    gathered: dict[tuple[str, str], Unread],
+    column: _TextColumn,
+    finding: str,
+    rows: np.ndarray,
+    texts: pa.Array,
+    start: int,
+) -> None:
+    """Add rows of a batch that begins at `start` to what cannot be read."""
+    before = gathered.get((column.name, finding))
+    positions = rows + start
+    shown = [] if before is None else before.texts
+    if len(shown) < LISTED:
+        shown = [*shown, *texts.take(pa.array(rows[: LISTED - len(shown)])).to_pylist()]
+    if before is not None:
+        positions = np.concatenate([before.positions, positions])
+    gathered[column.name, finding] = Unread(column.name, column.reading.name, finding, positions, shown)
+
+
+# -- what is wrong ----------------------------------------------------------------------------------------------------
+
+
+def _first_words(table: Table) -> str:
+    """Return what cannot be read, in words."""
+    return "; ".join(
+        f"{unread.message}, in {counted(len(unread.positions), 'row')}, first {quoted(unread.texts[0])} in row "
+        f"{unread.positions[0]}"
+        for unread in table.unread[:12]
+    )
+
+
+def _invalid(table: Table, malformed: Malformed) -> ValidationError:
+    """Return the error that lists malformed records and texts that cannot be read."""
+    parts = []
+    if malformed.count:
+        counting = " (the header is record 1)" if table.has_header else ""
+        parts.append(f"{counted(malformed.count, 'malformed record')}: {malformed.words()}{counting}")
+    if table.unread:
+        parts.append(_first_words(table))
+    rows: list[tuple[Any, ...]] = [
+        ("malformed_record", None, f"{record.file}: {record.message}", pd.NA, record.text, malformed.count)
+        for record in malformed.first
+    ]
+    for unread in table.unread:
+        rows += [
+            (
+                unread.finding,
+                unread.column,
+                FINDINGS[unread.finding],
+                int(position),
+                text,
+                len(unread.positions),
+            )
+            for position, text in zip(unread.positions, unread.texts, strict=False)
+        ]
+    report = pd.DataFrame(rows, columns=["check", "column", "message", "position", "value", "count"])
+    report.insert(0, "severity", "error")
+    report["position"] = report["position"].astype("Int64")
+    msg = f"{'; '.join(parts)}; invalid='drop_row' leaves them out"
+    return ValidationError(msg, report, note="The first 100 of each kind are in .report.")

@@ -1,0 +1,180 @@
+"""JSON Lines: one object a line, its values with the types that they have in the file.
+
+Readers that are made for speed guess types, lose keys or round numbers. This one parses line by line, faster than Mixpanel takes
+updates. A column whose values have several types, or are objects or lists, holds each value as JSON text.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.payloads.json_text import JSON, json_array, json_text, read_json
+from mixpanel_pandas.reading.spool import EXACT
+from mixpanel_pandas.reading.streams import Utf8
+from mixpanel_pandas.text import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mixpanel_pandas.reading.malformed import Malformed
+
+__all__ = ["as_json", "column_of_values", "json_batches"]
+
+#: Bytes that are parsed at once.
+BLOCK_BYTES = 8_000_000
+
+#: Bytes of the longest line. An update of Mixpanel has a million at most.
+LONGEST_LINE = 64_000_000
+
+#: Python's types of the values of a column -> Arrow's type that holds them.
+TYPES: dict[frozenset[type], pa.DataType] = {
+    frozenset({str}): LARGE_STRING,
+    frozenset({bool}): pa.bool_(),
+    frozenset({int}): pa.int64(),
+    frozenset({float}): pa.float64(),
+    frozenset({int, float}): pa.float64(),
+}
+
+
+def json_batches(
+    stream: IO[bytes], name: str, malformed: Malformed, encoding: str | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the objects of a JSON Lines file. Empty lines are skipped; a key that an object lacks is missing there.
+
+    Parameters
+    ----------
+    stream : binary file
+        Decompressed.
+    name : str
+        What messages call the file.
+    malformed : Malformed
+        Takes the lines that are no objects.
+    encoding : str, optional
+        By default UTF-8, or UTF-16 where the file begins with its byte order mark.
+
+    Raises
+    ------
+    OperationError
+        If the file is a JSON array, a line is too long, or the text is not in `encoding`.
+    """
+    for number, lines in _blocks(Utf8(stream, name, encoding), name):
+        if number == 1:
+            _refuse_array(lines, name)
+        objects = _objects(lines, name, number, malformed)
+        if objects:
+            yield _batch(objects)
+
+
+def _blocks(stream: IO[bytes], name: str) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield lines, and the number of the first of them."""
+    number, rest = 1, b""
+    while block := stream.read(BLOCK_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            msg = f"{name}: line {number + len(lines)} is longer than {size_of(LONGEST_LINE)}: is this JSON Lines?"
+            raise OperationError(msg)
+        if lines:
+            yield number, lines
+            number += len(lines)
+    if rest:
+        yield number, [rest]
+
+
+def _refuse_array(lines: list[bytes], name: str) -> None:
+    first = next((line.strip() for line in lines if line.strip()), b"")
+    if first.startswith(b"["):
+        msg = f"{name} is a JSON array, and not JSON Lines with one object a line: read it with pd.read_json"
+        raise OperationError(msg)
+
+
+def _objects(lines: list[bytes], name: str, number: int, malformed: Malformed) -> list[dict[str, Any]]:
+    """Return the objects of some lines."""
+    texts, wrong = [], {}
+    for place, line in enumerate(lines):
+        try:
+            texts.append(line.decode())
+        except UnicodeDecodeError as error:
+            texts.append("")
+            wrong[place] = f"is not in UTF-8 ({error.reason} at byte {error.start + 1})"
+    parsed = read_json(texts)
+    objects = []
+    for place, value in enumerate(parsed.values):
+        if isinstance(value, dict):
+            objects.append(value)
+        elif parsed.repeated[place]:
+            wrong[place] = "holds an object in which a key occurs twice"
+        elif parsed.broken[place]:
+            wrong[place] = "is not valid JSON"
+        elif value is not None or texts[place].strip():
+            wrong[place] = f"is {_kind(value)}, not an object"
+    for place, words in sorted(wrong.items()):
+        text = lines[place].decode(errors="replace")
+        malformed.add(name, number + place, f"line {number + place} {words}", text)
+    return objects
+
+
+def _kind(value: Any) -> str:
+    """Return what a value is in JSON's words."""
+    return {str: "a string", bool: "a boolean", list: "an array", type(None): "null"}.get(
+        type(value), "a number"
+    )
+
+
+# -- columns ----------------------------------------------------------------------------------------------------------
+
+
+def _batch(objects: list[dict[str, Any]]) -> pa.RecordBatch:
+    """Return objects as columns, one for each key."""
+    names = dict.fromkeys(key for one in objects for key in one)
+    if not names:
+        return pa.RecordBatch.from_struct_array(pa.array(objects, pa.struct([])))
+    columns = [column_of_values([one.get(name) for one in objects]) for name in names]
+    return pa.record_batch(columns, names=list(names))
+
+
+def column_of_values(values: list[Any]) -> pa.Array:
+    """Return values as a column: of Arrow's type where all are of one simple type, else each as JSON text.
+
+    Examples
+    --------
+    >>> column_of_values([1, None, 2.5]).type, column_of_values([1, "a"]).storage.to_pylist()
+    (DataType(double), ['1', '"a"'])
+    """
+    kinds = frozenset(map(type, values)) - {type(None)}
+    if not kinds:
+        return pa.nulls(len(values))
+    if kinds in TYPES and not (
+        len(kinds) > 1 and any(type(value) is int and abs(value) > EXACT for value in values)
+    ):
+        try:
+            return pa.array(values, TYPES[kinds])
+        except OverflowError:  # an integer beyond 64 bits
+            pass
+    return json_array([None if value is None else _json_text(value) for value in values])
+
+
+def _json_text(value: Any) -> str:
+    """Return the JSON text of a value. A whole number has no decimals, as Mixpanel has one type of numbers.
+
+    So a column is the same whether or not its numbers were doubles, for want of other types, in a part of it.
+    """
+    if (
+        type(value) is float
+        and value.is_integer()
+        and abs(value) <= EXACT
+        and (value or math.copysign(1, value) > 0)
+    ):
+        value = int(value)  # but for -0.0
+    return json_text(value)
+
+
+def as_json(column: pa.Array) -> pa.Array:
+    """Return a column of `column_of_values` as JSON text."""
+    if column.type == JSON:
+        return column
+    return json_array([None if value is None else _json_text(value) for value in column.to_pylist()])

@@ -1,0 +1,409 @@
+"""What a table can come from, and how it becomes record batches: a row in `SOURCES` for each kind of source."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mixpanel_pandas.errors import MixpanelError, OperationError, choices
+from mixpanel_pandas.reading.csv import Dialect, csv_batches
+from mixpanel_pandas.reading.files import FORMATS, File, files_of, format_of
+from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
+from mixpanel_pandas.reading.malformed import Malformed
+from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
+from mixpanel_pandas.reading.streams import open_decompressed, seekable
+from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.text import Length, quoted, shortened
+
+__all__ = ["SOURCES", "Opened", "open_source"]
+
+#: Rows of a record batch.
+ROWS = 65_536
+
+#: What `next` returns behind the last item.
+_END = object()
+
+#: Bytes that are read from a Parquet file at once.
+BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source that is about to be read.
+
+    Attributes
+    ----------
+    batches : iterator of pyarrow.RecordBatch
+        Read once.
+    is_text : bool
+        Whether all columns are text whose types are not known yet, as in CSV.
+    stays_text : frozenset of str
+        Columns of text whose types are known: the partitions that names of folders give.
+    as_json : callable or None
+        Makes JSON of a column whose types do not fit each other, where the source has values of several types.
+    """
+
+    batches: Iterator[pa.RecordBatch]
+    is_text: bool = False
+    stays_text: frozenset[str] = frozenset()
+    as_json: Callable[[pa.Array], pa.Array] | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a source is read.
+
+    Attributes
+    ----------
+    format : str or None
+        The format of files; None: as their names say.
+    dialect : Dialect
+        How CSV files are written.
+    spool : str or None
+        Folder of temporary files.
+    malformed : Malformed
+        Takes the records that are no rows.
+    """
+
+    format: str | None = None
+    dialect: Dialect = field(default_factory=Dialect)
+    spool: str | None = None
+    malformed: Malformed = field(default_factory=Malformed)
+
+
+def open_source(source: Any, way: Way) -> Opened:
+    """Return how the table of a source is read.
+
+    Raises
+    ------
+    OperationError
+        If there is no way to read it.
+    """
+    for fits, opened in SOURCES:
+        if fits(source):
+            return opened(source, way)
+    hint = ""
+    if isinstance(source, dict):
+        hint = "; make a frame of a dict with pd.DataFrame(source)"
+    msg = (
+        f"cannot read a table from {type(source).__name__}: it must be a path, a folder, a glob, an address, a list of them, a binary "
+        f"file, a frame or an Arrow table, or an iterable of frames or record batches{hint}"
+    )
+    raise OperationError(msg)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str | os.PathLike) and source != "-"
+
+
+def _is_list_of_paths(source: Any) -> bool:
+    return isinstance(source, list | tuple) and bool(source) and all(map(_is_path, source))
+
+
+def _is_open_file(source: Any) -> bool:
+    return source == "-" if isinstance(source, str) else hasattr(source, "read")
+
+
+def _open_files(source: Any, way: Way) -> Opened:
+    files = files_of(source, way.format)
+    return _opened_as(
+        files[0].format, _batches_of_files(files, way), {name for file in files for name in file.partition}
+    )
+
+
+def _open_file(source: Any, way: Way) -> Opened:
+    """Return how the standard input, or an open file, is read."""
+    name = "the standard input" if isinstance(source, str) else getattr(source, "name", None)
+    table_format = way.format
+    if table_format is None and isinstance(name, str) and not isinstance(source, str):
+        table_format = format_of(name)
+    if table_format is None:
+        msg = f"format= must say what is in {name or 'the file'}: {choices(dict.fromkeys(FORMATS.values()))}"
+        raise OperationError(msg)
+    file = File(name if isinstance(name, str) else "the file", table_format)
+    return _opened_as(table_format, _batches_of_file(file, source, way), set())
+
+
+def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[str]) -> Opened:
+    return Opened(
+        batches, format in {"csv", "tsv"}, frozenset(partitions), as_json if format == "jsonl" else None
+    )
+
+
+def _batches_of_files(files: list[File], way: Way) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        for batch in _batches_of_file(file, file.address, way):
+            yield _with_partition(batch, file)
+
+
+def _batches_of_file(file: File, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
+    with _reading(file.name), open_decompressed(source) as stream:
+        yield from READERS[file.format](stream, file.name, way)
+
+
+def _with_partition(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
+    """Return a batch with the columns that names of folders give; the file's own columns of these names win."""
+    columns = {name: text for name, text in file.partition.items() if name not in batch.schema.names}
+    if not columns:
+        return batch
+    added = [pa.array([text] * batch.num_rows, pa.large_string()) for text in columns.values()]
+    return pa.record_batch([*batch.columns, *added], names=[*batch.schema.names, *columns])
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Turn what readers and file systems raise into an error that names the file."""
+    try:
+        yield
+    except MixpanelError:
+        raise
+    except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
+        msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
+        raise OperationError(msg) from error
+
+
+def _read_csv(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
+    return csv_batches(stream, name, way.dialect, way.malformed)
+
+
+def _read_tsv(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
+    dialect = way.dialect
+    tabs = Dialect(dialect.delimiter or "\t", dialect.encoding, dialect.header, dialect.names)
+    return csv_batches(stream, name, tabs, way.malformed)
+
+
+def _read_json_lines(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
+    return json_batches(stream, name, way.malformed, way.dialect.encoding)
+
+
+def _read_parquet(stream: IO[bytes], _name: str, way: Way) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file. Read in this way it takes a quarter of the memory that `pyarrow.dataset` takes."""
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(_seekable(stream, way), buffer_size=BUFFER_BYTES, pre_buffer=False)
+    nameless = _nameless_index(file.schema_arrow)
+    columns = [name for name in file.schema_arrow.names if name not in nameless]
+    yield _no_rows(file.schema_arrow).select(columns)
+    for batch in file.iter_batches(ROWS, use_threads=False):
+        yield batch.select(columns)
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch without rows: a table has its columns even if there are no rows."""
+    columns = [
+        pa.ExtensionArray.from_storage(held, pa.array([], held.storage_type))
+        if isinstance(held, pa.BaseExtensionType)
+        else pa.array([], held)
+        for held in schema.types
+    ]
+    return pa.record_batch(columns, names=schema.names)
+
+
+def _nameless_index(schema: pa.Schema) -> set[str]:
+    """Return the columns in which pandas keeps an index that has no name."""
+    metadata = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    return {
+        name
+        for name in metadata.get("index_columns", [])
+        if isinstance(name, str) and re.fullmatch(r"__index_level_\d+__", name)
+    }
+
+
+def _read_arrow(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an Arrow file, or of an Arrow stream. The file is not mapped: whoever shortens it would end the process."""
+    seekable_stream = _seekable(stream, way)
+    start = seekable_stream.read(6)
+    seekable_stream.seek(0)
+    if start.startswith(b"FEA1"):
+        msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
+        raise OperationError(msg)
+    if start != b"ARROW1":
+        yield from pa.ipc.open_stream(seekable_stream)
+        return
+    with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
+        for number in range(reader.num_record_batches):
+            yield from _cut(reader.get_batch(number))
+
+
+def _seekable(stream: IO[bytes], way: Way) -> IO[bytes]:
+    return seekable(stream, lambda: temporary_file(way.spool or temporary_folder()))
+
+
+def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield a batch in pieces of at most `ROWS` rows; one of no rows as it is."""
+    for start in range(0, max(batch.num_rows, 1), ROWS):
+        yield batch.slice(start, ROWS)
+
+
+#: Format of a file -> its reader, which takes the stream, the name for messages, and how to read.
+READERS: dict[str, Callable[[IO[bytes], str, Way], Iterator[pa.RecordBatch]]] = {
+    "csv": _read_csv,
+    "tsv": _read_tsv,
+    "jsonl": _read_json_lines,
+    "parquet": _read_parquet,
+    "arrow": _read_arrow,
+}
+
+
+# -- frames and streams -----------------------------------------------------------------------------------------------
+
+
+def _open_iterable(source: Iterable[Any], _way: Way) -> Opened:
+    return Opened(_batches_of_iterable(source))
+
+
+def _batches_of_iterable(source: Iterable[Any]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of frames, tables or batches, one after the other."""
+    iterator = iter(source)
+    while True:
+        with _calling_source():
+            one = next(iterator, _END)
+        if one is _END:
+            return
+        batches = next((batches for fits, batches in TABLES if fits(one)), None)
+        if batches is None:
+            hint = "; make a frame of dicts with pd.DataFrame(records)" if isinstance(one, dict) else ""
+            msg = f"cannot read a table from items of type {type(one).__name__}: they must be frames or record batches{hint}"
+            raise OperationError(msg)
+        yield from batches(one)
+
+
+@contextmanager
+def _calling_source() -> Iterator[None]:
+    """Turn what a source raises while it is read into an error; nothing was sent then."""
+    try:
+        yield
+    except MixpanelError:
+        raise
+    except Exception as error:
+        if ends_the_call(error):
+            raise
+        what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
+        msg = f"the source failed while it was read, so nothing of it is used: {what}"
+        raise OperationError(msg) from error
+
+
+def _has_stream(source: Any) -> bool:
+    return hasattr(source, "__arrow_c_stream__")
+
+
+def _has_array(source: Any) -> bool:
+    return hasattr(source, "__arrow_c_array__")
+
+
+def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of what hands out Arrow's stream, such as a Polars frame, a DuckDB relation or an Arrow table."""
+    with _calling_source():
+        reader = pa.RecordBatchReader.from_stream(source)
+        yield _no_rows(reader.schema)
+    while True:
+        with _calling_source():
+            batch = next(reader, None)
+        if batch is None:
+            return
+        yield from _cut(batch)
+
+
+def _batches_of_array(source: Any) -> Iterator[pa.RecordBatch]:
+    with _calling_source():
+        batch = pa.record_batch(source)
+    yield from _cut(batch)
+
+
+def _is_lazy(source: Any) -> bool:
+    return hasattr(source, "collect_batches")
+
+
+def _batches_of_lazy(source: Any) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Polars LazyFrame, which is computed piece by piece."""
+    with _calling_source():
+        pieces = source.collect_batches(maintain_order=True)
+    return _batches_of_iterable(pieces)
+
+
+def _is_pandas(source: Any) -> bool:
+    return isinstance(source, pd.DataFrame)
+
+
+def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a pandas frame. Levels of the index that have a name become columns."""
+    if frame.columns.nlevels > 1:
+        msg = "the columns are a MultiIndex: flatten them first, as df.columns = ['_'.join(map(str, names)) for names in df.columns]"
+        raise OperationError(msg)
+    names = [name for name in frame.index.names if name is not None]
+    if names:
+        frame = frame.reset_index(names)
+    for start in range(0, max(len(frame), 1), ROWS):
+        piece = frame.iloc[start : start + ROWS]
+        columns = [
+            _of_pandas(str(label), piece.iloc(axis=1)[place]) for place, label in enumerate(frame.columns)
+        ]
+        yield pa.record_batch(columns, names=[str(label) for label in frame.columns])
+
+
+def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
+    """Return a column of pandas as Arrow's; objects and values of several types as JSON."""
+    try:
+        if column.dtype == object and _has_objects(column):
+            return column_of_values([None if _is_missing(value) else _plain_value(value) for value in column])
+        array = pa.array(column, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError, UnicodeError) as error:
+        what = shortened(error, Length.SENTENCE)
+        msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
+        raise OperationError(msg) from error
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _has_objects(column: pd.Series[Any]) -> bool:
+    types = {type(value) for value in column if not _is_missing(value)}
+    return bool(types & {dict, list, tuple, np.ndarray, int}) or len(types) > 1
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+    )
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _way: Way) -> Opened:
+    return Opened(batches(source), as_json=as_json if _is_pandas(source) else None)
+
+
+#: Whether a value is a table in memory, or a lazy one -> its batches. An iterable may hold these.
+TABLES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Iterator[pa.RecordBatch]]], ...] = (
+    (_is_pandas, _batches_of_pandas),
+    (_is_lazy, _batches_of_lazy),
+    (_has_stream, _batches_of_stream),
+    (_has_array, _batches_of_array),
+)
+
+#: Whether a value is a source of this kind -> what opens it. The first row that fits decides.
+SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any, Way], Opened]], ...] = (
+    (_is_path, _open_files),
+    (_is_list_of_paths, _open_files),
+    (_is_open_file, _open_file),
+    *((fits, partial(_opened, batches)) for fits, batches in TABLES),
+    (
+        lambda source: isinstance(source, Iterable) and not isinstance(source, str | bytes | dict),
+        _open_iterable,
+    ),
+)

@@ -1,0 +1,72 @@
+"""Write a table to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["WRITTEN", "atomic_write", "link_target", "write_table"]
+
+#: Endings of the files that `write_table` writes.
+WRITTEN = (".csv", ".parquet", ".pq")
+
+
+def link_target(path: Path) -> Path:
+    """Return the path with all links followed. A link to nothing is not an error."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and move the file written there to `path`. After an error an old file is unchanged.
+
+    A link is followed. What is not a file, such as a pipe, is written to directly.
+    """
+    target = link_target(path)
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mixpanel_pandas-") as folder:
+        temporary = Path(folder, target.name)  # writers choose the format by the ending of the name
+        yield temporary
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame to Parquet or CSV. In CSV lists and objects are JSON, which ``parse={column: "json"}`` reads.
+
+    Parameters
+    ----------
+    path : Path
+        The format is Parquet if the name ends in ``.parquet`` or ``.pq``, else CSV.
+    """
+    if path.suffix in {".parquet", ".pq"}:
+        frame.to_parquet(path, index=False)
+        return
+    nested = {
+        label: column.map(_as_json)
+        for label, column in frame.items()
+        if column.dtype == object
+        or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
+    }
+    frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+
+
+def _as_json(value: Any) -> Any:
+    if not isinstance(value, list | tuple | dict | np.ndarray):
+        return value
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
