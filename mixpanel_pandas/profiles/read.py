@@ -205,10 +205,12 @@ class _Reading:
             yield first
         self.sessions.append(session)
         missing = [number for number in range(session.pages) if kept.get(number) is None]
-        self._rows += sum(rows or 0 for rows in kept.values())
+        rows = sum(rows or 0 for rows in kept.values())
+        self._rows += rows
         if query == 0:
             self._announce(session, len(missing))
-        last_rows = kept.get(session.pages - 1) or 0
+        # a page that is not full is the last one, and so is one that holds all ids that were asked for
+        last_rows = 0 if rows >= self._selection.most(query) else kept.get(session.pages - 1) or 0
         for page in later_pages(self._queries, form, session, missing, last_rows, self._tick):
             if folder is not None:
                 folder.keep(query, page)

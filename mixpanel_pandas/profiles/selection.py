@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ class Selection:
     properties: list[str] | None
     index_name: str
     ids: int | None = None
+
+    def most(self, query: int) -> float:
+        """Return how many profiles a query can have: no more than the ids that it names."""
+        return math.inf if self.ids is None else min(IDS_AT_ONCE, self.ids - query * IDS_AT_ONCE)
 
 
 def select(
