@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -49,7 +50,13 @@ def _column(values: list[Any]) -> pa.Array:
     lists = [value for value in values if value is not None]
     if lists and all(type(value) is list and all(type(item) is str for item in value) for value in lists):
         return pa.array(values, _TEXTS)
-    return column_of_values(values)
+    return column_of_values([_whole(value) if type(value) is float else value for value in values])
+
+
+def _whole(number: float) -> float | int:
+    """Return a whole number as an integer. Mixpanel has one type of numbers, so 1.0 and 1 are of the same type."""
+    is_whole = number.is_integer() and -(2.0**63) <= number < 2.0**63
+    return int(number) if is_whole and (number or math.copysign(1, number) > 0) else number  # but for -0.0
 
 
 def profiles_as_frame(batches: Iterable[pa.RecordBatch], selection: Selection) -> pd.DataFrame:
