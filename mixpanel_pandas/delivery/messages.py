@@ -42,7 +42,7 @@ class Request:
     body: bytes = field(repr=False)
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=lambda: _JSON, repr=False)
-    answer_bytes: int = ANSWER_BYTES
+    answer_bytes: int = field(default=ANSWER_BYTES, repr=False)
 
 
 @dataclass(frozen=True)

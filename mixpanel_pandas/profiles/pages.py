@@ -122,7 +122,11 @@ def later_pages(
         fields = {**form, "session_id": session.id, "page": str(number)}
 
         def read(answer: Any) -> Page:
-            return Page(number, _profiles(answer))
+            page = Page(number, _profiles(answer))
+            if answer.get("page", number) != number:
+                msg = f"it is page {answer['page']!r}"
+                raise UnreadableAnswer(msg)
+            return page
 
         return queries.ask(ENDPOINT, read, fields, what=f"page {number:,}", in_session=True)
 

@@ -263,6 +263,7 @@ def test_at_most_five_pages_at_once() -> None:
         ),
         pytest.param("garbage", {"body": '{"page": 0, "results": [{"$distinct_id'}, id="JSON that is cut"),
         pytest.param("garbage", {"body": "null"}, id="null"),
+        pytest.param("garbage", {"body": '{"page": 7, "results": []}'}, id="another page"),
         pytest.param("refused", {}, id="no connection"),
     ],
 )
