@@ -85,5 +85,5 @@ def _names_and_folder_of_examples(
     if request.node.name == "mixpanel_pandas.plotting.plot":
         pytest.importorskip("matplotlib", reason="pip install '.[plot]'")
     doctest_namespace.update(mpd=mpd, pa=pa, pd=pd)
-    if isinstance(request.node, pytest.DoctestItem) and request.path.suffix == ".py":
+    if isinstance(request.node, pytest.DoctestItem) and request.path.name != "README.md":
         monkeypatch.chdir(request.getfixturevalue("tmp_path"))

@@ -97,7 +97,8 @@ Each row of the frame has one outcome:
 ## The summary
 
 A verb returns one row per run of rows with one final answer (a batch, or a part of one), and one per reason for rows that were
-left out. `mpd.totals(summary)` adds it up; `df.mixpanel.outcomes(summary)` gives a row for each row of the frame. Keep it in
+left out. With `mpd.upload` it also counts malformed records of the source, in a row with the reason `malformed record` whose `start` and
+`stop` are the end of the frame. `mpd.totals(summary)` adds it up; `df.mixpanel.outcomes(summary)` gives a row for each row of the frame. Keep it in
 Parquet, which both read again in another process.
 
 {columns}

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.notebook.show import show as show
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
     from mixpanel_pandas.profiles.read import read_profiles as read_profiles
+    from mixpanel_pandas.pipeline import upload as upload
     from mixpanel_pandas.reading.frame import frame as frame
 
 __version__ = "0.1.0"
@@ -100,6 +101,7 @@ __all__ = [
     "settle",
     "show",
     "totals",
+    "upload",
 ]
 
 
@@ -115,6 +117,7 @@ _LATER = {
     "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",
+    "upload": "mixpanel_pandas.pipeline",
 }
 
 

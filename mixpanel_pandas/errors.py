@@ -6,7 +6,7 @@
     - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
     - ``OptionError`` (``TypeError``): an option that the verb does not take
     - ``AlreadySent``: an update that must not be applied twice was sent before, by this process or in the same journal
-  - ``ValidationError`` (``ValueError``): values over a limit; carries ``.report`` and ``.failure_cases``
+  - ``ValidationError`` (``ValueError``): values over a limit, records of a file that are no rows; carries ``.report`` and ``.failure_cases``
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
   - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings

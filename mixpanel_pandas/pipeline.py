@@ -1,6 +1,6 @@
 """The line: rows -> layout -> checks -> payloads -> batches -> deliveries -> summary.
 
-`send` is the whole line. `report`, `payloads` and `schema` are the same line, stopped early. What comes after the line reads
+`upload` is the line from any source: it reads the frame first. `send` is the whole line of a frame. `report`, `payloads` and `schema` are the same line, stopped early. What comes after the line reads
 a summary: `rows_with_outcomes` and `rows_to_send_again`.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +23,27 @@ from mixpanel_pandas.delivery.ending import interrupted
 from mixpanel_pandas.delivery.interrupts import Interrupts
 from mixpanel_pandas.delivery.sending import Sending
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
-from mixpanel_pandas.errors import OperationError, SummaryError, choices
+from mixpanel_pandas.errors import OperationError, SummaryError, UploadError, UploadInterrupted, choices
 from mixpanel_pandas.payloads.json_text import read_json
-from mixpanel_pandas.payloads.layout import layout_of_ids
+from mixpanel_pandas.payloads.layout import RESULT_COLUMNS, layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
 from mixpanel_pandas.project import Project, current_project
-from mixpanel_pandas.text import repr_of
+from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records, read_table
+from mixpanel_pandas.reading.malformed import Malformed
+from mixpanel_pandas.reading.sources import local_files
+from mixpanel_pandas.reading.text_columns import is_text_property
+from mixpanel_pandas.reading.writing import atomic_write, refuse_output, write_table
+from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
+from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.rules.outcomes import OUTCOMES
+from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.text import Length, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
+    from os import PathLike
 
     import pandera.pandas as pandera
 
@@ -48,10 +61,14 @@ __all__ = [
     "rows_with_outcomes",
     "schema",
     "send",
+    "upload",
 ]
 
 #: The project of a dry run. The token has the usual length, so that sizes are right.
 NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
+
+#: Name of the check that malformed records do not pass, and the reason that a summary gives.
+MALFORMED, MALFORMED_REASON = "malformed_record", "malformed record"
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
@@ -80,6 +97,193 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     if interrupts.count:
         raise interrupted(summary)
     return summary
+
+
+def upload(
+    source: Any,
+    verb: str,
+    id: Hashable = None,
+    properties: Any = None,
+    *,
+    group: str | None = None,
+    failures: str | PathLike[str] | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Read the table of a source, send it with a verb, and return the summary: what became of every record.
+
+    It is `frame` and the verb in one call. All of the source is read before anything is sent, so a source that fails on the way
+    sends nothing.
+
+    Parameters
+    ----------
+    source : path, list of paths, binary file, frame, or iterable of frames
+        As `frame` takes it.
+    verb : str
+        set, set_once, add, union, append, remove, unset, delete or update.
+    id : label, optional
+        Column of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups ``$group_id``, ``group_id`` or the column named
+        like the group key.
+    properties : label, list of labels or mapping, optional
+        Columns to send, as the verb takes them. By default all columns that no option names.
+    group : str, optional
+        Write group profiles of this key instead of user profiles.
+    failures : path, optional
+        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv`` or ``.parquet`` file with three
+        more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
+    **options
+        Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
+        and `trim` count while the source is read, too. With ``invalid="drop_row"``, or ``invalid={"malformed_record": "drop_row"}``,
+        malformed records are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The summary, as verbs return it. Malformed records that were left out are a row of their own, with the outcome ``invalid`` and
+        the reason ``malformed record``. ``attrs["mixpanel"]["parse"]`` holds the readings of a CSV file as a line to copy, such as
+        ``"parse={'amount': 'number'}"``.
+
+    Raises
+    ------
+    OperationError, MissingExtraError
+        As `frame` raises them, or if the call makes no sense, or `failures` cannot be written. Nothing was sent.
+    ValidationError
+        If records are malformed, or the frame holds errors. Nothing was sent.
+    UploadError, UploadInterrupted
+        As the verb raises them, with the summary; also if `failures` was not written in the end.
+
+    See Also
+    --------
+    frame : Read the table alone, to look at it or to change it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("users.csv").write_text("user_id,plan\\n007,pro\\n008,free\\n")
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     summary = mpd.upload("users.csv", "set", "user_id")
+    ...     emulator.profile("007")
+    {'plan': 'pro'}
+    >>> summary[["rows", "outcome"]]
+       rows   outcome
+    0     2  accepted
+    """
+    if verb in OPERATORS or verb == "update":
+        taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
+        refuse_unknown_options(verb, options, taken)
+    way = {name: options.pop(name) for name in READING_OPTIONS if name in options}
+    remedy = _take_malformed_remedy(options)
+    asked = operation(verb, id, properties, group, options)
+    path = None if failures is None else Path(failures)
+    if path is not None:
+        refuse_output(path, local_files(source), "failures")
+    way |= {"na": asked.options.na or (), "trim": asked.options.trim, "as_text": _columns_of_text(asked)}
+    project_of(asked)  # a call without a project reads nothing
+    malformed = Malformed()
+    table = read_table(source, malformed, id=id, group=group, **way)
+    if malformed.count and remedy != "drop_row":
+        raise invalid_records(table, malformed)
+    frame = table.as_frame()
+    parse = table.parse | dict(asked.options.parse or {})
+    try:
+        summary = send(frame, asked)
+    except (UploadError, UploadInterrupted) as error:
+        error.summary = _completed(error.summary, malformed, parse)
+        _write_failures(frame, error.summary, path)
+        raise
+    summary = _completed(summary, malformed, parse)
+    _write_failures(frame, summary, path)
+    return summary
+
+
+def _columns_of_text(asked: Operation) -> list[Hashable]:
+    """Return the columns whose text the verb takes: those that it reads itself, and those that become properties of text."""
+    rename = asked.options.rename
+    renamed = rename.items() if isinstance(rename, Mapping) else ()
+    return [*(asked.options.parse or ()), *(label for label, name in renamed if is_text_property(name))]
+
+
+def _take_malformed_remedy(options: dict[str, Any]) -> str:
+    """Return what `invalid` says about malformed records, and take it out of a mapping: it is no check of rows."""
+    invalid = options.get("invalid", "raise")
+    if not isinstance(invalid, Mapping):
+        return str(invalid)
+    remedy = invalid.get(MALFORMED, "raise")
+    if remedy not in {"raise", "drop_row"}:
+        msg = f"invalid={{{MALFORMED!r}: {remedy!r}}} is not one of {choices(['raise', 'drop_row'])}"
+        raise OperationError(msg)
+    options["invalid"] = {check: how for check, how in invalid.items() if check != MALFORMED} or "raise"
+    return str(remedy)
+
+
+def _completed(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
+    """Return a summary with a row for malformed records, and with the readings."""
+    attributes = summary.attrs
+    if malformed.count:
+        made_of = attributes["mixpanel"]
+        values = dict.fromkeys(("updates", "bytes", "requests", "attempts", "elapsed", *OUTCOMES), 0)
+        values |= dict.fromkeys(("rows", "invalid"), malformed.count)
+        values |= dict.fromkeys(("start", "stop"), int(made_of["rows"]))
+        texts = {
+            "outcome": "invalid",
+            "operator": made_of["operator"],
+            "reason": MALFORMED_REASON,
+            "error": malformed.words(),
+        }
+        row = {
+            name: pd.Series([(values | texts).get(name)], dtype=summary[name].dtype)
+            for name in summary.columns
+        }
+        summary = (
+            pd.concat([summary, pd.DataFrame(row)], ignore_index=True) if len(summary) else pd.DataFrame(row)
+        )
+    summary.attrs = dict(attributes)
+    if parse:
+        summary.attrs["mixpanel"] = attributes["mixpanel"] | {"parse": f"parse={parse!r}"}
+    return summary
+
+
+def _of_frame(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary without malformed records, which are no rows of the frame."""
+    if "reason" not in getattr(summary, "columns", ()):
+        return summary
+    is_malformed = (summary["reason"] == MALFORMED_REASON) & (summary["start"] == summary["stop"])
+    return summary[~is_malformed.fillna(False)] if is_malformed.any() else summary
+
+
+def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | None) -> None:
+    """Write the retryable rows, and what became of them.
+
+    Raises
+    ------
+    UploadError
+        If that fails: the upload is over, and its summary is not to be lost.
+    """
+    if path is None:
+        return
+    try:
+        with atomic_write(path) as temporary:
+            write_table(failures_with_results(frame, summary), temporary)
+    except Exception as error:
+        if ends_the_call(error):
+            raise
+        reason = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
+        msg = f"the upload is over, and failures={quoted(str(path))} was not written: {reason}"
+        raise UploadError(msg, summary) from error
+
+
+def failures_with_results(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the retryable rows of `frame` with three columns that say what became of each: `RESULT_COLUMNS`."""
+    rows = rows_to_send_again(frame, summary, None)
+    results = rows_with_outcomes(frame, summary).loc[rows.index]
+    excluded = summary[summary["outcome"] == "invalid"]
+    checks = {
+        error: str(reason).replace(" ", "_")
+        for error, reason in zip(excluded["error"], excluded["reason"], strict=True)
+    }
+    invalid = results["outcome"] == "invalid"
+    check = results["error"].map(checks).where(invalid, None)
+    columns = (check.astype(object), results["outcome"].astype(str), results["error"].astype(object))
+    return rows.assign(**dict(zip(RESULT_COLUMNS, columns, strict=True)))
 
 
 def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
@@ -154,6 +358,7 @@ def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """Return what became of each row of `frame`."""
+    summary = _of_frame(summary)
     return outcomes(summary, frame.index, _digest(frame, summary))
 
 
@@ -161,6 +366,7 @@ def rows_to_send_again(
     frame: pd.DataFrame, summary: pd.DataFrame, outcomes: Iterable[str] | None
 ) -> pd.DataFrame:
     """Return the retryable rows of `frame`."""
+    summary = _of_frame(summary)
     return rows_of_frame(frame, failures_mask(summary, frame.index, _digest(frame, summary), outcomes))
 
 

@@ -47,6 +47,7 @@ HOMES = {
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
     "click": {"cli"},
+    "fsspec": {"reading.streams"},
     "ipywidgets": {"notebook.preview.controls"},
     "matplotlib": {"notebook.plotting"},
 }

@@ -243,7 +243,11 @@ def _pylist(values: Any) -> np.ndarray:
 
 def _json_values(values: Any) -> np.ndarray:
     """Return the values of JSON texts."""
-    parsed = read_json(_array(values).storage.to_pylist())
+    array = pa.array(values)
+    pieces = [piece.storage for piece in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
+    for piece in pieces:
+        piece.validate(full=True)  # Arrow does not check what it reads from a file, such as UTF-8
+    parsed = read_json([text for piece in pieces for text in piece.to_pylist()])
     if parsed.broken.any() or parsed.repeated.any():
         msg = "not all values are valid JSON whose objects have each key once"
         raise ValueError(msg)

@@ -30,7 +30,17 @@ from mixpanel_pandas.text import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Layout", "PropertyColumn", "layout_of_columns", "layout_of_ids", "make_layout"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "Layout",
+    "PropertyColumn",
+    "layout_of_columns",
+    "layout_of_ids",
+    "make_layout",
+]
+
+#: Columns of a file of failures that say what became of a row. They are sent only if they are named.
+RESULT_COLUMNS = ("mixpanel_check", "mixpanel_outcome", "mixpanel_error")
 
 #: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
 ROWS_FOR_THREADS = 2_000
@@ -284,7 +294,7 @@ def _verbs(
     """
     labels = operation.properties
     if labels is None:
-        labels = tuple(label for label in frame.columns if label not in used)
+        labels = tuple(label for label in frame.columns if label not in used and label not in RESULT_COLUMNS)
     elif id_source.label in labels and not id_source.in_index:
         msg = f"column {quoted(id_source.label)} holds the ids, so it is no property: leave it out of the properties"
         raise OperationError(msg)

@@ -7,6 +7,7 @@ quotes that a backslash escapes, a quote that is never closed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -40,6 +41,8 @@ _BEGINNING = 1 << 16
 
 #: A quote behind a backslash, inside of a value: what follows is neither the end of the value nor another quote.
 _ESCAPED_QUOTE = re.compile(rb'\\"[^",;|\t\r\n]')
+
+_OPEN_QUOTE = "{name}: a quote is opened and never closed, so that all records behind it would be one value"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ def csv_batches(
         )
         return "skip"
 
+    is_whole = len(start) < _BEGINNING
+    columns = start.count(delimiter.encode()) + 1 if is_whole else COLUMNS  # the names of many take time
     reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
     parsing = csv.ParseOptions(
         delimiter=delimiter,
@@ -115,7 +120,7 @@ def csv_batches(
         escape_char="\\" if escaping else False,
     )
     converting = csv.ConvertOptions(
-        column_types={f"f{number}": pa.large_string() for number in range(COLUMNS)},
+        column_types={f"f{number}": pa.large_string() for number in range(columns)},
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
@@ -135,8 +140,7 @@ def csv_batches(
     except pa.ArrowInvalid as error:
         raise _in_words(error, name, rest) from error
     if rest.quotes % 2 and (_ends_in_the_middle(last) or "\n" in last_malformed):
-        msg = f"{name}: a quote is opened and never closed, so that all records behind it would be one value"
-        raise OperationError(msg)
+        raise OperationError(_OPEN_QUOTE.format(name=name))
 
 
 def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
@@ -167,7 +171,7 @@ def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
     if not dialect.header:
         return [f"column_{number + 1}" for number in range(batch.num_columns)]
     names = [column[0].as_py() or "" for column in batch.columns]
-    twice = sorted({label for label in names if names.count(label) > 1})
+    twice = sorted(label for label, count in Counter(names).items() if count > 1)
     if twice:
         msg = f"columns {choices(twice)} occur more than once in {name}: rename them, or name all columns with names="
         raise OperationError(msg)
@@ -179,7 +183,9 @@ def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched) -> Exception
     text = str(error)
     if watched.error is not None:  # ours, raised while Arrow read
         return watched.error
-    if "straddl" in text:
+    if "Empty CSV" in text and watched.quotes % 2:
+        msg = _OPEN_QUOTE.format(name=name)
+    elif "straddl" in text:
         msg = (
             f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
             f"{': there is an odd number of quotes' if watched.quotes % 2 else ''}"

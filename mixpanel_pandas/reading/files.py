@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mixpanel_pandas.errors import OperationError, choices
-from mixpanel_pandas.reading.streams import calling_fsspec
-from mixpanel_pandas.text import Length, quoted, shortened
+from mixpanel_pandas.reading.streams import calling_fsspec, shown_address
+from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FORMATS", "File", "files_of", "format_of"]
+__all__ = ["FORMATS", "SourceFile", "files_of", "format_of"]
 
 #: Ending of a file's name, without that of its compression -> the format of the table in it.
 FORMATS: dict[str, str] = {
@@ -49,7 +49,7 @@ TABLE_FOLDERS = {
 
 
 @dataclass(frozen=True)
-class File:
+class SourceFile:
     """One file of a source.
 
     Attributes
@@ -69,10 +69,10 @@ class File:
     @property
     def name(self) -> str:
         """The address, as messages call it."""
-        return shortened(self.address, Length.SENTENCE)
+        return shown_address(self.address)
 
 
-def files_of(source: Any, format: str | None = None) -> list[File]:
+def files_of(source: Any, format: str | None = None) -> list[SourceFile]:
     """Return the files that a path, a folder, a glob, an address or a list of them names.
 
     Files of a folder or a glob are sorted by their path. Names that begin with ``_`` or ``.`` are skipped: writers leave them beside
@@ -101,7 +101,7 @@ def files_of(source: Any, format: str | None = None) -> list[File]:
     return files
 
 
-def _files_of_one(source: str, format: str | None) -> list[File]:
+def _files_of_one(source: str, format: str | None) -> list[SourceFile]:
     if "://" in source:
         root, addresses = _remote(source)
         return [_file(address, root, format) for address in addresses]
@@ -127,7 +127,7 @@ def _refuse_table(folder: Path) -> None:
             raise OperationError(msg)
 
 
-def _listed(paths: Iterable[str], root: str, format: str | None) -> list[File]:
+def _listed(paths: Iterable[str], root: str, format: str | None) -> list[SourceFile]:
     """Return files in the order of their paths, without hidden ones."""
     visible = [path for path in sorted(paths) if not _is_hidden(os.path.relpath(path, root or "."))]
     if not visible:
@@ -154,18 +154,18 @@ def _remote(address: str) -> tuple[str, list[str]]:
     root = re.split(r"[*?\[]", path)[0].rstrip("/")
     visible = [path for path in paths if not _is_hidden(path[len(root) :].lstrip("/"))]
     if not visible:
-        msg = f"there are no files in {quoted(address, Length.SENTENCE)} that match"
+        msg = f"there are no files in {shown_address(address)} that match"
         raise OperationError(msg)
     return filesystem.unstrip_protocol(root), [filesystem.unstrip_protocol(path) for path in visible]
 
 
-def _file(address: str, root: str, format: str | None) -> File:
+def _file(address: str, root: str, format: str | None) -> SourceFile:
     inner = address.removeprefix(root)
     segments = [part.partition("=") for part in re.split(r"[\\/]", inner)[:-1] if re.match(r"[^=]+=", part)]
     partition = {
         unquote(name): None if value == HIVE_MISSING else unquote(value) for name, _, value in segments
     }
-    return File(address, format or format_of(address), partition)
+    return SourceFile(address, format or format_of(address), partition)
 
 
 def format_of(name: str) -> str:

@@ -25,25 +25,30 @@ from mixpanel_pandas.errors import (
     did_you_mean,
 )
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.json_text import JSON, json_array
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed, trimmed_name
 from mixpanel_pandas.reading.columns import is_text_type
 from mixpanel_pandas.reading.csv import Dialect
 from mixpanel_pandas.reading.files import FORMATS
-from mixpanel_pandas.reading.inference import TypeEvidence, reading_of
 from mixpanel_pandas.reading.lists import SEPARATORS
-from mixpanel_pandas.reading.malformed import LISTED, Malformed
-from mixpanel_pandas.reading.readings import FINDINGS, Reading, common_type, reading
+from mixpanel_pandas.reading.malformed import Malformed
+from mixpanel_pandas.reading.readings import FINDINGS, reading
 from mixpanel_pandas.reading.sources import Way, open_source
 from mixpanel_pandas.reading.spool import coalesced, spooled
-from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
-from mixpanel_pandas.text import Length, counted, quoted, shortened
+from mixpanel_pandas.reading.streams import shown_address
+from mixpanel_pandas.reading.text_columns import (
+    InferredTypes,
+    Unread,
+    inferred_columns,
+    read_columns,
+    stated_columns,
+)
+from mixpanel_pandas.text import counted, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 
-__all__ = ["READING_OPTIONS", "Table", "frame", "read_table"]
+__all__ = ["READING_OPTIONS", "SourceTable", "frame", "invalid_records", "read_table"]
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
@@ -80,7 +85,7 @@ def frame(
     Parameters
     ----------
     source : path, list of paths, binary file, frame, or iterable of frames
-        - A path, a folder (all its files, sorted; ``country=NO`` in a path is a column), a glob, an address with ``://`` that fsspec
+        - A path, a folder (all its files, sorted; folders in it such as ``country=NO`` are columns), a glob, an address with ``://`` that fsspec
           opens, or a list of them: Parquet, CSV, TSV, JSON Lines or Arrow (Feather), as the ending of the name says; plain, or
           compressed with gzip, bzip2 or Zstandard.
         - ``"-"`` for the standard input, or a file that is open for bytes, with `format`.
@@ -137,7 +142,8 @@ def frame(
 
     Examples
     --------
-    >>> _ = open("users.csv", "w").write("user_id,plan,credits\n007,pro,12\n008,,7\n")
+    >>> from pathlib import Path
+    >>> _ = Path("users.csv").write_text("user_id,plan,credits\n007,pro,12\n008,,7\n")
     >>> df = mpd.frame("users.csv", id="user_id")
     >>> df
       user_id  plan  credits
@@ -146,64 +152,44 @@ def frame(
     >>> df.attrs["parse"]
     "parse={'credits': 'number'}"
     """
-    malformed = Malformed()
-    options = {
-        name: value for name, value in locals().items() if name not in {"source", "malformed", "invalid"}
-    }
     if invalid not in {"raise", "drop_row"}:
         msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
         raise OperationError(msg)
-    table = read_table(source, malformed, **options)
-    refused = table.refused
-    if invalid == "raise" and (malformed.count or refused):
-        raise _invalid(table, malformed)
+    malformed = Malformed()
+    table = read_table(
+        source,
+        malformed,
+        id=id,
+        group=group,
+        parse=parse,
+        na=na,
+        trim=trim,
+        infer=infer,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        names=names,
+        decimal=decimal,
+        format=format,
+        spool=spool,
+    )
+    if invalid == "raise" and (malformed.count or table.unread):
+        raise invalid_records(table, malformed)
     if malformed.count:
-        warnings.warn(
-            ProfileWarning(
-                f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})",
-                "invalid='raise'",
-            ),
-            stacklevel=2,
-        )
-    if refused:
-        text = f"{counted(len(refused), 'row')} left out whose text cannot be read ({_first_words(table)})"
-        warnings.warn(ProfileWarning(text, "invalid='raise'"), stacklevel=2)
-        table = table.without(refused, spool)
+        _warn(f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})")
+    if table.unread:
+        rows = table.unread_rows
+        _warn(f"{counted(len(rows), 'row')} left out whose text cannot be read ({_first_words(table)})")
+        table = table.without(rows, spool)
     return table.as_frame()
 
 
-@dataclass(frozen=True)
-class Unread:
-    """Texts of a column that its reading cannot read.
-
-    Attributes
-    ----------
-    column : str
-        Name of the column.
-    reading : str
-        Name of the reading.
-    finding : str
-        What is wrong, a key of `FINDINGS`.
-    positions : numpy.ndarray
-        Their rows, rising.
-    texts : list of str
-        The first 100 of them.
-    """
-
-    column: str
-    reading: str
-    finding: str
-    positions: np.ndarray
-    texts: list[str]
-
-    @property
-    def message(self) -> str:
-        """What is wrong, in words."""
-        return f"column {quoted(self.column)} as {self.reading}: {FINDINGS[self.finding]}"
+def _warn(counts: str) -> None:
+    warnings.warn(ProfileWarning(counts, "invalid='raise'"), stacklevel=3)
 
 
 @dataclass(frozen=True)
-class Table:
+class SourceTable:
     """The table of a source.
 
     Attributes
@@ -224,14 +210,14 @@ class Table:
     has_header: bool = False
 
     @property
-    def refused(self) -> set[int]:
-        """The rows with a text that was not read."""
-        return {int(position) for unread in self.unread for position in unread.positions}
+    def unread_rows(self) -> np.ndarray:
+        """The positions of the rows with a text that was not read, rising."""
+        return np.unique(np.concatenate([unread.positions for unread in self.unread]))
 
-    def without(self, rows: Collection[int], spool: str | PathLike[str] | None) -> Table:
+    def without(self, rows: np.ndarray, spool: str | PathLike[str] | None) -> SourceTable:
         """Return the table without some rows."""
         keep = np.ones(self.arrow.num_rows, bool)
-        keep[list(rows)] = False
+        keep[rows] = False
 
         def kept() -> Iterator[pa.RecordBatch]:
             start = 0
@@ -240,7 +226,7 @@ class Table:
                 start += batch.num_rows
                 give_back()
 
-        return Table(spooled(kept(), spool), self.parse, [], self.has_header)
+        return SourceTable(spooled(kept(), spool), self.parse, [], self.has_header)
 
     def as_frame(self) -> pd.DataFrame:
         """Return the table as a pandas frame."""
@@ -271,7 +257,7 @@ def read_table(
     format: str | None = None,
     spool: str | PathLike[str] | None = None,
     as_text: Collection[Any] = (),
-) -> Table:
+) -> SourceTable:
     """Return the table of a source.
 
     Parameters
@@ -293,7 +279,7 @@ def read_table(
     dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
     opened = open_source(source, Way(format, dialect, None if spool is None else str(spool), malformed))
     stays_text = {*ID_NAMES, id, group, *as_text, *readings, *opened.stays_text}
-    evidence = _Evidence(stays_text, decimal) if opened.is_text and infer else None
+    evidence = InferredTypes(stays_text, decimal) if opened.is_text and infer else None
     clean = _cleaning(na, trim=trim)
 
     def prepared() -> Iterator[pa.RecordBatch]:
@@ -309,21 +295,22 @@ def read_table(
         raise OperationError(msg)
     for label, what in [(id, "id column"), *((name, "parse: column") for name in readings)]:
         if label is not None and label not in texts.column_names:
-            msg = f"{what} {quoted(label)} is not in {_named(source)}: {did_you_mean(label, texts.column_names)}"
+            place = _named(source).rpartition("/")[-1]
+            msg = f"{what} {quoted(label)} is not in {place}: {did_you_mean(label, texts.column_names)}"
             raise ColumnNotFoundError(msg)
     inferred = evidence.types() if evidence is not None else {}
-    columns = [*_stated(texts, readings), *_inferred(inferred, decimal)]
-    result, unread = _read_texts(texts, columns, spool)
+    columns = [*stated_columns(texts, readings), *inferred_columns(inferred, decimal)]
+    result, unread = read_columns(texts, columns, spool)
     line = {column.name: column.reading.name for column in columns if column.reading.kind != "text"}
     if inferred_line := {name: how for name, how in line.items() if name not in readings}:
         logger.info("frame: inferred parse=%r; with infer=False it reads the next file alike", inferred_line)
-    return Table(result, line, unread, opened.is_text and header)
+    return SourceTable(result, line, unread, opened.is_text and header)
 
 
 def _named(source: Any) -> str:
     """Return how messages call a source."""
     if isinstance(source, str | PathLike):
-        return shortened(str(source), Length.SENTENCE)
+        return shown_address(str(source))
     return f"the {type(source).__name__}"
 
 
@@ -379,158 +366,10 @@ def _cleaning(na: str | Collection[str], *, trim: bool) -> Callable[[pa.RecordBa
     return clean_batch
 
 
-# -- the types of columns of text -------------------------------------------------------------------------------------
-
-
-class _Evidence:
-    """The evidence of all values of the columns that may hold something else than text.
-
-    Parameters
-    ----------
-    stays_text : set
-        Columns that stay text.
-    decimal : {".", ","}
-        The decimal mark of numbers.
-    """
-
-    def __init__(self, stays_text: Collection[Hashable], decimal: str) -> None:
-        self._stays_text, self._decimal = stays_text, decimal
-        self._evidence: dict[str, TypeEvidence] = {}
-
-    def take(self, batch: pa.RecordBatch) -> None:
-        """Take in the values of a batch."""
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            evidence = self._evidence.get(name, TypeEvidence())
-            if name in self._stays_text or _is_text_property(name) or evidence.is_settled:
-                continue
-            self._evidence[name] = evidence & TypeEvidence.of(column, self._decimal)
-
-    def types(self) -> dict[str, pa.DataType]:
-        """Return column -> type, of the columns that do not stay text."""
-        types = {name: evidence.type for name, evidence in self._evidence.items()}
-        return {name: held for name, held in types.items() if held != LARGE_STRING}
-
-
-def _is_text_property(name: str) -> bool:
-    """Return whether Mixpanel defines a property, or the property that a name looks like, as text."""
-    reserved = RESERVED_PROPERTIES.get(LOOKALIKES.get(plain(name), name))
-    return reserved is not None and reserved.expects not in {"", "date"}
-
-
-@dataclass(frozen=True)
-class _TextColumn:
-    """A column whose text is read.
-
-    Attributes
-    ----------
-    name : str
-        Of the column.
-    reading : Reading
-        How its text is read.
-    type : pyarrow.DataType
-        Of the values.
-    """
-
-    name: str
-    reading: Reading
-    type: pa.DataType
-
-    def read(self, texts: pa.Array) -> tuple[pa.Array, dict[str, np.ndarray]]:
-        """Return the values of some texts, and the masks of those that cannot be read."""
-        if pa.types.is_null(self.type):
-            return pa.nulls(len(texts)), {}
-        read = self.reading.read(texts, self.type)
-        values = json_array(read.values) if self.type == JSON else read.values
-        return values, read.findings
-
-
-def _inferred(types: Mapping[str, pa.DataType], decimal: str) -> Iterator[_TextColumn]:
-    for name, inferred in types.items():
-        how = "number:0,5" if decimal == "," and inferred == pa.float64() else reading_of(inferred)
-        yield _TextColumn(name, reading(how), inferred)
-
-
-def _stated(texts: pa.Table, readings: Mapping[str, Reading]) -> Iterator[_TextColumn]:
-    """Yield the columns that the call reads, with the type that all their values need."""
-    for name, how in readings.items():
-        column = texts[name]
-        if how.kind == "text" or column.type == JSON:
-            continue
-        if not is_text_type(column.type) and not pa.types.is_null(column.type):
-            try:
-                how.read(column.slice(0, 0))
-            except OperationError as error:
-                msg = f"parse: column {quoted(name)}: {error}"
-                raise OperationError(msg) from error
-            continue
-        if how.kind == "json":
-            yield _TextColumn(name, how, JSON)
-        elif how.compares_rows:
-            yield _TextColumn(name, how, how.read(column).values.type)
-        else:
-            types = {how.read(chunk).values.type for chunk in column.chunks}
-            yield _TextColumn(name, how, common_type(types or {pa.null()}))
-        give_back()
-
-
-def _read_texts(
-    texts: pa.Table, columns: list[_TextColumn], spool: str | PathLike[str] | None
-) -> tuple[pa.Table, list[Unread]]:
-    """Return the table with the values of some columns of text, and the texts that cannot be read."""
-    if not columns:
-        return texts, []
-    gathered: dict[tuple[str, str], Unread] = {}
-
-    def typed() -> Iterator[pa.RecordBatch]:
-        start = 0
-        for batch in _batches(texts.select([column.name for column in columns]), columns):
-            values = []
-            for column, text in zip(columns, batch.columns, strict=True):
-                read, findings = column.read(text)
-                values.append(read)
-                for finding, mask in findings.items():
-                    _gather(gathered, column, finding, np.flatnonzero(mask), text, start)
-            yield pa.record_batch(values, names=[column.name for column in columns])
-            start += batch.num_rows
-            give_back()
-
-    read = spooled(typed(), spool)
-    names = set(read.column_names)
-    arrays = [read[name] if name in names else texts[name] for name in texts.column_names]
-    return pa.table(arrays, names=texts.column_names), list(gathered.values())
-
-
-def _batches(texts: pa.Table, columns: list[_TextColumn]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches; in a single one if a reading compares a row with the others."""
-    if any(column.reading.compares_rows for column in columns):
-        yield from texts.combine_chunks().to_batches()
-    else:
-        yield from texts.to_batches()
-
-
-def _gather(
-    gathered: dict[tuple[str, str], Unread],
-    column: _TextColumn,
-    finding: str,
-    rows: np.ndarray,
-    texts: pa.Array,
-    start: int,
-) -> None:
-    """Add rows of a batch that begins at `start` to what cannot be read."""
-    before = gathered.get((column.name, finding))
-    positions = rows + start
-    shown = [] if before is None else before.texts
-    if len(shown) < LISTED:
-        shown = [*shown, *texts.take(pa.array(rows[: LISTED - len(shown)])).to_pylist()]
-    if before is not None:
-        positions = np.concatenate([before.positions, positions])
-    gathered[column.name, finding] = Unread(column.name, column.reading.name, finding, positions, shown)
-
-
 # -- what is wrong ----------------------------------------------------------------------------------------------------
 
 
-def _first_words(table: Table) -> str:
+def _first_words(table: SourceTable) -> str:
     """Return what cannot be read, in words."""
     return "; ".join(
         f"{unread.message}, in {counted(len(unread.positions), 'row')}, first {quoted(unread.texts[0])} in row "
@@ -539,7 +378,7 @@ def _first_words(table: Table) -> str:
     )
 
 
-def _invalid(table: Table, malformed: Malformed) -> ValidationError:
+def invalid_records(table: SourceTable, malformed: Malformed) -> ValidationError:
     """Return the error that lists malformed records and texts that cannot be read."""
     parts = []
     if malformed.count:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
-from mixpanel_pandas.reading.files import FORMATS, File, files_of, format_of
+from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
@@ -25,7 +26,7 @@ from mixpanel_pandas.reading.streams import open_decompressed, seekable
 from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
-__all__ = ["SOURCES", "Opened", "open_source"]
+__all__ = ["SOURCES", "Opened", "local_files", "open_source"]
 
 #: Rows of a record batch.
 ROWS = 65_536
@@ -89,6 +90,9 @@ def open_source(source: Any, way: Way) -> Opened:
     OperationError
         If there is no way to read it.
     """
+    if isinstance(source, list | tuple) and not source:
+        msg = "the list of sources is empty: there is nothing to read"
+        raise OperationError(msg)
     for fits, opened in SOURCES:
         if fits(source):
             return opened(source, way)
@@ -103,6 +107,13 @@ def open_source(source: Any, way: Way) -> Opened:
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
+
+
+def local_files(source: Any) -> list[Path]:
+    """Return the files of this machine that a source names."""
+    if not (_is_path(source) or _is_list_of_paths(source)):
+        return []
+    return [Path(file.address) for file in files_of(source, "any") if "://" not in file.address]
 
 
 def _is_path(source: Any) -> bool:
@@ -133,7 +144,7 @@ def _open_file(source: Any, way: Way) -> Opened:
     if table_format is None:
         msg = f"format= must say what is in {name or 'the file'}: {choices(dict.fromkeys(FORMATS.values()))}"
         raise OperationError(msg)
-    file = File(name if isinstance(name, str) else "the file", table_format)
+    file = SourceFile(name if isinstance(name, str) else "the file", table_format)
     return _opened_as(table_format, _batches_of_file(file, source, way), set())
 
 
@@ -143,18 +154,18 @@ def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[s
     )
 
 
-def _batches_of_files(files: list[File], way: Way) -> Iterator[pa.RecordBatch]:
+def _batches_of_files(files: list[SourceFile], way: Way) -> Iterator[pa.RecordBatch]:
     for file in files:
         for batch in _batches_of_file(file, file.address, way):
             yield _with_partition(batch, file)
 
 
-def _batches_of_file(file: File, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
-    with _reading(file.name), open_decompressed(source) as stream:
+def _batches_of_file(file: SourceFile, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
+    with _reading(file), open_decompressed(source) as stream:
         yield from READERS[file.format](stream, file.name, way)
 
 
-def _with_partition(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
+def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
     """Return a batch with the columns that names of folders give; the file's own columns of these names win."""
     columns = {name: text for name, text in file.partition.items() if name not in batch.schema.names}
     if not columns:
@@ -164,14 +175,15 @@ def _with_partition(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def _reading(file: SourceFile) -> Iterator[None]:
     """Turn what readers and file systems raise into an error that names the file."""
     try:
         yield
     except MixpanelError:
         raise
     except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
-        msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
+        what = str(error).replace(file.address, file.name)
+        msg = f"cannot read {file.name}: {shortened(what, Length.SENTENCE)}"
         raise OperationError(msg) from error
 
 
@@ -193,23 +205,26 @@ def _read_parquet(stream: IO[bytes], _name: str, way: Way) -> Iterator[pa.Record
     """Yield the rows of a Parquet file. Read in this way it takes a quarter of the memory that `pyarrow.dataset` takes."""
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(_seekable(stream, way), buffer_size=BUFFER_BYTES, pre_buffer=False)
-    nameless = _nameless_index(file.schema_arrow)
-    columns = [name for name in file.schema_arrow.names if name not in nameless]
-    yield _no_rows(file.schema_arrow).select(columns)
-    for batch in file.iter_batches(ROWS, use_threads=False):
-        yield batch.select(columns)
+    with _seekable(stream, way) as seekable_stream:
+        file = parquet.ParquetFile(seekable_stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        nameless = _nameless_index(file.schema_arrow)
+        columns = [name for name in file.schema_arrow.names if name not in nameless]
+        yield _no_rows(file.schema_arrow).select(columns)
+        for batch in file.iter_batches(ROWS, use_threads=False):
+            yield batch.select(columns)
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch without rows: a table has its columns even if there are no rows."""
-    columns = [
-        pa.ExtensionArray.from_storage(held, pa.array([], held.storage_type))
-        if isinstance(held, pa.BaseExtensionType)
-        else pa.array([], held)
-        for held in schema.types
-    ]
-    return pa.record_batch(columns, names=schema.names)
+    return pa.record_batch([_no_values(held) for held in schema.types], names=schema.names)
+
+
+def _no_values(held: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(held):
+        return pa.DictionaryArray.from_arrays(pa.array([], held.index_type), _no_values(held.value_type))
+    if isinstance(held, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(held, _no_values(held.storage_type))
+    return pa.array([], held)
 
 
 def _nameless_index(schema: pa.Schema) -> set[str]:
@@ -224,18 +239,21 @@ def _nameless_index(schema: pa.Schema) -> set[str]:
 
 def _read_arrow(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an Arrow file, or of an Arrow stream. The file is not mapped: whoever shortens it would end the process."""
-    seekable_stream = _seekable(stream, way)
-    start = seekable_stream.read(6)
-    seekable_stream.seek(0)
-    if start.startswith(b"FEA1"):
-        msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
-        raise OperationError(msg)
-    if start != b"ARROW1":
-        yield from pa.ipc.open_stream(seekable_stream)
-        return
-    with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
-        for number in range(reader.num_record_batches):
-            yield from _cut(reader.get_batch(number))
+    with _seekable(stream, way) as seekable_stream:
+        start = seekable_stream.read(6)
+        seekable_stream.seek(0)
+        if start.startswith(b"FEA1"):
+            msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
+            raise OperationError(msg)
+        if start != b"ARROW1":
+            with pa.ipc.open_stream(seekable_stream) as stream_reader:
+                yield _no_rows(stream_reader.schema)
+                yield from stream_reader
+            return
+        with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
+            yield _no_rows(reader.schema)
+            for number in range(reader.num_record_batches):
+                yield from _cut(reader.get_batch(number))
 
 
 def _seekable(stream: IO[bytes], way: Way) -> IO[bytes]:
@@ -292,7 +310,8 @@ def _calling_source() -> Iterator[None]:
         if ends_the_call(error):
             raise
         what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
-        msg = f"the source failed while it was read, so nothing of it is used: {what}"
+        hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
+        msg = f"the source failed while it was read, so nothing of it is used: {what}{hint}"
         raise OperationError(msg) from error
 
 
@@ -364,7 +383,9 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
         what = shortened(error, Length.SENTENCE)
         msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
         raise OperationError(msg) from error
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if isinstance(array, pa.ChunkedArray):
+        return array.combine_chunks()
+    return pa.concat_arrays([array])  # a copy: the user may change the frame in place
 
 
 def _has_objects(column: pd.Series[Any]) -> bool:

@@ -31,8 +31,9 @@ __all__ = ["coalesced", "spooled", "temporary_file", "temporary_folder"]
 #: Bytes that stay in memory: a small table makes no file.
 IN_MEMORY = 64_000_000
 
-#: Bytes of the batches that are written: many small ones would cost time whenever a slice is cut.
-BATCH_BYTES = 8_000_000
+#: Bytes and rows of the batches that are written: many small ones would cost time whenever a slice is cut, and where columns are
+#: looked at one by one.
+BATCH_BYTES, BATCH_ROWS = 8_000_000, 10_000
 
 #: Parts of the file begin at multiples of it, so that their buffers are aligned.
 ALIGNMENT = 64
@@ -103,7 +104,7 @@ def spooled(
     try:
         columns = _Columns(as_json)
         spool = _Spool(place)
-        for batch in coalesced(map(_plain, batches)):
+        for batch in coalesced(batches):
             spool.write(columns.fitted(batch))
         parts = spool.parts()
         if len(parts) < 2:
@@ -120,15 +121,16 @@ def spooled(
 
 
 def coalesced(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of about 8 MB. Neighbours of different schemas stay apart; one empty batch keeps the schema."""
+    """Yield the same rows in batches of about 8 MB, of wide tables up to 64 MB, without types that a file holds badly. Neighbours of different schemas stay apart."""
     waiting: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        if waiting and (batch.schema != waiting[0].schema or size >= BATCH_BYTES):
+    size = rows = 0
+    for batch in map(_plain, batches):
+        is_full = size >= IN_MEMORY or (size >= BATCH_BYTES and rows >= BATCH_ROWS)
+        if waiting and (is_full or batch.schema != waiting[0].schema):
             yield _joined(waiting)
-            waiting, size = [], 0
+            waiting, size, rows = [], 0, 0
         waiting.append(batch)
-        size += batch.nbytes
+        size, rows = size + batch.nbytes, rows + batch.num_rows
     if waiting:
         yield _joined(waiting)
 
@@ -403,4 +405,7 @@ def _converted(column: pa.Array, type: pa.DataType) -> pa.Array:
         return _converted(pc.run_end_decode(column), type)
     if type == JSON:
         return pa.ExtensionArray.from_storage(JSON, column.storage.cast(LARGE_STRING))
-    return column.cast(type)
+    try:
+        return column.cast(type)
+    except pa.ArrowNotImplementedError:  # views, before version 19 of Arrow
+        return pa.array(column.to_pylist(), type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,18 +13,29 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mixpanel_pandas.errors import MissingExtraError, OperationError
-from mixpanel_pandas.text import Length, quoted, shortened
+from mixpanel_pandas.text import Length, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Replayed", "Utf8", "calling_fsspec", "open_decompressed", "seekable"]
+__all__ = ["Replayed", "Utf8", "calling_fsspec", "open_decompressed", "seekable", "shown_address"]
 
 #: First bytes of a file -> Arrow's name of its compression.
 COMPRESSIONS: dict[bytes, str] = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 #: Bytes of another encoding that are decoded at once.
 DECODED_BYTES = 1 << 20
+
+
+def shown_address(address: str) -> str:
+    """Return a path or an address as messages show it, without what may be a secret: a user's name, a password, a signature.
+
+    >>> shown_address("https://me:secret@host/users.csv?signature=abc")
+    'https://host/users.csv'
+    """
+    if "://" in address:
+        address = re.sub(r"//[^/@]*@", "//", address.partition("?")[0])
+    return shortened(address, Length.SENTENCE)
 
 
 def open_decompressed(source: str | Path | IO[bytes]) -> IO[bytes]:
@@ -78,7 +90,8 @@ def _open(source: str | Path | IO[bytes]) -> IO[bytes]:
             return calling_fsspec(address, lambda fsspec: fsspec.open(address, "rb").open())  # type: ignore[no-any-return]
         return Path(source).open("rb")
     except OSError as error:
-        msg = f"cannot read {shortened(address, Length.SENTENCE)}: {shortened(error.strerror or error, Length.SENTENCE)}"
+        what = str(error.strerror or error).replace(address, shown_address(address))
+        msg = f"cannot read {shown_address(address)}: {shortened(what, Length.SENTENCE)}"
         raise OperationError(msg) from error
 
 
@@ -98,10 +111,10 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
         return call(fsspec)
     except ImportError as error:
         what = shortened(error, Length.SENTENCE)
-        msg = f"{quoted(address, Length.SENTENCE)} needs fsspec and the library of its protocol, such as s3fs: {what}"
+        msg = f"{shown_address(address)} needs fsspec and the library of its protocol, such as s3fs: {what}"
         raise MissingExtraError(msg) from error
     except ValueError as error:
-        msg = f"cannot read {quoted(address, Length.SENTENCE)}: {shortened(error, Length.SENTENCE)}"
+        msg = f"cannot read {shown_address(address)}: {shortened(error, Length.SENTENCE)}"
         raise OperationError(msg) from error
 
 

@@ -14,13 +14,49 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.text import Length, quoted
 
-__all__ = ["WRITTEN", "atomic_write", "link_target", "write_table"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["atomic_write", "link_target", "refuse_output", "write_table"]
 
 #: Endings of the files that `write_table` writes.
 WRITTEN = (".csv", ".parquet", ".pq")
+
+
+def refuse_output(path: Path, inputs: Iterable[Path], what: str) -> None:
+    """Refuse a path that cannot be written to, so that a call ends before anything is sent.
+
+    Parameters
+    ----------
+    path : Path
+        Where a table is to be written.
+    inputs : iterable of Path
+        Files that must not be overwritten.
+    what : str
+        What the path is, as the message begins.
+
+    Raises
+    ------
+    OperationError
+        If the ending of the name is not known, the folder cannot be written to, or the path leads to one of `inputs`.
+    """
+    target = link_target(path)
+    shown = quoted(str(path), Length.SENTENCE)
+    if path.suffix.lower() not in WRITTEN:
+        msg = f"{what}={shown}: the name of the file must end in {choices(WRITTEN)}"
+    elif not os.access(target.parent, os.W_OK):
+        msg = f"{what}={shown}: {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
+    elif any(
+        link_target(one) == target or (one.exists() and target.exists() and one.samefile(target))
+        for one in inputs
+    ):
+        msg = f"{what}={shown} is a file that is read: choose another"
+    else:
+        return
+    raise OperationError(msg)
 
 
 def link_target(path: Path) -> Path:
@@ -54,7 +90,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     path : Path
         The format is Parquet if the name ends in ``.parquet`` or ``.pq``, else CSV.
     """
-    if path.suffix in {".parquet", ".pq"}:
+    if path.suffix.lower() in {".parquet", ".pq"}:
         frame.to_parquet(path, index=False)
         return
     nested = {
