@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
+from mixpanel_pandas.emulator.parameters import PARAMETERS, REFUSED_PARAMETERS
+from mixpanel_pandas.emulator.query import READS
+from mixpanel_pandas.emulator.selector import FUNCTIONS
 from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
@@ -41,6 +44,83 @@ shows them all. This page is made from the tables that the checks walk.
 ## Ids that are no ids
 
 Compared in lower case and without outer blanks: {junk}.
+"""
+
+EMULATOR_PAGE = """# The emulator
+
+`mpd.Emulator` is a Mixpanel on this machine, for tests, notebooks and a first try. It keeps the profiles that are written to it, applies
+every operator as documented, answers queries about them, and [fails on cue](#failing-on-cue). Nothing leaves this machine.
+
+```python
+>>> import mixpanel_pandas as mpd, pandas as pd, requests
+>>> emulator = mpd.Emulator().start()
+>>> with mpd.set_project(emulator.project):
+...     summary = pd.DataFrame({{"id": ["ann", "bob"], "plan": ["pro", "free"]}}).mixpanel.set("id")
+>>> query = {{"project_id": emulator.project_id, "where": 'properties["plan"] == "pro"'}}
+>>> answer = requests.post(f"{{emulator.url}}/api/query/engage", data=query, auth=emulator.service_account).json()
+>>> [row["$distinct_id"] for row in answer["results"]]
+['ann']
+>>> emulator.close()
+
+```
+
+Other clients run against it unchanged: the tests write and read with `mixpanel`, `mixpanel-utils` and `mixpanel-headless`, with the
+Singer tap and with Airbyte's source. Where Mixpanel's documentation is silent, the emulator has to choose; a comment beside the code
+says so. It is no statement about Mixpanel.
+
+## What it answers
+
+- `/engage` and `/groups`: updates, as JSON, as a form, and as the form in plain text that Mixpanel's SDK for browsers sends.
+- {paths}: queries, with GET and POST, in the address, a form or JSON. They need `emulator.service_account` and the `project_id`, or
+  `emulator.project_secret` alone.
+
+A page of any origin may read the answers (CORS).
+
+A query with page 0 opens a **session**: a snapshot of the profiles, whose pages the same parameters with `session_id` and `page` read.
+Only page 0 counts as one of 60 queries in an hour, and five run at once; beyond that comes a 429 with the headers that Mixpanel sends.
+A query finds a profile by its canonical id alone: `emulator.add_alias("ann@example.org", "ann")` gives a user a second id, to which
+updates go as well. `emulator.add_cohort("paying", ["ann"])` returns the number for `filter_by_cohort`.
+
+## Switches
+
+| option | default | what it does |
+| --- | --- | --- |
+| `token` | a random one | the project token; records with another one are answered with success and land nowhere |
+| `strict` | `StrictShape()` | the shape of answers to `strict=1`, of which only success is known |
+| `page_size` | 1000 | the most profiles on a page |
+| `queries_per_hour` | 60 | further queries get a 429 |
+| `session_seconds` | 3600 | how long the pages of a query can be read, after its latest page |
+| `read_delay` | 0 | seconds until queries see what was written |
+| `whole_seconds` | `False` | dates come back to the second, as Mixpanel exports them |
+| `timezone` | `"UTC"` | the time zone of the project, in which dates in a selector are |
+| `history` | all | how many of the latest requests are kept |
+| `clock` | `time.time` | seconds since 1970 |
+
+## Selectors
+
+`where` and `selector` take an expression: properties (`properties["plan"]` or `user["plan"]`), texts in double quotes with a backslash
+before quotes and backslashes, numbers, `true` and `false`, lists of these in brackets, `NOW` (seconds since 1970), and the table below.
+A text that is none is answered with 400. What a profile lacks is undefined, and so is an operation on values of the wrong type. A
+profile is found if the expression is true.
+
+{selectors}
+
+Sources: the [page of Mixpanel](https://docs.mixpanel.com/reference/segmentation-expressions), and what clients rely on. By
+`mixpanel-headless`, queries of profiles know no `*`, `/`, `%`, `floor`, `round`, `ceil` and `boolean`; the emulator evaluates all that is
+documented.
+
+## Parameters
+
+Parameters that are not in this table are refused, so that none is ignored in silence.
+
+{parameters}
+
+Refused though Mixpanel knows them: {refused}.
+
+## Failing on cue
+
+`emulator.fail(429)`, `emulator.fail("reset", applied=True)`, `emulator.fail(503, on="read", times=None)`: the docstring of
+`Emulator.fail` lists all faults.
 """
 
 READING_PAGE = """# Reading text
@@ -355,9 +435,32 @@ def pages() -> dict[Path, str]:
         ["name", "texts"],
         [[f"`{name}`", ", ".join(f"`{text}`" for text in sorted(texts))] for name, texts in NA_TEXTS.items()],
     )
+    selectors = table(
+        ["operator or function", "what it is", "source"],
+        [
+            [
+                f"`{name}`" if operands == 2 else f"`{name} x`" if row.level else f"`{name}(x)`",
+                row.says,
+                row.source,
+            ]
+            for (name, operands), row in FUNCTIONS.items()
+        ],
+    )
+    parameters = table(
+        ["endpoint", "parameters"],
+        [
+            [f"`{endpoint}`", ", ".join(f"`{name}`" for name in sorted(names))]
+            for endpoint, names in PARAMETERS.items()
+        ],
+    )
+    refused = ", ".join(f"`{name}` ({why})" for name, why in REFUSED_PARAMETERS.items())
+    paths = ", ".join(f"`{path}`" for path in READS)
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
+        HERE / "emulator.md": EMULATOR_PAGE.format(
+            selectors=selectors, parameters=parameters, refused=refused, paths=paths
+        ),
         HERE / "faults.md": FAULTS_PAGE.format(faults=faults, idempotent=idempotent, others=others),
         HERE / "reading.md": READING_PAGE.format(readings=readings, na=sets),
         HERE / "outcomes.md": OUTCOMES_PAGE.format(

@@ -191,6 +191,8 @@ class Authority:
         """Make one, and write its own certificate to `path`."""
         authority = trustme.CA()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost", "api-eu.mixpanel.com").configure_cert(context)
+        authority.issue_cert("127.0.0.1", "localhost", "mixpanel.com", "*.mixpanel.com").configure_cert(
+            context
+        )
         authority.cert_pem.write_to_path(str(path))
         return cls(context, path)

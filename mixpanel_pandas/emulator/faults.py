@@ -53,6 +53,15 @@ _USUAL: dict[int, WireResponse] = {
     500: answer_text(500, "Internal server error"),
 }
 
+#: The same for queries. Their errors have a shape of their own. That of 429 is the one of a server under load, without headers.
+_USUAL_ERRORS: dict[int, str] = {
+    400: "the selector cannot be read",
+    401: "Unauthorized",
+    402: "Payment required",
+    403: "Forbidden",
+    429: "Query rate limit exceeded for project_id: 1 For more information, please consult our documentation",
+}
+
 
 def _instead(answer: WireResponse, proceed: Proceed, terms: Terms, *, applied: bool) -> WireResponse:
     """Return `answer` instead of the right one. The records are applied or not."""
@@ -73,7 +82,7 @@ def _status(
 ) -> WireResponse:
     """Answer with `status`, by default in the usual words. `body` is a text, or an object for JSON."""
     if body is None:
-        answer = _USUAL.get(status) or answer_html(status)
+        answer = _usual(request, status)
     else:
         answer = answer_text(status, body) if isinstance(body, str | bytes) else answer_json(status, body)
     retry = format_datetime(retry_after, usegmt=True) if isinstance(retry_after, datetime) else retry_after
@@ -84,6 +93,13 @@ def _status(
     }
     answer = replace(answer, headers={**answer.headers, **named, **(headers or {})})
     return _instead(answer, proceed, terms, applied=applied)
+
+
+def _usual(request: WireRequest, status: int) -> WireResponse:
+    """Return the usual answer with a status to a request that writes, or to a query."""
+    if request.path.startswith("/api/") and status in _USUAL_ERRORS:
+        return answer_json(status, {"request": request.target, "error": _USUAL_ERRORS[status]})
+    return _USUAL.get(status) or answer_html(status)
 
 
 def _garbage(
@@ -133,7 +149,7 @@ def _refuse(
     *,
     record: Callable[[Any], bool],
     message: str = "refused on cue",
-    naming: Literal["index", "id", "text", "nobody"] | None = None,
+    naming: Literal["index", "id", "text", "errors", "nobody"] | None = None,
     count: Literal["num_good_events", "num_records_imported", ""] | None = None,
     partial: bool | None = None,
 ) -> WireResponse:

@@ -64,6 +64,7 @@ _NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
     "index": _by_index,
     "id": _by_id,
     "text": _by_text,
+    "errors": None,  # in a shape of its own
     "nobody": None,
 }
 
@@ -77,15 +78,16 @@ class StrictShape:
 
     Parameters
     ----------
-    naming : {"index", "id", "text", "nobody"}, default "index"
-        How refused records are named: by index and id, by id alone, by a text alone, or not at all.
+    naming : {"index", "id", "text", "errors", "nobody"}, default "index"
+        How refused records are named: by index and id, by id alone, by a text alone, or not at all. "errors": with status 200, in
+        the object ``errors`` (index -> texts), which Mixpanel's answers to good requests have, too, and which is empty there.
     count : {"num_good_events", "num_records_imported", ""}, default "num_good_events"
         The field that counts the applied records. Empty: there is no count, and success is a plain ``status: 1``.
     partial : bool, default True
         Whether the good records of a request are applied if others are bad.
     """
 
-    naming: Literal["index", "id", "text", "nobody"] = "index"
+    naming: Literal["index", "id", "text", "errors", "nobody"] = "index"
     count: Literal["num_good_events", "num_records_imported", ""] = "num_good_events"
     partial: bool = True
 
@@ -192,6 +194,9 @@ def _strict(outcome: _Outcome) -> WireResponse:
     count: dict[str, int] = {shape.count: len(outcome.applied)} if shape.count else {}
     if not outcome.refused:
         return answer_json(200, _SUCCESS[shape.count] | count)
+    if shape.naming == "errors" and outcome.readable:
+        errors = {str(row.position): [str(row.refusal)] for row in outcome.refused}
+        return answer_json(200, _SUCCESS["num_good_events"] | {"errors": errors} | count)
     name = _NAMINGS[shape.naming] if outcome.readable else None
     failed: dict[str, Any] = {"failed_records": [name(row) for row in outcome.refused]} if name else {}
     error = "some data points in the request failed validation" if outcome.readable else outcome.error

@@ -14,14 +14,14 @@ from mixpanel_pandas.errors import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["QueryFields"]
+__all__ = ["PARAMETERS", "REFUSED_PARAMETERS", "QueryFields"]
 
 _EVERYWHERE = {"project_id", "workspace_id", "query_origin"}
 _PROFILES = {"data_group_id", "where", "selector"}
 _COHORT = {"filter_by_cohort", "include_all_users"}
 
 #: Endpoint -> the parameters that it takes.
-_TAKEN: dict[str, set[str]] = {
+PARAMETERS: dict[str, set[str]] = {
     "engage": _EVERYWHERE
     | _PROFILES
     | _COHORT
@@ -34,7 +34,7 @@ _TAKEN: dict[str, set[str]] = {
 }
 
 #: Parameters that Mixpanel knows, and why the emulator does not.
-_UNKNOWN_HERE = {
+REFUSED_PARAMETERS: dict[str, str] = {
     "behaviors": "it keeps no events",
     "as_of_timestamp": "it keeps no history of profiles",
     "search": "what it finds is not documented",
@@ -51,13 +51,11 @@ class QueryFields:
     def check(self, endpoint: str) -> None:
         """Refuse parameters that the emulator would ignore."""
         for name in self.texts:
-            if name in _UNKNOWN_HERE:
-                msg = f"the emulator knows no {name}: {_UNKNOWN_HERE[name]}"
+            if name in REFUSED_PARAMETERS:
+                msg = f"the emulator knows no {name}: {REFUSED_PARAMETERS[name]}"
                 raise QueryRefused(400, msg)
-            if name not in _TAKEN[endpoint]:
-                msg = (
-                    f"{endpoint} takes no parameter {name!r}: {did_you_mean(name, sorted(_TAKEN[endpoint]))}"
-                )
+            if name not in PARAMETERS[endpoint]:
+                msg = f"{endpoint} takes no parameter {name!r}: {did_you_mean(name, sorted(PARAMETERS[endpoint]))}"
                 raise QueryRefused(400, msg)
 
     def __contains__(self, name: object) -> bool:

@@ -6,7 +6,6 @@ before the first profile is looked at. `FUNCTIONS` lists all that a selector can
 - "documentation": Mixpanel's page https://docs.mixpanel.com/reference/segmentation-expressions
 - "headless": the selectors that Mixpanel's client ``mixpanel-headless`` builds, and what it says about them
 - "utils", "airbyte": a selector that ``mixpanel-utils``, or Airbyte's source for Mixpanel, relies on
-- "choice": no source is known
 
 ``mixpanel-headless`` says that queries of profiles know only a part of what the page documents: no ``*``, ``/``, ``%``, no
 ``floor``, ``round``, ``ceil`` and no ``boolean``. ``mixpanel-utils`` relies on ``boolean``. The emulator evaluates all that is
@@ -213,46 +212,62 @@ class _Function(NamedTuple):
         Values of the operands -> value.
     source : str
         Where the rule is from, as the module says.
+    says : str
+        What it is.
     level : int, optional
         For an operator, how tightly it binds: the higher, the tighter.
     """
 
     apply: Callable[..., Any]
     source: str
+    says: str
     level: int | None = None
 
 
 #: Name and number of operands -> operator or function. ``and`` and ``or`` take chains of two and more.
 FUNCTIONS: dict[tuple[str, int], _Function] = {
-    ("or", 2): _Function(_or, "documentation", 1),
-    ("and", 2): _Function(_and, "documentation", 2),
-    ("not", 1): _Function(_not, "documentation", 3),
-    ("==", 2): _Function(_equal, "documentation", 4),
-    ("!=", 2): _Function(_unequal, "documentation", 4),
+    ("or", 2): _Function(_or, "documentation", "whether one is true; undefined is false", 1),
+    ("and", 2): _Function(_and, "documentation", "whether all are true; undefined is false", 2),
+    ("not", 1): _Function(_not, "documentation", "true of false and of undefined", 3),
+    ("==", 2): _Function(_equal, "documentation", "whether both have one type and one value", 4),
+    ("!=", 2): _Function(_unequal, "documentation", "whether they do not", 4),
     # Documented of numbers. Airbyte compares strings, headless compares datetimes.
-    (">", 2): _Function(_ordered(lambda left, right: left > right), "documentation", 4),
-    (">=", 2): _Function(_ordered(lambda left, right: left >= right), "airbyte", 4),
-    ("<", 2): _Function(_ordered(lambda left, right: left < right), "documentation", 4),
-    ("<=", 2): _Function(_ordered(lambda left, right: left <= right), "headless", 4),
+    (">", 2): _Function(
+        _ordered(lambda left, right: left > right), "documentation", "of two numbers, strings or datetimes", 4
+    ),
+    ("<", 2): _Function(_ordered(lambda left, right: left < right), "documentation", "as >", 4),
+    (">=", 2): _Function(_ordered(lambda left, right: left >= right), "airbyte", "as >", 4),
+    ("<=", 2): _Function(_ordered(lambda left, right: left <= right), "headless", "as >", 4),
     # Documented of two strings, and in an example of a list of literals. Headless looks for an item of a property.
-    ("in", 2): _Function(_contained, "documentation", 4),
-    ("+", 2): _Function(_plus, "documentation", 5),
-    ("-", 2): _Function(_numeric(lambda left, right: left - right), "documentation", 5),
-    ("*", 2): _Function(_numeric(lambda left, right: left * right), "documentation", 6),
-    ("/", 2): _Function(_numeric(lambda left, right: left / right), "documentation", 6),
-    ("%", 2): _Function(_numeric(math.fmod), "documentation", 6),
-    ("-", 1): _Function(_numeric(lambda value: -value), "documentation", 7),
-    ("floor", 1): _Function(_numeric(math.floor), "documentation"),
-    ("round", 1): _Function(_numeric(lambda value: math.floor(value + 0.5)), "documentation"),
-    ("ceil", 1): _Function(_numeric(math.ceil), "documentation"),
+    ("in", 2): _Function(_contained, "documentation", "whether a text is in a text, or a value in a list", 4),
+    ("+", 2): _Function(_plus, "documentation", "a sum of numbers, or two strings as one", 5),
+    ("-", 2): _Function(_numeric(lambda left, right: left - right), "documentation", "a difference", 5),
+    ("*", 2): _Function(_numeric(lambda left, right: left * right), "documentation", "a product", 6),
+    ("/", 2): _Function(
+        _numeric(lambda left, right: left / right), "documentation", "a quotient; by 0 it is undefined", 6
+    ),
+    ("%", 2): _Function(
+        _numeric(math.fmod), "documentation", "a remainder, with the sign of the dividend", 6
+    ),
+    ("-", 1): _Function(_numeric(lambda value: -value), "documentation", "the negative number", 7),
+    ("floor", 1): _Function(_numeric(math.floor), "documentation", "the next lower whole number"),
+    ("round", 1): _Function(
+        _numeric(lambda value: math.floor(value + 0.5)), "documentation", "the closest whole number"
+    ),
+    ("ceil", 1): _Function(_numeric(math.ceil), "documentation", "the next higher whole number"),
     # Documented of "true" and "false". Utils applies it to other texts.
-    ("boolean", 1): _Function(_as_boolean, "utils"),
-    ("number", 1): _Function(_as_number, "documentation"),
-    ("string", 1): _Function(_as_string, "documentation"),
-    ("list", 1): _Function(_as_list, "headless"),
-    ("datetime", 1): _Function(_as_datetime, "headless"),
-    # The page says "has any value". That null is none is a choice.
-    ("defined", 1): _Function(_is_defined, "documentation"),
+    ("boolean", 1): _Function(_as_boolean, "utils", "false for 0, an empty text and `false`"),
+    ("number", 1): _Function(_as_number, "documentation", "the number in a text; 1 or 0 for a boolean"),
+    ("string", 1): _Function(_as_string, "documentation", "a number or a boolean as text"),
+    ("list", 1): _Function(_as_list, "headless", "a list as it is, of anything else undefined"),
+    ("datetime", 1): _Function(
+        _as_datetime,
+        "headless",
+        "a date, to the second: a text, or a number of seconds or milliseconds since 1970",
+    ),
+    ("defined", 1): _Function(
+        _is_defined, "documentation", "whether there is a value; null is none (a choice)"
+    ),
 }
 
 _CALLED = [name for (name, _), function in FUNCTIONS.items() if function.level is None]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -201,3 +204,10 @@ def test_importing_it_is_cheap(module):
     code = f"import sys, mixpanel_pandas.emulator; print({module!r} in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_page_names_all_switches():
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+    switches = page.partition("## Switches")[2].partition("## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", switches, flags=re.MULTILINE)
+    assert named == list(inspect.signature(Emulator).parameters)

@@ -304,6 +304,16 @@ def test_faults_of_reading(emulator, in_process):
     url = f"{emulator.url}/api/query/engage?project_id={emulator.project_id}"
     asked = [in_process.post(url, auth=emulator.service_account) for _ in range(2)]
     assert [response.status_code for response in asked] == [429, 200]
+    assert asked[0].json()["error"].startswith("Query rate limit exceeded")
+    assert "Retry-After" not in asked[0].headers  # a server under load sends none
+    assert emulator.requests[-1].status == 200
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 429])
+def test_errors_of_queries_have_a_shape_of_their_own(emulator, in_process, status):
+    emulator.fail(status, on="read")
+    response = in_process.get(f"{emulator.url}/api/app/me")
+    assert (response.status_code, set(response.json())) == (status, {"request", "error"})
 
 
 @pytest.mark.parametrize(

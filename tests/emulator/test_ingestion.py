@@ -61,6 +61,16 @@ def encoded(records):
         pytest.param(
             "POST", "/engage?ip=0", FORM, urlencode({"data": encoded(GOOD)}), id="form, one record in base64"
         ),
+        pytest.param(
+            "POST",
+            "/engage/?ip=0&verbose=0&_=1700000000000",
+            {"Content-Type": "text/plain;charset=UTF-8"},
+            urlencode({"data": json.dumps([GOOD])}),
+            id="form as plain text",
+        ),
+        pytest.param(
+            "POST", "/engage?ip=0", {"Content-Type": "text/plain"}, json.dumps(GOOD), id="JSON as plain text"
+        ),
         pytest.param("GET", f"/engage?ip=0&data={quote(json.dumps(GOOD))}", {}, "", id="address, JSON"),
         pytest.param("GET", f"/engage?ip=0&data={quote(encoded([GOOD]))}", {}, "", id="address, base64"),
     ],
@@ -69,6 +79,20 @@ def test_content_types(emulator, method, target, headers, body):
     response = emulator.answer(method, target, headers, body.encode())
     assert (response.status, response.body, response.headers["Content-Type"]) == (200, b"1", "text/plain")
     assert emulator.profile("good") == {"n": 1}
+
+
+def test_halves_of_a_surrogate_pair_that_are_encoded_apart(emulator):
+    """Mixpanel's SDK for browsers encodes each by itself before it makes base64 of it (CESU-8)."""
+    text = json.dumps([user(**{"$set": {"face": "\U0001f600", "name": "Zoë"}})], ensure_ascii=False)
+    halves = text.encode("utf-16-be")
+    units = [
+        halves[place : place + 2].decode("utf-16-be", "surrogatepass") for place in range(0, len(halves), 2)
+    ]
+    cesu = b"".join(unit.encode("utf-8", "surrogatepass") for unit in units)
+    assert post(emulator, urlencode({"data": base64.b64encode(cesu)}).encode(), headers=FORM).body == b"1"
+    assert emulator.profile("a") == {"face": "\U0001f600", "name": "Zoë"}
+    alone = base64.b64encode(cesu.replace(b"\xed\xb8\x80", b""))
+    assert post(emulator, urlencode({"data": alone}).encode(), headers=FORM).body == b"0"
 
 
 @pytest.mark.parametrize(
@@ -169,6 +193,17 @@ def test_answers(emulator, query, records, status, answer, place):
 
 
 ERROR = {"code": 400, "error": "some data points in the request failed validation", "status": "Bad Request"}
+
+
+def test_errors_in_the_shape_of_success():
+    """What Mixpanel has in the recorded `errors` of a bad request is not known: an answer that claims success is the worst case."""
+    emulator = Emulator(token=TOKEN, strict=StrictShape(naming="errors"))
+    response = post(emulator, [GOOD, BAD], "/engage?ip=0&strict=1")
+    assert (response.status, content(response)) == (
+        200,
+        {"error": None, "errors": {"1": ["$add.n, must be a number"]}, "num_good_events": 1, "status": 1},
+    )
+    assert post(emulator, b"{", "/engage?strict=1").status == 400
 
 
 @pytest.mark.parametrize(

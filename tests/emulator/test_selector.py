@@ -158,7 +158,7 @@ def test_every_function_has_a_value():
     text = " ".join(VALUES)
     assert not [name for name, _ in FUNCTIONS if name not in text]
     assert {function.source for function in FUNCTIONS.values()} <= {
-        "documentation", "headless", "utils", "airbyte", "choice",
+        "documentation", "headless", "utils", "airbyte",
     }  # fmt: skip
 
 

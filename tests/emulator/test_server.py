@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import socket
@@ -124,3 +125,60 @@ def test_clients_that_leave_are_not_reported(emulator, capfd):
     connection.close()
     emulator.close()
     assert capfd.readouterr() == ("", "")
+
+
+ORIGIN = "https://shop.example.org"
+
+
+@pytest.mark.parametrize("path", ["/engage", "/groups/", "/api/query/engage", "/api/app/me"])
+def test_a_browser_may_ask_whether_it_may_ask(emulator, path):
+    connection = connect(emulator)
+    asks = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    connection.request("OPTIONS", path, headers=asks)
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, b"")
+    assert dict(response.getheaders()) == {
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Allow-Headers": "authorization, content-type",
+        "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+        "Access-Control-Allow-Origin": ORIGIN,
+        "Content-Length": "0",
+        "Content-Type": "text/plain",
+        "Vary": "Origin",
+    }
+    connection.close()
+
+
+def test_a_page_may_read_every_answer(emulator):
+    connection = connect(emulator)
+    for path, status in (("/engage", 200), ("/api/query/engage", 401), ("/track", 404)):
+        connection.request("POST", path, "[]", {"Origin": ORIGIN})
+        response = connection.getresponse()
+        response.read()
+        assert response.status == status
+        assert response.getheader("Access-Control-Allow-Origin") == ORIGIN
+    connection.close()
+
+
+def test_a_query_runs_until_its_answer_is_sent(emulator):
+    arrived = threading.Semaphore(0)
+    emulator.fail(
+        "delay", on="read", seconds=PATIENCE, times=5, when=lambda request: arrived.release() is None
+    )
+    connections = [connect(emulator) for _ in range(6)]
+    for connection in connections[:5]:
+        connection.request("GET", "/api/query/engage?project_id=1", headers=reader(emulator))
+    assert all(arrived.acquire(timeout=PATIENCE) for _ in connections[:5])
+    connections[5].request("GET", "/api/query/engage?project_id=1", headers=reader(emulator))
+    assert connections[5].getresponse().status == 429
+    for connection in connections:
+        connection.close()
+
+
+def reader(emulator):
+    login = base64.b64encode(":".join(emulator.service_account).encode()).decode()
+    return {"Authorization": f"Basic {login}"}

@@ -4,7 +4,15 @@ import copy
 
 import pytest
 
-from mixpanel_pandas.emulator.store import EFFECTS, GEOLOCATION, Refusal, Store, refusal_of, size_refusal
+from mixpanel_pandas.emulator.store import (
+    ALIASING,
+    EFFECTS,
+    GEOLOCATION,
+    Refusal,
+    Store,
+    refusal_of,
+    size_refusal,
+)
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.rules.operators import OPERATORS
 
@@ -107,6 +115,20 @@ def test_updated_at(records, seen):
 
 
 @pytest.mark.parametrize(
+    "operand",
+    [
+        pytest.param({"tags": "z"}, id="an item that is not there"),
+        pytest.param({"none": "a"}, id="a property that is not there"),
+        pytest.param({"text": "a"}, id="a property that is no list"),
+    ],
+)
+def test_remove_of_nothing_is_no_update(operand):
+    before = {"$set": {"tags": ["a"], "text": "a"}, "$time": 0}
+    assert applied(before, {"$remove": operand})["$last_seen"] == "1970-01-01T00:00:00"
+    assert applied(before, {"$remove": {"tags": "a"}})["$last_seen"] == "2023-11-14T22:13:20"
+
+
+@pytest.mark.parametrize(
     ("record", "geolocate", "moved"),
     [
         pytest.param({"$set": {"a": 1}}, True, True, id="by the address of the request"),
@@ -120,6 +142,16 @@ def test_updated_at(records, seen):
 def test_geolocation(record, geolocate, moved):
     properties = applied(quiet(record), geolocate=geolocate)
     assert properties == {"a": 1, **(GEOLOCATION if moved else {})}
+
+
+def test_coordinates_of_a_record():
+    place = {"$latitude": 51.05, "$longitude": 3.73}
+    assert applied(quiet({"$set": {"a": 1}, **place})) == {
+        "a": 1,
+        **GEOLOCATION,
+        "$geo_source": "reverse_geocoding",
+    }
+    assert applied(quiet({"$set": {"a": 1}, "$latitude": 51.05})) == {"a": 1}
 
 
 def test_what_is_set_wins_over_geolocation():
@@ -151,6 +183,57 @@ def test_kinds_and_tokens_are_apart():
     assert store.kind("T", "plan") == {}
 
 
+ALIASED = [
+    pytest.param({"$set": {"n": 1}}, {"ann": {"n": 1}}, id="goes to the user"),
+    pytest.param({"$set": {"n": 1}, "$ignore_alias": False}, {"ann": {"n": 1}}, id="goes there by default"),
+    pytest.param({"$set": {"n": 1}, "$ignore_alias": True}, {"ann": {}, "a@x": {"n": 1}}, id="or to itself"),
+    pytest.param(
+        {"$set": {"n": 1}, "$ignore_alias": "true"}, {"ann": {}, "a@x": {"n": 1}}, id="also in text"
+    ),
+    pytest.param({"$delete": ""}, {}, id="deletes the user"),
+    pytest.param({"$delete": "", "$ignore_alias": True}, {"ann": {}}, id="or nobody"),
+]
+
+
+def write(store, identity, record, **key):
+    full = {"$token": "T", **(key or {"$distinct_id": identity}), "$ignore_time": True, **record}
+    store.apply(full, group=bool(key), now=NOW, geolocate=False)
+
+
+@pytest.mark.parametrize(("record", "profiles"), ALIASED)
+def test_an_alias(record, profiles):
+    store = Store()
+    write(store, "ann", {"$set": {}})
+    store.alias("T", "a@x", "ann", NOW)
+    write(store, "a@x", record)
+    assert store.kind("T", None) == profiles
+
+
+def test_aliases_of_aliases():
+    store = Store()
+    for identity in ("a", "b", "c"):
+        write(store, identity, {"$set": {"id": identity}})
+    store.alias("T", "a", "b", NOW)
+    store.alias("T", "b", "c", NOW)
+    store.alias("T", "d", "a", NOW)
+    store.alias("T", "c", "d", NOW)  # it is itself
+    for identity in ("a", "b", "c", "d"):
+        write(store, identity, {"$append": {"log": identity}})
+    assert store.kind("T", None) == {"c": {"id": "c", "log": ["a", "b", "c", "d"]}}
+    write(store, "a", {"$set": {}}, **{"$group_key": "company", "$group_id": "a"})
+    assert store.kind("T", "company") == {"a": {}}
+
+
+@pytest.mark.parametrize("name", sorted(ALIASING))
+def test_a_property_that_is_an_alias(name):
+    store = Store()
+    write(store, "ann", {"$set": {name: "device 7"}})
+    write(store, "device 7", {"$set": {"n": 1}})
+    write(store, "bob", {"$set": {name: None}})
+    write(store, "None", {"$set": {"n": 2}})
+    assert store.kind("T", None) == {"ann": {name: "device 7", "n": 1}, "bob": {name: None}, "None": {"n": 2}}
+
+
 def test_more_properties_than_fit_silently_fail():
     limit = LIMITS["properties"].value
     first = applied(quiet({"$set": {f"p{n}": n for n in range(limit)}}))
@@ -163,6 +246,8 @@ def test_more_properties_than_fit_silently_fail():
 def test_long_names_are_cut():
     limit = LIMITS["name_characters"].value
     assert applied(quiet({"$set": {"x" * (limit + 1): 1}})) == {"x" * limit: 1}
+    assert applied(quiet({"$set": {"x" * limit: 1}}), quiet({"$unset": ["x" * (limit + 1)]})) == {}
+    assert applied({"$delete": [1, "x" * (limit + 1)]}) is None
 
 
 USER = {"$token": "T", "$distinct_id": "a"}
