@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
+    from mixpanel_pandas.pipeline import upload as upload
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
     from mixpanel_pandas.profiles.read import read_profiles as read_profiles
-    from mixpanel_pandas.pipeline import upload as upload
     from mixpanel_pandas.reading.frame import frame as frame
 
 __version__ = "0.1.0"

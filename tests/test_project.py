@@ -665,7 +665,7 @@ def test_a_project_carries_the_account_and_shows_no_secret() -> None:
     project = mpd.Project(TOKEN, "eu", **ACCOUNT, group_keys={"company": -123})
     assert (project.username, project.secret, project.project_id) == ("reader", "very secret", 7)
     assert project.group_keys == {"company": "-123"}
-    assert repr(project) == "Project(token='0123…', region='eu', username='reader', project_id=7)"
+    assert repr(project) == "Project(token='0123…', region='eu')"
     assert "secret" not in repr(vars(project)["secret"])
     assert pickle.loads(pickle.dumps(project)) == project
     assert hash(project) == hash(replace(project))

@@ -155,9 +155,7 @@ class Project:
 
     def __repr__(self) -> str:
         place = f"region={self.region!r}" if self.url is None else f"url={self.url!r}"
-        account = "" if self.username is None else f", username={self.username!r}"
-        number = "" if self.project_id is None else f", project_id={self.project_id}"
-        return f"Project(token={self.token!r}, {place}{account}{number})"
+        return f"Project(token={self.token!r}, {place})"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: all but the adapter, which belongs to its process."""
