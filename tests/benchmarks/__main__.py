@@ -21,6 +21,7 @@ from tests.benchmarks import (
     memory,
     order,
     peers,
+    profiles,
     readings,
     shapes,
     startup,
@@ -48,6 +49,7 @@ SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "shapes": (shapes, {"megabytes": 2, "runs": 1}),
     "readings": (readings, {"values": 20_000, "runs": 1}),
     "memory": (memory, {"rows": (20_000,)}),
+    "profiles": (profiles, {"rows": (5000,)}),
     "latency": (latency, {"rounds": 3}),
     "startup": (startup, {"runs": 1}),
 }
