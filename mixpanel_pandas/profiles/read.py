@@ -20,7 +20,7 @@ from mixpanel_pandas.project import current_project
 from mixpanel_pandas.text import counted, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from os import PathLike
 
     import pandas as pd
@@ -175,20 +175,28 @@ class _Reading:
         """
         if self._folder is not None:
             self._folder.open()
-        pages = (page for query in range(len(self._selection.forms)) for page in self._pages(query))
-        if self._folder is None:
-            frame = profiles_as_frame((page.profiles for page in pages), self._selection)
-        else:
-            for _page in pages:
-                give_back()
+        try:
+            with closing(self._all_pages()) as pages:
+                if self._folder is None:
+                    frame = profiles_as_frame((page.profiles for page in pages), self._selection)
+                else:
+                    for _page in pages:
+                        give_back()
+        finally:
+            self._reporter.end(self._progress())
+        self._report()
+        if self._folder is not None:
             self._folder.finish()
             frame = profiles_as_frame(self._folder.batches(), self._selection)
-        self._end()
         return frame
 
     def warn(self, text: str) -> None:
         """Write a warning to the log."""
         self._reporter.warn(text)
+
+    def _all_pages(self) -> Generator[Page]:
+        for query in range(len(self._selection.forms)):
+            yield from self._pages(query)
 
     def _pages(self, query: int) -> Iterator[Page]:
         """Yield the pages of a query. Those that are kept in the folder are not read again, and not yielded."""
@@ -247,9 +255,8 @@ class _Reading:
     def _tick(self) -> None:
         self._reporter.show(self._progress())
 
-    def _end(self) -> None:
-        """Show the end, and say whether it is what was announced."""
-        self._reporter.end(self._progress())
+    def _report(self) -> None:
+        """Say where it is not what was announced or asked for."""
         totals = [session.total for session in self.sessions]
         announced = sum(total or 0 for total in totals)
         if None not in totals and announced != self._rows:

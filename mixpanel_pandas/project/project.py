@@ -202,6 +202,8 @@ class Project:
         ------
         PageFailed
             If Mixpanel cannot be reached.
+        BudgetSpent
+            If the queries of this hour are used up.
 
         Examples
         --------

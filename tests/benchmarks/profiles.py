@@ -51,7 +51,16 @@ def report(rows: tuple[int, ...] = (100_000, 1_000_000)) -> str:
         with held(number) as project:
             for name, to in (("frame", False), ("frame, pages kept in a folder", True)):
                 seconds, cpu, peak = apart(read, project, number, to)
-                lines.append((name, f"{number:,}", f"{seconds:.1f}", f"{cpu:.1f}", f"{number / seconds:,.0f}", f"{peak:,.0f}"))
+                lines.append(
+                    (
+                        name,
+                        f"{number:,}",
+                        f"{seconds:.1f}",
+                        f"{cpu:.1f}",
+                        f"{number / seconds:,.0f}",
+                        f"{peak:,.0f}",
+                    )
+                )
                 say(f"{name:32}{number:12,} profiles{seconds:8.1f} s{peak:8,.0f} MB")
     head = ("", "profiles", "s", "cpu s", "profiles/s", "peak MB above")
     command = f"python -m tests.benchmarks.profiles {' '.join(map(str, rows))}"
@@ -86,7 +95,9 @@ def held(rows: int) -> Iterator[dict[str, Any]]:
 def serve(rows: int) -> None:
     """Hold profiles, say where, and never return."""
     with mpd.Emulator(history=1) as emulator:
-        emulator._store.kinds[emulator.token, None] = {f"user-{number:09}": profile(number) for number in range(rows)}
+        emulator._store.kinds[emulator.token, None] = {
+            f"user-{number:09}": profile(number) for number in range(rows)
+        }
         account = emulator.service_account._asdict()
         project = {"token": emulator.token, "url": emulator.url, "project_id": emulator.project_id, **account}
         print(json.dumps(project), flush=True)

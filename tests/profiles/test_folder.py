@@ -228,6 +228,39 @@ def test_ids_of_several_queries(project: mpd.Project, mixpanel: mpd.Emulator, to
     assert len(big.requests) - before == 2
 
 
+def test_a_budget_that_is_spent_keeps_what_was_read(to: Path, clock: Clock) -> None:
+    emulator = mpd.Emulator(queries_per_hour=2, clock=clock)
+    fill(emulator, 2500)
+    project = replace(emulator.project, adapter=emulator.adapter())
+    ids = [f"{number:02}" for number in range(2500)]
+    with pytest.raises(
+        errors.BudgetSpent, match=r"make the same call again in 60 min.*2 pages kept in"
+    ) as raised:
+        mpd.read_profiles(ids=ids, project=project, to=to)
+    assert (raised.value.kept, raised.value.seconds) == (f"{to}.reading", 3600)
+    clock.now += 3600
+    before = len(emulator.requests)
+    assert len(mpd.read_profiles(ids=ids, project=project, to=to)) == 2500
+    assert len(emulator.requests) - before == 1
+
+
+def test_no_profiles(project: mpd.Project, mixpanel: mpd.Emulator, to: Path) -> None:
+    fill(mixpanel, 0)
+    frame = mpd.read_profiles(project=project, to=to, properties=["n"])
+    assert frame.shape == (0, 1)
+    assert len(names(to)) == 2
+
+
+def test_a_full_disk_ends_the_reading(
+    project: mpd.Project, to: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2, OSError)
+        with pytest.raises(OSError):
+            mpd.read_profiles(project=project, to=to)
+    assert len(mpd.read_profiles(project=project, to=to)) == 23
+
+
 @pytest.mark.parametrize("name", ["profiles", "profiles.reading", "profiles.old"])
 @pytest.mark.parametrize("is_file", [True, False])
 def test_what_is_not_ours_is_refused(
