@@ -49,7 +49,7 @@ def check_project(project: Project) -> pd.DataFrame:
     if error is None:
         rows += [_group_row(project, key) for key in project.group_keys or {}]
     columns = [pa.array(column) for column in zip(*rows, strict=True)]
-    checked: pd.DataFrame = pa.table(columns, names=["part", "works", "words"]).to_pandas(
+    checked: pd.DataFrame = pa.table(columns, names=["part", "works", "message"]).to_pandas(
         types_mapper=pd.ArrowDtype
     )
     return checked

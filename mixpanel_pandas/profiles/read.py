@@ -228,7 +228,7 @@ class _Reading:
     # -- what a person sees -------------------------------------------------------------------------------------------
 
     def _announce(self, session: Session, missing: int) -> None:
-        """Say how much there is to read, and how long it takes at most as far as the first page tells."""
+        """Say how much there is to read, and how long it takes as far as the first page tells."""
         queries = len(self._selection.forms)
         total = self._selection.ids or session.total or 0
         requests = queries + session.pages - 1
@@ -238,7 +238,7 @@ class _Reading:
             self._reporter.begin()
         kept = session.pages - missing
         self._reporter.say(
-            f"read_profiles: {counted(total, 'profile')} in {counted(queries, 'query')} and {counted(requests, 'request')}, "
+            f"read_profiles: {counted(total, 'id' if self._selection.ids else 'profile')} in {counted(queries, 'query')} and {counted(requests, 'request')}, "
             + (f"of which {kept:,} {'is' if kept == 1 else 'are'} kept, " if kept > 1 else "")
             + f"about {duration(seconds)}"
         )

@@ -196,7 +196,8 @@ class Project:
         Returns
         -------
         pandas.DataFrame
-            A row for each part: ``part``, ``works`` (missing: it cannot be told), and ``words``.
+            A row for each part: ``part``, ``works`` (missing: it cannot be told), and ``message``. `mpd.show` shows it in
+            full.
 
         Raises
         ------

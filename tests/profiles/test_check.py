@@ -11,7 +11,7 @@ from mixpanel_pandas import errors
 
 def checked(emulator: mpd.Emulator, **changes: Any) -> dict[str, bool | None]:
     frame = replace(emulator.project, adapter=emulator.adapter(), **changes).check()
-    assert frame["words"].str.len().min() > 20
+    assert frame["message"].str.len().min() > 20
     return {
         row["part"]: None if row["works"] is None else row["works"]
         for row in frame.astype(object).where(frame.notna(), None).to_dict("records")

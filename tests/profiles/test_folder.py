@@ -196,6 +196,17 @@ def test_an_end_between_two_renames(
     assert names(to.parent) == ["profiles"]
 
 
+def test_an_old_reading_without_a_new_one_comes_back(
+    project: mpd.Project, mixpanel: mpd.Emulator, to: Path
+) -> None:
+    mpd.read_profiles(project=project, to=to)
+    to.rename(f"{to}.old")
+    mixpanel.fail(500, times=None, on="read")
+    with pytest.raises(errors.PageFailed):
+        mpd.read_profiles(project=project, to=to)
+    assert json.loads((to / "manifest.json").read_text())["complete"] is True
+
+
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and then nothing"])
 def test_a_damaged_page_is_read_again(
     project: mpd.Project, to: Path, damage: bytes, monkeypatch: pytest.MonkeyPatch

@@ -144,6 +144,43 @@ def test_secrets_are_in_no_message() -> None:
         queries.ask("/engage", lambda answer: answer, {}, what="page 0")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"results": "\xff"}', id="not in UTF-8"),
+        pytest.param('{"n": 12345678901234567890, "n": 2}', id="a name that occurs twice"),
+        pytest.param('{"a": ', id="cut short"),
+        pytest.param("", id="empty"),
+        pytest.param("null", id="null"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_asked_again(body: str | bytes) -> None:
+    emulator = mpd.Emulator()
+    emulator.fail("status", status=200, body=body, on="read")
+    project = replace(emulator.project, adapter=emulator.adapter())
+    with closing(Queries(project)) as queries:
+        assert queries.ask("/engage", lambda answer: answer["status"], {}, what="page 0") == "ok"
+    assert len(emulator.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("details", "known"),
+    [
+        pytest.param({"status": 200, "body": {"results": {"projects": {"1": {}}}}}, True, id="a member"),
+        pytest.param({"status": 200, "body": {"results": {"projects": {"2": {}}}}}, False, id="no member"),
+        pytest.param({"status": 200, "body": {"results": {}}}, None, id="another shape"),
+        pytest.param({"status": 200, "body": {"results": {"projects": [1]}}}, None, id="projects as a list"),
+        pytest.param({"status": 200, "body": "soon"}, None, id="no JSON"),
+        pytest.param({"status": 500}, None, id="no answer"),
+    ],
+)
+def test_whether_the_account_is_a_member(details: dict[str, Any], known: bool | None) -> None:
+    emulator = mpd.Emulator()
+    emulator.fail("status", on="read", **details)
+    with closing(Queries(replace(emulator.project, adapter=emulator.adapter()))) as queries:
+        assert queries.knows_project() is known
+
+
 # -- over real sockets ------------------------------------------------------------------------------------------------
 
 
