@@ -32,6 +32,7 @@ from mixpanel_pandas.errors import (
     RegionError,
 )
 from mixpanel_pandas.payloads.json_text import read_json
+from mixpanel_pandas.project.project import Secret
 from mixpanel_pandas.text import duration
 
 if TYPE_CHECKING:
@@ -226,8 +227,7 @@ class Queries:
     # -- one try ------------------------------------------------------------------------------------------------------
 
     def _send(self, path: str, form: Mapping[str, str] | None) -> Response | Failure:
-        login = base64.b64encode(f"{self._project.username}:{self._project.secret}".encode()).decode()
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Authorization": f"Basic {login}"}
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Authorization": _login(self._project)}
         body = b""
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -312,6 +312,12 @@ class Queries:
                 raise _Stopped
             if left <= 0:
                 return
+
+
+def _login(project: Project) -> Secret:
+    """Return the header with which the service account is sent. Tracebacks that show locals do not show it."""
+    account = f"{project.username}:{project.secret}".encode()
+    return Secret(f"Basic {base64.b64encode(account).decode()}")
 
 
 def _refuse_without_account(project: Project) -> None:

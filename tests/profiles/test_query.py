@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +16,9 @@ from mixpanel_pandas import errors
 from mixpanel_pandas.delivery.policy import JITTER
 from mixpanel_pandas.profiles.query import Queries
 from tests.loopback import CLOSE, Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -229,3 +234,24 @@ def test_a_page_of_several_megabytes() -> None:
     with Server([answer(body)]) as server:
         project = mpd.Project(TOKEN, url=server.url, username="me", secret="a secret", project_id=1)
         assert mpd.read_profiles(project=project).loc["a", "n"] == text
+
+
+def test_ctrl_c_ends_the_requests_on_the_wire(tmp_path: Path) -> None:
+    silent = [600.0]  # until the client leaves
+    with Server([answer(page(0, ["a", "b"]))], silent) as server:
+        project = mpd.Project(TOKEN, url=server.url, username="me", secret="a secret", project_id=1)
+
+        def strike() -> None:
+            while len(server.arrived) < 2:
+                server.asked.wait(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=strike)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt) as raised:
+            mpd.read_profiles(project=project, to=tmp_path / "profiles")
+        thread.join()
+    assert raised.value.__notes__ == [
+        f"1 page kept in {tmp_path}/profiles.reading: the same call goes on from there, as long as Mixpanel's session answers."
+    ]
+    assert not [one for one in threading.enumerate() if one.name.startswith("mixpanel_pandas")]
