@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS
+from mixpanel_pandas.cli.options import EVERY_OPTION, HEADINGS, REPORT
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
@@ -18,6 +20,7 @@ from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
+    from mixpanel_pandas.cli.options import CommandOption
     from mixpanel_pandas.delivery.answers import Evidence
     from mixpanel_pandas.delivery.policy import FollowUp
 
@@ -142,16 +145,32 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
-- Nothing is read unasked. Text without `parse` is sent as text.
+- An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
+- Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
+  JSON and are sent as that; `parse={{column: "text"}}` sends their text.
+
+## Text that looks like more
+
+A column of which every text looks like a number, a date, yes and no, a list or JSON has a hint that names the reading:
+
+```text
+the text looks like numbers ('1,234.50', '7.00' in 2 rows): parse={{'amount': 'number:1,234.5'}} reads it
+```
+
+Where two readings fit, as for `05/07/2023`, it names both. `parse={{"amount": "text"}}` answers that it is text, and the hint is gone.
+What may be a code is text without a hint: leading zeros, `+15550100`, `1e5`, versions such as `1.10` beside `1.9`, digits of one length,
+columns named like `zip_code` or `order_id`, and properties that are text for Mixpanel. So are ISO dates in UTC, which are dates for
+Mixpanel as they stand.
 
 ## Texts that mean missing
 
 `na=["-", "?"]` makes texts of ids and values missing, before `parse` reads them. Casing counts, outer blanks do not. On the command line
-it is `--na - --na "?"`. Two sets have names:
+it is `--na - --na "?"`. Two sets have names, which can stand among texts: `na=["common", "-"]`.
 
 {na}
 
-`common` leaves out what is a word or a name as well: `NA` is Namibia.
+`common` leaves out what is a word or a name as well: `NA` is Namibia. Without `na=` all texts are values, and the hint
+`missing_as_text` names the rows whose text is in `common`, a dash, or an error of a spreadsheet such as `#REF!`.
 
 ## Blanks and invisible characters
 
@@ -182,6 +201,9 @@ left out. With `mpd.upload` it also counts malformed records of the source, in a
 Parquet, which both read again in another process.
 
 {columns}
+
+A run whose `positions` are missing, or fewer than its `rows`, holds all rows between `start` and `stop` that no other run lists. So ten
+million rows with 1 % scattered bad ones make a summary of one or two MB.
 
 `summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
 `token_fingerprint` equals `project.fingerprint` of the project that was written to.
@@ -230,6 +252,196 @@ and the upload goes on.
 
 
 #: Column of the summary -> what it tells.
+COMMAND_LINE_PAGE = """# The command line
+
+`mixpanel-pandas` runs the verbs on tables, by hand and as a scheduled job. `python -m mixpanel_pandas` is the same. The tests run the
+commands and job files of this page, and its tables are made from those that the commands walk.
+
+```sh
+mixpanel-pandas validate set users.csv --id user_id
+mixpanel-pandas payloads set users.csv --id user_id --first 3
+mixpanel-pandas set users.csv --id user_id --rename reserved --emulator
+mixpanel-pandas set users.csv --id user_id --rename reserved
+```
+
+- `validate` shows each finding with its count, the first rows and their values. `payloads` shows what would be sent, as JSON Lines.
+  `inventory` shows what the columns hold. None of them sends anything, or needs a project.
+- `mixpanel-pandas set --help` lists the options of a verb in groups. `mixpanel-pandas completion bash` (or `zsh`, `fish`) prints what
+  makes a shell complete them.
+- With `--emulator` a verb writes to an emulated Mixpanel that ends with the command. `mixpanel-pandas emulator` runs one until Ctrl-C,
+  and prints the address and the token that other commands need.
+
+## Tables
+
+{sources}
+
+A CSV is read with the values that it shows: columns become numbers, booleans or dates only if nothing is lost. `--no-infer` leaves all
+of it text. `--parse amount=number` says what the text of a column stands for: see [Reading text](reading.md).
+
+## The project
+
+The first of these that names a token or a place decides it:
+
+1. `--token`, with a warning, because everybody on the machine can see it; `--region`.
+2. `--project project.toml`, a file that only the job can read:
+
+   ```toml
+   token = "0123456789abcdef0123456789abcdef"
+   region = "eu"
+   ```
+
+   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`.
+3. The environment: `MIXPANEL_TOKEN`, and `MIXPANEL_REGION` or `MIXPANEL_URL`.
+
+## Jobs
+
+A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. `--save-job` writes one, and
+sends nothing:
+
+```sh
+mixpanel-pandas set users.csv --id user_id --journal users.sqlite --run 'users-{{date}}' --save-job users.toml
+mixpanel-pandas validate --job users.toml
+mixpanel-pandas run users.toml --dry-run
+mixpanel-pandas run users.toml
+```
+
+```toml
+source = "users.csv"
+verb = "set"
+id = "user_id"
+journal = "users.sqlite"
+run = "users-{{date}}"
+
+[parse]
+credits = "number"
+```
+
+- A key is an option without its dashes, beside `source` and `verb`. Options that may be repeated are lists, or tables of pairs. A flag
+  is `true` or `false`. A key that does not exist is an error.
+- A job infers no types, so that a table is read the same every day. `--save-job` writes the readings of the table that it has seen as
+  `[parse]`. `infer = true` makes a job infer.
+- Relative paths are relative to the folder of the job.
+- Options that are typed after `run users.toml`, or beside `--job users.toml`, win over the job. Pairs such as those of `--parse` are
+  added to those of the job.
+- A job holds no token.
+- In the name of a run `{{date}}` stands for today, and `{{hour}}` for this hour in UTC, such as `2026-11-21T14Z`. With a journal and
+  a name, a job that is started again on the same day sends only what is left, and the next day it sends everything again. Where a retry
+  may come after midnight, name the run: `mixpanel-pandas run users.toml --run users-2026-11-21`.
+
+## Exit status
+
+{status}
+
+- Rows that were skipped, and those of a dry run, are no failure. `validate` ends with 1 if it finds an error.
+- 3 promises that nothing was accepted, and that nothing is in doubt. So `add`, `append` and `remove` end with 1 if a row is `unknown`.
+- A file of `--summary` or `--failures` that could not be written ends the command with 1, unless another status says more.
+- `emulator` ends with 0 after Ctrl-C.
+
+## The log
+
+A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. `--quiet` leaves
+warnings and errors alone, and prints no tables. With `--log-format json` each line is an object:
+
+```json
+{{"time":"2026-11-21T03:15:09Z","level":"info","event":"uploaded","message":"set: 59 accepted; ...","accepted":59,"rejected":0, ...}}
+```
+
+{events}
+
+`--summary` and `--failures` write what became of the rows, and the rows to send again, to `.parquet`, `.csv` or `.jsonl`; `-` is
+standard output, as JSON Lines. The tables for people then go to standard error.
+
+## Recipes
+
+### cron
+
+`--quiet` prints nothing as long as all goes well, so cron writes no mail. A job names no `%`, which a crontab would need to escape.
+
+```sh
+15 3 * * *  mixpanel-pandas run /srv/jobs/users.toml --quiet
+```
+
+With `project = "/etc/mixpanel.toml"` in the job, cron needs no environment. A second upload with the same journal is refused while the
+first is running, with status 2.
+
+### systemd
+
+A oneshot service tries again only where that helps. SIGTERM ends the upload, and every row is accounted for.
+
+```ini
+# /etc/systemd/system/mixpanel-users.service
+[Service]
+Type=oneshot
+EnvironmentFile=/etc/mixpanel.env
+ExecStart=mixpanel-pandas run /srv/jobs/users.toml --log-format json
+Restart=on-failure
+RestartPreventExitStatus=1 2
+RestartSec=10min
+SuccessExitStatus=143
+TimeoutStopSec=60
+
+# /etc/systemd/system/mixpanel-users.timer
+[Timer]
+OnCalendar=*-*-* 03:15
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+```
+
+### Airflow
+
+The name of the run comes from the date of the task, so that a retry goes on where the first try ended, also after midnight.
+
+```python
+import subprocess
+from datetime import timedelta
+
+from airflow.decorators import task
+from airflow.exceptions import AirflowException, AirflowFailException
+
+
+@task(retries=3, retry_delay=timedelta(minutes=10))
+def upload_users(ds: str) -> None:
+    command = ["mixpanel-pandas", "run", "/srv/jobs/users.toml", "--run", f"users-{{ds}}"]
+    status = subprocess.run(command).returncode
+    if status == 3:
+        raise AirflowException("no service, try again")
+    if status:
+        raise AirflowFailException(f"status {{status}}: look at the log")
+```
+
+## Options
+
+A verb has those that it can use: `mixpanel-pandas add --help`.
+
+{options}
+"""
+
+SOURCES_IN_WORDS = [
+    ("`users.csv`, `users.parquet`", "a file, plain or compressed"),
+    (
+        "`a.csv b.csv`, `'data/*.csv'`, `data/`",
+        "several files, a pattern, a folder: in the order of their names",
+    ),
+    ("`-`", "standard input; `--format` says what it is"),
+    ("`s3://bucket/users.parquet`", "an address that fsspec knows, where its library is installed"),
+]
+
+EVENTS_IN_WORDS = [
+    ("`started`", "the command began", "`verb`"),
+    ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
+    ("`malformed`", "malformed records were left out", "`records`"),
+    ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
+    ("`findings`", "warnings and hints about the table", ""),
+    ("`progress`", "once a minute", "`rows`, `total`, `requests`, `bytes`, `seconds`"),
+    ("`uploaded`", "the upload is over", "rows of each outcome, `requests`, `bytes`, `seconds`"),
+    ("`validated`", "the table was checked", "`rows`, `properties`, `error`, `warning`, `hint`"),
+    ("`written`, `not_written`", "a file was written, or could not be", "`path`, `rows`"),
+    ("`error`, `interrupted`", "why the command fails", "`status`"),
+    ("`ended`", "the command ends", "`status`, `seconds`"),
+]
+
 COLUMNS_IN_WORDS = {
     "batch": "number of the batch; missing for rows that were left out or never reached",
     "operator": "the verb",
@@ -252,7 +464,7 @@ COLUMNS_IN_WORDS = {
     "elapsed": "seconds from then to the final answer, waits included",
     "reason": "short category, missing for accepted rows",
     "error": "what the server said, without secrets, and what to do",
-    "positions": "positions of the rows that differ from `outcome`, or of all where the run has holes",
+    "positions": "positions of exceptions, as an array of int64: of all rows of the run, or of those that differ from `outcome`",
     "position_outcomes": "their outcomes",
     "reasons": "their errors",
 }
@@ -352,6 +564,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def flag_of(row: CommandOption) -> str:
+    """Return an option as it is mostly typed."""
+    if row.kind == "flag":
+        return {True: f"--no-{row.key}", None: f"--{row.key}, --no-{row.key}"}.get(
+            row.default, f"--{row.key}"
+        )
+    value = row.metavar or "/".join(row.choices) or row.kind.upper()
+    return f"--{row.key} {value}"
 
 
 def pages() -> dict[Path, str]:
@@ -455,11 +677,29 @@ def pages() -> dict[Path, str]:
     )
     refused = ", ".join(f"`{name}` ({why})" for name, why in REFUSED_PARAMETERS.items())
     paths = ", ".join(f"`{path}`" for path in READS)
+    status = table(
+        ["status", "when", "what to do"],
+        [[f"{number:d}", *words] for number, words in STATUS_IN_WORDS.items()],
+    )
+    every_option = [*EVERY_OPTION.values(), *REPORT]
+    options = "\n\n".join(
+        f"### {heading}\n\n"
+        + table(
+            ["option", "what it does"],
+            [[f"`{flag_of(row)}`", row.does] for row in every_option if row.heading == heading],
+        )
+        for heading in HEADINGS
+    )
+    sources = table(["TABLE", "what is read"], [list(row) for row in SOURCES_IN_WORDS])
+    events = table(["event", "when", "with"], [list(row) for row in EVENTS_IN_WORDS])
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
         HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
         HERE / "emulator.md": EMULATOR_PAGE.format(
             selectors=selectors, parameters=parameters, refused=refused, paths=paths
+        ),
+        HERE / "command-line.md": COMMAND_LINE_PAGE.format(
+            sources=sources, status=status, events=events, options=options
         ),
         HERE / "faults.md": FAULTS_PAGE.format(faults=faults, idempotent=idempotent, others=others),
         HERE / "reading.md": READING_PAGE.format(readings=readings, na=sets),

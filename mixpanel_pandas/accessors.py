@@ -82,10 +82,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -110,8 +112,9 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -155,10 +158,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -183,8 +188,9 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -225,10 +231,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -255,8 +263,9 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -296,10 +305,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -324,8 +335,9 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -365,10 +377,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -395,8 +409,9 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -436,10 +451,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -467,8 +484,9 @@ class Profiles:
             Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
             group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
+            sent only if it is named here or in a mapping of ``rename``.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -506,6 +524,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -531,7 +551,7 @@ class Profiles:
             group key.
         properties : str or list of str
             Names of the properties to remove from the profiles of all ids; they need not be columns.
-        invalid, duplicates, schema, ip, updated_at, ignore_alias
+        invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -569,6 +589,8 @@ class Profiles:
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -595,7 +617,7 @@ class Profiles:
             group key.
         properties : None
             Nothing: to remove properties, see `unset`.
-        invalid, duplicates, schema, ip, updated_at, ignore_alias
+        invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         at_most
             A delete of more profiles is refused.
@@ -638,10 +660,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -670,7 +694,7 @@ class Profiles:
             group key.
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -712,10 +736,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -743,7 +769,7 @@ class Profiles:
             As the operator takes them.
         first : int or None, default 100
             Rows to show of each finding; None for all.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, updated_at, ignore_alias, schema
+        rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
             How rows become updates; `Options` describes each.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
@@ -787,10 +813,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -853,10 +881,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
@@ -945,10 +975,12 @@ class Profiles:
         parse: Mapping[Any, str] | None = None,
         na: str | Collection[str] | None = None,
         trim: bool = False,
-        spread: Iterable[Any] | None = None,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
         invalid: Remedy | Mapping[str, Remedy] = "raise",
         duplicates: Literal["raise", "last", "merge", "all"] | None = None,
         ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,

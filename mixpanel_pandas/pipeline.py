@@ -39,7 +39,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 from mixpanel_pandas.signals import ends_the_call
-from mixpanel_pandas.text import Length, quoted, repr_of, shortened
+from mixpanel_pandas.text import Length, counted, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -170,18 +170,22 @@ def upload(
     if verb in OPERATORS or verb == "update":
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
-    way = {name: options.pop(name) for name in READING_OPTIONS if name in options}
+    of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
     remedy = _take_malformed_remedy(options)
     asked = operation(verb, id, properties, group, options)
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
-    way |= {"na": asked.options.na or (), "trim": asked.options.trim, "as_text": _columns_of_text(asked)}
+    of_reading |= {"na": asked.options.na or (), "trim": asked.options.trim}
     project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
-    table = read_table(source, malformed, id=id, group=group, **way)
+    table = read_table(source, malformed, id=id, group=group, as_text=_columns_of_text(asked), **of_reading)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
+    if malformed.count:
+        extra = {"event": "malformed", "numbers": {"records": malformed.count}}
+        records = counted(malformed.count, "malformed record")
+        logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
     parse = table.parse | dict(asked.options.parse or {})
     try:
@@ -327,7 +331,9 @@ def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -
     """Check `frame`, and return its findings."""
     decisions = check_frame(frame, operation)
     findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
-    logger.info("validate: %s", report_in_words(findings))
+    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items()}
+    extra = {"event": "validated", "numbers": counts}
+    logger.info("validate: %s", report_in_words(findings), extra=extra)
     return findings
 
 
@@ -338,7 +344,8 @@ def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     rows = np.full(len(frame), None, dtype=object)
     for encoded in encode_slices(decisions.layout, decisions.changes):
         texts = encoded.text.to_pylist()
-        records = read_json([f"[{text[:-1]}]" for text in texts]).values  # each record ends with a comma
+        lists = [f"[{text[:-1]}]" for text in texts]  # each record ends with a comma
+        records = read_json(lists, huge=int).values
         for position, of_row in zip(encoded.positions, records, strict=True):
             rows[position] = of_row if len(of_row) > 1 else of_row[0]
     return pd.Series(rows, index=decisions.frame.index, name=operation.verb, dtype=object)

@@ -76,6 +76,8 @@ VALUES: dict[str, Any] = {
     "invalid": "drop_row",
     "duplicates": "last",
     "ip": "192.0.2.1",
+    "latitude": 52.5,
+    "longitude": 13.4,
     "updated_at": "refresh",
     "ignore_alias": False,
     "schema": object(),
@@ -107,6 +109,8 @@ def test_every_option_arrives(method: str, monkeypatch: pytest.MonkeyPatch) -> N
         options = {option.name: values[option.name]}
         if option.name in {"run", "on_changed"}:
             options |= {"journal": "mp.sqlite", "run": "monday"}
+        if option.name in {"latitude", "longitude"}:
+            options = {"latitude": 52.5, "longitude": 13.4}
         arguments = ["user_id", properties] if method in VERBS else [verb, "user_id", properties]
         getattr(FRAME.mixpanel, method)(*arguments, **options)
         operation = asked.pop()
@@ -224,11 +228,6 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
             lambda df: df.mixpanel.update("user_id", {"plan": "sett"}),
             "update knows the operators 'set'",
             id="mistyped verb",
-        ),
-        pytest.param(
-            lambda df: df.mixpanel.set("user_id", ["user_id", "plan"]),
-            "column 'user_id' holds the ids, so it is no property",
-            id="id as a property",
         ),
         pytest.param(
             lambda df: df.mixpanel.set("user_id", ip="pln"),

@@ -55,7 +55,7 @@ def test_columns_that_become_properties_of_text_stay_text(emulator, tmp_path):
 
 
 @pytest.mark.parametrize("invalid", ["drop_row", {"malformed_record": "drop_row"}])
-def test_malformed_records_have_an_outcome(emulator, tmp_path, invalid):
+def test_malformed_records_have_an_outcome(emulator, tmp_path, caplog, invalid):
     path = file(tmp_path, "user_id,plan\na,pro\nb\nc,free,3\nd,pro\n")
     summary = mpd.upload(path, "set", "user_id", invalid=invalid)
     assert summary[["rows", "outcome", "reason", "start", "stop"]].values.tolist()[-1] == [
@@ -66,6 +66,7 @@ def test_malformed_records_have_an_outcome(emulator, tmp_path, invalid):
         2,
     ]
     assert "record 3 has 1 value, not 2" in summary["error"].iloc[-1]
+    assert "upload: 2 malformed records left out: " in caplog.text
     assert summary["rows"].sum() == 4
     counts = mpd.totals(summary).groupby("outcome", observed=True)["rows"].sum()
     assert counts.to_dict() == {"accepted": 2, "invalid": 2}

@@ -46,7 +46,7 @@ HOMES = {
     "pandera": {"checking.user_schema", "checking.schema"},
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
-    "click": {"cli"},
+    "click": {f"cli.{name}" for name in ("commands", "help", "logs", "output", "running", "uploading")},
     "fsspec": {"reading.streams"},
     "ipywidgets": {"notebook.preview.controls"},
     "matplotlib": {"notebook.plotting"},

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from pandas.api.types import is_float_dtype
 
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of, severity_of
 from mixpanel_pandas.checking.remedies import refuse_impossible_remedies, remedy_for
@@ -23,20 +24,30 @@ from mixpanel_pandas.checking.scan import (
     scan_ids,
     scan_values,
 )
+from mixpanel_pandas.checking.text_columns import (
+    email_message,
+    look_at_column,
+    look_finding,
+    missing_message,
+    missing_words,
+    na_for,
+)
 from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.measures import ESCAPED_BYTES
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -53,6 +64,9 @@ RECORD_BYTES = 400
 
 #: As long as every token, so that sizes are right.
 TOKEN = " " * 32
+
+#: A mask or a set of the rows that do not pass a check.
+Failing = TypeVar("Failing", np.ndarray, RowSet)
 
 #: Check -> its place in the table. Findings come in this order, however a frame is sliced.
 _PLACES = {name: place for place, name in enumerate(CHECKS)}
@@ -100,7 +114,9 @@ class Decisions:
             self.changes.excluded |= rows
             self.excluded.append(Excluded(np.flatnonzero(rows), outcome, reason, error))
 
-    def find(self, check: str, rows: np.ndarray, number: int | None = None) -> None:
+    def find(
+        self, check: str, rows: np.ndarray, number: int | None = None, message: str | None = None
+    ) -> None:
         """Report those of `rows`, a mask, that do not pass a check.
 
         Parameters
@@ -111,9 +127,12 @@ class Decisions:
             Mask.
         number : int, optional
             Number of the column in the layout, for values of a property.
+        message : str, optional
+            What is wrong, if more is known than what the check says.
         """
         if rows.any():
-            self.report(finding_of(CHECKS[check], self.layout, number), rows, number)
+            finding = finding_of(CHECKS[check], self.layout, number)
+            self.report(finding if message is None else replace(finding, message=message), rows, number)
 
     def report(self, finding: Finding, rows: np.ndarray | None, number: int | None = None) -> None:
         """Add a finding of those of `rows` that are not excluded yet, and do with them what `invalid` asks for.
@@ -131,17 +150,20 @@ class Decisions:
             rows = rows & ~self.changes.excluded
             if not rows.any():
                 return
-        finding = replace(finding, rows=rows)
+        finding = replace(finding, rows=None if rows is None else RowSet.of_mask(rows))
         invalid = self.layout.operation.options.invalid
         remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
         self.findings.append(replace(finding, stands=remedy == "raise"))
         if rows is None:
+            if remedy == "drop_value" and number is not None:
+                self.changes.dropped[number] = RowSet.of_mask(np.ones(self.layout.rows, bool))
             return
         if remedy == "drop_row":
             self.exclude(rows, "invalid", finding.words, finding.message)
         elif remedy in {"drop_value", "truncate"} and number is not None:
-            masks = self.changes.dropped if remedy == "drop_value" else self.changes.cut
-            masks[number] = masks.get(number, False) | rows
+            changed = self.changes.dropped if remedy == "drop_value" else self.changes.cut
+            earlier = changed.get(number)
+            changed[number] = RowSet.of_mask(rows if earlier is None else rows | earlier.mask(len(rows)))
 
 
 def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
@@ -190,8 +212,11 @@ def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding]
     """
     decisions = Decisions(frame, layout, Changes(np.zeros(len(frame), bool)))
     ids = _check_ids(decisions)
+    numbers: dict[tuple[Any, str | None], int] = {
+        (column.label, column.name): number for number, column in enumerate(layout.columns)
+    }
     for finding in column_findings(layout):
-        decisions.report(finding, None)
+        decisions.report(finding, None, numbers.get((finding.column, finding.name)))
     _report_user_findings(decisions, user_findings)
     scan = scan_values(layout, _merging(decisions))
     decisions.changes.read = scan.normalised
@@ -265,6 +290,8 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask
         decisions.find(name, mask)
+    if "inexact_id" not in id_masks and is_float_dtype(layout.id.at(slice(0, 0)).dtype):
+        decisions.report(finding_of(CHECKS["float_ids"], layout), None)
     _check_duplicates(decisions, hashes, usable)
     if folded_hashes is not hashes:
         similar = _rows_sharing(folded_hashes, hashes, usable, lambda rows: folded(ids_of(layout.id, rows)))
@@ -319,9 +346,15 @@ def _rows_sharing(
 
 def _report_user_findings(decisions: Decisions, user_findings: Iterable[Finding]) -> None:
     """Report what the user's own schema finds."""
-    numbers = {c.label: number for number, c in enumerate(decisions.layout.columns) if c.key is None}
+    layout = decisions.layout
+    numbers = {
+        column.label: number
+        for number, column in enumerate(layout.columns)
+        if column.key is None and column.label != layout.id.label
+    }
     for finding in user_findings:
-        decisions.report(finding, finding.rows, numbers.get(finding.column))
+        rows = None if finding.rows is None else finding.rows.mask(decisions.layout.rows)
+        decisions.report(finding, rows, numbers.get(finding.column))
 
 
 def _exclude_empty_rows(decisions: Decisions, scan: ValueScan) -> None:
@@ -343,9 +376,20 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
     for name, mask in _in_order(ids.record_masks):
         decisions.find(name, mask)
     emails = email_column(layout)
-    for number, (column, masks) in enumerate(zip(layout.columns, scan.masks, strict=True)):
-        for name, mask in _in_order(masks):
-            decisions.find(name, mask, number)
+    words = _words_for_nothing(decisions, scan)
+    na = na_for((word for of_column in words.values() for word in of_column), layout.operation.options.na)
+    for number, (column, failing) in enumerate(zip(layout.columns, scan.failing, strict=True)):
+        for name, rows in _in_order(failing):
+            mask = rows.mask(layout.rows)
+            if name == "missing_as_text":
+                decisions.find(name, mask, number, missing_message(words[number], na))
+            elif name == "email":
+                decisions.find(name, mask, number, email_message(layout, column, mask))
+            else:
+                decisions.find(name, mask, number)
+        look = look_at_column(layout, column, scan.samples[number])
+        if look is not None:
+            decisions.report(look_finding(layout, number, look, na), None, number)
         if column is emails:
             usable = ids.usable & scan.has_email & ~decisions.changes.excluded
             shared = _rows_sharing(
@@ -355,6 +399,17 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
                 lambda rows: folded(normalise_column(layout, emails, rows).array),
             )
             decisions.find("shared_email", shared, number)
+
+
+def _words_for_nothing(decisions: Decisions, scan: ValueScan) -> dict[int, list[str]]:
+    """Return number of a column -> its words for nothing. One `na` is for all columns, so all are needed before the first is reported."""
+    return {
+        number: missing_words(
+            decisions.layout, column, failing["missing_as_text"].mask(decisions.layout.rows)
+        )
+        for number, (column, failing) in enumerate(zip(decisions.layout.columns, scan.failing, strict=True))
+        if "missing_as_text" in failing
+    }
 
 
 # -- whole rows ---------------------------------------------------------------------------------------------------
@@ -381,10 +436,11 @@ def _subtract_dropped(decisions: Decisions, scan: ValueScan) -> None:
     for number, dropped in decisions.changes.dropped.items():
         column = layout.columns[number]
         for span in layout.spans():
-            if dropped[span].any():
+            if (rows := dropped.within(span)).any():
                 has = normalise_column(layout, column, span).present
-                scan.touched[span] -= dropped[span] & (has | (column.missing != "skip"))
-                scan.written[span] -= dropped[span] & (has | (column.missing == "null"))
+                scan.touched[span] -= rows & (has | (column.missing != "skip"))
+                scan.written[span] -= rows & (has | (column.missing == "null"))
+                give_back()
 
 
 def _check_sizes(decisions: Decisions, longest: np.ndarray) -> None:
@@ -414,6 +470,7 @@ def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Paylo
         for rows in layout.slices(span) if bound > LIMITS["update_bytes"].value else ():
             if changes.alone(rows).any():
                 yield encode_slice(layout, changes, rows, token=TOKEN)
+                give_back()
     if longest[-1] > LIMITS["update_bytes"].value:
         yield from encode_merged(layout, changes, token=TOKEN)
 
@@ -421,9 +478,9 @@ def _large_payloads(decisions: Decisions, longest: np.ndarray) -> Iterator[Paylo
 # -- masks --------------------------------------------------------------------------------------------------------
 
 
-def _in_order(masks: Masks) -> list[tuple[str, np.ndarray]]:
-    """Return the masks in the order of the table of checks."""
-    return sorted(masks.items(), key=lambda item: _PLACES[item[0]])
+def _in_order(rows: Mapping[str, Failing]) -> list[tuple[str, Failing]]:
+    """Return check -> rows in the order of the table of checks."""
+    return sorted(rows.items(), key=lambda item: _PLACES[item[0]])
 
 
 def _mask(length: int, positions: np.ndarray) -> np.ndarray:

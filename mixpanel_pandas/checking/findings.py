@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixpanel_pandas.payloads.sources import Source
+from mixpanel_pandas.reading.cleaning import trimmed_name
 from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.code import option_in_words
 from mixpanel_pandas.rules.limits import (
     HELPER_COLUMNS,
+    KNOWN_PROPERTIES,
     LIMITS,
     LOOKALIKES,
     RECORD_FIELDS,
     RESERVED_PROPERTIES,
+    UPDATE_FIELDS,
     plain,
 )
-from mixpanel_pandas.text import quoted
+from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
+    from mixpanel_pandas.payloads.row_set import RowSet
     from mixpanel_pandas.rules.checks import Check
 
 __all__ = [
     "Finding",
+    "Names",
     "column_findings",
-    "count_names",
     "finding_of",
     "findings_of_column",
+    "names_of",
     "severity_of",
     "types_expected",
 ]
@@ -43,7 +50,7 @@ NEVER_CUT = {"$email", "$phone", "$avatar"}
 OPERANDS_IN_WORDS = {
     "any": "values that have a type in Mixpanel",
     "item": "values that have a type in Mixpanel",
-    "number": "numbers (parse={column: 'number'} reads those in text)",
+    "number": "numbers ({parse} reads those in text)",
     "scalar": "single values",
     "list": "strings, numbers, dates and lists of them",
 }
@@ -73,10 +80,12 @@ class Finding:
         What is wrong with a column as a whole: its dtype or its name.
     remedies : tuple of str
         Values of the option `invalid`, beside ``"raise"``, that can deal with the rows.
-    rows : numpy.ndarray or None
-        Mask over the frame of the rows that do not pass; None for a column as a whole.
+    rows : RowSet or None
+        The rows that do not pass; None for a column as a whole.
     stands : bool
         Whether the finding refuses the frame: no remedy was asked for, or none exists.
+    readings : tuple of str
+        Readings that read all text of the column, where it looks like more than text.
     """
 
     check: str
@@ -87,13 +96,14 @@ class Finding:
     limit: str | None = None
     value: Any = None
     remedies: tuple[str, ...] = ()
-    rows: np.ndarray | None = None
+    rows: RowSet | None = None
     stands: bool = False
+    readings: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         """Number of rows; 1 for a column as a whole."""
-        return 1 if self.rows is None else int(self.rows.sum())
+        return 1 if self.rows is None else len(self.rows)
 
     @property
     def words(self) -> str:
@@ -135,42 +145,88 @@ def _label(check: Check, layout: Layout, number: int | None) -> Hashable:
 
 def column_findings(layout: Layout) -> Iterator[Finding]:
     """Yield what is wrong with columns as a whole, and with the names of properties to remove."""
-    counts = count_names(layout)
+    names = names_of(layout)
     for column in layout.columns:
-        yield from findings_of_column(column, counts)
+        for finding in findings_of_column(column, names):
+            if layout.operation.group is None or not _is_for_users(finding):
+                yield finding
     for name in layout.removed:
-        for check, fails in _name_checks(name, name, counts):
+        for check, fails in _name_checks(name, name, names):
             if fails:
-                yield _finding_of_whole(check, name, name, name)
+                yield replace(_finding_of_whole(check, name, name, name), remedies=())
 
 
-def count_names(layout: Layout) -> Counter[str]:
-    """Return the name of each property, as Mixpanel cuts it -> how many properties have it."""
-    names = [*(column.name for column in layout.columns), *layout.removed]
-    return Counter(name[: LIMITS["name_characters"].value] for name in names)
+def _is_for_users(finding: Finding) -> bool:
+    """Return whether a finding is about what only updates of users have: aliases, and a location."""
+    is_location = finding.name is not None and finding.name.removeprefix("$") in {"latitude", "longitude"}
+    return finding.check == "alias_property" or (
+        is_location and finding.check in {"misplaced_field", "record_field"}
+    )
 
 
-def findings_of_column(column: PropertyColumn, counts: Counter[str]) -> Iterator[Finding]:
-    """Yield what is wrong with one column as a whole.
+@dataclass(frozen=True)
+class Names:
+    """The names of all properties of a layout.
 
-    Parameters
+    Attributes
     ----------
     counts : Counter
-        From `count_names`.
+        Each name, as Mixpanel cuts it -> how many properties have it.
+    spellings : dict of str to set
+        Folded name -> all names that differ from it only in case, blanks or characters that nobody sees. Those of Mixpanel's
+        own properties that cannot be set are among them.
     """
+
+    counts: Counter[str]
+    spellings: dict[str, set[str]]
+
+    def similar_to(self, name: str) -> list[str]:
+        """Return the other names that differ from a name only in case, blanks or characters that nobody sees."""
+        return sorted(self.spellings.get(_folded_name(name), set()) - {name})
+
+
+def names_of(layout: Layout) -> Names:
+    """Return the names of all properties."""
+    names = [*(column.name for column in layout.columns), *layout.removed]
+    spellings = {folded: {name} for folded, name in _FOLDED_RESERVED.items()}
+    for column in layout.columns:
+        spellings.setdefault(_folded_name(column.name), set()).add(column.name)
+    return Names(Counter(name[: LIMITS["name_characters"].value] for name in names), spellings)
+
+
+def _folded_name(name: str) -> str:
+    """Return a name without case, blanks and characters that nobody sees, and in one Unicode form.
+
+    >>> _folded_name("\ufeffPlan  type ")
+    'plantype'
+    """
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", trimmed_name(name))
+    return "".join(name.split()).casefold()
+
+
+#: Folded name -> the property of Mixpanel's. For those that can be set, `lookalike` says so.
+_FOLDED_RESERVED = {
+    _folded_name(name): name for name, row in RESERVED_PROPERTIES.items() if row.role != "editable"
+}
+
+
+def findings_of_column(column: PropertyColumn, names: Names) -> Iterator[Finding]:
+    """Yield what is wrong with one column as a whole."""
     label, name, rule, operator = column.label, column.name, column.rule, column.operator
-    for check, fails in (*_name_checks(label, name, counts), *_odd_name_checks(label, name)):
+    for check, fails in (*_name_checks(label, name, names), *_odd_name_checks(label, name, names)):
         if fails:
-            message = _lookalike_message(label, name) if check == "lookalike" else ""
+            message = _NAME_MESSAGES[check](label, name, names) if check in _NAME_MESSAGES else ""
             yield _finding_of_whole(check, label, name, name, message)
     if rule.refusal:
         message = f"{rule.name}: {rule.refusal}"
         yield _finding_of_whole("unsupported_dtype", label, name, rule.name, message)
     elif column.parse is not None and not column.parse.fits:
-        message = f"parse={{{quoted(label)}: {quoted(column.parse.reading.name)}}} reads text, and the column holds {rule.name}"
+        message = f"{option_in_words('parse', {label: column.parse.reading.name})} reads text, and the column holds {rule.name}"
         yield _finding_of_whole("wrong_type", label, name, column.kind, message)
     elif column.kind not in column.operands | {"mixed", "missing"}:
-        message = f"{operator.name} takes {OPERANDS_IN_WORDS[operator.takes]}, not {rule.name}"
+        takes = OPERANDS_IN_WORDS[operator.takes].format(parse=option_in_words("parse", {label: "number"}))
+        message = f"{operator.name} takes {takes}, not {rule.name}"
         yield _finding_of_whole("wrong_type", label, name, column.kind, message)
     reserved = RESERVED_PROPERTIES.get(name)
     if (
@@ -202,33 +258,100 @@ def types_expected(expects: str) -> set[str]:
 
 def _finding_of_whole(check_name: str, label: Hashable, name: str, value: Any, message: str = "") -> Finding:
     check = CHECKS[check_name]
-    return Finding(check.name, check.severity, label, name, message or check.says, check.limit_text, value)
+    remedies = ("drop_value",) if check.can_drop else ()
+    text = message or check.says
+    return Finding(check.name, check.severity, label, name, text, check.limit_text, value, remedies)
 
 
-def _name_checks(label: Hashable, name: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
+def _name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple[str, bool]]:
     """Yield check -> whether a property's name fails it; also for properties that are removed."""
     most = LIMITS["name_characters"].value
     reserved = RESERVED_PROPERTIES.get(name)
     role = reserved.role if reserved else None
     yield "no_name", not name.strip() or label is None or (isinstance(label, float) and np.isnan(label))
     yield "long_name", len(name) > most
-    yield "same_name", counts[name[:most]] > 1
+    yield "same_name", names.counts[name[:most]] > 1
     yield "broken_name", not name.isascii() and bool(set(name) & SURROGATES)
     yield "identity_property", role == "identity"
     yield "computed_property", role == "computed"
 
 
-def _odd_name_checks(label: Hashable, name: str) -> Iterator[tuple[str, bool]]:
+def _odd_name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple[str, bool]]:
     """Yield check -> whether a name that is written fails it. To remove a property with such a name is fine."""
     reserved = RESERVED_PROPERTIES.get(name)
+    similar = names.similar_to(name)
+    yield "padded_name", bool(name.strip()) and _trimmed(name) != name
+    yield "similar_name", bool(similar)
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
     yield "no_header", isinstance(label, int | np.integer) and str(label) == name
     yield "bucket", name in {"bucket", "$bucket"}
-    yield "lookalike", reserved is None and plain(name) in LOOKALIKES
-    yield "dollar_name", name.startswith("$") and reserved is None and plain(name) not in LOOKALIKES
+    yield "alias_property", reserved is not None and reserved.role == "alias"
+    yield "misplaced_field", name in UPDATE_FIELDS
+    is_own = reserved is None and name not in UPDATE_FIELDS and not KNOWN_PROPERTIES.fullmatch(name)
+    yield "lookalike", is_own and plain(name) in LOOKALIKES
+    is_new = name.startswith("$") and is_own and plain(name) not in LOOKALIKES
+    yield "dollar_name", is_new and not any(other in RESERVED_PROPERTIES for other in similar)
     yield "record_field", name in RECORD_FIELDS
 
 
-def _lookalike_message(label: Hashable, name: str) -> str:
+def _trimmed(name: str) -> str:
+    """Return a name as `trim` leaves it. Arrow is asked only where Python's own strip may not do."""
+    return name.strip() if name.isascii() and name.isprintable() else trimmed_name(name)
+
+
+def _lookalike_message(label: Hashable, name: str, _names: Names) -> str:
     meant = LOOKALIKES[plain(name)]
-    return f"looks like {meant}, which is another property: rename={{{quoted(label)}: {meant!r}}} sends it as that"
+    return f"looks like {meant}, which is another property: {option_in_words('rename', {label: meant})} sends it as that"
+
+
+def _field_message(label: Hashable, name: str, _names: Names) -> str:
+    option = UPDATE_FIELDS[name]
+    if name in {"$ignore_time", "$ignore_alias"}:
+        return f"{name} is a field of the update, but sent as a property: the option {option} sets the field of every update"
+    return f"{name} is a field of the update, but sent as a property: {option_in_words(option, label)} sends it as the field"
+
+
+def _record_field_message(label: Hashable, name: str, _names: Names) -> str:
+    field = f"${name}"
+    if field in {"$ip", "$latitude", "$longitude"}:
+        option = option_in_words(UPDATE_FIELDS[field], label)
+        return f"sent as an ordinary property: {option} sends it as the field {field} of the update"
+    return CHECKS["record_field"].says
+
+
+def _computed_message(label: Hashable, name: str, _names: Names) -> str:
+    if name == "$last_seen" and name == label:
+        return f"Mixpanel computes {name}: {option_in_words('updated_at', label)} sets it, or do not send it"
+    return f"Mixpanel computes {name}: do not send it; {_leaving_out('computed_property')}"
+
+
+def _identity_message(_label: Hashable, name: str, _names: Names) -> str:
+    return f"{name} names the profile and is no property: do not send it; {_leaving_out('identity_property')}"
+
+
+def _leaving_out(check: str) -> str:
+    return f"{option_in_words('invalid', {check: 'drop_value'})} leaves it out"
+
+
+def _padded_message(_label: Hashable, _name: str, _names: Names) -> str:
+    return f"the name has blanks at an end, or characters that nobody sees: {option_in_words('trim', True)} takes them away"
+
+
+def _similar_message(label: Hashable, name: str, names: Names) -> str:
+    other = names.similar_to(name)[0]
+    message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or characters that nobody sees, and is another property"
+    if other in RESERVED_PROPERTIES:
+        return message
+    return f"{message}: leave one out, or name it otherwise with {option_in_words('rename', {label: 'another name'})}"
+
+
+#: Check of a name -> what it says about a name, beyond the words of the table.
+_NAME_MESSAGES: dict[str, Callable[[Hashable, str, Names], str]] = {
+    "computed_property": _computed_message,
+    "identity_property": _identity_message,
+    "lookalike": _lookalike_message,
+    "misplaced_field": _field_message,
+    "padded_name": _padded_message,
+    "record_field": _record_field_message,
+    "similar_name": _similar_message,
+}

@@ -16,14 +16,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.checking.findings import count_names, findings_of_column
+from mixpanel_pandas.checking.findings import Names, findings_of_column, names_of
 from mixpanel_pandas.checking.report import shown_values
 from mixpanel_pandas.checking.scan import findings_of_slice
+from mixpanel_pandas.checking.text_columns import kinds_looked_for, look_at_column, sample_of
 from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
@@ -64,8 +66,8 @@ def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
         If the columns are a MultiIndex.
     """
     layout = layout_of_columns(frame)
-    counts = count_names(layout)
-    rows = [_row(layout, column, counts) for column in layout.columns]
+    names = names_of(layout)
+    rows = [_row(layout, column, names) for column in layout.columns]
     inventory = pd.DataFrame(
         {
             name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
@@ -90,6 +92,8 @@ class ColumnScan:
         Mixpanel type -> values; name of a check -> values.
     largest : int
         Bytes of the largest value.
+    sample : list of str
+        Some of the texts, where they may look like more than text.
     """
 
     present: np.ndarray
@@ -99,11 +103,14 @@ class ColumnScan:
     types: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     largest: int = 0
+    sample: list[str] = field(default_factory=list)
 
 
-def _row(layout: Layout, column: PropertyColumn, counts: Counter[str]) -> dict[str, Any]:
+def _row(layout: Layout, column: PropertyColumn, names: Names) -> dict[str, Any]:
     scan = _scan(layout, column)
-    scan.findings.update(finding.check for finding in findings_of_column(column, counts))
+    scan.findings.update(finding.check for finding in findings_of_column(column, names))
+    if (look := look_at_column(layout, column, scan.sample)) is not None:
+        scan.findings[look.check.name] += 1
     filled = int(scan.present.sum())
     hashes, repeats = np.unique(scan.hashes[scan.sendable], return_counts=True)
     top = float(repeats.max() / filled) if repeats.size else np.nan
@@ -130,6 +137,7 @@ def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
     scan = ColumnScan(
         np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, np.uint64)
     )
+    takes_sample = bool(kinds_looked_for(layout, column))
     for part in layout.slices():
         values = normalise_column(layout, column, part)
         scan.sendable[part] = ~values.missing
@@ -139,9 +147,11 @@ def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
             if CHECKS[name].limit and CHECKS[name].severity == "error":
                 scan.over_limit[part] |= mask
         scan.types.update(_types(values, column))
+        scan.sample += sample_of(values) if takes_sample else []
         texts = _texts(values)
         scan.hashes[part] = hash_texts(texts)
         scan.largest = max(scan.largest, _largest(values, texts))
+        give_back()
     scan.types["none"] = int((scan.present & ~scan.sendable).sum())
     scan.findings, scan.types = +scan.findings, +scan.types
     return scan

@@ -40,9 +40,8 @@ def remedy_for(finding: Finding, *, of_property: bool, invalid: Any) -> str:
     if finding.severity != "error" and named is None:
         return ""
     remedy: str = named or ("raise" if isinstance(invalid, Mapping) else invalid)
-    possible = (
-        remedy in finding.remedies and finding.rows is not None and (remedy == "drop_row" or of_property)
-    )
+    needs_property = finding.rows is None or remedy != "drop_row"
+    possible = remedy in finding.remedies and (of_property or not needs_property)
     return remedy if possible else "raise"
 
 

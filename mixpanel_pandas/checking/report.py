@@ -13,16 +13,18 @@ import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.sources import values_at
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.code import validation_of
 from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.row_set import RowSet
 
 __all__ = [
     "FAILURE_COLUMNS",
@@ -153,7 +155,11 @@ def failure_cases(frame: pd.DataFrame, findings: Iterable[Finding], first: int |
 
 def _positions(finding: Finding, first: int | None) -> np.ndarray:
     """Return the positions of the rows that are shown; a column as a whole has one line, without a position."""
-    return np.zeros(1, np.int64) if finding.rows is None else np.flatnonzero(finding.rows)[:first]
+    return np.zeros(1, np.int64) if finding.rows is None else _head(finding.rows, first)
+
+
+def _head(rows: RowSet, first: int | None) -> np.ndarray:
+    return np.asarray(rows) if first is None else rows.head(first)
 
 
 def _labels_at(frame: pd.DataFrame, positions: np.ndarray, has_row: np.ndarray) -> np.ndarray:
@@ -175,10 +181,14 @@ def _values_at(frame: pd.DataFrame, finding: Finding, positions: np.ndarray) -> 
     if finding.rows is None:
         return [finding.value]
     if label is not None and label in frame.columns:
-        return shown_values(label, lambda: frame[label].iloc[positions], len(positions))
+        return shown_values(label, lambda: _rows_of(frame[label], positions), len(positions))
     if label is not None and label in frame.index.names:
         return shown_values(label, lambda: frame.index.get_level_values(label)[positions], len(positions))
     return [None] * len(positions)
+
+
+def _rows_of(column: pd.Series[Any], positions: np.ndarray) -> pd.Series[Any]:
+    return pd.Series(values_at(column.array, positions), dtype=column.dtype)
 
 
 def shown_values(label: Hashable, read: Callable[[], Iterable[Any]], length: int) -> list[Any]:
@@ -217,17 +227,34 @@ def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> st
     if len(standing) > SHOWN_CHECKS:
         lines.append(f"  and {len(standing) - SHOWN_CHECKS:,} more checks")
     if any(finding.remedies for finding in standing):
-        lines.append("The option invalid can leave such rows or values out, or cut strings.")
+        lines += _ways_out(standing, layout.operation.options.invalid)
     return "\n".join(lines)
+
+
+def _ways_out(standing: list[Finding], invalid: Any) -> Iterator[str]:
+    """Yield what the option `invalid` can do with the findings; where it is given, only for those that it cannot mend."""
+    if not isinstance(invalid, str) or invalid == "raise":
+        yield "The option invalid can leave such rows or values out, or cut strings."
+        return
+    checks_of: dict[tuple[str, ...], list[str]] = {}
+    for finding in standing:
+        others = tuple(remedy for remedy in finding.remedies if remedy != invalid)
+        checks_of.setdefault(others, []).append(finding.check)
+    for remedies, checks in checks_of.items():
+        if remedies:
+            names = ", ".join(dict.fromkeys(checks))
+            yield f"invalid={invalid!r} cannot mend {names}: {' or '.join(map(repr, remedies))} can."
 
 
 def _line(frame: pd.DataFrame, finding: Finding) -> str:
     where = f" in {quoted(finding.column, Length.NAME)}" if finding.column is not None else ""
+    if isinstance(finding.column, str) and finding.name not in {None, finding.column}:
+        where += f" (property {quoted(finding.name, Length.NAME)})"
     limit = f" (limit: {finding.limit})" if finding.limit else ""
     message = shortened(finding.message, Length.SENTENCE)
     if finding.rows is None:
         return f"{finding.check}{where}: {message}{limit}"
-    first = np.flatnonzero(finding.rows)[:1]
+    first = finding.rows.head(1)
     label = quoted(_labels_at(frame, first, np.ones(1, bool))[0], Length.NAME)
     value = (
         f": {quoted(_values_at(frame, finding, first)[0], Length.NAME)}" if finding.column is not None else ""

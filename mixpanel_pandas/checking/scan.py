@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.findings import types_expected
+from mixpanel_pandas.checking.text_columns import kinds_looked_for, sample_of, texts_in_json
 from mixpanel_pandas.payloads import measures
 from mixpanel_pandas.payloads.arrays import longest_text, mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import json_texts
@@ -21,6 +21,7 @@ from mixpanel_pandas.payloads.envelope import envelope
 from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.reading.cleaning import id_findings
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
@@ -111,8 +112,8 @@ def _id_findings(
 def id_digest(layout: Layout) -> str:
     """Return the digest of all ids."""
     digest = IdDigest()
-    for span in layout.spans():
-        digest.update(ids_of(layout.id, span))
+    for ids in prefetch(partial(ids_of, layout.id), layout.spans(), threaded=layout.threaded):
+        digest.update(ids)
     return digest.hexdigest()
 
 
@@ -125,8 +126,8 @@ class ValueScan:
 
     Attributes
     ----------
-    masks : list of dict
-        For each column of the layout, name of a check -> mask.
+    failing : list of dict
+        For each column of the layout, name of a check -> the rows that do not pass it.
     touched, written : numpy.ndarray
         For each row, how many properties it changes in any way, and to how many it writes a value or null.
     longest : numpy.ndarray
@@ -135,17 +136,20 @@ class ValueScan:
         Hash of each row's ``$email``, and the mask of the rows that have one; empty where no column holds them.
     written_by_id : numpy.ndarray
         For each id of several rows, to how many properties these write together; empty where that cannot be too many.
+    samples : list of list of str
+        For each column of the layout some of its texts, where these may look like more than text.
     normalised : dict of int to Normalised
         Number of a column of the layout -> its values, where all rows are one slice.
     """
 
-    masks: list[Masks]
+    failing: list[dict[str, RowSet]]
     touched: np.ndarray
     written: np.ndarray
     longest: np.ndarray
     email_hashes: np.ndarray
     has_email: np.ndarray
     written_by_id: np.ndarray
+    samples: list[list[str]]
     normalised: dict[int, Normalised] = field(default_factory=dict)
 
 
@@ -164,10 +168,11 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
     for number, column in enumerate(layout.columns):
         before = scan.written.copy() if counts_ids else scan.written
         longest = 0
+        masks: Masks = {}
         for place, span in enumerate(spans):
             piece = next(pieces)
             for name, mask in piece.findings:
-                add_mask(scan.masks[number], name, mask, span, layout.rows)
+                add_mask(masks, name, mask, span, layout.rows)
             scan.longest[place] += piece.longest
             longest = max(longest, piece.longest)
             scan.touched[span] += piece.has_value if column.missing == "skip" else True
@@ -175,8 +180,10 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
             if piece.hashes is not None:
                 scan.email_hashes[span] = piece.hashes
                 scan.has_email[span] = piece.sendable
+            scan.samples[number] += piece.sample
             if piece.values is not None:
                 scan.normalised[number] = piece.values
+        scan.failing.append({name: RowSet.of_mask(mask) for name, mask in masks.items()})
         scan.longest[-1] += longest
         if counts_ids and duplicates is not None:
             writes = (scan.written > before)[duplicates.positions]
@@ -186,7 +193,6 @@ def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
 
 def _empty_scan(layout: Layout, spans: int, duplicates: Duplicates | None) -> ValueScan:
     """Return a scan that has seen no column; only the names of removed properties take bytes."""
-    masks: list[Masks] = [{} for _column in layout.columns]
     count: Any = np.min_scalar_type(len(layout.columns))
     touched, written = np.zeros(layout.rows, count), np.zeros(layout.rows, count)
     longest = np.full(spans + 1, sum(map(_longest_name, layout.removed)))
@@ -194,13 +200,14 @@ def _empty_scan(layout: Layout, spans: int, duplicates: Duplicates | None) -> Va
     too_many = len(layout.columns) > LIMITS["properties"].value
     groups = duplicates.groups.max() + 1 if duplicates and too_many else 0
     return ValueScan(
-        masks,
+        [],
         touched,
         written,
         longest,
         np.zeros(emails, np.uint64),
         np.zeros(emails, bool),
         np.zeros(groups, np.int64),
+        [[] for _column in layout.columns],
     )
 
 
@@ -222,6 +229,8 @@ class Piece:
         Mask of the rows whose value can be sent.
     hashes : numpy.ndarray or None
         Of the column of ``$email``: the hash of each address without case and outer blanks.
+    sample : list of str
+        Some of the texts, where they may look like more than text.
     """
 
     values: Normalised | None
@@ -230,20 +239,29 @@ class Piece:
     longest: int
     sendable: np.ndarray
     hashes: np.ndarray | None
+    sample: list[str]
 
 
 def _scanned_pieces(layout: Layout, spans: list[slice]) -> Iterator[Piece]:
     """Yield the pieces of all columns in their order, some of them scanned ahead in threads."""
-    places = [(column, span) for column in layout.columns for span in spans]
+    places = [
+        (column, span, bool(kinds))
+        for column in layout.columns
+        for kinds in [kinds_looked_for(layout, column)]
+        for span in spans
+    ]
     keep_values = len(layout.slices()) == 1
     scan = partial(_scan_piece, layout, email_column(layout), keep_values)
     return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)
 
 
 def _scan_piece(
-    layout: Layout, emails: PropertyColumn | None, keep_values: bool, place: tuple[PropertyColumn, slice]
+    layout: Layout,
+    emails: PropertyColumn | None,
+    keep_values: bool,
+    place: tuple[PropertyColumn, slice, bool],
 ) -> Piece:
-    column, span = place
+    column, span, takes_sample = place
     values = normalise_column(layout, column, span)
     return Piece(
         values if keep_values else None,
@@ -252,6 +270,7 @@ def _scan_piece(
         _longest_json(values) + _longest_name(column.name),
         ~values.missing,
         hash_texts(folded(values.array)) if column is emails else None,
+        sample_of(values) if takes_sample else [],
     )
 
 
@@ -287,8 +306,11 @@ def _findings_of_kinds(
     kinds = kinds_of_values.astype(str)
     mixed = ~values.missing & (column.kind == "mixed")
     yield "wrong_type", mixed & ~np.isin(kinds, [*column.operands])
+    texts = texts_in_json(values.array)
+    if column.kind == "mixed":
+        for name in ("missing_as_text", "offset_date"):
+            yield name, mixed & (kinds == "string") & _fails(CHECKS[name], texts)
     for check in checks:
-        texts = pc.utf8_slice_codeunits(values.array, 1, -1)  # without the quotes
         yield check.name, (kinds == "string") & _fails(check, texts)
         of_other_type = mixed & ~np.isin(kinds, [*types_expected(check.expects)])
         yield "created" if check.expects == "date" else "reserved_type", of_other_type

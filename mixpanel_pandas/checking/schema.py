@@ -23,7 +23,7 @@ from mixpanel_pandas.checking.report import failure_cases
 from mixpanel_pandas.checking.scan import property_checks
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import make_layout
-from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.rules.checks import CHECKS, STRINGS
 from mixpanel_pandas.text import NOT_SHOWN, is_text
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _possible_findings(layout: Layout) -> Iterator[Finding]:
     for check in CHECKS.values():
         if check.of in {"id", "frame", "row", "record"} and check.name != "shared_email":
             yield finding_of(check, layout)
+    yield finding_of(CHECKS["float_ids"], layout)
     yield from column_findings(layout)
     for number, column in enumerate(layout.columns):
         parsed = column.label in (layout.operation.options.parse or {})
@@ -118,6 +119,8 @@ def _checks_of_values(column: PropertyColumn, *, parsed: bool) -> Iterator[str]:
     kind = "mixed" if column.kind == "missing" else column.kind
     yield from ("wrong_type", "unsupported_dtype")
     yield from (check.name for check in CHECKS.values() if kind in check.kinds and check.name != "wrong_type")
+    if kind in STRINGS:
+        yield from (check.name for check in CHECKS.values() if check.of == "text")
     if parsed:
         yield from (check.name for check in CHECKS.values() if check.of == "reading")
     yield from (check.name for check in property_checks(column))
@@ -185,7 +188,7 @@ def _passing(frame: pd.DataFrame, findings: list[Finding]) -> Any:
     for finding in findings:
         if finding.rows is None:
             return False
-        passing &= ~finding.rows
+        passing &= ~finding.rows.mask(len(frame))
     return passing
 
 

@@ -17,6 +17,7 @@ from pandera.config import ValidationDepth, config_context
 
 from mixpanel_pandas.checking.findings import Finding
 from mixpanel_pandas.errors import OperationError, calling, choices
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
@@ -278,11 +279,12 @@ def _finding_of(error: Any, frame: pd.DataFrame) -> Finding:
     if error.reason_code.name == "CHECK_ERROR":
         raised = str(error.failure_cases).partition("(")[0]  # without the text, which may hold values
         message = f"your schema: check {finding.check!r} raised {shortened(raised, Length.VALUE)}"
-        return replace(finding, severity="error", column=column, message=message)
-    return replace(finding, column=column, rows=None if check.groupby else _rows_of(error))
+        return replace(finding, severity="error", column=column, message=message, remedies=())
+    rows = None if check.groupby else _rows_of(error)
+    return replace(finding, column=column, rows=rows, remedies=() if rows is None else finding.remedies)
 
 
-def _rows_of(error: Any) -> np.ndarray | None:
-    """Return the mask of the rows that do not pass; None where that cannot be said."""
+def _rows_of(error: Any) -> RowSet | None:
+    """Return the rows that do not pass; None where that cannot be said."""
     output = error.check_output
-    return ~output.to_numpy() if isinstance(output, pd.Series) else None
+    return RowSet.of_mask(~output.to_numpy()) if isinstance(output, pd.Series) else None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixpanel_pandas.delivery.pending import compact
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -35,4 +37,4 @@ def _of_rows(delivery: Delivery, merged: Duplicates) -> Delivery:
         return delivery
     exceptions = np.flatnonzero(np.isin(updates, list(delivery.apart)))
     apart = {int(row): delivery.apart[int(updates[row])] for row in exceptions}
-    return replace(delivery, positions=rows, apart=apart)
+    return replace(delivery, positions=compact(rows), apart=apart)

@@ -14,6 +14,7 @@ import numpy as np
 from mixpanel_pandas.delivery.answers import NAMING, Answer
 from mixpanel_pandas.delivery.policy import REACTIONS, FollowUp, Reaction, Stop
 from mixpanel_pandas.payloads.batches import Batch
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.text import joined
 
 if TYPE_CHECKING:
@@ -22,19 +23,34 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.answers import Evidence, Named
     from mixpanel_pandas.rules.outcomes import Outcome
 
-__all__ = ["Delivery", "Pending", "compact", "follow"]
+__all__ = ["Delivery", "Pending", "Positions", "compact", "follow", "position_array", "rows_at"]
+
+#: Rising positions of rows in the frame.
+Positions = range | RowSet | np.ndarray
 
 
-def compact(positions: range | np.ndarray) -> range | np.ndarray:
-    """Return rising positions as a range if they are neighbours, else as an array of their own.
+def compact(positions: Positions) -> range | RowSet:
+    """Return rising positions in few bytes: as a range if they are neighbours.
 
     >>> compact(np.array([3, 4, 5])), compact(np.array([3, 5]))
-    (range(3, 6), array([3, 5]))
+    (range(3, 6), RowSet(array([3, 5])))
     """
-    if isinstance(positions, range):
+    if isinstance(positions, range | RowSet):
         return positions
     start, stop = int(positions[0]), int(positions[-1]) + 1
-    return range(start, stop) if stop - start == len(positions) else positions.copy()
+    return range(start, stop) if stop - start == len(positions) else RowSet(positions)
+
+
+def position_array(positions: Positions) -> np.ndarray:
+    """Return positions as an array. (numpy turns a range into a list first.)"""
+    if isinstance(positions, range):
+        return np.arange(positions.start, positions.stop)
+    return np.asarray(positions)
+
+
+def rows_at(positions: Positions) -> slice | np.ndarray:
+    """Return positions as numpy takes them for an index: a slice if they are a range, as nothing is copied then."""
+    return slice(positions.start, positions.stop) if isinstance(positions, range) else np.asarray(positions)
 
 
 @dataclass(frozen=True)
@@ -45,8 +61,8 @@ class Delivery:
     ----------
     batch : int
         Number of the batch.
-    positions : range or numpy.ndarray
-        Positions of the rows in the frame, rising. An array if they are no neighbours.
+    positions : range, RowSet or numpy.ndarray
+        Positions of the rows in the frame, rising. Those that an upload keeps are `compact`.
     updates, bytes : int
         Updates of the rows, and the size of a body with them.
     outcome : str
@@ -68,7 +84,7 @@ class Delivery:
     """
 
     batch: int
-    positions: range | np.ndarray
+    positions: Positions
     updates: int
     bytes: int
     outcome: Outcome
@@ -85,8 +101,7 @@ class Delivery:
     @property
     def rows(self) -> np.ndarray:
         """The positions as an array."""
-        run = self.positions  # numpy turns a range into a list first
-        return np.arange(run.start, run.stop) if isinstance(run, range) else run
+        return position_array(self.positions)
 
 
 @dataclass(frozen=True)

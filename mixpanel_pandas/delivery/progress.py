@@ -1,5 +1,6 @@
 """The progress of an upload, as a bar or in the log.
 
+A record of the log has the attributes ``event`` (what kind of line it is) and ``numbers`` (what it says, for programs).
 A bar or a log handler that fails or hangs is not called again, and the upload goes on.
 """
 
@@ -18,7 +19,7 @@ from mixpanel_pandas.delivery.shell import in_notebook
 from mixpanel_pandas.text import counted, duration, joined, percent, rounded, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Progress", "Reporter"]
 
@@ -53,6 +54,16 @@ class Progress:
 
     def __str__(self) -> str:
         return ", ".join(text for text in (f"{self.bytes / 1e6:,.1f} MB", self.waiting) if text)
+
+    def in_numbers(self, seconds: float) -> dict[str, float]:
+        """Return the progress as a record of the log carries it, `seconds` after the upload began."""
+        return {
+            "rows": self.rows,
+            "total": self.total,
+            "requests": self.requests,
+            "bytes": self.bytes,
+            "seconds": round(seconds, 3),
+        }
 
     def in_words(self, seconds: float) -> str:
         """Return the progress in one line, with the rate and an estimate of the time left.
@@ -120,15 +131,22 @@ class Reporter:
             self._guarded(lambda: self._move_bar(progress))
             self._guarded(self._bar.close)
 
-    def say(self, text: str) -> None:
-        """Write the last line to the log, and below the bar."""
-        self._guarded(lambda: _logger.info(text))
+    def say(self, text: str, numbers: Mapping[str, float] | None = None) -> None:
+        """Write the last line to the log, and below the bar.
+
+        Parameters
+        ----------
+        numbers : mapping, optional
+            What the line says, for programs.
+        """
+        extra = {"event": "uploaded", "numbers": dict(numbers or {})}
+        self._guarded(lambda: _logger.info(text, extra=extra))
         if self._bar is not None:
             self._guarded(lambda: self._bar.write(text, file=self._bar.fp))
 
     def warn(self, text: str) -> None:
         """Write a warning to the log."""
-        self._guarded(lambda: _logger.warning(text))
+        self._guarded(lambda: _logger.warning(text, extra={"event": "warning", "numbers": {}}))
 
     def _guarded(self, step: Callable[[], object]) -> None:
         """Do a step, unless an earlier one has failed or hangs.
@@ -177,4 +195,6 @@ class Reporter:
     def _log(self, progress: Progress) -> None:
         now = self._clock()
         self._due = now + LINE_SECONDS
-        _logger.info("%s: %s", self._label or "upload", progress.in_words(now - self._began))
+        seconds = now - self._began
+        extra = {"event": "progress", "numbers": progress.in_numbers(seconds)}
+        _logger.info("%s: %s", self._label or "upload", progress.in_words(seconds), extra=extra)

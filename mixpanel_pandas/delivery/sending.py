@@ -12,10 +12,10 @@ from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.ending import Ended, interrupted, raise_from, raise_if_failed
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
-from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
-from mixpanel_pandas.delivery.summary import summarise, words
+from mixpanel_pandas.delivery.summary import in_numbers, summarise, words
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import AlreadySent
@@ -256,9 +256,10 @@ class Sending:
 
     def _tell(self, summary: pd.DataFrame, reporter: Reporter | None = None, more: str = "") -> None:
         """Report in one line what became of the rows."""
-        text = words(summary, time.perf_counter() - self._began, self._project.place)
+        seconds = time.perf_counter() - self._began
+        text = words(summary, seconds, self._project.place)
         reporter = reporter or self._reporter(0)
-        reporter.say(f"{text}; {more}" if more else text)
+        reporter.say(f"{text}; {more}" if more else text, in_numbers(summary, seconds))
 
     # -- what was sent before -----------------------------------------------------------------------------------------
 
@@ -338,7 +339,7 @@ class Sending:
         deliveries = [
             Delivery(
                 batch=batch.number,
-                positions=batch.positions,
+                positions=compact(batch.positions),
                 updates=batch.updates,
                 bytes=batch.nbytes,
                 outcome="not_sent",

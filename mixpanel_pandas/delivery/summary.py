@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.delivery.pending import compact, position_array, rows_at
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.changes import Excluded
@@ -14,11 +16,20 @@ from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
 from mixpanel_pandas.text import counted, printable, rounded, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mixpanel_pandas.delivery.pending import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery, Positions
 
-__all__ = ["COLUMNS", "failures_mask", "outcomes", "summarise", "totals", "words"]
+__all__ = [
+    "COLUMNS",
+    "failures_mask",
+    "in_numbers",
+    "outcomes",
+    "summarise",
+    "totals",
+    "unlisted_runs",
+    "words",
+]
 
 #: Columns of the summary -> dtype. "text" is the dtype of strings in this version of pandas. The most important columns stand
 #: first and last, because pandas omits the middle if a frame is wider than the screen.
@@ -84,11 +95,13 @@ def summarise(
     runs += [_not_delivered(several) for several in excluded if len(several.positions)]
     reached = np.zeros(rows, bool)
     for run in runs:
-        reached[run["_positions"]] = True
+        reached[rows_at(run["_positions"])] = True
     if not reached.all():
         why = stopped or _NOT_REACHED
         runs.append(_not_delivered(Excluded(np.flatnonzero(~reached), "not_sent", why.reason, why.error)))
     runs.sort(key=lambda run: (run["start"], run["stop"]))
+    unlisted = unlisted_runs(runs)
+    runs = [run | _listing(run, all_rows=number not in unlisted) for number, run in enumerate(runs)]
     frame = pd.DataFrame(
         {
             name: pd.Series([operator if name == "operator" else run.get(name) for run in runs], dtype=dtype)
@@ -134,7 +147,7 @@ def _not_delivered(excluded: Excluded) -> dict[str, Any]:
 
 
 def _run(
-    positions: range | np.ndarray,
+    positions: Positions,
     kinds: Sequence[tuple[Outcome, str | None]],
     codes: np.ndarray | None = None,
 ) -> dict[str, Any]:
@@ -142,36 +155,90 @@ def _run(
 
     Parameters
     ----------
-    positions : range or numpy.ndarray
+    positions : range, RowSet or numpy.ndarray
         Positions of the rows.
     kinds : sequence of (str, str or None)
         Outcomes and errors.
     codes : numpy.ndarray, optional
         For each row an index into `kinds`. By default all rows are of the first kind.
     """
-    start, stop, rows = int(positions[0]), int(positions[-1]) + 1, len(positions)
-    worst, sizes, apart = 0, [rows], np.zeros(0, np.int64)
+    positions, rows = compact(positions), len(positions)
+    worst, sizes = 0, [rows]
     if codes is not None:
         gravity = np.array([_GRAVITY.index(outcome) for outcome, _error in kinds])
         worst = int(codes[np.argmax(gravity[codes])])
-        sizes, apart = np.bincount(codes, minlength=len(kinds)).tolist(), np.flatnonzero(codes != worst)
+        sizes = np.bincount(codes, minlength=len(kinds)).tolist()
     counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
     for (outcome, _error), count in zip(kinds, sizes, strict=True):
         counts[outcome] += count
-    listed = apart if stop - start == rows else np.arange(rows)  # all, if they are no neighbours
-    places = start + listed if isinstance(positions, range) else positions[listed]
-    kinds_listed = [] if codes is None or not apart.size else [kinds[code] for code in codes[listed]]
     return {
-        "_positions": slice(start, stop) if isinstance(positions, range) else positions,
-        "start": start,
-        "stop": stop,
+        "_positions": positions,
+        "_kinds": kinds,
+        "_codes": codes,
+        "_worst": worst,
+        "start": positions.start,
+        "stop": positions.stop,
         "rows": rows,
         "outcome": kinds[worst][0],
         **counts,
         "error": kinds[worst][1],
-        "positions": places.tolist() or None,
-        "position_outcomes": [outcome for outcome, _error in kinds_listed] or None,
-        "reasons": [error for _outcome, error in kinds_listed] or None,
+    }
+
+
+def unlisted_runs(runs: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the numbers of the runs that need not list their rows.
+
+    A row that no run lists belongs to the run between whose start and stop it stands. So no two of these runs may overlap. Of all
+    such choices this is one that leaves the most rows unlisted.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        With start, stop and rows.
+
+    Examples
+    --------
+    >>> scattered = {"start": 0, "stop": 9, "rows": 2}
+    >>> batches = [{"start": 0, "stop": 4, "rows": 3}, {"start": 4, "stop": 9, "rows": 4}]
+    >>> sorted(unlisted_runs([scattered, *batches]))
+    [1, 2]
+    """
+    order = sorted(range(len(runs)), key=lambda number: runs[number]["stop"])
+    stops = [runs[number]["stop"] for number in order]
+    before = [bisect_right(stops, runs[number]["start"], hi=place) for place, number in enumerate(order)]
+    most = [0]  # rows that the first so many of the ordered runs can leave unlisted
+    for place, number in enumerate(order):
+        most.append(max(most[place], most[before[place]] + runs[number]["rows"]))
+    chosen, place = set(), len(order)
+    while place:
+        taken = most[place] > most[place - 1]
+        if taken:
+            chosen.add(order[place - 1])
+        place = before[place - 1] if taken else place - 1
+    return chosen
+
+
+def _listing(run: Mapping[str, Any], *, all_rows: bool) -> dict[str, Any]:
+    """Return the columns of a row of the summary that list rows of the frame: all of its rows, or those that differ.
+
+    Parameters
+    ----------
+    run : mapping
+        As `_run` returns it.
+    """
+    kinds, codes = run["_kinds"], run["_codes"]
+    differ = np.zeros(0, np.int64) if codes is None else np.flatnonzero(codes != run["_worst"])
+    listed = slice(None) if all_rows else differ
+    if not all_rows and not differ.size:
+        return {}
+    places = position_array(run["_positions"])[listed]
+    if not differ.size:
+        return {"positions": places}
+    kinds_listed = [kinds[code] for code in codes[listed]]
+    return {
+        "positions": places,
+        "position_outcomes": [outcome for outcome, _error in kinds_listed],
+        "reasons": [error for _outcome, error in kinds_listed],
     }
 
 
@@ -244,42 +311,48 @@ def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFram
         If the summary was made from another frame.
     """
     _check(summary, len(index), digest)
-    run = np.full(len(index), -1)
-    starts, stops, rows = (summary[name].to_numpy(np.int64) for name in ("start", "stop", "rows"))
-    whole = stops - starts == rows
-    run[_ranges(starts[whole], rows[whole])] = np.repeat(np.flatnonzero(whole), rows[whole])
-    holes = np.flatnonzero(~whole)
-    run[_joined(summary["positions"], holes)] = np.repeat(holes, rows[holes])
-    codes = pd.Categorical(summary["outcome"], dtype=_OUTCOME).codes[run]
-    errors = summary["error"].to_numpy(object)[run]
-    apart = np.flatnonzero(summary["position_outcomes"].notna().to_numpy())
-    at = _joined(summary["positions"], apart)
-    codes[at] = pd.Categorical(_joined(summary["position_outcomes"], apart), dtype=_OUTCOME).codes
-    errors[at] = _joined(summary["reasons"], apart)
+    kind_of_row = np.zeros(len(index), np.int32)
+    kinds: list[tuple[int, Outcome, str | None]] = []
+    for rows, run, outcome, error in _pieces(summary):
+        kind_of_row[rows] = len(kinds)
+        kinds.append((run, outcome, error))
+    table = pd.DataFrame(kinds, columns=["run", "outcome", "error"])
+    codes = pd.Categorical(table["outcome"], dtype=_OUTCOME).codes
+    runs = table["run"].to_numpy(np.int64)
+    columns = {name: summary[name].astype("Int64").array.take(runs) for name in ("status_code", "attempts")}
+    columns["error"] = pd.Series(table["error"].to_numpy(object), dtype=_dtypes()["error"]).array
     return pd.DataFrame(
         {
-            "outcome": pd.Categorical.from_codes(codes, dtype=_OUTCOME),
-            **{name: summary[name].astype("Int64").array.take(run) for name in ("status_code", "attempts")},
-            "error": pd.Series(errors, dtype=_dtypes()["error"]).array,
+            "outcome": pd.Categorical.from_codes(codes[kind_of_row], dtype=_OUTCOME),
+            **{name: column.take(kind_of_row) for name, column in columns.items()},
         },
         index=index,
+        copy=False,
     )
 
 
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return the numbers of several ranges as one array."""
-    before = np.cumsum(lengths) - lengths
-    numbers: np.ndarray = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-    return numbers
+def _pieces(summary: pd.DataFrame) -> Iterator[tuple[slice | np.ndarray, int, Outcome, str | None]]:
+    """Yield rows of the frame, the number of their run, their outcome and their error. Later pieces replace earlier ones.
 
-
-def _joined(lists: pd.Series, runs: np.ndarray) -> np.ndarray:
-    """Return the lists of some rows of the summary as one array. After a round trip through Parquet they are arrays."""
-    dtype = np.int64 if lists.name == "positions" else object
-    joined: np.ndarray = np.concatenate(
-        [np.array([], dtype), *(np.asarray(lists.iloc[run], dtype) for run in runs)]
-    )
-    return joined
+    A summary that an earlier version made lists all rows of each run that has holes; it is read in the same way.
+    """
+    names = ["start", "stop", "rows", "outcome", "error", "positions", "position_outcomes", "reasons"]
+    runs = list(zip(*(summary[name] for name in names), strict=True))
+    has_list, has_outcomes = (summary[name].notna().to_numpy() for name in ("positions", "position_outcomes"))
+    for number, (start, stop, rows, outcome, error, positions, *_) in enumerate(runs):
+        if not has_list[number] or len(positions) < rows:
+            yield slice(start, stop), number, outcome, error
+    for number in np.flatnonzero(has_list).tolist():
+        *_, outcome, error, positions, outcomes, reasons = runs[number]
+        positions = np.asarray(positions, np.int64)
+        if not has_outcomes[number]:
+            yield positions, number, outcome, error
+            continue
+        places: dict[tuple[Outcome, str | None], list[int]] = {}
+        for place, kind in enumerate(zip(outcomes, reasons, strict=True)):  # rows that an answer named
+            places.setdefault(kind, []).append(place)
+        for (outcome_of_rows, error_of_rows), of_kind in places.items():
+            yield positions[of_kind], number, outcome_of_rows, error_of_rows
 
 
 def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
@@ -320,14 +393,16 @@ def failures_mask(
     OperationError
         If an outcome is not known.
     """
-    of_row = outcomes(summary, index, digest)["outcome"]
+    _check(summary, len(index), digest)
     idempotent = summary.attrs["mixpanel"].get("idempotent") == "true"
     default: Sequence[str] = (*_FAILURES, "unknown") if idempotent else _FAILURES
     chosen = default if select is None else [select] if isinstance(select, str) else list(select)
     if unknown := [name for name in chosen if name not in OUTCOMES]:
         msg = f"outcomes {choices(unknown)} are not known: choose from {choices(OUTCOMES)}"
         raise OperationError(msg)
-    mask: np.ndarray = of_row.isin(chosen).to_numpy()
+    mask = np.zeros(len(index), bool)
+    for rows, _run, outcome, _error in _pieces(summary):
+        mask[rows] = outcome in chosen
     return mask
 
 
@@ -361,6 +436,13 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
         *([place] if place else []),
     ]
     return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")
+
+
+def in_numbers(summary: pd.DataFrame, seconds: float) -> dict[str, float]:
+    """Return what `words` says, as numbers: rows of each outcome, requests, bytes and seconds."""
+    counts: dict[str, float] = {outcome: int(summary[outcome].sum()) for outcome in OUTCOMES}
+    sent = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
+    return {**counts, "requests": int(summary["requests"].sum()), "bytes": sent, "seconds": round(seconds, 3)}
 
 
 def _seconds(summary: pd.DataFrame) -> float:

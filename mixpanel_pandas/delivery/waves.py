@@ -16,12 +16,13 @@ import numpy as np
 from mixpanel_pandas.payloads.batches import cut
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.duplicates import NO_DUPLICATES
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.slices import Slice, encode_rows, encode_slices, fingerprinted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from mixpanel_pandas.delivery.pending import Delivery
+    from mixpanel_pandas.delivery.pending import Delivery, Positions
     from mixpanel_pandas.payloads.batches import Batch, Payloads
     from mixpanel_pandas.payloads.changes import Changes
     from mixpanel_pandas.payloads.duplicates import Duplicates
@@ -169,15 +170,18 @@ class Waves:
 
     def _first_wave(self) -> Iterator[Payloads]:
         """Yield the payloads of one row of every id."""
-        later = self._changes.excluded.copy()
-        later[self._rows.after_the_first_wave] = True
-        return encode_slices(self._layout, replace(self._changes, excluded=later), self._token, self._key)
+        changes, later = self._changes, self._rows.after_the_first_wave
+        if later.size:
+            changes = replace(changes, excluded=changes.excluded.copy())
+            changes.excluded[later] = True
+        return encode_slices(self._layout, changes, self._token, self._key)
 
     def _later_wave(self, wave: int) -> Iterator[Payloads]:
         positions, size = self._rows.of_wave(wave), self._layout.rows_per_slice
         for start in range(0, len(positions), size):
             rows = positions[start : start + size]
             yield fingerprinted(encode_rows(self._layout, self._changes, rows, self._token), self._key)
+            give_back()
 
     def _begin(self, slices: Iterator[Slice]) -> None:
         """Begin to cut a wave into batches, unless all its rows are held back."""
@@ -266,7 +270,7 @@ class _RowsOfWaves:
         positions: np.ndarray = self._positions[self._numbers_of(wave)]
         return positions
 
-    def hold_after(self, reason: str, positions: range | np.ndarray) -> None:
+    def hold_after(self, reason: str, positions: Positions) -> None:
         """Hold back all rows that follow a row at some positions, which are rising, on its id."""
         rows = self._numbers_at(positions)
         np.minimum.at(self._held_after[reason], self._groups[rows], self._ranks[rows])
@@ -294,10 +298,11 @@ class _RowsOfWaves:
         rows: np.ndarray = self._by_wave[self._begins[wave] : self._begins[wave + 1]]
         return rows
 
-    def _numbers_at(self, positions: range | np.ndarray) -> np.ndarray:
+    def _numbers_at(self, positions: Positions) -> np.ndarray:
         """Return the numbers of those rows at some positions that share an id."""
         if isinstance(positions, range):
             return np.arange(*np.searchsorted(self._positions, [positions.start, positions.stop]))
+        positions = np.asarray(positions)
         places = np.searchsorted(self._positions, positions)
         inside = places < len(self._positions)
         inside[inside] = self._positions[places[inside]] == positions[inside]
@@ -305,7 +310,7 @@ class _RowsOfWaves:
         return numbers
 
 
-def _doubtful(delivery: Delivery) -> range | np.ndarray:
+def _doubtful(delivery: Delivery) -> Positions:
     """Return the positions of the rows after which later rows of their ids are held back."""
     if not delivery.apart:
         return delivery.positions if delivery.outcome in DOUBTFUL else range(0)

@@ -6,7 +6,7 @@ import base64
 import random
 import string
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -61,6 +61,8 @@ class _Session:
     ----------
     number : str or None
         The ``data_group_id`` of page 0.
+    version : int
+        The version of the store. Sessions of one version share their profiles.
     matching : dict
         Parameters that choose profiles -> the ids that they choose, in order. As documented, each page repeats them.
     expires : float
@@ -69,6 +71,7 @@ class _Session:
 
     profiles: dict[str, Properties]
     number: str | None
+    version: int
     page_size: int
     expires: float
     matching: dict[tuple[str | None, ...], list[str]] = field(default_factory=dict)
@@ -177,8 +180,10 @@ class Reader:
                 raise QueryRefused(400, "page needs the session_id of page 0")
             name = f"{int(now)}-{''.join(random.choices(string.ascii_uppercase, k=6))}"
             size = min(fields.number(key, self.page_size, least=1) for key in ("page_size", "limit"))
-            profiles = dict(self._profiles(number, now))
-            self._sessions[name] = _Session(profiles, number, min(size, self.page_size), 0.0)
+            profiles = self._snapshot(number, now)
+            self._sessions[name] = _Session(
+                profiles, number, self.store.version, min(size, self.page_size), 0.0
+            )
         if name not in self._sessions:
             msg = f"unknown or expired session_id {name!r}"
             raise QueryRefused(400, msg)
@@ -187,6 +192,14 @@ class Reader:
             raise QueryRefused(400, "data_group_id is not that of page 0")
         session.expires = now + self.session_seconds
         return name, session
+
+    def _snapshot(self, number: str | None, now: float) -> dict[str, Properties]:
+        """Return the profiles as they can be read now, whatever is written later."""
+        profiles = self._profiles(number, now)
+        for session in self._sessions.values():
+            if (session.number, session.version) == (number, self.store.version):
+                return session.profiles
+        return dict(profiles)
 
     def _profiles(self, number: str | None, now: float) -> dict[str, Properties]:
         """Return the profiles of users, or of the group key with a number, as they can be read now."""
@@ -269,10 +282,10 @@ class Reader:
 
     def _catalogue(self, fields: QueryFields, now: float) -> object:
         profiles = self._profiles(fields.text("data_group_id"), now)
-        types: dict[str, Counter[str]] = {}
+        types: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self._matching(profiles, fields, now):
             for name, value in profiles[one].items():
-                types.setdefault(name, Counter())[_type(value)] += 1
+                types[name][_type(value)] += 1
         names = sorted(types, key=lambda name: -types[name].total())
         names = names[: fields.number("limit", len(names))]
         return {
@@ -340,19 +353,19 @@ def _rank(value: str | float) -> tuple[str, Any]:
 
 #: Names of types in the catalogue. "string", "datetime", "list" and "unknown" are those of clients. The others are those of
 #: Mixpanel's page of data types.
-_TYPES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
-    ("datetime", lambda value: isinstance(value, str) and is_moment(value)),
-    ("string", lambda value: isinstance(value, str)),
-    ("boolean", lambda value: isinstance(value, bool)),
-    ("number", lambda value: isinstance(value, int | float)),
-    ("list", lambda value: isinstance(value, list)),
-    ("object", lambda value: isinstance(value, dict)),
-    ("unknown", lambda value: True),
-)
+_TYPES: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    list: "list",
+    dict: "object",
+    type(None): "unknown",
+}
 
 
 def _type(value: object) -> str:
-    return next(name for name, fits in _TYPES if fits(value))
+    return "datetime" if isinstance(value, str) and is_moment(value) else _TYPES[type(value)]
 
 
 def _most_common(types: Counter[str]) -> str:

@@ -241,11 +241,14 @@ class Store:
         whoever holds them has a snapshot.
     aliases : dict
         Token and alias -> id of the user.
+    version : int
+        Grows whenever profiles change, as writes and as queries see them.
     """
 
     read_delay: float = 0.0
     kinds: dict[_Key, dict[str, Properties]] = field(default_factory=dict)
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
+    version: int = 0
     _readable: dict[_Key, dict[str, Properties]] = field(default_factory=dict)
     _late: deque[tuple[float, _Key, str, Properties | None]] = field(default_factory=deque)
 
@@ -260,6 +263,7 @@ class Store:
         while self._late and self._late[0][0] <= now:
             _, key, identity, properties = self._late.popleft()
             _put(self._readable, key, identity, properties)
+            self.version += 1
         return self._readable.get((token, group), {})
 
     def alias(self, token: str, alias: str, identity: str, now: float) -> None:
@@ -305,6 +309,7 @@ class Store:
 
     def _write(self, key: _Key, identity: str, properties: Properties | None, now: float) -> None:
         _put(self.kinds, key, identity, properties)
+        self.version += 1
         if self.read_delay:
             self._late.append((now + self.read_delay, key, identity, properties))
 

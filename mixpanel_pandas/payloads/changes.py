@@ -12,6 +12,7 @@ from mixpanel_pandas.payloads.duplicates import NO_DUPLICATES
 if TYPE_CHECKING:
     from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.normalise import Normalised
+    from mixpanel_pandas.payloads.row_set import RowSet
     from mixpanel_pandas.rules.outcomes import Outcome
 
 __all__ = ["Changes", "Excluded"]
@@ -45,8 +46,8 @@ class Changes:
     ----------
     excluded : numpy.ndarray
         Mask of the rows that are not sent.
-    dropped, cut : dict of int to numpy.ndarray
-        Number of a column of the layout -> mask of the rows whose value is dropped, or cut to the limit.
+    dropped, cut : dict of int to RowSet
+        Number of a column of the layout -> the rows whose value is dropped, or cut to the limit.
     merged : Duplicates
         The rows that become one update with the other rows of their id, also those that are excluded.
     read : dict of int to Normalised
@@ -56,8 +57,8 @@ class Changes:
     """
 
     excluded: np.ndarray
-    dropped: dict[int, np.ndarray] = field(default_factory=dict)
-    cut: dict[int, np.ndarray] = field(default_factory=dict)
+    dropped: dict[int, RowSet] = field(default_factory=dict)
+    cut: dict[int, RowSet] = field(default_factory=dict)
     merged: Duplicates = NO_DUPLICATES
     read: dict[int, Normalised] = field(default_factory=dict, repr=False)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,8 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.json_text import JSON, read_json
 from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
+from mixpanel_pandas.payloads.values import ADDRESSES, is_named_tuple
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
@@ -57,6 +58,8 @@ class Rule:
         Why the column cannot be sent, and what to do.
     plain : bool
         Whether the values are lists, and the first hold only strings. If all do, orjson writes them faster than Arrow reads them.
+    reading : str
+        Name of the reading of the text that the dtype stands for, such as ``"json"``, or ``""``.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Rule:
     note: str = ""
     refusal: str = ""
     plain: bool = False
+    reading: str = ""
 
 
 def rule_for(column: pd.Series[Any]) -> Rule:
@@ -97,7 +101,7 @@ def rule_for_objects(values: np.ndarray) -> Rule:
             return rule
     if types <= _INSTANTS and all(value.tzinfo is not None for value in present):
         return INSTANTS
-    if all(issubclass(kind, _LISTS) for kind in types):
+    if all(issubclass(kind, _LISTS) and _kind(kind) == "list" for kind in types):
         return _rule_for_lists(present, types)
     kinds = {_kind(kind) for plain in types for kind in _without_enum(plain)}
     if len(kinds) > 1:
@@ -230,6 +234,17 @@ def _objects(values: Any) -> np.ndarray:
     return np.asarray(values, dtype=object)
 
 
+def _json_texts(values: Any) -> pa.Array:
+    array = _whole(pa.array(values))
+    texts = array.storage if isinstance(array, pa.ExtensionArray) else array
+    texts.validate(full=True)
+    return texts.cast(LARGE_STRING)
+
+
+def _uuids(values: Any) -> np.ndarray:
+    return as_objects(_whole(pa.array(values)).to_pylist())
+
+
 def _pylist(values: Any) -> np.ndarray:
     """Return nested Arrow values as Python objects: maps as dicts, short floats with the digits that they show."""
     array = _array(values)
@@ -239,19 +254,6 @@ def _pylist(values: Any) -> np.ndarray:
     except (OverflowError, ValueError):  # a year that Python's dates do not have
         items, convert = array.view(_counted(array.type)).to_pylist(), _converter(array.type, counted=True)
     return as_objects([convert(item) for item in items])
-
-
-def _json_values(values: Any) -> np.ndarray:
-    """Return the values of JSON texts."""
-    array = pa.array(values)
-    pieces = [piece.storage for piece in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
-    for piece in pieces:
-        piece.validate(full=True)  # Arrow does not check what it reads from a file, such as UTF-8
-    parsed = read_json([text for piece in pieces for text in piece.to_pylist()])
-    if parsed.broken.any() or parsed.repeated.any():
-        msg = "not all values are valid JSON whose objects have each key once"
-        raise ValueError(msg)
-    return as_objects(parsed.values)
 
 
 def _counted(arrow: pa.DataType) -> pa.DataType:
@@ -360,8 +362,8 @@ def _string_dtype(column: pd.Series[Any]) -> Rule:
     return STRINGS
 
 
-def _masked(column: pd.Series[Any]) -> Rule:
-    return NUMPY_RULES.get(column.dtype.kind, UNKNOWN)
+def _other_extension(column: pd.Series[Any]) -> Rule:
+    return DB_DTYPES.get(column.dtype.name) or NUMPY_RULES.get(column.dtype.kind, UNKNOWN)
 
 
 def _arrow_dtype(column: pd.Series[Any]) -> Rule:
@@ -376,6 +378,8 @@ def rule_for_arrow(arrow: pa.DataType) -> Rule:
     if pa.types.is_run_end_encoded(arrow):
         rule = rule_for_arrow(arrow.value_type)
         return replace(rule, read=lambda values: rule.read(pc.run_end_decode(_encoded(values))))
+    if isinstance(arrow, pa.BaseExtensionType):
+        return ARROW_EXTENSIONS.get(arrow.extension_name, UNKNOWN)
     return next((rule for fits, rule in ARROW_RULES if fits(arrow)), UNKNOWN)
 
 
@@ -389,10 +393,11 @@ STRINGS = Rule("strings", "string", _strings)
 PLAIN_LISTS = Rule("lists", "list", _lists_of_a_slice, plain=True)
 LISTS = Rule("lists", "list", _objects)
 OBJECTS = Rule("objects", "object", _objects)
-JSON_VALUES = Rule("JSON", "mixed", _json_values)
 NUMBERS = Rule("numbers", "number", _array)
 NAIVE = Rule("datetimes without a time zone", "date", _datetimes, note="naive_datetime")
+DATES = Rule("dates", "date", _typed(pa.date32()))
 AWARE = Rule("datetimes", "date", _datetimes)
+JSON = Rule("JSON text", "string", _json_texts, reading="json")
 INSTANTS = Rule("datetime objects", "date", _instants)
 
 UNKNOWN = _refused(
@@ -426,8 +431,22 @@ EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...]
     (pd.SparseDtype, _sparse),
     (pd.StringDtype, _string_dtype),
     (pd.ArrowDtype, _arrow_dtype),
-    (pd.api.extensions.ExtensionDtype, _masked),
+    (pd.api.extensions.ExtensionDtype, _other_extension),
 )
+
+#: Name of a dtype of the package db-dtypes, in which BigQuery's columns come -> rule. A time has microseconds there.
+DB_DTYPES: dict[str, Rule] = {
+    "dbdate": DATES,
+    "dbtime": Rule("times of day", "string", _typed(pa.time64("us"))),
+    "dbjson": JSON,
+}
+
+#: Name of an Arrow extension type -> rule.
+ARROW_EXTENSIONS: dict[str, Rule] = {
+    "arrow.json": JSON,
+    "arrow.uuid": Rule("UUIDs", "string", _uuids),
+    "dbjson": JSON,
+}
 
 #: Test of the type of an Arrow list's items -> the type in which they are read. Other lists become objects.
 ARROW_ITEMS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
@@ -446,7 +465,6 @@ def _is_list_of(fits: Callable[[pa.DataType], bool]) -> Callable[[pa.DataType], 
 
 #: Test of an Arrow type -> rule, for Arrow-backed dtypes.
 ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
-    (lambda arrow: arrow == JSON, JSON_VALUES),
     (pa.types.is_null, MISSING),
     (pa.types.is_boolean, NUMPY_RULES["b"]),
     (pa.types.is_integer, NUMBERS),
@@ -460,7 +478,7 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
         Rule(NAIVE.name, "date", _array, NAIVE.note),
     ),
     (pa.types.is_timestamp, Rule(AWARE.name, "date", _array)),
-    (pa.types.is_date, Rule("dates", "date", _typed(pa.date32()))),
+    (pa.types.is_date, DATES),
     (pa.types.is_time, Rule("times of day", "string", _array)),
     *(
         (_is_list_of(test), Rule(f"lists of {item}", "list", _typed(pa.large_list(item))))
@@ -506,16 +524,20 @@ ITEM_TYPES: tuple[tuple[set[type], pa.DataType], ...] = (
 #: Mixpanel's type -> the Python types that become it.
 KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("boolean", (bool, np.bool_)),  # before the numbers: a bool is an int
-    ("mixed", (np.timedelta64,)),  # and numpy's timedelta, too
+    # numpy calls the first an integer, Python the second a tuple
+    ("mixed", (np.timedelta64, time.struct_time)),
     ("number", (int, float, np.integer, np.floating, decimal.Decimal)),
     ("date", (dt.date, np.datetime64, pd.Period)),
-    ("string", (str, uuid.UUID, dt.time)),
-    ("object", (dict,)),
-    ("list", (*_LISTS, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)),  # such as groupby's unique()
+    ("string", (str, uuid.UUID, dt.time, *ADDRESSES)),
+    ("object", (dict, pd.Series)),
+    ("list", (*_LISTS, pd.Index, pd.api.extensions.ExtensionArray)),  # such as groupby's unique()
 )
 
 
 def _kind(kind: type) -> str:
+    """Return Mixpanel's type of the values of a Python type. Enums count for what their members hold."""
+    if is_named_tuple(kind):
+        return "object"
     return next((name for name, members in KINDS if issubclass(kind, members)), "mixed")
 
 

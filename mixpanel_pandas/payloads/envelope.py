@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import naming_column
-from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import escaped, join, json_of
 from mixpanel_pandas.payloads.ids import normalise_ids
 from mixpanel_pandas.payloads.ip_and_time import address
 from mixpanel_pandas.payloads.normalise import Normalised, normalise
-from mixpanel_pandas.payloads.sources import Source
+from mixpanel_pandas.payloads.sources import Rows, Source
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.encoding import Part
     from mixpanel_pandas.payloads.layout import Layout
-    from mixpanel_pandas.payloads.sources import Rows
+    from mixpanel_pandas.payloads.measures import Masks
 
-__all__ = ["MEMBERS", "Envelope", "envelope", "has_member"]
+__all__ = ["MEMBERS", "Envelope", "envelope", "has_member", "members_in_columns"]
 
 
 @dataclass(frozen=True)
@@ -97,43 +98,84 @@ def envelope(
     findings = dict(ids.findings)
     fields, columns = "", []
     for name, member in MEMBERS.items():
-        source = getattr(layout, name)
-        if isinstance(source, Source):
-            values = source.at((elsewhere or {}).get(name, rows))
-            with naming_column(source.label):
-                texts, member_findings = member.of_column(values, source)
+        sources = member.sources_of(layout)
+        if any(isinstance(source, Source) for source in sources):
+            texts, member_findings = member.of_columns(sources, (elsewhere or {}).get(name, rows))
             columns.append(texts.fill_null(member.default))
             findings |= member_findings
         else:
-            fields += member.of_constant(source)
+            fields += member.of_constants(*sources)
     if layout.operation.options.ignore_alias and layout.operation.group is None:
         fields += ',"$ignore_alias":true'
     return Envelope(ids.array, layout.operation.group, token, fields, tuple(columns), findings)
 
 
-def has_member(source: Source, name: str, rows: np.ndarray) -> np.ndarray:
-    """Return the mask of those of `rows` whose column holds a usable value for a member, given by its key in `MEMBERS`."""
-    values = source.at(rows)
-    with naming_column(source.label):
-        texts, _findings = MEMBERS[name].of_column(values, source)
+def members_in_columns(layout: Layout) -> list[str]:
+    """Return the keys of the `MEMBERS` that come from columns."""
+    return [
+        name
+        for name, member in MEMBERS.items()
+        if any(isinstance(source, Source) for source in member.sources_of(layout))
+    ]
+
+
+def has_member(layout: Layout, name: str, rows: np.ndarray) -> np.ndarray:
+    """Return the mask of those of `rows` whose columns hold usable values for a member, given by its key in `MEMBERS`."""
+    texts, _findings = MEMBERS[name].of_columns(MEMBERS[name].sources_of(layout), rows)
     return ~nulls_in(texts)
 
 
 # -- members ------------------------------------------------------------------------------------------------------
 
 
-def _ip_field(address: Any) -> str:
+#: Where the parts of a member come from: columns, or constants.
+Sources = Sequence[Any]
+
+
+def _read(source: Source, rows: Rows) -> Normalised:
+    values = source.at(rows)
+    with naming_column(source.label):
+        return normalise(values, source.rule, blank="missing")
+
+
+def _ip_field(address: str) -> str:
     return f',"$ip":"{address}"'
 
 
-def _ip_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
+def _ip_column(sources: Sources, rows: Rows) -> tuple[pa.Array, Masks]:
     """Return the member for each row, null where there is no address, and the mask of the values that are no addresses."""
-    normalised = normalise(values, source.rule, blank="missing")
+    normalised = _read(sources[0], rows)
     texts = _texts(normalised)
     usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
     good = pc.is_in(texts, usable, skip_nulls=True)
     members = join(',"$ip":"', pc.if_else(good, texts, pa.scalar(None, LARGE_STRING)), '"')
     return members, {"ip": ~mask_of(good) & normalised.present}
+
+
+def _location_field(latitude: float | None, longitude: float | None) -> str:
+    return "" if latitude is None else f',"$latitude":{latitude},"$longitude":{longitude}'
+
+
+def _location_columns(sources: Sources, rows: Rows) -> tuple[pa.Array, Masks]:
+    """Return the members for each row, null where one of them is missing or no number of degrees, and what is wrong with either."""
+    latitude, has_latitude, good_latitude = _degrees(sources[0], rows, LIMITS["latitude"].value)
+    longitude, has_longitude, good_longitude = _degrees(sources[1], rows, LIMITS["longitude"].value)
+    either = has_latitude | has_longitude
+    findings = {"latitude": either & ~good_latitude, "longitude": either & ~good_longitude}
+    members = join(',"$latitude":', latitude, ',"$longitude":', longitude)
+    return emptied(members, ~(good_latitude & good_longitude)), findings
+
+
+def _degrees(source: Any, rows: Rows, most: int) -> tuple[Part, Any, Any]:
+    """Return degrees as JSON, whether there is a value, and whether it is usable: of a column for each row, else once."""
+    if not isinstance(source, Source):
+        return str(source), np.True_, np.True_
+    normalised = _read(source, rows)
+    return (
+        normalised.array.cast(LARGE_STRING),
+        normalised.present,
+        np.abs(_numbers(normalised)) <= most,
+    )
 
 
 def _time_field(time: Any) -> str:
@@ -142,9 +184,9 @@ def _time_field(time: Any) -> str:
     return ',"$ignore_time":true' if time == "keep" else ""
 
 
-def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.ndarray]]:
+def _time_column(sources: Sources, rows: Rows) -> tuple[pa.Array, Masks]:
     """Return the member for each row in whole seconds, null where there is no time, and the mask of the values that are no times."""
-    normalised = normalise(values, source.rule, blank="missing")
+    normalised = _read(sources[0], rows)
     seconds = np.floor(_seconds(normalised))
     good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
     whole = pa.array(np.where(good, seconds, 0).astype(np.int64), mask=~good)
@@ -154,27 +196,35 @@ def _time_column(values: Any, source: Source) -> tuple[pa.Array, dict[str, np.nd
 
 @dataclass(frozen=True)
 class Member:
-    """A member of the envelope that is a constant or comes from a column.
+    """A member of the envelope, or two that belong together, of constants or from columns.
 
     Attributes
     ----------
-    of_constant : callable
-        Constant -> the JSON member with a comma before it, or an empty text.
-    of_column : callable
-        Values of the column -> the member for each row, null where there is none, and findings.
+    names : tuple of str
+        Attributes of the layout that hold where the parts come from.
+    of_constants : callable
+        Constants -> the JSON member with a comma before it, or an empty text.
+    of_columns : callable
+        Columns or constants, and rows -> the member for each row, null where there is none, and findings.
     default : str
         The member of a row that has none of its own.
     """
 
-    of_constant: Callable[[Any], str]
-    of_column: Callable[[Any, Source], tuple[pa.Array, dict[str, np.ndarray]]]
+    names: tuple[str, ...]
+    of_constants: Callable[..., str]
+    of_columns: Callable[[Sources, Rows], tuple[pa.Array, Masks]]
     default: str
 
+    def sources_of(self, layout: Layout) -> Sources:
+        """Return where the parts come from."""
+        return [getattr(layout, name) for name in self.names]
 
-#: Attribute of the layout that names the source -> member. Without a time "Updated at" stays as it is.
+
+#: Name -> member. Without a time "Updated at" stays as it is.
 MEMBERS = {
-    "ip": Member(_ip_field, _ip_column, ',"$ip":"0"'),
-    "time": Member(_time_field, _time_column, ',"$ignore_time":true'),
+    "ip": Member(("ip",), _ip_field, _ip_column, ',"$ip":"0"'),
+    "location": Member(("latitude", "longitude"), _location_field, _location_columns, ""),
+    "time": Member(("time",), _time_field, _time_column, ',"$ignore_time":true'),
 }
 
 
@@ -192,6 +242,14 @@ def _seconds(normalised: Normalised) -> np.ndarray:
     if pa.types.is_date(array.type):
         return _doubles(array.cast(pa.int32())) * 86_400
     return _doubles(array)
+
+
+def _numbers(normalised: Normalised) -> np.ndarray:
+    """Return numbers as doubles, NaN where a value is none."""
+    if normalised.kinds is None:
+        return _doubles(normalised.array)
+    texts = emptied(normalised.array, normalised.kinds != "number")
+    return _doubles(texts.cast(pa.float64()))
 
 
 def _doubles(array: pa.Array) -> np.typing.NDArray[np.float64]:

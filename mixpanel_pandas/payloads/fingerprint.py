@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import xxhash
 
 from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.rules.options import taken_by
 
 if TYPE_CHECKING:
@@ -146,8 +148,7 @@ def content_of(
     name = hashlib.blake2b(orjson.dumps([described, ids_digest, layout.rows]), digest_size=16)
 
     def ids() -> Iterator[pa.LargeStringArray]:
-        for rows in layout.slices():
-            yield ids_of(layout.id, rows)
+        yield from prefetch(partial(ids_of, layout.id), layout.slices(), threaded=False)
 
     return Content(
         name=name.hexdigest(),

@@ -11,6 +11,8 @@ import decimal
 import enum
 import hashlib
 import secrets
+import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,13 +23,14 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import naming_column, reading_values
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, bytes_of
+from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.measures import exact_below
 from mixpanel_pandas.payloads.normalise import Normalised
 from mixpanel_pandas.payloads.values import convert, encodable, is_date
 from mixpanel_pandas.reading.cleaning import composed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
     from mixpanel_pandas.payloads.sources import Rows, Source
@@ -47,6 +50,8 @@ def normalise_ids(values: Any, rule: Rule) -> Normalised:
     """
     with reading_values():
         read = rule.read(values)
+    if rule.reading == "json":
+        return _from_json(read)
     if isinstance(read, np.ndarray):
         return _from_objects(read)
     if pa.types.is_decimal(read.type):
@@ -88,6 +93,15 @@ def _from_objects(values: Sequence[Any] | np.ndarray) -> Normalised:
     return Normalised(
         pa.array(texts, LARGE_STRING), {name: mask for name, mask in broken.items() if mask.any()}
     )
+
+
+def _from_json(texts: pa.Array) -> Normalised:
+    parsed = read_json(texts.to_pylist())
+    normalised = _from_objects(parsed.values)
+    if parsed.broken.any():
+        earlier = normalised.findings.get("untyped_id", False)
+        return Normalised(normalised.array, {**normalised.findings, "untyped_id": parsed.broken | earlier})
+    return normalised
 
 
 def _text_of(value: Any) -> tuple[str | None, str]:
@@ -140,6 +154,12 @@ def hash_texts(texts: pa.Array) -> np.ndarray:
 #: The key of the hash, which takes 16 bytes.
 _KEY = secrets.token_hex(8)
 
+#: About how many hashes are compared at once.
+PART_ROWS = 2_000_000
+
+#: Where the highest byte of a number of 8 bytes stands.
+_HIGHEST = 7 if sys.byteorder == "little" else 0
+
 
 def repeated(
     hashes: np.ndarray, usable: np.ndarray, texts_at: Callable[[np.ndarray], Any]
@@ -162,15 +182,41 @@ def repeated(
     groups : numpy.ndarray
         A number for each of these rows. Rows with equal texts have equal numbers.
     """
-    ordered = hashes[usable]
-    ordered.sort()
-    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    shared = np.concatenate([np.zeros(0, np.uint64), *map(_repeated_in, _in_parts(hashes, usable))])
     if not shared.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     positions = np.flatnonzero(pd.Index(hashes).isin(shared) & usable)
     groups, _texts = pd.factorize(np.asarray(texts_at(positions), dtype=object))
     several = np.bincount(groups)[groups] > 1
     return positions[several], groups[several]
+
+
+def _repeated_in(hashes: np.ndarray) -> np.ndarray:
+    """Return the hashes that stand more than once in an array, which is sorted in place."""
+    hashes.sort()
+    shared: np.ndarray = hashes[1:][hashes[1:] == hashes[:-1]]
+    return shared
+
+
+def _in_parts(hashes: np.ndarray, usable: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield copies of the usable hashes in parts, by their highest byte: equal hashes are in one part.
+
+    A copy of all would take 8 bytes a row; ten million rows in parts take 0.02 s longer for each million.
+    """
+    blocks = [slice(start, start + PART_ROWS) for start in range(0, len(hashes), PART_ROWS)]
+    if len(blocks) < 2:
+        yield hashes[usable]
+        return
+    highest = hashes.view(np.uint8)[_HIGHEST::8]
+    bounds = np.linspace(0, 256, min(256, len(blocks)) + 1).astype(int)
+    for first, stop in pairwise(bounds):
+        yield np.concatenate(
+            [hashes[rows][_between(highest[rows], first, stop) & usable[rows]] for rows in blocks]
+        )
+
+
+def _between(numbers: np.ndarray, first: int, stop: int) -> np.ndarray:
+    return (numbers >= first) & (numbers < stop)
 
 
 class IdDigest:

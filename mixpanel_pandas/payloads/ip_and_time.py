@@ -1,4 +1,4 @@
-"""The options `ip` and `updated_at`: a column of the frame, or a constant that every record gets."""
+"""The options `ip`, `latitude`, `longitude` and `updated_at`: a column of the frame, or a constant that every record gets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.sources import Source, find_source, has_label
+from mixpanel_pandas.payloads.values import ADDRESSES
 from mixpanel_pandas.rules.limits import LIMITS
 from mixpanel_pandas.text import quoted, repr_of
 
-__all__ = ["address", "ip_source", "time_source"]
+__all__ = ["address", "degrees_source", "ip_source", "time_source"]
 
 
 def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
@@ -37,13 +38,55 @@ def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
     return _of_kind(source, "ip", ("string", "mixed", "missing"), "addresses as text")
 
 
-def address(text: object) -> str | None:
-    """Return an IP address as Mixpanel reads it; None for what is none, or is good on one network only."""
+def address(value: object) -> str | None:
+    """Return an IP address, as text or an object, as Mixpanel reads it; None for what is none, or is good on one network only."""
+    text = str(value) if isinstance(value, ADDRESSES) else value
     if not isinstance(text, str) or "%" in text:
         return None
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
+        return None
+
+
+def degrees_source(frame: pd.DataFrame, option: str, value: Any) -> Source | float | None:
+    """Return where ``$latitude`` or ``$longitude`` comes from: a column, or degrees; None for nowhere.
+
+    Parameters
+    ----------
+    option : {"latitude", "longitude"}
+        Also the key of the limit.
+
+    Raises
+    ------
+    OperationError
+        If `value` is neither a column that can hold degrees nor a number of degrees that there is.
+    """
+    if value is None:
+        return None
+    degrees = None if has_label(frame, value) else _number(value)
+    if degrees is None:
+        if not isinstance(value, Hashable):
+            msg = f"{option}={quoted(value)} is neither a number nor a column"
+            raise OperationError(msg)
+        source = find_source(frame, value, f"{option} is a number of degrees or a column, and")
+        return _of_kind(source, option, ("number", "mixed", "missing"), "degrees as numbers")
+    most = LIMITS[option].value
+    if not -most <= degrees <= most:
+        msg = f"{option}={quoted(value)} must be from -{most} to {most} degrees"
+        raise OperationError(msg)
+    return degrees
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, perhaps in text as on the command line; None for what is none."""
+    if not isinstance(value, int | float | np.number | str) or isinstance(value, bool | np.timedelta64):
+        return None
+    try:
+        return float(
+            str(value) if isinstance(value, np.floating) else value
+        )  # 1.1 of single precision, not 1.10000002
+    except (OverflowError, ValueError):
         return None
 
 

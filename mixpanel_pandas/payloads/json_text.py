@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.measures import has_double
+from mixpanel_pandas.payloads.values import ORJSON_INTEGERS, HugeInteger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["JSON", "Parsed", "json_array", "json_lines", "json_text", "read_json"]
 
@@ -33,6 +34,9 @@ _AS_THEY_ARE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 #: A number that a double may not hold as written: more than 15 digits, or very close to zero.
 _LONG_NUMBER = r"[0-9][0-9.]{15}|[0-9][eE]-[0-9]{3}"
+
+#: Characters of the longest integer of 64 bits.
+_LONGEST_INTEGER = len(str(-(2**63)))
 
 
 def _json_type() -> pa.DataType:
@@ -67,7 +71,7 @@ class Parsed:
     Attributes
     ----------
     values : list
-        Integers have all their digits. A number is a `decimal.Decimal` if a double does not hold it as it is written. Items
+        An integer beyond 64 bits is what `huge` makes of it. A number with a fraction is a `decimal.Decimal` if a double does not hold it as it is written. Items
         that are not text stay as they are. Blank text and invalid JSON become None.
     broken, repeated : numpy.ndarray
         Masks of the texts that are invalid JSON, and of those with an object that has a key twice.
@@ -78,8 +82,18 @@ class Parsed:
     repeated: np.ndarray
 
 
-def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
-    """Return `items` with the values of those that are JSON text."""
+def read_json(
+    items: Sequence[Any] | np.ndarray, *, huge: Callable[[str], int | HugeInteger] = HugeInteger
+) -> Parsed:
+    """Return `items` with the values of those that are JSON text.
+
+    Parameters
+    ----------
+    items : sequence
+        JSON texts, perhaps beside other values.
+    huge : callable
+        Digits of an integer beyond 64 bits -> its value.
+    """
     values = list(items)
     broken, repeated = np.zeros(len(values), bool), np.zeros(len(values), bool)
     places = []
@@ -94,7 +108,7 @@ def read_json(items: Sequence[Any] | np.ndarray) -> Parsed:
     for suspect in _suspects([items[place] for place in places], [values[place] for place in places]):
         place = places[suspect]
         try:
-            values[place], repeated[place] = _exactly(items[place])
+            values[place], repeated[place] = _exactly(items[place], huge)
         except (ValueError, ArithmeticError):  # an exponent that even decimals do not have
             values[place], broken[place] = None, True
         except RecursionError:  # far too deep to be sent: the value that orjson read is refused for its depth
@@ -188,7 +202,7 @@ def _count_quotes(texts: pa.Array) -> pa.Array:
     return pc.count_substring(pc.replace_substring(pc.replace_substring(texts, "\\\\", ""), '\\"', ""), '"')
 
 
-def _exactly(text: str) -> tuple[Any, bool]:
+def _exactly(text: str, huge: Callable[[str], int | HugeInteger]) -> tuple[Any, bool]:
     """Return the value of a text, and whether an object in it has a key twice; then the value is None."""
     repeated = False
 
@@ -198,7 +212,11 @@ def _exactly(text: str) -> tuple[Any, bool]:
         repeated |= len(members) < len(pairs)
         return members
 
-    value = json.loads(text, object_pairs_hook=once, parse_float=_decimal)
+    def integer(digits: str) -> int | HugeInteger:
+        is_short = len(digits) <= _LONGEST_INTEGER and int(digits) in ORJSON_INTEGERS
+        return int(digits) if is_short else huge(digits)
+
+    value = json.loads(text, object_pairs_hook=once, parse_int=integer, parse_float=_decimal)
     return (None, True) if repeated else (value, False)
 
 

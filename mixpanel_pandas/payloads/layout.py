@@ -16,7 +16,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, calling, choices, did_you_mean
 from mixpanel_pandas.payloads.dtypes import MISSING, Rule
-from mixpanel_pandas.payloads.ip_and_time import ip_source, time_source
+from mixpanel_pandas.payloads.ip_and_time import degrees_source, ip_source, time_source
 from mixpanel_pandas.payloads.parsing import Parsing, cleaned, parsing_of
 from mixpanel_pandas.payloads.slice_sizes import rows_per_slice
 from mixpanel_pandas.payloads.sources import Source, column_source, find_source, has_label, labels_of
@@ -41,6 +41,9 @@ __all__ = [
 
 #: Columns of a file of failures that say what became of a row. They are sent only if they are named.
 RESULT_COLUMNS = ("mixpanel_check", "mixpanel_outcome", "mixpanel_error")
+
+#: Attributes of `Layout` that hold where a field of the records comes from, beside the id and the properties.
+FIELDS = ("ip", "latitude", "longitude", "time")
 
 #: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
 ROWS_FOR_THREADS = 2_000
@@ -125,8 +128,8 @@ class Layout:
         In the order of the records.
     removed : tuple of str
         Names of properties to remove from every row's profile.
-    ip, time : Source, str, number or None
-        Where ``$ip`` and ``$time`` come from: a column, or a constant.
+    ip, latitude, longitude, time : Source, str, number or None
+        Where ``$ip``, ``$latitude``, ``$longitude`` and ``$time`` come from: a column, or a constant.
     rows_per_slice : int
         How many rows make a slice, see `slice_sizes`.
     """
@@ -137,8 +140,16 @@ class Layout:
     columns: tuple[PropertyColumn, ...]
     removed: tuple[str, ...] = ()
     ip: Source | str = "0"
+    latitude: Source | float | None = None
+    longitude: Source | float | None = None
     time: Source | int | str = "keep"
     rows_per_slice: int = 1
+
+    @property
+    def taken(self) -> set[Hashable]:
+        """Labels of the columns of ids and of fields beside the properties."""
+        sources = (self.id, *(getattr(self, name) for name in FIELDS))
+        return {source.label for source in sources if isinstance(source, Source) and not source.in_index}
 
     @property
     def threaded(self) -> bool:
@@ -164,7 +175,8 @@ class Layout:
             replace(column, source=empty(column.source), parse=column.parse and column.parse.without_values())
             for column in self.columns
         )
-        return replace(self, id=empty(self.id), columns=columns, ip=empty(self.ip), time=empty(self.time))
+        fields = {name: empty(getattr(self, name)) for name in ("id", *FIELDS)}
+        return replace(self, columns=columns, **fields)
 
 
 def _cut_evenly(rows: slice, length: int) -> list[slice]:
@@ -189,24 +201,28 @@ def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:
     _refuse_levels(frame)
     _refuse_shared_labels(frame)
     id_source = _cleaned(_id_source(frame, operation), operation)
-    ip = ip_source(frame, operation.options.ip)
-    time = time_source(frame, operation.options.updated_at)
+    options = operation.options
+    layout = Layout(
+        operation,
+        len(frame),
+        id_source,
+        (),
+        ip=ip_source(frame, options.ip),
+        latitude=degrees_source(frame, "latitude", options.latitude),
+        longitude=degrees_source(frame, "longitude", options.longitude),
+        time=time_source(frame, options.updated_at),
+    )
     columns: tuple[PropertyColumn, ...] = ()
     removed: tuple[str, ...] = ()
     if operation.verb == "unset":
         removed = tuple(map(_property_name, operation.properties or ()))
     elif operation.verb != "delete":
-        used = {
-            source.label
-            for source in (id_source, ip, time)
-            if isinstance(source, Source) and not source.in_index
-        }
-        verbs = _verbs(frame, operation, id_source, used)
-        trim = trimmed_name if operation.options.trim else str
+        verbs = _verbs(frame, operation, layout)
+        trim = trimmed_name if options.trim else str
         removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
         written = {label: verb for label, verb in verbs.items() if verb != "unset"}
         columns = tuple(_property_columns(frame, operation, written))
-    return _sliced(Layout(operation, len(frame), id_source, columns, removed, ip, time))
+    return _sliced(replace(layout, columns=columns, removed=removed))
 
 
 def layout_of_ids(frame: pd.DataFrame, label: Hashable) -> Layout:
@@ -227,7 +243,10 @@ def layout_of_columns(frame: pd.DataFrame) -> Layout:
     columns = []
     for place, label in enumerate(frame.columns):
         source = column_source(frame, label, place)
-        columns.append(PropertyColumn(source, _property_name(label), OPERATORS["set"], "skip", source.rule))
+        parse = parsing_of(source, None)
+        columns.append(
+            PropertyColumn(source, _property_name(label), OPERATORS["set"], "skip", source.rule, parse)
+        )
     no_ids = Source(None, -1, True, MISSING)
     return _sliced(Layout(Operation("set", None), len(frame), no_ids, tuple(columns)))
 
@@ -282,24 +301,25 @@ def _id_source(frame: pd.DataFrame, operation: Operation) -> Source:
     raise OperationError(msg)
 
 
-def _verbs(
-    frame: pd.DataFrame, operation: Operation, id_source: Source, used: set[Hashable]
-) -> dict[Hashable, str]:
+def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Hashable, str]:
     """Return column -> verb for every column that is sent.
 
-    Parameters
-    ----------
-    used : set
-        Columns that are not sent unless they are named, as they hold ids, addresses or times.
+    Columns of ids, addresses, locations and times are sent only if `properties` or `rename` name them; of index levels that of
+    the ids.
     """
     labels = operation.properties
     if labels is None:
-        labels = tuple(label for label in frame.columns if label not in used and label not in RESULT_COLUMNS)
-    elif id_source.label in labels and not id_source.in_index:
-        msg = f"column {quoted(id_source.label)} holds the ids, so it is no property: leave it out of the properties"
-        raise OperationError(msg)
+        rename = operation.options.rename
+        renamed = set(rename) if isinstance(rename, Mapping) else set()
+        candidates = [*([layout.id.label] if layout.id.in_index else []), *frame.columns]
+        taken = {layout.id.label, *layout.taken, *RESULT_COLUMNS}
+        labels = tuple(label for label in candidates if label not in taken or label in renamed)
     verbs = {label: operation.verbs[label] if operation.verbs else operation.verb for label in labels}
-    unknown = [label for label, verb in verbs.items() if not has_label(frame, label) and verb != "unset"]
+    unknown = [
+        label
+        for label, verb in verbs.items()
+        if not has_label(frame, label) and label != layout.id.label and verb != "unset"
+    ]
     if unknown:
         hints = "; ".join(f"{quoted(label)}: {did_you_mean(label, frame.columns)}" for label in unknown)
         msg = f"not in the frame: {hints}"
@@ -320,7 +340,7 @@ def _refuse_options_of_other_columns(operation: Operation, verbs: Mapping[Hashab
     rename = operation.options.rename
     named = {
         "parse": list(operation.options.parse or {}),
-        "spread": list(operation.options.spread or []),
+        "spread": list(operation.prefixes),
         "rename": list(rename) if isinstance(rename, Mapping) else [],
     }
     hints = [
@@ -341,16 +361,16 @@ def _property_columns(
     name_of = _renamer(operation.options.rename)
     trim = trimmed_name if operation.options.trim else str
     parse = operation.options.parse or {}
-    spread = set(operation.options.spread or [])
+    prefixes = operation.prefixes
     for label, verb in verbs.items():
         source = _cleaned(find_source(frame, label, "column"), operation)
         operator = OPERATORS[verb]
         missing = operation.missing(operator)
         column = PropertyColumn(source, trim(name_of(label)), operator, missing, source.rule)
-        if label not in spread:
+        if label not in prefixes:
             yield replace(column, parse=parsing_of(source, parse.get(label)))
             continue
-        for of_key in _spread(frame, column):
+        for of_key in _spread(frame, column, prefixes[label]):
             name = of_key.name if of_key.key is None else trim(of_key.name)
             yield replace(of_key, name=name, rule=cleaned(of_key.rule, operation.options))
 
@@ -360,10 +380,10 @@ def _cleaned(source: Source, operation: Operation) -> Source:
     return replace(source, rule=cleaned(source.rule, operation.options))
 
 
-def _spread(frame: pd.DataFrame, column: PropertyColumn) -> list[PropertyColumn]:
+def _spread(frame: pd.DataFrame, column: PropertyColumn, prefix: str) -> list[PropertyColumn]:
     """Return a column for each key of the objects; where no object has a key, one without values."""
     rules = rules_of_keys(column.source, frame.index)
-    columns = [replace(column, name=key, key=key, rule=rule) for key, rule in rules.items()]
+    columns = [replace(column, name=f"{prefix}{key}", key=key, rule=rule) for key, rule in rules.items()]
     return columns or [replace(column, missing="skip", rule=MISSING)]
 
 

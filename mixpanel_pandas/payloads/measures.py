@@ -256,7 +256,7 @@ def _list_findings(texts: pa.Array) -> Masks:
         "large_list": mask_of(_is_large_list(texts)),
         "nested_list": structure.rows_with((structure.chars == OPEN_LIST) & (structure.depth == 2)),
         "union_items": structure.rows_with(np.isin(structure.first_bytes_of_items(), _NOT_SINGLE)),
-        "deep_object": structure.deeper_than(1 + _LIST_OBJECT_DEPTH),
+        "deep_item": structure.deeper_than(1 + _LIST_OBJECT_DEPTH),
         "many_keys": structure.more_keys_than(_OBJECT_KEYS),
     }
     rows = structure.longer_strings_than(_SHORT_ITEM)

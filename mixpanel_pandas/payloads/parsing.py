@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.dtypes import JSON_VALUES, as_objects
+from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed
 from mixpanel_pandas.reading.columns import ReadColumn, is_text_type
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.reading.readings import Reading
     from mixpanel_pandas.rules.options import Options
 
-__all__ = ["Parsing", "at", "cleaned", "parsing_of", "read_texts"]
+__all__ = ["TEXT_KINDS", "Parsing", "at", "cleaned", "parsing_of", "read_texts"]
 
 #: Mixpanel's types of columns that hold text, perhaps beside other values.
 TEXT_KINDS = ("string", "mixed")
@@ -87,18 +88,17 @@ def parsing_of(source: Source, name: str | None) -> Parsing | None:
     Parameters
     ----------
     name : str or None
-        Name of the reading.
+        Name of the reading; None for that of the column's dtype, if it has one.
 
     Raises
     ------
     OperationError
         If there is no such reading, or the column cannot be read.
     """
-    if name is None:
+    name = name or source.rule.reading
+    if not name:
         return None
     how, kind = reading(name), source.rule.kind
-    if how.kind == "json" and source.rule.name == JSON_VALUES.name:
-        return None
     if kind not in TEXT_KINDS:
         has_the_type = kind in {"missing", READINGS[how.kind].makes} or how.kind == "json"
         return None if has_the_type else Parsing(how, fits=False)
@@ -124,6 +124,7 @@ def _texts_of(source: Source) -> Iterator[ReadColumn]:
         with naming_column(source.label):
             texts = read_texts(values, source.rule.kind)
         yield texts
+        give_back()
 
 
 def _joined(texts: list[ReadColumn], read: ReadColumn) -> ReadColumn:
@@ -152,13 +153,18 @@ def read_texts(values: pa.Array | np.ndarray, kind: str) -> ReadColumn:
     """
     if isinstance(values, pa.Array):
         return ReadColumn(values.cast(LARGE_STRING))
+    texts: list[str | None] = []
+    findings: dict[str, np.ndarray] = {"broken_text": np.zeros(len(values), bool)}
     with reading_values():
-        texts: list[str | None] = [
-            None if kind == "mixed" and not isinstance(value, str) else _as_text(value) for value in values
-        ]
-    broken = np.array([text is not None and not encodable(text) for text in texts], bool)
-    whole = [None if is_broken else text for text, is_broken in zip(texts, broken, strict=True)]
-    return ReadColumn(pa.array(whole, LARGE_STRING), {"broken_text": broken})
+        for row, value in enumerate(values):
+            names: set[str] = set()
+            text = None if kind == "mixed" and not isinstance(value, str) else convert(value, names)
+            if text is not None and not encodable(text):
+                text, names = None, {"broken_text"}
+            texts.append(text)
+            for name in names:
+                findings.setdefault(name, np.zeros(len(values), bool))[row] = True
+    return ReadColumn(pa.array(texts, LARGE_STRING), findings)
 
 
 def cleaned(rule: Rule, options: Options) -> Rule:
@@ -188,8 +194,3 @@ def _with_texts(values: np.ndarray, change: Callable[[pa.Array], pa.Array]) -> n
         change(pa.array([str(values[place]) for place in places], LARGE_STRING)).to_pylist()
     )
     return values
-
-
-def _as_text(value: Any) -> str | None:
-    text: str | None = convert(value, set())
-    return text

@@ -10,6 +10,8 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from mixpanel_pandas.payloads.memory import give_back
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -28,7 +30,8 @@ def prefetch(
     """Yield the result of `work` for each item, in order.
 
     Nothing begins before the first result is asked for. From then on there is a thread for each core, and one result more than
-    threads is under way or waits. No thread is left when the iterator ends or is closed.
+    threads is under way or waits. No thread is left when the iterator ends or is closed. Behind each result, memory that is not
+    needed now is given back.
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ def prefetch(
     """
     threads = min(MOST, _cores(), len(items))
     if threads < 2 or not threaded:
-        yield from map(work, items)
+        for item in items:
+            yield work(item)
+            give_back()
         return
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "mixpanel_pandas slices") as pool:
@@ -55,8 +60,10 @@ def prefetch(
                 pending.append(_begin(pool, work, item))
                 if len(pending) > threads:
                     yield pending.popleft().result()
+                    give_back()
             while pending:
                 yield pending.popleft().result()
+                give_back()
         finally:
             for future in pending:
                 future.cancel()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, reading_column
+from mixpanel_pandas.payloads.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,9 @@ OFFSET_BYTES = 8
 #: Values that are looked at to judge a frame, and the least number of them in each column.
 SAMPLED_VALUES, SAMPLED_ROWS = 4000, 8
 
+#: Places in the frame at which neighbouring rows are looked at, at most: of a mapped file, each place takes some pages into memory.
+PLACES = 40
+
 #: Bytes of JSON: what stands around the properties of a row; around a name; a number, boolean or date; an unreadable value.
 ROW_BYTES, NAME_BYTES, SCALAR_BYTES, UNREADABLE_BYTES = 100, 6, 12, 100
 
@@ -47,11 +51,26 @@ def rows_per_slice(rows: int, names: Sequence[str], sources: Sequence[Source]) -
     sources : sequence of Source
         Each column once, however many properties it becomes.
     """
-    few = max(SAMPLED_ROWS, SAMPLED_VALUES // max(1, len(sources)))
-    sample = np.unique(np.linspace(0, max(rows - 1, 0), few).astype(int))[:rows]
+    sample = _sample(rows, max(SAMPLED_ROWS, SAMPLED_VALUES // max(1, len(sources))))
     width: float = ROW_BYTES + sum(len(name) + NAME_BYTES for name in names)
-    width += sum(_bytes_per_value(source, sample) for source in sources)
+    for source in sources:
+        width += _bytes_per_value(source, sample)
+        give_back()
     return max(1, int(SLICE_BYTES / width), min(FEW_ROWS, int(WIDE_BYTES / width)))
+
+
+def _sample(rows: int, few: int) -> np.ndarray:
+    """Return the positions of about `few` rows, spread over a frame from its first row to its last.
+
+    >>> _sample(1000, 5).tolist()
+    [0, 249, 499, 749, 999]
+    >>> _sample(1000, 120)[:9].tolist()
+    [0, 1, 2, 25, 26, 27, 51, 52, 53]
+    """
+    neighbours = -(-few // PLACES)
+    starts = np.linspace(0, max(rows - neighbours, 0), -(-few // neighbours)).astype(int)
+    sample: np.ndarray = np.unique(starts[:, None] + np.arange(neighbours))
+    return sample[sample < rows]
 
 
 def _bytes_per_value(source: Source, sample: np.ndarray) -> float:

@@ -12,11 +12,11 @@ import pyarrow as pa
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.duplicates import latest
 from mixpanel_pandas.payloads.encoding import Property, encode
-from mixpanel_pandas.payloads.envelope import MEMBERS, envelope, has_member
+from mixpanel_pandas.payloads.envelope import envelope, has_member, members_in_columns
 from mixpanel_pandas.payloads.fingerprint import fingerprint
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
-from mixpanel_pandas.payloads.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,8 +108,8 @@ def encode_merged(layout: Layout, changes: Changes, token: str | None = None) ->
     """Yield the payloads of merged rows.
 
     For each property the last row of an id that has a value decides. Where none has, the last row with a missing value does,
-    with the meaning that it has in a row by itself. A dropped value decides last, and says nothing. ``$ip`` and ``$time`` are
-    those of the last row that has one.
+    with the meaning that it has in a row by itself. A dropped value decides last, and says nothing. ``$ip``, ``$time`` and the
+    location are those of the last row that has one.
     """
     for rows, starts in changes.together.by_id(layout.rows_per_slice):
         last_rows = rows[np.append(starts[1:], len(rows)) - 1]
@@ -118,12 +118,9 @@ def encode_merged(layout: Layout, changes: Changes, token: str | None = None) ->
             _property(layout, number, changes, deciding(_worth_of_values(layout, number, changes)))
             for number in range(len(layout.columns))
         ]
-        elsewhere = {
-            name: deciding(partial(has_member, source, name))
-            for name in MEMBERS
-            if isinstance(source := getattr(layout, name), Source)
-        }
+        elsewhere = {name: deciding(partial(has_member, layout, name)) for name in members_in_columns(layout)}
         yield _encoded(layout, properties, envelope(layout, last_rows, token, elsewhere), last_rows)
+        give_back()
 
 
 def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[[np.ndarray], np.ndarray]:
@@ -133,7 +130,7 @@ def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[
 
     def worth(rows: np.ndarray) -> np.ndarray:
         has_value = ~normalise_column(layout, layout.columns[number], rows).missing
-        dropped = changes.dropped[number][rows] if number in changes.dropped else False
+        dropped = changes.dropped[number].within(rows) if number in changes.dropped else False
         return np.where(dropped, 0, 1 + has_value)
 
     return worth
@@ -145,9 +142,9 @@ def _property(layout: Layout, number: int, changes: Changes, rows: Rows) -> Prop
     values = changes.read.get(number) if isinstance(rows, slice) else None
     if values is None:
         values = normalise_column(layout, column, rows)
-    if number in changes.cut and changes.cut[number][rows].any():
-        values = cut_strings(values, changes.cut[number][rows])
-    dropped = changes.dropped[number][rows] if number in changes.dropped else None
+    if number in changes.cut and (cut := changes.cut[number].within(rows)).any():
+        values = cut_strings(values, cut)
+    dropped = changes.dropped[number].within(rows) if number in changes.dropped else None
     return Property(column.name, column.operator, column.missing, values, dropped)
 
 

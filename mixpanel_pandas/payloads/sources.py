@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from mixpanel_pandas.errors import ColumnNotFoundError, did_you_mean, reading_column
 from mixpanel_pandas.payloads.dtypes import Rule, rule_for
+from mixpanel_pandas.payloads.memory import give_back, has_mapped
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    import pandas as pd
+    from collections.abc import Hashable, Iterator
 
 __all__ = [
     "Rows",
@@ -25,7 +26,11 @@ __all__ = [
     "has_label",
     "labels_of",
     "rows_of_frame",
+    "values_at",
 ]
+
+#: Rows of a frame that may be in a mapped file that are looked at together.
+ROWS_AT_ONCE = 100_000
 
 #: Rows of a frame: a slice, or positions.
 Rows = slice | np.ndarray
@@ -64,7 +69,7 @@ class Source:
             If the column cannot be read.
         """
         with reading_column(self.label):
-            some = self.values if rows is None or self._is_all(rows) else self.values[rows]
+            some = self.values if rows is None or self._is_all(rows) else values_at(self.values, rows)
             return array_of(some.get_level_values(self.place)) if self.in_index else some
 
     def _is_all(self, rows: Rows) -> bool:
@@ -75,6 +80,30 @@ class Source:
 def array_of(column: Any) -> Any:
     """Return the array of a series or an index: numpy's own where it has one."""
     return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+
+
+def values_at(values: Any, rows: Rows) -> Any:
+    """Return some values of an array or an index. A slice is not copied.
+
+    To take positions from a column in chunks, Arrow first joins all chunks, so they are taken from each chunk by itself: 300 of
+    4,000,000 texts in 80 chunks then take 3 ms and no memory, where Arrow takes 50 ms and 128 MB.
+    """
+    if isinstance(rows, slice) or not isinstance(values, pd.arrays.ArrowExtensionArray):
+        return values[rows]
+    column = pa.array(values)
+    if not isinstance(column, pa.ChunkedArray) or column.num_chunks < 2:
+        return values[rows]
+    starts = np.cumsum([0, *map(len, column.chunks)])
+    order = np.argsort(rows, kind="stable")
+    bounds = np.searchsorted(rows[order], starts)
+    taken = [
+        chunk.take(pa.array(rows[order[first:last]] - start))
+        for chunk, start, first, last in zip(column.chunks, starts[:-1], bounds[:-1], bounds[1:], strict=True)
+        if first < last
+    ]
+    places = np.empty(len(rows), np.int64)
+    places[order] = np.arange(len(rows))
+    return pd.array(pa.chunked_array(taken, column.type).take(pa.array(places)), dtype=values.dtype)
 
 
 def labels_of(frame: pd.DataFrame) -> list[Hashable]:
@@ -144,9 +173,19 @@ def rows_of_frame(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         If pandas cannot take rows of a column.
     """
     try:
-        return frame[rows]
+        if not has_mapped() or len(frame) <= ROWS_AT_ONCE:
+            return frame[rows]
+        return pd.concat(_pieces(frame, rows))
     except Exception:
         for place, label in enumerate(frame.columns):
             with reading_column(label):
                 frame.iloc[:, [place]][rows]
         raise
+
+
+def _pieces(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a mask, those of a part of the frame at a time, so that not all of a mapped file is in memory at once."""
+    for start in range(0, len(frame), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        yield frame.iloc[part][rows[part]]
+        give_back()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from mixpanel_pandas.errors import OperationError, reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects, rule_for_objects
 from mixpanel_pandas.payloads.json_text import read_json
+from mixpanel_pandas.payloads.values import mapping_of, repeats_key
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ def rules_of_keys(source: Source, index: pd.Index[Any]) -> dict[str, Rule]:
     with reading_column(source.label):
         present = ~pd.isna(objects) | parsed.broken
         odd = [place for place in np.flatnonzero(present) if not _has_text_keys(objects[place])]
-    if parsed.repeated.any():
-        first = quoted(index[int(parsed.repeated.argmax())])
+        repeated = parsed.repeated | np.array([repeats_key(item) for item in objects], bool)
+    if repeated.any():
+        first = quoted(index[int(repeated.argmax())])
         msg = (
-            f"cannot spread column {quoted(source.label)}: {parsed.repeated.sum()} of its values hold a key twice, the first at index "
-            f"{first}: column.map(json.loads) keeps the last"
+            f"cannot spread column {quoted(source.label)}: {repeated.sum()} of its values hold a key twice, the first at index "
+            f"{first}: of JSON text column.map(json.loads) keeps the last"
         )
         raise OperationError(msg)
     if odd:
@@ -55,15 +56,16 @@ def rules_of_keys(source: Source, index: pd.Index[Any]) -> dict[str, Rule]:
         )
         raise OperationError(msg)
     with reading_column(source.label):
-        keys = dict.fromkeys(key for item in objects if isinstance(item, Mapping) for key in item)
+        keys = dict.fromkeys(key for item in objects for key in mapping_of(item) or ())
         return {key: rule_for_objects(values_of_key(objects, key)) for key in keys}
 
 
 def _has_text_keys(item: Any) -> bool:
-    return isinstance(item, Mapping) and all(isinstance(key, str) for key in item)
+    members = mapping_of(item)
+    return members is not None and all(isinstance(key, str) for key in members)
 
 
 def values_of_key(values: Any, key: str) -> np.ndarray:
-    """Return what each of `values`, objects as dicts, structs or JSON text, holds under `key`; None where it has no such key."""
+    """Return what each of `values`, objects or JSON text, holds under `key`; None where it has no such key."""
     items = read_json(np.asarray(values, dtype=object)).values
-    return as_objects([item.get(key) if isinstance(item, Mapping) else None for item in items])
+    return as_objects([(mapping_of(item) or {}).get(key) for item in items])

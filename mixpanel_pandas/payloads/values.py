@@ -10,8 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import ipaddress
 import math
+import time
 import uuid
+from collections.abc import Mapping
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,19 @@ from mixpanel_pandas.payloads.measures import beyond_exact, decimal_finding, out
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["are_native", "convert", "encodable", "is_date", "to_json"]
+__all__ = [
+    "ADDRESSES",
+    "ORJSON_INTEGERS",
+    "HugeInteger",
+    "are_native",
+    "convert",
+    "encodable",
+    "is_date",
+    "is_named_tuple",
+    "mapping_of",
+    "repeats_key",
+    "to_json",
+]
 
 #: Lists and objects around a value that is converted: more than any limit of Mixpanel, and far from the limit of Python's stack.
 _DEEPEST = 32
@@ -33,9 +48,51 @@ _DEEPEST = 32
 _NATIVE_LEVELS = 4
 
 #: Integers that orjson writes.
-_ORJSON_INTEGERS = range(-(2**63), 2**64)
+ORJSON_INTEGERS = range(-(2**63), 2**64)
 
 _DATES = (dt.date, np.datetime64, pd.Period)  # datetime and Timestamp are dates
+
+#: Types of `ipaddress`, which become text. An interface is an address, too.
+ADDRESSES = (
+    ipaddress.IPv4Address,
+    ipaddress.IPv6Address,
+    ipaddress.IPv4Network,
+    ipaddress.IPv6Network,
+)
+
+
+class HugeInteger(str):
+    """The digits of an integer of JSON text that is beyond 64 bits. It is sent as text, which keeps them."""
+
+    __slots__ = ()
+
+
+def is_named_tuple(kind: type) -> bool:
+    """Return whether a type is one of `collections.namedtuple` or `typing.NamedTuple`."""
+    return issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def mapping_of(value: Any) -> Mapping[Any, Any] | None:
+    """Return an object as a mapping; None for what is no object.
+
+    Objects are mappings, named tuples with the names of their fields, and pandas Series with their labels: of equal labels the
+    last one counts, see `repeats_key`.
+
+    Examples
+    --------
+    >>> mapping_of(pd.Series({"jan": 1, "feb": 2})), mapping_of([1, 2])
+    ({'jan': 1, 'feb': 2}, None)
+    """
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, pd.Series):
+        return dict(value.items())
+    return dict(zip(value._fields, value, strict=True)) if is_named_tuple(type(value)) else None
+
+
+def repeats_key(value: Any) -> bool:
+    """Return whether a value is a Series that has a label twice."""
+    return isinstance(value, pd.Series) and not value.index.is_unique
 
 
 def are_native(values: Iterable[Any], levels: int = _NATIVE_LEVELS) -> bool:
@@ -127,6 +184,12 @@ def _(value: str, findings: set[str], around: tuple[int, ...]) -> str:
     return str.__str__(value)  # a subclass may have its own str()
 
 
+@_convert.register
+def _(value: HugeInteger, findings: set[str], around: tuple[int, ...]) -> str:
+    findings.add("inexact_integer")
+    return str.__str__(value)
+
+
 @_convert.register(bool)
 @_convert.register(np.bool_)
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> bool:
@@ -137,7 +200,7 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> bool:
 @_convert.register(np.integer)
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
     number = int(value)
-    if number in _ORJSON_INTEGERS:
+    if number in ORJSON_INTEGERS:
         return number
     try:
         float(number)
@@ -245,6 +308,10 @@ def _start_of(period: pd.Period) -> np.datetime64 | None:
 
 @_convert.register(dt.time)
 @_convert.register(uuid.UUID)
+@_convert.register(ADDRESSES[0])
+@_convert.register(ADDRESSES[1])
+@_convert.register(ADDRESSES[2])
+@_convert.register(ADDRESSES[3])
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> str:
     return str(value)
 
@@ -252,10 +319,11 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> str:
 @_convert.register(list)
 @_convert.register(tuple)
 @_convert.register(np.ndarray)
-@_convert.register(pd.Series)
 @_convert.register(pd.Index)
 @_convert.register(pd.api.extensions.ExtensionArray)
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
+    if is_named_tuple(type(value)):
+        return _object(value, findings, around)
     if getattr(value, "ndim", 1) == 0:
         return convert(value[()], findings, around)
     if _too_deep(value, around):
@@ -274,16 +342,27 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> list[Any] | No
     return items
 
 
-@_convert.register
-def _(value: dict, findings: set[str], around: tuple[int, ...]) -> dict[str, Any] | None:  # type: ignore[type-arg]  # dispatch wants the class
+@_convert.register(time.struct_time)
+def _(value: Any, findings: set[str], around: tuple[int, ...]) -> None:
+    """A time that Python calls a tuple: as a list it would lose what its numbers mean."""
+    findings.add("unsupported_value")
+
+
+@_convert.register(dict)
+@_convert.register(pd.Series)
+def _object(value: Any, findings: set[str], around: tuple[int, ...]) -> dict[str, Any] | None:
     if _too_deep(value, around):
         findings.add("deep_object")
         return None
-    if not all(isinstance(key, str) for key in value):
+    members = mapping_of(value) or {}
+    if not all(isinstance(key, str) for key in members):
         findings.add("odd_key")
         return None
+    if repeats_key(value):
+        findings.add("repeated_key")
+        return None
     inside = (*around, id(value))
-    return {str.__str__(key): convert(item, findings, inside) for key, item in value.items()}
+    return {str.__str__(key): convert(item, findings, inside) for key, item in members.items()}
 
 
 def _too_deep(value: Any, around: tuple[int, ...]) -> bool:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, did_you_mean
-from mixpanel_pandas.payloads.arrays import byte_counts, bytes_of, emptied, mask_of, offsets_of
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, byte_counts, bytes_of, emptied, mask_of, offsets_of
 from mixpanel_pandas.reading.columns import as_texts, matching, over_distinct
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ __all__ = [
     "ERROR_CELLS",
     "INVISIBLE",
     "NA_TEXTS",
+    "WORDS_FOR_NOTHING",
     "composed",
     "id_findings",
+    "mean_missing",
     "missing_texts",
     "read_missing",
     "trimmed",
@@ -76,8 +78,21 @@ _OUTER = (
 )
 
 
+#: Texts that stand for no value, in exactly this casing: a finding asks whether they are meant so.
+WORDS_FOR_NOTHING = (
+    NA_TEXTS["common"]
+    | ERROR_CELLS
+    | {"-", "--", "---", "\u2013", "\u2014", "?", "n.a.", "N.A.", "undefined"}
+)
+
+#: Whether such a text, perhaps with blanks around, may begin or end with a byte, in UTF-8.
+_MAY_BEGIN, _MAY_END = np.zeros(256, bool), np.zeros(256, bool)
+_MAY_BEGIN[[*b" \t\n\r", *(text.encode()[0] for text in WORDS_FOR_NOTHING)]] = True
+_MAY_END[[*b" \t\n\r", *(text.encode()[-1] for text in WORDS_FOR_NOTHING)]] = True
+
+
 def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
-    """Return the texts that ``na=`` stands for: the name of a set, or the texts themselves.
+    """Return the texts that ``na=`` stands for: texts, among which the name of a set stands for the texts of the set.
 
     Raises
     ------
@@ -86,15 +101,49 @@ def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
 
     Examples
     --------
-    >>> sorted(missing_texts(["-", "?"]))
-    ['-', '?']
+    >>> sorted(missing_texts(["-", "?"])), missing_texts(["common", "-"]) == missing_texts("common") | {"-"}
+    (['-', '?'], True)
     """
     if not isinstance(na, str):
-        return frozenset(na)
+        return frozenset().union(*(NA_TEXTS.get(text, {text}) for text in na))
     if na not in NA_TEXTS:
         msg = f"na={na!r} is no set of texts: {did_you_mean(na, NA_TEXTS)} A text of your own goes in a list, na=[{na!r}]"
         raise OperationError(msg)
     return NA_TEXTS[na]
+
+
+def mean_missing(array: pa.Array) -> np.ndarray:
+    r"""Return the mask of the texts that stand for no value, such as ``N/A``, ``\N`` or a dash.
+
+    Measured: length, first and last byte clear most texts in a third of the time that it takes to compare them.
+
+    Examples
+    --------
+    >>> mean_missing(pa.array(["Ulm", " N/A", "Nan", "-", None])).tolist()
+    [False, True, False, True, False]
+    """
+    texts = as_texts(array)
+    mask = np.zeros(len(texts), bool)
+    content, offsets = bytes_of(texts), offsets_of(texts)
+    lengths = offsets[1:] - offsets[:-1]
+    fits = lengths <= _SHORT
+    fits |= lengths == _LONGEST
+    suspects: np.ndarray = np.zeros(0, np.int64)
+    if content.size and fits.any():
+        first = content.take(offsets[:-1] - offsets[0], mode="clip")  # a neighbour's, where the text is empty
+        suspects = np.flatnonzero(_MAY_BEGIN.take(first) & fits)
+        last = content.take(offsets[suspects + 1] - offsets[0] - 1, mode="clip")
+        suspects = suspects[_MAY_END.take(last)]
+    if suspects.size:
+        some = pc.utf8_trim_whitespace(texts.take(pa.array(suspects)))
+        mask[suspects] = mask_of(pc.is_in(some, _MEAN_MISSING))
+    return mask
+
+
+#: Bytes of the longest word for nothing, and of all others, with room for some blanks around most of them.
+_LONGEST, _SHORT = 26, 15
+
+_MEAN_MISSING = pa.array(sorted(WORDS_FOR_NOTHING), LARGE_STRING)
 
 
 def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:
@@ -166,6 +215,26 @@ _ID_BYTES = {
     "padded behind": {-1: b" "},
 }
 
+
+def _findings_of_byte(place: int) -> np.ndarray:
+    """Return for each byte the findings that an id may have which holds it there, a bit for each."""
+    bits = np.zeros(256, np.uint8)
+    for number, places in enumerate(_ID_BYTES.values()):
+        bits[[*places.get(place, range(256))]] |= np.uint8(1 << number)
+    return bits
+
+
+_EVERY = np.uint8(255)
+_OF_FIRST, _OF_LAST = _findings_of_byte(0), _findings_of_byte(-1)
+
+#: Bit of a finding, and bytes that stand neither first nor last, by their place.
+_INNER_BYTES = [
+    (np.uint8(1 << number), place, expected)
+    for number, places in enumerate(_ID_BYTES.values())
+    for place, expected in places.items()
+    if place not in (0, -1)
+]
+
 #: First bytes, in UTF-8, of blocks that hold nothing but plain letters: Latin to U+017F, Cyrillic, Chinese and most Korean.
 _PLAIN_BYTES = b"\xc3\xc4\xc5\xd0\xd1\xe4\xe5\xe6\xe7\xe8\xe9\xeb\xec"
 
@@ -214,16 +283,16 @@ def _suspects(texts: pa.LargeStringArray) -> np.ndarray:
     Where an id is too short for a place, the byte is that of a neighbour, which at worst makes a suspect of it.
     """
     content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
-    suspects = np.zeros(len(texts), bool)
     if not content.size:
-        return suspects
-    for places in _ID_BYTES.values():
-        rows: np.ndarray | slice = slice(None)
-        for place, expected in places.items():
+        return np.zeros(len(texts), bool)
+    first = content.take(offsets[:-1], mode="clip")
+    last = content.take(offsets[1:] - 1, mode="clip")
+    findings = _OF_FIRST.take(first) & _OF_LAST.take(last)  # a bit for each
+    for bit, place, expected in _INNER_BYTES:
+        if (findings & bit).any():
             ends = offsets[1:] if place < 0 else offsets[:-1]
-            there = _among(content.take(ends[rows] + place, mode="clip"), expected)
-            rows = np.flatnonzero(there) if isinstance(rows, slice) else rows[there]
-        suspects[rows] = True
+            findings &= np.where(_among(content.take(ends + place, mode="clip"), expected), _EVERY, ~bit)
+    suspects: np.ndarray = findings > 0
     odd = _odd_places(content)
     suspects[np.searchsorted(offsets[1:], odd, side="right")] = True
     return suspects

@@ -33,7 +33,7 @@ from mixpanel_pandas.reading.files import FORMATS
 from mixpanel_pandas.reading.lists import SEPARATORS
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.readings import FINDINGS, reading
-from mixpanel_pandas.reading.sources import Way, open_source
+from mixpanel_pandas.reading.sources import FileOptions, open_source
 from mixpanel_pandas.reading.spool import coalesced, spooled
 from mixpanel_pandas.reading.streams import shown_address
 from mixpanel_pandas.reading.text_columns import (
@@ -277,7 +277,12 @@ def read_table(
     _refuse_mistakes(na, encoding, delimiter, names, decimal, format)
     readings = {name: reading(how) for name, how in (parse or {}).items()}
     dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
-    opened = open_source(source, Way(format, dialect, None if spool is None else str(spool), malformed))
+    opened = open_source(
+        source, FileOptions(format, dialect, None if spool is None else str(spool), malformed)
+    )
+    if not opened.is_text:
+        of_csv = {"delimiter": delimiter, "header": not header, "names": names, "decimal": decimal == ","}
+        _refuse_options_of_csv([name for name, value in of_csv.items() if value])
     stays_text = {*ID_NAMES, id, group, *as_text, *readings, *opened.stays_text}
     evidence = InferredTypes(stays_text, decimal) if opened.is_text and infer else None
     clean = _cleaning(na, trim=trim)
@@ -303,7 +308,9 @@ def read_table(
     result, unread = read_columns(texts, columns, spool)
     line = {column.name: column.reading.name for column in columns if column.reading.kind != "text"}
     if inferred_line := {name: how for name, how in line.items() if name not in readings}:
-        logger.info("frame: inferred parse=%r; with infer=False it reads the next file alike", inferred_line)
+        extra = {"event": "inferred", "numbers": {"parse": inferred_line}}
+        text = "frame: inferred parse=%r; with infer=False it reads the next file alike"
+        logger.info(text, inferred_line, extra=extra)
     return SourceTable(result, line, unread, opened.is_text and header)
 
 
@@ -344,6 +351,12 @@ def _refuse_mistakes(na: Any, encoding: Any, delimiter: Any, names: Any, decimal
         mistakes.append(str(error))
     if mistakes:
         raise OperationError("; ".join(mistakes))
+
+
+def _refuse_options_of_csv(named: list[str]) -> None:
+    if named:
+        msg = f"{choices(named)}: only CSV files have such options, and the source is none"
+        raise OperationError(msg)
 
 
 def _cleaning(na: str | Collection[str], *, trim: bool) -> Callable[[pa.RecordBatch], pa.RecordBatch]:

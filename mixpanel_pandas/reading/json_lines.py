@@ -10,6 +10,7 @@ import math
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
@@ -30,6 +31,16 @@ BLOCK_BYTES = 8_000_000
 
 #: Bytes of the longest line. An update of Mixpanel has a million at most.
 LONGEST_LINE = 64_000_000
+
+#: Tests of Arrow's types whose values JSON knows.
+_KNOWN_TO_JSON = (
+    pa.types.is_null,
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_string,
+    pa.types.is_large_string,
+)
 
 #: Python's types of the values of a column -> Arrow's type that holds them.
 TYPES: dict[frozenset[type], pa.DataType] = {
@@ -173,8 +184,11 @@ def _json_text(value: Any) -> str:
     return json_text(value)
 
 
-def as_json(column: pa.Array) -> pa.Array:
-    """Return a column of `column_of_values` as JSON text."""
+def as_json(column: pa.Array) -> pa.Array | None:
+    """Return a column as JSON text; None if JSON knows no such values."""
     if column.type == JSON:
         return column
+    is_known = any(test(column.type) for test in _KNOWN_TO_JSON)
+    if not is_known or (pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py()):
+        return None
     return json_array([None if value is None else _json_text(value) for value in column.to_pylist()])

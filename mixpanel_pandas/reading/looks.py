@@ -1,4 +1,7 @@
-"""What a column of text looks like: the reading that would read all of it, and its words for nothing."""
+"""What a column of text looks like: the reading that would read all of it, and its words for nothing.
+
+Whatever may be a code, a name or a sentence looks like text: a hint that is missing costs less than one that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import mask_of
-from mixpanel_pandas.reading.cleaning import NA_TEXTS
+from mixpanel_pandas.reading.cleaning import mean_missing
 from mixpanel_pandas.reading.columns import as_texts, matching, without_blanks
+from mixpanel_pandas.reading.inference import TypeEvidence
 from mixpanel_pandas.reading.readings import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Look", "looks_like"]
+__all__ = ["Look", "looks_like", "may_be_read"]
 
 #: How many texts are read first: most columns of text are found to be just that by then.
 _SAMPLE = 20
@@ -42,8 +46,21 @@ _MARKS = ("1,5", "1,234.5", "1.234,5", "1 234,5", "1 234.5", "1'234.5", "1'234,5
 _DATES = ("dd-mm-yyyy", "mm-dd-yyyy", "yyyy-mm-dd", "dd-mm-yy", "mm-dd-yy", "dd-mmm-yyyy", "dd-mmm-yy")
 _DATES_IN_WORDS = ("dd mmm yyyy", "dd mmmm yyyy", "mmm dd, yyyy", "mmmm dd, yyyy")
 
+_SEPARATORS = {"semicolon": ";", "pipe": "|", "comma": ","}
+
+_BLANK = " \u00a0\u2009\u202f"
+
+#: Digits, marks and a sign.
+_NUMBER = re.compile(rf"[+\u2212-]?[.]?[0-9][0-9.,'\u2019{_BLANK}]*")
+
+#: What an amount holds beside its currency.
+_AMOUNT = re.compile(rf"[0-9.,'\u2019{_BLANK}()+\u2212-]")
+
 #: Of a number that is more likely a code: a leading zero or plus, or an exponent.
 _CODE = r"[+-]?0[0-9].*|\+.*|.*[eE].*"
+
+#: Codes have at least so many digits where all have as many; counts and amounts of a profile have fewer than so many.
+_DIGITS_OF_CODES, _DIGITS_OF_COUNTS = 4, 10
 
 #: Nothing that tells an amount from other numbers: a currency, parentheses, or a minus behind.
 _NO_MONEY = "[+-]?[0-9., 'eE+]*"
@@ -85,16 +102,25 @@ def looks_like(distinct: pa.Array) -> Look:
     ('date:dd/mm/yyyy', 'date:mm/dd/yyyy')
     """
     texts = without_blanks(as_texts(distinct)).drop_null()
-    nothing = mask_of(pc.is_in(texts, pa.array(sorted(NA_TEXTS["common"]), texts.type)))
+    nothing = mean_missing(texts)
     missing = tuple(texts.filter(pa.array(nothing)).to_pylist())
     texts = texts.filter(pa.array(~nothing))
     if not len(texts):
         return Look((), missing)
-    for candidates in _candidates(texts.slice(0, _SAMPLE)):
+    for candidates in _candidates(texts.slice(0, _SAMPLE).to_pylist()):
         fitting = _that_read(candidates, texts)
         if fitting and _is_likely(fitting[0], texts):
             return Look(fitting, missing)
     return Look((), missing)
+
+
+def may_be_read(texts: Sequence[str]) -> bool:
+    """Return whether some texts may be more than text, at the first sight of Python.
+
+    >>> may_be_read(["12", "7,5"]), may_be_read(["Ulm", "Bonn"])
+    (True, False)
+    """
+    return next(_candidates(texts), None) is not None
 
 
 def _that_read(candidates: tuple[str, ...], texts: pa.Array) -> tuple[str, ...]:
@@ -118,36 +144,40 @@ def _same(values: pa.Array, others: pa.Array) -> bool:
     ))  # fmt: skip
 
 
-def _candidates(sample: pa.Array) -> Iterator[tuple[str, ...]]:
+# -- candidates -------------------------------------------------------------------------------------------------------
+
+
+def _candidates(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the readings that some texts may have, those that exclude each other together."""
-    texts: list[str] = sample.to_pylist()
-    first = texts[0]
-    if all(len(text) <= 5 for text in texts):
-        yield ("boolean",)
-        for words in _BOOLEANS:
-            yield (f"boolean:{words}",)
-    if all(text[0] in "{[(" for text in texts):
+    folded = {text.casefold() for text in texts}
+    for name, words in _BOOLEAN_WORDS.items():
+        if folded <= words:
+            yield (name,)
+    in_brackets = all(text[0] in "{[(" for text in texts)
+    if in_brackets:
         yield ("json",)
         yield ("list:python", "list:postgres")
-        yield (
-            tuple(f"number:money{marks}" for marks in ("", *(f":{marks}" for marks in _MARKS)))
-            if first[0] == "("
-            else ()
-        )
-    elif all(any(character.isdigit() for character in text) for text in texts):
-        if all(re.match("[-+\u2212.]?[0-9]", text) for text in texts) and not matching(sample, _CODE).any():
+    if not in_brackets and all(any(character.isdigit() for character in text) for text in texts):
+        if all(_NUMBER.fullmatch(text) and not re.fullmatch(_CODE, text) for text in texts):
             yield ("number", *(f"number:{marks}" for marks in _MARKS))
         if all(text.endswith("%") for text in texts):
             yield ("number:percent", *(f"number:percent:{marks}" for marks in _MARKS))
         yield from _date_candidates(texts)
-        if all(len(text) <= 30 for text in texts):
+        currencies = {_AMOUNT.sub("", text) for text in texts}
+        if len(currencies) <= 3 and all(len(currency) <= 4 for currency in currencies):
             yield ("number:money", *(f"number:money:{marks}" for marks in _MARKS))
-    for word, separator in (("semicolon", ";"), ("pipe", "|"), ("comma", ",")):
-        if any(separator in text for text in texts):
+    for word, separator in _SEPARATORS.items():
+        if 3 * sum(separator in text for text in texts) >= len(texts):
             yield (f"list:{word}",)
 
 
-def _date_candidates(texts: list[str]) -> Iterator[tuple[str, ...]]:
+#: Name of a reading -> its words, folded.
+_BOOLEAN_WORDS = {"boolean": {"true", "false"}} | {
+    f"boolean:{words}": set(words.casefold().split("/")) for words in _BOOLEANS
+}
+
+
+def _date_candidates(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     first = texts[0]
     if all(re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) for text in texts):
         yield ("date",)
@@ -173,23 +203,59 @@ def _time_words(rest: str) -> str:
     return words + (f"{half[1]}am/pm" if half else "")
 
 
+# -- what is likely ---------------------------------------------------------------------------------------------------
+
+
 def _is_likely(name: str, texts: pa.Array) -> bool:
     """Return whether texts that can be read so are likely meant so: almost any text is a list of one item."""
     kind, _colon, detail = name.partition(":")
     if kind == "boolean" and detail:
         return len(set(pc.utf8_lower(texts).to_pylist())) == 2
     if detail.startswith("money"):
-        return not matching(texts, _NO_MONEY).all()
+        plain = matching(texts, _NO_MONEY)
+        in_currency = mask_of(pc.match_substring_regex(texts, r"[\p{L}\p{Sc}]"))
+        return not plain.all() and bool(plain.any() or in_currency.any())  # (555) alone is no amount
     if kind == "number":
-        return detail.startswith("percent") or not matching(texts, _CODE).any()
+        return detail.startswith("percent") or not _are_codes(texts)
     if kind == "date" and "yy" in detail and "yyyy" not in detail:  # 1.2.10 is a version
         return not matching(texts, r"[0-9]+\.[0-9]\..*|[0-9]\..*").any()
-    if kind != "list" or detail in {"python", "postgres"}:
+    if kind == "list":
+        return _are_lists(name, texts)
+    return True
+
+
+def _are_codes(texts: pa.Array) -> bool:
+    """Return whether numbers are more likely codes: zip codes, phone numbers, versions."""
+    if matching(texts, _CODE).any():
         return True
+    bare = pc.replace_substring_regex(texts, f"[{_BLANK}]", "")
+    if matching(bare, "[0-9]+").all():
+        shortest, longest = pc.min_max(pc.binary_length(bare)).values()
+        even = shortest == longest and longest.as_py() >= _DIGITS_OF_CODES
+        return bool(even or longest.as_py() >= _DIGITS_OF_COUNTS)
+    evidence = TypeEvidence.of(texts)
+    return evidence.number and pa.types.is_large_string(evidence.type)  # 1.10 and 2.5 are versions
+
+
+def _are_lists(name: str, texts: pa.Array) -> bool:
+    """Return whether texts are lists: of short items, of which many stand now in front and now behind.
+
+    Parts of addresses, names and titles keep their places; those of sentences do not come again.
+    """
     lists = reading(name).read(texts).values
-    items, lengths = lists.flatten(), np.asarray(pc.list_value_length(lists))
+    lengths = np.asarray(pc.list_value_length(lists))
+    if name == "list:python":
+        return True
+    if name == "list:postgres":
+        return bool((lengths > 1).any())
+    items = lists.flatten()
+    if not len(items) or pc.max(pc.utf8_length(items)).as_py() > _ITEM_CHARACTERS:
+        return False
     several = (lengths > 1).mean() >= 0.5
-    short = pc.max(pc.utf8_length(items)).as_py() <= _ITEM_CHARACTERS if len(items) else False
-    again = pc.count_distinct(items).as_py() < len(items)
-    uneven = len(set(lengths.tolist())) > 1  # "Ulm, Germany" has always two
-    return bool(several and short and again and (uneven or detail != "comma"))
+    uneven = lengths.min() < lengths.max()  # "Ulm, Germany" has always two
+    encoded = items.dictionary_encode()
+    places = np.asarray(encoded.indices)
+    is_first = np.zeros(len(items), bool)
+    is_first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
+    moving = np.intersect1d(places[is_first], places[~is_first]).size
+    return bool(several and 3 * moving >= len(encoded.dictionary) and (uneven or not name.endswith("comma")))

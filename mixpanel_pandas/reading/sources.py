@@ -57,12 +57,12 @@ class Opened:
     batches: Iterator[pa.RecordBatch]
     is_text: bool = False
     stays_text: frozenset[str] = frozenset()
-    as_json: Callable[[pa.Array], pa.Array] | None = None
+    as_json: Callable[[pa.Array], pa.Array | None] | None = None
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a source is read.
+class FileOptions:
+    """How files are read.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Way:
     malformed: Malformed = field(default_factory=Malformed)
 
 
-def open_source(source: Any, way: Way) -> Opened:
+def open_source(source: Any, options: FileOptions) -> Opened:
     """Return how the table of a source is read.
 
     Raises
@@ -95,7 +95,7 @@ def open_source(source: Any, way: Way) -> Opened:
         raise OperationError(msg)
     for fits, opened in SOURCES:
         if fits(source):
-            return opened(source, way)
+            return opened(source, options)
     hint = ""
     if isinstance(source, dict):
         hint = "; make a frame of a dict with pd.DataFrame(source)"
@@ -128,24 +128,26 @@ def _is_open_file(source: Any) -> bool:
     return source == "-" if isinstance(source, str) else hasattr(source, "read")
 
 
-def _open_files(source: Any, way: Way) -> Opened:
-    files = files_of(source, way.format)
+def _open_files(source: Any, options: FileOptions) -> Opened:
+    files = files_of(source, options.format)
     return _opened_as(
-        files[0].format, _batches_of_files(files, way), {name for file in files for name in file.partition}
+        files[0].format,
+        _batches_of_files(files, options),
+        {name for file in files for name in file.partition},
     )
 
 
-def _open_file(source: Any, way: Way) -> Opened:
+def _open_file(source: Any, options: FileOptions) -> Opened:
     """Return how the standard input, or an open file, is read."""
     name = "the standard input" if isinstance(source, str) else getattr(source, "name", None)
-    table_format = way.format
+    table_format = options.format
     if table_format is None and isinstance(name, str) and not isinstance(source, str):
         table_format = format_of(name)
     if table_format is None:
         msg = f"format= must say what is in {name or 'the file'}: {choices(dict.fromkeys(FORMATS.values()))}"
         raise OperationError(msg)
     file = SourceFile(name if isinstance(name, str) else "the file", table_format)
-    return _opened_as(table_format, _batches_of_file(file, source, way), set())
+    return _opened_as(table_format, _batches_of_file(file, source, options), set())
 
 
 def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[str]) -> Opened:
@@ -154,15 +156,15 @@ def _opened_as(format: str, batches: Iterator[pa.RecordBatch], partitions: set[s
     )
 
 
-def _batches_of_files(files: list[SourceFile], way: Way) -> Iterator[pa.RecordBatch]:
+def _batches_of_files(files: list[SourceFile], options: FileOptions) -> Iterator[pa.RecordBatch]:
     for file in files:
-        for batch in _batches_of_file(file, file.address, way):
+        for batch in _batches_of_file(file, file.address, options):
             yield _with_partition(batch, file)
 
 
-def _batches_of_file(file: SourceFile, source: Any, way: Way) -> Iterator[pa.RecordBatch]:
+def _batches_of_file(file: SourceFile, source: Any, options: FileOptions) -> Iterator[pa.RecordBatch]:
     with _reading(file), open_decompressed(source) as stream:
-        yield from READERS[file.format](stream, file.name, way)
+        yield from READERS[file.format](stream, file.name, options)
 
 
 def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
@@ -187,25 +189,25 @@ def _reading(file: SourceFile) -> Iterator[None]:
         raise OperationError(msg) from error
 
 
-def _read_csv(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
-    return csv_batches(stream, name, way.dialect, way.malformed)
+def _read_csv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    return csv_batches(stream, name, options.dialect, options.malformed)
 
 
-def _read_tsv(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
-    dialect = way.dialect
+def _read_tsv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    dialect = options.dialect
     tabs = Dialect(dialect.delimiter or "\t", dialect.encoding, dialect.header, dialect.names)
-    return csv_batches(stream, name, tabs, way.malformed)
+    return csv_batches(stream, name, tabs, options.malformed)
 
 
-def _read_json_lines(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
-    return json_batches(stream, name, way.malformed, way.dialect.encoding)
+def _read_json_lines(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
+    return json_batches(stream, name, options.malformed, options.dialect.encoding)
 
 
-def _read_parquet(stream: IO[bytes], _name: str, way: Way) -> Iterator[pa.RecordBatch]:
+def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file. Read in this way it takes a quarter of the memory that `pyarrow.dataset` takes."""
     from pyarrow import parquet
 
-    with _seekable(stream, way) as seekable_stream:
+    with _seekable(stream, options) as seekable_stream:
         file = parquet.ParquetFile(seekable_stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
         nameless = _nameless_index(file.schema_arrow)
         columns = [name for name in file.schema_arrow.names if name not in nameless]
@@ -237,9 +239,9 @@ def _nameless_index(schema: pa.Schema) -> set[str]:
     }
 
 
-def _read_arrow(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBatch]:
+def _read_arrow(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an Arrow file, or of an Arrow stream. The file is not mapped: whoever shortens it would end the process."""
-    with _seekable(stream, way) as seekable_stream:
+    with _seekable(stream, options) as seekable_stream:
         start = seekable_stream.read(6)
         seekable_stream.seek(0)
         if start.startswith(b"FEA1"):
@@ -256,8 +258,8 @@ def _read_arrow(stream: IO[bytes], name: str, way: Way) -> Iterator[pa.RecordBat
                 yield from _cut(reader.get_batch(number))
 
 
-def _seekable(stream: IO[bytes], way: Way) -> IO[bytes]:
-    return seekable(stream, lambda: temporary_file(way.spool or temporary_folder()))
+def _seekable(stream: IO[bytes], options: FileOptions) -> IO[bytes]:
+    return seekable(stream, lambda: temporary_file(options.spool or temporary_folder()))
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -267,7 +269,7 @@ def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 #: Format of a file -> its reader, which takes the stream, the name for messages, and how to read.
-READERS: dict[str, Callable[[IO[bytes], str, Way], Iterator[pa.RecordBatch]]] = {
+READERS: dict[str, Callable[[IO[bytes], str, FileOptions], Iterator[pa.RecordBatch]]] = {
     "csv": _read_csv,
     "tsv": _read_tsv,
     "jsonl": _read_json_lines,
@@ -279,7 +281,7 @@ READERS: dict[str, Callable[[IO[bytes], str, Way], Iterator[pa.RecordBatch]]] = 
 # -- frames and streams -----------------------------------------------------------------------------------------------
 
 
-def _open_iterable(source: Iterable[Any], _way: Way) -> Opened:
+def _open_iterable(source: Iterable[Any], _options: FileOptions) -> Opened:
     return Opened(_batches_of_iterable(source))
 
 
@@ -327,7 +329,7 @@ def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
     """Yield the rows of what hands out Arrow's stream, such as a Polars frame, a DuckDB relation or an Arrow table."""
     with _calling_source():
         reader = pa.RecordBatchReader.from_stream(source)
-        yield _no_rows(reader.schema)
+    yield _no_rows(reader.schema)
     while True:
         with _calling_source():
             batch = next(reader, None)
@@ -363,6 +365,9 @@ def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
         msg = "the columns are a MultiIndex: flatten them first, as df.columns = ['_'.join(map(str, names)) for names in df.columns]"
         raise OperationError(msg)
     names = [name for name in frame.index.names if name is not None]
+    if shared := [name for name in names if name in frame.columns]:
+        msg = f"levels of the index have the names of columns ({choices(shared)}): rename or drop them"
+        raise OperationError(msg)
     if names:
         frame = frame.reset_index(names)
     for start in range(0, max(len(frame), 1), ROWS):
@@ -400,12 +405,26 @@ def _is_missing(value: Any) -> bool:
 
 
 def _plain_value(value: Any) -> Any:
+    """Return a value as JSON knows it.
+
+    Raises
+    ------
+    ValueError
+        If it is or holds an infinite number, which JSON does not know.
+    """
     if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, float) and np.isinf(value):
+        msg = "JSON knows no infinite numbers"
+        raise ValueError(msg)
+    return value
 
 
-def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _way: Way) -> Opened:
+def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _options: FileOptions) -> Opened:
     return Opened(batches(source), as_json=as_json if _is_pandas(source) else None)
 
 
@@ -418,11 +437,11 @@ TABLES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Iterator[pa.RecordBat
 )
 
 #: Whether a value is a source of this kind -> what opens it. The first row that fits decides.
-SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any, Way], Opened]], ...] = (
+SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any, FileOptions], Opened]], ...] = (
     (_is_path, _open_files),
     (_is_list_of_paths, _open_files),
-    (_is_open_file, _open_file),
     *((fits, partial(_opened, batches)) for fits, batches in TABLES),
+    (_is_open_file, _open_file),  # after frames, which may have a column of the name read
     (
         lambda source: isinstance(source, Iterable) and not isinstance(source, str | bytes | dict),
         _open_iterable,

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.json_text import JSON
-from mixpanel_pandas.payloads.memory import keep_mapped
-from mixpanel_pandas.text import Length, quoted, shortened, size_of
+from mixpanel_pandas.payloads.memory import give_back, keep_mapped
+from mixpanel_pandas.text import Length, quoted, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +75,7 @@ def temporary_file(folder: str) -> IO[bytes]:
 def spooled(
     batches: Iterable[pa.RecordBatch],
     folder: str | PathLike[str] | None = None,
-    as_json: Callable[[pa.Array], pa.Array] | None = None,
+    as_json: Callable[[pa.Array], pa.Array | None] | None = None,
 ) -> pa.Table:
     """Return batches as one table, in their order.
 
@@ -87,7 +87,8 @@ def spooled(
     folder : path, optional
         Where the temporary file is made; by default `temporary_folder`.
     as_json : callable, optional
-        Makes a column of the type `JSON` of one whose types do not fit each other. Without it such types are an error.
+        Makes a column of the type `JSON` of one whose types do not fit each other, or None where JSON knows no such values. Without it
+        such types are an error.
 
     Returns
     -------
@@ -113,6 +114,7 @@ def spooled(
         for part in parts:
             for batch in part.to_batches():
                 whole.write(columns.cast(batch))
+                give_back()
         return whole.parts()[0]
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
@@ -255,7 +257,7 @@ class _Column:
 class _Columns:
     """The columns of all batches so far, in the order in which they first occur."""
 
-    as_json: Callable[[pa.Array], pa.Array] | None
+    as_json: Callable[[pa.Array], pa.Array | None] | None
     held: dict[str, _Column] = field(default_factory=dict)
 
     def fitted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -274,15 +276,11 @@ class _Columns:
 
     def _type_of_both(self, name: str, column: _Column, type: pa.DataType) -> pa.DataType:
         together = common(column.type, type, column.largest)
-        if together is None and self.as_json is not None:
-            return JSON
-        if together is None:
-            msg = (
-                f"column {quoted(name)} changes its type on the way, from {column.type} to {type}, and no type holds the values of "
-                "both exactly: give it one type where it is made, such as text"
-            )
-            raise OperationError(msg)
-        return together
+        if together is not None:
+            return together
+        if self.as_json is None:
+            raise _changed(name, column.type, type)
+        return JSON
 
     def cast(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with all columns so far, in their types."""
@@ -301,13 +299,22 @@ class _Columns:
         if field.type == JSON:
             if values.null_count == len(values) or self.as_json is None:
                 return pa.ExtensionArray.from_storage(JSON, pa.nulls(len(values), LARGE_STRING))
-            return self.as_json(values)
+            as_json = self.as_json(values)
+            if as_json is None:
+                raise _changed(field.name, values.type, field.type)
+            return as_json
         try:
             return values.cast(field.type)
         except pa.ArrowInvalid as error:
-            what = shortened(error, Length.SENTENCE)
-            msg = f"column {quoted(field.name)} changes its type on the way, from {values.type} to {field.type}, and loses values: {what}"
-            raise OperationError(msg) from error
+            raise _changed(field.name, values.type, field.type) from error
+
+
+def _changed(name: str, before: pa.DataType, type: pa.DataType) -> OperationError:
+    """Return the error to raise where the types of a column do not fit each other."""
+    return OperationError(
+        f"column {quoted(name)} changes its type on the way, from {before} to {type}, and no type holds the values of both exactly: "
+        "give it one type where it is made, such as text"
+    )
 
 
 def _largest(values: pa.Array) -> int:

@@ -1,8 +1,9 @@
-"""Calls as Python text: an `Operation` -> the code that runs it, or the code that shows its findings."""
+"""Calls as text: an `Operation` -> the code that runs it, or that shows its findings; an option -> its text."""
 
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import repr_of, shortened
+from mixpanel_pandas.text import Length, repr_of, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["line_of", "literal", "validation_of"]
+__all__ = ["line_of", "literal", "option_in_words", "validation_of"]
 
 #: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "project": "project"}
@@ -81,6 +82,17 @@ def _properties(operation: Operation, *, named: bool = False) -> list[str]:
     return [f"properties={text}" if named else text]
 
 
+def option_in_words(name: str, value: Any) -> str:
+    """Return an option as a message names it. The command line translates it.
+
+    Examples
+    --------
+    >>> option_in_words("parse", {"amount": "number:1,234.5"})
+    "parse={'amount': 'number:1,234.5'}"
+    """
+    return shortened(f"{name}={literal(value)}", Length.SENTENCE)
+
+
 def _option(name: str, value: Any) -> str:
     text = NAMED[name] if name in NAMED and value is not None else literal(value)
     return f"{name}={text}"
@@ -108,6 +120,8 @@ def literal(value: Any) -> str:
         return f"pd.Timestamp({value.isoformat()!r}).date()"
     if isinstance(value, PathLike):
         value = fspath(value)
+    if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        value = str(value)
     if isinstance(value, np.generic):
         value = value.item()
     return f"float({str(value)!r})" if isinstance(value, float) and not np.isfinite(value) else repr_of(value)

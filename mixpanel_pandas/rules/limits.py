@@ -22,6 +22,7 @@ _TYPES = "https://docs.mixpanel.com/docs/data-structure/property-reference/data-
 _RESERVED = "https://docs.mixpanel.com/docs/data-structure/property-reference/reserved-properties"
 _DEFAULT = "https://docs.mixpanel.com/docs/data-structure/property-reference/default-properties"
 _GEOLOCATION = "https://docs.mixpanel.com/docs/tracking-best-practices/geolocation"
+_INTEGRATIONS = "https://docs.mixpanel.com/docs/cohort-sync/integrations"
 _USER_LIMITS = "https://developer.mixpanel.com/reference/user-profile-limits"
 _IMPORT = "https://developer.mixpanel.com/reference/import-events"
 
@@ -97,10 +98,12 @@ LIMITS: dict[str, Limit] = {
         2**53, "", "a number", _TYPES, "no range is documented; doubles are the safe reading"
     ),
     "id_bytes": Limit(255, "bytes", "an id (UTF-8)", _TYPES, "not documented; strings have this limit"),
+    "latitude": Limit(90, "degrees", "$latitude, north or south", _GEOLOCATION),
+    "longitude": Limit(180, "degrees", "$longitude, east or west", _GEOLOCATION),
     "time_seconds": Limit(100_000_000_000, "seconds", "$time", _PROFILES, "larger numbers are milliseconds"),
 }
 
-#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only; the last three
+#: Not users: compared in lower case and without outer blanks. Mixpanel publishes the list for events only; those from "nan" on
 #: are what missing values become in careless text.
 #: https://developer.mixpanel.com/reference/import-events
 JUNK_IDS = (
@@ -124,6 +127,11 @@ JUNK_IDS = (
     "nan",
     "<na>",
     "nat",
+    "\\n",
+    "(null)",
+    "<null>",
+    "[null]",
+    "__hive_default_partition__",
 )
 
 #: How anonymous ids begin; profiles are for known users.
@@ -141,8 +149,8 @@ class ReservedProperty:
         As it stands in a record.
     display : str
         As Mixpanel shows it.
-    role : {"editable", "computed", "identity"}
-        May be set; is computed by Mixpanel; names the profile and is no property.
+    role : {"editable", "alias", "computed", "identity"}
+        May be set; makes its value an alias of the user's id; is computed by Mixpanel; names the profile and is no property.
     expects : {"email", "phone", "avatar", "date", "timezone", "country_code", "text", ""}
         What its values should look like; a key of the check of that name.
     source : str
@@ -153,7 +161,7 @@ class ReservedProperty:
 
     name: str
     display: str
-    role: Literal["editable", "computed", "identity"]
+    role: Literal["editable", "alias", "computed", "identity"]
     expects: Literal["email", "phone", "avatar", "date", "timezone", "country_code", "text", ""]
     source: str
     lookalikes: tuple[str, ...] = ()
@@ -202,6 +210,10 @@ RESERVED_PROPERTIES: dict[str, ReservedProperty] = {
             ("countrycode", "mpcountrycode"),
         ),
         ReservedProperty("$timezone", "Timezone", "editable", "timezone", _DEFAULT, ("timezone", "tz")),
+        *(
+            ReservedProperty(f"${of}_user_id", f"{of} user id", "alias", "", _INTEGRATIONS)
+            for of in ("onesignal", "moengage", "CleverTap", "leanplum", "apptimize", "vwo")
+        ),
         ReservedProperty("$last_seen", "Updated at", "computed", "", _DEFAULT, ("lastseen",)),
         ReservedProperty("$mp_first_event_time", "First Seen", "computed", "", _RESERVED),
         ReservedProperty("$geo_source", "Geo Source", "computed", "", _DEFAULT),
@@ -217,8 +229,36 @@ RESERVED_PROPERTIES: dict[str, ReservedProperty] = {
 #: Names that ``rename="reserved"`` turns into ``$`` + name.
 RENAMED_BY_RESERVED = ("name", "first_name", "last_name", "email", "phone", "avatar", "created")
 
-#: Record fields that some tools lift out of the properties; here they stay properties.
-RECORD_FIELDS = ("distinct_id", "group_id", "token", "group_key", "ip", "ignore_time", "ignore_alias")
+#: Further names that Mixpanel's SDKs and integrations give to properties, which may be set.
+KNOWN_PROPERTIES = re.compile(
+    r"\$("
+    r"(android_|ios_|swift_)?lib_version|(android_)?os|android_os_version|ios_version|browser(_version)?"
+    r"|android_app_version(_code)?|ios_app_(release|version)|initial_referr(er|ing_domain)"
+    r"|android_(manufacturer|brand|model)|ios_device_model"
+    r"|username|last_login|unsubscribed|notifications|transactions|(android|ios)_devices"
+    r"|(iterable|abtasty|xtremepush|pushwoosh|flagship)_user_id"
+    r"|braze_external_id|kameleoon_mapping_id|airship_named_user|\w+_urban_airship_channel_id"
+    r")"
+)
+
+#: Fields of an update beside its properties -> the option that sets them.
+UPDATE_FIELDS = {
+    "$ip": "ip",
+    "$latitude": "latitude",
+    "$longitude": "longitude",
+    "$time": "updated_at",
+    "$ignore_time": "updated_at",
+    "$ignore_alias": "ignore_alias",
+}
+
+#: Names like those of an update's fields, which some tools lift out of the properties; here they stay properties.
+RECORD_FIELDS = (
+    "distinct_id",
+    "group_id",
+    "token",
+    "group_key",
+    *(name.removeprefix("$") for name in UPDATE_FIELDS if name != "$time"),
+)
 
 
 def plain(name: object) -> str:

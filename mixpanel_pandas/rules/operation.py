@@ -60,6 +60,14 @@ class Operation:
         verbs = dict.fromkeys(self.verbs.values()) if self.verbs else (self.verb,)
         return tuple(OPERATORS[verb] for verb in verbs)
 
+    @cached_property
+    def prefixes(self) -> dict[Hashable, str]:
+        """Column that is spread -> what the names of its properties begin with."""
+        spread = self.options.spread
+        if isinstance(spread, Mapping):
+            return {label: prefix or "" for label, prefix in spread.items()}
+        return dict.fromkeys(spread or (), "")
+
     @property
     def idempotent(self) -> bool:
         """Whether applying everything twice leaves the same profiles as applying it once."""
@@ -108,6 +116,8 @@ def operation(
         raise OperationError(msg)
     named = {name: value for name, value in options.items() if not _is_default(name, value)}
     refuse_unknown_options(verb, named, [option.name for option in taken_by(verb)])
+    if "spread" in named:
+        named["spread"] = _spread_labels(named["spread"])
     mistakes = [mistake for check in _CALL_MISTAKES if (mistake := check(verb, id, properties))]
     if mistakes:
         raise OperationError(mistakes[0])
@@ -143,6 +153,13 @@ def _labels(properties: Any) -> tuple[Hashable, ...] | None:
     if isinstance(properties, Hashable) and not isinstance(properties, tuple):
         return (properties,)
     return tuple(properties)
+
+
+def _spread_labels(spread: Any) -> Any:
+    """Return the option `spread` as a list or a mapping; one label stands for a list of it."""
+    if isinstance(spread, Mapping):
+        return spread
+    return [spread] if isinstance(spread, str) or not isinstance(spread, Iterable) else list(spread)
 
 
 def _names_in_place_of_id(verb: str, id: Any, properties: Any) -> str | None:
@@ -271,8 +288,10 @@ def _project_mistake(asked: Operation) -> str | None:
 
 def _mapping_mistake(asked: Operation) -> str | None:
     rename, spread = (asked.named.get(name) for name in ("rename", "spread"))
-    if spread is not None and (isinstance(spread, str | Mapping) or not isinstance(spread, Iterable)):
-        return f"spread={spread!r} must be a list of columns, such as [{spread!r}]"
+    if spread is not None and not all(isinstance(label, Hashable) for label in spread):
+        return f"spread={spread!r} must be a column, a list of columns, or a mapping from column to prefix"
+    if isinstance(spread, Mapping) and not all(isinstance(prefix, str | None) for prefix in spread.values()):
+        return f"spread={spread!r}: a prefix is text, such as {{'address': 'address_'}}"
     if (
         rename is not None
         and rename != "reserved"
@@ -280,6 +299,19 @@ def _mapping_mistake(asked: Operation) -> str | None:
         and not callable(rename)
     ):
         return f"rename={rename!r} must be a mapping from column to property, a function, or 'reserved'"
+    return None
+
+
+def _location_mistake(asked: Operation) -> str | None:
+    named = [name for name in ("latitude", "longitude") if asked.named.get(name) is not None]
+    if not named:
+        return None
+    if asked.group is not None:
+        return (
+            f"{named[0]} is for users: Mixpanel documents the location of an update for user profiles alone"
+        )
+    if len(named) == 1:
+        return f"{named[0]} means nothing alone: pass latitude and longitude"
     return None
 
 
@@ -347,6 +379,7 @@ _OPTION_CHECKS = (
     _invalid_mistake,
     _number_mistake,
     _mapping_mistake,
+    _location_mistake,
     _parse_mistake,
     _na_mistake,
     _journal_mistake,

@@ -33,8 +33,8 @@ class Options:
     ----------
     rename : mapping, callable or "reserved", optional
         Column -> property name, as in ``DataFrame.rename``; other columns keep their names. ``"reserved"`` turns name,
-        first_name, last_name, email, phone, avatar and created into ``$name``, ``$first_name`` and so on.
-        Not for unset and delete.
+        first_name, last_name, email, phone, avatar and created into ``$name``, ``$first_name`` and so on. A mapping that names
+        the column of the ids sends them as a property, too. Not for unset and delete.
     missing : {"skip", "null", "unset"}, default "skip"
         What a missing value (NaN, NaT, NA, None) does: leave the property as it is, send null, or remove the property.
         ``set`` takes all three, ``set_once`` takes skip and null, the others take skip only. Not for unset and delete.
@@ -47,17 +47,18 @@ class Options:
         type already stays as it is. Not for unset and delete.
     na : list of str or str, optional
         Texts that mean a missing value, such as ``["-", "?"]``, or the name of a set: ``"common"`` holds ``NULL``, ``N/A``, ``nan``,
-        ``None``, ``\\N`` and others, ``"pandas"`` what `pandas.read_csv` takes for missing. They count for ids and values. Casing
-        counts, outer blanks do not. Not for unset and delete.
+        ``None``, ``\\N`` and others, ``"pandas"`` what `pandas.read_csv` takes for missing. A set may stand among texts:
+        ``["common", "-"]``. They count for ids and values. Casing counts, outer blanks do not. Not for unset and delete.
     trim : bool, default False
         Whether ids, names of properties and text lose outer blanks and characters that nobody sees. Items of lists and texts in
         objects keep them. Not for unset and delete.
-    spread : list of labels, optional
-        Columns of objects (dicts, structs, JSON text) of which each key becomes a property. Not for unset and delete.
+    spread : label, list of labels or mapping, optional
+        Columns of objects (dicts, named tuples, Series, structs, JSON text) of which each key becomes a property. A mapping
+        from column to prefix puts the prefix before each key: ``{"address": "address_"}``. Not for unset and delete.
     invalid : {"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"
         What happens to a row with an error: the frame is refused, the row is not sent, the property is not sent, or the
         string is cut to 255 bytes. A mapping from check to one of these decides for each check. An error of a whole column
-        always raises.
+        raises, but for properties that Mixpanel computes or that name the profile, which ``"drop_value"`` leaves out.
     duplicates : {"raise", "last", "merge", "all"}, optional
         What happens to several rows of one id: the frame is refused, the last row is sent, the rows are merged to one
         update, or all are sent in their order. By default set and set_once raise, unset and delete send the last row, and
@@ -67,6 +68,11 @@ class Options:
     ip : str, optional
         Where Mixpanel takes city, region and country from: an IP address, or the column that holds one. By default
         Mixpanel looks up no location.
+    latitude : label or float, optional
+        Where the user is, in degrees from -90 to 90: a number, or the column that holds them. Mixpanel takes city, region,
+        country and time zone from there. It goes with `longitude`: a row has both or neither. Only for users.
+    longitude : label or float, optional
+        The same, in degrees from -180 to 180.
     updated_at : {"keep", "refresh"}, label or datetime, optional
         What happens to "Updated at" in Mixpanel: it stays, becomes now, or is taken from a column or a time (in UTC;
         numbers are seconds). By default set_once refreshes it, and the others keep it.
@@ -116,10 +122,12 @@ class Options:
     parse: Mapping[Any, str] | None = None
     na: str | Collection[str] | None = None
     trim: bool = False
-    spread: Iterable[Any] | None = None
+    spread: Mapping[Any, str] | Iterable[Any] | None = None
     invalid: Remedy | Mapping[str, Remedy] = "raise"
     duplicates: Literal["raise", "last", "merge", "all"] = "raise"
     ip: Hashable = None
+    latitude: Hashable = None
+    longitude: Hashable = None
     updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime = "keep"
     ignore_alias: bool = False
     schema: pandera.DataFrameSchema | None = None
@@ -205,8 +213,8 @@ ALL_OPTIONS: dict[str, Option] = {
         Option(
             "spread",
             None,
-            "list of labels, optional",
-            "Columns of objects of which each key becomes a property.",
+            "label, list of labels or mapping, optional",
+            "Columns of objects of which each key becomes a property; a mapping gives their prefixes.",
             "values",
         ),
         Option(
@@ -224,6 +232,12 @@ ALL_OPTIONS: dict[str, Option] = {
         ),
         Option(
             "ip", None, "str, optional", "The IP address or column that Mixpanel takes the location from."
+        ),
+        Option(
+            "latitude", None, "label or float, optional", "Degrees from -90 to 90, or the column of them."
+        ),
+        Option(
+            "longitude", None, "label or float, optional", "Degrees from -180 to 180, or the column of them."
         ),
         Option(
             "updated_at",

@@ -1,6 +1,6 @@
 """Run the benchmarks: all of them, or those that are named.
 
-    python -m tests.benchmarks [NAME ...] [--runs N] [--small] [--write]
+    python -m tests.benchmarks [NAME ...] [--rows N] [--runs N] [--small] [--write]
 
 Prints the results as they come; `--write` keeps them in docs/benchmarks.md, where sections that did not run stay as they are.
 `--small` is for looking whether everything runs: few rows, one run. The first time, the other tools are installed from PyPI and npm
@@ -15,6 +15,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks import (
+    files,
+    findings,
     journal,
     latency,
     limit,
@@ -48,8 +50,10 @@ SCRIPTS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "order": (order, {"rows": 20_000, "runs": 1}),
     "shapes": (shapes, {"megabytes": 2, "runs": 1}),
     "readings": (readings, {"values": 20_000, "runs": 1}),
+    "findings": (findings, {"rows": 20_000, "runs": 1}),
     "memory": (memory, {"rows": (20_000,)}),
     "profiles": (profiles, {"rows": (5000,)}),
+    "files": (files, {"rows": (20_000,)}),
     "latency": (latency, {"rounds": 3}),
     "startup": (startup, {"runs": 1}),
 }
@@ -60,6 +64,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
+    parser.add_argument("--rows", type=int, help="of the frames that are measured")
     parser.add_argument("--runs", type=int, help="of each measurement that is a median")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--write", action="store_true")
@@ -70,8 +75,12 @@ def main() -> None:
         script, small = SCRIPTS[name]
         say(f"-- {name}")
         options = dict(small) if chosen.small else {}
-        if chosen.runs and "runs" in inspect.signature(script.report).parameters:
+        parameters = inspect.signature(script.report).parameters
+        if chosen.runs and "runs" in parameters:
             options["runs"] = chosen.runs
+        if chosen.rows and "rows" in parameters:
+            several = isinstance(parameters["rows"].default, tuple)
+            options["rows"] = (chosen.rows,) if several else chosen.rows
         text = script.report(**options)
         print(f"{text}\n", flush=True)
         if chosen.write:

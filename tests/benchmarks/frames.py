@@ -25,10 +25,13 @@ CITIES = [
 ]
 
 
-def customers(rows: int, seed: int = 0) -> pd.DataFrame:
-    """Return a frame of 12 columns of the kinds that profiles are made of; every value is within the limits."""
+def customers(rows: int, seed: int = 0, first: int = 0) -> pd.DataFrame:
+    """Return a frame of 12 columns of the kinds that profiles are made of; every value is within the limits.
+
+    The customers are numbered from `first`.
+    """
     random = np.random.default_rng(seed)
-    number = np.arange(rows)
+    number = np.arange(first, first + rows)
     names = pd.Series(number.astype(str), dtype="str")
     tags = [["rock"], ["jazz", "blues"], ["pop", "rock", "metal"], []]
     return pd.DataFrame(

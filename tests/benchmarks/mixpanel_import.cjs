@@ -1,4 +1,5 @@
-// Runs mixpanel-import once, as its main function does, and prints seconds, megabytes above those at the start, and its own count.
+// Runs mixpanel-import once, as its main function does, and prints seconds on the wall and of all processors, and megabytes at the
+// peak: above those at the start, and of the whole process.
 //
 //     node mixpanel_import.cjs '{"modules": folder, "address": sink, "file": path, "token": token, "options": {...}}'
 //
@@ -25,6 +26,6 @@ const resident = (line) => Number(fs.readFileSync("/proc/self/status", "utf8").m
     await corePipeline(await determineDataType(file, job), job);
     const wall = Number(process.hrtime.bigint() - began) / 1e9;
     const { user, system } = process.cpuUsage(cpu);
-    console.log(JSON.stringify([wall, (user + system) / 1e6, (resident("VmHWM") - before) / 1e6]));
+    console.log(JSON.stringify([wall, (user + system) / 1e6, (resident("VmHWM") - before) / 1e6, resident("VmHWM") / 1e6]));
     process.exit(0);
 })();

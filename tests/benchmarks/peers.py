@@ -163,7 +163,8 @@ def _run(
         done = subprocess.run(
             ["node", script, json.dumps(call)], stdout=subprocess.PIPE, text=True, check=True, cwd=folder
         )
-        return Measured(*json.loads(done.stdout.splitlines()[-1]))
+        wall, cpu, above, _whole = json.loads(done.stdout.splitlines()[-1])
+        return Measured(wall, cpu, above)
     assert peer.job in JOBS
     place = {} if peer.where == "here" else {"python": python}
     return Measured(*apart(run, peer.job, rows, target.address, folder, **place, **peer.options))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,6 +89,12 @@ REMEDIES = [
         {0: {"$email": "ann@x.com", "n": 1}, 1: {"n": 2}},
         id="a mapping may name a warning",
     ),
+    pytest.param(
+        {"$token": [1, 2], "$last_seen": ["x", None], "n": [1, None]},
+        "drop_value",
+        {0: {"n": 1}},
+        id="a property that Mixpanel computes, or that is none, is left out",
+    ),
 ]
 
 
@@ -107,7 +114,20 @@ BEYOND_REMEDY = [
     pytest.param({"o": [{"k": {1: 2}}]}, "truncate", "odd_key", id="an object cannot be cut"),
     pytest.param({"x" * 256: [1]}, "drop_row", "long_name", id="a name is a whole column's: drop_row"),
     pytest.param({"x" * 256: [1]}, "truncate", "long_name", id="a name is never cut"),
-    pytest.param({"$token": [1]}, "drop_value", "identity_property", id="nor dropped"),
+    pytest.param({"x" * 256: [1]}, "drop_value", "long_name", id="nor dropped"),
+    pytest.param(
+        {"$created": [5], "n": [1]},
+        "drop_value",
+        "created",
+        id="a column of a wrong type is not left out in silence",
+    ),
+    pytest.param({"$token": [1]}, "drop_row", "identity_property", id="not every row for a name"),
+    pytest.param(
+        {"$token": [1]},
+        {"bucket": "raise"},
+        "identity_property",
+        id="a property that the mapping does not name",
+    ),
     pytest.param(
         {"n": [1.0, np.inf]}, {"long_string": "drop_row"}, "infinite", id="a mapping that names others"
     ),
@@ -120,6 +140,54 @@ BEYOND_REMEDY = [
 def test_what_cannot_be_mended_raises(columns, invalid, check):
     with pytest.raises(ValidationError, match=f"^1 error in .*: nothing was sent\n  {check} "):
         sent(users(**columns), invalid=invalid)
+
+
+@pytest.mark.parametrize(
+    ("columns", "invalid", "last"),
+    [
+        pytest.param(
+            {"user_id": ["null", "a"], "n": 1},
+            "drop_value",
+            "invalid='drop_value' cannot mend junk_id: 'drop_row' can.",
+            id="a bad id needs its row dropped",
+        ),
+        pytest.param(
+            {"user_id": ["a", "b"], "n": [1, np.inf], "o": [5, {1: 2}]},
+            "truncate",
+            "invalid='truncate' cannot mend infinite, odd_key: 'drop_row' or 'drop_value' can.",
+            id="several checks of one way",
+        ),
+        pytest.param(
+            {"user_id": ["a"], "$token": [1]},
+            "drop_row",
+            "invalid='drop_row' cannot mend identity_property: 'drop_value' can.",
+            id="a property that is none",
+        ),
+        pytest.param(
+            {"user_id": ["null"], "n": 1},
+            "raise",
+            "The option invalid can leave such rows or values out, or cut strings.",
+            id="the option is not given",
+        ),
+    ],
+)
+def test_the_message_names_the_ways_out(columns, invalid, last):
+    with pytest.raises(ValidationError) as caught:
+        pd.DataFrame(columns).mixpanel.payloads("set", "user_id", invalid=invalid)
+    assert str(caught.value).splitlines()[-1] == last
+
+
+def test_the_message_names_the_property_of_a_spread_key():
+    frame = users(exported=[{"$last_seen": "2024-01-01", "bio": LONG}])
+    with pytest.raises(ValidationError) as caught:
+        frame.mixpanel.payloads("set", "user_id", spread="exported")
+    message = str(caught.value)
+    assert (
+        "computed_property in 'exported' (property '$last_seen'): Mixpanel computes $last_seen: do not send it; "
+        in message
+    )
+    assert "invalid={'computed_property': 'drop_value'} leaves it out" in message
+    assert "long_string in 'exported' (property 'bio'): " in message
 
 
 @pytest.mark.parametrize("invalid", ["drop_value", "truncate"])
@@ -337,7 +405,7 @@ def test_duplicates_by_operator(verb, duplicates, does):
     frame = pd.DataFrame({"user_id": ["a", "b", "a", "a"], "n": [1, 2, 3, 4]})
     properties = {"unset": ["n"]}.get(verb)
     decisions = look(frame, verb, properties=properties, duplicates=duplicates)
-    standing = [(finding.check, np.flatnonzero(finding.rows).tolist()) for finding in decisions.findings]
+    standing = [(finding.check, list(finding.rows)) for finding in decisions.findings]
     if does == "raise":
         assert standing == [("duplicate_id", [0, 2, 3])]
         assert excluded(decisions) == {}
@@ -379,15 +447,13 @@ SIMILAR = [
 def test_ids_that_differ_only_in_case_or_blanks(ids, positions):
     decisions = look(pd.DataFrame({"user_id": ids, "n": range(len(ids))}))
     similar = [finding for finding in decisions.findings if finding.check == "similar_id"]
-    assert [np.flatnonzero(finding.rows).tolist() for finding in similar] == (
-        [positions] if positions else []
-    )
+    assert [list(finding.rows) for finding in similar] == ([positions] if positions else [])
 
 
 def test_superseded_rows_are_like_no_other():
     frame = pd.DataFrame({"user_id": ["a", "a", "A", "A"], "n": [1, 2, 3, 4]})
     (finding,) = look(frame, duplicates="last").findings
-    assert (finding.check, np.flatnonzero(finding.rows).tolist()) == ("similar_id", [1, 3])
+    assert (finding.check, list(finding.rows)) == ("similar_id", [1, 3])
 
 
 EMAILS = [
@@ -401,14 +467,14 @@ EMAILS = [
 @pytest.mark.parametrize(("ids", "emails", "positions"), EMAILS)
 def test_one_address_on_several_ids(ids, emails, positions):
     decisions = look(pd.DataFrame({"user_id": ids, "$email": emails, "n": 1}))
-    found = [np.flatnonzero(p.rows).tolist() for p in decisions.findings if p.check == "shared_email"]
+    found = [list(p.rows) for p in decisions.findings if p.check == "shared_email"]
     assert found == ([positions] if positions else [])
 
 
 def test_one_address_in_spread_objects():
     objects = [{"$email": "x@y.z"}, {"$email": "X@y.z"}, {"plan": "pro"}, {"$email": "o@y.z"}]
     (finding,) = look(users(o=objects), spread=["o"]).findings
-    assert (finding.check, np.flatnonzero(finding.rows).tolist()) == ("shared_email", [0, 1])
+    assert (finding.check, list(finding.rows)) == ("shared_email", [0, 1])
 
 
 # -- sizes --------------------------------------------------------------------------------------------------------
@@ -428,7 +494,7 @@ def wide(rows, columns, **more):
 )
 def test_the_number_of_properties_is_counted_by_row(columns, options, positions):
     decisions = look(wide(2, columns), **options)
-    found = [np.flatnonzero(p.rows).tolist() for p in decisions.findings if p.check == "many_properties"]
+    found = [list(p.rows) for p in decisions.findings if p.check == "many_properties"]
     assert found == ([positions] if positions else [])
 
 
@@ -436,12 +502,12 @@ def test_values_that_are_missing_or_left_out_do_not_count_as_properties():
     frame = wide(3, 2000, last=[LONG, None, "x"])
     decisions = look(frame, invalid="drop_value")
     assert [p.check for p in decisions.findings] == ["long_string", "many_properties"]
-    assert np.flatnonzero(decisions.findings[1].rows).tolist() == [2]
+    assert list(decisions.findings[1].rows) == [2]
 
 
 def test_properties_to_remove_do_not_count():
     (finding,) = look(wide(2, 2000, last=["x", None]), missing="unset").findings
-    assert (finding.check, np.flatnonzero(finding.rows).tolist()) == ("many_properties", [0])
+    assert (finding.check, list(finding.rows)) == ("many_properties", [0])
 
 
 @pytest.mark.parametrize(
@@ -455,7 +521,7 @@ def test_the_size_of_an_update_is_measured(items, checks):
     frame = users(**{f"p{number}": [["x" * 200] * items, ["x"]] for number in range(18)})
     decisions = look(frame)
     assert [p.check for p in decisions.findings] == checks
-    assert all(np.flatnonzero(p.rows).tolist() == [0] for p in decisions.findings)
+    assert all(list(p.rows) == [0] for p in decisions.findings)
 
 
 def test_the_updates_of_a_row_are_measured_together():
@@ -506,12 +572,12 @@ def test_slices_and_cores_change_nothing(rows, size, invalid, duplicates, cores)
     def told(decisions):
         return (
             [
-                (p.check, p.column, p.stands, None if p.rows is None else p.rows.tolist())
+                (p.check, p.column, p.stands, None if p.rows is None else list(p.rows))
                 for p in decisions.findings
             ],
             excluded(decisions),
             decisions.digest,
-            {number: mask.tolist() for number, mask in decisions.changes.dropped.items()},
+            {number: list(rows) for number, rows in decisions.changes.dropped.items()},
         )
 
     def to_send(decisions):
@@ -567,3 +633,13 @@ def test_properties_are_counted_over_all_rows_of_an_id():
     with pytest.raises(ValidationError, match="many_properties: 2 rows"):
         sent(frame, duplicates="merge")
     assert len(sent(frame.iloc[2:], duplicates="merge")) == 1
+
+
+def test_a_column_that_fails_the_users_own_check_as_a_whole_is_not_left_out():
+    schema = pandera.DataFrameSchema(
+        {"n": pandera.Column(checks=pandera.Check(lambda column: False, name="never"))}
+    )
+    for invalid in ("drop_value", "drop_row"):
+        with pytest.raises(ValidationError, match="never in 'n'") as caught:
+            sent(users(n=[1], m=[2]), schema=schema, invalid=invalid)
+        assert "can." not in str(caught.value)

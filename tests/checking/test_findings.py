@@ -149,7 +149,7 @@ def test_findings_of_whole_columns(frame, call, check, value):
         pytest.param(
             {"verb": "add", "properties": "plan"},
             "wrong_type",
-            "$add takes numbers (parse={column: 'number'} reads those in text), not strings",
+            "$add takes numbers (parse={'plan': 'number'} reads those in text), not strings",
             id="type",
         ),
         pytest.param({"rename": {"age": "$created"}}, "created", "$created holds a date", id="reserved date"),
@@ -164,6 +164,51 @@ def test_messages_that_say_more_than_the_check(call, check, message):
 def test_a_clean_up_removes_properties_with_odd_names(name):
     assert len(findings_for(pd.DataFrame({"user_id": ["ann"], name: ["x"]}))) == 1
     assert findings_for(FRAME, verb="unset", properties=[name]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "message"),
+    [
+        pytest.param("$ip", "misplaced_field", "ip='$ip'", id="address"),
+        pytest.param("$latitude", "misplaced_field", "latitude='$latitude'", id="latitude"),
+        pytest.param("$longitude", "misplaced_field", "longitude='$longitude'", id="longitude"),
+        pytest.param("$time", "misplaced_field", "updated_at='$time'", id="time"),
+        pytest.param("$ignore_time", "misplaced_field", "the option updated_at sets", id="switch of time"),
+        pytest.param(
+            "$ignore_alias", "misplaced_field", "the option ignore_alias sets", id="switch of aliases"
+        ),
+        pytest.param("ip", "record_field", "ip='ip' sends it as the field $ip", id="nearly the address"),
+        pytest.param("latitude", "record_field", "latitude='latitude' sends it", id="nearly the latitude"),
+    ],
+)
+def test_a_column_named_like_a_field_names_the_option(name, check, message):
+    assert message in hints(name)[check]
+
+
+def test_a_group_has_no_location():
+    frame = pd.DataFrame({"id": ["a"], "$latitude": [1.5], "longitude": [1.5], "$ip": ["1.2.3.4"]})
+    report = frame.mixpanel.group("company").validate("set", "id")
+    assert report[["check", "column"]].to_numpy().tolist() == [["misplaced_field", "$ip"]]
+
+
+def test_a_column_that_is_the_field_is_no_finding():
+    frame = pd.DataFrame(
+        {"id": ["a"], "$ip": ["1.2.3.4"], "$latitude": [1], "$longitude": [2], "$time": [5], "x": [1]}
+    )
+    options = {"ip": "$ip", "latitude": "$latitude", "longitude": "$longitude", "updated_at": "$time"}
+    assert frame.mixpanel.validate("set", "id", **options).empty
+    (record,) = frame.mixpanel.payloads("set", "id", **options)
+    assert record == {
+        "$distinct_id": "a", "$ip": "1.2.3.4", "$latitude": 1, "$longitude": 2, "$time": 5, "$set": {"x": 1}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name, row in RESERVED_PROPERTIES.items() if row.role == "alias"])
+def test_a_property_that_makes_an_alias_of_a_user_is_a_warning(name):
+    assert set(hints(name)) == {"alias_property"}
+    frame = pd.DataFrame({"id": ["a"], name: ["x"]})
+    assert frame.mixpanel.group("company").validate("set", "id").empty
+    assert frame.mixpanel.validate("unset", "id", [name]).empty
 
 
 def test_plain_columns_have_no_findings():
@@ -203,6 +248,10 @@ def test_a_reserved_property_does_not_look_like_itself(name: str) -> None:
         pytest.param("$email", None, id="a reserved property"),
         pytest.param("$E-mail", "lookalike", id="nearly one"),
         pytest.param("$plan", "dollar_name", id="one that there is not"),
+        pytest.param("$username", None, id="one of Mixpanel's, which may be set"),
+        pytest.param("$ios_urban_airship_channel_id", None, id="one of an integration"),
+        pytest.param("$onesignal_user_id", None, id="one that makes an alias"),
+        pytest.param("$latitude", None, id="a field of updates"),
         pytest.param("plan", None, id="one of their own"),
         pytest.param("emails", None, id="one letter more"),
     ],

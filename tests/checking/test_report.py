@@ -147,7 +147,7 @@ def test_the_message_reads_well():
         "  duplicate_id in 'user_id': 2 rows, the id stands in several rows: duplicates='last' sends the last of them, 'merge' "
         "the last value of each property, 'all' one after the other; "
         "first at index 'r': 'bob'\n"
-        "  computed_property in '$last_seen': Mixpanel computes this property: do not send it; for $last_seen pass updated_at='$last_seen'\n"
+        "  computed_property in '$last_seen': Mixpanel computes $last_seen: updated_at='$last_seen' sets it, or do not send it\n"
         "  long_string in 'bio': 1 row, the text is too long (limit: 255 bytes); first at index 't': "
         "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\n"
         "  infinite in 'score': 2 rows, infinity, or a number beyond the largest double (1.8e308), which becomes infinity: replace it; first at index 'r': inf\n"

@@ -25,6 +25,7 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import HELPER_COLUMNS
 
 LONG = "x" * 256
+FIELDS = ("ip", "latitude", "longitude")
 INDEX = ["p", "q", "r"]
 
 BYTES, CHARACTERS, PLENTY = "255 bytes", "255 characters", "256,000 bytes"
@@ -65,7 +66,7 @@ VALUES = [
     ("many_keys", "error", KEYS, column(keys(256), keys(255))),
     ("many_keys", "error", KEYS, column({"k": keys(256)}, {"k": keys(255)})),
     ("deep_object", "error", LEVELS, column(nested(4), nested(3))),
-    ("deep_object", "error", LEVELS, column([{"k": {"l": 1}}], [{"k": 1}])),
+    ("deep_item", "error", "1 level", column([{"k": {"l": 1}}], [{"k": 1}])),
     ("odd_key", "error", None, column({1: "a"}, {"1": "a"})),
     ("infinite", "error", None, column(np.inf, 1e308)),
     ("infinite", "error", None, column(-np.inf, -1e308)),
@@ -83,6 +84,28 @@ VALUES = [
     ("unsupported_value", "error", None, column({"k": b"x"}, {"k": "x"})),
     ("bad_json", "error", None, column("{", "{}", parse={"v": "json"})),
     ("repeated_key", "error", None, column('{"a":1,"a":1}', '{"a":1,"b":{"a":1}}', parse={"v": "json"})),
+    (
+        "missing_as_text",
+        "hint",
+        None,
+        column(
+            "N/A",
+            "NA",
+            "x",
+            says="text that stands for no value is sent as text ('N/A'): na='common' makes it missing",
+        ),
+    ),
+    (
+        "missing_as_text",
+        "hint",
+        None,
+        column(
+            r"\N",
+            "N",
+            5,
+            says=r"text that stands for no value is sent as text ('\\N'): na='common' makes it missing",
+        ),
+    ),
     ("wrong_type", "error", None, column("x", 1, 2.5, verb="add")),
     ("wrong_type", "error", None, column(["x"], "x", 1, verb="remove")),
     ("union_items", "error", None, column([{"k": 1}], ["k"], verb="union")),
@@ -90,9 +113,12 @@ VALUES = [
     ("inexact_integer", "warning", EXACT, column(2**53 + 1, 2**53)),
     ("inexact_integer", "warning", EXACT, column(-(2**53) - 1, -(2**53))),
     ("inexact_integer", "warning", EXACT, column({"k": 2**53 + 1}, {"k": 2**53})),
+    ("inexact_integer", "warning", EXACT, column("[18446744073709551616]", "[1]", parse={"v": "json"})),
     ("inexact_decimal", "warning", None, column(Decimal("0.1000000000000000123"), Decimal("0.1"))),
     ("inexact_decimal", "warning", None, column("[1e-324]", "[5e-324]", parse={"v": "json"})),
     ("naive_datetime", "warning", None, column({"k": NAIVE}, {"k": AWARE})),
+    ("offset_date", "warning", None, column("2024-01-05T23:00:00-05:00", "2024-01-05T23:00:00Z")),
+    ("offset_date", "warning", None, column("2024-01-05 23:00+01", "2024-01-05 23:00", 5)),
     ("sub_millisecond", "hint", None, column(AWARE.replace(microsecond=1), AWARE.replace(microsecond=1000))),
     ("period", "hint", None, column({"k": pd.Period("2024-01")}, {"k": AWARE})),
     ("unreadable", "error", None, column("1,5", "1.5", parse={"v": "number"})),
@@ -114,6 +140,17 @@ VALUES = [
     ("email", "warning", None, column("ann", "ann@x.com", name="$email")),
     ("email", "warning", None, column("ann x@x.com", "ann.x@x.com", name="$email")),
     ("email", "warning", None, column("ann", "ann@x.com", 5, name="$email")),
+    (
+        "email",
+        "warning",
+        None,
+        column(
+            "ann@x.com\u200b",
+            "ann@x.com",
+            name="$email",
+            says="not an e-mail address: trim=True takes away blanks at the ends and characters that nobody sees",
+        ),
+    ),
     ("phone", "warning", None, column("0049 1", "+49 1", name="$phone")),
     ("avatar", "warning", None, column("https://x.org/a.svg", "https://x.org/a.JPEG?s=9", name="$avatar")),
     ("avatar", "warning", None, column("x.org/a.png", "http://x.org/a.png", name="$avatar")),
@@ -125,8 +162,8 @@ VALUES = [
     ("blank_id", "error", None, column(" \t", "x", name="user_id")),
     ("junk_id", "error", None, column(" NULL ", "nullable", name="user_id")),
     ("missing_id", "error", None, column(None, "x", name="user_id")),
-    ("inexact_id", "error", EXACT, column(2.0**53, 2.0**53 - 1, 5.0, name="user_id")),
-    ("inexact_id", "error", EXACT, column(1.5, 2.0, 5.0, name="user_id")),
+    ("inexact_id", "error", None, column(2.0**53, 2.0**53 - 1, 5.0, name="user_id")),
+    ("inexact_id", "error", None, column(1.5, 2.0, 5.0, name="user_id")),
     ("untyped_id", "error", None, column(["x"], "x", name="user_id")),
     ("untyped_id", "error", None, column(True, "x", name="user_id")),
     ("long_id", "warning", BYTES, column(LONG, "x" * 255, "short", name="user_id")),
@@ -144,6 +181,19 @@ VALUES = [
     ("shared_email", "warning", None, column("A@x.com", "b@x.com", name="$email", others={0})),
     ("ip", "error", None, column("300.1.1.1", "255.1.1.1", name="ip", ip="ip")),
     ("ip", "error", None, column("localhost", "::1", name="ip", ip="ip")),
+    (
+        "latitude",
+        "error",
+        "90 degrees",
+        column(-90.5, -90.0, name="latitude", latitude="latitude", longitude=180),
+    ),
+    ("latitude", "error", "90 degrees", column(None, 0, name="latitude", latitude="latitude", longitude=0)),
+    (
+        "longitude",
+        "error",
+        "180 degrees",
+        column(181, 180, name="longitude", latitude=-90, longitude="longitude"),
+    ),
     ("time", "error", SECONDS, column(100_000_000_000, 99_999_999_999, name="time", updated_at="time")),
     ("time", "error", SECONDS, column("soon", "2024-01-02", name="time", updated_at="time")),
 ]
@@ -172,9 +222,9 @@ def frame_of(values, value):
 
 def checked(values, value):
     """Return the frame with `value`, and its report."""
-    options = {key: values[key] for key in ("parse", "ip", "updated_at") if key in values}
+    options = {key: values[key] for key in ("parse", *FIELDS, "updated_at") if key in values}
     frame = frame_of(values, value)
-    properties = None if values.get("name") in {"user_id", "ip", "time"} else [values.get("name", "v")]
+    properties = None if values.get("name") in {"user_id", *FIELDS, "time"} else [values.get("name", "v")]
     report = frame.mixpanel.validate(values.get("verb", "set"), "user_id", properties, **options)
     return frame, report
 
@@ -188,14 +238,14 @@ def test_a_value_that_fails(check, severity, limit, values):
     found = report[report["check"] == check]
     positions = sorted({1, *values.get("others", ())})
     label = values.get("name", "v")
-    name = None if label in {"user_id", "ip", "time"} else label
+    name = None if label in {"user_id", *FIELDS, "time"} else label
     assert found["position"].tolist() == positions
     assert found["index"].tolist() == [INDEX[position] for position in positions]
     assert found["severity"].unique().tolist() == [severity]
     assert found["limit"].unique().tolist() == [limit]
     assert found["column"].unique().tolist() == [label]
     assert found["property"].unique().tolist() == [name]
-    assert found["message"].unique().tolist() == [CHECKS[check].says]
+    assert found["message"].unique().tolist() == [values.get("says", CHECKS[check].says)]
     assert found["count"].unique().tolist() == [len(positions)]
     for position, value in zip(positions, found["value"], strict=True):
         expected = frame[label].iloc[position]
@@ -221,6 +271,8 @@ COLUMNS = [
     ("broken_name", "error", None, {"a\ud800": [1]}, {"a€": [1]}, {}),
     ("computed_property", "error", None, {"$last_seen": ["x"]}, {"$city": ["x"]}, {}),
     ("identity_property", "error", None, {"$distinct_id": ["x"]}, {"distinct id": ["x"]}, {}),
+    ("alias_property", "warning", None, {"$vwo_user_id": ["x"]}, {"$flagship_user_id": ["x"]}, {}),
+    ("misplaced_field", "warning", None, {"$ip": ["1.2.3.4"]}, {"$os": ["x"]}, {}),
     ("unsupported_dtype", "error", None, {"t": DURATION}, {"t": DURATION.total_seconds()}, {}),
     ("wrong_type", "error", None, {"n": ["x"]}, {"n": [1]}, {"verb": "add"}),
     ("wrong_type", "error", None, {"n": [5]}, {"n": [["a"]]}, {"parse": {"n": ";"}}),
@@ -236,6 +288,15 @@ COLUMNS = [
         {"v": ["2024-01-02T03Z"]},
         {"parse": {"v": "date"}},
     ),
+    ("number_as_text", "hint", None, {"v": ["1,5"]}, {"v": ["1,5", "x"]}, {}),
+    ("date_as_text", "hint", None, {"v": ["5 Jan 2024"]}, {"v": ["5 Jan"]}, {}),
+    ("boolean_as_text", "hint", None, {"v": ["yes", "no"]}, {"v": ["yes", "no", "later"]}, {}),
+    ("list_as_text", "hint", None, {"v": ["a;b", "b"]}, {"v": ["a;b", "c"]}, {}),
+    ("json_as_text", "hint", None, {"v": ["{}"]}, {"v": ["{]"]}, {}),
+    ("padded_name", "warning", None, {"plan\u200b": ["x"]}, {"p lan": ["x"]}, {}),
+    ("padded_name", "warning", None, {" plan": ["x"]}, {"plan": ["x"]}, {}),
+    ("similar_name", "warning", None, {"Plan": ["x"], "plan": ["x"]}, {"plan": ["x"], "plans": ["x"]}, {}),
+    ("similar_name", "warning", None, {"$Last_Seen": ["x"]}, {"last_seen": ["x"]}, {}),
     ("helper_column", "warning", None, {"Unnamed: 0": [5]}, {"Unnamed": [5]}, {}),
     ("helper_column", "warning", None, {"_merge": ["both"]}, {"merge": ["both"]}, {}),
     ("no_header", "warning", None, {0: [5]}, {"0": [5]}, {}),
@@ -261,7 +322,7 @@ def column_report(columns, verb="set", **options):
 def test_a_column_that_fails_as_a_whole(check, severity, limit, bad, passes, call):
     report = column_report(bad, **call)
     found = report[report["check"] == check]
-    assert len(found) == (2 if check == "same_name" else 1)
+    assert len(found) == (len(bad) if check in {"same_name", "similar_name"} else 1)
     first = found.iloc[0]
     label = next(iter(bad))
     assert first["column"] is label or first["column"] == label or pd.isna(label)
@@ -275,18 +336,42 @@ def test_a_column_that_fails_as_a_whole(check, severity, limit, bad, passes, cal
         assert check not in column_report(passes)["check"].tolist()
 
 
-#: Checks that are told elsewhere: by the number of columns and by size.
+#: Checks that are told elsewhere: by the number of columns and by size; of the dtype of the ids.
 BY_SIZE = {"many_properties", "large_update", "large_row"}
+BY_DTYPE = {"float_ids"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "checks"),
+    [
+        pytest.param([1.0, 2.0], ["float_ids"], id="floats"),
+        pytest.param(pd.array([1.0, None], "Float64"), ["missing_id", "float_ids"], id="nullable floats"),
+        pytest.param([1.0, 2.5], ["inexact_id"], id="floats that are no ids anyway"),
+        pytest.param([1, 2], [], id="whole numbers"),
+        pytest.param(["1.0", "2"], ["float_id"], id="text of floats"),
+    ],
+)
+def test_ids_that_are_floats(ids, checks):
+    for frame in (
+        pd.DataFrame({"user_id": ids, "n": 1}),
+        pd.DataFrame({"n": 1}, pd.Index(ids, name="user_id")),
+    ):
+        report = frame.mixpanel.validate("set", "user_id")
+        assert report["check"].tolist() == checks
+        of_whole = report[report["check"] == "float_ids"]
+        assert of_whole["severity"].tolist() == ["warning"] * len(of_whole)
+        assert of_whole["column"].tolist() == ["user_id"] * len(of_whole)
+        assert of_whole["position"].isna().all()
 
 
 def test_every_check_has_a_case():
-    assert {row[0] for row in [*VALUES, *COLUMNS]} | BY_SIZE == set(CHECKS)
+    assert {row[0] for row in [*VALUES, *COLUMNS]} | BY_SIZE | BY_DTYPE == set(CHECKS)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=str)
 def test_severities_of_the_table_are_those_of_the_cases(check):
     told = {row[1] for row in [*VALUES, *COLUMNS] if row[0] == check.name}
-    assert told == ({check.severity} if check.name not in BY_SIZE else set())
+    assert told == ({check.severity} if check.name not in BY_SIZE | BY_DTYPE else set())
 
 
 SIZES = [

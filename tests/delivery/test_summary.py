@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.summary import COLUMNS, failures_mask, outcomes, summarise, totals, words
+from mixpanel_pandas.delivery.summary import (
+    COLUMNS,
+    failures_mask,
+    outcomes,
+    summarise,
+    totals,
+    unlisted_runs,
+    words,
+)
 from mixpanel_pandas.errors import OperationError, SummaryError
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES
@@ -36,6 +44,10 @@ def ended(positions, outcome, batch=0, reason="refused", error="why", **more):
 
 def summary_of(deliveries, excluded=(), *, rows, idempotent=True, operator="set"):
     return summarise(deliveries, excluded, operator=operator, rows=rows, digest=DIGEST, idempotent=idempotent)
+
+
+def lists_of(column):
+    return [None if part is None else list(part) for part in column]
 
 
 @pytest.fixture
@@ -93,14 +105,14 @@ def test_every_row_is_accounted_for(summary):
 
 
 def test_what_differs_from_the_outcome_is_listed(summary):
-    listed = summary[["positions", "position_outcomes", "reasons"]].to_numpy().tolist()
-    assert [[None if part is None else list(part) for part in row] for row in listed] == [
+    columns = (lists_of(summary[name]) for name in ("positions", "position_outcomes", "reasons"))
+    assert [list(row) for row in zip(*columns, strict=True)] == [
         [None, None, None],
         [
-            [2, 3, 5],
-            ["accepted", "rejected", "accepted"],
-            [None, "bad email", None],
-        ],  # a run with a hole: all rows
+            [2, 5],  # not row 4 in between, which another run lists
+            ["accepted", "accepted"],
+            [None, None],
+        ],
         [[4, 9], None, None],
         [None, None, None],
         [None, None, None],
@@ -111,7 +123,7 @@ def test_without_holes_only_the_others_are_listed():
     summary = summary_of([accepted(range(4), apart={1: ("rejected", "bad")})], rows=4)
     assert summary["outcome"].tolist() == ["rejected"]
     assert summary["error"].tolist() == ["bad"]
-    assert summary["positions"].tolist() == [[0, 2, 3]]
+    assert lists_of(summary["positions"]) == [[0, 2, 3]]
     assert summary["position_outcomes"].tolist() == [["accepted"] * 3]
 
 
@@ -131,7 +143,7 @@ def test_a_run_of_rows_has_its_worst_outcome(good, bad, order):
 
 def test_rows_of_one_outcome_with_texts_of_their_own():
     summary = summary_of([ended(range(3), "rejected", error="a", apart={2: ("rejected", "b")})], rows=3)
-    assert summary["positions"].tolist() == [[2]]
+    assert lists_of(summary["positions"]) == [[2]]
     assert summary["reasons"].tolist() == [["b"]]
     assert outcomes(summary, pd.RangeIndex(3), DIGEST)["error"].tolist() == ["a", "a", "b"]
 
@@ -175,7 +187,7 @@ def test_parquet_there_and_back(summary, tmp_path, rows):
     lists = ["positions", "position_outcomes", "reasons"]
     pd.testing.assert_frame_equal(back.drop(columns=lists), summary.drop(columns=lists))
     for name in lists:
-        assert [None if part is None else list(part) for part in back[name]] == summary[name].tolist()
+        assert lists_of(back[name]) == lists_of(summary[name])
     index = pd.RangeIndex(rows)
     pd.testing.assert_frame_equal(outcomes(back, index, DIGEST), outcomes(summary, index, DIGEST))
     pd.testing.assert_frame_equal(totals(back), totals(summary))
@@ -327,3 +339,82 @@ def test_the_summary_tells_what_became_of_each_row(upload):
     assert found["error"].tolist() == truth
     counted = totals(summary).groupby("outcome", observed=True)["rows"].sum()
     assert counted.to_dict() == {outcome: truth.count(outcome) for outcome in set(truth)}
+
+
+def with_all_rows_listed(summary, deliveries, left):
+    """Return the summary as earlier versions made it: a run lists all its rows if it has holes, in lists of numbers."""
+    summary = summary.copy()
+    runs = {int(run.positions[0]): run for run in [*deliveries, *left]}
+    for number, (start, stop, rows) in enumerate(
+        zip(summary["start"], summary["stop"], summary["rows"], strict=True)
+    ):
+        run, worst = runs[start], (summary["outcome"].iloc[number], summary["error"].iloc[number])
+        apart = getattr(run, "apart", {})
+        kinds = {int(at): apart.get(row, (run.outcome, run.error)) for row, at in enumerate(run.positions)}
+        differ = [at for at, kind in kinds.items() if kind != worst]
+        listed = differ if stop - start == rows else list(kinds)
+        summary.at[number, "positions"] = listed or None
+        summary.at[number, "position_outcomes"] = [kinds[at][0] for at in listed] if differ else None
+        summary.at[number, "reasons"] = [kinds[at][1] for at in listed] if differ else None
+    return summary
+
+
+@given(uploads())
+def test_a_summary_that_lists_all_rows_of_runs_with_holes_tells_the_same(upload):
+    rows, _truth, deliveries, left = upload
+    summary = summary_of(deliveries, left, rows=rows)
+    listing = with_all_rows_listed(summary, deliveries, left)
+    index = pd.RangeIndex(rows)
+    pd.testing.assert_frame_equal(outcomes(listing, index, DIGEST), outcomes(summary, index, DIGEST))
+    assert (failures_mask(listing, index, DIGEST) == failures_mask(summary, index, DIGEST)).all()
+
+
+def test_only_exceptions_are_listed():
+    bad = np.arange(7, 10_000, 100)
+    good = np.setdiff1d(np.arange(10_000), bad)
+    batches = [accepted(good[at : at + 1000], at) for at in range(0, len(good), 1000)]
+    summary = summary_of(batches, [Excluded(bad, "invalid", "junk id", "junk")], rows=10_000)
+    listed = summary["positions"].dropna()
+    assert [positions.dtype for positions in listed] == [np.int64]
+    assert listed.iloc[0].tolist() == bad.tolist()
+    assert summary["rows"].sum() == 10_000
+
+
+def test_where_most_rows_are_exceptions_the_others_are_listed():
+    sent = np.arange(0, 100, 10)
+    bad = np.setdiff1d(np.arange(100), sent)
+    left = [Excluded(bad, "invalid", "junk id", "junk")]
+    summary = summary_of([accepted(sent[:5], 0), accepted(sent[5:], 1)], left, rows=100)
+    assert lists_of(summary["positions"]) == [sent[:5].tolist(), None, sent[5:].tolist()]
+    found = outcomes(summary, pd.RangeIndex(100), DIGEST)["outcome"]
+    assert np.flatnonzero(found == "accepted").tolist() == sent.tolist()
+
+
+def test_runs_that_touch_are_not_listed_and_runs_that_overlap_are():
+    touching = [accepted(np.array([0, 2])), accepted(np.array([3, 5]), 1)]
+    left = [Excluded(np.array([1, 4]), "invalid", "junk id", "junk")]
+    assert lists_of(summary_of(touching, left, rows=6)["positions"]) == [None, [1, 4], None]
+    overlapping = [accepted(np.array([0, 3, 4])), accepted(np.array([2, 5]), 1)]
+    found = lists_of(
+        summary_of(overlapping, [Excluded(np.array([1]), "invalid", "a", "b")], rows=6)["positions"]
+    )
+    assert found == [None, [1], [2, 5]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 8), st.integers(1, 8)), max_size=5))
+def test_no_other_choice_leaves_more_rows_unlisted(sizes):
+    runs = [
+        {"start": start, "stop": start + length, "rows": min(rows, length)} for start, length, rows in sizes
+    ]
+
+    def is_possible(chosen):
+        return all(a["stop"] <= b["start"] or b["stop"] <= a["start"] for a, b in combinations(chosen, 2))
+
+    def rows_of(chosen):
+        return sum(run["rows"] for run in chosen)
+
+    choices = [chosen for size in range(len(runs) + 1) for chosen in combinations(runs, size)]
+    best = max(rows_of(chosen) for chosen in choices if is_possible(chosen))
+    found = [runs[number] for number in unlisted_runs(runs)]
+    assert is_possible(found)
+    assert rows_of(found) == best

@@ -481,8 +481,14 @@ def test_the_secret_of_the_project_reads_too(colon):
 def test_a_snapshot_copies_no_profile():
     emulator = make()
     ask(emulator)
-    (session,) = emulator._reader._sessions.values()
-    assert session.profiles["ann"] is emulator._store.kind(emulator.token, None)["ann"]
+    ask(emulator, where="true")
+    write(emulator, {"new": {}})
+    ask(emulator)
+    before, same, after = (session.profiles for session in emulator._reader._sessions.values())
+    assert before["ann"] is emulator._store.kind(emulator.token, None)["ann"]
+    assert before is same
+    assert "new" not in before
+    assert "new" in after
 
 
 @pytest.mark.parametrize("path", [f"{path}/properties" for path in PATHS])

@@ -7,13 +7,14 @@ and `column_of` makes columns of every dtype together with the JSON values that 
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import decimal
 import enum
 import json
 import zoneinfo
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -188,6 +189,18 @@ class Size(str, enum.Enum):  # noqa: UP042
 class Level(enum.IntEnum):
     LOW = 1
     HIGH = 2
+
+
+Point = collections.namedtuple("Point", "x y")  # noqa: PYI024 (what frames hold)
+
+
+class Pair(NamedTuple):
+    one: Any
+    two: Any
+
+
+def series_of(members: dict[str, Any]) -> pd.Series:
+    return pd.Series(list(members.values()), list(members), dtype=object)
 
 
 def as_is(value: Any) -> Any:
@@ -441,6 +454,18 @@ PYTHON = {
         st.one_of(SCALARS, st.dates().map(str), st.lists(SCALARS, max_size=2), OBJECTS), objects
     ),
     "objects": Kind(OBJECTS, objects),
+    "Series": Kind(OBJECTS.map(series_of), objects, dict),
+    "named tuples": Kind(
+        st.builds(Point, SCALARS, st.none() | st.lists(SCALARS, max_size=2)),
+        objects,
+        lambda value: value._asdict(),
+    ),
+    "lists of named tuples": Kind(
+        st.lists(st.builds(Pair, SCALARS, TEXT), max_size=2),
+        objects,
+        lambda items: [item._asdict() for item in items],
+    ),
+    "addresses": Kind(st.ip_addresses(), objects, str),
     "lists of objects": Kind(st.lists(OBJECTS, max_size=2), objects),
     "lists of strings": Kind(st.lists(TEXT | st.none(), max_size=3), objects),
     "lists of integers": Kind(st.lists(INT64 | st.none(), max_size=3), objects),

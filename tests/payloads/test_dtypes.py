@@ -4,6 +4,8 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import ipaddress
+import time
 import uuid
 
 import numpy as np
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import KINDS, column_of
+from reference import KINDS, MISSING, Pair, Point, column_of, values_sent
 
 from mixpanel_pandas.payloads.dtypes import Rule, as_objects, rule_for, rule_for_objects
 
@@ -116,7 +118,28 @@ def arrow(type, *values):
         pytest.param(objects({1}), "lists", "list", "", id="sets"),
         pytest.param(objects(np.ones((2, 2))), "lists", "list", "", id="arrays of two dimensions"),
         pytest.param(
-            objects(pd.array(["a"]), pd.Series([1]), ["a"]), "list objects", "list", "", id="columns"
+            objects(pd.array(["a"]), pd.Index([1]), ["a"]), "list objects", "list", "", id="columns"
+        ),
+        pytest.param(objects(pd.Series([1], ["a"])), "object objects", "object", "", id="Series have labels"),
+        pytest.param(
+            objects(Point(1, 2), Pair(1, 2)), "object objects", "object", "", id="named tuples have fields"
+        ),
+        pytest.param(
+            objects((1, 2), Point(1, 2)),
+            "values of several types",
+            "mixed",
+            "mixed_types",
+            id="a tuple beside a named one",
+        ),
+        pytest.param(
+            objects(time.gmtime(0)), "mixed objects", "mixed", "", id="a time that is a tuple is no list"
+        ),
+        pytest.param(
+            objects(*map(ipaddress.ip_address, ("1.2.3.4", "::1"))),
+            "string objects",
+            "string",
+            "",
+            id="addresses",
         ),
         pytest.param(
             objects("a", ["a"]), "values of several types", "mixed", "mixed_types", id="text and lists"
@@ -257,3 +280,69 @@ def test_a_slice_of_lists_is_read_without_those_behind_it(items):
     found = rule_for(column).read(column.array[5_000:5_003])
     assert found.to_pylist() == [items] * 3
     assert found.get_total_buffer_size() < 1_000
+
+
+# -- dtypes of other packages ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "sent"),
+    [
+        pytest.param("dbdate", [dt.date(2024, 1, 5), None], ["2024-01-05", MISSING], id="dates"),
+        pytest.param(
+            "dbtime",
+            [dt.time(1, 2, 3), dt.time(1, 2, 3, 45), None],
+            ["01:02:03", "01:02:03.000045", MISSING],
+            id="times of day",
+        ),
+        pytest.param(
+            "dbjson",
+            [{"a": 1}, [1, "b"], "text", None],
+            [{"a": decimal.Decimal(1)}, [decimal.Decimal(1), "b"], "text", MISSING],
+            id="JSON",
+        ),
+    ],
+)
+def test_columns_of_bigquery(dtype, values, sent):
+    pytest.importorskip("db_dtypes")
+    assert values_sent(pd.Series(values, dtype=dtype)) == sent
+
+
+class Tagged(pa.ExtensionType):
+    """An Arrow type of which nothing is known but its name."""
+
+    def __init__(self, name, storage):
+        super().__init__(storage, name)
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage, serialized):
+        return cls("", storage)
+
+
+def tagged(name, values):
+    array = pa.ExtensionArray.from_storage(Tagged(name, pa.string()), pa.array(values))
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))
+
+
+@pytest.mark.parametrize("name", ["arrow.json", "dbjson"])
+def test_an_arrow_type_of_json_is_read_as_json(name):
+    column = tagged(name, ['{"a": [1]}', '"text"', "null", None])
+    assert values_sent(column) == [{"a": [decimal.Decimal(1)]}, "text", MISSING, MISSING]
+    assert values_sent(column, parse={"x": "text"}) == ['{"a": [1]}', '"text"', "null", MISSING]
+    report = pd.DataFrame({"id": ["a", "b"], "x": tagged(name, ['{"a":1,"a":2}', "{"])}).mixpanel.validate(
+        "set", "id"
+    )
+    assert set(report["check"]) == {"repeated_key", "bad_json"}
+
+
+def test_an_arrow_type_that_is_not_known_is_refused():
+    assert rule_for(tagged("acme.secret", ["a"])).refusal
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="Arrow has no type of UUIDs")
+def test_an_arrow_type_of_uuids():
+    one = uuid.UUID(int=1)
+    assert values_sent(arrow(pa.uuid(), one.bytes, None)) == [str(one), MISSING]

@@ -39,6 +39,7 @@ from mixpanel_pandas.payloads.encoding import (
 from mixpanel_pandas.payloads.envelope import Envelope
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
 from tests.examples import examples
@@ -187,9 +188,7 @@ def test_a_whole_frame_is_what_the_reference_says_however_it_is_cut(data):
     if not any(missing in OPERATORS[verb].missing for verb in properties.values()):
         missing = "skip"
     dropped = {
-        number: np.isin(np.arange(rows), column.dropped)
-        for number, column in enumerate(said)
-        if column.dropped
+        number: RowSet(np.unique(column.dropped)) for number, column in enumerate(said) if column.dropped
     }
     read = encoded(
         with_index(frame, index),
@@ -255,7 +254,7 @@ def test_what_a_missing_value_means(missing, verb, meant):
 @pytest.mark.parametrize("missing", ["skip", "null", "unset"])
 def test_a_value_that_was_left_out_is_neither_null_nor_removed(missing):
     frame = pd.DataFrame({"id": ["ann", "bob"], "x": ["long", None], "y": [1, 2]})
-    dropped = {0: np.array([True, True])}
+    dropped = {0: RowSet(np.arange(2))}
     rows = encoded(frame, "set", missing=missing, changes=Changes(np.zeros(2, bool), dropped))
     meant = [Said("x", "$set", [MISSING, MISSING], dropped=[0, 1]), Said("y", "$set", [1, 2])]
     check(rows, records_of_rows(heads_of(["ann", "bob"]), meant))

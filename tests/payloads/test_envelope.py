@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reference import encoded, objects
 
 from mixpanel_pandas.payloads.envelope import envelope, has_member
@@ -131,9 +133,19 @@ def addresses(values):
         ),
         pytest.param(
             [ipaddress.ip_address("1.2.3.4")],
-            ["0"],
-            [0],
-            id="an object that is no text is not dropped in silence",
+            ["1.2.3.4"],
+            [],
+            id="an object of ipaddress",
+        ),
+        pytest.param(
+            [
+                ipaddress.ip_address("fe80::1%eth0"),
+                ipaddress.ip_network("10.0.0.0/8"),
+                ipaddress.ip_address("::1"),
+            ],
+            ["0", "0", "::1"],
+            [0, 1],
+            id="a zone and a network, as objects",
         ),
         pytest.param(["1.2.3.4", "\ud800"], ["1.2.3.4", "0"], [1], id="a lone surrogate"),
         pytest.param(pd.Series(["1.2.3.4", None], dtype="category"), ["1.2.3.4", "0"], [], id="categories"),
@@ -232,7 +244,111 @@ def test_address_and_time_may_come_from_other_rows():
         [',"$ip":"1.1.1.1"', ',"$ip":"0"'],
         [',"$time":6', ',"$time":5'],
     ]
-    assert has_member(layout.ip, "ip", np.array([1, 0])).tolist() == [False, True]
+    assert has_member(layout, "ip", np.array([1, 0])).tolist() == [False, True]
+
+
+def locations(latitudes, longitude=13.4, **options):
+    """Return the locations of the records, and the rows of each finding."""
+    frame = pd.DataFrame({"id": [f"u{row}" for row in range(len(latitudes))], "x": 1, "lat": latitudes})
+    frame["long"] = longitude
+    options = {"latitude": "lat", "longitude": "long", **options}
+    layout = make_layout(frame, operation("set", "id", ["x"], None, options))
+    findings = envelope(layout, slice(0, len(frame))).findings
+    rows = encoded(frame, "set", ["x"], **options)
+    return (
+        [(record.get("$latitude"), record.get("$longitude")) for [record] in rows],
+        {name: np.flatnonzero(mask).tolist() for name, mask in findings.items() if mask.any()},
+    )
+
+
+NOWHERE = (None, None)
+
+
+@pytest.mark.parametrize(
+    ("latitudes", "sent", "wrong"),
+    [
+        pytest.param([90.0, -90.0, 90.01, -91], [90, -90, None, None], [2, 3], id="the poles are the last"),
+        pytest.param([52, 0], [52, 0], [], id="integers"),
+        pytest.param(
+            pd.Series([1.1, 2], dtype="float32"),
+            [decimal.Decimal("1.1"), 2],
+            [],
+            id="single precision as it reads",
+        ),
+        pytest.param(
+            arrow(pa.decimal128(10, 5), decimal.Decimal("1.1"), None),
+            [decimal.Decimal("1.1"), None],
+            [1],
+            id="decimals",
+        ),
+        pytest.param(pd.Series([1.5, 2]).astype("category"), [1.5, 2], [], id="categories"),
+        pytest.param([None, None], [None, None], [0, 1], id="nothing"),
+        pytest.param(
+            pd.Series([52.5, None], dtype="Float64"), [52.5, None], [1], id="a gap beside a longitude"
+        ),
+        pytest.param(
+            objects([decimal.Decimal("52.5"), "52.5", True]), [52.5, None, None], [1, 2], id="several types"
+        ),
+        pytest.param(objects(["1970-01-01T00:00:10", 10]), [None, 10], [0], id="a date is no number"),
+        pytest.param([np.inf, 1.5], [None, 1.5], [0], id="infinity"),
+    ],
+)
+def test_a_column_of_latitudes(latitudes, sent, wrong):
+    found, findings = locations(latitudes)
+    assert found == [NOWHERE if degrees is None else (degrees, decimal.Decimal("13.4")) for degrees in sent]
+    assert findings == ({"latitude": wrong} if wrong else {})
+
+
+def test_a_row_has_both_degrees_or_neither():
+    found, findings = locations([1.0, None, None, 2.0], [None, 181.0, None, -180.5])
+    assert found == [NOWHERE] * 4
+    assert findings == {"latitude": [1], "longitude": [0, 1, 3]}
+
+
+DEGREES = st.none() | st.floats(-200, 200) | st.sampled_from([90.0, -90.0, 180.0, -180.0, 0.1])
+
+
+@given(st.lists(st.tuples(DEGREES, DEGREES), min_size=1, max_size=6))
+def test_locations_are_those_of_a_plain_loop(rows):
+    meant, wrong = [], {"latitude": [], "longitude": []}
+    for row, (latitude, longitude) in enumerate(rows):
+        fits = [latitude is not None and abs(latitude) <= 90, longitude is not None and abs(longitude) <= 180]
+        meant.append((latitude, longitude) if all(fits) else NOWHERE)
+        if latitude is not None or longitude is not None:
+            for name, fit in zip(wrong, fits, strict=True):
+                wrong[name] += [] if fit else [row]
+    latitudes, longitudes = (pd.Series(column, dtype=float) for column in zip(*rows, strict=True))
+    found, findings = locations(latitudes, longitudes)
+    assert [
+        tuple(degrees if degrees is None else float(degrees) for degrees in pair) for pair in found
+    ] == meant
+    assert findings == {name: positions for name, positions in wrong.items() if positions}
+
+
+def test_one_location_for_all_rows():
+    for degrees in (1.1, "1.1", np.float32(1.1)):
+        found, findings = locations([1, 2], latitude=degrees, longitude=-13)
+        assert found == [(decimal.Decimal("1.1"), -13)] * 2
+        assert not findings
+    found, _findings = locations([1.5, 2], longitude=-13)
+    assert found == [(1.5, -13), (2, -13)]
+
+
+def test_merged_rows_have_the_location_of_the_last_row_that_has_one():
+    frame = pd.DataFrame(
+        {
+            "id": ["a", "a", "a"],
+            "x": [1, 2, 3],
+            "lat": [1.0, 2.0, None],
+            "long": [5.0, 6.0, None],
+            "ip": ["1.1.1.1", None, None],
+        }
+    )
+    payloads = frame.mixpanel.payloads(
+        "set", "id", duplicates="merge", ip="ip", latitude="lat", longitude="long"
+    )
+    (record,) = payloads.dropna()
+    assert (record["$latitude"], record["$longitude"], record["$ip"]) == (2, 6, "1.1.1.1")
 
 
 def test_columns_for_ip_and_time_are_no_properties():

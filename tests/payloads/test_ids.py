@@ -226,6 +226,25 @@ def test_ids_that_cannot_be_used_repeat_no_other():
     assert repeated_texts(["a", "a", "b", "b"], unusable=[1])[0] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    "part_rows", [1, 2, 1000], ids=["a part for each row", "two rows in a part", "one part"]
+)
+@given(
+    st.lists(st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**56 - 1, 2**56, 2**64 - 1]), max_size=40),
+    st.data(),
+)
+def test_hashes_are_compared_in_parts(part_rows, hashes, data):
+    usable = data.draw(st.lists(st.booleans(), min_size=len(hashes), max_size=len(hashes)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mixpanel_pandas.payloads.ids.PART_ROWS", part_rows)
+        array = np.array(hashes, np.uint64)
+        positions, groups = repeated(array, np.array(usable, bool), lambda rows: array[rows])
+    used = [number for number, is_used in zip(hashes, usable, strict=True) if is_used]
+    wanted = [row for row, number in enumerate(hashes) if usable[row] and used.count(number) > 1]
+    assert positions.tolist() == wanted
+    assert len(set(groups)) == len({hashes[row] for row in wanted})
+
+
 def test_only_the_texts_of_meeting_hashes_are_asked_for():
     _found, _groups, asked = repeated_texts([f"id{row}" for row in range(1000)] + ["id500"])
     assert asked == [500, 1000]
@@ -282,3 +301,14 @@ def test_folded_ids_are_alike_but_for_case_outer_blanks_and_unicode_form():
 def test_the_digest_is_that_of_the_journals_that_are_out_there():
     """Another one, and no run of yesterday could go on."""
     assert digest(["ann", None, "bob"]) == "187df165e2e2b3c9b12e64995a4ad2b8"
+
+
+@pytest.mark.skipif(not hasattr(pa, "json_"), reason="this PyArrow has no JSON type")
+def test_ids_of_several_types_in_json():
+    storage = pa.array(['"x"', "1", "{", None, "[1]", '"007"'])
+    json = pa.ExtensionArray.from_storage(pa.json_(pa.string()), storage)
+    ids = texts_of(pd.Series(pd.arrays.ArrowExtensionArray(json)))
+    assert ids == (
+        ["x", "1", None, None, None, "007"],
+        {"untyped_id": [False, False, True, False, True, False]},
+    )

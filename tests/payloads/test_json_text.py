@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.payloads import json_text
 from mixpanel_pandas.payloads.json_text import json_lines, read_json
+from mixpanel_pandas.payloads.values import HugeInteger
 from tests.examples import examples
 
 
@@ -19,9 +20,9 @@ from tests.examples import examples
     ("text", "value"),
     [
         pytest.param("18446744073709551615", 2**64 - 1, id="the last integer of 64 bits"),
-        pytest.param("18446744073709551616", 2**64, id="the first beyond"),
-        pytest.param("-9223372036854775809", -(2**63) - 1, id="below 64 bits"),
-        pytest.param("1" + "0" * 308, 10**308, id="an integer as large as doubles get"),
+        pytest.param("18446744073709551616", HugeInteger(2**64), id="the first beyond"),
+        pytest.param("-9223372036854775809", HugeInteger(-(2**63) - 1), id="below 64 bits"),
+        pytest.param("1" + "0" * 308, HugeInteger(10**308), id="an integer as large as doubles get"),
         pytest.param("0.1", 0.1, id="a fraction"),
         pytest.param("0.10000000000000001", 0.1, id="17 digits of a double"),
         pytest.param("0.1000000000000000055511151231257827", 0.1, id="all digits of a double"),
@@ -124,7 +125,7 @@ def test_depth_hides_nothing(levels):
     parsed = read_json(['{"a":1,"a":2}', "[" * levels + "]" * levels, "18446744073709551616"])
     assert parsed.repeated.tolist() == [True, False, False]
     assert isinstance(parsed.values[1], list)
-    assert parsed.values[2] == 2**64
+    assert parsed.values[2] == str(2**64)
 
 
 def test_text_that_lost_nothing_is_read_once(monkeypatch):
@@ -186,7 +187,10 @@ def meant(text):
             raise RepeatedError
         return dict(pairs)
 
-    return json.loads(text, parse_float=decimal.Decimal, object_pairs_hook=once)
+    def integer(digits):
+        return int(digits) if -(2**63) <= int(digits) < 2**64 else HugeInteger(digits)
+
+    return json.loads(text, parse_int=integer, parse_float=decimal.Decimal, object_pairs_hook=once)
 
 
 def says(value, exact):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from reference import MISSING, encoded, objects
+from reference import MISSING, Point, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.ip_and_time import address
@@ -85,11 +85,47 @@ def with_columns(*labels):
             id="what is removed need not be a column",
         ),
         pytest.param(
-            FRAME,
-            {"properties": ["user_id", "plan"]},
+            FRAME.assign(age=objects([pd.Series([1, 2], ["a", "a"]), None])),
+            {"spread": ["age"]},
             OperationError,
-            "column 'user_id' holds the ids, so it is no property: leave it out of the properties",
-            id="the id among the properties",
+            "cannot spread column 'age': 1 of its values hold a key twice, the first at index 0: of JSON text column.map(json.loads) "
+            "keeps the last",
+            id="spread of a Series with a label twice",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": "north", "longitude": "age"},
+            ColumnNotFoundError,
+            f"latitude is a number of degrees or a column, and 'north' is not in the frame: there are {LIST}",
+            id="no column of latitudes",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": 1, "longitude": "plan"},
+            OperationError,
+            "longitude='plan' is a column of strings: expected degrees as numbers",
+            id="a column of text as longitudes",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": 90.5, "longitude": 0},
+            OperationError,
+            "latitude=90.5 must be from -90 to 90 degrees",
+            id="more degrees than there are",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": 0, "longitude": float("nan")},
+            OperationError,
+            "longitude=nan must be from -180 to 180 degrees",
+            id="no degrees",
+        ),
+        pytest.param(
+            FRAME,
+            {"latitude": [1], "longitude": 0},
+            OperationError,
+            "latitude=[1] is neither a number nor a column",
+            id="a list of degrees",
         ),
         pytest.param(
             FRAME[["user_id"]],
@@ -258,7 +294,7 @@ def with_columns(*labels):
             FRAME.assign(plan=['{"a": {"b": 1}}', '{"a": {"b": 1, "b": 2}}']),
             {"spread": ["plan"]},
             OperationError,
-            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: column.map(json.loads) keeps "
+            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: of JSON text column.map(json.loads) keeps "
             "the last",
             id="spread of JSON text with a key twice",
         ),
@@ -331,10 +367,45 @@ def test_where_the_ids_are(frame, call, label, in_index):
             {"rename": str.upper}, ["EMAIL", "PLAN", "AGE", "TAGS", "AT"], id="renamed by a function"
         ),
         pytest.param({"rename": "reserved"}, ["$email", "plan", "age", "tags", "at"], id="reserved names"),
+        pytest.param(
+            {"id": "email", "rename": {"email": "$email"}},
+            ["user_id", "$email", "plan", "age", "tags", "at"],
+            id="the ids, if rename names them",
+        ),
+        pytest.param(
+            {"id": "email", "rename": "reserved"},
+            ["user_id", "plan", "age", "tags", "at"],
+            id="not by a set of names",
+        ),
+        pytest.param(
+            {"properties": ["plan", "user_id"]}, ["plan", "user_id"], id="the ids, if properties name them"
+        ),
+        pytest.param(
+            {"updated_at": "at", "rename": {"at": "When"}},
+            ["email", "plan", "age", "tags", "When"],
+            id="times, if rename names them",
+        ),
+        pytest.param(
+            {"latitude": "age", "longitude": 5},
+            ["email", "plan", "tags", "at"],
+            id="locations are no properties",
+        ),
     ],
 )
 def test_which_columns_become_which_properties(call, names):
     assert [column.name for column in plan_for(FRAME, **call).columns] == names
+
+
+def test_ids_in_the_index_are_a_property_if_they_are_named():
+    frame = FRAME.set_index("email")
+    for call in (
+        {"rename": {"email": "$email"}},
+        {"properties": ["email", "plan"], "rename": {"email": "$email"}},
+    ):
+        layout = plan_for(frame, id="email", **call)
+        assert "$email" in [column.name for column in layout.columns]
+    [[record]] = encoded(frame[:1], "set", ["email"], id="email")
+    assert record["$set"] == {"email": record["$distinct_id"]}
 
 
 def test_several_operators():
@@ -367,7 +438,7 @@ def test_several_operators():
         ),
         pytest.param(
             ['{"a": 18446744073709551617}', '{"b": {"c": 0.12345678901234567890}}'],
-            [{"a": 18446744073709551617}, {"b": {"c": decimal.Decimal("0.12345678901234567890")}}],
+            [{"a": "18446744073709551617"}, {"b": {"c": decimal.Decimal("0.12345678901234567890")}}],
             id="long numbers in JSON text",
         ),
         pytest.param(
@@ -514,3 +585,41 @@ def test_the_values_of_a_column_are_not_copied():
 def test_a_plan_of_ids_reads_nothing_else():
     layout = layout_of_ids(FRAME, "user_id")
     assert (layout.columns, layout.rows, layout.id.label) == ((), 2, "user_id")
+
+
+@pytest.mark.parametrize(
+    ("spread", "names"),
+    [
+        pytest.param("o", ["city", "zip"], id="one label"),
+        pytest.param(["o"], ["city", "zip"], id="a list"),
+        pytest.param(iter(["o"]), ["city", "zip"], id="an iterator"),
+        pytest.param({"o": "address_"}, ["address_city", "address_zip"], id="a prefix"),
+        pytest.param({"o": ""}, ["city", "zip"], id="an empty prefix"),
+        pytest.param({"o": None}, ["city", "zip"], id="no prefix"),
+        pytest.param(5, ["n"], id="a label that is a number"),
+    ],
+)
+def test_the_names_of_properties_that_are_spread(spread, names):
+    frame = pd.DataFrame({"id": ["a", "b"], "o": [{"city": "Ulm"}, {"zip": "1"}], 5: [{"n": 1}, None]})
+    properties = [5] if spread == 5 else ["o"]
+    layout = make_layout(frame, operation("set", "id", properties, None, {"spread": spread}))
+    assert [column.name for column in layout.columns] == names
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(Point(1, "z"), id="named tuple"),
+        pytest.param(pd.Series([1, "z"], ["x", "y"], dtype=object), id="Series"),
+    ],
+)
+def test_objects_that_are_no_dicts_are_spread(value):
+    frame = pd.DataFrame({"id": ["a"], "o": objects([value])})
+    [[record]] = encoded(frame, "set", spread="o")
+    assert record["$set"] == {"x": 1, "y": "z"}
+
+
+def test_huge_integers_of_json_text_that_is_spread_are_reported():
+    frame = pd.DataFrame({"id": ["a", "b"], "o": ['{"n": 18446744073709551616}', '{"n": 5}']})
+    report = frame.mixpanel.validate("set", "id", spread="o")
+    assert set(report["check"]) == {"inexact_integer", "mixed_types"}

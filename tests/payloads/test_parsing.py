@@ -268,7 +268,7 @@ def test_a_name_with_a_lone_surrogate_stays():
 
 
 def test_a_summary_of_cleaned_ids_belongs_to_its_frame():
-    frame = pd.DataFrame({"id": [" ann", "bob"], "x": ["1", "?"]})
+    frame = pd.DataFrame({"id": [" ann", "bob"], "x": ["a", "?"]})
     summary = frame.mixpanel.set("id", dry_run=True, trim=True, na=["?"])
     assert frame.mixpanel.outcomes(summary)["outcome"].tolist() == ["not_sent", "skipped"]
 

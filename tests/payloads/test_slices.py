@@ -12,6 +12,7 @@ from reference import KINDS, MISSING, Said, column_of, encoded, heads_of, record
 from mixpanel_pandas.payloads.changes import Changes
 from mixpanel_pandas.payloads.duplicates import Duplicates
 from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import encode_slice, encode_slices
 from mixpanel_pandas.rules.operation import operation
 
@@ -30,6 +31,10 @@ def mask(*rows):
     return np.isin(np.arange(ROWS), rows)
 
 
+def rows_of(*positions):
+    return RowSet(np.array(positions))
+
+
 def plan_of(rows_per_slice, **options):
     return replace(
         make_layout(FRAME, operation("set", "id", None, None, options)), rows_per_slice=rows_per_slice
@@ -38,7 +43,7 @@ def plan_of(rows_per_slice, **options):
 
 @pytest.mark.parametrize("rows_per_slice", range(1, ROWS + 1))
 def test_rows_and_values_are_left_out_and_cut_whatever_the_slices(rows_per_slice):
-    changes = Changes(mask(1), {1: mask(0, 3), 2: mask(4)}, {0: mask(0, 1, 3)})
+    changes = Changes(mask(1), {1: rows_of(0, 3), 2: rows_of(4)}, {0: rows_of(0, 1, 3)})
     found = encoded(FRAME, "set", changes=changes, rows_per_slice=rows_per_slice)
     said = [
         Said("text", "$set", ["x" * 255, "y", MISSING, "é" * 127, "z"]),
@@ -88,14 +93,14 @@ def test_a_slice_is_encoded_on_demand():
 
 def test_cutting_spares_the_other_rows_of_a_mixed_column():
     frame = pd.DataFrame({"id": ["a", "b", "c"], "x": ["x" * 300, 5, ["y" * 300, True]]})
-    cut = {0: np.array([True, False, True])}
+    cut = {0: rows_of(0, 2)}
     rows = encoded(frame, "set", changes=Changes(np.zeros(3, bool), cut=cut))
     assert [record["$set"]["x"] for [record] in rows] == ["x" * 255, 5, ["y" * 255, True]]
 
 
 def test_the_users_frame_stays_as_it_was():
     before = FRAME.copy(deep=True)
-    changes = Changes(mask(1), {1: mask(0)}, {0: mask(0)})
+    changes = Changes(mask(1), {1: rows_of(0)}, {0: rows_of(0)})
     list(encode_slices(plan_of(2), changes))
     pd.testing.assert_frame_equal(FRAME, before)
 
@@ -117,7 +122,7 @@ def test_merged_rows_of_every_kind_are_what_the_reference_says(kind, data):
         data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))) for _ in range(2)
     )
     frame = pd.DataFrame({"id": ids, "x": values, "row": range(len(ids))})
-    changes = Changes(np.array(excluded), {0: np.array(dropped)}, merged=repeats_of(ids))
+    changes = Changes(np.array(excluded), {0: RowSet.of_mask(np.array(dropped))}, merged=repeats_of(ids))
     size = data.draw(st.integers(1, len(ids)))
     found = encoded(frame, "set", changes=changes, rows_per_slice=size, missing=missing)
 
@@ -146,5 +151,5 @@ def test_merged_rows_of_every_kind_are_what_the_reference_says(kind, data):
 
 def test_merged_values_are_cut_where_they_are_too_long():
     frame = pd.DataFrame({"id": ["a", "a", "b"], "x": ["x" * 300, None, "y"]})
-    changes = Changes(np.zeros(3, bool), cut={0: np.array([True, False, False])}, merged=repeats_of([*"aab"]))
+    changes = Changes(np.zeros(3, bool), cut={0: rows_of(0)}, merged=repeats_of([*"aab"]))
     assert [record["$set"]["x"] for [record] in encoded(frame, "set", changes=changes)] == ["y", "x" * 255]

@@ -7,6 +7,7 @@ import decimal
 import enum
 import ipaddress
 import sys
+import time
 import uuid
 import zoneinfo
 
@@ -14,7 +15,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from reference import Size
+from reference import Pair, Point, Size
 
 from mixpanel_pandas.payloads.normalise import from_objects
 from mixpanel_pandas.payloads.values import encodable
@@ -27,6 +28,10 @@ class Layout(enum.Enum):
     PRO = "pro"
     OLD = dt.date(2020, 1, 2)
     NONE = None
+
+
+class Some:
+    pass
 
 
 class Color(str, enum.Enum):  # noqa: UP042 (what frames hold)
@@ -115,7 +120,13 @@ def converted(value):
         pytest.param(
             np.array(["2024-01-02"], "M8[D]"), '["2024-01-02T00:00:00"]', "list", id="numpy array of dates"
         ),
-        pytest.param(pd.Series([1, 2]), "[1,2]", "list", id="Series"),
+        pytest.param(pd.Series({"jan": 1, "feb": None}), '{"jan":1.0,"feb":null}', "object", id="Series"),
+        pytest.param(Point(1, (2, 3)), '{"x":1,"y":[2,3]}', "object", id="named tuple"),
+        pytest.param([Pair(1, None)], '[{"one":1,"two":null}]', "list", id="a named tuple inside"),
+        pytest.param(pd.Index([1, 2]), "[1,2]", "list", id="Index"),
+        pytest.param(ipaddress.ip_address("::1"), '"::1"', "string", id="address"),
+        pytest.param(ipaddress.ip_interface("::1/64"), '"::1/64"', "string", id="address with its network"),
+        pytest.param(ipaddress.ip_network("10.0.0.0/8"), '"10.0.0.0/8"', "string", id="network"),
         pytest.param(pd.array([1, None], dtype="Int64"), "[1,null]", "list", id="pandas array"),
         pytest.param(
             {"a": float("nan"), "b": {"c": (1,)}}, '{"a":null,"b":{"c":[1]}}', "object", id="nested object"
@@ -223,7 +234,10 @@ def test_what_a_value_becomes(value, text, kind):
         pytest.param(dt.timedelta(1), None, "unsupported_value", id="timedelta"),
         pytest.param(np.timedelta64(1, "D"), None, "unsupported_value", id="numpy's timedelta is no integer"),
         pytest.param(pd.Interval(0, 1), None, "unsupported_value", id="interval"),
-        pytest.param(ipaddress.ip_address("::1"), None, "unsupported_value", id="an object of some class"),
+        pytest.param(Some(), None, "unsupported_value", id="an object of some class"),
+        pytest.param(time.gmtime(0), None, "unsupported_value", id="a time that is a tuple"),
+        pytest.param(pd.Series([1, 2]), None, "odd_key", id="a Series with numbers as labels"),
+        pytest.param(pd.Series([1, 2], ["a", "a"]), None, "repeated_key", id="a Series with a label twice"),
         pytest.param(object, None, "unsupported_value", id="a class"),
         pytest.param({1: "a"}, None, "odd_key", id="a number for a key"),
         pytest.param([{None: 1}], "[null]", "odd_key", id="None for a key, in a list"),
@@ -266,7 +280,7 @@ def nested(depth):
             id="255 keys of an object within",
         ),
         pytest.param(nested(3), nested(4), "deep_object", id="three levels"),
-        pytest.param([nested(1)], [nested(2)], "deep_object", id="one level in a list"),
+        pytest.param([nested(1)], [nested(2)], "deep_item", id="one level in a list"),
         pytest.param({"a": [1, [2]]}, {"a": [{"b": [{"c": 1}]}]}, "deep_object", id="lists count as levels"),
     ],
 )

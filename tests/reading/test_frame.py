@@ -1,18 +1,11 @@
-"""`mpd.frame`: every source, each value as it stands there, however it is cut."""
+"""`mpd.frame`: each value as it stands in the file, the options of reading, malformed records, and however a file is cut."""
 
 from __future__ import annotations
 
 import datetime as dt
-import decimal
-import errno
 import gzip
-import io
 import json
-import os
 import pickle
-import subprocess
-import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -28,10 +21,11 @@ from mixpanel_pandas.reading import json_lines as json_module
 from mixpanel_pandas.reading import spool as spool_module
 from mixpanel_pandas.reading.writing import write_table
 from tests.examples import examples
+from tests.reading.tables import CSV, read, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
+
 
 TABLE = """user,zip,amount,code,flag,when,note,big
 007,01234,1.5,1E5,true,2024-01-02T03:04:05Z,NA,1
@@ -177,306 +171,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         mpd.frame(tmp_path / "users.csv")
 
 
-# -- sources ----------------------------------------------------------------------------------------------------------
-
-CSV = b"user_id,plan,credits\n007,pro,12\n008,,7\n"
-ROWS = [["007", "pro", 12], ["008", None, 7]]
-
-
-def rows(frame: pd.DataFrame) -> list[list[object]]:
-    return [
-        [None if pd.isna(value) is True else value for value in row]
-        for row in frame.astype(object).to_numpy().tolist()
-    ]
-
-
-def compressed(name: str, content: bytes) -> bytes:
-    buffer = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(buffer, name) as stream:
-        stream.write(content)
-    return buffer.getvalue().to_pybytes()
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-TABLE_OF_ROWS = pa.table({"user_id": ["007", "008"], "plan": ["pro", None], "credits": [12, 7]})
-
-
-def arrow_bytes(write: Any) -> bytes:
-    buffer = io.BytesIO()
-    with write(buffer, TABLE_OF_ROWS.schema) as writer:
-        writer.write_table(TABLE_OF_ROWS)
-    return buffer.getvalue()
-
-
-JSON_LINES = b'{"user_id": "007", "plan": "pro", "credits": 12}\n{"user_id": "008", "credits": 7}'
-
-FILES = {
-    "users.csv": CSV,
-    "users.txt": CSV.replace(b",", b";"),
-    "users.tsv": CSV.replace(b",", b"\t"),
-    "users.csv.gz": gzip.compress(CSV[:30]) + gzip.compress(CSV[30:]),
-    "users.csv.bz2": compressed("bz2", CSV[:30]) + compressed("bz2", CSV[30:]),
-    "users.csv.zst": compressed("zstd", CSV[:30]) + compressed("zstd", CSV[30:]),
-    "no_ending_of_compression.csv": gzip.compress(CSV),
-    "users.jsonl": JSON_LINES,
-    "users.ndjson.gz": gzip.compress(JSON_LINES),
-    "users.parquet": parquet_bytes(TABLE_OF_ROWS),
-    "users.pq.gz": gzip.compress(parquet_bytes(TABLE_OF_ROWS)),
-    "users.arrow": arrow_bytes(pa.ipc.new_file),
-    "users.feather.zst": compressed("zstd", arrow_bytes(pa.ipc.new_file)),
-    "stream.ipc": arrow_bytes(pa.ipc.new_stream),
-}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_file_of_any_kind(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(FILES[name])
-    frame = mpd.frame(tmp_path / name)
-    assert rows(frame) == ROWS
-    assert all(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
-    assert frame.index.equals(pd.RangeIndex(2))
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_an_open_file_of_any_kind_stays_open(name: str) -> None:
-    file = io.BytesIO(FILES[name])
-    file.name = name
-    assert rows(mpd.frame(file)) == ROWS
-    assert not file.closed
-
-
-def test_the_standard_input_may_be_a_pipe() -> None:
-    code = "import mixpanel_pandas as mpd; print(mpd.frame('-', format='parquet')['user_id'].tolist())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=FILES["users.parquet"], capture_output=True, check=True
-    )
-    assert done.stdout.split() == [b"['007',", b"'008']"]
-
-
-class Exporting:
-    """What hands out Arrow's stream, and nothing else."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self._table.__arrow_c_stream__(requested_schema)
-
-
-class Lazy:
-    def collect_batches(self, *, maintain_order: bool) -> Iterator[Exporting]:
-        assert maintain_order
-        return iter([Exporting(TABLE_OF_ROWS[:1]), Exporting(TABLE_OF_ROWS[1:])])
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param(lambda: TABLE_OF_ROWS, id="an Arrow table"),
-        pytest.param(TABLE_OF_ROWS.to_reader, id="an Arrow reader"),
-        pytest.param(lambda: TABLE_OF_ROWS.to_batches()[0], id="a record batch"),
-        pytest.param(lambda: Exporting(TABLE_OF_ROWS), id="a stream"),
-        pytest.param(Lazy, id="a lazy frame"),
-        pytest.param(TABLE_OF_ROWS.to_pandas, id="a pandas frame"),
-        pytest.param(lambda: TABLE_OF_ROWS.to_pandas().set_index("user_id"), id="a named index"),
-        pytest.param(lambda: iter(TABLE_OF_ROWS.to_batches(1)), id="batches"),
-        pytest.param(lambda: (TABLE_OF_ROWS[row : row + 1].to_pandas() for row in range(2)), id="frames"),
-        pytest.param(lambda: [TABLE_OF_ROWS[:1], TABLE_OF_ROWS[1:].to_pandas()], id="a list"),
-    ],
-)
-def test_frames_and_streams(source: Callable[[], Any]) -> None:
-    assert rows(mpd.frame(source())) == ROWS
-
-
-def test_the_frame_does_not_change_with_its_source() -> None:
-    source = pd.DataFrame({"id": ["a", "b"], "n": [1, 2]})
-    frame = mpd.frame(source)
-    source.loc[0, "n"] = 5
-    assert frame["n"].tolist() == [1, 2]
-
-
-def test_folders_globs_and_lists(tmp_path: Path) -> None:
-    for country, code, number in (("NO", "007", 1), ("__HIVE_DEFAULT_PARTITION__", "a%2Fb", 2)):
-        folder = tmp_path / f"country={country}" / f"code={code}"
-        folder.mkdir(parents=True)
-        (folder / "part-0.csv").write_text(f"id,n\nx,{number}\n", encoding="utf-8")
-        (folder / "_SUCCESS").touch()
-        (folder / ".part-0.csv.crc").touch()
-    expected = [["x", 1, "NO", "007"], ["x", 2, None, "a/b"]]
-    assert rows(mpd.frame(tmp_path)) == expected
-    assert rows(mpd.frame(f"{tmp_path}/*/*/*.csv")) == expected
-    files = sorted(tmp_path.rglob("*.csv"), reverse=True)
-    assert rows(mpd.frame(files))[0][:2] == ["x", 2]
-
-
-def test_files_that_differ_in_their_columns_and_values(tmp_path: Path) -> None:
-    (tmp_path / "1.csv").write_text("id,n,a\nx,1,2024-01-01\n", encoding="utf-8")
-    (tmp_path / "2.csv").write_text("id,b,n\ny,true,abc\n", encoding="utf-8")
-    frame = mpd.frame(tmp_path)
-    assert frame.columns.tolist() == ["id", "n", "a", "b"]
-    assert rows(frame) == [["x", "1", dt.date(2024, 1, 1), None], ["y", "abc", None, True]]
-
-
-def test_an_address(tmp_path: Path) -> None:
-    fsspec = pytest.importorskip("fsspec")
-    memory = fsspec.filesystem("memory")
-    for name in ("users.csv.gz", "users.parquet", "users.jsonl"):
-        memory.pipe(f"/exports/day=2024-01-01/{name}", FILES[name])
-        assert rows(mpd.frame(f"memory://exports/day=2024-01-01/{name}")) == ROWS
-    found = mpd.frame("memory://exports/*/*.parquet")
-    assert rows(found) == [[*row, "2024-01-01"] for row in ROWS]
-    memory.rm("/exports/day=2024-01-01/users.parquet")
-    memory.rm("/exports/day=2024-01-01/users.jsonl")
-    assert rows(mpd.frame("memory://exports")) == [[*row, "2024-01-01"] for row in ROWS]
-
-
-def test_messages_hold_no_secrets_of_an_address() -> None:
-    pytest.importorskip("fsspec")
-    with pytest.raises(mpd.OperationError) as raised:
-        mpd.frame("nothing://me:secret@host/users.csv?signature=abc")
-    assert str(raised.value).startswith("cannot read nothing://host/users.csv: ")
-    assert "secret" not in str(raised.value)
-    assert "abc" not in str(raised.value)
-
-
-def test_the_library_of_an_address_is_missing() -> None:
-    with pytest.raises(mpd.MissingExtraError, match=r"s3://bucket/users\.csv"):
-        mpd.frame("s3://bucket/users.csv")
-
-
-@pytest.mark.parametrize("library", ["polars", "duckdb"])
-def test_other_libraries(library: str) -> None:
-    module = pytest.importorskip(library)
-    if library == "duckdb":
-        names = [mpd.frame(module.sql("select '007' as user_id, 'pro' as plan, 12 as credits"))]
-    else:
-        frame = module.from_arrow(TABLE_OF_ROWS).with_columns(module.col("plan").cast(module.Categorical))
-        names = [mpd.frame(frame), mpd.frame(frame.lazy())]
-    assert [rows(frame)[0] for frame in names] == [ROWS[0]] * len(names)
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        pytest.param(lambda _path: 3, "cannot read a table from int", id="a number"),
-        pytest.param(lambda _path: {"a": [1]}, r"pd.DataFrame\(source\)", id="a dict"),
-        pytest.param(lambda _path: [{"a": 1}], r"pd.DataFrame\(records\)", id="dicts"),
-        pytest.param(lambda _path: [], "list of sources is empty", id="nothing"),
-        pytest.param(lambda _path: io.BytesIO(CSV), "format= must say what is in", id="no name"),
-        pytest.param(lambda _path: io.StringIO("a"), "format= must say", id="no name of text"),
-        pytest.param(lambda path: path / "*.csv", "there are no files in", id="a glob of nothing"),
-        pytest.param(lambda path: path, "there are no files in", id="an empty folder"),
-        pytest.param(lambda path: [path / "a.csv", path / "b.pq"], "have several formats", id="formats"),
-        pytest.param(
-            lambda _path: pa.table([["a"], ["b"]], names=["x", "x"]), "'x' occur more than once", id="labels"
-        ),
-        pytest.param(
-            lambda _path: pd.DataFrame({"p": pd.period_range("2020", periods=2)}),
-            "column 'p' holds values of the type .*period",
-            id="periods",
-        ),
-        pytest.param(
-            lambda _path: pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
-            "the columns are a MultiIndex",
-            id="levels",
-        ),
-    ],
-)
-def test_sources_that_are_none(tmp_path: Path, source: Callable[[Path], Any], message: str) -> None:
-    with pytest.raises(mpd.OperationError, match=message):
-        mpd.frame(source(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        pytest.param("t.csv.gz", gzip.compress(CSV * 100)[:-12], "t.csv.gz: ", id="truncated"),
-        pytest.param("t.parquet", FILES["users.parquet"][:-20], "t.parquet: ", id="truncated Parquet"),
-        pytest.param("t.feather", b"FEA1" * 4, "Feather file of version 1", id="old Feather"),
-        pytest.param("t.json", b'[{"a": 1}]', "is a JSON array", id="array"),
-        pytest.param("t.csv", b'a,b\n1,"x\n2,y\n', "a quote is opened and never closed", id="open quote"),
-        pytest.param("t.csv", b'"a,b\n1,x\n2,y\n', "a quote is opened and never closed", id="in the header"),
-        pytest.param("t.csv", b'a,b\n"1,x\n2,y\n', "a quote is opened and never closed", id="malformed, too"),
-        pytest.param("t.csv", "a\n\u00e9\n".encode("cp1252"), 'encoding="cp1252"', id="not in UTF-8"),
-        pytest.param("t.xlsx", b"PK", "must end in '.csv'", id="ending"),
-    ],
-)
-def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(mpd.OperationError, match=message):
-        mpd.frame(tmp_path / name)
-
-
-@pytest.mark.parametrize("inner", ["_delta_log/0.json", "metadata/v1.metadata.json"])
-def test_tables_that_are_more_than_their_files(tmp_path: Path, inner: str) -> None:
-    (tmp_path / inner).parent.mkdir()
-    (tmp_path / inner).touch()
-    with pytest.raises(mpd.OperationError, match="some of whose files are out of date"):
-        mpd.frame(tmp_path)
-
-
-def test_a_source_that_fails_half_way() -> None:
-    def pieces() -> Iterator[pd.DataFrame]:
-        yield pd.DataFrame({"id": ["a"]})
-        msg = "connection lost"
-        raise RuntimeError(msg)
-
-    with pytest.raises(mpd.OperationError, match="so nothing of it is used: RuntimeError: connection lost"):
-        mpd.frame(pieces())
-
-
-def test_an_index_without_a_name_is_no_column(tmp_path: Path) -> None:
-    pd.DataFrame({"id": ["a", "b"]}, index=[3, 4]).to_parquet(tmp_path / "t.parquet")
-    assert mpd.frame(tmp_path / "t.parquet").columns.tolist() == ["id"]
-
-
-# -- types that change on the way -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pieces", "expected"),
-    [
-        pytest.param([[1], [0.5], [None]], [1.0, 0.5, None], id="int, float, null"),
-        pytest.param([[None], ["a"]], [None, "a"], id="null, text"),
-        pytest.param([[2**53], [0.5]], [2.0**53, 0.5], id="the last exact integer"),
-        pytest.param([[{"a": 1}], [None], [{"b": 2}]], ['{"a":1}', None, '{"b":2}'], id="objects"),
-        pytest.param(
-            [[decimal.Decimal("1.5")], [decimal.Decimal("10.25")]],
-            [decimal.Decimal("1.50"), decimal.Decimal("10.25")],
-            id="decimals",
-        ),
-        pytest.param([[2**70], [None]], [str(2**70), None], id="beyond 64 bits"),
-    ],
-)
-def test_types_that_fit_each_other(pieces: list[list[object]], expected: list[object]) -> None:
-    frame = mpd.frame(pd.DataFrame({"v": piece}) for piece in pieces)
-    assert [row[0] for row in rows(frame)] == expected
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        pytest.param([[1], ["a"]], id="int, text"),
-        pytest.param([[2**53 + 1], [0.5]], id="an integer that no double holds"),
-        pytest.param([[0.5], [2**53 + 1]], id="the same in the other order"),
-        pytest.param([[dt.date(2020, 1, 1)], [pd.Timestamp("2020")]], id="date, time"),
-    ],
-)
-def test_types_that_do_not_fit_are_refused(pieces: list[list[object]]) -> None:
-    with pytest.raises(mpd.OperationError, match=r"column 'v' changes its type on the way, from .* to "):
-        mpd.frame(pd.DataFrame({"v": piece}) for piece in pieces)
-
-
 # -- options of reading -----------------------------------------------------------------------------------------------
-
-
-def read(content: bytes, format: str = "csv", **options: Any) -> pd.DataFrame:
-    return mpd.frame(io.BytesIO(content), format=format, **options)
 
 
 @pytest.mark.parametrize(
@@ -527,6 +222,10 @@ def test_mistakes_are_named_at_once() -> None:
     for name in ("delimiter", "encoding", "decimal", "names", "na"):
         assert f"{name}=" in str(raised.value)
     for options, message in [
+        (
+            {"format": "jsonl", "delimiter": ";", "header": False},
+            "'delimiter', 'header': only CSV files have such",
+        ),
         ({"format": "xls"}, "format='xls' is not one of"),
         ({"invalid": "truncate"}, "invalid='truncate' is not one of"),
         ({"names": ["a"]}, "has 3 columns, and names= has 1"),
@@ -592,7 +291,22 @@ def test_texts_that_cannot_be_read_are_listed() -> None:
         assert rows(read(content, parse=readings, invalid="drop_row")) == [["a", 1, dt.date(2024, 1, 1)]]
 
 
+# -- objects, lists, and values of several types ----------------------------------------------------------------------
+
+
+def test_json_columns_survive_filters_and_concat_and_are_sent_as_json() -> None:
+    frame = read(b'{"id": "a", "v": {"k": [1]}}\n{"id": "b", "v": "1"}\n{"id": "c"}\n', "jsonl")
+    joined = pd.concat([frame[frame["id"] != "c"], frame])
+    sent = joined.mixpanel.payloads("set", "id", duplicates="all").map(lambda row: row and row["$set"]["v"])
+    assert sent.tolist() == [{"k": [1]}, "1", {"k": [1]}, "1", None]
+    again = frame.mixpanel.payloads("set", "id", parse={"v": "json"}).map(
+        lambda row: row and row["$set"]["v"]
+    )
+    assert again.tolist() == sent.tolist()[2:]
+
+
 # -- however a file is cut --------------------------------------------------------------------------------------------
+
 
 CELLS = st.sampled_from(
     [
@@ -623,6 +337,7 @@ def reading_in_blocks(content: bytes, format: str, block: int, spill: int, batch
         patch.setattr(json_module, "BLOCK_BYTES", block)
         patch.setattr(spool_module, "IN_MEMORY", spill)
         patch.setattr(spool_module, "BATCH_BYTES", batch)
+        patch.setattr(spool_module, "BATCH_ROWS", 1)
         return read(content, format)
 
 
@@ -671,70 +386,3 @@ def test_json_lines_are_read_the_same_however_they_are_cut(data, sizes) -> None:
             held = None if value is pd.NA else value
             is_json = "json" in str(column.dtype)
             assert (json.loads(held) if is_json and held is not None else held) == one.get(name)
-
-
-# -- the spool --------------------------------------------------------------------------------------------------------
-
-
-def test_a_large_table_lies_in_a_file_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "IN_MEMORY", 1000)
-    before = pa.total_allocated_bytes()
-    frame = mpd.frame((pa.record_batch({"id": [f"{n:09}"] * 10_000}) for n in range(200)), spool=tmp_path)
-    assert pa.total_allocated_bytes() - before < 2_000_000
-    assert not list(tmp_path.iterdir())
-    assert frame["id"].iloc[[0, 10_000, -1]].tolist() == ["000000000", "000000001", "000000199"]
-
-
-def test_a_folder_that_cannot_take_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "IN_MEMORY", 0)
-    with pytest.raises(mpd.OperationError, match=r"no temporary file can be made in .*none.*spool="):
-        mpd.frame(TABLE_OF_ROWS, spool=tmp_path / "none")
-
-    def full(_folder: str) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(spool_module, "temporary_file", full)
-    with pytest.raises(mpd.OperationError, match=r"is full \(.* left\): .*spool=.*TMPDIR"):
-        mpd.frame(TABLE_OF_ROWS, spool=tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("variable", "writable", "expected"),
-    [
-        pytest.param("/tmp", True, "/tmp", id="TMPDIR"),
-        pytest.param("", True, "/var/tmp", id="/var/tmp, because /tmp may be memory"),
-        pytest.param("", False, tempfile.gettempdir(), id="where /var/tmp is missing"),
-    ],
-)
-def test_where_the_temporary_file_lies(
-    monkeypatch: pytest.MonkeyPatch, variable: str, writable: bool, expected: str
-) -> None:
-    monkeypatch.setenv("TMPDIR", variable)
-    monkeypatch.setattr(os, "access", lambda _path, _mode: writable)
-    monkeypatch.setattr(tempfile, "tempdir", variable or None)
-    assert spool_module.temporary_folder() == expected
-
-
-def test_views_and_dictionaries_are_decoded() -> None:
-    table = pa.table(
-        {
-            "d": pa.array(["x", "y", "x"]).dictionary_encode(),
-            "v": pa.array(["a", "b", None], pa.string_view()),
-            "l": pa.array([["a"], [], None], pa.list_(pa.string_view())),
-        }
-    )
-    frame = mpd.frame(iter([*table.to_batches(), *table[1:].to_batches()]))
-    assert [str(dtype) for dtype in frame.dtypes][:2] == ["string[pyarrow]", "large_string[pyarrow]"]
-    assert frame["d"].tolist() == ["x", "y", "x", "y", "x"]
-    assert [None if value is pd.NA else list(value) for value in frame["l"]] == [["a"], [], None, [], None]
-
-
-def test_json_columns_survive_filters_and_concat_and_are_sent_as_json() -> None:
-    frame = read(b'{"id": "a", "v": {"k": [1]}}\n{"id": "b", "v": "1"}\n{"id": "c"}\n', "jsonl")
-    joined = pd.concat([frame[frame["id"] != "c"], frame])
-    sent = joined.mixpanel.payloads("set", "id", duplicates="all").map(lambda row: row and row["$set"]["v"])
-    assert sent.tolist() == [{"k": [1]}, "1", {"k": [1]}, "1", None]
-    again = frame.mixpanel.payloads("set", "id", parse={"v": "json"}).map(
-        lambda row: row and row["$set"]["v"]
-    )
-    assert again.tolist() == sent.tolist()[2:]

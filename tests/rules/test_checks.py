@@ -51,20 +51,44 @@ REMEDIES = {
     "value": {"drop_row", "drop_value"},
     "reading": {"drop_row", "drop_value"},
     "property": {"drop_row", "drop_value"},
+    "text": set(),
     "column": set(),
     "row": {"drop_row"},
     "record": {"drop_row"},
 }
 CUT = {"long_string", "long_item", "heavy_item"}
+DROPPED = {"computed_property", "identity_property"}
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_remedies(check):
-    assert set(check.remedies) == REMEDIES[check.of] | ({"truncate"} if check.name in CUT else set())
+    assert set(check.remedies) == REMEDIES[check.of] | ({"truncate"} if check.name in CUT else set()) | (
+        {"drop_value"} if check.name in DROPPED else set()
+    )
 
 
 #: Check -> strings that do not pass, strings that pass.
 FOUND = {
+    "offset_date": (
+        [
+            "2024-01-05T23:00:00-05:00",
+            "2024-01-05 10:00+02",
+            "2024-01-05T10:00:00.123+0530",
+            "2024-01-05 10:00:00 -0500",
+            "2024-01-05 10:00:00,5+00:00",
+        ],
+        [
+            "2024-01-05T23:00:00Z",
+            "2024-01-05T23:00:00",
+            "2024-01-05",
+            "2024-01-05-05:00",
+            "on 2024-01-05T23:00:00-05:00",
+            "2024-01-05T23:00:00-05:00 or so",
+            "abcd-ef",
+            "",
+            "2024",
+        ],
+    ),
     "blank_id": (["", " ", "\t\n", "\u3000"], ["a", " a "]),
     "junk_id": (
         [*JUNK_IDS, *(f" {junk.upper()} " for junk in JUNK_IDS)],
@@ -76,8 +100,35 @@ FOUND = {
         ["device:1", "anonymouse", "anona", "x$device:1"],
     ),
     "long_string": (["x" * 256, "é" * 128], ["x" * 255, "é" * 127, ""]),
+    "missing_as_text": (
+        [
+            "N/A",
+            "NULL",
+            r"\N",
+            " nan ",
+            "<NA>",
+            "-",
+            "\u2014",
+            "#REF!",
+            "__HIVE_DEFAULT_PARTITION__",
+            "undefined",
+        ],
+        ["", "NA", "Nan", "Null", "none", "--x", "-1", "N/A, really", "?!", "__HIVE_DEFAULT_PARTITION_"],
+    ),
     "email": (
-        ["ann", "ann@", "@x.com", "ann@x", "a b@x.com", "a@b@c.d", ""],
+        [
+            "ann",
+            "ann@",
+            "@x.com",
+            "ann@x",
+            "a b@x.com",
+            "a@b@c.d",
+            "",
+            "a\u200b@b.c",
+            "a@b.c\u00a0",
+            "\ufeffa@b.c",
+            "a@b\u00ad.c",
+        ],
         ["a@b.c", "ann.bo+1@x-y.co.uk", "ä@ö.de"],
     ),
     "phone": (["0049", "49 30", "", " +49"], ["+49", "+1 (555) 1"]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import math
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "rename": st.dictionaries(LABELS, st.text(max_size=3)) | st.just("reserved"),
     "parse": st.dictionaries(LABELS, st.sampled_from(["json", ";", "number:1.234,5", "boolean:Yes/No"])),
     "na": st.just("common") | st.lists(st.text(max_size=3), max_size=2),
-    "spread": st.lists(LABELS, max_size=3),
+    "spread": st.lists(LABELS, max_size=3) | st.dictionaries(LABELS, st.text(max_size=3), max_size=2),
     "invalid": st.just("drop_row") | st.dictionaries(st.just("long_string"), st.just("truncate")),
     "ip": st.just("192.0.2.1") | LABELS,
     "updated_at": st.just("keep") | LABELS,
@@ -78,6 +79,7 @@ def test_the_line_asks_for_the_same_operation(asked: Operation) -> None:
             pd.Period("2024-01", "M"), lambda found: found == pd.Period("2024-01", "M"), id="period"
         ),
         pytest.param(Path("a/b"), lambda found: Path(found) == Path("a/b"), id="path"),
+        pytest.param(ipaddress.ip_address("::1"), lambda found: found == "::1", id="address"),
         pytest.param(("a",), lambda found: found == ("a",), id="tuple of one"),
         pytest.param(pd.Series([3])[0], lambda found: found == 3, id="numpy's integer"),
     ],

@@ -36,6 +36,8 @@ TEXTS = {
     "request_bytes": "2,000,000 bytes",
     "exact_integer": "9,007,199,254,740,992",
     "id_bytes": "255 bytes",
+    "latitude": "90 degrees",
+    "longitude": "180 degrees",
     "time_seconds": "100,000,000,000 seconds",
 }
 
@@ -58,7 +60,7 @@ def test_every_reserved_property_has_a_page_and_a_role(row):
     assert PAGE.fullmatch(row.source)
     assert row.name.startswith("$")
     assert row.display
-    assert row.role in {"editable", "computed", "identity"}
+    assert row.role in {"editable", "alias", "computed", "identity"}
     assert bool(row.expects) == (row.role == "editable")
     assert all(lookalike == plain(lookalike) for lookalike in row.lookalikes)
 
@@ -91,7 +93,8 @@ def test_renaming_to_reserved_names():
 def test_junk_ids_are_those_of_the_documentation_and_what_careless_text_makes_of_missing_values():
     assert set(JUNK_IDS) == {
         "00000000-0000-0000-0000-000000000000", "anon", "anonymous", "nil", "none", "null", "n/a", "na", "undefined",
-        "unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}", "nan", "<na>", "nat",
+        "unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}", "nan", "<na>", "nat", "\\n", "(null)", "<null>", "[null]",
+        "__hive_default_partition__",
     }  # fmt: skip
     assert all(junk == junk.strip().lower() for junk in JUNK_IDS)
 

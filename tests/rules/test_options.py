@@ -30,6 +30,8 @@ ROWS = [
     ("invalid", "raise", "rows", ()),
     ("duplicates", None, "rows", ALL_OPTIONS["duplicates"].choices),
     ("ip", None, "rows", ()),
+    ("latitude", None, "rows", ()),
+    ("longitude", None, "rows", ()),
     ("updated_at", None, "rows", ()),
     ("ignore_alias", None, "rows", (None, True, False)),
     ("schema", None, "rows", ()),
@@ -263,9 +265,19 @@ REFUSED = [
         id="texts of a column that mean missing",
     ),
     pytest.param(
-        {"spread": "tags"},
-        "spread='tags' must be a list of columns, such as ['tags']",
-        id="spread of a label",
+        {"latitude": 52.5},
+        "latitude means nothing alone: pass latitude and longitude",
+        id="latitude alone",
+    ),
+    pytest.param(
+        {"spread": [["tags"]]},
+        "spread=[['tags']] must be a column, a list of columns, or a mapping from column to prefix",
+        id="spread of a list in a list",
+    ),
+    pytest.param(
+        {"spread": {"tags": 5}},
+        "spread={'tags': 5}: a prefix is text, such as {'address': 'address_'}",
+        id="spread with a number as prefix",
     ),
     pytest.param(
         {"rename": "upper"},
@@ -278,9 +290,9 @@ REFUSED = [
         id="null for add",
     ),
     pytest.param(
-        {"missing": "none", "workers": 0, "spread": "a"},
+        {"missing": "none", "workers": 0, "spread": [{}]},
         "missing='none' is not one of 'skip', 'null', 'unset'; workers=0 must be a whole number from 1 to 64; "
-        "spread='a' must be a list of columns, such as ['a']",
+        "spread=[{}] must be a column, a list of columns, or a mapping from column to prefix",
         id="all at once",
     ),
 ]

@@ -14,9 +14,12 @@ import pyarrow as pa
 
 from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.payloads.row_set import RowSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from mixpanel_pandas.delivery.pending import Positions
 
 __all__ = [
     "Record",
@@ -63,16 +66,16 @@ def noted(
     return Record(kind, run, session, orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY), more)
 
 
-def place_of(positions: range | np.ndarray) -> tuple[dict[str, int], bytes | None]:
+def place_of(positions: Positions) -> tuple[dict[str, int], bytes | None]:
     """Return start and stop of positions as plain values. If they are no neighbours, also return all of them as bytes."""
     run = compact(positions)
-    place = {"start": int(run[0]), "stop": int(run[-1]) + 1}
+    place = {"start": run.start, "stop": run.stop}
     return place, None if isinstance(run, range) else np.asarray(run, "<i8").tobytes()
 
 
-def positions_in(values: Mapping[str, Any], more: bytes | None) -> range | np.ndarray:
+def positions_in(values: Mapping[str, Any], more: bytes | None) -> range | RowSet:
     """Return the positions that `place_of` has written."""
-    return range(values["start"], values["stop"]) if more is None else np.frombuffer(more, "<i8")
+    return range(values["start"], values["stop"]) if more is None else RowSet(np.frombuffer(more, "<i8"))
 
 
 #: Plain field of a delivery -> its default. A field with its default is not written.

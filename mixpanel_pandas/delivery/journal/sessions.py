@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixpanel_pandas.delivery.pending import compact, rows_at
 from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
 from mixpanel_pandas.text import joined
 
@@ -51,7 +52,7 @@ def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
     """
     last = np.full(rows, -1)
     for number, delivery in enumerate(deliveries):
-        last[_index(delivery.positions)] = number
+        last[rows_at(delivery.positions)] = number
     return [deliveries[number] for number in np.unique(last[last >= 0])]
 
 
@@ -68,12 +69,12 @@ def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) 
     doubtful = codes(earlier, rows) == _UNKNOWN
     late = np.zeros(rows, bool)
     for delivery in earlier:
-        late[_index(delivery.positions)] = delivery.late
+        late[rows_at(delivery.positions)] = delivery.late
     untouched = np.ones(rows, bool)
     for delivery in later:
-        untouched[_index(delivery.positions)] = False
+        untouched[rows_at(delivery.positions)] = False
     batches = 1 + max((delivery.batch for delivery in earlier), default=-1)
-    stay = (_restricted(delivery, untouched[_index(delivery.positions)]) for delivery in earlier)
+    stay = (_restricted(delivery, untouched[rows_at(delivery.positions)]) for delivery in earlier)
     return [
         *(delivery for delivery in stay if delivery is not None),
         *(
@@ -83,7 +84,7 @@ def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) 
                 late=delivery.late or bool(late[at].any()),
             )
             for delivery in later
-            for at in [_index(delivery.positions)]
+            for at in [rows_at(delivery.positions)]
         ),
     ]
 
@@ -100,7 +101,9 @@ def with_settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: b
     applied : bool
         Whether their updates were applied.
     """
-    return [_settled(delivery, rows[_index(delivery.positions)], SETTLED[applied]) for delivery in deliveries]
+    return [
+        _settled(delivery, rows[rows_at(delivery.positions)], SETTLED[applied]) for delivery in deliveries
+    ]
 
 
 def without_delivered(held: Iterable[Excluded], deliveries: Sequence[Delivery], rows: int) -> list[Excluded]:
@@ -114,16 +117,12 @@ def codes(deliveries: Sequence[Delivery], rows: int) -> np.ndarray:
     """Return for each row the index of its outcome in `OUTCOMES`, or -1 if it is in no delivery."""
     code_of_row = np.full(rows, -1, np.int8)
     for delivery in deliveries:
-        code_of_row[_index(delivery.positions)] = OUTCOMES.index(delivery.outcome)
+        code_of_row[rows_at(delivery.positions)] = OUTCOMES.index(delivery.outcome)
         apart = np.fromiter(delivery.apart, np.int64, len(delivery.apart))
         code_of_row[delivery.rows[apart]] = [
             OUTCOMES.index(outcome) for outcome, _error in delivery.apart.values()
         ]
     return code_of_row
-
-
-def _index(positions: range | np.ndarray) -> slice | np.ndarray:
-    return slice(positions.start, positions.stop) if isinstance(positions, range) else positions
 
 
 def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
@@ -135,7 +134,7 @@ def _restricted(delivery: Delivery, kept: np.ndarray) -> Delivery | None:
     share, places = kept.mean(), np.cumsum(kept) - 1
     return replace(
         delivery,
-        positions=delivery.rows[kept],
+        positions=compact(delivery.rows[kept]),
         updates=round(delivery.updates * share),
         bytes=round(delivery.bytes * share),
         apart={int(places[row]): became for row, became in delivery.apart.items() if kept[row]},

@@ -23,6 +23,7 @@ __all__ = [
     "with_id",
     "with_name",
     "with_option",
+    "with_reading",
     "with_verb",
     "with_verb_of",
 ]
@@ -64,6 +65,14 @@ def with_option(asked: Operation, name: str, value: Any) -> Operation:
     """Set an option. Its default is the same as no value."""
     options = {other: old for other, old in asked.named.items() if other != name}
     return _remade(asked, options={**options, name: value})
+
+
+def with_reading(asked: Operation, label: Hashable, name: str | None) -> Operation:
+    """Read the text of a column by a reading; None: leave it as it is."""
+    parse = {column: other for column, other in (asked.options.parse or {}).items() if column != label}
+    if name is not None:
+        parse[label] = name
+    return with_option(asked, "parse", parse or None)
 
 
 def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.report import make_report
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.notebook.tables import Table, TableColumn
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.text import Length, counted, quoted, shortened
 
 if TYPE_CHECKING:
@@ -153,9 +153,7 @@ def _page_of(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Fin
         first, last = max(start - before, 0), min(stop - before, finding.count)
         before += finding.count
         if first < last and finding.rows is not None:
-            rows = np.zeros(len(finding.rows), bool)
-            rows[np.flatnonzero(finding.rows)[first:last]] = True
-            yield replace(finding, rows=rows)
+            yield replace(finding, rows=RowSet(finding.rows.head(last)[first:]))
         elif first < last:
             yield finding
 

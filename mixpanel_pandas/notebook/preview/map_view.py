@@ -23,6 +23,7 @@ from mixpanel_pandas.notebook.preview.edits import (
     with_id,
     with_name,
     with_option,
+    with_reading,
     with_verb,
     with_verb_of,
 )
@@ -173,10 +174,11 @@ class MapRow:
         self._name = Input("", "column-name", self._rename, shared=shared)
         self._verb = Choice("", "column-operator", self._choose_verb, shared=shared)
         self._type = Html("column-type", shared=shared)
+        self._reading = Choice("", "column-reading", self._choose_reading, shared=shared)
         self._example = Html("column-example", shared=shared)
         self._hint = Html("column-hint", shared=shared)
         self._map = Button("", "column-map", self._map_to_meant, shared=shared)
-        for control in (self._tick, self._name, self._verb):
+        for control in (self._tick, self._name, self._verb, self._reading):
             control.widget.add_class(HIDDEN_NAME)
         self.box: Any = grid(columns=WIDTHS, shared=shared)
         self.box.add_class("mp-row")
@@ -205,11 +207,16 @@ class MapRow:
         self._verb.enable(mapping.sent)
         filled = "" if mapping.fill is None else f", {percent(mapping.fill)}"
         self._type.value = html.page([html_text(f"{mapping.type}{filled}")])
+        self._reading.offer(
+            [("as it is", None), *((name, name) for name in mapping.readings)], mapping.reading
+        )
+        self._reading.name(f"Read text of {label} as")
+        kind = vbox(self._type, self._reading, min_width="0") if mapping.readings else self._type
         self._example.value = html.page([html.mono(shortened(mapping.example, Length.EXAMPLE))])
         verb = [self._verb] if several else []
         set_children(
             self.box,
-            [self._tick, self._label, self._name, *verb, self._type, self._example, self._remarks(mapping)],
+            [self._tick, self._label, self._name, *verb, kind, self._example, self._remarks(mapping)],
         )
 
     def _remarks(self, mapping: ColumnMapping) -> Any:
@@ -234,6 +241,10 @@ class MapRow:
         if (mapping := self._mapping) is not None:
             target = name.strip() or str(mapping.label)
             self._host.change(lambda state: with_name(state.operation, state.layout, mapping.label, target))
+
+    def _choose_reading(self, name: str | None) -> None:
+        if (mapping := self._mapping) is not None:
+            self._host.change(lambda state: with_reading(state.operation, mapping.label, name))
 
     def _choose_verb(self, verb: str) -> None:
         if (mapping := self._mapping) is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.checking.findings import column_findings
-from mixpanel_pandas.errors import naming_column, reading_column
+from mixpanel_pandas.errors import OperationError, naming_column, reading_column
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise
-from mixpanel_pandas.payloads.sources import Source, array_of
-from mixpanel_pandas.rules.checks import CHECKS
+from mixpanel_pandas.payloads.parsing import TEXT_KINDS
+from mixpanel_pandas.payloads.sources import array_of
+from mixpanel_pandas.reading.readings import READINGS, reading
+from mixpanel_pandas.rules.checks import CHECKS, LOOKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -92,6 +94,10 @@ class ColumnMapping:
         The first value, as JSON.
     remarks : tuple of Remark
         What to know about it.
+    reading : str or None
+        The reading of its text, as `parse` names it.
+    readings : tuple of str
+        The readings to choose from, those that read all of the text first; none where the column holds no text.
     """
 
     label: Hashable
@@ -103,6 +109,8 @@ class ColumnMapping:
     fill: float | None
     example: str
     remarks: tuple[Remark, ...]
+    reading: str | None = None
+    readings: tuple[str, ...] = ()
 
 
 def ids_in_words(state: State) -> str:
@@ -124,9 +132,8 @@ def id_labels(state: State) -> list[Hashable]:
 def sendable_labels(state: State) -> list[Hashable]:
     """Return the columns that could be sent, and for ``unset`` also the names that are not columns."""
     layout = state.layout
-    sources = [source for source in (layout.id, layout.ip, layout.time) if isinstance(source, Source)]
-    taken = {source.label for source in sources if not source.in_index}
-    labels = [label for label in state.frame.columns if label not in taken]
+    sent = {column.label for column in layout.columns}
+    labels = [label for label in state.frame.columns if label not in layout.taken or label in sent]
     return [*labels, *(name for name in layout.removed if name not in set(map(str, labels)))]
 
 
@@ -163,13 +170,39 @@ def column_mappings(
     sent: dict[Hashable, list[PropertyColumn]] = {}
     for column in state.layout.columns:
         sent.setdefault(column.label, []).append(column)
+    looks = _looks(state)
     remarks: dict[Hashable, list[Remark]] = {}
-    for finding in column_findings(state.layout):
+    for finding in (*column_findings(state.layout), *looks):
         remarks.setdefault(finding.column, []).append(_remark(finding))
-    return [
+    readings = {finding.column: finding.readings for finding in looks}
+    mappings = [
         _column_mapping(state, label, sent.get(label, []), tuple(remarks.get(label, ())), unmasked)
         for label in sendable_labels(state)[start:stop]
     ]
+    return [
+        replace(
+            mapping, **_reading_choices(state, sent.get(mapping.label, []), readings.get(mapping.label, ()))
+        )
+        for mapping in mappings
+    ]
+
+
+def _looks(state: State) -> list[Finding]:
+    """Return the findings of text that looks like more. What cannot be checked is shown without: Findings says why."""
+    try:
+        return [finding for finding in state.findings if finding.readings] if state.is_checked else []
+    except OperationError:
+        return []
+
+
+def _reading_choices(state: State, sent: list[PropertyColumn], fitting: tuple[str, ...]) -> dict[str, Any]:
+    """Return how the text of a column is read, and the readings to choose from: those that fit, then one of each kind."""
+    if len(sent) != 1 or sent[0].key is not None or sent[0].source.rule.kind not in TEXT_KINDS:
+        return {}
+    chosen = (state.operation.options.parse or {}).get(sent[0].label)
+    of_each_kind = [row.examples[0] for row in READINGS.values()]
+    names = dict.fromkeys([*fitting, *([chosen] if chosen else []), *of_each_kind])
+    return {"reading": chosen, "readings": tuple(names)}
 
 
 def _remark(finding: Finding) -> Remark:
@@ -177,6 +210,10 @@ def _remark(finding: Finding) -> Remark:
     if finding.check == "lookalike":
         meant = LOOKALIKES[plain(str(finding.name))]
         return Remark(f"looks like {meant}", meant)
+    if finding.readings:
+        return Remark(
+            f"looks like {LOOKS[reading(finding.readings[0]).kind]}: {' or '.join(finding.readings)}"
+        )
     says_more = finding.message != CHECKS[finding.check].says
     return Remark(finding.message if says_more else finding.words)
 

@@ -20,8 +20,8 @@ PRIVATE = {"$email", "$phone", "$name", "$first_name", "$last_name"}
 #: Plain forms of other private names, for which Mixpanel has no property.
 PRIVATE_NAMES = {"fax", "faxnumber", "telefax", "address", "postaladdress", "streetaddress", "street"}
 
-#: Fields of an update that hold an id or an IP address.
-PRIVATE_FIELDS = {"$distinct_id", "$group_id", "$ip"}
+#: Fields of an update that hold an id, or tell where somebody is.
+PRIVATE_FIELDS = {"$distinct_id", "$group_id", "$ip", "$latitude", "$longitude"}
 
 #: A masked text keeps this many characters, and this stands for the others.
 KEPT, MASK = 2, "***"

@@ -72,6 +72,6 @@ def reason_without_payload(state: State, position: int) -> str:
     refusing = [
         finding
         for finding in state.findings
-        if finding.stands and (finding.rows is None or finding.rows[position])
+        if finding.stands and (finding.rows is None or finding.rows.within(np.array([position])).any())
     ]
     return f"refused: {', '.join(dict.fromkeys(finding.words for finding in refusing))}"

@@ -205,7 +205,7 @@ class State:
         excluded = changes.excluded.copy()
         for finding in self.findings:
             if finding.stands and finding.rows is not None:
-                excluded |= finding.rows
+                excluded |= finding.rows.mask(len(excluded))
         return replace(changes, excluded=excluded)
 
     def encoded(self, positions: np.ndarray) -> list[Payloads]:
@@ -260,7 +260,8 @@ class State:
 
     def is_private(self, label: Hashable, name: str | None = None) -> bool:
         """Return whether a column, or the property that it becomes, holds ids, addresses or names of people."""
-        sources = {source.label for source in (self.layout.id, self.layout.ip) if isinstance(source, Source)}
+        of_people = [getattr(self.layout, name) for name in ("id", "ip", "latitude", "longitude")]
+        sources = {source.label for source in of_people if isinstance(source, Source)}
         return label in sources or is_private(label) or (name is not None and is_private(name))
 
     def row_label(self, position: int, *, unmasked: bool) -> str:

@@ -35,6 +35,9 @@ EDITS = st.one_of(
     st.tuples(COLUMNS, st.sampled_from(["add", "union", "unset"])).map(
         lambda done: lambda s: edits.with_verb_of(s.operation, *done)
     ),
+    st.tuples(COLUMNS, st.sampled_from([None, "text", "json", "list:semicolon"])).map(
+        lambda done: lambda s: edits.with_reading(s.operation, *done)
+    ),
     st.sampled_from([("missing", "null"), ("duplicates", "last"), ("invalid", "truncate")]).map(
         lambda done: lambda s: edits.with_option(s.operation, *done)
     ),

@@ -11,6 +11,7 @@ from mixpanel_pandas.notebook.preview.finding_rows import (
     findings_table,
     select_findings,
 )
+from mixpanel_pandas.payloads.row_set import RowSet
 from tests.notebook.preview.frames import people, state
 
 
@@ -51,9 +52,10 @@ def test_what_is_said_of_invalid_is_what_it_does(remedy: str) -> None:
         except OperationError:  # no such remedy
             assert f'"{remedy}"' in refuses
             continue
-        dropped, cut = (masks.values() for masks in (changes.dropped, changes.cut))
-        masks = {"drop_row": [changes.excluded], "drop_value": dropped, "truncate": cut}[remedy]
-        changed = max((int(mask[finding.rows].sum()) for mask in masks), default=0)
+        dropped, cut = (rows.values() for rows in (changes.dropped, changes.cut))
+        excluded = RowSet.of_mask(changes.excluded)
+        sets = {"drop_row": [excluded], "drop_value": dropped, "truncate": cut}[remedy]
+        changed = max((len({*rows} & {*finding.rows}) for rows in sets), default=0)
         assert changed == (finding.count if f'"{remedy}" ' in helps else 0)
 
 

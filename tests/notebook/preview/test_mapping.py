@@ -3,6 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from mixpanel_pandas.notebook.preview.edits import with_reading
 from mixpanel_pandas.notebook.preview.mapping import (
     Remark,
     available_verbs,
@@ -58,6 +59,21 @@ def test_an_example_is_read_as_the_call_says() -> None:
     frame = pd.DataFrame({"user_id": ["ann"], "x": ["a;b"]})
     (found,) = column_mappings(state(frame, parse={"x": ";"}))
     assert (found.type, found.example) == ("list", '["a", "b"]')
+
+
+def test_readings_to_choose_from_begin_with_those_that_fit() -> None:
+    frame = pd.DataFrame({"user_id": ["ann", "bob"], "x": ["05/07/2023", "01/02/2023"], "n": [1, 2]})
+    text, number = column_mappings(state(frame))
+    fitting = ("date:dd/mm/yyyy", "date:mm/dd/yyyy")
+    assert text.readings == (*fitting, "text", "number", "date", "boolean", "json", "list:semicolon")
+    assert (text.reading, number.readings) == (None, ())
+    assert text.remarks == (Remark("looks like dates: date:dd/mm/yyyy or date:mm/dd/yyyy"),)
+    chosen = state(frame).changed(with_reading(state(frame).operation, "x", "date:dd/mm/yyyy"))
+    assert chosen.code() == "df.mixpanel.set('user_id', parse={'x': 'date:dd/mm/yyyy'})"
+    text, _number = column_mappings(chosen)
+    assert (text.type, text.reading, text.example) == ("date", "date:dd/mm/yyyy", '"2023-07-05"')
+    assert text.remarks == ()
+    assert chosen.changed(with_reading(chosen.operation, "x", None)).operation.named.get("parse") is None
 
 
 def test_what_is_unset_need_not_be_a_column() -> None:

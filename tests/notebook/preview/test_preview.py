@@ -124,6 +124,19 @@ def test_it_opens_on_the_map_with_what_the_call_said() -> None:
     assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Send"]
 
 
+def test_the_type_choice_reads_text_as_the_hint_says() -> None:
+    frame = pd.DataFrame({"user_id": ["ann", "bob"], "amount": ["1,234.50", "7.00"]})
+    found = screen(frame)
+    assert "looks like numbers: number:1,234.5" in found.text()
+    assert found.one("column-reading", "Read text of amount as").value is None
+    found.one("column-reading", "Read text of amount as").value = "number:1,234.5"
+    assert found.preview.code == "df.mixpanel.set('user_id', parse={'amount': 'number:1,234.5'})"
+    assert "looks like numbers" not in found.text()
+    assert "1234.5" in found.text()
+    found.one("column-reading", "Read text of amount as").value = None
+    assert found.preview.code == "df.mixpanel.set('user_id')"
+
+
 def test_clicks_become_the_line_and_the_operation() -> None:
     found = screen()
     found.one("column-map", "Send as $email").click()

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.cli import Terminated, main
+from mixpanel_pandas.cli import main
+from mixpanel_pandas.cli.exit_status import Termination
+from mixpanel_pandas.cli.options import ONLY_IN_PYTHON
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 from tests.patience import PATIENCE
@@ -24,7 +25,7 @@ from tests.patience import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CUSTOMERS = str(Path(__file__).parent.parent / "notebooks" / "data" / "customers.csv")
+CUSTOMERS = str(Path(__file__).parents[2] / "notebooks" / "data" / "customers.csv")
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_the_readme_command() -> None:
     )
     assert "Profiles as Mixpanel now holds them (3 of 59)" in done.stdout
     assert "São José dos Campos" in done.stdout
-    assert done.stderr == "Note: 5 hints (lookalike); --validate shows them\n"
+    assert "5 hints (lookalike); `mixpanel-pandas validate set` shows them\n" in done.stderr
     assert max(map(len, done.stdout.splitlines())) < 100
 
 
@@ -86,7 +87,19 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
             {"plan": "pro", "credits": 1},
             id="update",
         ),
-        pytest.param(["unset", "--property", "fax"], {}, id="unset"),
+        pytest.param(["unset", "--property", "fax", "--yes"], {}, id="unset"),
+        pytest.param(
+            ["set", "--property", "plan", "--latitude", "52.5", "--longitude", "-13"],
+            {"plan": "pro"}
+            | {"$city": "Nowhere", "$region": "Nowhere", "$country_code": "ZZ", "$timezone": "UTC"}
+            | {"$geo_source": "reverse_geocoding"},
+            id="one location",
+        ),
+        pytest.param(
+            ["set", "--property", "uid", "--property", "plan"],
+            {"uid": "007", "plan": "pro"},
+            id="the ids, too",
+        ),
         pytest.param(
             ["set", "--property", "plan", "--updated-at", "1600000000"],
             {"plan": "pro", "$last_seen": "2020-09-13T12:26:40"},
@@ -102,7 +115,7 @@ def test_a_project_from_the_environment(emulator: mpd.Emulator, table: str) -> N
             {"plan": "pro"},
             id="pace",
         ),
-        pytest.param(["delete", "--at-most", "2"], None, id="delete"),
+        pytest.param(["delete", "--at-most", "2", "--yes"], None, id="delete"),
         pytest.param(["set", "--property", "plan", "--dry-run"], None, id="dry run"),
     ],
 )
@@ -113,23 +126,31 @@ def test_verbs_and_options(emulator: mpd.Emulator, table: str, arguments: list[s
     assert emulator.profile("007") == profile
 
 
+def test_objects_are_spread_with_a_prefix(emulator: mpd.Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "objects.csv"
+    path.write_text('uid,address,more\na,"{""city"": ""Ulm""}","{""n"": 1}"\n')
+    done = run("set", str(path), "--id", "uid", "--spread", "address=address_", "--spread", "more")
+    assert done.exit_code == 0, done.output
+    assert emulator.profile("a") == {"address_city": "Ulm", "n": 1}
+
+
 def test_groups(emulator: mpd.Emulator, table: str) -> None:
     assert run("set", table, "--id", "uid", "--group", "company", "--property", "plan").exit_code == 0
     assert emulator.profile("007", "company") == {"plan": "pro"}
 
 
 def test_every_verb_and_option_is_there() -> None:
-    assert set(main.commands) == {*OPERATORS, "update", "journal", "inventory"}
-
+    assert {name for names in main.headings.values() for name in names} == set(main.commands)
+    assert {*OPERATORS, "update"} <= set(main.commands)
     shown = {parameter.name for command in main.commands.values() for parameter in command.params}
-    assert set(ALL_OPTIONS) - shown == {"schema", "project", "progress"}
+    assert set(ALL_OPTIONS) - shown == ONLY_IN_PYTHON - {"project"}
 
 
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
     emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
     done = run(
         "set", table, "--id", "uid",
-        "--save-summary", str(tmp_path / "summary.parquet"), "--save-failures", str(tmp_path / "failures.csv"),
+        "--summary", str(tmp_path / "summary.parquet"), "--failures", str(tmp_path / "failures.csv"),
     )  # fmt: skip
     assert done.exit_code == 1
     assert (tmp_path / "failures.csv").read_text(encoding="utf-8") == "uid,plan,credits,tags\n8,,2,c\n"
@@ -142,7 +163,7 @@ def test_a_run_goes_on_and_its_journal_tells(emulator: mpd.Emulator, table: str,
     for _call in range(2):
         assert run(*call).exit_code == 0
     assert len(emulator.requests) == 1
-    told = run("journal", journal, "--save-outcomes", outcomes)
+    told = run("journal", journal, "--outcomes", outcomes)
     assert told.exit_code == 0
     assert "accepted" in told.output
     assert set(pd.read_csv(outcomes)["outcome"]) == {"accepted"}
@@ -150,14 +171,14 @@ def test_a_run_goes_on_and_its_journal_tells(emulator: mpd.Emulator, table: str,
 
 
 def test_the_inventory(table: str, tmp_path: Path) -> None:
-    done = run("inventory", table, "--save", str(tmp_path / "found.csv"))
+    done = run("inventory", table, "--output", str(tmp_path / "found.csv"))
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("4 properties of 2 rows\ncolumn   type")
     assert pd.read_csv(tmp_path / "found.csv")["column"].tolist() == ["uid", "plan", "credits", "tags"]
 
 
 def test_the_report(table: str) -> None:
-    done = run("add", table, "--id", "uid", "--validate")
+    done = run("validate", "add", table, "--id", "uid")
     assert done.exit_code == 1
     assert done.stdout.startswith("2 errors, 0 warnings, 0 hints in 2 rows x 3 properties\n")
     assert "$add takes numbers" in done.stdout
@@ -166,14 +187,16 @@ def test_the_report(table: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        pytest.param(["set", "FILE"], 1, "Error: which column holds the ids? Name it first", id="no id"),
+        pytest.param(["set", "FILE"], 2, "which column holds the ids? Name it with --id;", id="no id"),
         pytest.param(
             ["set", "FILE", "--id", "ui"],
-            1,
-            "id column 'ui' is not in users.csv: did you mean 'uid'?",
+            2,
+            "--id ui is not in users.csv: did you mean 'uid'?",
             id="bad id",
         ),
-        pytest.param(["set", "none.csv", "--id", "uid"], 2, "'none.csv' does not exist", id="no file"),
+        pytest.param(
+            ["set", "none.csv", "--id", "uid"], 2, "cannot read none.csv: No such file", id="no file"
+        ),
         pytest.param(
             ["set", "FILE", "--id", "uid", "--missing", "nul"], 2, "'nul' is not one of 'skip'", id="choice"
         ),
@@ -225,20 +248,20 @@ def test_nobody_there(table: str) -> None:
     emulator.close()
     with mpd.set_project(mpd.Project(emulator.token, url=emulator.url, backoff=0)):
         done = run("set", table, "--id", "uid")
-    assert done.exit_code == 1
-    assert "Error: 127.0.0.1" in done.stderr
+    assert done.exit_code == 3
+    assert "ERROR   127.0.0.1" in done.stderr
     assert "not_sent" in done.stdout
 
 
 def test_a_group_without_a_name_is_refused(emulator: mpd.Emulator, table: str) -> None:
     done = run("set", table, "--id", "uid", "--group", "")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "group takes the name of a group key" in done.stderr
     assert not emulator.requests
 
 
 def test_a_path_that_cannot_be_written_stops_the_command_first(emulator: mpd.Emulator, table: str) -> None:
-    done = run("set", table, "--id", "uid", "--save-failures", "/nowhere/failures.csv")
+    done = run("set", table, "--id", "uid", "--failures", "/nowhere/failures.csv")
     assert done.exit_code == 2
     assert "'/nowhere' is not a folder that can be written to" in done.stderr
     assert not emulator.requests
@@ -265,7 +288,7 @@ def linked(name: Path, link: Callable[[Path, Path], None], path: Path) -> str:
     return str(name)
 
 
-@pytest.mark.parametrize("option", ["--save-failures", "--save-summary"])
+@pytest.mark.parametrize("option", ["--failures", "--summary"])
 @pytest.mark.parametrize("name", OTHER_NAMES)
 def test_the_input_is_never_written_over(
     emulator: mpd.Emulator, table: str, tmp_path: Path, name: str, option: str
@@ -286,18 +309,18 @@ def test_the_input_in_another_case_is_the_input(emulator: mpd.Emulator, table: s
     other = tmp_path / "USERS.CSV"
     if not other.exists():
         other.hardlink_to(table)
-    assert run("set", table, "--id", "uid", "--save-failures", str(other)).exit_code == 2
+    assert run("set", table, "--id", "uid", "--failures", str(other)).exit_code == 2
     assert not emulator.requests
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["set", "FILE", "--id", "uid", "--save-failures", "NEW", "--save-summary", "NEW"], id="two to one"),
-        pytest.param(["set", "FILE", "--id", "uid", "--journal", "NEW", "--save-failures", "NEW"], id="a new journal"),
-        pytest.param(["set", "FILE", "--id", "uid", "--journal", "JOURNAL", "--save-summary", "JOURNAL"], id="a journal"),
-        pytest.param(["journal", "JOURNAL", "--save-outcomes", "JOURNAL"], id="outcomes over their journal"),
-        pytest.param(["inventory", "FILE", "--save", "FILE"], id="an inventory"),
+        pytest.param(["set", "FILE", "--id", "uid", "--failures", "NEW", "--summary", "NEW"], id="two to one"),
+        pytest.param(["set", "FILE", "--id", "uid", "--journal", "NEW", "--failures", "NEW"], id="a new journal"),
+        pytest.param(["set", "FILE", "--id", "uid", "--journal", "JOURNAL", "--summary", "JOURNAL"], id="a journal"),
+        pytest.param(["journal", "JOURNAL", "--outcomes", "JOURNAL"], id="outcomes over their journal"),
+        pytest.param(["inventory", "FILE", "--output", "FILE"], id="an inventory"),
     ],
 )  # fmt: skip
 def test_no_file_is_written_over_another_of_the_command(
@@ -326,8 +349,8 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.cli.write_table", breaks)
-    done = run("set", table, "--id", "uid", "--save-failures", str(old))
+    monkeypatch.setattr("mixpanel_pandas.cli.output.write_table", breaks)
+    done = run("set", table, "--id", "uid", "--failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr
     assert old.read_text(encoding="utf-8") == "what was there"
@@ -340,7 +363,7 @@ def test_a_file_is_replaced_as_it_stood(emulator: mpd.Emulator, table: str, tmp_
     old.chmod(0o640)
     link.symlink_to(old.name)
     emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
-    assert run("set", table, "--id", "uid", "--save-failures", str(link)).exit_code == 1
+    assert run("set", table, "--id", "uid", "--failures", str(link)).exit_code == 1
     assert link.is_symlink()
     assert old.stat().st_mode & 0o777 == 0o640
     assert gzip.decompress(old.read_bytes()).startswith(b"uid,plan,credits,tags\n8,")
@@ -351,7 +374,7 @@ def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(pipe.read_text, encoding="utf-8")
-        assert run("set", table, "--id", "uid", "--save-failures", str(pipe)).exit_code == 0
+        assert run("set", table, "--id", "uid", "--failures", str(pipe)).exit_code == 0
         assert reading.result(timeout=PATIENCE) == "uid,plan,credits,tags\n"
     assert pipe.is_fifo()
 
@@ -359,8 +382,10 @@ def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path
 def test_tables_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for columns in (80, 120):
         monkeypatch.setenv("COLUMNS", str(columns))
-        for verb, option in (("set", "--emulator"), ("set", "--validate"), ("add", "--validate")):
-            shown = run(verb, CUSTOMERS, "--id", "customer_id", option).stdout
+        for words in (["set"], ["validate", "set"], ["validate", "add"], ["inventory"]):
+            id_column = [] if words == ["inventory"] else ["--id", "customer_id"]
+            where = ["--emulator"] if words == ["set"] else []
+            shown = run(*words, CUSTOMERS, *id_column, *where).stdout
             assert max(map(len, shown.splitlines())) <= columns
 
 
@@ -372,7 +397,7 @@ def test_sigterm_ends_an_upload_as_ctrl_c_does(emulator: mpd.Emulator, tmp_path:
     command = [sys.executable, "-m", "mixpanel_pandas", "add", str(file), "--id", "id", "--batch-size", "10"]
     environment = {**os.environ, "MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
     with subprocess.Popen(
-        [*command, "--workers", "1", "--save-failures", str(failures)],
+        [*command, "--workers", "1", "--failures", str(failures)],
         env=environment, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         while len(emulator.requests) < 3:
@@ -386,7 +411,16 @@ def test_sigterm_ends_an_upload_as_ctrl_c_does(emulator: mpd.Emulator, tmp_path:
 
 def test_sigterm_before_anything_is_sent_ends_the_command_at_once() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(click.exceptions.Exit) as raised, Terminated():
+    with pytest.raises(KeyboardInterrupt), Termination() as termination:
         signal.raise_signal(signal.SIGTERM)
-    assert raised.value.exit_code == 143
+    assert termination.received
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sigterm_ends_a_command_whose_shell_ignores_ctrl_c() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), Termination():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)

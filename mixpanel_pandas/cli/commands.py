@@ -1,0 +1,218 @@
+"""The commands: each verb on a table, what looks at a table without sending, jobs, and tools."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import textwrap
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS, ExitStatus, status_of_summary
+from mixpanel_pandas.cli.help import ByVerb, Commands, table_command
+from mixpanel_pandas.cli.jobs import VERBS, Call, verb_of_job
+from mixpanel_pandas.cli.looking import OF_INVENTORY, showing_payloads, taking_inventory, validating
+from mixpanel_pandas.cli.options import options_of_report, options_of_verb
+from mixpanel_pandas.cli.output import check_outputs, echo, print_summary, write_output
+from mixpanel_pandas.cli.running import finish
+from mixpanel_pandas.cli.uploading import uploading
+from mixpanel_pandas.rules.operators import OPERATORS
+
+if TYPE_CHECKING:
+    from mixpanel_pandas.cli.exit_status import Termination
+
+__all__ = ["main"]
+
+#: Verb -> a command that uses it.
+EXAMPLES = {
+    "set": "users.csv --id user_id --parse amount=number --rename reserved",
+    "set_once": "users.csv --id user_id --property first_seen --parse first_seen=date",
+    "add": "orders.csv --id user_id --property credits --journal orders.sqlite --run 'orders-{date}'",
+    "union": "users.csv --id user_id --property tags --parse tags=list:semicolon",
+    "append": "orders.parquet --id user_id --property product --journal orders.sqlite --run 'orders-{date}'",
+    "remove": "users.csv --id user_id --property tags",
+    "unset": "users.csv --id user_id --property fax --yes",
+    "delete": "gone.csv --id user_id --at-most 500 --yes",
+    "update": "users.csv --id user_id --property plan=set --property credits=add",
+}
+
+HELP = """\
+Write the rows of a table to Mixpanel's profiles. Every row is accounted for.
+
+A table is a CSV (.csv, .tsv, plain or compressed) or Parquet file. The project comes from the environment, MIXPANEL_TOKEN and
+MIXPANEL_REGION (us, eu, in) or MIXPANEL_URL, or from --project FILE. With --emulator nothing leaves this machine.
+
+\b
+  mixpanel-pandas set users.csv --id user_id --emulator
+  mixpanel-pandas validate set users.csv --id user_id
+  mixpanel-pandas set users.csv --id user_id --save-job users.toml
+  mixpanel-pandas run users.toml
+
+"""
+
+
+EPILOG = "\b\nExit status:\n" + "\n".join(
+    textwrap.fill(words, 72, initial_indent=f"  {status:<5d}", subsequent_indent=" " * 7)
+    for status, (words, _what_to_do) in STATUS_IN_WORDS.items()
+)
+
+
+@click.group(
+    cls=Commands,
+    help=HELP,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="mixpanel_pandas")
+def main() -> None:  # its help is above
+    pass
+
+
+# -- jobs, journals and tools -----------------------------------------------------------------------------------------
+
+
+@main.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("job", metavar="JOB")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def _run_job(ctx: click.Context, job: str, options: tuple[str, ...]) -> None:
+    """Run a job file.
+
+    A job is a TOML file with a source, a verb and options, which --save-job writes. Options after JOB win over it:
+    those of the verb that it names.
+
+    \b
+      mixpanel-pandas run users.toml --run users-2026-11-21
+    """
+    command = main.commands[verb_of_job(job)]
+    with command.make_context(command.name, ["--job", job, *options], parent=ctx.parent) as inner:
+        command.invoke(inner)
+
+
+@main.command("journal")
+@click.argument("file")
+@click.option("--run", metavar="NAME", help="Name of the run; by default the one that began last.")
+@click.option(
+    "--outcomes", metavar="FILE", help="Write what became of each id to a .parquet, .csv or .jsonl file."
+)
+def _journal(file: str, run: str | None, outcomes: str | None) -> None:
+    """Show what became of the rows of a run."""
+    from mixpanel_pandas.delivery.journal import read_journal
+
+    check_outputs([file], {"--outcomes": outcomes})
+
+    def work(_termination: Termination) -> ExitStatus:
+        summary, of_ids = read_journal(file, run)
+        print_summary(summary)
+        written = write_output(outcomes, of_ids.reset_index, "the outcomes")
+        return status_of_summary(summary) or (ExitStatus.OK if written else ExitStatus.DATA)
+
+    finish(Call("journal", [file], {}), work)
+
+
+@main.command("emulator")
+@click.option("--token", metavar="TOKEN", help="Project token that it takes. By default a new one.")
+def _emulate(token: str | None) -> None:
+    """Emulate Mixpanel on this machine until Ctrl-C.
+
+    It prints its address and its token. Nothing leaves this machine.
+    """
+    from mixpanel_pandas.emulator import Emulator
+
+    def work(_termination: Termination) -> ExitStatus:
+        with Emulator(token=token, history=0) as emulator:
+            echo(f"A Mixpanel on this machine: {emulator.url}. Ctrl-C ends it. In another terminal:")
+            echo(f"  export MIXPANEL_TOKEN={emulator.token} MIXPANEL_URL={emulator.url}")
+            sys.stdout.flush()
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+            echo(f"Ended: {emulator!r}")
+        return ExitStatus.OK
+
+    finish(Call("emulator", [], {}), work)
+
+
+@main.command("completion")
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def _completion(shell: str) -> None:
+    """Print what makes a shell complete commands.
+
+    \b
+      bash: mixpanel-pandas completion bash > ~/.local/share/bash-completion/completions/mixpanel-pandas
+      zsh:  mixpanel-pandas completion zsh > ~/.zfunc/_mixpanel-pandas
+      fish: mixpanel-pandas completion fish > ~/.config/fish/completions/mixpanel-pandas.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    completion = get_completion_class(shell)
+    if completion is not None:
+        click.echo(completion(main, {}, "mixpanel-pandas", "_MIXPANEL_PANDAS_COMPLETE").source())
+
+
+# -- the table of commands --------------------------------------------------------------------------------------------
+
+_DOES = {verb: operator.does for verb, operator in OPERATORS.items()} | {
+    "update": "Apply several operators in one pass."
+}
+
+for _verb, _does in _DOES.items():
+    main.add_command(
+        table_command(
+            _verb,
+            _does,
+            options_of_verb(_verb),
+            uploading(_verb),
+            f"mixpanel-pandas {_verb} {EXAMPLES[_verb]}",
+        )
+    )
+
+for _name, _of_verb, _does, _of in (
+    (
+        "validate",
+        validating,
+        "Show what is wrong with a table: counts, rows and values. Send nothing.",
+        "What is wrong with a table to:",
+    ),
+    (
+        "payloads",
+        showing_payloads,
+        "Show what would be sent, as JSON Lines. Send nothing.",
+        "What would be sent to:",
+    ),
+):
+    main.add_command(
+        ByVerb(
+            _name,
+            help=f"{_does}\n\n\b\n  mixpanel-pandas {_name} set users.csv --id user_id\n  mixpanel-pandas {_name} --job users.toml",
+            short_help=_does,
+            commands=[
+                table_command(
+                    _verb,
+                    f"{_of[:-1]}{_DOES[_verb][0].lower()}{_DOES[_verb][1:]}",
+                    options_of_report(_verb),
+                    _of_verb(_verb),
+                    f"mixpanel-pandas {_name} {_verb} users.csv --id user_id",
+                )
+                for _verb in VERBS
+            ],
+        )
+    )
+
+main.add_command(
+    table_command(
+        "inventory",
+        "Show what each column of a table holds, as Mixpanel would see it: types, fill, sizes, and what is wrong. Send nothing.",
+        OF_INVENTORY,
+        taking_inventory,
+        "mixpanel-pandas inventory users.csv",
+    )
+)
+
+main.headings = {
+    "Verbs": VERBS,
+    "Looking without sending": ("validate", "payloads", "inventory"),
+    "Jobs": ("run", "journal"),
+    "Tools": ("emulator", "completion"),
+}

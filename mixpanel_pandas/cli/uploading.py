@@ -1,0 +1,190 @@
+"""The verbs on tables: what is read is sent, and what became of the rows is printed and written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mixpanel_pandas.cli.exit_status import ExitStatus, Termination, status_of_error, status_of_summary
+from mixpanel_pandas.cli.jobs import Call, call_of, job_of_call
+from mixpanel_pandas.cli.logs import log_event
+from mixpanel_pandas.cli.options import options_of_verb
+from mixpanel_pandas.cli.output import (
+    STDOUT,
+    check_outputs,
+    echo,
+    print_profiles,
+    print_summary,
+    write_output,
+)
+from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of, read_call
+from mixpanel_pandas.cli.sources import inferred_readings
+from mixpanel_pandas.cli.wording import in_words_of_the_command_line
+from mixpanel_pandas.errors import OperationError, ProjectError, UploadError, UploadInterrupted, did_you_mean
+from mixpanel_pandas.project import Project, current_project
+from mixpanel_pandas.rules.jobs import job_text, option_key
+from mixpanel_pandas.text import Length, counted, printable, quoted, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from mixpanel_pandas.emulator import Emulator
+
+__all__ = ["uploading"]
+
+#: Verbs that take something away for good: they ask, or take --yes.
+CONFIRMED = ("delete", "unset")
+
+
+def uploading(verb: str) -> Callable[..., Any]:
+    """Return what runs the command of a verb."""
+
+    def run(sources: tuple[str, ...], **typed: Any) -> None:
+        call = call_of(verb, options_of_verb(verb), typed, sources)
+        outputs = {f"--{option_key(name)}": call[name] for name in ("failures", "summary", "save_job")}
+        check_outputs(call.sources, outputs, [call["journal"], call["job"], call["project"]])
+        if call["save_job"]:
+            finish(call, lambda _termination: _save_job(call))
+        takes_away = [name for name in _verbs_of(call) if name in CONFIRMED]
+        asks = bool(takes_away) and not (call["yes"] or call["emulator"] or call["dry_run"])
+        if asks and not sys.stdin.isatty():
+            msg = f"{takes_away[0]} takes something away for good: pass --yes where nobody can be asked"
+            raise OperationError(msg)
+        options = options_of_call(call)
+        finish(call, lambda termination: _send(call, options, asks=asks, termination=termination))
+
+    return run
+
+
+def _verbs_of(call: Call) -> list[str]:
+    return list(call["property"].values()) if call.verb == "update" and call["property"] else [call.verb]
+
+
+def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
+    """Read the table, run the verb, and print and write what became of the rows."""
+    with _emulator(bool(call["emulator"])) as emulator:
+        project = emulator.project if emulator else _project(call)
+        if not options.get("dry_run"):
+            current_project(project)  # without a project nothing is read
+        frame = read_call(call)
+        if asks:
+            _ask(call, frame, current_project(project))
+        profiles = profiles_of(frame, call)
+        status = None
+        if call["quiet"] or call["log_format"] == "json":
+            options["progress"] = False
+        try:
+            summary = getattr(profiles, call.verb)(call["id"], call["property"], project=project, **options)
+        except (UploadError, UploadInterrupted) as error:
+            log_event(logging.ERROR, "error", in_words_of_the_command_line(str(error)))
+            summary, status = error.summary, status_of_error(error)
+        termination.is_over = True
+        if not call["quiet"]:
+            to_stderr = STDOUT in (call["failures"], call["summary"])
+            print_summary(summary, error=to_stderr)
+            if emulator is not None:
+                print_profiles(emulator, call["group"], error=to_stderr)
+    written = write_output(call["summary"], lambda: summary, "the summary")
+    written &= write_output(call["failures"], lambda: profiles.failures(summary), "the rows to send again")
+    if status is None:
+        status = status_of_summary(summary, dry_run=bool(options.get("dry_run")))
+    return status or (ExitStatus.OK if written else ExitStatus.DATA)
+
+
+def _ask(call: Call, frame: pd.DataFrame, project: Project) -> None:
+    """Ask a person whether to take something away."""
+    rows = counted(len(frame), "row")
+    where = f"in {project.place} (token {project.fingerprint})"
+    what = f"delete the profiles of {rows}"
+    if call.verb != "delete":
+        names = (
+            [name for name, verb in call["property"].items() if verb == "unset"]
+            if call.verb == "update"
+            else call["property"]
+        )
+        what = f"remove {', '.join(map(shortened, names))} from the profiles of {rows}"
+    if not click.confirm(printable(f"This will {what} {where}, for good. Go on?"), err=True):
+        raise click.exceptions.Exit(ExitStatus.USAGE)
+
+
+def _save_job(call: Call) -> ExitStatus:
+    """Write a call to a job file. Types that would be inferred become readings of the job."""
+    path = Path(call["save_job"])
+    if call["infer"] is not False:
+        inferred = inferred_readings(read_call(call))
+        call.values["parse"] = {**inferred, **(call["parse"] or {})}
+        if not call.values["parse"]:
+            del call.values["parse"]
+    path.write_text(job_text(job_of_call(call, path), path.name), encoding="utf-8")
+    echo(
+        f"Wrote {shortened(path, Length.SENTENCE)}, and sent nothing. To run it: mixpanel-pandas run {shortened(path, Length.SENTENCE)}"
+    )
+    return ExitStatus.OK
+
+
+@contextlib.contextmanager
+def _emulator(emulated: bool) -> Iterator[Emulator | None]:
+    """Yield an emulator that ends with the command, if one is asked for."""
+    if not emulated:
+        yield None
+        return
+    from mixpanel_pandas.emulator import Emulator
+
+    with Emulator(history=0) as emulator:
+        yield emulator
+
+
+def _project(call: Call) -> Project | None:
+    """Return the project that the call names. None: that of the environment, or the default of the process.
+
+    Raises
+    ------
+    ProjectError
+        If the file of the project cannot be read or meant.
+    """
+    if call["token"]:
+        log_event(
+            logging.WARNING,
+            "token",
+            "a token on the command line is seen by everybody on this machine: prefer MIXPANEL_TOKEN or --project FILE",
+        )
+    settings = _project_file(Path(call["project"])) if call["project"] else {}
+    if call["region"]:
+        settings = {name: value for name, value in settings.items() if name != "url"} | {
+            "region": call["region"]
+        }
+    if call["token"]:
+        settings["token"] = call["token"]
+    if not settings:
+        return None
+    if "region" not in settings:
+        settings.setdefault("url", os.environ.get("MIXPANEL_URL"))
+    return Project(settings.pop("token", None) or os.environ.get("MIXPANEL_TOKEN", ""), **settings)
+
+
+def _project_file(path: Path) -> dict[str, Any]:
+    """Return the settings in the file of a project."""
+    name = shortened(path, Length.SENTENCE)
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = (
+            error.strerror if isinstance(error, OSError) else "it is no TOML"
+        )  # a message could hold the token
+        msg = f"{name} cannot be read as a project: {reason}"
+        raise ProjectError(msg) from None
+    names = [field.name for field in fields(Project) if field.name != "adapter"]
+    if unknown := [key for key in settings if key not in names]:
+        msg = f"{name}: no key {quoted(unknown[0])}: {did_you_mean(unknown[0], names)}"
+        raise ProjectError(msg)
+    return settings

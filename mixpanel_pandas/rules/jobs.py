@@ -1,0 +1,141 @@
+"""Jobs: a call on a source as TOML text, which ``mixpanel-pandas run`` reads and a team reviews.
+
+A key of a job is an option of the command line without its dashes, beside ``source`` and ``verb``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Mapping
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.text import is_text, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixpanel_pandas.rules.operation import Operation
+
+__all__ = ["job_of", "job_text", "option_key"]
+
+#: A key of TOML that needs no quotes.
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+#: What the first lines of a job say.
+_PREAMBLE = """\
+# A job of mixpanel-pandas: `mixpanel-pandas run {name}` runs it. The project comes from the environment.
+# Each key is an option of the command line: `mixpanel-pandas {verb} --help` describes them. No types are inferred.
+"""
+
+
+def option_key(option: str) -> str:
+    """Return the key of a job, or the option of the command line without its dashes, for an option of Python.
+
+    >>> option_key("requests_per_hour")
+    'requests-per-hour'
+    """
+    return option.replace("_", "-")
+
+
+def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
+    """Return the job that runs `operation` on `source`.
+
+    The project is not part of it: a job is read by many, and a token is not for all of them.
+
+    Parameters
+    ----------
+    operation : Operation
+        The call. Its options that are not at their default become keys of the job.
+    source : str or sequence of str
+        Path, pattern or address of the table, or several of them.
+
+    Returns
+    -------
+    dict
+        Key -> value, in the order in which `job_text` writes them.
+
+    Examples
+    --------
+    >>> from mixpanel_pandas.rules.operation import operation
+    >>> job_of(operation("set", "user_id", ["plan"], None, {"requests_per_hour": 900}), "users.csv")
+    {'source': 'users.csv', 'verb': 'set', 'id': 'user_id', 'property': ['plan'], 'requests-per-hour': 900}
+    """
+    properties = dict(operation.verbs) if operation.verbs else operation.properties
+    named = {
+        "id": operation.id,
+        "group": operation.group,
+        "property": list(properties) if isinstance(properties, tuple) else properties,
+        **{option_key(name): value for name, value in operation.named.items() if name != "project"},
+    }
+    job = {"source": source, "verb": operation.verb, **named}
+    return {key: value for key, value in job.items() if value is not None}
+
+
+def job_text(job: Mapping[str, Any], name: str = "job.toml") -> str:
+    r"""Return a job as TOML text.
+
+    Parameters
+    ----------
+    job : mapping
+        Key -> value: text, a number, a bool, a date, a list of text, or a mapping from text to text.
+    name : str
+        The name of the file, for the comment at the top.
+
+    Raises
+    ------
+    OperationError
+        If a value has no form in TOML, such as a function or a label that is not text.
+
+    Examples
+    --------
+    >>> print(job_text({"source": "users.csv", "verb": "set", "na": ["-"], "parse": {"amount": "number"}}))
+    # A job of mixpanel-pandas: `mixpanel-pandas run job.toml` runs it. The project comes from the environment.
+    # Each key is an option of the command line: `mixpanel-pandas set --help` describes them. No types are inferred.
+    <BLANKLINE>
+    source = "users.csv"
+    verb = "set"
+    na = ["-"]
+    <BLANKLINE>
+    [parse]
+    amount = "number"
+    <BLANKLINE>
+    """
+    tables = {key: value for key, value in job.items() if isinstance(value, Mapping)}
+    lines = [f"{_key(key)} = {_value(key, value)}" for key, value in job.items() if key not in tables]
+    for key, table in tables.items():
+        lines += [
+            "",
+            f"[{_key(key)}]",
+            *(f"{_key(inner)} = {_value(key, value)}" for inner, value in table.items()),
+        ]
+    preamble = _PREAMBLE.format(name=json.dumps(name)[1:-1], verb=job.get("verb", "set"))
+    return "\n".join([preamble, *lines, ""])
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        msg = f"{quoted(key)} is no text, so it cannot stand in a job: rename the column"
+        raise OperationError(msg)
+    return key if _BARE.fullmatch(key) else _value(key, key)
+
+
+def _value(key: str, value: Any) -> str:
+    """Return a value as TOML writes it."""
+    if isinstance(value, PathLike):
+        value = fspath(value)
+    if isinstance(value, str) and is_text(value):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return f"[{', '.join(_value(key, item) for item in value)}]"
+    msg = f"{key}={quoted(value)} cannot stand in a job: only text, numbers, dates and lists can"
+    raise OperationError(msg)

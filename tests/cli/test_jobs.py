@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.cli import main
+from mixpanel_pandas.cli.jobs import VERBS, call_of, job_of_call
+from mixpanel_pandas.cli.options import EVERY_OPTION, options_of_verb, value_in_job
+from mixpanel_pandas.rules.jobs import job_of, job_text
+from mixpanel_pandas.rules.operation import operation
+from mixpanel_pandas.rules.options import taken_by
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("users.csv").write_text("uid,plan,credits,tags\n007,pro,1,a;b\n8,,2,c\n", encoding="utf-8")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def write_job(text: str, path: str = "users.toml") -> str:
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8")
+    return path
+
+
+JOB = 'source = "users.csv"\nverb = "set"\nid = "uid"\nproperty = ["plan", "credits"]\n'
+
+
+def test_a_job_runs_and_infers_nothing(emulator: mpd.Emulator) -> None:
+    assert run("run", write_job(JOB)).exit_code == 0
+    assert emulator.profile("007") == {"plan": "pro", "credits": "1"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "profile"),
+    [
+        pytest.param('[parse]\ncredits = "number"\n', {"plan": "pro", "credits": 1}, id="readings"),
+        pytest.param("infer = true\n", {"plan": "pro", "credits": 1}, id="inference"),
+        pytest.param('na = ["pro"]\n', {"credits": "1"}, id="a list"),
+        pytest.param('na = "common"\n', {"plan": "pro", "credits": "1"}, id="a text in place of a list"),
+        pytest.param('[rename]\nplan = "Plan"\n', {"Plan": "pro", "credits": "1"}, id="a table"),
+        pytest.param("workers = 2\nquiet = true\nlog-format = 'json'\n", {"plan": "pro", "credits": "1"}, id="others"),
+        pytest.param("updated-at = 2020-09-13\n", {"plan": "pro", "credits": "1", "$last_seen": "2020-09-13T00:00:00"}, id="a date"),
+    ],
+)  # fmt: skip
+def test_options_stand_in_a_job(emulator: mpd.Emulator, lines: str, profile: dict[str, Any]) -> None:
+    done = run("run", write_job(JOB + lines))
+    assert done.exit_code == 0, done.output
+    assert emulator.profile("007") == profile
+
+
+@pytest.mark.parametrize(
+    ("typed", "profile"),
+    [
+        pytest.param(["--property", "credits"], {"credits": 1}, id="a list is replaced"),
+        pytest.param(["--parse", "tags=list:semicolon", "--property", "credits", "--property", "tags"],
+                     {"credits": 1, "tags": ["a", "b"]}, id="pairs are added"),
+        pytest.param(["--parse", "credits=text"], {"plan": "pro", "credits": "1"}, id="a pair is replaced"),
+        pytest.param(["--no-dry-run"], {"plan": "pro", "credits": 1}, id="a flag is taken back"),
+    ],
+)  # fmt: skip
+def test_what_is_typed_wins(emulator: mpd.Emulator, typed: list[str], profile: dict[str, Any]) -> None:
+    job = write_job(
+        JOB + ("dry-run = true\n" if "--no-dry-run" in typed else "") + '[parse]\ncredits = "number"\n'
+    )
+    for command in (["run", job], ["set", "--job", job]):
+        emulator.reset()
+        done = run(*command, *typed)
+        assert done.exit_code == 0, done.output
+        assert emulator.profile("007") == profile
+
+
+def test_the_source_can_be_typed(emulator: mpd.Emulator) -> None:
+    Path("others.csv").write_text("uid,plan,credits\n9,free,3\n", encoding="utf-8")
+    assert run("run", write_job(JOB), "others.csv").exit_code == 0
+    assert emulator.profiles().index.tolist() == ["9"]
+
+
+def test_paths_of_a_job_are_relative_to_its_folder(emulator: mpd.Emulator) -> None:
+    lines = 'journal = "users.sqlite"\nsummary = "summary.csv"\n'
+    job = write_job(JOB.replace("users.csv", "../users.csv") + lines, "jobs/users.toml")
+    assert run("run", job).exit_code == 0
+    assert {path.name for path in Path("jobs").iterdir()} >= {"users.sqlite", "summary.csv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(JOB + "worker = 2\n", "no key 'worker': did you mean 'workers'?", id="key"),
+        pytest.param(JOB + "on_changed = 'raise'\n", "no key 'on_changed': did you mean 'on-changed'?", id="underscore"),
+        pytest.param(JOB + 'token = "x"\n', "holds a token, and a job is read by many", id="token"),
+        pytest.param(JOB + "at-most = 2\n", "set has no at-most", id="key of another verb"),
+        pytest.param(JOB + 'workers = "2"\n', "workers takes a whole number, not '2'", id="type"),
+        pytest.param(JOB + "workers = true\n", "workers takes a whole number, not True", id="bool"),
+        pytest.param(JOB + 'trim = "no"\n', "trim takes true or false, not 'no'", id="flag"),
+        pytest.param(JOB + 'missing = "nul"\n', "missing takes one of 'skip', 'null', 'unset', not 'nul'", id="choice"),
+        pytest.param(JOB + "[parse]\ncredits = 1\n", "parse takes a table", id="type in a table"),
+        pytest.param(JOB + "parse = 'number'\n", "parse takes a table", id="no table"),
+        pytest.param(JOB + "journal = 'j'\nrun = 'a-{day}'\n", "{day} stands for nothing: there are 'date', 'hour'", id="placeholder"),
+        pytest.param(JOB.replace('"set"', '"sett"'), "no verb 'sett': did you mean 'set'?", id="verb"),
+        pytest.param('source = "users.csv"\n', 'no verb: write verb = "set"', id="no verb"),
+        pytest.param('verb = "set"\n', "name a table to read, such as users.csv, or write source", id="no source"),
+        pytest.param('verb = "set"\nsource = 1\n', "source takes text or a list of texts, not [1]", id="source"),
+        pytest.param("verb = set\n", "cannot be read as a job: Invalid value", id="no TOML"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_job(emulator: mpd.Emulator, text: str, message: str) -> None:
+    done = run("run", write_job(text.replace("source = 1", "source = [1]")))
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+    assert "users.toml" in done.stderr or "{day}" in text
+    assert not emulator.requests
+
+
+def test_a_job_that_is_not_there() -> None:
+    done = run("run", "none.toml")
+    assert done.exit_code == 2
+    assert "none.toml cannot be read as a job: No such file or directory" in done.stderr
+
+
+def test_a_job_of_another_verb_is_refused(emulator: mpd.Emulator) -> None:
+    done = run("add", "--job", write_job(JOB))
+    assert done.exit_code == 2
+    assert "is a job of 'set', not of 'add'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "payloads"])
+def test_looking_at_what_a_job_would_send(emulator: mpd.Emulator, command: str) -> None:
+    done = run(command, "--job", write_job(JOB + "workers = 2\n"))
+    assert done.exit_code == 0, done.output
+    assert not emulator.requests
+    assert done.stdout == run(command, "set", "--job", "users.toml").stdout
+
+
+def test_a_saved_job_does_what_the_call_does(emulator: mpd.Emulator) -> None:
+    words = [
+        "set",
+        "users.csv",
+        "--id",
+        "uid",
+        "--rename",
+        "plan=Plan",
+        "--na",
+        "c",
+        "--parse",
+        "tags=list:semicolon",
+        "--workers",
+        "2",
+    ]
+    assert run(*words).exit_code == 0
+    before = emulator.profiles()
+    emulator.reset()
+    Path("jobs").mkdir()
+    done = run(*words, "--save-job", "jobs/users.toml")
+    assert done.exit_code == 0
+    assert not emulator.requests
+    assert (
+        done.stdout
+        == "Wrote jobs/users.toml, and sent nothing. To run it: mixpanel-pandas run jobs/users.toml\n"
+    )
+    job = tomllib.loads(Path("jobs/users.toml").read_text(encoding="utf-8"))
+    assert job == {
+        "source": "../users.csv", "verb": "set", "id": "uid", "na": ["c"], "workers": 2,
+        "parse": {"credits": "number", "tags": "list:semicolon"}, "rename": {"plan": "Plan"},
+    }  # fmt: skip
+    assert run("run", "jobs/users.toml").exit_code == 0
+    pd.testing.assert_frame_equal(emulator.profiles(), before)
+
+
+def test_a_saved_job_keeps_its_placeholders_and_leaves_out_what_is_of_one_call(
+    emulator: mpd.Emulator,
+) -> None:
+    words = ["--journal", "j.sqlite", "--run", "users-{date}", "--token", "0" * 32, "--dry-run", "--no-infer"]
+    assert run("set", "users.csv", "--id", "uid", *words, "--save-job", "job.toml").exit_code == 0
+    job = tomllib.loads(Path("job.toml").read_text(encoding="utf-8"))
+    assert job == {
+        "source": "users.csv",
+        "verb": "set",
+        "id": "uid",
+        "journal": "j.sqlite",
+        "run": "users-{date}",
+    }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_can_stand_in_a_job(verb: str) -> None:
+    left_out = {row.name for row in options_of_verb(verb) if not row.in_job}
+    assert left_out == {"token", "job", "save_job"}
+    values = {
+        "text": "a", "texts": ["a", "b"], "mapping": {"a": "b"}, "mapping or text": {"a": "b"}, "mapping or texts": ["a"],
+        "names": ["a"], "path": "a", "integer": 1, "number": 1.5, "flag": True,
+    }  # fmt: skip
+    for row in options_of_verb(verb):
+        value = row.choices[0] if row.choices else values[row.kind]
+        job = tomllib.loads(job_text({row.key: value}))
+        assert value_in_job(row, job[row.key]) == value
+
+
+def test_the_name_of_a_run_holds_the_date(emulator: mpd.Emulator) -> None:
+    lines = 'journal = "j.sqlite"\nrun = "users-{date}"\n'
+    assert run("run", write_job(JOB + lines)).exit_code == 0
+    assert (
+        run("journal", "j.sqlite", "--run", f"users-{dt.datetime.now().astimezone():%Y-%m-%d}").exit_code == 0
+    )
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.one_of(
+    TEXT,
+    st.integers(-(2**63), 2**63 - 1),
+    st.booleans(),
+    st.floats(allow_nan=False),
+    st.lists(TEXT),
+    st.dictionaries(TEXT, TEXT),
+)
+
+
+@given(st.dictionaries(TEXT, VALUES))
+def test_a_job_is_read_as_it_was_written(job: dict[str, Any]) -> None:
+    assert tomllib.loads(job_text(job)) == job
+
+
+@pytest.mark.parametrize("name", ["a\nb = 1", 'x"', "\x1b[31m"])
+def test_the_name_of_a_job_stays_in_its_comment(name: str) -> None:
+    assert tomllib.loads(job_text({"verb": "set"}, name)) == {"verb": "set"}
+
+
+def test_an_operation_as_a_job() -> None:
+    call = operation(
+        "update",
+        "uid",
+        {"plan": "set"},
+        None,
+        {"parse": {"plan": "text"}, "project": mpd.Project("0" * 32, "eu")},
+    )
+    assert job_of(call, ["a.csv", "b.csv"]) == {
+        "source": ["a.csv", "b.csv"], "verb": "update", "id": "uid", "property": {"plan": "set"}, "parse": {"plan": "text"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"rename": str.upper}, id="a function"),
+        pytest.param({"parse": {1: "number"}}, id="a label"),
+    ],
+)
+def test_what_has_no_form_in_a_job_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(mpd.OperationError, match="cannot stand in a job"):
+        job_text(job_of(operation("set", "uid", None, None, options), "users.csv"))
+
+
+def test_the_preview_and_the_command_line_name_options_alike() -> None:
+    options = {option.name for verb in VERBS for option in taken_by(verb)}
+    assert options - set(EVERY_OPTION) == {"schema", "progress", "repeat"}
+    call = call_of("set", options_of_verb("set"), {"requests_per_hour": 9}, ["users.csv"])
+    assert job_of_call(call, Path("job.toml")) == job_of(
+        operation("set", None, None, None, {"requests_per_hour": 9}), "users.csv"
+    )
