@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.payloads.json_text import json_array, json_text
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values
 from mixpanel_pandas.reading.spool import spooled
@@ -62,7 +63,7 @@ def _whole(number: float) -> float | int:
 def profiles_as_frame(batches: Iterable[pa.RecordBatch], selection: Selection) -> pd.DataFrame:
     """Return profiles as an Arrow-backed frame with the ids as index. Beyond 64 MB it lies in a temporary file."""
     dates = _Dates()
-    table = spooled(dates.watch(batches), as_json=as_json)
+    table = spooled(dates.watch(batches), as_json=_as_json)
     if names := dates.names:
         table = spooled(_with_dates(table, names))
     if not table.num_columns:
@@ -80,6 +81,15 @@ def _only(table: pa.Table, properties: list[str]) -> pa.Table:
         held = PROPERTY_NAMED_ID if name == ID else name
         columns[held] = table[held] if held in table.column_names else pa.nulls(len(table))
     return pa.table(columns)
+
+
+def _as_json(column: pa.Array) -> pa.Array | None:
+    """Return a column of `profiles_as_batch` as JSON text."""
+    return (
+        json_array([None if value is None else json_text(value) for value in column.to_pylist()])
+        if column.type == _TEXTS
+        else as_json(column)
+    )
 
 
 class _Dates:

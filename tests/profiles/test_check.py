@@ -7,6 +7,7 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
+from tests.profiles.held import hold
 
 
 def checked(emulator: mpd.Emulator, **changes: Any) -> dict[str, bool | None]:
@@ -56,7 +57,7 @@ def test_no_account() -> None:
 
 def test_group_keys() -> None:
     emulator = mpd.Emulator()
-    emulator._store.kinds[emulator.token, "company"] = {"acme": {}}
+    hold(emulator, {"acme": {}}, "company")
     keys = {"company": emulator.data_group_id("company"), "team": "12"}
     parts = checked(emulator, group_keys=keys)
     assert (parts["group key company"], parts["group key team"]) == (True, False)

@@ -17,6 +17,7 @@ from mixpanel_pandas.payloads.json_text import JSON
 from mixpanel_pandas.profiles.columns import profiles_as_batch, profiles_as_frame
 from mixpanel_pandas.profiles.selection import Selection
 from tests.examples import examples
+from tests.profiles.held import hold
 
 
 def frame_of(*pages: list[Any]) -> pd.DataFrame:
@@ -88,7 +89,7 @@ def test_sending_back_what_is_read_changes_nothing(
     profiles: dict[str, dict[str, Any]], page_size: int
 ) -> None:
     emulator = mpd.Emulator(page_size=page_size)
-    emulator._store.kinds[emulator.token, None] = {key: dict(value) for key, value in profiles.items()}
+    hold(emulator, profiles)
     project = replace(emulator.project, adapter=emulator.adapter())
     frame = mpd.read_profiles(project=project)
     assert set(frame.index) == set(profiles)

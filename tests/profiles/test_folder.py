@@ -14,6 +14,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
 from mixpanel_pandas.profiles.folder import Folder
+from tests.profiles.held import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,10 +54,13 @@ def to(tmp_path: Path) -> Path:
 
 
 def fill(emulator: mpd.Emulator, rows: int) -> None:
-    emulator._store.kinds[emulator.token, None] = {
-        f"{number:02}": {"n": number, "mixed": number if number < 12 else str(number)}
-        for number in range(rows)
-    }
+    hold(
+        emulator,
+        {
+            f"{number:02}": {"n": number, "mixed": number if number < 12 else str(number)}
+            for number in range(rows)
+        },
+    )
 
 
 def interrupt(

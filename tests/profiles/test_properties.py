@@ -6,12 +6,13 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
+from tests.profiles.held import hold
 
 
 def test_properties_of_users_and_groups() -> None:
     emulator = mpd.Emulator()
-    emulator._store.kinds[emulator.token, None] = {"a": {"n": 1, "plan": "pro"}, "b": {"plan": "free"}}
-    emulator._store.kinds[emulator.token, "company"] = {"acme": {"name": "Acme"}}
+    hold(emulator, {"a": {"n": 1, "plan": "pro"}, "b": {"plan": "free"}})
+    hold(emulator, {"acme": {"name": "Acme"}}, "company")
     project = replace(emulator.project, adapter=emulator.adapter())
     assert mpd.read_properties(project=project).to_numpy().tolist() == [
         ["plan", "string", 2],

@@ -12,6 +12,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
 from mixpanel_pandas.emulator import query
+from tests.profiles.held import hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ PROFILES = {
 def mixpanel() -> mpd.Emulator:
     """A Mixpanel without sockets, with 23 profiles on 5 pages of 5."""
     emulator = mpd.Emulator(page_size=5)
-    fill(emulator, PROFILES)
+    hold(emulator, PROFILES)
     return emulator
 
 
@@ -38,11 +39,6 @@ def project(mixpanel: mpd.Emulator) -> mpd.Project:
 
 def project_of(emulator: mpd.Emulator, **changes: Any) -> mpd.Project:
     return replace(emulator.project, adapter=emulator.adapter(), **changes)
-
-
-def fill(emulator: mpd.Emulator, profiles: dict[str, dict[str, Any]], group: str | None = None) -> None:
-    """Put profiles into an emulator, as they are."""
-    emulator._store.kinds[emulator.token, group] = {key: dict(value) for key, value in profiles.items()}
 
 
 def watch(emulator: mpd.Emulator) -> list[dict[str, str]]:
@@ -78,7 +74,7 @@ def test_all_profiles_in_pages(project: mpd.Project, mixpanel: mpd.Emulator) -> 
 
 
 def test_over_sockets(emulator: mpd.Emulator) -> None:
-    fill(emulator, {f"{number:04}": {"n": number} for number in range(2500)})
+    hold(emulator, {f"{number:04}": {"n": number} for number in range(2500)})
     frame = mpd.read_profiles()
     assert frame["n"].tolist() == list(range(2500))
 
@@ -87,7 +83,7 @@ def test_over_sockets(emulator: mpd.Emulator) -> None:
 def test_any_number_of_profiles(rows: int) -> None:
     emulator = mpd.Emulator(page_size=5)
     profiles = dict(list(PROFILES.items())[:rows])
-    fill(emulator, profiles)
+    hold(emulator, profiles)
     assert contents(mpd.read_profiles(project=project_of(emulator))) == profiles
 
 
@@ -105,7 +101,7 @@ def test_pages_go_on_where_mixpanel_says_no_total(
 
 
 def test_where_having_and_properties(project: mpd.Project, mixpanel: mpd.Emulator) -> None:
-    fill(mixpanel, PROFILES | {"odd": {"plan": "pro"}, "other": {'a "b" \\': 1, "plan": "pro"}})
+    hold(mixpanel, PROFILES | {"odd": {"plan": "pro"}, "other": {'a "b" \\': 1, "plan": "pro"}})
     pro = mpd.read_profiles(
         'properties["plan"] == "pro" or false', having="n", properties=["n"], project=project
     )
@@ -133,7 +129,7 @@ def test_ids(project: mpd.Project, mixpanel: mpd.Emulator, caplog: pytest.LogCap
 
 def test_ids_take_a_query_for_each_thousand(mixpanel: mpd.Emulator) -> None:
     emulator = mpd.Emulator()
-    fill(emulator, {str(number): {"n": number} for number in range(3000)})
+    hold(emulator, {str(number): {"n": number} for number in range(3000)})
     project = project_of(emulator)
     assert len(mpd.read_profiles(ids=range(500, 2600), project=project)) == 2100
     assert len(emulator.requests) == 3
@@ -156,7 +152,7 @@ def test_a_cohort(project: mpd.Project, mixpanel: mpd.Emulator) -> None:
 
 
 def test_a_group(mixpanel: mpd.Emulator) -> None:
-    fill(mixpanel, {"acme": {"company": "Acme Inc.", "$distinct_id": "a property"}}, "company")
+    hold(mixpanel, {"acme": {"company": "Acme Inc.", "$distinct_id": "a property"}}, "company")
     project = project_of(mixpanel)
     frame = mpd.read_profiles(group="company", project=project)
     assert frame.index.name == "company"
@@ -211,7 +207,7 @@ def test_it_says_before_how_much_there_is(project: mpd.Project, caplog: pytest.L
 
 def test_at_most_five_pages_at_once() -> None:
     emulator = mpd.Emulator(page_size=1)
-    fill(emulator, PROFILES)
+    hold(emulator, PROFILES)
     together, most, lock = 0, 0, threading.Lock()
     gate = threading.Barrier(5)
     adapter = emulator.adapter()
