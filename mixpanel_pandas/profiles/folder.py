@@ -71,13 +71,10 @@ class Folder:
         """
         for folder in (self.path, self.working, self._old):
             _refuse_what_is_not_ours(folder)
-        manifest = _manifest(self.working)
-        if manifest.get("complete") and not self.path.exists():  # it ended between two renames
-            self._swap()
-            manifest = {}
-        elif self._old.exists() and not self.path.exists():
+        if self._old.exists() and not self.path.exists():  # the process ended between two renames
             self._old.rename(self.path)
-        if manifest.get("source") == self.source and not manifest.get("complete"):
+        manifest = _manifest(self.working)
+        if manifest.get("source") == self.source:
             self.sessions = [Session(**session) for session in manifest["sessions"]]
         else:
             self.begin_again()

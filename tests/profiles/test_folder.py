@@ -196,7 +196,9 @@ def test_an_end_between_two_renames(
         path for path in to.parent.iterdir() if json.loads((path / "manifest.json").read_text())["complete"]
     ]
     assert len(whole) == 2  # the old one and the new one, under whatever name
+    before = len(mixpanel.requests)
     assert len(mpd.read_profiles(project=project, to=to)) == 21
+    assert len(mixpanel.requests) == before
     assert names(to.parent) == ["profiles"]
 
 
