@@ -9,11 +9,11 @@ from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
 
 from mixpanel_pandas.emulator.budget import Budget
 from mixpanel_pandas.emulator.faults import Cues, RequestKind
 from mixpanel_pandas.emulator.ingestion import StrictShape, Terms, ingest
+from mixpanel_pandas.emulator.moments import zone_of
 from mixpanel_pandas.emulator.query import READS, Reader, ServiceAccount, data_group_id
 from mixpanel_pandas.emulator.received import Applied, Received
 from mixpanel_pandas.emulator.store import Store
@@ -132,7 +132,7 @@ class Emulator:
         self._strict = strict or StrictShape()
         self._page_size, self._queries_per_hour = page_size, queries_per_hour
         self._session_seconds, self._read_delay = session_seconds, read_delay
-        self._whole_seconds, self._zone = whole_seconds, ZoneInfo(timezone)
+        self._whole_seconds, self._zone = whole_seconds, zone_of(timezone)
         self._history, self._clock = history, clock
         self._lock = threading.RLock()
         self._server: Server | None = None

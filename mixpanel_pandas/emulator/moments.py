@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from mixpanel_pandas.errors import OperationError, did_you_mean
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-__all__ = ["is_moment", "moment_text", "seconds_of", "without_fractions"]
+__all__ = ["is_moment", "moment_text", "seconds_of", "without_fractions", "zone_of"]
 
 _FORMAT = "%Y-%m-%dT%H:%M:%S"
 
@@ -19,9 +21,24 @@ _FORMAT = "%Y-%m-%dT%H:%M:%S"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z?)?", re.ASCII)
 
 
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone by its name. UTC needs no database of time zones.
+
+    >>> str(zone_of("UTC")), str(zone_of("Asia/Tokyo"))
+    ('UTC', 'Asia/Tokyo')
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        msg = f"there is no time zone {name!r}: {did_you_mean(name, sorted(available_timezones()))}"
+        raise OperationError(msg) from None
+
+
 def is_moment(text: str) -> bool:
     """Return whether a text looks like a date, or like a date and a time."""
-    return _MOMENT.fullmatch(text) is not None
+    return text[4:5] == "-" and _MOMENT.fullmatch(text) is not None
 
 
 def seconds_of(text: str, zone: tzinfo = UTC) -> int | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import random
-import string
+import secrets
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from mixpanel_pandas.emulator.wire import WireRequest, WireResponse, answer_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from collections.abc import Set as AbstractSet
-    from zoneinfo import ZoneInfo
+    from datetime import tzinfo
 
     from mixpanel_pandas.emulator.selector import Evaluator
     from mixpanel_pandas.emulator.store import Properties, Store
@@ -87,7 +86,7 @@ class Reader:
         The most profiles on a page.
     session_seconds : float
         How long a session lasts after its latest page.
-    zone : zoneinfo.ZoneInfo
+    zone : datetime.tzinfo
         The time zone of the project, in which dates in selectors are.
     whole_seconds : bool
         Whether dates are answered to the second.
@@ -101,7 +100,7 @@ class Reader:
     budget: Budget
     page_size: int
     session_seconds: float
-    zone: ZoneInfo
+    zone: tzinfo
     whole_seconds: bool
     cohorts: dict[int, _Cohort] = field(default_factory=dict)
     _sessions: dict[str, _Session] = field(default_factory=dict, repr=False)
@@ -178,7 +177,7 @@ class Reader:
         if name is None:
             if page:
                 raise QueryRefused(400, "page needs the session_id of page 0")
-            name = f"{int(now)}-{''.join(random.choices(string.ascii_uppercase, k=6))}"
+            name = f"{int(now)}-{secrets.token_hex(3).upper()}"
             size = min(fields.number(key, self.page_size, least=1) for key in ("page_size", "limit"))
             profiles = self._snapshot(number, now)
             self._sessions[name] = _Session(
@@ -310,7 +309,7 @@ class Reader:
         ]
 
     def _me(self) -> object:
-        project = {"name": "Emulator", "organization_id": 1, "timezone": self.zone.key, "type": "PROJECT"}
+        project = {"name": "Emulator", "organization_id": 1, "timezone": str(self.zone), "type": "PROJECT"}
         return {
             "status": "ok",
             "results": {

@@ -431,9 +431,10 @@ class _Parser:
 
     def _operand(self) -> _Expression:
         token = self._next
-        if prefix := FUNCTIONS.get((token.text, 1)) if token.text in {"not", "-"} else None:
+        if token.text in {"not", "-"}:
             self._place += 1
-            return _call(token.text, self._expression((prefix.level or 0) - 1))
+            level = FUNCTIONS[token.text, 1].level or 0
+            return _call(token.text, self._expression(level))
         if token.kind in {"string", "number"} or token.text in _CONSTANTS:
             return _Literal(self._literal())
         if token.kind == "name":

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mixpanel_pandas.emulator.moments import is_moment, moment_text, seconds_of, without_fractions
+from mixpanel_pandas.emulator.moments import is_moment, moment_text, seconds_of, without_fractions, zone_of
+from mixpanel_pandas.errors import OperationError
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,12 @@ def test_no_dates(text):
 def test_zones(zone):
     hours = {"UTC": 0, "Asia/Tokyo": -9, "America/New_York": 5}[str(zone)]
     assert seconds_of("2023-11-14T22:13:20", zone) == 1_700_000_000 + hours * 3600
+
+
+@pytest.mark.parametrize("name", ["Asia/Tokio", "", "../x"])
+def test_no_time_zone(name):
+    with pytest.raises(OperationError, match="there is no time zone"):
+        zone_of(name)
 
 
 def test_other_values_stay():
