@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -58,6 +59,10 @@ def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("--all"):
         return "all tests: about 6 minutes"
     return "quick subset: about 2 minutes; --all runs the slow tests too, and tries more generated examples"
+
+
+#: Modules whose library need not be installed: their examples cannot even be collected without it.
+collect_ignore = [f"mixpanel_pandas/{name}.py" for name in ("dask", "polars") if find_spec(name) is None]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.text import Length, bounded, printable, quoted
 
 if TYPE_CHECKING:

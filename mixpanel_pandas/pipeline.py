@@ -28,6 +28,7 @@ from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS, layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import Malformed
@@ -38,7 +39,6 @@ from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.rules.outcomes import OUTCOMES
-from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, counted, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOWHERE",
+    "columns_of_text",
+    "completed_summary",
+    "failures_with_results",
     "inventory",
     "payloads",
     "prepare",
@@ -61,6 +64,7 @@ __all__ = [
     "rows_with_outcomes",
     "schema",
     "send",
+    "take_malformed_remedy",
     "upload",
 ]
 
@@ -171,7 +175,7 @@ def upload(
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
-    remedy = _take_malformed_remedy(options)
+    remedy = take_malformed_remedy(options)
     asked = operation(verb, id, properties, group, options)
     path = None if failures is None else Path(failures)
     if path is not None:
@@ -179,7 +183,7 @@ def upload(
     of_reading |= {"na": asked.options.na or (), "trim": asked.options.trim}
     project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
-    table = read_table(source, malformed, id=id, group=group, as_text=_columns_of_text(asked), **of_reading)
+    table = read_table(source, malformed, id=id, group=group, as_text=columns_of_text(asked), **of_reading)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
     if malformed.count:
@@ -191,23 +195,29 @@ def upload(
     try:
         summary = send(frame, asked)
     except (UploadError, UploadInterrupted) as error:
-        error.summary = _completed(error.summary, malformed, parse)
+        error.summary = completed_summary(error.summary, malformed, parse)
         _write_failures(frame, error.summary, path)
         raise
-    summary = _completed(summary, malformed, parse)
+    summary = completed_summary(summary, malformed, parse)
     _write_failures(frame, summary, path)
     return summary
 
 
-def _columns_of_text(asked: Operation) -> list[Hashable]:
+def columns_of_text(asked: Operation) -> list[Hashable]:
     """Return the columns whose text the verb takes: those that it reads itself, and those that become properties of text."""
     rename = asked.options.rename
     renamed = rename.items() if isinstance(rename, Mapping) else ()
     return [*(asked.options.parse or ()), *(label for label, name in renamed if is_text_property(name))]
 
 
-def _take_malformed_remedy(options: dict[str, Any]) -> str:
-    """Return what `invalid` says about malformed records, and take it out of a mapping: it is no check of rows."""
+def take_malformed_remedy(options: dict[str, Any]) -> str:
+    """Return what the option `invalid` says about malformed records, and take it out of a mapping: it is no check of rows.
+
+    Raises
+    ------
+    OperationError
+        If a mapping names a remedy that malformed records do not have.
+    """
     invalid = options.get("invalid", "raise")
     if not isinstance(invalid, Mapping):
         return str(invalid)
@@ -219,8 +229,18 @@ def _take_malformed_remedy(options: dict[str, Any]) -> str:
     return str(remedy)
 
 
-def _completed(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
-    """Return a summary with a row for malformed records, and with the readings."""
+def completed_summary(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
+    """Return the summary of an upload: with a row for malformed records, and with the readings.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As `send` returned it for the frame.
+    malformed : Malformed
+        The records that were left out.
+    parse : mapping
+        Column -> reading, as the call names them or as they were inferred.
+    """
     attributes = summary.attrs
     if malformed.count:
         made_of = attributes["mixpanel"]

@@ -82,9 +82,10 @@ def test_all_records_of_a_file_may_be_malformed(emulator, tmp_path):
     assert summary["outcome"].tolist() == ["invalid"]
 
 
-def test_malformed_records_are_refused_by_default(emulator, tmp_path):
+@pytest.mark.parametrize("invalid", ["raise", "drop_value", "truncate", {"blank_id": "drop_row"}])
+def test_malformed_records_are_refused(emulator, tmp_path, invalid):
     with pytest.raises(mpd.ValidationError, match=r"2 malformed records: .*record 3 has 1 value, not 2"):
-        mpd.upload(file(tmp_path, "user_id,plan\na,pro\nb\nc,free,3\n"), "set", "user_id")
+        mpd.upload(file(tmp_path, "user_id,plan\na,pro\nb\nc,free,3\n"), "set", "user_id", invalid=invalid)
     assert not emulator.requests
 
 

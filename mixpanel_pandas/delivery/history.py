@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from mixpanel_pandas.errors import AlreadySent, OperationError
 from mixpanel_pandas.payloads.fingerprint import SIZE, Chain
-from mixpanel_pandas.project.locks import per_process
+from mixpanel_pandas.process.locks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
