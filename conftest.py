@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees the environment's project, nor the one that another test has set, nor how wide the terminal is."""
     monkeypatch.setenv("COLUMNS", "80")
-    for name in ("MIXPANEL_TOKEN", "MIXPANEL_REGION", "MIXPANEL_URL"):
+    for name in [name for name in os.environ if name.startswith("MIXPANEL_")]:
         monkeypatch.delenv(name, raising=False)
     with process_default(None):
         yield

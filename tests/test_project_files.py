@@ -30,6 +30,7 @@ FLOORS = (
     {"checking"},
     {"delivery"},
     {"pipeline"},
+    {"profiles"},
     {"notebook"},
     {"accessors"},
     {"cli", "dask", "polars", "__init__", "__main__"},
