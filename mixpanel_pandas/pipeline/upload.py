@@ -16,7 +16,7 @@ from mixpanel_pandas.payloads.layout import RESULT_COLUMNS
 from mixpanel_pandas.pipeline.line import project_of, rows_to_send_again, rows_with_outcomes, send
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
-from mixpanel_pandas.reading.malformed import MALFORMED, MALFORMED_REASON, Malformed
+from mixpanel_pandas.reading.malformed import MALFORMED_CHECK, MALFORMED_REASON, Malformed
 from mixpanel_pandas.reading.sources import local_files
 from mixpanel_pandas.reading.text_columns import is_text_property
 from mixpanel_pandas.reading.writing import atomic_write, refuse_output, write_table
@@ -219,11 +219,11 @@ def take_malformed_remedy(options: dict[str, Any]) -> str:
     invalid = options.get("invalid", "raise")
     if not isinstance(invalid, Mapping):
         return str(invalid)
-    remedy = invalid.get(MALFORMED, "raise")
+    remedy = invalid.get(MALFORMED_CHECK, "raise")
     if remedy not in {"raise", "drop_row"}:
-        msg = f"invalid={{{MALFORMED!r}: {remedy!r}}} is not one of {choices(['raise', 'drop_row'])}"
+        msg = f"invalid={{{MALFORMED_CHECK!r}: {remedy!r}}} is not one of {choices(['raise', 'drop_row'])}"
         raise OperationError(msg)
-    options["invalid"] = {check: how for check, how in invalid.items() if check != MALFORMED} or "raise"
+    options["invalid"] = {check: how for check, how in invalid.items() if check != MALFORMED_CHECK} or "raise"
     return str(remedy)
 
 
