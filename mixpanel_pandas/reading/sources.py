@@ -208,9 +208,14 @@ def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterat
     from pyarrow import parquet
 
     with _seekable(stream, options) as seekable_stream:
-        file = parquet.ParquetFile(seekable_stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        file = parquet.ParquetFile(
+            seekable_stream,
+            buffer_size=BUFFER_BYTES,
+            pre_buffer=False,
+            coerce_int96_timestamp_unit="us",  # nanoseconds turn dates before 1677 and after 2262 into others
+        )
         nameless = _nameless_index(file.schema_arrow)
-        columns = [name for name in file.schema_arrow.names if name not in nameless]
+        columns = [place for place, name in enumerate(file.schema_arrow.names) if name not in nameless]
         yield _no_rows(file.schema_arrow).select(columns)
         for batch in file.iter_batches(ROWS, use_threads=False):
             yield batch.select(columns)
@@ -370,16 +375,17 @@ def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
         raise OperationError(msg)
     if names:
         frame = frame.reset_index(names)
+    labels = ["" if _is_missing(label) else str(label) for label in frame.columns]
     for start in range(0, max(len(frame), 1), ROWS):
         piece = frame.iloc[start : start + ROWS]
-        columns = [
-            _of_pandas(str(label), piece.iloc(axis=1)[place]) for place, label in enumerate(frame.columns)
-        ]
-        yield pa.record_batch(columns, names=[str(label) for label in frame.columns])
+        columns = [_of_pandas(label, piece.iloc(axis=1)[place]) for place, label in enumerate(labels)]
+        yield pa.record_batch(columns, names=labels)
 
 
 def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
     """Return a column of pandas as Arrow's; objects and values of several types as JSON."""
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = pd.Series(column.to_numpy(), index=column.index)
     try:
         if column.dtype == object and _has_objects(column):
             return column_of_values([None if _is_missing(value) else _plain_value(value) for value in column])
@@ -410,11 +416,14 @@ def _plain_value(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If it is or holds an infinite number, which JSON does not know.
+        If it is or holds what JSON does not know: an infinite number, a key that is no text, a date.
     """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
+        if odd := next((key for key in value if not isinstance(key, str)), None):
+            msg = f"an object has the key {odd!r}, which is no text"
+            raise ValueError(msg)
         return {key: _plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain_value(item) for item in value]
