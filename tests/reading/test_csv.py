@@ -44,6 +44,11 @@ def columns(content, **dialect):
             {"a": ["\\N"], "b": ['Bob "B" C:\\temp\\']},
             id="other backslashes beside those before quotes",
         ),
+        pytest.param(
+            b'a,b\n1,"5\\" x"\n2,"y\n"\n',
+            {"a": ["1", "2"], "b": ['5" x', "y\n"]},
+            id="an odd number of quotes, one of them escaped",
+        ),
         pytest.param(b'a,b\n1,"C:\\"\n', {"a": ["1"], "b": ["C:\\"]}, id="a backslash at the end"),
         pytest.param("a,b\n1,\u00e9\n".encode("utf-32"), {"a": ["1"], "b": ["\u00e9"]}, id="UTF-32"),
         pytest.param(b'a,b\n1,"x\ny"\n', {"a": ["1"], "b": ["x\ny"]}, id="line end in quotes"),
