@@ -285,6 +285,18 @@ def test_lines_that_are_no_objects_are_listed() -> None:
         assert rows(read(content, "jsonl", invalid="drop_row")) == [[1], [2]]
 
 
+@pytest.mark.parametrize("levels", [250, 251, 600])
+def test_lines_that_are_nested_too_deeply_are_malformed(levels: int) -> None:
+    content = b'{"a": ' + b"[" * (levels - 1) + b"]" * (levels - 1) + b'}\n{"a": [' + b"{}," * 600 + b"{}]}\n"
+    if levels <= 250:
+        assert len(read(content, "jsonl")) == 2
+        return
+    with pytest.raises(
+        mpd.ValidationError, match=r"1 malformed record: .*line 1 is nested more than 250 levels deep"
+    ):
+        read(content, "jsonl")
+
+
 def test_texts_that_cannot_be_read_are_listed() -> None:
     content = b"id,n,d\na,1,2024-01-01\nb,x,y\nc,3,z\n"
     readings = {"n": "number", "d": "date"}
