@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
+from mixpanel_pandas.payloads.values import mapping_of, repeats_key
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
@@ -440,7 +443,8 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
 
 def _has_objects(column: pd.Series[Any]) -> bool:
     types = {type(value) for value in column if not _is_missing(value)}
-    return bool(types & {dict, list, tuple, np.ndarray, int}) or len(types) > 1
+    objects = (Mapping, list, tuple, np.ndarray, pd.Series)
+    return len(types) > 1 or int in types or any(issubclass(kind, objects) for kind in types)
 
 
 def _is_missing(value: Any) -> bool:
@@ -459,16 +463,23 @@ def _plain_value(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    if isinstance(value, dict):
-        if odd := next((key for key in value if not isinstance(key, str)), None):
-            msg = f"an object has the key {odd!r}, which is no text"
+    if (members := mapping_of(value)) is not None:
+        odd = [key for key in members if not isinstance(key, str)]
+        if odd or repeats_key(value):
+            what = f"the key {odd[0]!r}, which is no text" if odd else "a key twice"
+            msg = f"an object has {what}"
             raise ValueError(msg)
-        return {key: _plain_value(item) for key, item in value.items()}
+        return {key: _plain_value(item) for key, item in members.items()}
     if isinstance(value, list | tuple):
         return [_plain_value(item) for item in value]
     if isinstance(value, float) and np.isinf(value):
         msg = "JSON knows no infinite numbers"
         raise ValueError(msg)
+    if _is_missing(value):
+        return None
+    if not isinstance(value, str | int | float | Decimal | UUID):
+        msg = f"JSON knows no values of the type {type(value).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 (as the other values that JSON does not know)
     return value
 
 
