@@ -208,11 +208,14 @@ def test_dates_of_any_year_in_parquet(tmp_path: Path) -> None:
 
 
 def test_named_tuples_series_and_missing_values_in_cells() -> None:
-    point = NamedTuple("point", [("x", int), ("y", int | None)])
-    cells = [point(1, None), pd.Series({"u": 1.5}), {"v": [pd.NA, pd.NaT, float("nan")]}]
+    class Point(NamedTuple):
+        x: int
+        y: int | None
+
+    cells = [Point(1, None), pd.Series({"u": 1.5}), {"v": [pd.NA, pd.NaT, float("nan")]}]
     frame = mpd.frame(pd.DataFrame({"id": list("abc"), "v": pd.Series(cells, dtype=object)}))
     assert list(map(json.loads, frame["v"])) == [{"x": 1, "y": None}, {"u": 1.5}, {"v": [None] * 3}]
-    assert mpd.frame(pd.DataFrame({"v": [point(1, 2)]}))["v"].tolist() == ['{"x":1,"y":2}']
+    assert mpd.frame(pd.DataFrame({"v": [Point(1, 2)]}))["v"].tolist() == ['{"x":1,"y":2}']
 
 
 def test_sparse_columns_and_labels_that_are_missing() -> None:
