@@ -10,6 +10,7 @@ import codecs
 import io
 import re
 from collections import Counter
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -131,7 +132,10 @@ def csv_batches(
     names: list[str] | None = None
     last = None
     try:
-        with csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader:
+        with (
+            csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader,
+            _ended(reader, rest),
+        ):
             for batch in reader:
                 if names is None:
                     names, last = _names(batch, name, dialect), batch
@@ -144,6 +148,19 @@ def csv_batches(
         raise _in_words(error, name, rest) from error
     if rest.quotes % 2 and (_ends_in_the_middle(last) or "\n" in last_malformed):
         raise OperationError(_OPEN_QUOTE.format(name=name))
+
+
+@contextmanager
+def _ended(reader: csv.CSVStreamingReader, rest: _Watched) -> Iterator[None]:
+    """Let Arrow come to its end where reading stops early: a thread of it that still reads while Python exits aborts the process."""
+    try:
+        yield
+    except BaseException:
+        rest.is_over = True
+        with suppress(pa.ArrowException, StopIteration, OSError):
+            for _batch in reader:
+                pass
+        raise
 
 
 def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
@@ -241,16 +258,21 @@ class _Watched(Replayed):
         How many quotes were read that no backslash escapes.
     error : Exception or None
         What reading raised.
+    is_over : bool
+        Whether the stream is to end here, because nobody wants the rest.
     """
 
     def __init__(self, stream: IO[bytes], name: str, *, escaping: bool) -> None:
         super().__init__(b"", stream)
         self._name, self._escaping, self._ended, self._tail, self.quotes = name, escaping, False, b"", 0
         self.error: Exception | None = None
+        self.is_over = False
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def read(self, size: int = -1, /) -> bytes:
         """Return `size` bytes; fewer only at the end, which ends a line."""
+        if self.is_over:
+            return b""
         try:
             block = super().read(size)
             self._refuse_late_escapes(block)

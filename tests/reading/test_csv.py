@@ -108,6 +108,24 @@ def test_backslashes_at_the_end_of_a_block(monkeypatch, block):
     assert found == {"a": ['"x"'] * 200, "b": ["C:\\t\\emp"] * 200}
 
 
+def test_a_file_that_is_not_read_to_its_end_is_let_go(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_BYTES", 300)
+    sizes = []
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            block = super().read(size)
+            sizes.append(len(block))
+            return block
+
+    file = File(b"a,b\n" + b"1,x\n" * 1_000_000)
+    batches = csv_batches(file, "t.csv", Dialect(), Malformed())
+    assert next(batches).num_rows
+    batches.close()
+    assert sum(sizes) < 1_000_000
+    assert file.closed
+
+
 def test_malformed_records_are_counted_and_named():
     found, malformed = columns(b"a,b\n1\n2,3,4\n5,6\n" + b"7\n" * 200)
     assert found == {"a": ["5"], "b": ["6"]}
