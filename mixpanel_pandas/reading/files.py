@@ -187,9 +187,10 @@ def format_of(name: str) -> str:
     if endings and endings[-1] in COMPRESSED:
         endings.pop()
     if not endings or endings[-1] not in FORMATS:
+        workbook = bool(endings) and endings[-1].startswith(".xls")
         msg = (
             f"cannot read {quoted(last)}: the name of a file must end in {choices(FORMATS)}, or format= must name one of "
-            f"{choices(dict.fromkeys(FORMATS.values()))}"
+            f"{choices(dict.fromkeys(FORMATS.values()))}{'; read a workbook with pd.read_excel' if workbook else ''}"
         )
         raise OperationError(msg)
     return FORMATS[endings[-1]]
