@@ -135,11 +135,18 @@ def test_lists_and_objects_come_back(tmp_path: Path) -> None:
     ("name", "content", "id", "message"),
     [
         pytest.param(
+            "users.doc",
+            b"",
+            None,
+            "cannot read 'users.doc': the name of a file must end in '.csv'",
+            id="kind",
+        ),
+        pytest.param(
             "users.xlsx",
             b"",
             None,
-            "cannot read 'users.xlsx': the name of a file must end in '.csv'",
-            id="kind",
+            "cannot read 'users.xlsx': save the spreadsheet as CSV, or in Python pass pd.read_excel(path, dtype=str)",
+            id="spreadsheet",
         ),
         pytest.param("users.csv", b"", None, "users.csv: it is empty", id="empty"),
         pytest.param("users.jsonl", b"", "id", "users.jsonl: it is empty", id="empty JSON Lines"),

@@ -234,7 +234,9 @@ def test_sparse_columns_and_labels_that_are_missing() -> None:
         pytest.param(lambda _path: io.StringIO("a"), "format= must say", id="no name of text"),
         pytest.param(lambda path: path / "*.csv", "there are no files in", id="a glob of nothing"),
         pytest.param(lambda path: path, "there are no files in", id="an empty folder"),
-        pytest.param(lambda path: [path / "a.csv", path / "b.pq"], "have several formats", id="formats"),
+        pytest.param(
+            lambda path: path / "none", "cannot read .*none: No such file or directory", id="no folder"
+        ),
         pytest.param(
             lambda _path: pa.table([["a"], ["b"]], names=["x", "x"]), "'x' occur more than once", id="labels"
         ),
@@ -305,6 +307,7 @@ def test_sources_that_are_none(tmp_path: Path, source: Callable[[Path], Any], me
         pytest.param(
             "t.xlsx", b"PK", "must end in '.csv'.*; read a workbook with pd.read_excel", id="ending"
         ),
+        pytest.param("t.zip", b"PK", "must end in '.csv'", id="ending"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -319,6 +322,14 @@ def test_tables_that_are_more_than_their_files(tmp_path: Path, inner: str) -> No
     (tmp_path / inner).touch()
     with pytest.raises(mpd.OperationError, match="some of whose files are out of date"):
         mpd.frame(tmp_path)
+
+
+def test_files_of_several_formats(tmp_path: Path) -> None:
+    files = [tmp_path / "a.csv", tmp_path / "b.pq"]
+    for file in files:
+        file.touch()
+    with pytest.raises(mpd.OperationError, match="have several formats"):
+        mpd.frame(files)
 
 
 def test_a_source_that_fails_half_way() -> None:
