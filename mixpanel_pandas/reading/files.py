@@ -197,10 +197,9 @@ def format_of(name: str) -> str:
         msg = f"cannot read {quoted(last)}: save the spreadsheet as CSV, or in Python pass pd.read_excel(path, dtype=str)"
         raise OperationError(msg)
     if not endings or endings[-1] not in FORMATS:
-        workbook = bool(endings) and endings[-1].startswith(".xls")
         msg = (
             f"cannot read {quoted(last)}: the name of a file must end in {choices(FORMATS)}, or format= must name one of "
-            f"{choices(dict.fromkeys(FORMATS.values()))}{'; read a workbook with pd.read_excel' if workbook else ''}"
+            f"{choices(dict.fromkeys(FORMATS.values()))}"
         )
         raise OperationError(msg)
     return FORMATS[endings[-1]]
