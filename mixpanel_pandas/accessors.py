@@ -91,6 +91,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -114,7 +116,8 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -167,6 +170,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -190,7 +195,8 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -240,6 +246,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -265,7 +273,8 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -314,6 +323,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -337,7 +348,8 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -386,6 +398,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -411,7 +425,8 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -460,6 +475,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -486,7 +503,8 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -669,6 +687,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -694,7 +714,8 @@ class Profiles:
             group key.
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
+        longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
@@ -745,6 +766,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -769,7 +792,8 @@ class Profiles:
             As the operator takes them.
         first : int or None, default 100
             Rows to show of each finding; None for all.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
+        rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema,
+        known, new_properties
             How rows become updates; `Options` describes each.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
@@ -822,6 +846,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -890,6 +916,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -984,6 +1012,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,

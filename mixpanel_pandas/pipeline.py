@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.decisions import check_frame
+from mixpanel_pandas.checking.known import known_properties
 from mixpanel_pandas.checking.inventory import take_inventory
 from mixpanel_pandas.checking.report import make_report, raise_errors, report_in_words, warn
 from mixpanel_pandas.checking.scan import id_digest
@@ -34,6 +36,7 @@ from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.sources import local_files
 from mixpanel_pandas.reading.text_columns import is_text_property
 from mixpanel_pandas.reading.writing import atomic_write, refuse_output, write_table
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -62,6 +65,7 @@ __all__ = [
     "schema",
     "send",
     "upload",
+    "with_known_properties",
 ]
 
 #: The project of a dry run. The token has the usual length, so that sizes are right.
@@ -172,7 +176,7 @@ def upload(
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
     remedy = _take_malformed_remedy(options)
-    asked = operation(verb, id, properties, group, options)
+    asked = with_known_properties(operation(verb, id, properties, group, options))
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
@@ -302,7 +306,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     """
     began = time.perf_counter()
     project = project_of(operation)
-    decisions = check_frame(frame, operation)  # rows -> layout -> checks
+    decisions = check_frame(frame, with_known_properties(operation))  # rows -> layout -> checks
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
     warn(decisions)
@@ -313,6 +317,33 @@ def project_of(operation: Operation) -> Project:
     """Return the project to write to: the one that the call names or else the current one; `NOWHERE` for a dry run."""
     options = operation.options
     return NOWHERE if options.dry_run else current_project(options.project)
+
+
+def with_known_properties(operation: Operation) -> Operation:
+    """Return an operation whose option `known` holds the properties that Mixpanel has. They are read or asked for once.
+
+    Raises
+    ------
+    MixpanelError
+        If they cannot be read; with ``known=True`` as `read_properties` raises it.
+    """
+    known = operation.options.known
+    if isinstance(known, KnownProperties):
+        if known.group == operation.group:
+            return operation
+        known = known.source
+    if known is None:
+        return operation
+    properties = _properties_in_mixpanel(operation) if known is True else known
+    of_group = known_properties(properties, known, operation.group)
+    return replace(operation, named={**operation.named, "known": of_group})
+
+
+def _properties_in_mixpanel(operation: Operation) -> pd.DataFrame:
+    """Return the properties of the profiles that an operation writes to. It is one query."""
+    from mixpanel_pandas.profiles.properties import read_properties
+
+    return read_properties(operation.group, project=operation.options.project)
 
 
 def _refuse_many_deletes(decisions: Decisions) -> None:
@@ -329,9 +360,9 @@ def _refuse_many_deletes(decisions: Decisions) -> None:
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
     """Check `frame`, and return its findings."""
-    decisions = check_frame(frame, operation)
+    decisions = check_frame(frame, with_known_properties(operation))
     findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
-    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items()}
+    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items() if name != "creates"}
     extra = {"event": "validated", "numbers": counts}
     logger.info("validate: %s", report_in_words(findings), extra=extra)
     return findings
@@ -339,7 +370,7 @@ def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -
 
 def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     """Check `frame`, and return what would be sent for each row, without the token: a Python object per row, to look at."""
-    decisions = check_frame(frame, operation)
+    decisions = check_frame(frame, with_known_properties(operation))
     raise_errors(decisions)
     rows = np.full(len(frame), None, dtype=object)
     for encoded in encode_slices(decisions.layout, decisions.changes):
@@ -360,7 +391,7 @@ def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema
     """Return the checks for frames like `frame`."""
     from mixpanel_pandas.checking.schema import make_schema  # imports pandera, which takes about a second
 
-    return make_schema(frame, operation)
+    return make_schema(frame, with_known_properties(operation))
 
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

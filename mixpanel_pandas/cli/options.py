@@ -49,6 +49,7 @@ HEADINGS: tuple[Heading, ...] = (
 #: - ``mapping or texts``: the same, or words alone.
 #: - ``names``: one text, with commas between the names.
 #: - ``path``: a file that the command reads or writes; in a job relative to the folder of the job.
+#: - ``path or true``: the same, or the word true.
 Kind = Literal[
     "text",
     "texts",
@@ -57,6 +58,7 @@ Kind = Literal[
     "mapping or texts",
     "names",
     "path",
+    "path or true",
     "integer",
     "number",
     "flag",
@@ -100,6 +102,11 @@ class CommandOption:
     def key(self) -> str:
         """Its name on the command line, without the dashes, and in a job."""
         return option_key(self.name)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether text is the path of a file."""
+        return self.kind in {"path", "path or true"}
 
     @property
     def repeats(self) -> bool:
@@ -151,6 +158,11 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
+    "known": {
+        "kind": "path or true",
+        "metavar": "FILE|true",
+        "does": "A table of the properties that Mixpanel has (name, type), so that others are found; true asks Mixpanel.",
+    },
     "journal": {"kind": "path", "metavar": "FILE"},
     "run": {
         "metavar": "NAME",
@@ -164,7 +176,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
 #: Option of the verbs -> its heading, where the heading does not follow from who takes it.
 PLACES: dict[str, Heading] = {
     **dict.fromkeys(("parse", "na", "trim"), "Reading"),
-    **dict.fromkeys(("invalid", "duplicates", "missing", "blank"), "Wrong and missing values"),
+    **dict.fromkeys(
+        ("invalid", "duplicates", "missing", "blank", "known", "new_properties"), "Wrong and missing values"
+    ),
     **dict.fromkeys(("journal", "run", "on_changed"), "A run that goes on"),
 }
 _PLACE_OF: dict[str, Heading] = {
@@ -416,6 +430,8 @@ def _of_text(row: CommandOption, text: Any) -> Any:
     """Return the value of a single word."""
     if row.kind == "names" and isinstance(text, str):
         return text.split(",")
+    if row.kind == "path or true" and text == "true":
+        return True
     if row.name == "delimiter":
         return DELIMITERS.get(text, text)
     return int(text) if row.name == "updated_at" and isinstance(text, str) and text.isdigit() else text
@@ -430,6 +446,7 @@ _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "mapping or texts": ((dict, list), "a table or a list of texts"),
     "names": ((list,), "a list of texts"),
     "path": ((str,), "text"),
+    "path or true": ((str, bool), "text or true"),
     "integer": ((int,), "a whole number"),
     "number": ((int, float), "a number"),
     "flag": ((bool,), "true or false"),
@@ -448,7 +465,7 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
     if row.name == "updated_at":
         types, words = (str, int, dt.datetime, dt.date), "text, a number or a time"
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    is_true = isinstance(value, bool) and row.kind != "flag"  # bool is a kind of int
+    is_true = isinstance(value, bool) and row.kind not in {"flag", "path or true"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
         msg = f"{row.key} takes {words}, not {quoted(value)}"
         raise ValueError(msg)

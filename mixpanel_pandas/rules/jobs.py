@@ -13,6 +13,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.text import is_text, quoted
 
 if TYPE_CHECKING:
@@ -65,11 +66,14 @@ def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
     {'source': 'users.csv', 'verb': 'set', 'id': 'user_id', 'property': ['plan'], 'requests-per-hour': 900}
     """
     properties = dict(operation.verbs) if operation.verbs else operation.properties
+    options = dict(operation.named)
+    if isinstance(known := options.get("known"), KnownProperties):
+        options["known"] = known.source
     named = {
         "id": operation.id,
         "group": operation.group,
         "property": list(properties) if isinstance(properties, tuple) else properties,
-        **{option_key(name): value for name, value in operation.named.items() if name != "project"},
+        **{option_key(name): value for name, value in options.items() if name != "project"},
     }
     job = {"source": source, "verb": operation.verb, **named}
     return {key: value for key, value in job.items() if value is not None}
