@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -60,6 +61,10 @@ def pytest_report_header(config: pytest.Config) -> str:
     return "quick subset: about 2 minutes; --all runs the slow tests too, and tries more generated examples"
 
 
+#: Modules whose library need not be installed: their examples cannot even be collected without it.
+collect_ignore = [f"mixpanel_pandas/{name}.py" for name in ("dask", "polars") if find_spec(name) is None]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--all") or config.getoption("--browser"):
         return
@@ -72,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees the environment's project, nor the one that another test has set, nor how wide the terminal is."""
     monkeypatch.setenv("COLUMNS", "80")
-    for name in ("MIXPANEL_TOKEN", "MIXPANEL_REGION", "MIXPANEL_URL"):
+    for name in [name for name in os.environ if name.startswith("MIXPANEL_")]:
         monkeypatch.delenv(name, raising=False)
     with process_default(None):
         yield

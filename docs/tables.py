@@ -276,7 +276,8 @@ mixpanel-pandas set users.csv --id user_id --rename reserved
 {sources}
 
 A CSV is read with the values that it shows: columns become numbers, booleans or dates only if nothing is lost. `--no-infer` leaves all
-of it text. `--parse amount=number` says what the text of a column stands for: see [Reading text](reading.md).
+of it text. `--parse amount=number` says what the text of a column stands for: see [Reading text](reading.md). Formats, endings and malformed
+records: see [Files and streams](files.md).
 
 ## The project
 
@@ -333,7 +334,8 @@ credits = "number"
 {status}
 
 - Rows that were skipped, and those of a dry run, are no failure. `validate` ends with 1 if it finds an error.
-- 3 promises that nothing was accepted, and that nothing is in doubt. So `add`, `append` and `remove` end with 1 if a row is `unknown`.
+- 3 promises that nothing was accepted, and that the same command can do no harm. So `add`, `append` and `remove` end with 1 if a row is
+  `unknown`.
 - A file of `--summary` or `--failures` that could not be written ends the command with 1, unless another status says more.
 - `emulator` ends with 0 after Ctrl-C.
 
@@ -429,7 +431,7 @@ SOURCES_IN_WORDS = [
 ]
 
 EVENTS_IN_WORDS = [
-    ("`started`", "the command began", "`verb`"),
+    ("`started`", "the command began", "`command`"),
     ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
     ("`malformed`", "malformed records were left out", "`records`"),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor, accessor
 from mixpanel_pandas.errors import (
+    AccessError,
+    AccountError,
     AlreadySent,
+    BudgetSpent,
     ColumnNotFoundError,
     ConnectionFailed,
     JournalError,
@@ -19,8 +22,13 @@ from mixpanel_pandas.errors import (
     MixpanelError,
     OperationError,
     OptionError,
+    PageFailed,
+    PlanError,
     ProfileWarning,
     ProjectError,
+    QueryError,
+    ReadError,
+    RegionError,
     SummaryError,
     UploadError,
     UploadFailed,
@@ -44,6 +52,8 @@ if TYPE_CHECKING:
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
     from mixpanel_pandas.pipeline import upload as upload
+    from mixpanel_pandas.profiles.properties import read_properties as read_properties
+    from mixpanel_pandas.profiles.read import read_profiles as read_profiles
     from mixpanel_pandas.reading.frame import frame as frame
 
 __version__ = "0.1.0"
@@ -52,7 +62,10 @@ __all__ = [
     "LIMITS",
     "OPERATORS",
     "RESERVED_PROPERTIES",
+    "AccessError",
+    "AccountError",
     "AlreadySent",
+    "BudgetSpent",
     "ColumnNotFoundError",
     "ConnectionFailed",
     "Emulator",
@@ -64,9 +77,14 @@ __all__ = [
     "OperationError",
     "OptionError",
     "Options",
+    "PageFailed",
+    "PlanError",
     "ProfileWarning",
     "Project",
     "ProjectError",
+    "QueryError",
+    "ReadError",
+    "RegionError",
     "SummaryError",
     "UploadError",
     "UploadFailed",
@@ -77,6 +95,8 @@ __all__ = [
     "last_summary",
     "plot",
     "read_journal",
+    "read_profiles",
+    "read_properties",
     "set_project",
     "settle",
     "show",
@@ -92,6 +112,8 @@ _LATER = {
     "last_summary": "mixpanel_pandas.delivery.history",
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.notebook.plotting",
+    "read_profiles": "mixpanel_pandas.profiles.read",
+    "read_properties": "mixpanel_pandas.profiles.properties",
     "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",

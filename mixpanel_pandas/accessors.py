@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
+from mixpanel_pandas.rules.operation import group_mistake, operation, refuse_unknown_options
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import quoted
 
@@ -1131,10 +1131,8 @@ class GroupProfiles(Profiles):
     """
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
-        key: Any = group
-        if not isinstance(key, str) or not key.strip() or key.encode(errors="ignore").decode() != key:
-            msg = f"group takes the name of a group key, such as 'company_id', not {quoted(key)}"
-            raise OperationError(msg)
+        if mistake := group_mistake(group):
+            raise OperationError(mistake)
         super().__init__(frame, group)
 
 
@@ -1258,15 +1256,31 @@ class MixpanelAccessor(Profiles):
         return GroupProfiles(self._frame, key)
 
 
-def accessor(frame: pd.DataFrame) -> MixpanelAccessor:
+class _OtherAccessor(MixpanelAccessor):
+    """The same verbs over a frame of another library, which each of them reads when it is called."""
+
+    def __init__(self, source: Any) -> None:
+        self._source, self._group = source, None
+
+    def __repr__(self) -> str:
+        return f"<user profiles from a frame of {type(self._source).__module__.partition('.')[0]}; see .set, .validate and the others>"
+
+    @property
+    def _frame(self) -> pd.DataFrame:  # type: ignore[override]
+        from mixpanel_pandas.reading.frame import frame
+
+        return frame(self._source)
+
+
+def accessor(frame: Any) -> MixpanelAccessor:
     """Return ``frame.mixpanel`` with its type, so that editors and type checkers know its methods.
 
     pandas registers accessors at run time, so no static tool can see ``df.mixpanel``.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        The frame whose rows are sent.
+    frame : pandas.DataFrame or a source
+        The frame whose rows are sent. What is no pandas frame is read by `mixpanel_pandas.frame` each time that a verb is called.
 
     Examples
     --------
@@ -1274,4 +1288,4 @@ def accessor(frame: pd.DataFrame) -> MixpanelAccessor:
     >>> mpd.accessor(df).validate("set", "user_id")["check"].tolist()
     []
     """
-    return MixpanelAccessor(frame)
+    return MixpanelAccessor(frame) if isinstance(frame, pd.DataFrame) else _OtherAccessor(frame)

@@ -10,6 +10,14 @@
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
   - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
+  - ``ReadError``: profiles cannot be read; carries ``.kept``
+    - ``AccountError`` (``PermissionError``): no service account, or one that Mixpanel does not accept
+    - ``AccessError`` (``PermissionError``): the account may not read the project, or the region is another one
+    - ``RegionError`` (``ValueError``): the account may read the project, but not in this region
+    - ``PlanError`` (``PermissionError``): Mixpanel's plan does not include it
+    - ``QueryError`` (``ValueError``): Mixpanel cannot read the query, such as a mistyped ``where=``
+    - ``BudgetSpent`` (``RuntimeError``): the queries of this hour are used up; carries ``.seconds``
+    - ``PageFailed`` (``ConnectionError``): Mixpanel did not answer after all tries
   - ``UploadError``: the upload itself; carries ``.summary``
     - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
     - ``UploadFailed`` (``RuntimeError``): asked for by ``check=``
@@ -23,7 +31,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.text import Length, bounded, printable, quoted
 
 if TYPE_CHECKING:
@@ -32,7 +40,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "AccessError",
+    "AccountError",
     "AlreadySent",
+    "BudgetSpent",
     "ColumnNotFoundError",
     "ConnectionFailed",
     "JournalError",
@@ -40,8 +51,13 @@ __all__ = [
     "MixpanelError",
     "OperationError",
     "OptionError",
+    "PageFailed",
+    "PlanError",
     "ProfileWarning",
     "ProjectError",
+    "QueryError",
+    "ReadError",
+    "RegionError",
     "SummaryError",
     "UploadError",
     "UploadFailed",
@@ -150,6 +166,64 @@ class ValidationError(MixpanelError, ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.report, self.failure_cases)
+
+
+class ReadError(MixpanelError):
+    """Profiles cannot be read.
+
+    Attributes
+    ----------
+    kept : str or None
+        The folder with the pages that were read before. The same call goes on from there.
+    """
+
+    def __init__(self, message: str, kept: str | None = None) -> None:
+        super().__init__(message)
+        self.kept = kept
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.kept)
+
+
+class AccountError(ReadError, PermissionError):
+    """There is no service account, or Mixpanel does not accept it."""
+
+
+class AccessError(ReadError, PermissionError):
+    """The service account may not read the project, or the project lies in another region."""
+
+
+class RegionError(ReadError, ValueError):
+    """The service account may read the project, but not in this region."""
+
+
+class PlanError(ReadError, PermissionError):
+    """Mixpanel's plan does not include the query."""
+
+
+class QueryError(ReadError, ValueError):
+    """Mixpanel cannot read the query."""
+
+
+class BudgetSpent(ReadError, RuntimeError):
+    """Mixpanel answers no further query for a while.
+
+    Attributes
+    ----------
+    seconds : float or None
+        When it answers again, as it says.
+    """
+
+    def __init__(self, message: str, kept: str | None = None, seconds: float | None = None) -> None:
+        super().__init__(message, kept)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.kept, self.seconds)
+
+
+class PageFailed(ReadError, ConnectionError):
+    """Mixpanel did not answer with what was asked for, after all tries."""
 
 
 class UploadError(MixpanelError):

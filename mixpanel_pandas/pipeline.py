@@ -30,8 +30,9 @@ from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS, layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.project import Project, current_project
-from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records, read_table
+from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.sources import local_files
 from mixpanel_pandas.reading.text_columns import is_text_property
@@ -41,7 +42,6 @@ from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.rules.outcomes import OUTCOMES
-from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, counted, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
@@ -51,19 +51,27 @@ if TYPE_CHECKING:
     import pandera.pandas as pandera
 
     from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.reading.frame import SourceTable
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = [
     "NOWHERE",
+    "columns_of_text",
+    "completed_summary",
+    "failures_with_results",
     "inventory",
+    "is_sent",
+    "is_used",
     "payloads",
     "prepare",
     "project_of",
+    "read_for",
     "report",
     "rows_to_send_again",
     "rows_with_outcomes",
     "schema",
     "send",
+    "take_malformed_remedy",
     "upload",
     "with_known_properties",
 ]
@@ -132,7 +140,7 @@ def upload(
     group : str, optional
         Write group profiles of this key instead of user profiles.
     failures : path, optional
-        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv`` or ``.parquet`` file with three
+        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv``, ``.jsonl`` or ``.parquet`` file with three
         more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
     **options
         Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
@@ -175,15 +183,15 @@ def upload(
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
-    remedy = _take_malformed_remedy(options)
+    remedy = take_malformed_remedy(options)
     asked = with_known_properties(operation(verb, id, properties, group, options))
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
-    of_reading |= {"na": asked.options.na or (), "trim": asked.options.trim}
     project_of(asked)  # a call without a project reads nothing
     malformed = Malformed()
-    table = read_table(source, malformed, id=id, group=group, as_text=_columns_of_text(asked), **of_reading)
+    parse = dict(asked.options.parse or {})
+    table, asked = read_for(asked, source, malformed, of_reading)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
     if malformed.count:
@@ -191,27 +199,96 @@ def upload(
         records = counted(malformed.count, "malformed record")
         logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
-    parse = table.parse | dict(asked.options.parse or {})
+    parse = table.parse | parse
     try:
         summary = send(frame, asked)
     except (UploadError, UploadInterrupted) as error:
-        error.summary = _completed(error.summary, malformed, parse)
+        error.summary = completed_summary(error.summary, malformed, parse)
         _write_failures(frame, error.summary, path)
         raise
-    summary = _completed(summary, malformed, parse)
+    summary = completed_summary(summary, malformed, parse)
     _write_failures(frame, summary, path)
     return summary
 
 
-def _columns_of_text(asked: Operation) -> list[Hashable]:
+def read_for(
+    asked: Operation, source: Any, malformed: Malformed, of_reading: Mapping[str, Any]
+) -> tuple[SourceTable, Operation]:
+    """Return the table of a source, and the operation as it is applied to it.
+
+    `parse` of columns that the operation sends is left to the operation, whose findings name what cannot be read. Other columns, such
+    as that of the latitude, have their types when the operation begins.
+
+    Parameters
+    ----------
+    malformed : Malformed
+        Takes the records that are no rows.
+    of_reading : mapping
+        Options of `frame`, but for those that the verbs have as well.
+
+    Raises
+    ------
+    OperationError
+        If the source cannot be read.
+    ValidationError
+        If text of a column that is not sent cannot be read.
+    """
+    began = time.perf_counter()
+    options, readings = asked.options, dict(asked.options.parse or {})
+    of_operation = {label: how for label, how in readings.items() if is_sent(label, asked)}
+    table = read_table(
+        source,
+        malformed,
+        id=asked.id,
+        group=asked.group,
+        na=options.na or (),
+        trim=options.trim,
+        parse={label: how for label, how in readings.items() if label not in of_operation},
+        as_text=columns_of_text(asked),
+        **of_reading,
+    )
+    if table.unread:
+        raise invalid_records(table, malformed)
+    rows, columns = table.arrow.shape
+    seconds = round(time.perf_counter() - began, 3)
+    extra = {"event": "read", "numbers": {"rows": rows, "columns": columns, "seconds": seconds}}
+    logger.info("read %s of %s", counted(rows, "row"), counted(columns, "column"), extra=extra)
+    named = {name: value for name, value in asked.named.items() if name != "parse"}
+    return table, replace(asked, named=named | ({"parse": of_operation} if of_operation else {}))
+
+
+def is_used(label: Hashable, asked: Operation) -> bool:
+    """Return whether a column has a part in an operation: as one that is sent, or as one that an option names."""
+    return label in _named_by_options(asked) or is_sent(label, asked)
+
+
+def is_sent(label: Hashable, asked: Operation) -> bool:
+    """Return whether a column becomes a property, as far as the call tells without a frame. The ids count as sent."""
+    if asked.properties is None:
+        return label not in _named_by_options(asked)
+    return label in {*asked.properties, *ID_NAMES, asked.id, asked.group}
+
+
+def _named_by_options(asked: Operation) -> tuple[Any, ...]:
+    options = asked.options
+    return options.ip, options.latitude, options.longitude, options.updated_at
+
+
+def columns_of_text(asked: Operation) -> list[Hashable]:
     """Return the columns whose text the verb takes: those that it reads itself, and those that become properties of text."""
     rename = asked.options.rename
     renamed = rename.items() if isinstance(rename, Mapping) else ()
     return [*(asked.options.parse or ()), *(label for label, name in renamed if is_text_property(name))]
 
 
-def _take_malformed_remedy(options: dict[str, Any]) -> str:
-    """Return what `invalid` says about malformed records, and take it out of a mapping: it is no check of rows."""
+def take_malformed_remedy(options: dict[str, Any]) -> str:
+    """Return what the option `invalid` says about malformed records, and take it out of a mapping: it is no check of rows.
+
+    Raises
+    ------
+    OperationError
+        If a mapping names a remedy that malformed records do not have.
+    """
     invalid = options.get("invalid", "raise")
     if not isinstance(invalid, Mapping):
         return str(invalid)
@@ -223,8 +300,18 @@ def _take_malformed_remedy(options: dict[str, Any]) -> str:
     return str(remedy)
 
 
-def _completed(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
-    """Return a summary with a row for malformed records, and with the readings."""
+def completed_summary(summary: pd.DataFrame, malformed: Malformed, parse: Mapping[str, str]) -> pd.DataFrame:
+    """Return the summary of an upload: with a row for malformed records, and with the readings.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As `send` returned it for the frame.
+    malformed : Malformed
+        The records that were left out.
+    parse : mapping
+        Column -> reading, as the call names them or as they were inferred.
+    """
     attributes = summary.attrs
     if malformed.count:
         made_of = attributes["mixpanel"]

@@ -12,7 +12,7 @@ import logging
 import re
 from enum import IntEnum
 
-from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.process.signals import ends_the_call
 
 __all__ = [
     "NOT_SHOWN",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -10,6 +11,9 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas import pipeline
 from mixpanel_pandas.emulator import Emulator
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CSV = "user_id,plan,credits\n007,pro,12\n008,,7\n"
 
@@ -82,9 +86,10 @@ def test_all_records_of_a_file_may_be_malformed(emulator, tmp_path):
     assert summary["outcome"].tolist() == ["invalid"]
 
 
-def test_malformed_records_are_refused_by_default(emulator, tmp_path):
+@pytest.mark.parametrize("invalid", ["raise", "drop_value", "truncate", {"blank_id": "drop_row"}])
+def test_malformed_records_are_refused(emulator, tmp_path, invalid):
     with pytest.raises(mpd.ValidationError, match=r"2 malformed records: .*record 3 has 1 value, not 2"):
-        mpd.upload(file(tmp_path, "user_id,plan\na,pro\nb\nc,free,3\n"), "set", "user_id")
+        mpd.upload(file(tmp_path, "user_id,plan\na,pro\nb\nc,free,3\n"), "set", "user_id", invalid=invalid)
     assert not emulator.requests
 
 
@@ -142,7 +147,11 @@ def test_the_summary_is_not_lost_where_the_failures_cannot_be_written(emulator, 
 @pytest.mark.parametrize(
     ("failures", "message"),
     [
-        pytest.param("f.xlsx", "the name of the file must end in '.csv', '.parquet', '.pq'", id="ending"),
+        pytest.param(
+            "f.xlsx",
+            "the name of the file must end in '.csv', '.csv.gz', '.jsonl', '.ndjson', '.parquet', '.pq'",
+            id="ending",
+        ),
         pytest.param("none/f.csv", "is not a folder that can be written to", id="folder"),
         pytest.param("users.csv", "is a file that is read", id="source"),
     ],
@@ -205,3 +214,20 @@ def test_json_lines_keep_their_types(emulator, tmp_path):
         {"v": "text", "n": 2.5},
         {"v": 3},
     ]
+
+
+def test_readings_of_columns_that_options_name_count_while_the_source_is_read(
+    emulator: mpd.Emulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "places.csv"
+    path.write_text("id,lat,lon,plan\na,52.5,13.4,pro\n", encoding="utf-8")
+    parse = {"lat": "number", "lon": "number"}
+    options: dict[str, Any] = {"latitude": "lat", "longitude": "lon", "parse": parse, "infer": False}
+    mpd.upload(path, "set", "id", **options)
+    (record,) = emulator.requests[0].records
+    assert (record["$latitude"], record["$longitude"], record["$set"]) == (52.5, 13.4, {"plan": "pro"})
+    path.write_text("id,lat,lon,plan\na,north,13.4,pro\n", encoding="utf-8")
+    with pytest.raises(mpd.ValidationError, match="north"):
+        mpd.upload(path, "set", "id", **options)
+    with pytest.raises(mpd.OperationError, match="not among the columns that are sent: parse: 'id'"):
+        mpd.upload(path, "set", "id", parse={"id": "number"})

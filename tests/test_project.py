@@ -654,3 +654,60 @@ def test_another_process_takes_the_project_of_the_environment() -> None:
             [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == environment.project.place
+
+
+# -- the service account ----------------------------------------------------------------------------------------------
+
+ACCOUNT: dict[str, Any] = {"username": "reader", "secret": "very secret", "project_id": 7}
+
+
+def test_a_project_carries_the_account_and_shows_no_secret() -> None:
+    project = mpd.Project(TOKEN, "eu", **ACCOUNT, group_keys={"company": -123})
+    assert (project.username, project.secret, project.project_id) == ("reader", "very secret", 7)
+    assert project.group_keys == {"company": "-123"}
+    assert repr(project) == "Project(token='0123…', region='eu')"
+    assert "secret" not in repr(vars(project)["secret"])
+    assert pickle.loads(pickle.dumps(project)) == project
+    assert hash(project) == hash(replace(project))
+    assert replace(project, secret="another") != project
+
+
+@pytest.mark.parametrize(
+    ("region", "host"), [("us", "mixpanel.com"), ("eu", "eu.mixpanel.com"), ("in", "in.mixpanel.com")]
+)
+def test_queries_have_hosts_of_their_own(region: str, host: str) -> None:
+    assert mpd.Project(TOKEN, region).query_base == f"https://{host}"
+    assert mpd.Project(TOKEN, url="https://proxy.example/").query_base == "https://proxy.example"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"secret": None}, "username and secret together", id="no secret"),
+        pytest.param({"username": None}, "username and secret together", id="no username"),
+        pytest.param({"username": "a:b"}, "has no colon", id="colon"),
+        pytest.param({"secret": 5}, "must be text", id="secret that is no text"),
+        pytest.param({"project_id": "seven"}, "project_id 'seven' is no number", id="name of a project"),
+        pytest.param({"project_id": True}, "project_id True is no number", id="boolean"),
+        pytest.param({"group_keys": ["company"]}, "group_keys must be a mapping", id="names of group keys"),
+        pytest.param({"group_keys": {"company": "acme"}}, "'company' have no number", id="no number"),
+    ],
+)
+def test_accounts_that_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(mpd.ProjectError, match=message) as raised:
+        mpd.Project(TOKEN, "eu", **{**ACCOUNT, **changes})
+    assert "very secret" not in str(raised.value)
+
+
+def test_the_account_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"USERNAME": "env", "SECRET": "s", "PROJECT_ID": "9", "GROUP_KEYS": "company=-123, team=45"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"MIXPANEL_{name}", value)
+    project = mpd.Project(TOKEN, "eu")
+    assert (project.username, project.secret, project.project_id) == ("env", "s", 9)
+    assert project.group_keys == {"company": "-123", "team": "45"}
+    assert mpd.Project(TOKEN, "eu", **ACCOUNT).username == "reader"
+    monkeypatch.setenv("MIXPANEL_TOKEN", TOKEN)
+    monkeypatch.setenv("MIXPANEL_REGION", "eu")
+    assert mpd.Project.from_env() == project
+    assert mpd.Project("f" * 32, "eu").username is None  # of another project than the environment's

@@ -23,16 +23,17 @@ PACKAGE = ROOT / "mixpanel_pandas"
 #: The floors of the house, from the ground up. A module imports from its own floor and from those below it, also for types.
 #: A module that lies lower than the rest of its folder is named: the rules know the readings of text.
 FLOORS = (
-    {"text", "signals", "errors", "project", "payloads.arrays"},
+    {"text", "process", "errors", "project", "payloads.arrays"},
     {f"reading.{name}" for name in ("columns", "numbers", "dates", "lists", "readings", "cleaning")},
     {"rules"},
     {"reading", "payloads"},
     {"checking"},
     {"delivery"},
+    {"profiles"},
     {"pipeline"},
     {"notebook"},
     {"accessors"},
-    {"cli", "__init__", "__main__"},
+    {"cli", "dask", "polars", "__init__", "__main__"},
 )
 
 #: What the emulator imports beside itself, and the only modules that import the emulator.
@@ -46,7 +47,10 @@ HOMES = {
     "tqdm": {"delivery.upload", "delivery.progress"},
     "xxhash": {"payloads.fingerprint"},
     "click": {f"cli.{name}" for name in ("commands", "help", "logs", "output", "running", "uploading")},
+    "dask": {"dask", "reading.partitions"},
+    "distributed": {"reading.partitions"},
     "fsspec": {"reading.streams"},
+    "polars": {"polars"},
     "ipywidgets": {"notebook.preview.controls"},
     "matplotlib": {"notebook.plotting"},
 }
@@ -81,7 +85,11 @@ def imports(tree: ast.Module, *, types: bool = False) -> set[str]:
 
 def within(tree: ast.Module, *, types: bool = False) -> set[str]:
     """Return the modules of the package that a module imports; a package stands for its ``__init__``."""
-    names = {name.removeprefix("mixpanel_pandas.") for name in imports(tree, types=types)}
+    names = {
+        name.removeprefix("mixpanel_pandas.")
+        for name in imports(tree, types=types)
+        if name.startswith("mixpanel_pandas.")
+    }
     return {module for name in names for module in (name, f"{name}.__init__") if module in modules()}
 
 

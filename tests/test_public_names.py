@@ -16,7 +16,7 @@ def public() -> dict[str, dict[int, tuple[str, str, Any]]]:
     names = [info.name for info in pkgutil.walk_packages(mpd.__path__, "mixpanel_pandas.")]
     meanings: dict[str, dict[int, tuple[str, str, Any]]] = defaultdict(dict)
     for module_name in ["mixpanel_pandas", *names]:
-        if module_name.endswith("__main__"):
+        if module_name.endswith(("__main__", ".dask", ".polars")):  # they only register accessors
             continue
         module = importlib.import_module(module_name)
         for name in getattr(module, "__all__", ()):

@@ -105,6 +105,14 @@ def scene(
         with mpd.set_project(nobody), pytest.raises(mpd.ConnectionFailed) as raised:
             frame.mixpanel.set("id")
         errors.append(raised)
+        login = base64.b64encode(f"{project.username}:{project.secret}".encode()).decode()
+        emulator.fail(401, body=f"{project.secret} {login}", on="read", times=None)
+        with pytest.raises(mpd.AccountError) as raised:
+            mpd.read_profiles(to=tmp_path / "profiles")
+        errors.append(raised)
+        with mpd.set_project(nobody), pytest.raises(mpd.PageFailed) as raised:
+            mpd.read_profiles()
+        errors.append(raised)
         with pytest.raises(mpd.ValidationError) as raised:
             frame.assign(n=b"x").mixpanel.set("id")
         errors.append(raised)

@@ -80,6 +80,7 @@ def known_failures(layout: Layout) -> Iterator[KnownFailure]:
     known = layout.operation.options.known
     if not isinstance(known, KnownProperties):
         return
+    sent = {column.name for column in layout.columns}
     for column in layout.columns:
         if column.kind == "missing" and column.missing != "null":
             continue  # no value is sent
@@ -88,19 +89,19 @@ def known_failures(layout: Layout) -> Iterator[KnownFailure]:
         elif column.operator.verb == "remove":
             yield _absent(column.label, column.name, known)
         else:
-            yield _new(column, known)
+            yield _new(column, known, sent)
     for name in layout.removed:
         if name not in known:
             yield _absent(name, name, known)
 
 
-def _new(column: PropertyColumn, known: KnownProperties) -> KnownFailure:
+def _new(column: PropertyColumn, known: KnownProperties, sent: set[str]) -> KnownFailure:
     like = known.like(column.name)
     message = f"creates the property {quoted(column.name, Length.NAME)}, which Mixpanel does not have"
     if like is not None:
-        renamed = option_in_words("rename", {column.label: like})
         message += f"; {quoted(like, Length.NAME)} is like it"
-        message += f": {renamed} sends it as that" if column.key is None else ""
+    if like is not None and like not in sent and column.key is None:
+        message += f": {option_in_words('rename', {column.label: like})} sends it as that"
     return KnownFailure("new_property", column.label, column.name, column.name, message, like)
 
 

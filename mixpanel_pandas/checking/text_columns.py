@@ -21,7 +21,7 @@ from mixpanel_pandas.reading.cleaning import NA_TEXTS, WORDS_FOR_NOTHING, mean_m
 from mixpanel_pandas.reading.columns import matching, without_blanks
 from mixpanel_pandas.reading.looks import Look, looks_like, may_be_read
 from mixpanel_pandas.reading.readings import READINGS, reading
-from mixpanel_pandas.rules.checks import CHECKS, ISO_DATE, LOOKS
+from mixpanel_pandas.rules.checks import CHECKS, ISO_DATE, LOOKS, has_offset
 from mixpanel_pandas.rules.code import option_in_words
 from mixpanel_pandas.rules.limits import LOOKALIKES, RESERVED_PROPERTIES, plain
 from mixpanel_pandas.text import Length, counted, quoted
@@ -254,12 +254,14 @@ def _look_at_all(parts: Iterable[pa.LargeStringArray], kinds: Collection[str]) -
 
 
 def _readings(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str]) -> tuple[str, ...]:
-    """Return the readings that are worth a hint: ISO dates are dates for Mixpanel as they stand."""
+    """Return the readings that are worth a hint: ISO dates in UTC are dates for Mixpanel, and ``offset_date`` names the others."""
     if not look.readings or reading(look.readings[0]).kind not in kinds:
         return ()
-    if look.readings == ("date",) and matching(pa.array(texts, LARGE_STRING), ISO_DATE).all():
-        return ()
-    return look.readings
+    if look.readings != ("date",):
+        return look.readings
+    dates = pa.array(texts, LARGE_STRING)
+    told = matching(dates, ISO_DATE) | mask_of(has_offset(dates))
+    return () if told.all() else look.readings
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pandera.config import ValidationDepth, config_context
 from mixpanel_pandas.checking.findings import Finding
 from mixpanel_pandas.errors import OperationError, calling, choices
 from mixpanel_pandas.payloads.row_set import RowSet
-from mixpanel_pandas.signals import ends_the_call
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
 if TYPE_CHECKING:

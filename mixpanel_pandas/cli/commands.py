@@ -41,17 +41,18 @@ EXAMPLES = {
 HELP = """\
 Write the rows of a table to Mixpanel's profiles. Every row is accounted for.
 
-A table is a CSV (.csv, .tsv, plain or compressed) or Parquet file. The project comes from the environment, MIXPANEL_TOKEN and
-MIXPANEL_REGION (us, eu, in) or MIXPANEL_URL, or from --project FILE. With --emulator nothing leaves this machine.
+A TABLE is a file in CSV, JSON Lines, Parquet or Arrow, plain or compressed, a folder of them, a pattern such as 'data/*.csv', an
+address such as s3://bucket/users.parquet, or - for standard input.
+
+The project comes from the environment, MIXPANEL_TOKEN and MIXPANEL_REGION (us, eu, in) or MIXPANEL_URL, or from --project FILE. With
+--emulator nothing leaves this machine.
 
 \b
   mixpanel-pandas set users.csv --id user_id --emulator
   mixpanel-pandas validate set users.csv --id user_id
   mixpanel-pandas set users.csv --id user_id --save-job users.toml
   mixpanel-pandas run users.toml
-
 """
-
 
 EPILOG = "\b\nExit status:\n" + "\n".join(
     textwrap.fill(words, 72, initial_indent=f"  {status:<5d}", subsequent_indent=" " * 7)
@@ -173,13 +174,13 @@ for _name, _of_verb, _does, _of in (
         "validate",
         validating,
         "Show what is wrong with a table: counts, rows and values. Send nothing.",
-        "What is wrong with a table to:",
+        "What is wrong with a table, to",
     ),
     (
         "payloads",
         showing_payloads,
         "Show what would be sent, as JSON Lines. Send nothing.",
-        "What would be sent to:",
+        "What would be sent, to",
     ),
 ):
     main.add_command(
@@ -190,7 +191,7 @@ for _name, _of_verb, _does, _of in (
             commands=[
                 table_command(
                     _verb,
-                    f"{_of[:-1]}{_DOES[_verb][0].lower()}{_DOES[_verb][1:]}",
+                    f"{_of} {_DOES[_verb][0].lower()}{_DOES[_verb][1:]}",
                     options_of_report(_verb),
                     _of_verb(_verb),
                     f"mixpanel-pandas {_name} {_verb} users.csv --id user_id",

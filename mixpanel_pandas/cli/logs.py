@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 import orjson
 
+from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.text import printable
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class _Handler(logging.Handler):
 
 
 def _text_of(record: logging.LogRecord) -> str:
-    text = record.getMessage()
+    text = in_words_of_the_command_line(record.getMessage())
     return printable(f"{text}\n{record.exc_text}" if record.exc_text else text, keep="\n")
 
 

@@ -10,7 +10,8 @@ from mixpanel_pandas.cli.jobs import Call, call_of
 from mixpanel_pandas.cli.logs import log_event
 from mixpanel_pandas.cli.options import LOG, OF_READING, REPORT, options_of_report
 from mixpanel_pandas.cli.output import STDOUT, check_outputs, echo, print_report, write_output
-from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of, read_call
+from mixpanel_pandas.cli.running import finish, options_of_call
+from mixpanel_pandas.cli.sources import read_source
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def validating(verb: str) -> Callable[..., Any]:
 
 
 def _report(call: Call) -> ExitStatus:
-    options = options_of_call(call, sending=False)
-    profiles = profiles_of(read_call(call), call)
+    from mixpanel_pandas.pipeline import report as findings_of
+
+    table, asked = read_source(call, options_of_call(call, sending=False))
     first = None if call["output"] else max(100, call["first"] or 0)
-    report = profiles.validate(call.verb, call["id"], call["property"], first=first, **options)
-    if not call["quiet"]:
+    report = findings_of(table.as_frame(), asked, first)
+    if not call["quiet"] and call["output"] != STDOUT:
         print_report(report, 3 if call["first"] is None else call["first"])
     written = write_output(call["output"], lambda: report, "the report")
     has_errors = bool((report["severity"] == "error").any())
@@ -59,8 +61,10 @@ def showing_payloads(verb: str) -> Callable[..., Any]:
 def _show_payloads(call: Call) -> ExitStatus:
     import orjson
 
-    options = options_of_call(call, sending=False)
-    payloads = profiles_of(read_call(call), call).payloads(call.verb, call["id"], call["property"], **options)
+    from mixpanel_pandas.pipeline import payloads as payloads_of
+
+    table, asked = read_source(call, options_of_call(call, sending=False))
+    payloads = payloads_of(table.as_frame(), asked)
     first = 10 if call["first"] is None else call["first"]
     sent = payloads.dropna()
     if not call["quiet"] and call["output"] != STDOUT:
@@ -75,16 +79,18 @@ def _show_payloads(call: Call) -> ExitStatus:
 
 
 def taking_inventory(sources: tuple[str, ...], **typed: Any) -> None:
+    """Show what the columns of a table hold."""
     call = call_of("set", OF_INVENTORY, typed, sources)
     check_outputs(call.sources, {"--output": call["output"]})
     finish(call, lambda _termination: _take_inventory(call))
 
 
 def _take_inventory(call: Call) -> ExitStatus:
-    from mixpanel_pandas.accessors import MixpanelAccessor
     from mixpanel_pandas.notebook.show import show
+    from mixpanel_pandas.pipeline import inventory
 
-    table = MixpanelAccessor(read_call(call)).inventory()
-    if not call["quiet"]:
+    source, _asked = read_source(call, {})
+    table = inventory(source.as_frame())
+    if not call["quiet"] and call["output"] != STDOUT:
         echo(show(table, len(table)))
     return ExitStatus.OK if write_output(call["output"], lambda: table, "the inventory") else ExitStatus.DATA

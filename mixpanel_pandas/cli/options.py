@@ -52,6 +52,7 @@ HEADINGS: tuple[Heading, ...] = (
 #: - ``path or true``: the same, or the word true.
 Kind = Literal[
     "text",
+    "text or number",
     "texts",
     "mapping",
     "mapping or text",
@@ -114,9 +115,6 @@ class CommandOption:
         return self.kind in {"texts", "mapping", "mapping or text", "mapping or texts"}
 
 
-#: Words for delimiters that a shell makes hard to type.
-DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
-
 #: Options of Python that the command line does not have: it has others in their place, or a process sends only once.
 ONLY_IN_PYTHON = {"schema", "project", "progress", "repeat"}
 
@@ -152,9 +150,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "does": "What several rows of one id do: refuse the table, send the last, be merged, or be sent in their order.",
     },
     "ip": {"metavar": "ADDRESS|COLUMN"},
-    "latitude": {"metavar": "DEGREES|COLUMN"},
-    "longitude": {"metavar": "DEGREES|COLUMN"},
-    "updated_at": {"metavar": "TIME|COLUMN"},
+    "latitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
+    "longitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
+    "updated_at": {"kind": "text or number", "metavar": "TIME|COLUMN"},
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
@@ -248,7 +246,7 @@ OF_READING: dict[str, CommandOption] = {
             "delimiter",
             "Reading",
             "text",
-            "Between two columns of a CSV: a character, or tab, comma, semicolon, pipe. By default that of the first line.",
+            "Between two columns of a CSV: a character, or tab, comma, semicolon, pipe, space. By default that of the first line.",
             "CHARACTER",
         ),
         CommandOption(
@@ -392,9 +390,9 @@ def options_of_report(verb: str) -> list[CommandOption]:
 def _options_of_rows(verb: str, *, sending: bool) -> list[CommandOption]:
     taken = {option.name for option in taken_by(verb, sending=sending)}
     properties = () if verb == "delete" else (PROPERTY_OF.get(verb, PROPERTY),)
-    # every source is read in the same way, also where a verb takes no values
-    of_reading = [OF_VERBS[name] for name, heading in PLACES.items() if heading == "Reading"]
-    rest = [option for name, option in OF_VERBS.items() if name in taken and option not in of_reading]
+    of_verb = [option for name, option in OF_VERBS.items() if name in taken]
+    of_reading = [option for option in of_verb if option.heading == "Reading"]
+    rest = [option for option in of_verb if option.heading != "Reading"]
     return [*ROWS, *properties, *of_reading, *OF_READING.values(), *rest]
 
 
@@ -432,14 +430,13 @@ def _of_text(row: CommandOption, text: Any) -> Any:
         return text.split(",")
     if row.kind == "path or true" and text == "true":
         return True
-    if row.name == "delimiter":
-        return DELIMITERS.get(text, text)
     return int(text) if row.name == "updated_at" and isinstance(text, str) and text.isdigit() else text
 
 
 #: Kind -> the types that a value in a job may have, and the types in words.
 _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "text"),
+    "text or number": ((str, int, float, dt.date), "text, a number or a time"),
     "texts": ((str, list), "a list of texts"),
     "mapping": ((dict,), "a table"),
     "mapping or text": ((dict, str), "a table or text"),
@@ -462,8 +459,6 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
         If it has another type than the option, or is none of its choices.
     """
     types, words = _TYPES[row.kind]
-    if row.name == "updated_at":
-        types, words = (str, int, dt.datetime, dt.date), "text, a number or a time"
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
     is_true = isinstance(value, bool) and row.kind not in {"flag", "path or true"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):

@@ -9,19 +9,24 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from mixpanel_pandas.cli.logs import log_event
 from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.reading.writing import atomic_write, link_target, write_table
+from mixpanel_pandas.reading.writing import (
+    WRITTEN_ENDINGS,
+    atomic_write,
+    link_target,
+    rows_as_json,
+    write_table,
+)
 from mixpanel_pandas.text import Length, counted, printable, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
 
@@ -40,14 +45,8 @@ __all__ = [
 #: The path that stands for standard output.
 STDOUT = "-"
 
-#: Endings of the files that are written.
-ENDINGS = (".parquet", ".pq", ".csv", ".csv.gz", ".jsonl", ".ndjson")
-
 #: How many profiles of the emulator and how many batches are shown.
 SHOWN_PROFILES, SHOWN_BATCHES = 3, 10
-
-#: How many rows are written to JSON Lines at once.
-ROWS_AT_ONCE = 10_000
 
 
 def echo(text: object = "", *, error: bool = False) -> None:
@@ -168,8 +167,8 @@ def _is_read(path: Path, source: str) -> bool:
 
 def _check_output(option: str, path: Path) -> None:
     folder = link_target(path).parent
-    if option != "--save-job" and not path.name.lower().endswith(ENDINGS):
-        msg = f"{option} {quoted(str(path))}: the name must end in {', '.join(ENDINGS)}"
+    if option != "--save-job" and not path.name.lower().endswith(WRITTEN_ENDINGS):
+        msg = f"{option} {quoted(str(path))}: the name must end in {', '.join(WRITTEN_ENDINGS)}"
         raise OperationError(msg)
     if path.is_dir() or not os.access(folder, os.W_OK):
         what = (
@@ -195,10 +194,10 @@ def write_output(name: str | None, frame: Callable[[], pd.DataFrame], what: str)
     try:
         rows = frame()
         if name == STDOUT:
-            sys.stdout.writelines(f"{line.decode()}\n" for line in _json_lines(rows))
+            sys.stdout.writelines(line.decode() for line in rows_as_json(rows))
         else:
             with atomic_write(Path(name)) as temporary:
-                _write(rows, temporary)
+                write_table(rows, temporary)
     except Exception as error:  # noqa: BLE001  # the upload is over, whatever happens here
         reason = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
         log_event(logging.ERROR, "not_written", f"{quoted(name)} was not written: {reason}", path=name)
@@ -211,25 +210,3 @@ def write_output(name: str | None, frame: Callable[[], pd.DataFrame], what: str)
         rows=len(rows),
     )
     return True
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    if path.suffix.lower() in {".jsonl", ".ndjson"}:
-        with path.open("wb") as stream:
-            stream.writelines(line + b"\n" for line in _json_lines(frame))
-    else:
-        write_table(frame, path)
-
-
-def _json_lines(frame: pd.DataFrame) -> Iterator[bytes]:
-    """Yield each row as JSON. Missing values are null."""
-    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    for start in range(0, len(frame), ROWS_AT_ONCE):
-        for record in frame.iloc[start : start + ROWS_AT_ONCE].to_dict("records"):
-            yield orjson.dumps(record, default=_as_json, option=option)
-
-
-def _as_json(value: Any) -> Any:
-    import pandas as pd
-
-    return None if pd.api.types.is_scalar(value) and bool(pd.isna(value)) else str(value)

@@ -15,21 +15,16 @@ import click
 from mixpanel_pandas.cli.exit_status import ExitStatus, Termination, status_of_error
 from mixpanel_pandas.cli.jobs import named_run
 from mixpanel_pandas.cli.logs import log_event, logging_to_stderr
-from mixpanel_pandas.cli.sources import read_frame
-from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning
 from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import counted, rounded, shortened
+from mixpanel_pandas.text import rounded, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
-    from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
     from mixpanel_pandas.cli.jobs import Call
 
-__all__ = ["finish", "options_of_call", "profiles_of", "read_call"]
+__all__ = ["finish", "options_of_call"]
 
 
 def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
@@ -38,15 +33,13 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
     terminal = sys.stderr.isatty()
     log = logging_to_stderr(call["log_format"] or "text", quiet=bool(call["quiet"]), terminal=terminal)
     with log, Termination() as termination:
-        if call.sources:
-            names = ", ".join(shortened(source) for source in call.sources)
-            log_event(logging.INFO, "started", f"{call.verb} {names}", verb=call.verb)
         try:
+            _log_start(call)
             with _warnings_in_the_log(call.verb):
                 status = work(termination)
         except MixpanelError as error:
             status = status_of_error(error)
-            log_event(logging.ERROR, "error", in_words_of_the_command_line(str(error)), status=int(status))
+            log_event(logging.ERROR, "error", str(error), status=int(status))
         except (KeyboardInterrupt, click.Abort):
             status = ExitStatus.INTERRUPTED
             text = "interrupted" if termination.is_over else "interrupted: nothing was sent"
@@ -64,6 +57,15 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
     raise click.exceptions.Exit(status)
 
 
+def _log_start(call: Call) -> None:
+    """Write to the log which command runs on which tables."""
+    if call.sources:
+        context = click.get_current_context()
+        command = context.command_path.removeprefix(context.find_root().command_path).strip()
+        names = ", ".join(shortened(source) for source in call.sources)
+        log_event(logging.INFO, "started", f"{command} {names}", command=command)
+
+
 @contextlib.contextmanager
 def _warnings_in_the_log(verb: str) -> Iterator[None]:
     """Write what the package warns of to the log, as soon as it does."""
@@ -72,36 +74,13 @@ def _warnings_in_the_log(verb: str) -> Iterator[None]:
         if isinstance(message, ProfileWarning):
             text = f"{message.counts}; `mixpanel-pandas validate {verb}` shows them"
         else:
-            text = in_words_of_the_command_line(str(message))
+            text = str(message)
         log_event(logging.WARNING, "findings", text)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", ProfileWarning)
         warnings.showwarning = log
         yield
-
-
-def read_call(call: Call) -> pd.DataFrame:
-    """Return the table of a call."""
-    began = time.monotonic()
-    frame = read_frame(call)
-    names = ", ".join(shortened(source) for source in call.sources)
-    text = f"read {counted(len(frame), 'row')} of {counted(frame.shape[1], 'column')} from {names}"
-    log_event(
-        logging.INFO,
-        "read",
-        text,
-        rows=len(frame),
-        columns=frame.shape[1],
-        seconds=round(time.monotonic() - began, 3),
-    )
-    return frame
-
-
-def profiles_of(frame: pd.DataFrame, call: Call) -> MixpanelAccessor | GroupProfiles:
-    from mixpanel_pandas.accessors import GroupProfiles, MixpanelAccessor
-
-    return MixpanelAccessor(frame) if call["group"] is None else GroupProfiles(frame, call["group"])
 
 
 def options_of_call(call: Call, *, sending: bool = True) -> dict[str, Any]:

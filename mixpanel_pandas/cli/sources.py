@@ -1,44 +1,64 @@
-"""The table that a command reads, and the readings that were inferred of it."""
+"""The table of a call that is looked at, read as an upload reads it."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.cli.logs import log_event
+from mixpanel_pandas.text import counted
+
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
     from mixpanel_pandas.cli.jobs import Call
+    from mixpanel_pandas.reading.frame import SourceTable
+    from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["inferred_readings", "read_frame"]
+__all__ = ["options_of_reading", "read_source", "source_of"]
 
 
-def read_frame(call: Call) -> pd.DataFrame:
-    """Return the table that a call names. Columns that the verb reads with `parse` stay text.
+def source_of(call: Call) -> str | list[str]:
+    """Return the source of a call: one name, or a list of several."""
+    return call.sources if len(call.sources) > 1 else call.sources[0]
+
+
+def options_of_reading(call: Call) -> dict[str, Any]:
+    """Return the options that say how the table is read, but for those that the verb takes as well."""
+    from mixpanel_pandas.reading.frame import READING_OPTIONS
+
+    return call.of(READING_OPTIONS)
+
+
+def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Operation]:
+    """Return the table that a call names, as an upload reads it, and the operation on it.
+
+    Parameters
+    ----------
+    options : mapping
+        The options of the verb.
 
     Raises
     ------
-    OperationError, ValidationError
+    OperationError
         If it cannot be read.
+    ValidationError
+        If records are malformed, and the option `invalid` does not leave them out.
     """
-    from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records, read_table
+    from mixpanel_pandas.pipeline import read_for, take_malformed_remedy
+    from mixpanel_pandas.reading.frame import invalid_records
     from mixpanel_pandas.reading.malformed import Malformed
+    from mixpanel_pandas.rules.operation import operation
 
+    of_verb = dict(options)
+    remedy = take_malformed_remedy(of_verb)
+    asked = operation(call.verb, call["id"], call["property"], call["group"], of_verb)
     malformed = Malformed()
-    source = call.sources if len(call.sources) > 1 else call.sources[0]
-    as_text = [*(call["parse"] or {})]
-    way = call.of(READING_OPTIONS)
-    table = read_table(source, malformed, id=call["id"], group=call["group"], as_text=as_text, **way)
-    if malformed.count:
+    table, asked = read_for(asked, source_of(call), malformed, options_of_reading(call))
+    if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
-    return table.as_frame()
-
-
-def inferred_readings(frame: pd.DataFrame) -> dict[str, str]:
-    """Return column -> reading for the columns whose type is not that of text, as a job names them."""
-    from mixpanel_pandas.reading.inference import reading_of
-
-    arrow: dict[Any, Any] = {
-        label: getattr(dtype, "pyarrow_dtype", None) for label, dtype in frame.dtypes.items()
-    }
-    readings = {label: reading_of(kind) for label, kind in arrow.items() if kind is not None}
-    return {label: name for label, name in readings.items() if name != "text"}
+    if malformed.count:
+        records = counted(malformed.count, "malformed record")
+        text = f"{records} left out: {malformed.words()}"
+        log_event(logging.WARNING, "malformed", text, records=malformed.count)
+    return table, asked

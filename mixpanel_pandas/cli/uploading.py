@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -25,18 +26,16 @@ from mixpanel_pandas.cli.output import (
     print_summary,
     write_output,
 )
-from mixpanel_pandas.cli.running import finish, options_of_call, profiles_of, read_call
-from mixpanel_pandas.cli.sources import inferred_readings
-from mixpanel_pandas.cli.wording import in_words_of_the_command_line
+from mixpanel_pandas.cli.running import finish, options_of_call
+from mixpanel_pandas.cli.sources import options_of_reading, read_source, source_of
 from mixpanel_pandas.errors import OperationError, ProjectError, UploadError, UploadInterrupted, did_you_mean
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.rules.jobs import job_text, option_key
-from mixpanel_pandas.text import Length, counted, printable, quoted, shortened
+from mixpanel_pandas.rules.options import taken_by
+from mixpanel_pandas.text import Length, printable, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pandas as pd
 
     from mixpanel_pandas.emulator import Emulator
 
@@ -71,22 +70,21 @@ def _verbs_of(call: Call) -> list[str]:
 
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
-    """Read the table, run the verb, and print and write what became of the rows."""
-    with _emulator(bool(call["emulator"])) as emulator:
-        project = emulator.project if emulator else _project(call)
-        if not options.get("dry_run"):
-            current_project(project)  # without a project nothing is read
-        frame = read_call(call)
+    """Upload the table, and print and write what became of the rows."""
+    from mixpanel_pandas.pipeline import upload
+
+    if call["quiet"] or call["log_format"] == "json":
+        options["progress"] = False
+    status = None
+    with _emulator(bool(call["emulator"])) as emulator, _failures_file(call["failures"]) as failures:
+        options["project"] = emulator.project if emulator else _project(call)
         if asks:
-            _ask(call, frame, current_project(project))
-        profiles = profiles_of(frame, call)
-        status = None
-        if call["quiet"] or call["log_format"] == "json":
-            options["progress"] = False
+            _ask(call, current_project(options["project"]))
+        options |= {"group": call["group"], "failures": failures, **options_of_reading(call)}
         try:
-            summary = getattr(profiles, call.verb)(call["id"], call["property"], project=project, **options)
+            summary = upload(source_of(call), call.verb, call["id"], call["property"], **options)
         except (UploadError, UploadInterrupted) as error:
-            log_event(logging.ERROR, "error", in_words_of_the_command_line(str(error)))
+            log_event(logging.ERROR, "error", str(error))
             summary, status = error.summary, status_of_error(error)
         termination.is_over = True
         if not call["quiet"]:
@@ -95,40 +93,55 @@ def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termi
             if emulator is not None:
                 print_profiles(emulator, call["group"], error=to_stderr)
     written = write_output(call["summary"], lambda: summary, "the summary")
-    written &= write_output(call["failures"], lambda: profiles.failures(summary), "the rows to send again")
     if status is None:
         status = status_of_summary(summary, dry_run=bool(options.get("dry_run")))
     return status or (ExitStatus.OK if written else ExitStatus.DATA)
 
 
-def _ask(call: Call, frame: pd.DataFrame, project: Project) -> None:
-    """Ask a person whether to take something away."""
-    rows = counted(len(frame), "row")
+@contextlib.contextmanager
+def _failures_file(name: str | None) -> Iterator[Path | None]:
+    """Yield the path to which the rows to send again are written. Standard output gets them in the end, as JSON Lines."""
+    if name != STDOUT:
+        yield None if name is None else Path(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "failures.jsonl")
+        yield path
+        if path.exists():
+            with path.open(encoding="utf-8") as lines:
+                sys.stdout.writelines(lines)
+
+
+def _ask(call: Call, project: Project) -> None:
+    """Ask a person whether to take something away. It is asked before the table is read, which may take long."""
+    ids = f"of all ids in {', '.join(map(shortened, call.sources))}"
     where = f"in {project.place} (token {project.fingerprint})"
-    what = f"delete the profiles of {rows}"
+    what = f"delete the profiles {ids}"
     if call.verb != "delete":
         names = (
             [name for name, verb in call["property"].items() if verb == "unset"]
             if call.verb == "update"
             else call["property"]
         )
-        what = f"remove {', '.join(map(shortened, names))} from the profiles of {rows}"
+        what = f"remove {', '.join(map(shortened, names))} from the profiles {ids}"
     if not click.confirm(printable(f"This will {what} {where}, for good. Go on?"), err=True):
         raise click.exceptions.Exit(ExitStatus.USAGE)
 
 
 def _save_job(call: Call) -> ExitStatus:
-    """Write a call to a job file. Types that would be inferred become readings of the job."""
+    """Write a call to a job file. Types that are inferred of the table become readings of the job."""
+    from mixpanel_pandas.pipeline import is_used
+
     path = Path(call["save_job"])
     if call["infer"] is not False:
-        inferred = inferred_readings(read_call(call))
-        call.values["parse"] = {**inferred, **(call["parse"] or {})}
-        if not call.values["parse"]:
-            del call.values["parse"]
+        table, asked = read_source(call, options_of_call(call))
+        inferred = {label: how for label, how in table.parse.items() if is_used(label, asked)}
+        readings = {**inferred, **(call["parse"] or {})}
+        takes_readings = any(option.name == "parse" for option in taken_by(call.verb))
+        call.values.update({"parse": readings} if readings and takes_readings else {})
     path.write_text(job_text(job_of_call(call, path), path.name), encoding="utf-8")
-    echo(
-        f"Wrote {shortened(path, Length.SENTENCE)}, and sent nothing. To run it: mixpanel-pandas run {shortened(path, Length.SENTENCE)}"
-    )
+    shown = shortened(path, Length.SENTENCE)
+    echo(f"Wrote {shown}, and sent nothing. To run it: mixpanel-pandas run {shown}")
     return ExitStatus.OK
 
 

@@ -33,6 +33,9 @@ PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"\b({_VERBS})\(id, (\[[^\]]*\]|{{[^}}]*}})\)", lambda match: f"{match[1]} {_option('property', match[2])}"),
 )  # fmt: skip
 
+#: An option in a message without a value.
+_BARE = re.compile(rf"(?<![\w.{{-])({'|'.join(EVERY_OPTION)})=(?=[\s,;)`]|$)")
+
 #: The beginning of an option in a message, and a literal that is neither in quotes nor in brackets.
 _ASSIGNED = re.compile(rf"(?<![\w.{{-])({'|'.join(EVERY_OPTION)})=(?=[\[{{(\"'\w.-])")
 _PLAIN = re.compile(r"-?[\w.]*\w")
@@ -47,6 +50,7 @@ def in_words_of_the_command_line(text: str) -> str:
     """
     for pattern, words in PHRASES:
         text = re.sub(pattern, words, text)
+    text = _BARE.sub(lambda match: f"--{option_key(match[1])}", text)
     parts, end = [], 0
     for match in _ASSIGNED.finditer(text):
         if match.start() < end:

@@ -22,7 +22,7 @@ from mixpanel_pandas.delivery.redaction import READ_CHARACTERS, redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["NAMING", "Answer", "Evidence", "Named", "read_answer", "seconds_to_wait"]
+__all__ = ["NAMING", "Answer", "Evidence", "Named", "error_text", "read_answer", "seconds_to_wait"]
 
 Evidence = Literal[
     "no_connection",
@@ -147,7 +147,7 @@ def read_answer(
     if isinstance(reply, Failure):
         return Answer(reply.evidence, error=redact(reply.text, secrets), complete=False)
     if reply.flaw:
-        text = f": {_text(None, reply.body)}" if reply.body else ""
+        text = f": {error_text(None, reply.body)}" if reply.body else ""
         words = f"{reply.status}, but the answer proves nothing, as {reply.flaw}{text}"
         return Answer("unclear", reply.status, error=redact(words, secrets), complete=False)
     body = _parsed(reply.body)
@@ -157,13 +157,13 @@ def read_answer(
         reply.status, body, applied, records, usable, all_usable=all(map(_is_identified, named))
     )
     if evidence in {"refused", "none_applied"}:
-        evidence = _by_words(reply.status, _text(body, reply.body)) or evidence
+        evidence = _by_words(reply.status, error_text(body, reply.body)) or evidence
     return Answer(
         evidence,
         reply.status,
         None if applied == _TOO_MANY else applied,
         usable if evidence in NAMING else (),
-        None if evidence == "accepted" else redact(f"{reply.status} {_text(body, reply.body)}", secrets),
+        None if evidence == "accepted" else redact(f"{reply.status} {error_text(body, reply.body)}", secrets),
         seconds_to_wait(reply.headers.get("Retry-After"), time.time() if now is None else now),
     )
 
@@ -307,7 +307,7 @@ def _usable(named: tuple[Named, ...], records: int) -> tuple[Named, ...]:
     return tuple(by_place.values())
 
 
-def _text(parsed: Any, body: bytes) -> str:
+def error_text(parsed: Any, body: bytes) -> str:
     """Return the error of an answer, or its text without markup."""
     if isinstance(parsed, dict) and parsed.get("error"):
         return str(parsed["error"])

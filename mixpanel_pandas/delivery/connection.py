@@ -40,7 +40,7 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.ssl_match_hostname import CertificateError
 from urllib3.util.ssltransport import SSLTransport
 
-from mixpanel_pandas.delivery.messages import Failure
+from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure
 from mixpanel_pandas.delivery.reply import Reply, unread_of_tls
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Line:
     ----------
     is_cut : bool
         Whether nothing may go out any more.
+    answer_bytes : int
+        The most bytes that are read of an answer.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -103,10 +105,11 @@ class Line:
         self._wires: dict[HTTPConnection, socket.socket] = {}
         self._timeout = self._until = self._ends = float("inf")
         self.is_cut: bool = False
+        self.answer_bytes: int = ANSWER_BYTES
 
-    def limit(self, timeout: float, until: float) -> None:
+    def limit(self, timeout: float, until: float, answer_bytes: int = ANSWER_BYTES) -> None:
         """Set the limits of the next request."""
-        self._timeout, self._until = timeout, until
+        self._timeout, self._until, self.answer_bytes = timeout, until, answer_bytes
 
     def begin(self, at_most: float = float("inf")) -> None:
         """Begin a phase of a request: connecting, sending or reading the answer. Each may take the timeout, or `at_most`."""
@@ -276,7 +279,7 @@ class _Connection(HTTPConnection):
 
     def response_class(self, wire: Any, *args: Any, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]  # a method makes one
         """Return the object with which `http.client` reads an answer."""
-        return Reply(wire, self.line.left, *args, **kwargs)
+        return Reply(wire, self.line.left, self.line.answer_bytes, *args, **kwargs)
 
     def getresponse(self) -> ReadResponse:  # type: ignore[override]  # urllib3 departs from http.client in this
         """Return the final answer, with its body. Close the connection if it must not be used again."""

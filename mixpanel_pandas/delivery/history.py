@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from mixpanel_pandas.errors import AlreadySent, OperationError
 from mixpanel_pandas.payloads.fingerprint import SIZE, Chain
-from mixpanel_pandas.project.locks import per_process
+from mixpanel_pandas.process.locks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -154,8 +154,10 @@ class Reservation:
         whole, later_whole = self.whole, later.whole  # before the fingerprints are counted
         count, later_count = self.count, later.count
         both = min(count, later_count)
-        if not both:
-            return "different" if whole or later_whole else "open"
+        if (
+            not both
+        ):  # one of them has no rows: uploads are compared once they have a fingerprint or are whole
+            return "different"
         place, fingerprint = self._latest(both)
         if fingerprint != later.fingerprints[place - 1]:
             return "different"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
+from mixpanel_pandas.delivery.messages import Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Client:
     ----------
     project : Project
         The project. If it has an adapter, requests go out through that. It is not closed.
+    base : str, optional
+        The address of all requests, without a path. By default that of updates.
 
     Raises
     ------
@@ -47,11 +49,11 @@ class Client:
         If the environment names a file of certificates that does not exist.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, base: str | None = None) -> None:
         from mixpanel_pandas.delivery import connection
 
         self._certificates = _certificates() or True
-        self._proxies = _proxies(project)
+        self._proxies = _proxies(base or project.base)
         self._line = connection.Line()
         self._own = None if project.adapter is not None else connection.ClientAdapter(self._line)
         self._adapter: Any = project.adapter or self._own
@@ -74,7 +76,7 @@ class Client:
         left = min(timeout, until - time.monotonic())
         if self._line.is_cut or left <= 0:
             return Failure("the time was over before it was sent", "no_connection")
-        self._line.limit(timeout, until)
+        self._line.limit(timeout, until, request.answer_bytes)
         try:
             response = self._adapter.send(
                 self._prepare(request), stream=True, timeout=(min(left, self._connect_seconds), left),
@@ -82,7 +84,7 @@ class Client:
             )  # fmt: skip
         except self._errors as error:
             return self._failure(error)
-        return self._read(response)
+        return self._read(response, request.answer_bytes)
 
     def cut(self) -> None:
         """End the request on the wire, and send nothing any more."""
@@ -107,28 +109,28 @@ class Client:
             prepared.headers["Content-Length"] = str(len(request.body))
         return prepared
 
-    def _read(self, response: RequestsResponse) -> Response:
+    def _read(self, response: RequestsResponse, most: int) -> Response:
         """Return a response with its body, and with its flaw if it has one."""
         body, flaw = b"", _coding(response.headers)
         if isinstance(response.raw, self._already_read):
             body, flaw = response.raw.content, response.raw.flaw or flaw
             response.raw.release_conn()
         elif flaw is None:
-            body, flaw = self._body(response)
+            body, flaw = self._body(response, most)
         response.close()
-        return Response(response.status_code, response.headers, body[:ANSWER_BYTES], flaw)
+        return Response(response.status_code, response.headers, body[:most], flaw)
 
-    def _body(self, response: RequestsResponse) -> tuple[bytes, str | None]:
-        """Return the body from another adapter and its flaw. Read no more than `ANSWER_BYTES` and a piece."""
-        body = b""
+    def _body(self, response: RequestsResponse, most: int) -> tuple[bytes, str | None]:
+        """Return the body from another adapter and its flaw. Read no more than `most` bytes and a piece."""
+        body = bytearray()
         try:
             for piece in response.iter_content(65_536):
                 body += piece
-                if len(body) > ANSWER_BYTES:
-                    return body, f"it is longer than {ANSWER_BYTES:,} bytes"
+                if len(body) > most:
+                    return bytes(body), f"it is longer than {most:,} bytes"
         except self._errors as error:
-            return body, f"its body broke off: {self._failure(error).text}"
-        return body, None
+            return bytes(body), f"its body broke off: {self._failure(error).text}"
+        return bytes(body), None
 
 
 def address_of(project: Project, endpoint: str) -> str:
@@ -137,9 +139,10 @@ def address_of(project: Project, endpoint: str) -> str:
 
 
 def secrets_of(project: Project) -> tuple[str, ...]:
-    """Return the texts to redact in messages: the token, and the passwords of proxies."""
-    passwords = [text for url in _proxies(project).values() for text in _credentials(url)]
-    return tuple(secret for secret in (project.token, *passwords) if secret)
+    """Return the texts to redact in messages: the token, the secret of the service account, and the passwords of proxies."""
+    proxies = {**_proxies(project.base), **_proxies(project.query_base)}
+    passwords = [text for url in proxies.values() for text in _credentials(url)]
+    return tuple(secret for secret in (project.token, project.secret, *passwords) if secret)
 
 
 def _credentials(url: str) -> list[str]:
@@ -155,11 +158,11 @@ def _coding(headers: Mapping[str, str]) -> str | None:
     return None if coding in {"", "identity"} else f"it is compressed ({coding}), which nobody asked for"
 
 
-def _proxies(project: Project) -> dict[str, str]:
-    """Return the proxies of the environment for the host of a project."""
+def _proxies(base: str) -> dict[str, str]:
+    """Return the proxies of the environment for an address."""
     from requests.utils import get_environ_proxies
 
-    return {} if _is_loopback(project.base) else get_environ_proxies(project.base)
+    return {} if _is_loopback(base) else get_environ_proxies(base)
 
 
 def _certificates() -> str | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ANSWER_BYTES", "Failure", "Request", "Response"]
 
-#: The most bytes that are read of an answer. A longer one proves nothing.
+#: The most bytes that are read of an answer, unless the request says otherwise. A longer one proves nothing.
 ANSWER_BYTES = 1_000_000
 
 #: The default headers. They ask for an uncompressed answer, because nothing is decompressed.
@@ -34,12 +34,15 @@ class Request:
         The method.
     headers : mapping
         All headers but ``Host``, ``Content-Length`` and ``User-Agent``, which are added.
+    answer_bytes : int
+        The most bytes that are read of the answer.
     """
 
     url: str
     body: bytes = field(repr=False)
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=lambda: _JSON, repr=False)
+    answer_bytes: int = field(default=ANSWER_BYTES, repr=False)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Response:
     headers : mapping
         The headers, by name in any case.
     body : bytes
-        The body, up to `ANSWER_BYTES` bytes of it.
+        The body, up to `Request.answer_bytes` bytes of it.
     flaw : str or None
         Why the answer proves nothing: it is incomplete, its framing is odd, or it is compressed. None: it is sound.
     """

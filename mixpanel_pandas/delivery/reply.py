@@ -18,8 +18,6 @@ from urllib3.exceptions import HeaderParsingError
 from urllib3.util.response import assert_header_parsing
 from urllib3.util.ssltransport import SSLTransport
 
-from mixpanel_pandas.delivery.messages import ANSWER_BYTES
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from http.client import HTTPMessage
@@ -38,7 +36,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 #: Why the body of an answer proves nothing.
 CUT_SHORT = "it is cut short"
 BAD_CHUNK = "its chunks cannot be read"
-TOO_LONG = f"it is longer than {ANSWER_BYTES:,} bytes"
+TOO_LONG = "it is longer than {:,} bytes"
 ENDLESS = "it does not say where it ends"
 TRAILING = "bytes come after its end"
 
@@ -87,6 +85,8 @@ class Reply(HTTPResponse):
         Where it comes from.
     left : callable
         Returns the seconds that are left, and raises `TimeoutError` if there are none.
+    most : int
+        Bytes that are read of the body.
 
     Attributes
     ----------
@@ -96,8 +96,8 @@ class Reply(HTTPResponse):
         Why the answer proves nothing.
     """
 
-    def __init__(self, wire: Any, left: Callable[[], float], *args: Any, **kwargs: Any) -> None:
-        self._source, self._wire = _Source(wire, left), wire
+    def __init__(self, wire: Any, left: Callable[[], float], most: int, *args: Any, **kwargs: Any) -> None:
+        self._source, self._wire, self._most = _Source(wire, left), wire, most
         self.content: bytearray = bytearray()
         self.flaw: str | None = None
         super().__init__(self._source, *args, **kwargs)  # type: ignore[arg-type]  # it only calls `makefile`
@@ -151,10 +151,10 @@ class Reply(HTTPResponse):
             yield not all(map(_LENGTH.fullmatch, lengths)), "its length is no number"
 
     def _read_piece(self, size: int) -> None:
-        piece = self.fp.read(min(size, ANSWER_BYTES + 1 - len(self.content)))
+        piece = self.fp.read(min(size, self._most + 1 - len(self.content)))
         self.content += piece
-        if len(self.content) > ANSWER_BYTES:
-            raise _UnsoundError(TOO_LONG)
+        if len(self.content) > self._most:
+            raise _UnsoundError(TOO_LONG.format(self._most))
         if len(piece) < size:
             raise _UnsoundError(CUT_SHORT)
 
@@ -176,7 +176,7 @@ class Reply(HTTPResponse):
     def _read_to_the_end(self) -> NoReturn:
         """Read until the server closes the connection, if it announced that. Nothing tells whether the body is complete."""
         if self.version < 11 or "close" in _values(self.msg, "Connection"):
-            self.content += self.fp.read(ANSWER_BYTES)
+            self.content += self.fp.read(self._most)
         raise _UnsoundError(ENDLESS)
 
 

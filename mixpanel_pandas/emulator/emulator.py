@@ -211,7 +211,9 @@ class Emulator:
 
     @property
     def project(self) -> Project:
-        """The project to write to: this address and token, without pauses between tries.
+        """The project to write to and to read from: this address, token and service account, without pauses between tries.
+
+        Its group keys are those of the profiles that are there now.
 
         Examples
         --------
@@ -224,7 +226,18 @@ class Emulator:
         >>> len(emulator.profiles())
         1
         """
-        return Project(self.token, url=self.url, timeout=10.0, backoff=0.0)
+        with self._lock:
+            groups = {group for token, group in self._store.kinds if token == self.token and group}
+        return Project(
+            self.token,
+            url=self.url,
+            timeout=10.0,
+            backoff=0.0,
+            username=self.service_account.username,
+            secret=self.service_account.secret,
+            project_id=self.project_id,
+            group_keys={group: data_group_id(group) for group in sorted(groups)},
+        )
 
     @property
     def requests(self) -> list[Received]:

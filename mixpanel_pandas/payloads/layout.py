@@ -165,19 +165,6 @@ class Layout:
         slices = max(1, min(len(self.columns), SLICES_PER_SPAN))
         return _cut_evenly(slice(0, self.rows), self.rows_per_slice * slices)
 
-    def without_values(self) -> Layout:
-        """Return the same layout without the values, for what outlives the frame."""
-
-        def empty(source: Any) -> Any:
-            return replace(source, values=None) if isinstance(source, Source) else source
-
-        columns = tuple(
-            replace(column, source=empty(column.source), parse=column.parse and column.parse.without_values())
-            for column in self.columns
-        )
-        fields = {name: empty(getattr(self, name)) for name in ("id", *FIELDS)}
-        return replace(self, columns=columns, **fields)
-
 
 def _cut_evenly(rows: slice, length: int) -> list[slice]:
     """Return slices of about that length, all alike: a few rows left over would take as many steps as a whole slice.

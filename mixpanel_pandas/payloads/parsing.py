@@ -77,10 +77,6 @@ class Parsing:
         """Return what some texts stand for."""
         return self.reading.read(texts, self.type)
 
-    def without_values(self) -> Parsing:
-        """Return the same without the values."""
-        return replace(self, whole=None)
-
 
 def parsing_of(source: Source, name: str | None) -> Parsing | None:
     """Return how the text of a column is read; None if its values stay as they are.

@@ -29,6 +29,9 @@ __all__ = [
     "values_at",
 ]
 
+#: Chunks of a column between which memory is given back.
+CHUNKS_AT_ONCE = 16
+
 #: Rows of a frame that may be in a mapped file that are looked at together.
 ROWS_AT_ONCE = 100_000
 
@@ -96,11 +99,14 @@ def values_at(values: Any, rows: Rows) -> Any:
     starts = np.cumsum([0, *map(len, column.chunks)])
     order = np.argsort(rows, kind="stable")
     bounds = np.searchsorted(rows[order], starts)
-    taken = [
-        chunk.take(pa.array(rows[order[first:last]] - start))
-        for chunk, start, first, last in zip(column.chunks, starts[:-1], bounds[:-1], bounds[1:], strict=True)
-        if first < last
-    ]
+    taken = []
+    for number, chunk in enumerate(column.chunks):
+        in_chunk = order[bounds[number] : bounds[number + 1]]
+        if in_chunk.size:
+            taken.append(chunk.take(pa.array(rows[in_chunk] - starts[number])))
+        if number % CHUNKS_AT_ONCE == 0:  # rows that are spread take nearly all pages of a mapped column
+            give_back()
+    give_back()
     places = np.empty(len(rows), np.int64)
     places[order] = np.arange(len(rows))
     return pd.array(pa.chunked_array(taken, column.type).take(pa.array(places)), dtype=values.dtype)

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from mixpanel_pandas.project.current import current_project, process_default, set_project
-from mixpanel_pandas.project.project import REGIONS, Project, destination
+from mixpanel_pandas.project.project import QUERY_REGIONS, REGIONS, Project, destination
 
-__all__ = ["REGIONS", "Project", "current_project", "destination", "process_default", "set_project"]
+__all__ = [
+    "QUERY_REGIONS",
+    "REGIONS",
+    "Project",
+    "current_project",
+    "destination",
+    "process_default",
+    "set_project",
+]

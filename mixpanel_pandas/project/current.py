@@ -18,7 +18,7 @@ from multiprocessing import process
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import ProjectError
-from mixpanel_pandas.project.locks import per_process
+from mixpanel_pandas.process.locks import per_process
 from mixpanel_pandas.project.project import Project
 
 if TYPE_CHECKING:

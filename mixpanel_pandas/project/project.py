@@ -1,20 +1,23 @@
-"""A Mixpanel project: its address, its token, and how patiently it is asked."""
+"""A Mixpanel project: its address, its token, its service account, and how patiently it is asked."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mixpanel_pandas.errors import ProjectError, choices
 
 if TYPE_CHECKING:
+    import pandas as pd
     from requests.adapters import BaseAdapter
 
-__all__ = ["REGIONS", "Project", "destination"]
+__all__ = ["QUERY_REGIONS", "REGIONS", "Project", "destination"]
 
 #: Data residency -> the host that takes profiles.
 #: https://docs.mixpanel.com/docs/privacy/eu-residency, https://docs.mixpanel.com/docs/privacy/in-residency
@@ -24,6 +27,22 @@ REGIONS = {
     "in": "https://api-in.mixpanel.com",
 }
 
+#: Data residency -> the host that answers queries. https://developer.mixpanel.com/reference/query-api
+QUERY_REGIONS = {
+    "us": "https://mixpanel.com",
+    "eu": "https://eu.mixpanel.com",
+    "in": "https://in.mixpanel.com",
+}
+
+#: Field of a project -> the variable of the environment that it is taken from.
+_ACCOUNT = {
+    "username": "MIXPANEL_USERNAME",
+    "secret": "MIXPANEL_SECRET",
+    "project_id": "MIXPANEL_PROJECT_ID",
+    "group_keys": "MIXPANEL_GROUP_KEYS",
+}
+
+_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _TOKEN = re.compile(r"[0-9A-Za-z]{32}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -35,6 +54,15 @@ class Token(str):
 
     def __repr__(self) -> str:
         return f"'{self[:4]}…'"
+
+
+class Secret(str):
+    """The secret of a service account: text, but for its repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
 
 
 @dataclass(frozen=True)
@@ -60,18 +88,30 @@ class Project:
     adapter : requests.adapters.BaseAdapter, optional
         Sends the requests, as with ``requests.Session.mount``: ``emulator.adapter()``, or one of your own. ``==`` ignores it,
         it is not pickled, and it is not closed.
+    username, secret : str, optional
+        A service account, to read profiles (Organization Settings > Service Accounts). No repr and no message shows the
+        secret. By default ``MIXPANEL_USERNAME`` and ``MIXPANEL_SECRET``, see Notes.
+    project_id : int, optional
+        The number of the project, to read profiles (Settings > Project Settings). By default ``MIXPANEL_PROJECT_ID``.
+    group_keys : mapping, optional
+        Group key -> its number, to read profiles of groups, such as ``{"company_id": "-1234567890123456789"}``. The number
+        is the data group id of Project Settings. By default ``MIXPANEL_GROUP_KEYS``, such as ``company_id=-123,team=45``.
 
     Raises
     ------
     ProjectError
-        If the token, the region or the address is missing or malformed.
+        If the token, the region or the address is missing or malformed, or the service account is incomplete.
 
     Notes
     -----
     A project can be pickled and passed to workers in other processes: ``df.mixpanel.set("id", project=project)``. The pickle
-    holds the token.
+    holds the token and the secret.
 
-    https://docs.mixpanel.com/docs/privacy/overview and https://developer.mixpanel.com/reference/project-token
+    What reads is taken from the environment only if the call names none of it, and the environment's ``MIXPANEL_TOKEN`` is the
+    token of this project or is not set: profiles of one project are never read for another.
+
+    https://docs.mixpanel.com/docs/privacy/overview, https://developer.mixpanel.com/reference/project-token and
+    https://developer.mixpanel.com/reference/service-accounts
 
     Examples
     --------
@@ -90,14 +130,28 @@ class Project:
     retries: int = field(default=8, kw_only=True)
     backoff: float = field(default=2.0, kw_only=True)
     adapter: BaseAdapter | None = field(default=None, kw_only=True, repr=False, compare=False)
+    username: str | None = field(default=None, kw_only=True)
+    secret: str | None = field(default=None, kw_only=True, repr=False)
+    project_id: int | None = field(default=None, kw_only=True)
+    group_keys: Mapping[str, str] | None = field(default=None, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
         if self.region is None and self.url is None:
             object.__setattr__(self, "region", os.environ.get("MIXPANEL_REGION"))
+        if all(getattr(self, name) is None for name in _ACCOUNT):
+            vars(self).update(_account_of_the_environment(self.token))
         errors = [error for check in _CHECKS if (error := check(self))]
         if errors:
             raise ProjectError("; ".join(errors))
-        object.__setattr__(self, "token", Token(self.token))
+        keys = (
+            None if self.group_keys is None else {key: str(number) for key, number in self.group_keys.items()}
+        )
+        vars(self).update(
+            token=Token(self.token),
+            secret=None if self.secret is None else Secret(self.secret),
+            project_id=None if self.project_id is None else int(self.project_id),
+            group_keys=keys,
+        )
 
     def __repr__(self) -> str:
         place = f"region={self.region!r}" if self.url is None else f"url={self.url!r}"
@@ -119,7 +173,7 @@ class Project:
     def from_env(cls, region: str | None = None) -> Self:
         """Return the project of the environment.
 
-        It takes ``MIXPANEL_TOKEN``, and ``MIXPANEL_REGION`` or ``MIXPANEL_URL``.
+        It takes ``MIXPANEL_TOKEN``, ``MIXPANEL_REGION`` or ``MIXPANEL_URL``, and the service account.
 
         Parameters
         ----------
@@ -134,6 +188,39 @@ class Project:
         token = os.environ.get("MIXPANEL_TOKEN", "")
         return cls(token, region, url=None if region else os.environ.get("MIXPANEL_URL"))
 
+    def check(self) -> pd.DataFrame:
+        """Ask Mixpanel what works with this project: its service account, its number, its region and its group keys.
+
+        It takes one of the 60 queries of an hour, and writes nothing. Mixpanel verifies no token.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each part: ``part``, ``works`` (missing: it cannot be told), and ``message``. `mpd.show` shows it in
+            full.
+
+        Raises
+        ------
+        PageFailed
+            If Mixpanel cannot be reached.
+        BudgetSpent
+            If the queries of this hour are used up.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator:
+        ...     checked = emulator.project.check()
+        >>> checked[["part", "works"]]
+                      part  works
+        0            token   <NA>
+        1  service account   True
+        2          project   True
+        3           region   True
+        """
+        # Asking needs the floors above this one. The method is here, because it is the project that one asks about.
+        checked: pd.DataFrame = import_module("mixpanel_pandas.profiles.check").check_project(self)
+        return checked
+
     @property
     def place(self) -> str:
         """The region, or the host of `url`, as messages name it."""
@@ -143,6 +230,11 @@ class Project:
     def base(self) -> str:
         """The address, without the path of an endpoint."""
         return (self.url or REGIONS[self.region or ""]).rstrip("/")
+
+    @property
+    def query_base(self) -> str:
+        """The address of queries, without the path of an endpoint."""
+        return (self.url or QUERY_REGIONS[self.region or ""]).rstrip("/")
 
     @property
     def fingerprint(self) -> str:
@@ -228,7 +320,49 @@ def _adapter_error(project: Project) -> str | None:
     return f"adapter must be an adapter of requests, such as emulator.adapter(), not {type(adapter).__name__}"
 
 
-_CHECKS = (_token_error, _place_error, _patience_error, _adapter_error)
+def _account_of_the_environment(token: str) -> dict[str, Any]:
+    """Return what the environment says about reading, unless it is about a project with another token."""
+    if os.environ.get("MIXPANEL_TOKEN") not in {None, token}:
+        return {}
+    texts: dict[str, Any] = {name: os.environ.get(variable) or None for name, variable in _ACCOUNT.items()}
+    if texts["group_keys"]:
+        pairs = (pair.partition("=") for pair in texts["group_keys"].split(","))
+        texts["group_keys"] = {key.strip(): number.strip() for key, _, number in pairs}
+    return texts
+
+
+def _account_error(project: Project) -> str | None:
+    username: Any = project.username
+    secret: Any = project.secret
+    if (username is None) != (secret is None):
+        return "a service account is username and secret together (Mixpanel: Organization Settings > Service Accounts)"
+    if username is not None and not all(isinstance(text, str) and text for text in (username, secret)):
+        return "username and secret of the service account must be text"
+    if ":" in (username or ""):
+        return "the username of a service account has no colon"
+    return None
+
+
+def _numbers_error(project: Project) -> str | None:
+    number: Any = project.project_id
+    keys: Any = project.group_keys
+    if number is not None and (isinstance(number, bool) or not re.fullmatch("[0-9]{1,18}", str(number))):
+        return f"project_id {number!r} is no number of a project (Mixpanel: Settings > Project Settings)"
+    if keys is None:
+        return None
+    if not isinstance(keys, Mapping):
+        return f"group_keys must be a mapping such as {{'company_id': '-123'}}, not {type(keys).__name__}"
+    wrong = [key for key, value in keys.items() if not isinstance(key, str) or not _is_group_number(value)]
+    if wrong:
+        return f"group_keys: {choices(wrong)} have no number of a group key (Mixpanel: Settings > Project Settings)"
+    return None
+
+
+def _is_group_number(number: Any) -> bool:
+    return isinstance(number, int | str) and bool(_NUMBER.fullmatch(str(number)))
+
+
+_CHECKS = (_token_error, _place_error, _patience_error, _adapter_error, _account_error, _numbers_error)
 
 
 def destination(identity: str | None) -> dict[str, str]:

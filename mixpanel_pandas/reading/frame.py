@@ -134,7 +134,8 @@ def frame(
     OperationError
         If the source cannot be read, or fails on the way.
     ValidationError
-        If records are malformed or text cannot be read, all at once; ``.report`` lists the first 100 of each kind.
+        If records are malformed or text cannot be read, all at once. ``.report`` lists the first 100 of each kind, with the number of
+        a malformed record in its file (``record``), and the row of a text (``position``).
     ColumnNotFoundError
         If there is no column `id`, or none that `parse` names.
     MissingExtraError
@@ -399,24 +400,21 @@ def invalid_records(table: SourceTable, malformed: Malformed) -> ValidationError
         parts.append(f"{counted(malformed.count, 'malformed record')}: {malformed.words()}{counting}")
     if table.unread:
         parts.append(_first_words(table))
-    rows: list[tuple[Any, ...]] = [
-        ("malformed_record", None, f"{record.file}: {record.message}", pd.NA, record.text, malformed.count)
+    rows = [
+        {"check": "malformed_record", "record": record.number, "value": record.text, "count": malformed.count}
+        | {"message": f"{record.file}: {record.message}"}
         for record in malformed.first
     ]
     for unread in table.unread:
+        of_all = {"check": unread.finding, "column": unread.column, "count": len(unread.positions)}
         rows += [
-            (
-                unread.finding,
-                unread.column,
-                FINDINGS[unread.finding],
-                int(position),
-                text,
-                len(unread.positions),
-            )
+            of_all | {"position": int(position), "value": text, "message": FINDINGS[unread.finding]}
             for position, text in zip(unread.positions, unread.texts, strict=False)
         ]
-    report = pd.DataFrame(rows, columns=["check", "column", "message", "position", "value", "count"])
+    report = pd.DataFrame(
+        rows, columns=["check", "column", "message", "record", "position", "value", "count"]
+    )
     report.insert(0, "severity", "error")
-    report["position"] = report["position"].astype("Int64")
+    report = report.astype({"record": "Int64", "position": "Int64"})
     msg = f"{'; '.join(parts)}; invalid='drop_row' leaves them out"
     return ValidationError(msg, report, note="The first 100 of each kind are in .report.")

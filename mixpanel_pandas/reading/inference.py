@@ -109,9 +109,7 @@ class TypeEvidence:
     @property
     def is_settled(self) -> bool:
         """Whether further values make no difference: the column stays text."""
-        return not (
-            self.empty or self.whole or self.number or self.boolean or self.date or self.naive or self.utc
-        )
+        return not (self.whole or self.number or self.boolean or self.date or self.naive or self.utc)
 
     @property
     def type(self) -> pa.DataType:

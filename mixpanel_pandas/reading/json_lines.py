@@ -6,7 +6,6 @@ updates. A column whose values have several types, or are objects or lists, hold
 
 from __future__ import annotations
 
-import math
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -112,7 +111,7 @@ def _objects(lines: list[bytes], name: str, number: int, malformed: Malformed) -
         except UnicodeDecodeError as error:
             texts.append("")
             wrong[place] = f"is not in UTF-8 ({error.reason} at byte {error.start + 1})"
-    parsed = read_json(texts)
+    parsed = read_json(texts, huge=int)
     objects = []
     for place, value in enumerate(parsed.values):
         if isinstance(value, dict):
@@ -174,13 +173,8 @@ def _json_text(value: Any) -> str:
 
     So a column is the same whether or not its numbers were doubles, for want of other types, in a part of it.
     """
-    if (
-        type(value) is float
-        and value.is_integer()
-        and abs(value) <= EXACT
-        and (value or math.copysign(1, value) > 0)
-    ):
-        value = int(value)  # but for -0.0
+    if type(value) is float and value.is_integer() and abs(value) <= EXACT:
+        value = int(value)
     return json_text(value)
 
 

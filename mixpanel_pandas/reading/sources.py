@@ -17,13 +17,14 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
+from mixpanel_pandas.reading.partitions import Literals, partitions
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
 from mixpanel_pandas.reading.streams import open_decompressed, seekable
-from mixpanel_pandas.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
 
 __all__ = ["SOURCES", "Opened", "local_files", "open_source"]
@@ -218,15 +219,7 @@ def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterat
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch without rows: a table has its columns even if there are no rows."""
-    return pa.record_batch([_no_values(held) for held in schema.types], names=schema.names)
-
-
-def _no_values(held: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(held):
-        return pa.DictionaryArray.from_arrays(pa.array([], held.index_type), _no_values(held.value_type))
-    if isinstance(held, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(held, _no_values(held.storage_type))
-    return pa.array([], held)
+    return pa.record_batch([pa.nulls(0, held) for held in schema.types], names=schema.names)
 
 
 def _nameless_index(schema: pa.Schema) -> set[str]:
@@ -287,18 +280,24 @@ def _open_iterable(source: Iterable[Any], _options: FileOptions) -> Opened:
 
 def _batches_of_iterable(source: Iterable[Any]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of frames, tables or batches, one after the other."""
-    iterator = iter(source)
-    while True:
-        with _calling_source():
-            one = next(iterator, _END)
-        if one is _END:
-            return
+    for one in _items_of(source):
         batches = next((batches for fits, batches in TABLES if fits(one)), None)
         if batches is None:
             hint = "; make a frame of dicts with pd.DataFrame(records)" if isinstance(one, dict) else ""
             msg = f"cannot read a table from items of type {type(one).__name__}: they must be frames or record batches{hint}"
             raise OperationError(msg)
         yield from batches(one)
+
+
+def _items_of(source: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items of an iterable of the user or of another library, which may fail."""
+    iterator = iter(source)
+    while True:
+        with _calling_source():
+            one = next(iterator, _END)
+        if one is _END:
+            return
+        yield one
 
 
 @contextmanager
@@ -327,6 +326,7 @@ def _has_array(source: Any) -> bool:
 
 def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
     """Yield the rows of what hands out Arrow's stream, such as a Polars frame, a DuckDB relation or an Arrow table."""
+    _refuse_wide_integers(source)
     with _calling_source():
         reader = pa.RecordBatchReader.from_stream(source)
     yield _no_rows(reader.schema)
@@ -336,6 +336,16 @@ def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
         if batch is None:
             return
         yield from _cut(batch)
+
+
+def _refuse_wide_integers(source: Any) -> None:
+    """Raise for the integers of Polars that Arrow has no type for."""
+    if not _is_of("polars", source):
+        return
+    wide = [name for name, dtype in source.schema.items() if str(dtype) in {"Int128", "UInt128"}]
+    if wide:
+        msg = f"columns {choices(wide)} hold integers of 128 bits, which Arrow has not: cast them to pl.Int64 or pl.String"
+        raise OperationError(msg)
 
 
 def _batches_of_array(source: Any) -> Iterator[pa.RecordBatch]:
@@ -353,6 +363,35 @@ def _batches_of_lazy(source: Any) -> Iterator[pa.RecordBatch]:
     with _calling_source():
         pieces = source.collect_batches(maintain_order=True)
     return _batches_of_iterable(pieces)
+
+
+def _is_of(library: str, source: Any) -> bool:
+    """Return whether a value is of a class of a library, which need not be installed."""
+    return type(source).__module__.partition(".")[0] == library
+
+
+def _is_dask(source: Any) -> bool:
+    return _is_of("dask", source) and hasattr(source, "to_delayed")
+
+
+def _batches_of_dask(source: Any) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Dask frame, whose partitions the cluster computes while they are read."""
+    literals = Literals()
+    for partition in _items_of(partitions(source)):
+        literals.add(partition)
+        yield from _batches_of_pandas(partition)
+    literals.refuse()
+
+
+def _is_ray(source: Any) -> bool:
+    return _is_of("ray", source) and hasattr(source, "iter_batches")
+
+
+def _batches_of_ray(source: Any) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a dataset of Ray, whose blocks the cluster computes while they are read."""
+    with _calling_source():
+        batches = source.iter_batches(batch_format="pyarrow", batch_size=ROWS)
+    return _batches_of_iterable(batches)
 
 
 def _is_pandas(source: Any) -> bool:
@@ -425,13 +464,15 @@ def _plain_value(value: Any) -> Any:
 
 
 def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _options: FileOptions) -> Opened:
-    return Opened(batches(source), as_json=as_json if _is_pandas(source) else None)
+    return Opened(batches(source), as_json=as_json if _is_pandas(source) or _is_dask(source) else None)
 
 
 #: Whether a value is a table in memory, or a lazy one -> its batches. An iterable may hold these.
 TABLES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Iterator[pa.RecordBatch]]], ...] = (
     (_is_pandas, _batches_of_pandas),
     (_is_lazy, _batches_of_lazy),
+    (_is_dask, _batches_of_dask),
+    (_is_ray, _batches_of_ray),
     (_has_stream, _batches_of_stream),
     (_has_array, _batches_of_array),
 )

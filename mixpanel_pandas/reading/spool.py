@@ -35,9 +35,6 @@ IN_MEMORY = 64_000_000
 #: looked at one by one.
 BATCH_BYTES, BATCH_ROWS = 8_000_000, 10_000
 
-#: Parts of the file begin at multiples of it, so that their buffers are aligned.
-ALIGNMENT = 64
-
 #: Integers up to this size are doubles exactly.
 EXACT = 2**53
 
@@ -187,7 +184,6 @@ class _Spool:
     def _append(self, file: IO[bytes], batch: pa.RecordBatch) -> None:
         if self._writer is None or batch.schema != self._schema:
             self._end_part()
-            file.write(b"\0" * (-file.tell() % ALIGNMENT))
             self._starts.append(file.tell())
             self._schema = batch.schema
             self._writer = pa.ipc.new_stream(file, batch.schema)

@@ -20,10 +20,13 @@ from mixpanel_pandas.text import Length, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["atomic_write", "link_target", "refuse_output", "write_table"]
+__all__ = ["WRITTEN_ENDINGS", "atomic_write", "link_target", "refuse_output", "rows_as_json", "write_table"]
 
 #: Endings of the files that `write_table` writes.
-WRITTEN = (".csv", ".parquet", ".pq")
+WRITTEN_ENDINGS = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet", ".pq")
+
+#: How many rows are written to JSON Lines at once.
+ROWS_AT_ONCE = 10_000
 
 
 def refuse_output(path: Path, inputs: Iterable[Path], what: str) -> None:
@@ -45,8 +48,8 @@ def refuse_output(path: Path, inputs: Iterable[Path], what: str) -> None:
     """
     target = link_target(path)
     shown = quoted(str(path), Length.SENTENCE)
-    if path.suffix.lower() not in WRITTEN:
-        msg = f"{what}={shown}: the name of the file must end in {choices(WRITTEN)}"
+    if not path.name.lower().endswith(WRITTEN_ENDINGS):
+        msg = f"{what}={shown}: the name of the file must end in {choices(WRITTEN_ENDINGS)}"
     elif not os.access(target.parent, os.W_OK):
         msg = f"{what}={shown}: {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
     elif any(
@@ -83,13 +86,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame to Parquet or CSV. In CSV lists and objects are JSON, which ``parse={column: "json"}`` reads.
+    """Write a frame to Parquet, JSON Lines or CSV. In CSV lists and objects are JSON, which ``parse={column: "json"}`` reads.
 
     Parameters
     ----------
     path : Path
-        The format is Parquet if the name ends in ``.parquet`` or ``.pq``, else CSV.
+        The format is Parquet if the name ends in ``.parquet`` or ``.pq``, JSON Lines if it ends in ``.jsonl`` or ``.ndjson``, else CSV.
     """
+    if path.suffix.lower() in {".jsonl", ".ndjson"}:
+        with path.open("wb") as stream:
+            stream.writelines(rows_as_json(frame))
+        return
     if path.suffix.lower() in {".parquet", ".pq"}:
         frame.to_parquet(path, index=False)
         return
@@ -100,6 +107,22 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
     }
     frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+
+
+def rows_as_json(frame: pd.DataFrame) -> Iterator[bytes]:
+    """Yield each row as a line of JSON. Missing values are null, and what JSON does not know is text.
+
+    >>> list(rows_as_json(pd.DataFrame({"id": ["a"], "n": [pd.NA]})))
+    [b'{"id":"a","n":null}\\n']
+    """
+    option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    for start in range(0, len(frame), ROWS_AT_ONCE):
+        for record in frame.iloc[start : start + ROWS_AT_ONCE].to_dict("records"):
+            yield orjson.dumps(record, default=_null_or_text, option=option)
+
+
+def _null_or_text(value: Any) -> Any:
+    return None if pd.api.types.is_scalar(value) and bool(pd.isna(value)) else str(value)
 
 
 def _as_json(value: Any) -> Any:

@@ -22,7 +22,7 @@ from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CHECKS", "LOOKS", "SEVERITIES", "STRINGS", "Check"]
+__all__ = ["CHECKS", "ISO_DATE", "LOOKS", "SEVERITIES", "STRINGS", "Check", "has_offset"]
 
 Severity = Literal["error", "warning", "hint"]
 Of = Literal["id", "value", "reading", "property", "text", "column", "row", "frame", "record"]
@@ -564,8 +564,8 @@ CHECKS: dict[str, Check] = {
             "float_ids",
             "column",
             "warning",
-            "the ids are floats, as read_csv makes of digits in a column with missing values, so that leading zeros are gone: "
-            "read the column as text, with dtype={column: str}",
+            "the ids are floats, as read_csv makes of digits where an id is missing, and leading zeros are lost: read the column as "
+            "text, with dtype={column: str}",
         ),
         Check(
             "no_header",

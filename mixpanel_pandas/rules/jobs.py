@@ -26,6 +26,9 @@ __all__ = ["job_of", "job_text", "option_key"]
 #: A key of TOML that needs no quotes.
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
+#: Options that concern a single call, so that a job has none of them.
+_OF_ONE_CALL = ("project", "progress", "repeat", "dry_run")
+
 #: What the first lines of a job say.
 _PREAMBLE = """\
 # A job of mixpanel-pandas: `mixpanel-pandas run {name}` runs it. The project comes from the environment.
@@ -45,7 +48,8 @@ def option_key(option: str) -> str:
 def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
     """Return the job that runs `operation` on `source`.
 
-    The project is not part of it: a job is read by many, and a token is not for all of them.
+    The project is not part of it: a job is read by many, and a token is not for all of them. Neither is what concerns a single call: the
+    options dry_run, progress and repeat.
 
     Parameters
     ----------
@@ -66,14 +70,14 @@ def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
     {'source': 'users.csv', 'verb': 'set', 'id': 'user_id', 'property': ['plan'], 'requests-per-hour': 900}
     """
     properties = dict(operation.verbs) if operation.verbs else operation.properties
-    options = dict(operation.named)
+    options = {name: value for name, value in operation.named.items() if name not in _OF_ONE_CALL}
     if isinstance(known := options.get("known"), KnownProperties):
         options["known"] = known.source
     named = {
         "id": operation.id,
         "group": operation.group,
         "property": list(properties) if isinstance(properties, tuple) else properties,
-        **{option_key(name): value for name, value in options.items() if name != "project"},
+        **{option_key(name): value for name, value in options.items()},
     }
     job = {"source": source, "verb": operation.verb, **named}
     return {key: value for key, value in job.items() if value is not None}

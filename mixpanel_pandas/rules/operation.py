@@ -17,7 +17,7 @@ from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, 
 from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
 from mixpanel_pandas.text import quoted
 
-__all__ = ["Operation", "operation", "refuse_unknown_options"]
+__all__ = ["Operation", "group_mistake", "operation", "refuse_unknown_options"]
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,18 @@ def _mapping_of_properties(verb: str, id: Any, properties: Any) -> str | None:
 _CALL_MISTAKES = (_names_in_place_of_id, _properties_of_delete, _mapping_of_properties, _unset_without_names)
 
 
+def group_mistake(group: Any) -> str | None:
+    """Return what is wrong with a group key; None: nothing is."""
+    if isinstance(group, str) and group.strip() and group.encode(errors="ignore").decode() == group:
+        return None
+    return f"group takes the name of a group key, such as 'company_id', not {quoted(group)}"
+
+
 def _group_mistakes(asked: Operation) -> list[str]:
     if asked.group is None:
         return []
+    if mistake := group_mistake(asked.group):
+        return [mistake]
     return [GROUPS_REFUSAL.format(name=operator.name) for operator in asked.operators if not operator.groups]
 
 

@@ -616,6 +616,12 @@ def test_the_digest_is_that_of_the_ids_alone():
     assert look(frame).digest != look(frame.iloc[::-1]).digest
 
 
+@pytest.mark.parametrize("options", [{}, {"trim": True}, {"na": ["-"]}, {"trim": True, "na": ["-"]}], ids=str)
+def test_the_digest_is_that_of_the_ids_as_the_frame_holds_them(options):
+    frame = pd.DataFrame({"user_id": [" ann ", "bob", "-"], "n": [1, 2, 3]})
+    assert look(frame, **options).digest == id_digest(layout_of_ids(frame, "user_id"))
+
+
 def test_a_frame_without_rows_has_no_findings():
     decisions = look(users(n=[1.0])[:0])
     assert (decisions.findings, decisions.excluded, decisions.sent) == ([], [], 0)

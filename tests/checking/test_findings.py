@@ -43,6 +43,9 @@ def with_columns(*labels):
             with_columns("user_id", "\ud800"), {}, "broken_name", "\ud800", id="a lone surrogate in a name"
         ),
         pytest.param(
+            with_columns("user_id", "a\udfff"), {}, "broken_name", "a\udfff", id="the last of the surrogates"
+        ),
+        pytest.param(
             with_columns("user_id", "a", "b"),
             {"rename": {"b": "a"}},
             "same_name",
@@ -164,6 +167,10 @@ def test_messages_that_say_more_than_the_check(call, check, message):
 def test_a_clean_up_removes_properties_with_odd_names(name):
     assert len(findings_for(pd.DataFrame({"user_id": ["ann"], name: ["x"]}))) == 1
     assert findings_for(FRAME, verb="unset", properties=[name]) == []
+
+
+def test_the_characters_beside_the_surrogates_are_text():
+    assert findings_for(with_columns("user_id", "\ud7ff", "\ue000")) == []
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def of(values, label="c"):
 HOLDS = [
     pytest.param(["a", "é", None], "string", {"string": 2}, 2, 2, 2, 0, {}, id="strings"),
     pytest.param(["", " ", "a"], "string", {"string": 3}, 3, 3, 1, 0, {}, id="blanks are values"),
+    pytest.param(["", None], "string", {"string": 1}, 1, 1, 0, 0, {}, id="empty strings"),
     pytest.param(['"', "\\n"], "string", {"string": 2}, 2, 2, 2, 0, {}, id="escapes do not count"),
     pytest.param([LONG, "a", LONG], "string", {"string": 3}, 3, 2, 300, 2, {"long_string": 2}, id="long strings"),
     pytest.param(pd.Categorical(["x", "y", "x", None]), "string", {"string": 3}, 3, 2, 1, 0, {}, id="categories"),
@@ -45,6 +46,7 @@ HOLDS = [
         "mixed", {"number": 2, "string": 2, "object": 1, "list": 1, "boolean": 1}, 7, 6, 10, 0, {"mixed_types": 1},
         id="several types",
     ),
+    pytest.param(["a", 1, 1], "mixed", {"string": 1, "number": 2}, 3, 2, 1, 0, {"mixed_types": 1}, id="two types"),
     pytest.param([b"x", "a"], "string", {"none": 1, "string": 1}, 2, 1, 1, 0, {"unsupported_value": 1, "mixed_types": 1}, id="bytes"),
     pytest.param(pd.to_timedelta([1, None]), "none", {"none": 1}, 1, 0, None, 0, {"unsupported_dtype": 1}, id="timedeltas"),
     pytest.param([None, None], "none", {}, 0, 0, None, 0, {}, id="nothing at all"),
@@ -158,6 +160,7 @@ def test_any_frame_has_the_same_columns_and_dtypes(frame, rows):
     found = frame.mixpanel.inventory()
     assert found.dtypes.astype(str).to_dict() == COLUMNS
     assert found.index.equals(pd.RangeIndex(rows))
+    assert found.attrs == {"mixpanel": {"rows": str(len(frame))}}
     assert type(found) is pd.DataFrame
     pd.testing.assert_frame_equal(frame, before)
 

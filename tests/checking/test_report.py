@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixpanel_pandas import ValidationError
+from mixpanel_pandas import ProfileWarning, ValidationError
+from mixpanel_pandas.checking.findings import Finding
+from mixpanel_pandas.checking.report import failure_cases, report_in_words
+from mixpanel_pandas.payloads.row_set import RowSet
 
 LONG = "x" * 300
 
@@ -212,3 +215,49 @@ def test_the_error_survives(again):
     assert str(other) == str(error)
     pd.testing.assert_frame_equal(other.report, error.report)
     assert other.report.attrs == error.report.attrs
+
+
+def test_failure_cases_are_those_of_pandera() -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=pd.Index(["x", "y"], name="key"))
+    rows = RowSet(np.array([1]))
+    findings = [
+        Finding("first", "error", "a", "a", "", rows=rows),
+        Finding("second", "error", "key", "key", "", rows=rows),
+        Finding("third", "error", None, None, "", rows=rows),
+        Finding("fourth", "error", "a", "a", "", value="int64"),
+    ]
+    assert failure_cases(frame, findings).to_dict("list") == {
+        "schema_context": ["Column", "DataFrameSchema", "DataFrameSchema", "Column"],
+        "column": ["a", "key", None, "a"],
+        "check": ["first", "second", "third", "fourth"],
+        "check_number": [0, 0, 0, 1],
+        "failure_case": [2, "y", None, "int64"],
+        "index": ["y", "y", "y", None],
+    }
+
+
+@pytest.mark.parametrize(
+    ("attrs", "words"),
+    [
+        pytest.param({}, "1 error, 0 warnings, 0 hints", id="attrs that were lost"),
+        pytest.param(
+            {"rows": "0", "properties": "0"}, "1 error, 0 warnings, 0 hints in 0 rows", id="nothing"
+        ),
+        pytest.param(
+            {"rows": "2", "properties": "1", "error": "7"},
+            "7 errors, 0 warnings, 0 hints in 2 rows x 1 property",
+            id="more than is listed",
+        ),
+    ],
+)
+def test_a_report_in_words(attrs: dict[str, str], words: str) -> None:
+    report = pd.DataFrame({"severity": ["error"]})
+    report.attrs = {"mixpanel": attrs} if attrs else {}
+    assert report_in_words(report) == words
+
+
+def test_a_warning_names_the_line_of_the_caller() -> None:
+    frame = pd.DataFrame({"id": ["a"], "email": ["a@b.c"], "when": pd.to_datetime(["2024-01-01"])})
+    with pytest.warns(ProfileWarning) as caught:
+        frame.mixpanel.set("id", dry_run=True)
+    assert caught[0].filename == __file__

@@ -944,6 +944,17 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()], ids=repr)
+def test_an_error_that_ends_the_call_is_no_failed_check(error):
+    def fail(_values):
+        raise error
+
+    schema = pandera.DataFrameSchema({"age": pandera.Column(checks=pandera.Check(fail))})
+    with pytest.raises(type(error)) as caught:
+        people().mixpanel.validate("set", "user_id", schema=schema)
+    assert caught.value is error
+
+
 @pytest.mark.parametrize(("options", "message"), REFUSED)
 def test_refusals(options, message):
     with pytest.raises(OperationError) as caught:
@@ -1083,6 +1094,20 @@ def test_a_schema_can_be_extended():
 def test_a_schema_knows_what_was_wrong_with_names():
     frame = sample().rename(columns={"bio": "$last_seen"})
     assert failures(frame.mixpanel.schema("set", "user_id"), frame) == ["computed_property"]
+
+
+@pytest.mark.parametrize(
+    ("label", "failing", "warned"),
+    [
+        pytest.param("a\ud800", ["broken_name"], [], id="a lone surrogate"),
+        pytest.param("é", [], [], id="a letter beyond ASCII"),
+        pytest.param(None, ["no_name"], [], id="no name"),
+        pytest.param(7, [], ["no_header"], id="a number"),
+    ],
+)
+def test_a_schema_of_columns_with_any_label(label, failing, warned):
+    frame = sample()[["user_id", "bio"]].set_axis(pd.Index(["user_id", label], dtype=object), axis="columns")
+    assert failures(frame.mixpanel.schema("set", "user_id"), frame, warned) == failing
 
 
 def test_a_schema_fails_where_the_ids_are_not_there():

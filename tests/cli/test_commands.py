@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -153,7 +154,9 @@ def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tm
         "--summary", str(tmp_path / "summary.parquet"), "--failures", str(tmp_path / "failures.csv"),
     )  # fmt: skip
     assert done.exit_code == 1
-    assert (tmp_path / "failures.csv").read_text(encoding="utf-8") == "uid,plan,credits,tags\n8,,2,c\n"
+    failures = pd.read_csv(tmp_path / "failures.csv", dtype=str, keep_default_na=False)
+    assert failures.loc[0].to_list()[:4] == ["8", "", "2", "c"]
+    assert failures.loc[0, "mixpanel_outcome"] == "rejected"
     assert pd.read_parquet(tmp_path / "summary.parquet")["rejected"].sum() == 1
 
 
@@ -349,7 +352,7 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.cli.output.write_table", breaks)
+    monkeypatch.setattr("mixpanel_pandas.pipeline.write_table", breaks)
     done = run("set", table, "--id", "uid", "--failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr
@@ -366,7 +369,7 @@ def test_a_file_is_replaced_as_it_stood(emulator: mpd.Emulator, table: str, tmp_
     assert run("set", table, "--id", "uid", "--failures", str(link)).exit_code == 1
     assert link.is_symlink()
     assert old.stat().st_mode & 0o777 == 0o640
-    assert gzip.decompress(old.read_bytes()).startswith(b"uid,plan,credits,tags\n8,")
+    assert gzip.decompress(old.read_bytes()).startswith(b"uid,plan,credits,tags,")
 
 
 def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
@@ -375,7 +378,7 @@ def test_a_pipe_is_written_to(emulator: mpd.Emulator, table: str, tmp_path: Path
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(pipe.read_text, encoding="utf-8")
         assert run("set", table, "--id", "uid", "--failures", str(pipe)).exit_code == 0
-        assert reading.result(timeout=PATIENCE) == "uid,plan,credits,tags\n"
+        assert reading.result(timeout=PATIENCE).startswith("uid,plan,credits,tags,")
     assert pipe.is_fifo()
 
 
@@ -424,3 +427,31 @@ def test_sigterm_ends_a_command_whose_shell_ignores_ctrl_c() -> None:
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_validate_leaves_malformed_records_out_where_it_is_told_to(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("uid,plan\n7,pro\n8\n", encoding="utf-8")
+    assert run("validate", "set", str(bad), "--id", "uid").exit_code == 1
+    for remedy in ("drop_row", "malformed_record=drop_row"):
+        done = run("validate", "set", str(bad), "--id", "uid", "--invalid", remedy)
+        assert done.exit_code == 0, done.output
+        assert "1 malformed record left out" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["validate", "set"], ["payloads", "set"], ["inventory"]], ids=str)
+def test_what_is_looked_at_goes_to_standard_output_as_json_lines(table: str, command: list[str]) -> None:
+    id_column = [] if command == ["inventory"] else ["--id", "uid"]
+    done = run(*command, table, *id_column, "--output", "-")
+    assert done.exit_code == 0, done.output
+    assert all(json.loads(line) for line in done.stdout.splitlines())
+
+
+def test_outputs_in_the_folder_or_the_pattern_that_is_read_are_refused(
+    emulator: mpd.Emulator, table: str, tmp_path: Path
+) -> None:
+    for source in (str(tmp_path), str(tmp_path / "*.csv")):
+        done = run("set", source, "--id", "uid", "--failures", str(tmp_path / "failures.csv"))
+        assert done.exit_code == 2
+        assert "is a file that this command reads or writes otherwise" in " ".join(done.stderr.split())
+    assert not emulator.requests

@@ -180,6 +180,38 @@ def test_a_saved_job_does_what_the_call_does(emulator: mpd.Emulator) -> None:
     pd.testing.assert_frame_equal(emulator.profiles(), before)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--property", "plan"], id="one property"),
+        pytest.param(
+            ["--latitude", "lat", "--longitude", "lon", "--updated-at", "seen"], id="columns of options"
+        ),
+        pytest.param(
+            ["--latitude", "52.5", "--longitude", "lon", "--property", "n"], id="degrees and a property"
+        ),
+    ],
+)
+def test_a_saved_job_reads_the_columns_that_the_call_uses(emulator: mpd.Emulator, options: list[str]) -> None:
+    Path("seen.csv").write_text("uid,plan,lat,lon,seen,n\n1,pro,52.5,13.4,2026-01-02,7\n", encoding="utf-8")
+    words = ["set", "seen.csv", "--id", "uid", *options]
+    assert run(*words).exit_code == 0
+    before = [received.records for received in emulator.requests]
+    assert run(*words, "--save-job", "seen.toml").exit_code == 0
+    done = run("run", "seen.toml")
+    assert done.exit_code == 0, done.output
+    assert [received.records for received in emulator.requests[1:]] == before
+    assert run("validate", "--job", "seen.toml").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [["unset", "--property", "plan", "--yes"], ["delete", "--yes"]], ids=str)
+def test_a_saved_job_of_a_verb_without_values(emulator: mpd.Emulator, words: list[str]) -> None:
+    assert run(words[0], "users.csv", "--id", "uid", *words[1:], "--save-job", "job.toml").exit_code == 0
+    done = run("run", "job.toml")
+    assert done.exit_code == 0, done.output
+    assert len(emulator.requests) == 1
+
+
 def test_a_saved_job_keeps_its_placeholders_and_leaves_out_what_is_of_one_call(
     emulator: mpd.Emulator,
 ) -> None:
@@ -200,7 +232,7 @@ def test_every_option_can_stand_in_a_job(verb: str) -> None:
     left_out = {row.name for row in options_of_verb(verb) if not row.in_job}
     assert left_out == {"token", "job", "save_job"}
     values = {
-        "text": "a", "texts": ["a", "b"], "mapping": {"a": "b"}, "mapping or text": {"a": "b"}, "mapping or texts": ["a"],
+        "text": "a", "text or number": 1.5, "texts": ["a", "b"], "mapping": {"a": "b"}, "mapping or text": {"a": "b"}, "mapping or texts": ["a"],
         "names": ["a"], "path": "a", "integer": 1, "number": 1.5, "flag": True,
     }  # fmt: skip
     for row in options_of_verb(verb):
@@ -244,7 +276,7 @@ def test_an_operation_as_a_job() -> None:
         "uid",
         {"plan": "set"},
         None,
-        {"parse": {"plan": "text"}, "project": mpd.Project("0" * 32, "eu")},
+        {"parse": {"plan": "text"}, "dry_run": True, "project": mpd.Project("0" * 32, "eu")},
     )
     assert job_of(call, ["a.csv", "b.csv"]) == {
         "source": ["a.csv", "b.csv"], "verb": "update", "id": "uid", "property": {"plan": "set"}, "parse": {"plan": "text"},

@@ -91,6 +91,22 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
     "the token is malformed": ([*SET, "--token", "x"], lambda _emulator: None, 2),
     "the token is denied": (SET, lambda emulator: emulator.fail("status", status=401, times=None), 3),
     "access is forbidden": (ADD, lambda emulator: emulator.fail("status", status=403, times=None), 3),
+    "the service fails": (SET, lambda emulator: emulator.fail("status", status=503, times=None), 3),
+    "the service fails, and rows are in doubt": (
+        ADD,
+        lambda emulator: emulator.fail("status", status=503, times=None),
+        1,
+    ),
+    "the service takes too long": (
+        [*SET, "--deadline", "0.001"],
+        lambda emulator: emulator.fail("delay", seconds=0.01, times=None),
+        3,
+    ),
+    "rows are left out, and nobody is there": (
+        ["set", "text.csv", "--id", "uid", "--parse", "credits=number", "--invalid", "drop_row"],
+        lambda emulator: emulator.close(),
+        3,
+    ),
     "nobody is there": (SET, lambda emulator: emulator.close(), 3),
 }  # fmt: skip
 
@@ -122,6 +138,56 @@ def test_the_exit_status_in_this_process(
     assert done.exit_code == prepared[1], done.output
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        pytest.param(["-", "--format", "csv"], "uid,plan,credits\n007,pro,1\n8,free,2\n", id="standard input"),
+        pytest.param(["-", "--format", "jsonl"], '{"uid":"007","plan":"pro","credits":1}\n{"uid":"8","plan":"free"}\n', id="JSON Lines"),
+        pytest.param(["folder"], None, id="folder"),
+        pytest.param(["folder/*.csv"], None, id="pattern"),
+        pytest.param(["folder/a.csv", "folder/b.csv"], None, id="several files"),
+        pytest.param(["semicolons.csv", "--delimiter", "semicolon", "--decimal", ",", "--encoding", "cp1252"], None, id="dialect"),
+        pytest.param(["headless.csv", "--no-header", "--names", "uid,plan,credits"], None, id="names"),
+        pytest.param(["headless.csv", "--no-header", "--id", "column_1", "--rename", "column_2=plan"], None, id="no names"),
+    ],
+)  # fmt: skip
+def test_sources(
+    emulator: mpd.Emulator,
+    start: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    words: list[str],
+    typed: str | None,
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.csv").write_text("uid,plan\n007,pro\n", encoding="utf-8")
+    (tmp_path / "folder" / "b.csv").write_text("uid,plan\n8,free\n", encoding="utf-8")
+    (tmp_path / "semicolons.csv").write_text(
+        "uid;plan;credits\n007;pro;1,5\n8;fr\u00e9;2,5\n", encoding="cp1252"
+    )
+    (tmp_path / "headless.csv").write_text("007,pro,1\n8,free,2\n", encoding="utf-8")
+    process = start("set", "--id", "uid", *words)
+    out, err = process.communicate(typed, timeout=PATIENCE)
+    assert process.returncode == 0, err + out
+    assert emulator.profile("007")["plan"] == "pro"
+    assert len(emulator.profiles()) == 2
+
+
+@pytest.mark.slow
+def test_malformed_records(
+    emulator: mpd.Emulator, run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_text("uid,plan\n007,pro\n8\n", encoding="utf-8")
+    status, _out, err = run("set", "bad.csv", "--id", "uid")
+    assert status == 1
+    assert "--invalid drop_row leaves them out" in err
+    assert not emulator.requests
+    status, out, err = run("set", "bad.csv", "--id", "uid", "--invalid", "drop_row")
+    assert status == 1
+    assert "malformed record" in out
+    assert len(emulator.profiles()) == 1
+
+
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) +\S")
 
 
@@ -129,7 +195,7 @@ def test_the_log_in_text(run: Callable[..., tuple[int, str, str]]) -> None:
     _status, out, err = run(*SET)
     assert "2 rows, 2 updates" in out
     assert [line for line in err.splitlines() if not LINE.match(line)] == []
-    assert "read 2 rows of 3 columns from users.csv" in err
+    assert "read 2 rows of 3 columns" in err
     assert "set: 2 accepted; 1 request" in err
     assert "ended with status 0" in err
 
@@ -166,6 +232,9 @@ def test_errors_in_json(run: Callable[..., tuple[int, str, str]], words: list[st
 @pytest.mark.slow
 def test_quiet_prints_nothing(run: Callable[..., tuple[int, str, str]]) -> None:
     assert run(*SET, "--quiet") == (0, "", "")
+    status, out, err = run("set", "none.csv", "--id", "uid", "--quiet")
+    assert (status, out) == (2, "")
+    assert [line.split()[1] for line in err.splitlines()] == ["ERROR"]
 
 
 @pytest.mark.slow
@@ -175,7 +244,8 @@ def test_failures_to_standard_output(
     refuse_one(emulator)
     status, out, err = run(*SET, "--failures", "-")
     assert status == 1
-    assert [json.loads(line) for line in out.splitlines()] == [{"uid": "8", "plan": "free", "credits": 2}]
+    (row,) = [json.loads(line) for line in out.splitlines()]
+    assert row.items() >= {"uid": "8", "plan": "free", "credits": 2, "mixpanel_outcome": "rejected"}.items()
     assert "✓ accepted" in err
 
 
@@ -273,7 +343,7 @@ def test_a_terminal_asks_before_something_is_taken_away(
 
     pd.read_csv(tmp_path / "users.csv", dtype={"uid": str}).mixpanel.set("uid")
     done, shown = answered(start, answer, "delete", "users.csv", "--id", "uid")
-    assert "This will delete the profiles of 2 rows in 127.0.0.1" in " ".join(shown.split())
+    assert "This will delete the profiles of all ids in users.csv in 127.0.0.1" in " ".join(shown.split())
     assert (done, len(emulator.profiles())) == (status, left)
 
 
@@ -318,6 +388,23 @@ def test_a_signal_ends_an_upload_with_every_row_accounted_for(
     assert json.loads(err.splitlines()[-1])["status"] == status
     left = (tmp_path / "failures.csv").read_text(encoding="utf-8").splitlines()
     assert len(left) == 1 + 400 - len(emulator.applied)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")],
+)
+def test_a_signal_ends_the_reading_at_once(
+    emulator: mpd.Emulator, start: Callable[..., subprocess.Popen[str]], number: int, status: int
+) -> None:
+    process = start("set", "-", "--format", "csv", "--id", "uid")
+    assert process.stderr is not None
+    assert "set -" in process.stderr.readline()
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == status
+    assert "interrupted: nothing was sent" in process.stderr.read()
+    assert not emulator.requests
 
 
 @pytest.mark.slow

@@ -30,7 +30,8 @@ MESSAGES = {
     "update(id, {'plan': 'set', 'tags': 'union'})": "update --property plan=set --property tags=union",
     "to remove profiles call delete(id)": "to remove profiles call `mixpanel-pandas delete`",
     "nothing of an option: a=1 and x=[": "nothing of an option: a=1 and x=[",
-    "parse=": "parse=",
+    "parse= must say how": "--parse must say how",
+    "with infer=False it reads": "with --no-infer it reads",
     "parse={'amount': number": "--parse {'amount': number",
 }
 

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import history
 from mixpanel_pandas.delivery.history import Fingerprints, History, InRun, Reservation
 from mixpanel_pandas.delivery.waves import Waves
+from mixpanel_pandas.payloads.batches import Payloads
+from mixpanel_pandas.payloads.fingerprint import ROWS as FINGERPRINTED
+from mixpanel_pandas.payloads.slices import Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +52,75 @@ def test_a_late_row_makes_another_upload(emulator: mpd.Emulator) -> None:
     longer = pd.concat([frame, frame.tail(1).assign(id="new")], ignore_index=True)
     assert longer.mixpanel.append("id")["accepted"].sum() == 2001
     assert frame.head(1024).mixpanel.append("id")["accepted"].sum() == 1024
+
+
+def slices_of(texts: str) -> Iterator[Slice]:
+    """Yield a slice for each letter, with a fingerprint of its own."""
+    for number, text in enumerate(texts):
+        rows = np.arange(number * FINGERPRINTED, (number + 1) * FINGERPRINTED)
+        array = pa.array([text] * FINGERPRINTED, pa.large_string())
+        yield Slice(0, number, Payloads(array, np.ones(FINGERPRINTED, np.int64), rows))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "times"),
+    [
+        pytest.param([], 1, id="nothing sent before"),
+        pytest.param(["x"], 1, id="the first slice differs"),
+        pytest.param(["ax"], 1, id="the second slice differs"),
+        pytest.param(["abx"], 2, id="the third slice differs: too many to keep"),
+        pytest.param(["abcx"], 2, id="the last slice differs"),
+        pytest.param(["x", "abcx", "ax"], 2, id="several uploads before"),
+        pytest.param(["abcde"], 2, id="a longer upload"),
+        pytest.param(["abc"], 2, id="a shorter upload"),
+    ],
+)
+def test_each_slice_is_sent_once_however_many_are_compared(
+    monkeypatch: pytest.MonkeyPatch, earlier: list[str], times: int
+) -> None:
+    monkeypatch.setattr(history, "process_history", History())
+    for texts in earlier:
+        before, slices = history.reserve(lambda texts=texts: slices_of(texts), b"key")
+        for part in slices:
+            before.add(part)
+        before.finish()
+        before.release(None)
+    encoded: list[int] = []
+
+    def encode() -> Iterator[Slice]:
+        encoded.append(0)
+        yield from slices_of("abcd")
+
+    reservation, slices = history.reserve(encode, b"key")
+    assert [part.number for part in slices] == [0, 1, 2, 3]
+    assert len(encoded) == times
+    assert reservation.under_way
+    with pytest.raises(mpd.AlreadySent, match="on their way"):
+        history.reserve(encode, b"key")
+
+
+def test_an_upload_without_a_summary_may_have_arrived_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "process_history", History())
+    reservation, _slices = history.reserve(lambda: slices_of("a"), b"key")
+    reservation.release(None)
+    with pytest.raises(mpd.AlreadySent, match="not all of them arrived"):
+        history.reserve(lambda: slices_of("a"), b"key")
+
+
+def test_the_first_row_of_each_id_alone_is_known(emulator: mpd.Emulator) -> None:
+    """They travel first, and all of them were accepted before the upload was stopped."""
+    frame = pd.DataFrame({"id": ["of three", "alone", "of three", "of three"], "n": [1, 2, 3, 4]})
+    emulator.fail(401, skip=1)
+    summary = frame.mixpanel.append("id", check=False)
+    assert frame.mixpanel.outcomes(summary)["outcome"].tolist() == [
+        "accepted",
+        "accepted",
+        "rejected",
+        "not_sent",
+    ]
+    with pytest.raises(mpd.AlreadySent):
+        frame.head(2).mixpanel.append("id")
+    assert len(emulator.requests) == 2
 
 
 def test_rows_of_one_id_are_compared_in_linear_time(

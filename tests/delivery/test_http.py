@@ -23,7 +23,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import http
-from mixpanel_pandas.delivery.connection import Line
+from mixpanel_pandas.delivery.connection import CONNECT_SECONDS, Line, failure_of
 from mixpanel_pandas.delivery.http import Client
 from mixpanel_pandas.delivery.messages import ANSWER_BYTES, Failure, Request, Response
 from mixpanel_pandas.errors import ProjectError
@@ -102,6 +102,24 @@ def test_each_body_arrives_whole_on_one_connection():
         ] * 3
     assert [request.body for request in server.arrived] == bodies
     assert {request.connection for request in server.arrived} == {1}
+
+
+def test_connecting_sending_and_reading_have_a_time_limit_each(monkeypatch):
+    """Head and body are sent within one."""
+    begun, begin = [], Line.begin
+    monkeypatch.setattr(Line, "begin", lambda line, *at_most: begun.append(at_most) or begin(line, *at_most))
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        for _ in range(2):
+            client.send(Request(server.url, b"[" + b"{}," * 100_000 + b"{}]"), timeout=PATIENCE)
+    assert begun == [(CONNECT_SECONDS,), (), (), (), ()]
+
+
+def test_a_request_does_not_wait_for_more_to_send():
+    """Without this option a small request waits for the answer to the one before."""
+    with Server() as server, closing(Client(Project(TOKEN, url=server.url))) as client:
+        client.send(Request(server.url, b"[{}]"), timeout=PATIENCE)
+        (wire,) = client._line._wires.values()
+        assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_nothing_of_a_request_is_shown():
@@ -193,8 +211,18 @@ def plain(length, body, more=b""):
         pytest.param(
             chunked(b"A;x=y\r\n0123456789\r\n0\r\n\r\n"), b"0123456789", id="a chunk with an extension"
         ),
+        pytest.param(
+            chunked(b"1F\r\n" + b"x" * 31 + b"\r\n0\r\n\r\n"), b"x" * 31, id="a chunk of two hex digits"
+        ),
         pytest.param(chunked(b"1\r\na\r\n0\r\nX: y\r\nZ: w\r\n\r\n"), b"a", id="trailers"),
         pytest.param(chunked(b"0\r\n\r\n"), b"", id="no chunk"),
+        pytest.param(
+            chunked(b"1;" + b"x" * (4096 - 4) + b"\r\na\r\n0\r\n\r\n"),
+            b"a",
+            id="the longest line of a chunk",
+        ),
+        pytest.param(chunked(b"0\r\n" + b"x" * (4096 - 2) + b"\r\n\r\n"), b"", id="the longest trailer"),
+        pytest.param(chunked(b"0\r\n" + b"X: y\r\n" * 99 + b"\r\n"), b"", id="the most trailers"),
         pytest.param(b"HTTP/1.1 204 X\r\n\r\n", b"", id="a status that has no body"),
         pytest.param(
             b"HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n", b"", id="304 with the length of another"
@@ -276,6 +304,19 @@ UNSOUND = [
     ),
     pytest.param(chunked(b"-1\r\na\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk below nothing"),
     pytest.param(chunked(b"1\r\nab\r\n0\r\n\r\n"), "its chunks cannot be read", id="a chunk too long"),
+    pytest.param(
+        chunked(b"1;" + b"x" * (4096 - 3) + b"\r\na\r\n0\r\n\r\n"),
+        "its chunks cannot be read",
+        id="a chunk's line just too long",
+    ),
+    pytest.param(
+        chunked(b"0\r\n" + b"x" * (4096 - 1) + b"\r\n\r\n"), CUT_SHORT, id="a trailer just too long"
+    ),
+    pytest.param(
+        chunked(b"0\r\n" + b"X: y\r\n" * 100 + b"\r\n"),
+        "bytes come after its end",
+        id="a trailer too many",
+    ),
     pytest.param(chunked(b"1;" + b"x" * 9000), "its chunks cannot be read", id="a chunk's line without end"),
     pytest.param(
         plain(b"%d" % (ANSWER_BYTES + 1), b"x" * (ANSWER_BYTES + 1)),
@@ -834,7 +875,39 @@ def test_a_certificate_for_another_host(monkeypatch, trusted):
 
 def test_passwords_of_proxies_are_secrets(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
-    assert {TOKEN, "me:secret", "me", "secret"} <= set(http.secrets_of(PROJECT))
+    assert set(http.secrets_of(PROJECT)) == {TOKEN, "me:secret", "me", "secret"}
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "http://@proxy.example", "proxy.example"])
+def test_a_proxy_without_a_password_adds_no_secret(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert http.secrets_of(PROJECT) == (TOKEN,)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        pytest.param(
+            OSError(111, "refused"), "ConnectionRefusedError: refused", id="the text without the number"
+        ),
+        pytest.param(OSError("no address"), "OSError: no address", id="a text alone"),
+        pytest.param(OSError(), "OSError: ", id="no text"),
+        pytest.param(
+            requests.ConnectionError(
+                urllib3.exceptions.ProtocolError("broken", ConnectionResetError(104, "reset"))
+            ),
+            "ConnectionError: reset",
+            id="the text of the innermost cause",
+        ),
+        pytest.param(
+            requests.ConnectionError(urllib3.exceptions.ProtocolError(object(), "nobody there")),
+            "ConnectionError: nobody there",
+            id="the text behind a connection",
+        ),
+    ],
+)
+def test_a_failure_says_what_is_behind_it(error, text):
+    assert failure_of(error).text == text
 
 
 # -- what fails ---------------------------------------------------------------------------------------------------

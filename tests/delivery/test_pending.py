@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mixpanel_pandas.delivery.answers import NAMING, Answer, Named
-from mixpanel_pandas.delivery.pending import Pending, follow
+from mixpanel_pandas.delivery.pending import Delivery, Pending, follow
 from mixpanel_pandas.delivery.policy import REACTIONS, Stop
 from mixpanel_pandas.payloads.batches import Batch, Payloads
 
@@ -281,3 +281,10 @@ def test_halves_go_on_with_what_was_known():
         (1, 1, 0, ("unclear",)),
         (1, 0, 0, ("unclear",)),
     ]
+
+
+@pytest.mark.parametrize("positions", [range(3, 6), np.array([3, 4, 5]), range(3, 3)], ids=str)
+def test_the_rows_of_a_delivery_are_its_positions(positions):
+    rows = Delivery(0, positions, 3, 30, "accepted").rows
+    assert isinstance(rows, np.ndarray)
+    assert rows.tolist() == list(positions)

@@ -92,11 +92,60 @@ def test_of_base64_every_character_that_depends_on_the_secret_alone_is_hidden(sh
     assert redact(coded, (secret,)) == f"{coded[:first]}***{coded[last:]}"
 
 
-@pytest.mark.parametrize(("secret", "dropped"), [("p4ss7", False), ("p4ss7w", True), ("p4ss7wd", True)])
+@pytest.mark.parametrize(
+    ("secret", "dropped"), [("p4ss7", False), ("p4ss7w", True), ("p4ss7wd", True), ("p4ss7wd8", True)]
+)
 def test_coded_secrets_of_six_characters_or_more_drop_the_text(secret: str, dropped: bool) -> None:
     """Shorter ones stand in too many texts by chance; as they are, they are hidden all the same."""
     assert (redact(each("&#{n};", text=secret), (secret,)) == DROPPED) == dropped
     assert redact(f"password {secret}!", (secret,)) == "password ***!"
+
+
+@pytest.mark.parametrize(("size", "dropped"), [(7, False), (8, True)])
+@pytest.mark.parametrize("part", [slice(None), slice(None, None, -1)], ids=["its beginning", "its end"])
+def test_a_piece_of_a_coded_secret_has_eight_characters(part: slice, size: int, dropped: bool) -> None:
+    piece = ODD[part][:size][part]
+    assert piece in ODD
+    assert (redact(each("&#{n};", text=piece), (ODD,)) == DROPPED) == dropped
+
+
+@pytest.mark.parametrize(
+    ("secret", "crumbs", "dropped"),
+    [
+        pytest.param(ODD, ["7f3a", "0e5b", "8166", "0c9d"], False, id="half of it"),
+        pytest.param(ODD, ["7f3a", "0e5b", "8166", "0c9d3"], True, id="more than half of it"),
+        pytest.param(ODD[:17], ["7f3a", "0e5b"], False, id="less than half of an odd number"),
+        pytest.param(ODD[:17], ["7f3a", "0e5b2"], True, id="more than half of an odd number"),
+        pytest.param(ODD[:16], ["7f3a", "0e5b2"], True, id="of a secret of two pieces"),
+        pytest.param(ODD[:15], ["7f3a", "0e5b2"], False, id="of a shorter secret"),
+    ],
+)
+def test_crumbs_of_more_than_half_of_a_secret_reveal_it(
+    secret: str, crumbs: list[str], dropped: bool
+) -> None:
+    assert all(crumb in secret for crumb in crumbs)
+    assert (redact(" zzzz ".join(crumbs), (secret,)) == DROPPED) == dropped
+
+
+@pytest.mark.parametrize(
+    "coded",
+    [
+        pytest.param("".join(f"{ord(c):08b}" for c in "p4ss7w"), id="binary"),
+        pytest.param(b"p4ss7w".hex(), id="hex"),
+        pytest.param(base64.b32encode(b"p4ss7w").decode().rstrip("="), id="base32"),
+        pytest.param(base64.b32hexencode(b"p4ss7w").decode().rstrip("="), id="base32 of another sort"),
+        pytest.param(base64.b64encode(b"p4ss7w").decode(), id="base64"),
+        pytest.param(" ".join(str(ord(c)) for c in "p4ss7w"), id="decimal numbers"),
+        pytest.param(" ".join(f"{ord(c):o}" for c in "p4ss7w"), id="octal numbers"),
+    ],
+)
+def test_the_coded_characters_of_the_shortest_such_secret_are_enough(coded: str) -> None:
+    """Nothing but the secret, so that not a single bit is left over."""
+    assert redact(coded, ("p4ss7w",)) in {DROPPED, "***"}
+
+
+def test_a_number_beyond_all_characters_is_none() -> None:
+    assert redact("\\u{110000} " + each("\\u{{{n:x}}}"), (ODD,)) == DROPPED
 
 
 #: How it is echoed -> the echo.

@@ -148,6 +148,16 @@ def test_rows_of_one_outcome_with_texts_of_their_own():
     assert outcomes(summary, pd.RangeIndex(3), DIGEST)["error"].tolist() == ["a", "a", "b"]
 
 
+def test_a_row_apart_may_have_the_outcome_of_the_others():
+    same, other = ("rejected", "why"), ("unknown", "lost")
+    run = ended(range(4), *same[:1], error=same[1], apart={0: same, 2: other, 3: other})
+    summary = summary_of([run], rows=4)
+    assert summary[["rejected", "unknown"]].to_numpy().tolist() == [[2, 2]]
+    rows = outcomes(summary, pd.RangeIndex(4), DIGEST)
+    assert rows["outcome"].tolist() == ["rejected", "rejected", "unknown", "unknown"]
+    assert rows["error"].tolist() == ["why", "why", "lost", "lost"]
+
+
 def test_outcome_of_every_row(summary):
     index = pd.Index(list("abcdefghij"), name="key")
     found = outcomes(summary, index, DIGEST)

@@ -25,6 +25,14 @@ def test_a_rate_holds_in_any_stretch(costs, times):
     assert found == times
 
 
+def test_a_request_counts_until_its_stretch_is_over():
+    rate, found = Rate(10, 2), []
+    for asked in (0, 8, 10, 11, 18, 20.5):
+        found.append(rate.free(asked, 1))
+        rate.add(found[-1], 1)
+    assert found == [0, 8, 10, 18, 20, 28]
+
+
 def passing(throttle, nbytes=1, requests=3):
     """Return when each of some requests passes that follow each other as soon as they may."""
     now, times = 0.0, []

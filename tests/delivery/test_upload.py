@@ -73,6 +73,17 @@ def test_no_threads_and_no_clients_are_left():
     assert opened == {"opened": 4, "closed": 4}
 
 
+def test_a_request_without_end_does_not_keep_the_process():
+    daemons = []
+
+    def answer(ids):
+        daemons.append(threading.current_thread().daemon)
+        return OK
+
+    begin(answer, workers=2)[0].run()
+    assert daemons == [True, True]
+
+
 def test_nothing_to_send():
     upload, sent, _ = begin(lambda ids: OK, rows=0, source=Batches([]), workers=3)
     assert (upload.run().deliveries, sent) == ([], [])
@@ -90,6 +101,28 @@ def test_requests_are_made_beside_each_other():
 
     upload, *_ = begin(answer, rows=8, workers=3)
     assert set(ends(upload.run().deliveries).values()) == {"accepted"}
+
+
+def test_a_worker_that_has_nothing_to_do_waits_without_end(monkeypatch):
+    """It sleeps until it is woken, and does not ask again and again."""
+    rests, both_rest = [], threading.Event()
+    wait_for = threading.Condition.wait_for
+
+    def waiting(condition, predicate, timeout=None):
+        if timeout is None:
+            rests.append(predicate())
+            if len(rests) == 2:
+                both_rest.set()
+        return wait_for(condition, predicate, timeout)
+
+    def answer(ids):
+        assert both_rest.wait(PATIENCE)
+        return OK
+
+    upload, *_ = begin(answer, rows=2, workers=3)
+    monkeypatch.setattr(threading.Condition, "wait_for", waiting)
+    assert set(ends(upload.run().deliveries).values()) == {"accepted"}
+    assert not any(rests)
 
 
 def test_memory_stays_flat():
@@ -289,6 +322,44 @@ def test_progress_bar(monkeypatch, capsys, wanted, terminal, shown):
     assert written.endswith("set: 4 accepted\n") == shown
 
 
+def test_a_bar_moves_at_most_five_times_a_second(monkeypatch):
+    now, moved = [0.0], []
+    monkeypatch.setattr(Reporter, "_move_bar", lambda _, progress: moved.append(now[0]))
+    reporter = Reporter("set", 4, True, lambda: now[0])
+    reporter.begin()
+    for moment in (0.0, 0.1, 0.2, 0.3, 0.39, 0.4, 1.0, 1.1):
+        now[0] = moment
+        reporter.show(Progress(2, 4, 1, 0, ""))
+    assert moved == [0.2, 0.4, 1.0]
+    reporter.end(Progress(4, 4, 2, 0, ""))
+    assert moved == [0.2, 0.4, 1.0, 1.1]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "widgets", "home"),
+    [
+        pytest.param(True, True, "tqdm.auto", id="a notebook"),
+        pytest.param(True, False, "tqdm", id="a notebook without widgets, of which tqdm warns"),
+        pytest.param(False, True, "tqdm", id="a terminal"),
+        pytest.param(False, False, "tqdm", id="a terminal without widgets"),
+    ],
+)
+def test_which_bar_is_shown(monkeypatch, notebook, widgets, home):
+    imported = []
+
+    def importing(name):
+        imported.append(name)
+        return tqdm
+
+    monkeypatch.setattr(progress_module, "in_notebook", lambda: notebook)
+    monkeypatch.setattr(progress_module, "find_spec", lambda _name: widgets or None)
+    monkeypatch.setattr(progress_module, "import_module", importing)
+    reporter = Reporter("set", 4, True, time.monotonic)
+    reporter.begin()
+    reporter.end(Progress(4, 4, 2, 0, ""))
+    assert imported == [home]
+
+
 class Broken:
     """A terminal that is gone."""
 
@@ -334,6 +405,8 @@ def test_what_hangs_is_left_behind(monkeypatch):
     upload, *_ = begin(lambda ids: OK, rows=40, wanted=True, label="set")
     account = upload.run()
     assert set(ends(account.deliveries, 40).values()) == {"accepted"}
+    left = [thread for thread in threading.enumerate() if "mixpanel_pandas" in thread.name]
+    assert [thread.daemon for thread in left] == [True]  # the process need not wait for it
     free.set()
     while names():
         time.sleep(0.001)

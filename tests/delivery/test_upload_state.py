@@ -184,6 +184,11 @@ def test_the_first_pause_is_the_backoff_and_the_next_are_twice_as_long():
     assert driver.slept == [3 + 1, 6 + 1, 12 + 1]  # a second is the least that chance adds
 
 
+def test_requests_begin_at_the_time_of_day():
+    deliveries = begin([BROKEN, OK, OK], backoff=2, epoch=1_800_000_000.0).run()
+    assert [delivery.started for delivery in deliveries] == [1_800_000_000.0, 1_800_000_003.0]
+
+
 def test_a_hold_outlives_its_batch():
     driver = begin([OK, LIMITED, LIMITED, OK], rows=6, backoff=2, retries=1, idempotent=False)
     assert list(ends(driver.run()).values()) == ["accepted"] * 2 + ["not_sent"] * 2 + ["accepted"] * 2

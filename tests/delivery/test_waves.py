@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery
+from mixpanel_pandas.delivery.waves import Waves
+from mixpanel_pandas.payloads.changes import Changes
 from mixpanel_pandas.payloads.duplicates import Duplicates
+from mixpanel_pandas.payloads.layout import make_layout
+from mixpanel_pandas.rules.operation import operation
 from tests.examples import examples
 
 LETTERS = "abcdefghij"
@@ -106,6 +110,64 @@ def test_large_frames_with_few_repeats_take_few_more_requests(emulator):
     assert summary["accepted"].sum() == 20_000
     waves = frame.groupby("id").size().max()
     assert len(emulator.requests) <= 10 + waves
+
+
+def waves_of(ids, **masks):
+    """Return the waves that append a row to each id, and what becomes of the rows in an earlier session by mask."""
+    frame = pd.DataFrame({"id": list(ids), "n": range(len(ids))})
+    repeated = np.flatnonzero(frame["id"].duplicated(keep=False))
+    duplicates = Duplicates(repeated, pd.factorize(frame["id"].iloc[repeated])[0])
+    layout = make_layout(frame, operation("append", "id", None, None, {}))
+    at = {name: np.isin(range(len(ids)), rows) for name, rows in masks.items()}
+    return Waves(layout, Changes(np.zeros(len(ids), bool)), duplicates, "token", **at)
+
+
+@pytest.mark.parametrize(
+    ("ids", "masks", "sent", "held", "whole"),
+    [
+        pytest.param("abc", {}, [[0, 1, 2]], {}, True, id="no id twice"),
+        pytest.param("aab", {}, [[0, 2], [1]], {}, True, id="an id twice"),
+        pytest.param("aab", {"done": [0, 2]}, [[1]], {}, True, id="what is done is not sent again"),
+        pytest.param(
+            "aaba",
+            {"done": [0], "doubtful": [0]},
+            [[2]],
+            {"earlier row in doubt": [1, 3]},
+            False,
+            id="in doubt",
+        ),
+        pytest.param(
+            "aabb", {"resent": [2]}, [[0, 2], [1]], {"earlier attempt in doubt": [3]}, True, id="sent twice"
+        ),
+        pytest.param(
+            "aaab",
+            {"resent": [1]},
+            [[0, 3], [1]],
+            {"earlier attempt in doubt": [2]},
+            False,
+            id="sent twice itself",
+        ),
+        pytest.param(
+            "aaab",
+            {"done": [0], "doubtful": [0], "resent": [0, 1]},
+            [[3]],
+            {"earlier row in doubt": [1, 2]},
+            False,
+            id="in doubt for two reasons",
+        ),
+    ],
+)
+def test_which_rows_of_a_wave_are_sent(ids, masks, sent, held, whole):
+    waves = waves_of(ids, **masks)
+    assert [list(batch.positions) for batch in waves.every()] == sent
+    assert {one.reason: one.positions.tolist() for one in waves.held} == held
+    assert waves.whole == whole
+
+
+def test_nothing_is_drawn_after_the_end():
+    waves = waves_of("aab")
+    waves.close()
+    assert waves.draw() == (None, True)
 
 
 # -- merged -------------------------------------------------------------------------------------------------------

@@ -24,8 +24,17 @@ def write(emulator, *records, path="/engage"):
 
 def test_project_points_here_and_never_pauses():
     with Emulator() as emulator:
-        assert emulator.project == Project(emulator.token, url=emulator.url, timeout=10.0, backoff=0.0)
+        account = {**emulator.service_account._asdict(), "project_id": 1, "group_keys": {}}
+        assert emulator.project == Project(
+            emulator.token, url=emulator.url, timeout=10.0, backoff=0.0, **account
+        )
         assert emulator.project.base.startswith("http://127.0.0.1:")
+
+
+def test_the_project_knows_the_group_keys_that_are_there():
+    emulator = Emulator()
+    write(emulator, {"$group_key": "company", "$group_id": "acme", "$set": {"n": 1}}, path="/groups")
+    assert emulator.project.group_keys == {"company": emulator.data_group_id("company")}
 
 
 def test_start_and_close_may_be_repeated():

@@ -70,14 +70,24 @@ class Mutant:
 
     def lines(self) -> tuple[str, str]:
         """Return the lines that differ, before and after, without the blanks around them."""
-        changes = list(difflib.ndiff(self.source.splitlines(), self.mutated.splitlines()))
-        before, after = ([line[2:].strip() for line in changes if line[0] == sign] for sign in "-+")
-        return " ".join(before), " ".join(after)
+        before, after = self.source.splitlines(), self.mutated.splitlines()
+        first = _alike_from_the_start(before, after)
+        last = _alike_from_the_start(before[first:][::-1], after[first:][::-1])
+        one, other = (
+            " ".join(line.strip() for line in lines[first : len(lines) - last]) for lines in (before, after)
+        )
+        return one, other
 
     def diff(self) -> str:
         """Return the change as a unified diff."""
         texts = (text.splitlines(keepends=True) for text in (self.source, self.mutated))
         return "".join(difflib.unified_diff(*texts, self.module, f"{self.module} ({self.kind})", n=2))
+
+
+def _alike_from_the_start(one: list[str], other: list[str]) -> int:
+    """Return how many lines two texts have in common at their start."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def mutants(module: str, source: str) -> Iterator[Mutant]:
@@ -95,15 +105,21 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
 
 
 def sample(all_mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Return `count` of the mutants, spread over the modules by their numbers, the same ones for the same seed."""
-    chance = random.Random(seed)
+    """Return `count` of the mutants, spread over the modules by their numbers, the same ones for the same seed.
+
+    A change of the code hardly changes which mutants of the unchanged lines are chosen.
+    """
     by_module: dict[str, list[Mutant]] = {}
     for mutant in all_mutants:
         by_module.setdefault(mutant.module, []).append(mutant)
     placed: list[tuple[float, Mutant]] = []
     for own in by_module.values():
-        chance.shuffle(own)
-        placed += [((place + chance.random()) / len(own), mutant) for place, mutant in enumerate(own)]
+        drawn = [random.Random(f"{seed} {mutant.module} {mutant.lines()}") for mutant in own]
+        order = sorted(zip((chance.random() for chance in drawn), range(len(own)), strict=True))
+        placed += [
+            ((place + drawn[number].random()) / len(own), own[number])
+            for place, (_, number) in enumerate(order)
+        ]
     placed.sort(key=itemgetter(0))
     return list(islice((mutant for _, mutant in placed if mutant.compiles()), count))
 
@@ -136,10 +152,15 @@ def _left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
             return True
         case ast.Assign(targets=[ast.Name("__all__" | "__slots__")]):
             return True
+        case ast.AnnAssign(annotation=ast.Name("TypeAlias")):
+            return True
         case ast.Call(func=ast.Name(name) | ast.Attribute(attr=name)) if name in UNREAD:
             return True
         case ast.Expr(value=ast.Constant()) | ast.keyword(arg="repr"):
             return True
+    match parent:
+        case ast.Call(ast.Name("isinstance" | "issubclass"), [_, types]):
+            return child is types
     # what an error says is not what it is
     return isinstance(parent, ast.Raise)
 

@@ -139,6 +139,12 @@ def test_the_halves_of_a_batch_keep_its_number_and_its_rows():
     assert (first.nbytes, second.nbytes) == (3, 7)
 
 
+@pytest.mark.parametrize(("rows", "halves"), [(2, [1, 1]), (5, [2, 3]), (6, [3, 3]), (7, [3, 4])])
+def test_the_halves_of_a_batch_are_alike(rows, halves):
+    batch = Batch(0, payloads(["1,"] * rows, [1] * rows))
+    assert [len(half) for half in batch.split()] == halves
+
+
 def test_payloads_of_a_slice_know_their_bytes():
     some = payloads(["11,", "2,", "333,"])[1:]
     assert (len(some), some.nbytes) == (2, 6)

@@ -72,6 +72,8 @@ def arrow(type, *values):
             "",
             id="sparse text",
         ),
+        pytest.param(objects(np.array([1.5])), "lists of double", "list", "", id="arrays"),
+        pytest.param(objects(np.array([1.5]), np.array([[1.5]])), "lists", "list", "", id="arrays of both"),
         pytest.param(objects(None, np.nan, pd.NA), "nothing but missing values", "missing", "", id="nothing"),
         pytest.param(pd.Series([], dtype=object), "nothing but missing values", "missing", "", id="no rows"),
         pytest.param(
@@ -234,6 +236,11 @@ def test_an_array_of_objects_has_one_dimension(values):
     assert all(found is value for found, value in zip(array, values, strict=True))
 
 
+def test_long_floats_are_read_as_doubles():
+    values = np.array([1.5, np.nan], np.longdouble)
+    assert rule_for(pd.Series(values)).read(values).equals(pa.array([1.5, None]))
+
+
 def test_only_the_categories_of_a_slice_are_read(monkeypatch):
     """Else a column with a category for each row would be read as many times as it has slices."""
     column = pd.Series([f"id{row}" for row in range(1000)], dtype="category")
@@ -280,6 +287,46 @@ def test_a_slice_of_lists_is_read_without_those_behind_it(items):
     found = rule_for(column).read(column.array[5_000:5_003])
     assert found.to_pylist() == [items] * 3
     assert found.get_total_buffer_size() < 1_000
+
+
+#: Kind of nesting -> an Arrow array of three values with one item each.
+NESTED = {
+    "a struct": lambda items: pa.StructArray.from_arrays([items], ["k"]),
+    "a map": lambda items: pa.MapArray.from_arrays([0, 1, 2, 3], pa.array(["k"] * 3), items),
+    "a list": lambda items: pa.ListArray.from_arrays([0, 1, 2, 3], items),
+    "a large list": lambda items: pa.LargeListArray.from_arrays([0, 1, 2, 3], items),
+    "a list of one length": lambda items: pa.FixedSizeListArray.from_arrays(items, 1),
+    "a list of categories": lambda items: NESTED["a list"](
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), items)
+    ),
+    "a list of structs": lambda items: NESTED["a list"](NESTED["a struct"](items)),
+}
+
+
+@pytest.mark.parametrize("nest", NESTED.values(), ids=list(NESTED))
+@pytest.mark.parametrize(
+    ("type", "day", "valid", "beyond"),
+    [
+        pytest.param(pa.date32(), 1, dt.date(2024, 1, 1), "D", id="days"),
+        pytest.param(pa.date64(), 86_400_000, dt.date(2024, 1, 1), "ms", id="days in milliseconds"),
+        pytest.param(pa.timestamp("s"), 86_400, pd.Timestamp(2024, 1, 1), "s", id="naive"),
+        pytest.param(
+            pa.timestamp("s", "Europe/Berlin"), 86_400, pd.Timestamp("2024-01-01", tz="UTC"), "s", id="aware"
+        ),
+    ],
+)
+def test_a_nested_date_beyond_the_years_of_python_spoils_no_other(nest, type, day, valid, beyond):
+    counts = pa.array([19_723 * day, None, 2_932_897 * day], pa.int32() if day == 1 else pa.int64())
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([nest(counts.view(type))])))
+
+    def item(value):
+        while isinstance(value, dict | list):
+            [value] = value.values() if isinstance(value, dict) else value
+        return value
+
+    items = [item(value) for value in rule_for(column).read(column.array)]
+    assert items == [valid, None, np.datetime64("10000-01-01", beyond)]
+    assert [one.__class__ for one in items[::2]] == [valid.__class__, np.datetime64]
 
 
 # -- dtypes of other packages ---------------------------------------------------------------------------------------

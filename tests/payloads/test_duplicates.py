@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixpanel_pandas.payloads.duplicates import Duplicates
+from mixpanel_pandas.payloads.duplicates import NO_DUPLICATES, Duplicates
 
 LETTERS = "abcdefghij"
 
@@ -81,3 +81,7 @@ def test_nothing_repeated(most):
     nothing = repeats_of("abc")
     assert (len(nothing), nothing.last().tolist(), list(nothing.by_id(most))) == (0, [], [])
     assert nothing.shared(np.array([True, False, False])).tolist() == [True, False, False]
+
+
+def test_no_duplicates_are_none():
+    assert len(NO_DUPLICATES) == len(NO_DUPLICATES.groups) == len(NO_DUPLICATES.ranks()) == 0

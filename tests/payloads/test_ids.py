@@ -217,6 +217,7 @@ def repeated_texts(texts, hashes=None, unusable=()):
 def test_repeated(texts, hashes, positions):
     found, groups, _asked = repeated_texts(texts, hashes)
     assert found == positions
+    assert len(groups) == len(found)
     for first in range(len(found)):
         for second in range(len(found)):
             assert (groups[first] == groups[second]) == (texts[found[first]] == texts[found[second]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from reference import MISSING, Point, encoded, objects
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.ip_and_time import address
-from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
+from mixpanel_pandas.payloads.layout import layout_of_columns, layout_of_ids, make_layout
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.slice_sizes import FEW_ROWS, SLICE_BYTES, WIDE_BYTES
 from mixpanel_pandas.rules.operation import operation
@@ -147,6 +148,13 @@ def with_columns(*labels):
             OperationError,
             "columns 'plan' stand in the frame more than once: rename or drop them",
             id="a column twice",
+        ),
+        pytest.param(
+            FRAME.set_axis(pd.MultiIndex.from_arrays([FRAME.index] * 2, names=["key", "key"])),
+            {},
+            OperationError,
+            "levels of the index share a name ('key', 'key'): rename them",
+            id="a level of the index twice",
         ),
         pytest.param(
             pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])),
@@ -343,6 +351,13 @@ def test_what_cannot_be_meant_is_refused(frame, call, error, message):
             id="group_id before it",
         ),
         pytest.param(with_columns(0, 1), {"id": 0}, 0, False, id="a label that is a number"),
+        pytest.param(
+            FRAME.set_axis(pd.MultiIndex.from_arrays([FRAME.index] * 2)),
+            {"id": "user_id"},
+            "user_id",
+            False,
+            id="beside levels without names",
+        ),
     ],
 )
 def test_where_the_ids_are(frame, call, label, in_index):
@@ -587,6 +602,23 @@ def test_a_plan_of_ids_reads_nothing_else():
     assert (layout.columns, layout.rows, layout.id.label) == ((), 2, "user_id")
 
 
+@pytest.mark.parametrize("rows", [0, 1, 7, 1000])
+def test_slices_and_spans_are_all_rows(rows):
+    frame = pd.DataFrame({"user_id": np.arange(rows), "a": 1, "b": 2})
+    layout = replace(plan_for(frame), rows_per_slice=3)
+    for parts in (layout.slices(), layout.spans()):
+        assert [row for part in parts for row in range(part.start, part.stop)] == list(range(rows))
+    assert len(layout.spans()) <= len(layout.slices())
+
+
+def test_the_layout_of_columns_alone():
+    layout = layout_of_columns(FRAME)
+    assert [column.label for column in layout.columns] == list(FRAME.columns)
+    assert [column.kind for column in layout.columns] == [column.rule.kind for column in layout.columns]
+    assert layout.rows == len(FRAME)
+    assert layout.rows_per_slice > 0
+
+
 @pytest.mark.parametrize(
     ("spread", "names"),
     [
@@ -623,3 +655,15 @@ def test_huge_integers_of_json_text_that_is_spread_are_reported():
     frame = pd.DataFrame({"id": ["a", "b"], "o": ['{"n": 18446744073709551616}', '{"n": 5}']})
     report = frame.mixpanel.validate("set", "id", spread="o")
     assert set(report["check"]) == {"inexact_integer", "mixed_types"}
+
+
+class Nameless:
+    """A label that cannot be written."""
+
+    def __str__(self):
+        raise ZeroDivisionError
+
+
+def test_a_label_without_a_text_is_refused():
+    with pytest.raises(OperationError, match="has no name as text"):
+        plan_for(with_columns("user_id", Nameless()))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reference import objects
 
 from mixpanel_pandas.payloads.json_text import json_lines
-from mixpanel_pandas.payloads.measures import Structure, json_findings, longest_string_in_lists
+from mixpanel_pandas.payloads.measures import Structure, json_findings, longest_string_in_lists, longest_value
 from mixpanel_pandas.rules.limits import LIMITS
 from tests.examples import examples
 
@@ -526,6 +526,8 @@ VALUES = st.recursive(
 @settings(max_examples=examples(400), deadline=None)
 @example([[keys(255), keys(2)], [{"a": keys(256)}]], 0)
 @example(["12345678", 1234567, 123456789012345678, 12345], 0)
+@example(["a" * 20, [[1]], [1], {"a": keys(256)}, {"a": 1}, [9007199254740993], [1]], 1)
+@example(["a" * 20, [[1]], ["x" * 256], [keys(256)], [{"a": {"b": {}}}], [1]], 1)
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(0, 3))
 def test_json_is_measured_as_if_each_value_were_walked_through(values, start):
     texts = json_lines(values)[start:]
@@ -561,3 +563,18 @@ def test_lists_of_strings_are_known_by_their_bytes(lists):
         assert longest == max(written, default=0)
     else:
         assert longest is None
+
+
+@pytest.mark.parametrize(
+    ("values", "type"),
+    [
+        pytest.param(["\0" * 9, "a"], pa.large_string(), id="control characters"),
+        pytest.param([["\0" * 3] * 3, ["\0" * 9], []], pa.large_list(pa.large_string()), id="lists of them"),
+        pytest.param(
+            [[-2.2250738585072014e-308] * 3, []], pa.large_list(pa.float64()), id="lists of numbers"
+        ),
+        pytest.param([[]], pa.large_list(pa.bool_()), id="lists of nothing"),
+    ],
+)
+def test_no_value_is_longer_than_the_bound(values, type):
+    assert longest_value(pa.array(values, type)) >= max(len(orjson.dumps(value)) for value in values)

@@ -187,10 +187,10 @@ def test_unreadable_text_is_dealt_with_as_asked():
     assert (finding["check"], finding["position"], finding["value"]) == ("unreadable", 1, "one")
 
 
-def test_a_layout_without_values_keeps_none():
-    layout, column = column_of(["$1"], "number:money")
-    assert column.parse.whole is not None
-    assert layout.without_values().columns[0].parse.whole is None
+def test_a_column_is_of_the_kind_that_is_read_or_else_of_its_own():
+    _layout, column = column_of(["$1"], "number:money")
+    assert column.kind == "number"
+    assert column == column_of(["$1"], "number:money")[1]
     assert replace(column, parse=None).kind == "string"
 
 

@@ -106,6 +106,12 @@ def converted(value):
             dt.datetime(2024, 1, 2, 3, tzinfo=BERLIN), '"2024-01-02T02:00:00"', "date", id="datetime in UTC"
         ),
         pytest.param(
+            dt.datetime(2024, 1, 2, 3, 4, 5, 1000, tzinfo=dt.UTC),
+            '"2024-01-02T03:04:05.001"',
+            "date",
+            id="a single millisecond",
+        ),
+        pytest.param(
             pd.Timestamp("2024-01-02T03:04:05.006", tz="UTC"),
             '"2024-01-02T03:04:05.006"',
             "date",
@@ -156,6 +162,7 @@ def test_what_a_value_becomes(value, text, kind):
     [
         pytest.param(float("inf"), None, "infinite", id="infinity"),
         pytest.param([float("-inf"), 1], "[null,1]", "infinite", id="infinity in a list"),
+        pytest.param({float("inf")}, "[null]", "infinite", id="infinity in a set"),
         pytest.param(decimal.Decimal("-Infinity"), None, "infinite", id="infinite Decimal"),
         pytest.param(decimal.Decimal("1E+400"), None, "infinite", id="Decimal beyond doubles"),
         pytest.param(10**400, None, "infinite", id="integer beyond doubles"),

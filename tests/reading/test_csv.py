@@ -39,6 +39,11 @@ def columns(content, **dialect):
         pytest.param(
             b'a,b\n1,"Bob \\"B\\" X"\n', {"a": ["1"], "b": ['Bob "B" X']}, id="backslash before quotes"
         ),
+        pytest.param(
+            b'a,b\n1,"5\\" x"\n2,"y\n"\n',
+            {"a": ["1", "2"], "b": ['5" x', "y\n"]},
+            id="an odd number of quotes, one of them escaped",
+        ),
         pytest.param(b'a,b\n1,"C:\\"\n', {"a": ["1"], "b": ["C:\\"]}, id="a backslash at the end"),
         pytest.param(b'a,b\n1,"x\ny"\n', {"a": ["1"], "b": ["x\ny"]}, id="line end in quotes"),
         pytest.param(b"a,b\n\n1,2\n\n", {"a": ["1"], "b": ["2"]}, id="empty lines"),

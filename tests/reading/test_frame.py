@@ -270,6 +270,7 @@ def test_lines_that_are_no_objects_are_listed() -> None:
             (8, "is null, not an object"),
         ]
     ]
+    assert raised.value.report["record"].tolist() == [3, 4, 5, 6, 7, 8]
     with pytest.warns(mpd.ProfileWarning, match="6 malformed records left out"):
         assert rows(read(content, "jsonl", invalid="drop_row")) == [[1], [2]]
 
@@ -292,6 +293,30 @@ def test_texts_that_cannot_be_read_are_listed() -> None:
 
 
 # -- objects, lists, and values of several types ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(["1", "2.5"], [1.0, 2.5], id="numbers"),
+        pytest.param([str(2**53), "0.5"], [2.0**53, 0.5], id="the last exact integer"),
+        pytest.param([str(2**53 + 1), "0.5"], [str(2**53 + 1), "0.5"], id="an integer that no double holds"),
+        pytest.param([str(2**63 - 1), "-1"], [2**63 - 1, -1], id="64 bits"),
+        pytest.param([str(2**63), "-1"], [str(2**63), "-1"], id="beyond 64 bits"),
+        pytest.param(["0.12345678901234567891"], ["0.12345678901234567891"], id="a long decimal"),
+        pytest.param(["1.0", '"a"'], ["1", '"a"'], id="number, text"),
+        pytest.param(["true", "1"], ["true", "1"], id="boolean, number"),
+        pytest.param(['{"b": 1, "a": [null]}'], ['{"b":1,"a":[null]}'], id="object"),
+        pytest.param(["null", "null"], [None, None], id="nothing"),
+        pytest.param([r'"\u00e9"'], ["\u00e9"], id="escapes"),
+    ],
+)
+@pytest.mark.parametrize("block", [8, 10**6], ids=["line by line", "at once"])
+def test_values_of_json_lines(monkeypatch, values: list[str], expected: list[object], block: int) -> None:
+    monkeypatch.setattr(json_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(spool_module, "IN_MEMORY", 0)
+    content = "".join(f'{{"v": {value}}}\n' for value in values).encode()
+    assert [row[0] for row in rows(read(content, "jsonl"))] == expected
 
 
 def test_json_columns_survive_filters_and_concat_and_are_sent_as_json() -> None:

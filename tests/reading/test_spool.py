@@ -9,6 +9,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
             [decimal.Decimal("1.50"), decimal.Decimal("10.25")],
             id="decimals",
         ),
+        pytest.param(
+            [np.array([2**63 - 1], "u8"), [-1]], [2**63 - 1, -1], id="integers with and without a sign"
+        ),
         pytest.param([[2**70], [None]], [str(2**70), None], id="beyond 64 bits"),
     ],
 )
@@ -48,6 +52,11 @@ def test_types_that_fit_each_other(pieces: list[list[object]], expected: list[ob
         pytest.param([[2**53 + 1], [0.5]], id="an integer that no double holds"),
         pytest.param([[0.5], [2**53 + 1]], id="the same in the other order"),
         pytest.param([[dt.date(2020, 1, 1)], [pd.Timestamp("2020")]], id="date, time"),
+        pytest.param(
+            [[pd.Timestamp("2020")], [pd.Timestamp("2020", tz="UTC")]], id="times with and without a zone"
+        ),
+        pytest.param([np.array([2**63], "u8"), [-1]], id="integers that no type holds"),
+        pytest.param([[dt.date(2020, 1, 1)], [1]], id="date, number"),
     ],
 )
 def test_types_that_do_not_fit_are_refused(pieces: list[list[object]]) -> None:

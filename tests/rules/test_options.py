@@ -94,6 +94,13 @@ def test_closed_options_take_their_values_and_no_others(option):
     assert str(caught.value) == f"{option.name}='sideways' is not one of {choices(option.choices)}"
 
 
+@pytest.mark.parametrize(
+    "option", [o for o in ALL_OPTIONS.values() if "bool" in o.type], ids=lambda option: option.name
+)
+def test_a_switch_is_on_or_off(option):
+    assert option.choices == ((None, True, False) if option.default is None else (True, False))
+
+
 def test_the_table_has_a_row_for_each_option():
     defaults = {field.name: field.default for field in fields(Options)}
     assert list(defaults) == list(ALL_OPTIONS)
@@ -216,6 +223,13 @@ REFUSED = [
         {"batch_size": 2001}, "batch_size=2001 must be a whole number from 1 to 2000", id="large batches"
     ),
     pytest.param({"batch_size": 0}, "batch_size=0 must be a whole number from 1 to 2000", id="empty batches"),
+    pytest.param({"journal": ""}, "journal='' must be the path of a file", id="a path of no characters"),
+    pytest.param({"journal": 1}, "journal=1 must be the path of a file", id="a number for a path"),
+    pytest.param(
+        {"journal": "mp.sqlite", "run": ""},
+        "run='' must be a name, such as '2026-11-21'",
+        id="a name of no characters",
+    ),
     pytest.param({"workers": None}, "workers=None must be a whole number from 1 to 64", id="no workers"),
     pytest.param(
         {"workers": True}, "workers=True must be a whole number from 1 to 64", id="True is no number"
@@ -303,6 +317,25 @@ def test_calls_that_cannot_be_meant(call, message):
     with pytest.raises(OperationError) as caught:
         ask(**call) if call.get("properties") != [] else operation(call["verb"], "user_id", [], None, {})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "fitting", "others"),
+    [
+        pytest.param("batch_size", [1, 2000], [0, 2001, 1.0], id="batch_size"),
+        pytest.param("workers", [1, 64], [0, 65, True], id="workers"),
+        pytest.param("at_most", [0, 2**70], [-1, False], id="at_most"),
+        pytest.param("requests_per_hour", [1, 2**70], [0, 1.5], id="requests_per_hour"),
+        pytest.param("deadline", [5e-324, 1, float("inf")], [0, 0.0, -1, float("nan"), True], id="deadline"),
+    ],
+)
+def test_the_edges_of_numbers(name, fitting, others):
+    verb = "delete" if name == "at_most" else "set"
+    for value in fitting:
+        assert getattr(ask(verb, **{name: value}).options, name) == value
+    for value in others:
+        with pytest.raises(OperationError, match=f"^{name}={value!r} must be a "):
+            ask(verb, **{name: value})
 
 
 MISTYPED = [

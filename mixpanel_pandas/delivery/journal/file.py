@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mixpanel_pandas.delivery.journal.path import create, identity_of, resolved
 from mixpanel_pandas.delivery.journal.records import Record
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.project.locks import per_process
+from mixpanel_pandas.process.locks import per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -371,6 +372,24 @@ def test_what_cannot_be_made_leaves_nothing_behind(path: Path) -> None:
     with pytest.raises(FileExistsError):
         create(str(path), b"image")
     assert path.read_bytes() == b""
+
+
+def test_a_file_that_cannot_be_written_is_not_left_behind(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="no space left"):
+        create(str(path), b"image")
+    assert not path.exists()
+
+
+def test_a_journal_that_is_only_read_is_not_made(path: Path) -> None:
+    with pytest.raises(JournalError, match="there is no journal"):
+        File(path, writes=False)
+    assert not path.exists()
 
 
 def test_a_journal_of_an_earlier_version_is_brought_to_this_one(

@@ -281,6 +281,8 @@ def test_a_delivery_is_read_as_it_was_written(opened: Callable[..., Journal]) ->
 
 
 def test_rows_held_back_are_told_once(opened: Callable[..., Journal], path: Path) -> None:
+    for earlier in ("friday", "saturday"):
+        upload(opened(earlier), {0: "accepted"})
     upload(opened(), {0: "rejected", 1: "rejected"})
     journal = opened()
     journal.write([delivery(range(1), "unknown")], wait=True)
@@ -295,6 +297,7 @@ def test_rows_held_back_are_told_once(opened: Callable[..., Journal], path: Path
     run = mpd.read_journal(path)
     assert run.outcomes["outcome"].tolist() == ["unknown", "rejected", *["not_sent"] * 4]
     assert run.outcomes["error"].tolist()[-1] == "stopped by hand"
+    assert run.summary["reason"].tolist().count("earlier row in doubt") == 1
 
 
 def test_a_journal_without_runs_says_so(opened: Callable[..., Journal], path: Path) -> None:

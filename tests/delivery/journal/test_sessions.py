@@ -78,9 +78,18 @@ def test_a_doubtful_row_among_others_is_apart():
     assert found.apart[1][0] == "unknown"
 
 
+def test_what_nothing_new_is_known_of_stays_as_it_is():
+    before = [delivery(range(3), "unknown"), delivery([4, 6], "rejected")]
+    assert combined(before, [delivery([7])], ROWS)[:2] == before
+    assert with_settled(before, np.isin(range(ROWS), [4, 5, 6, 8]), applied=True) == before
+    (now,) = combined([], [delivery(range(3), "not_sent")], ROWS)
+    assert now == delivery(range(3), "not_sent")
+
+
 def test_batches_are_counted_on():
     both = combined([delivery(range(2), batch=4)], [delivery(range(2, 4), batch=0)], ROWS)
     assert [d.batch for d in both] == [4, 5]
+    assert [d.batch for d in combined([], [delivery(range(2), batch=0)], ROWS)] == [0]
 
 
 def test_updates_and_bytes_are_shared_out_by_rows():

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal
 from mixpanel_pandas.errors import JournalError
+from mixpanel_pandas.payloads import slice_sizes
 from mixpanel_pandas.pipeline import prepare
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -145,6 +146,24 @@ def test_a_journal_gives_the_summary_and_the_outcome_of_each_id(emulator: mpd.Em
         *["accepted"] * 2, "invalid", "skipped", "rejected", "accepted", *["unknown"] * 4
     ]  # fmt: skip
     assert run.outcomes.index[0] == "user-0"
+
+
+def test_no_more_is_compared_than_tells_the_difference(
+    emulator: mpd.Emulator, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slice_sizes, "SLICE_BYTES", 1)
+    monkeypatch.setattr(slice_sizes, "WIDE_BYTES", 1)  # so that each row is a slice
+    users(5).mixpanel.add("id", journal=path)
+    compared, compare = [], Journal.same_so_far
+
+    def counted(journal: Journal, number: int, digest: bytes) -> bool:
+        compared.append(number)
+        return compare(journal, number, digest)
+
+    monkeypatch.setattr(Journal, "same_so_far", counted)
+    users(5, n=[1, 9, 3, 4, 5]).mixpanel.add("id", journal=path)
+    assert compared == [0, 1]
+    assert emulator.profile("user-1") == {"n": 2 + 9}
 
 
 def test_a_dry_run_writes_nothing_down(emulator: mpd.Emulator, path: Path) -> None:

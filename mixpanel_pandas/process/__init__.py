@@ -1,0 +1,1 @@
+"""What belongs to this process: its locks, and the signals that end a call."""

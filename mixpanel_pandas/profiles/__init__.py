@@ -1,0 +1,1 @@
+"""What Mixpanel holds: profiles and their properties as frames."""

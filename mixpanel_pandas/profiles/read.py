@@ -1,0 +1,297 @@
+"""`read_profiles`: profiles as a frame."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixpanel_pandas.delivery.progress import Progress, Reporter
+from mixpanel_pandas.errors import PageFailed, ReadError
+from mixpanel_pandas.payloads.memory import give_back
+from mixpanel_pandas.profiles.columns import profiles_as_frame
+from mixpanel_pandas.profiles.folder import Folder
+from mixpanel_pandas.profiles.pages import Page, Session, first_page, later_pages
+from mixpanel_pandas.profiles.query import AT_ONCE, Queries, SessionEnded
+from mixpanel_pandas.profiles.selection import select
+from mixpanel_pandas.project import current_project
+from mixpanel_pandas.text import counted, duration
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from os import PathLike
+
+    import pandas as pd
+
+    from mixpanel_pandas.profiles.selection import Selection
+    from mixpanel_pandas.project import Project
+
+__all__ = ["read_profiles"]
+
+#: How often reading begins anew because Mixpanel has ended the session.
+SESSIONS = 3
+
+
+def read_profiles(
+    where: str | None = None,
+    *,
+    ids: Iterable[str] | None = None,
+    cohort: int | None = None,
+    having: str | None = None,
+    properties: Iterable[str] | None = None,
+    group: str | None = None,
+    project: Project | None = None,
+    to: str | PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Return the profiles that Mixpanel holds, as they were at one moment.
+
+    A reading is one query, however many pages it has; only `ids` take one for each 1,000. Mixpanel answers 60 queries an hour
+    for each project. Up to 5 pages of 1,000 profiles are read at once.
+
+    Parameters
+    ----------
+    where : str, optional
+        Which profiles, as a condition of Mixpanel: ``'properties["plan"] == "pro"'``. Dates in it are in the project's time zone.
+        By default all.
+    ids : list of str, optional
+        The profiles with these ids, at most 60,000. Mixpanel finds a profile only by its canonical id, not by an id that was
+        merged into it: an id that is not found may still have a profile.
+    cohort : int, optional
+        The profiles of a cohort, by its number, which its address in Mixpanel shows. `where`, `ids` and `cohort` exclude each
+        other.
+    having : str, optional
+        Only profiles that have this property: ``having="plan"`` means ``defined(properties["plan"])``.
+    properties : list of str, optional
+        The properties to read, in this order. Fewer are read much faster. By default all.
+    group : str, optional
+        The group key, to read profiles of groups. `Project` has to know its number: ``group_keys``.
+    project : Project, optional
+        The project, with a service account. By default that of `set_project`, else that of the environment.
+    to : path, optional
+        A folder for the pages: one Parquet file each, and a manifest. If reading is interrupted, the same call goes on where it
+        ended, as long as Mixpanel's session answers; else it starts again and says so. An older reading stays in the folder
+        until the new one is whole.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each profile, with the ids as text in the index, which is named ``$distinct_id`` or as the group key. A column
+        for each property, Arrow-backed: text, numbers, booleans and lists of text. Columns of dates are in UTC. A property
+        with values of several types, of objects or other lists keeps each value as JSON, and the verbs send it as it was.
+        A property that a profile lacks, or that is null, is missing. ``attrs["mixpanel"]`` tells the place, the project, the
+        sessions and when they began. Beyond 64 MB the frame lies in a temporary file.
+
+    Raises
+    ------
+    AccountError, AccessError, RegionError, PlanError
+        If the service account is missing or may not read the project. `Project.check` tells what works.
+    QueryError
+        If Mixpanel cannot read `where`.
+    BudgetSpent
+        If the queries of this hour are used up, and Mixpanel asks to wait for more than 5 minutes.
+    PageFailed
+        If a page fails again and again. With `to` the pages that were read are kept.
+    OperationError
+        If the call cannot be meant, or the folder holds something else.
+
+    Notes
+    -----
+    Mixpanel exports dates to the second, and says nothing about how soon an update can be read.
+
+    https://developer.mixpanel.com/reference/engage-query and https://developer.mixpanel.com/reference/rate-limits
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"id": ["ann", "bob"], "plan": ["pro", "free"], "credits": [7, None]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     summary = customers.mixpanel.set("id")
+    ...     mpd.read_profiles('properties["plan"] == "pro"', properties=["plan", "credits"])
+                 plan  credits
+    $distinct_id
+    ann           pro        7
+    """
+    chosen = current_project(project)
+    selection = select(chosen, where, ids, cohort, having, properties, group)
+    folder = None if to is None else Folder(Path(to).expanduser(), _source(chosen, selection))
+    for _ in range(SESSIONS):
+        with closing(Queries(chosen)) as queries:
+            reading = _Reading(queries, selection, folder)
+            try:
+                frame = reading.frame()
+            except SessionEnded as ended:
+                reading.warn(f"Mixpanel's session has ended, so reading starts again ({ended})")
+                if folder is not None:
+                    folder.begin_again()
+                continue
+            except ReadError as error:
+                raise _with_kept(error, folder) from error.__cause__
+            except KeyboardInterrupt as stop:
+                stop.add_note(_kept_in_words(folder))
+                raise
+            frame.attrs["mixpanel"] = {
+                "place": chosen.place,
+                "project_id": chosen.project_id,
+                "sessions": [asdict(session) for session in reading.sessions],
+            }
+            return frame
+    msg = f"Mixpanel has ended {SESSIONS} sessions before all their pages were read: make the same call again later"
+    raise PageFailed(msg)
+
+
+class _Reading:
+    """One reading, from the pages that are kept or from page 0.
+
+    Parameters
+    ----------
+    queries : Queries
+        Asks the project.
+    selection : Selection
+        What is read.
+    folder : Folder or None
+        Where pages are kept.
+
+    Attributes
+    ----------
+    sessions : list of Session
+        One for each query that has begun.
+    """
+
+    def __init__(self, queries: Queries, selection: Selection, folder: Folder | None) -> None:
+        self._queries, self._selection, self._folder = queries, selection, folder
+        self.sessions: list[Session] = []
+        self._rows = 0
+        self._began = time.monotonic()
+        self._reporter = Reporter("read_profiles", selection.ids or 0, False, time.monotonic)
+
+    def frame(self) -> pd.DataFrame:
+        """Read everything.
+
+        Raises
+        ------
+        SessionEnded
+            If Mixpanel has ended a session.
+        """
+        if self._folder is not None:
+            self._folder.open()
+        try:
+            with closing(self._all_pages()) as pages:
+                if self._folder is None:
+                    frame = profiles_as_frame((page.profiles for page in pages), self._selection)
+                else:
+                    for _page in pages:
+                        give_back()
+        finally:
+            self._reporter.end(self._progress())
+        self._report()
+        if self._folder is not None:
+            self._folder.finish()
+            frame = profiles_as_frame(self._folder.batches(), self._selection)
+        return frame
+
+    def warn(self, text: str) -> None:
+        """Write a warning to the log."""
+        self._reporter.warn(text)
+
+    def _all_pages(self) -> Generator[Page]:
+        for query in range(len(self._selection.forms)):
+            yield from self._pages(query)
+
+    def _pages(self, query: int) -> Iterator[Page]:
+        """Yield the pages of a query. Those that are kept in the folder are not read again, and not yielded."""
+        form, folder = self._selection.forms[query], self._folder
+        if folder is not None and query < len(folder.sessions):
+            session = folder.sessions[query]
+            kept = {number: folder.rows(query, number) for number in range(session.pages)}
+        else:
+            session, first = first_page(self._queries, form)
+            kept = {0: first.rows}
+            if folder is not None:
+                folder.add_session(session)
+                folder.keep(query, first)
+            yield first
+        self.sessions.append(session)
+        missing = [number for number in range(session.pages) if kept.get(number) is None]
+        rows = sum(rows or 0 for rows in kept.values())
+        self._rows += rows
+        if query == 0:
+            self._announce(session, len(missing))
+        # a page that is not full is the last one, and so is one that holds all ids that were asked for
+        last_rows = 0 if rows >= self._selection.most(query) else kept.get(session.pages - 1) or 0
+        for page in later_pages(self._queries, form, session, missing, last_rows, self._tick):
+            if folder is not None:
+                folder.keep(query, page)
+            self._rows += page.rows
+            yield page
+
+    # -- what a person sees -------------------------------------------------------------------------------------------
+
+    def _announce(self, session: Session, missing: int) -> None:
+        """Say how much there is to read, and how long it takes as far as the first page tells."""
+        queries = len(self._selection.forms)
+        total = self._selection.ids or session.total or 0
+        requests = queries + session.pages - 1
+        seconds = (time.monotonic() - self._began) * (missing / AT_ONCE + queries - 1)
+        self._reporter = Reporter("read_profiles", total, None, time.monotonic)
+        if requests > 1:
+            self._reporter.begin()
+        kept = session.pages - missing
+        self._reporter.say(
+            f"read_profiles: {counted(total, 'id' if self._selection.ids else 'profile')} in {counted(queries, 'query')} and {counted(requests, 'request')}, "
+            + (f"of which {kept:,} {'is' if kept == 1 else 'are'} kept, " if kept > 1 else "")
+            + f"about {duration(seconds)}"
+        )
+
+    def _progress(self) -> Progress:
+        return Progress(
+            self._rows,
+            self._selection.ids or sum(session.total or 0 for session in self.sessions),
+            self._queries.requests,
+            self._queries.bytes,
+            self._queries.waiting,
+        )
+
+    def _tick(self) -> None:
+        self._reporter.show(self._progress())
+
+    def _report(self) -> None:
+        """Say where it is not what was announced or asked for."""
+        totals = [session.total for session in self.sessions]
+        announced = sum(total or 0 for total in totals)
+        if None not in totals and announced != self._rows:
+            self.warn(f"read_profiles: Mixpanel announced {announced:,} profiles, and sent {self._rows:,}")
+        not_found = (self._selection.ids or 0) - self._rows
+        if not_found > 0:
+            self._reporter.say(
+                f"read_profiles: {not_found:,} of {counted(self._selection.ids or 0, 'id')} not found: Mixpanel finds a profile "
+                "only by its canonical id, so an id that was merged may still have one"
+            )
+
+
+def _source(project: Project, selection: Selection) -> dict[str, Any]:
+    """Return what the pages of one folder have in common."""
+    return {
+        "address": project.query_base,
+        "project_id": project.project_id,
+        "queries": list(selection.forms),
+    }
+
+
+def _kept_in_words(folder: Folder | None) -> str:
+    if folder is None:
+        return "Nothing is kept; with to= the pages that were read are kept."
+    return (
+        f"{counted(folder.pages, 'page')} kept in {folder.working}: the same call goes on from there, as long as Mixpanel's session "
+        "answers."
+    )
+
+
+def _with_kept(error: ReadError, folder: Folder | None) -> ReadError:
+    """Return an error that also says which pages are kept."""
+    if folder is None or not folder.pages:
+        return error
+    _, arguments = error.__reduce__()
+    message, _, *rest = arguments
+    kept: ReadError = type(error)(f"{message}. {_kept_in_words(folder)}", str(folder.working), *rest)
+    return kept
