@@ -116,9 +116,10 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -195,9 +196,10 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -273,9 +275,10 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -348,9 +351,10 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -425,9 +429,10 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -503,9 +508,10 @@ class Profiles:
         properties : label or list of labels, optional
             Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
             sent only if it is named here or in a mapping of ``rename``.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -714,9 +720,10 @@ class Profiles:
             group key.
         properties : mapping
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
-        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, known, new_properties, ip, latitude,
-        longitude, updated_at, ignore_alias
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -792,9 +799,10 @@ class Profiles:
             As the operator takes them.
         first : int or None, default 100
             Rows to show of each finding; None for all.
-        rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema,
-        known, new_properties
+        rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
             Checked, and otherwise ignored, so that the arguments of a call can be reused here.

@@ -25,7 +25,14 @@ from mixpanel_pandas.delivery.ending import interrupted
 from mixpanel_pandas.delivery.interrupts import Interrupts
 from mixpanel_pandas.delivery.sending import Sending
 from mixpanel_pandas.delivery.summary import failures_mask, outcomes
-from mixpanel_pandas.errors import OperationError, SummaryError, UploadError, UploadInterrupted, choices
+from mixpanel_pandas.errors import (
+    AccountError,
+    OperationError,
+    SummaryError,
+    UploadError,
+    UploadInterrupted,
+    choices,
+)
 from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS, layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
@@ -430,7 +437,11 @@ def _properties_in_mixpanel(operation: Operation) -> pd.DataFrame:
     """Return the properties of the profiles that an operation writes to. It is one query."""
     from mixpanel_pandas.profiles.properties import read_properties
 
-    return read_properties(operation.group, project=operation.options.project)
+    try:
+        return read_properties(operation.group, project=operation.options.project)
+    except AccountError as error:
+        msg = f"known=True asks Mixpanel: {error}"
+        raise AccountError(msg) from error
 
 
 def _refuse_many_deletes(decisions: Decisions) -> None:

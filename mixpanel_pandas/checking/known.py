@@ -51,8 +51,7 @@ def known_properties(known: Any, source: Any, group: str | None) -> KnownPropert
         return KnownProperties(source, group, types)
     table = known if isinstance(known, pd.DataFrame) else read_frame(known, infer=False)
     if "name" not in table.columns:
-        shown = "of a frame" if isinstance(known, pd.DataFrame) else f"{quoted(known, Length.SENTENCE)}"
-        msg = f"known {shown} has no column 'name': there are {choices(table.columns)}; read_properties returns name and type"
+        msg = f"known holds a table without a column 'name': there are {choices(table.columns)}; read_properties returns name and type"
         raise OperationError(msg)
     names = table["name"].tolist()
     kinds = table["type"].tolist() if "type" in table.columns else [None] * len(names)

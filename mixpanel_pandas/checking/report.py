@@ -130,9 +130,8 @@ def new_properties_in_words(findings: Iterable[Finding], invalid: Any) -> str:
         if finding.check == "new_property"
         and remedy_for(finding, of_property=True, invalid=invalid) != "drop_value"
     ]
-    if len(new) > SHOWN_CHECKS:
-        new = [*new[:SHOWN_CHECKS], f"{len(new) - SHOWN_CHECKS:,} more"]
-    return f"creates {counted(len(new), 'property')}: {', '.join(new)}" if new else ""
+    shown = new[:SHOWN_CHECKS] + ([f"{len(new) - SHOWN_CHECKS:,} more"] if len(new) > SHOWN_CHECKS else [])
+    return f"creates {counted(len(new), 'property')}: {', '.join(shown)}" if new else ""
 
 
 def failure_cases(frame: pd.DataFrame, findings: Iterable[Finding], first: int | None = None) -> pd.DataFrame:

@@ -26,7 +26,7 @@ TYPES = {
     "object": "object",
 }
 
-#: Names of fewer letters are like others only if they differ in case and signs: id and is are words of their own.
+#: A name of fewer letters is like others as a whole alone: of id and is each is a word of its own.
 LETTERS_THAT_MAY_DIFFER = 4
 
 
@@ -40,13 +40,13 @@ class KnownProperties:
         The value of the option `known` that they come from.
     group : str or None
         The group key whose profiles have them; None for users.
-    types : mapping
+    types : dict
         Name -> type, as Mixpanel or this package calls it; None if nothing is known of it.
     """
 
     source: Any
     group: str | None
-    types: Mapping[str, str | None]
+    types: dict[str, str | None]
 
     def __contains__(self, name: str) -> bool:
         """Return whether Mixpanel has a property. Those that Mixpanel and its SDKs name are always there."""
@@ -71,11 +71,10 @@ class KnownProperties:
 
     @cached_property
     def _by_form(self) -> dict[tuple[str, str], str]:
-        by_form: dict[tuple[str, str], str] = {}
-        for name in self.types:
-            for form in _forms(name):
-                by_form.setdefault(form, name)
-        return by_form
+        """Form -> the first name that has it; names that have it as a whole come before others."""
+        forms = [(name, list(_forms(name))) for name in reversed(self.types)]
+        parts = {form: name for name, of_name in forms for form in of_name[1:]}
+        return parts | {of_name[0]: name for name, of_name in forms if of_name}
 
 
 def _forms(name: str) -> Iterator[tuple[str, str]]:

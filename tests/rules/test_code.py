@@ -35,6 +35,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "invalid": st.just("drop_row") | st.dictionaries(st.just("long_string"), st.just("truncate")),
     "ip": st.just("192.0.2.1") | LABELS,
     "updated_at": st.just("keep") | LABELS,
+    "known": st.just(True) | st.just("known.csv") | st.lists(st.text(max_size=3), max_size=2),
     "at_most": st.integers(0, 9),
     "batch_size": st.integers(1, 2000),
     "workers": st.integers(1, 64),
