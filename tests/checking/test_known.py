@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas import pipeline
+from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.text import counted
@@ -356,11 +356,11 @@ def test_a_journal_takes_another_table_for_the_same_run(tmp_path: Path, emulator
 
 
 def test_what_is_known_is_read_once(emulator: mpd.Emulator) -> None:
-    asked = pipeline.with_known_properties(operation("set", "user_id", None, None, {"known": True}))
-    assert pipeline.with_known_properties(asked) is asked
+    asked = with_known_properties(operation("set", "user_id", None, None, {"known": True}))
+    assert with_known_properties(asked) is asked
     assert len(emulator.requests) == 1
     without = operation("set", "user_id", None, None, {})
-    assert pipeline.with_known_properties(without) is without
+    assert with_known_properties(without) is without
 
 
 def test_a_schema_refuses_new_properties() -> None:

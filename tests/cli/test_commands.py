@@ -240,7 +240,7 @@ def test_what_the_command_names_is_written_to_whatever_is_set(
         msg = "nothing is sent"
         raise mpd.OperationError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.pipeline.send", keep)
+    monkeypatch.setattr("mixpanel_pandas.pipeline.upload.send", keep)
     with mpd.set_project(mpd.Project("f" * 32, "in")):
         run("set", table, "--id", "uid", *arguments, environment={"MIXPANEL_TOKEN": "e" * 32})
     assert written[0].split(":")[0] == place
@@ -352,7 +352,7 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.pipeline.write_table", breaks)
+    monkeypatch.setattr("mixpanel_pandas.pipeline.upload.write_table", breaks)
     done = run("set", table, "--id", "uid", "--failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr
