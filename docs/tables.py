@@ -291,7 +291,8 @@ The first of these that names a token or a place decides it:
    region = "eu"
    ```
 
-   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`.
+   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`, and for
+   `--known true` `username`, `secret`, `project_id` and `group_keys`.
 3. The environment: `MIXPANEL_TOKEN`, and `MIXPANEL_REGION` or `MIXPANEL_URL`.
 
 ## Jobs

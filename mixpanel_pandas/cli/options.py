@@ -49,7 +49,7 @@ HEADINGS: tuple[Heading, ...] = (
 #: - ``mapping or texts``: the same, or words alone.
 #: - ``names``: one text, with commas between the names.
 #: - ``path``: a file that the command reads or writes; in a job relative to the folder of the job.
-#: - ``path or true``: the same, or the word true.
+#: - ``properties``: the path of a table of properties, or the word true; in a job also a list of names, or a table of types.
 Kind = Literal[
     "text",
     "text or number",
@@ -59,7 +59,7 @@ Kind = Literal[
     "mapping or texts",
     "names",
     "path",
-    "path or true",
+    "properties",
     "integer",
     "number",
     "flag",
@@ -107,7 +107,7 @@ class CommandOption:
     @property
     def is_path(self) -> bool:
         """Whether text is the path of a file."""
-        return self.kind in {"path", "path or true"}
+        return self.kind in {"path", "properties"}
 
     @property
     def repeats(self) -> bool:
@@ -157,7 +157,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
     "known": {
-        "kind": "path or true",
+        "kind": "properties",
         "metavar": "FILE|true",
         "does": "A table of the properties that Mixpanel has (name, type), so that others are found; true asks Mixpanel.",
     },
@@ -428,7 +428,7 @@ def _of_text(row: CommandOption, text: Any) -> Any:
     """Return the value of a single word."""
     if row.kind == "names" and isinstance(text, str):
         return text.split(",")
-    if row.kind == "path or true" and text == "true":
+    if row.kind == "properties" and text == "true":
         return True
     return int(text) if row.name == "updated_at" and isinstance(text, str) and text.isdigit() else text
 
@@ -443,7 +443,7 @@ _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "mapping or texts": ((dict, list), "a table or a list of texts"),
     "names": ((list,), "a list of texts"),
     "path": ((str,), "text"),
-    "path or true": ((str, bool), "text or true"),
+    "properties": ((str, bool, list, dict), "text, true, a list of texts or a table"),
     "integer": ((int,), "a whole number"),
     "number": ((int, float), "a number"),
     "flag": ((bool,), "true or false"),
@@ -460,7 +460,7 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
     """
     types, words = _TYPES[row.kind]
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    is_true = isinstance(value, bool) and row.kind not in {"flag", "path or true"}  # bool is a kind of int
+    is_true = isinstance(value, bool) and row.kind not in {"flag", "properties"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
         msg = f"{row.key} takes {words}, not {quoted(value)}"
         raise ValueError(msg)

@@ -44,7 +44,7 @@ def _table(tmp_path: Path) -> None:
 @pytest.fixture
 def start(tmp_path: Path, emulator: mpd.Emulator) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a command in a folder with tables, in an environment that names the emulator."""
-    environment = {**os.environ, "MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
+    environment = {**os.environ, **environment_of(emulator)}
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, **more: Any) -> subprocess.Popen[str]:
@@ -69,6 +69,18 @@ def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., tuple[int,
         return process.returncode, out, err
 
     return run
+
+
+def environment_of(emulator: mpd.Emulator) -> dict[str, str]:
+    """Return the variables that name an emulator."""
+    username, secret = emulator.service_account
+    return {
+        "MIXPANEL_TOKEN": str(emulator.token),
+        "MIXPANEL_URL": emulator.url,
+        "MIXPANEL_USERNAME": username,
+        "MIXPANEL_SECRET": secret,
+        "MIXPANEL_PROJECT_ID": str(emulator.project_id),
+    }
 
 
 def refuse_one(emulator: mpd.Emulator) -> None:
@@ -107,6 +119,12 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
         lambda emulator: emulator.close(),
         3,
     ),
+    "a property is new": ([*SET, "--known", "true", "--new-properties", "raise"], lambda _emulator: None, 1),
+    "nobody tells which properties there are": (
+        [*SET, "--known", "true"],
+        lambda emulator: emulator.fail("status", status=503, on="read", times=None),
+        3,
+    ),
     "nobody is there": (SET, lambda emulator: emulator.close(), 3),
 }  # fmt: skip
 
@@ -133,7 +151,7 @@ def test_the_exit_status_in_this_process(
     prepared: tuple[list[str], int], emulator: mpd.Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    environment = {"MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
+    environment = environment_of(emulator)
     done = CliRunner().invoke(main, prepared[0], env=environment)
     assert done.exit_code == prepared[1], done.output
 
