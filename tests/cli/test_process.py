@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from mixpanel_pandas import errors
 from mixpanel_pandas.cli import main
+from mixpanel_pandas.cli.exit_status import status_of_error
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -120,11 +122,6 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
         3,
     ),
     "a property is new": ([*SET, "--known", "true", "--new-properties", "raise"], lambda _emulator: None, 1),
-    "nobody tells which properties there are": (
-        [*SET, "--known", "true"],
-        lambda emulator: emulator.fail("status", status=503, on="read", times=None),
-        3,
-    ),
     "nobody is there": (SET, lambda emulator: emulator.close(), 3),
 }  # fmt: skip
 
@@ -136,6 +133,20 @@ def prepared(request: pytest.FixtureRequest, emulator: mpd.Emulator, tmp_path: P
     prepare(emulator)
     (tmp_path / "project.toml").write_text("backoff = 0.001\nretries = 1\n", encoding="utf-8")
     return [*words, "--project", "project.toml"], status
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(errors.PageFailed("no answer"), 3, id="Mixpanel does not answer"),
+        pytest.param(
+            errors.BudgetSpent("try later", None, 60.0), 3, id="the queries of the hour are used up"
+        ),
+        pytest.param(errors.AccountError("no account"), 2, id="there is no service account"),
+    ],
+)
+def test_the_exit_status_if_mixpanel_does_not_tell_what_it_has(error: Exception, status: int) -> None:
+    assert status_of_error(error) == status
 
 
 @pytest.mark.slow
