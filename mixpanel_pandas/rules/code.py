@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.rules.known import KnownProperties, is_collection_of_names
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, repr_of, shortened
 
@@ -102,7 +102,9 @@ def _option(name: str, value: Any) -> str:
 
 
 def _has_literal(value: Any) -> bool:
-    return value is None or isinstance(value, bool | str | PathLike) or is_collection_of_names(value)
+    return value is None or isinstance(
+        value, bool | str | PathLike | list | tuple | set | frozenset | Mapping
+    )
 
 
 def literal(value: Any) -> str:

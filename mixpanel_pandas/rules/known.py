@@ -96,8 +96,8 @@ def _forms(name: str) -> Iterator[tuple[str, str]]:
 
 
 def is_collection_of_names(value: Any) -> bool:
-    """Return whether a value is a plain collection of names, perhaps with their types."""
-    if isinstance(value, str) or hasattr(value, "ndim") or not isinstance(value, Collection):
+    """Return whether a value is a collection of names such as a list or an index, or a mapping from names to types."""
+    if isinstance(value, str) or getattr(value, "ndim", 1) != 1 or not isinstance(value, Collection):
         return False
     types = value.values() if isinstance(value, Mapping) else ()
     return all(isinstance(name, str) for name in value) and all(isinstance(one, str | None) for one in types)

@@ -153,6 +153,10 @@ FINDINGS = [
     pytest.param(users(age=TEXTS), {"known": {"age": None}}, [], id="a type that is missing"),
     pytest.param(users(age=TEXTS), {"known": ["age"]}, [], id="names alone have no types"),
     pytest.param(users(age=TEXTS), {"known": pd.DataFrame({"name": ["age", None]})}, [], id="so has a frame without them"),
+    *(
+        pytest.param(users(age=TEXTS), {"known": known}, [], id=f"names in {type(known).__name__}")
+        for known in (("age",), {"age"}, frozenset({"age"}), {"age": None}.keys(), pd.Index(["age"]), pd.Series(["age"]), pd.array(["age"]))
+    ),
     pytest.param(users(age=TEXTS), {"known": pa.table({"name": ["age"], "type": ["string"]})}, [], id="a table of Arrow"),
     pytest.param(users(tags=TEXTS), {"verb": "union"}, [], id="an item of a list"),
     *(

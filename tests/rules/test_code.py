@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.code import line_of, literal
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import Operation, operation
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -62,6 +63,24 @@ def operations(draw: st.DrawFn) -> Operation:
     except OperationError:
         assume(False)
         raise
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        pytest.param(True, "True", id="ask"),
+        pytest.param("known.csv", "'known.csv'", id="a path as text"),
+        pytest.param(Path("known.csv"), "'known.csv'", id="a path"),
+        pytest.param(["plan"], "['plan']", id="names"),
+        pytest.param({"plan": "string"}, "{'plan': 'string'}", id="types"),
+        pytest.param(pd.Index(["plan"]), "known", id="an index"),
+        pytest.param(pd.DataFrame({"name": ["plan"]}), "known", id="a frame"),
+    ],
+)
+def test_what_is_known_has_a_literal_or_a_name(known: object, text: str) -> None:
+    for value in (known, KnownProperties(known, None, {})):
+        asked = operation("set", "id", None, None, {"known": value})
+        assert line_of(asked) == f"df.mixpanel.set('id', known={text})"
 
 
 @given(operations())
