@@ -36,6 +36,25 @@ shows them all. This page is made from the tables that the checks walk.
 
 {checks}
 
+## What Mixpanel has
+
+A mistyped column creates a new property, and Mixpanel does not object. `known=` tells the checks which properties there are, and
+`new_property`, `absent_property`, `type_drift`, `no_list` and `no_number` compare the frame with them. Without it they look at nothing.
+
+| `known=` | the properties are |
+| --- | --- |
+| `True` | those of the project, or of the group key: asked for at the time of the check, in one query, with a [service account](read-profiles.md) |
+| a frame, or a file that `mpd.frame` reads | the rows: columns `name` and, if types are to be compared, `type` |
+| `{{"plan": "string", "seats": "number"}}` | the keys, with their types |
+| `["plan", "seats"]` | these; nothing is known of their types |
+
+- Types are `string`, `number`, `boolean`, `date` (or `datetime`), `list` and `object`. Another word tells nothing.
+- Names are compared as they are sent: after `rename`, `spread` and `trim`. Mixpanel's own properties are always known.
+- A name is like another one if it differs in case, blanks and signs, or in one letter, or if two letters have changed places.
+- `new_properties="raise"` makes `new_property` an error, which refuses the frame. `invalid={{"new_property": "drop_value"}}` leaves such
+  properties out. The same works for `type_drift`, `no_list` and `no_number`.
+- `$union`, `$append` and `$remove` on a property that is no list are answered with success, and change nothing: that is `no_list`.
+
 ## Limits
 
 {limits}
@@ -291,7 +310,8 @@ The first of these that names a token or a place decides it:
    region = "eu"
    ```
 
-   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`.
+   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`, and for
+   `--known true` `username`, `secret`, `project_id` and `group_keys`.
 3. The environment: `MIXPANEL_TOKEN`, and `MIXPANEL_REGION` or `MIXPANEL_URL`.
 
 ## Jobs
@@ -321,6 +341,17 @@ credits = "number"
   is `true` or `false`. A key that does not exist is an error.
 - A job infers no types, so that a table is read the same every day. `--save-job` writes the readings of the table that it has seen as
   `[parse]`. `infer = true` makes a job infer.
+- `new-properties = "raise"` refuses a table with properties that Mixpanel does not have. `known` is `true` to ask Mixpanel, the path of a
+  table of them, or a list of names or a table of types in the job itself, so that a new property is reviewed, too:
+
+  ```toml
+  new-properties = "raise"
+
+  [known]
+  plan = "string"
+  credits = "number"
+  ```
+
 - Relative paths are relative to the folder of the job.
 - Options that are typed after `run users.toml`, or beside `--job users.toml`, win over the job. Pairs such as those of `--parse` are
   added to those of the job.

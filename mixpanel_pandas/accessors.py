@@ -91,6 +91,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -116,6 +118,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -167,6 +171,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -192,6 +198,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -240,6 +248,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -267,6 +277,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -314,6 +326,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -339,6 +353,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -386,6 +402,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -413,6 +431,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -460,6 +480,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -488,6 +510,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -669,6 +693,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -696,6 +722,8 @@ class Profiles:
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -745,6 +773,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -771,6 +801,8 @@ class Profiles:
             Rows to show of each finding; None for all.
         rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
             Checked, and otherwise ignored, so that the arguments of a call can be reused here.
@@ -822,6 +854,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -890,6 +924,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -984,6 +1020,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixpanel_pandas.checking.known import known_failures
 from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.reading.cleaning import trimmed_name
 from mixpanel_pandas.rules.checks import CHECKS
@@ -86,6 +87,8 @@ class Finding:
         Whether the finding refuses the frame: no remedy was asked for, or none exists.
     readings : tuple of str
         Readings that read all text of the column, where it looks like more than text.
+    like : str or None
+        The property in Mixpanel whose name is like that of a property which Mixpanel does not have.
     """
 
     check: str
@@ -99,6 +102,7 @@ class Finding:
     rows: RowSet | None = None
     stands: bool = False
     readings: tuple[str, ...] = ()
+    like: str | None = None
 
     @property
     def count(self) -> int:
@@ -127,8 +131,13 @@ def finding_of(check: Check, layout: Layout, number: int | None = None) -> Findi
 
 
 def severity_of(check: Check, layout: Layout) -> str:
-    """Return how bad a check's findings are: an id that is junk for a user may be the name of a group."""
-    return "warning" if check.name == "junk_id" and layout.operation.group else check.severity
+    """Return how bad a check's findings are. An id that is junk for a user may be the name of a group; `new_properties` decides, too."""
+    operation = layout.operation
+    if check.name == "junk_id" and operation.group:
+        return "warning"
+    if check.name == "new_property" and operation.options.new_properties == "raise":
+        return "error"
+    return check.severity
 
 
 def _label(check: Check, layout: Layout, number: int | None) -> Hashable:
@@ -154,6 +163,13 @@ def column_findings(layout: Layout) -> Iterator[Finding]:
         for check, fails in _name_checks(name, name, names):
             if fails:
                 yield replace(_finding_of_whole(check, name, name, name), remedies=())
+    for failure in known_failures(layout):
+        severity = severity_of(CHECKS[failure.check], layout)
+        yield replace(
+            _finding_of_whole(failure.check, failure.label, failure.name, failure.value, failure.message),
+            severity=severity,
+            like=failure.like,
+        )
 
 
 def _is_for_users(finding: Finding) -> bool:

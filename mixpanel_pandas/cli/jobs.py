@@ -151,7 +151,7 @@ def _of_job(path: Path, verb: str, rows: Sequence[CommandOption]) -> tuple[list[
             except ValueError as error:
                 msg = f"{_name(path)}: {error}"
                 raise OperationError(msg) from error
-            values[row.name] = _beside(path, value) if row.kind == "path" else value
+            values[row.name] = _beside(path, value) if row.is_path and isinstance(value, str) else value
     sources = job.get("source", [])
     sources = [sources] if isinstance(sources, str) else sources
     if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
@@ -189,7 +189,7 @@ def job_of_call(call: Call, path: Path) -> dict[str, Any]:
 
     rows = {row.name: row for row in options_of_verb(call.verb)}
     options = {
-        rows[name].key: beside(value) if rows[name].kind == "path" else value
+        rows[name].key: beside(value) if rows[name].is_path and isinstance(value, str) else value
         for name, value in call.values.items()
         if name in rows and name not in _OF_ONE_CALL
     }

@@ -589,6 +589,41 @@ CHECKS: dict[str, Check] = {
             "hint",
             "sent as an ordinary property, though it is named like a field of the update",
         ),
+        # what Mixpanel has, where `known` tells
+        Check(
+            "new_property",
+            "column",
+            "warning",
+            "creates a property that Mixpanel does not have: new_properties='raise' refuses it",
+            can_drop=True,
+        ),
+        Check(
+            "absent_property",
+            "column",
+            "warning",
+            "Mixpanel does not have the property: there is nothing to remove",
+        ),
+        Check(
+            "type_drift",
+            "column",
+            "warning",
+            "values of another type than Mixpanel has: its reports show one type at a time",
+            can_drop=True,
+        ),
+        Check(
+            "no_list",
+            "column",
+            "warning",
+            "the property is no list in Mixpanel, which then ignores $union, $append and $remove and says nothing",
+            can_drop=True,
+        ),
+        Check(
+            "no_number",
+            "column",
+            "warning",
+            "the property is no number in Mixpanel: what $add does then is not documented",
+            can_drop=True,
+        ),
         Check("appended_list", "column", "hint", "$append adds each list as one item: union adds its items"),
         # whole rows, and what stands in a record beside the properties
         Check("many_properties", "row", "error", "too many properties for one profile", "properties"),

@@ -13,6 +13,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.text import is_text, quoted
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
     """
     properties = dict(operation.verbs) if operation.verbs else operation.properties
     options = {name: value for name, value in operation.named.items() if name not in _OF_ONE_CALL}
+    if isinstance(known := options.get("known"), KnownProperties):
+        options["known"] = known.source
     named = {
         "id": operation.id,
         "group": operation.group,

@@ -137,6 +137,14 @@ def test_the_type_choice_reads_text_as_the_hint_says() -> None:
     assert found.preview.code == "df.mixpanel.set('user_id')"
 
 
+def test_what_mixpanel_has_is_kept_and_compared_with() -> None:
+    found = screen(good(), properties=["plan"], known=["plna"])
+    assert "creates the property 'plan', which Mixpanel does not have; 'plna' is like it" in found.text()
+    assert found.titles()[FINDINGS] == "Findings (1 warning)"
+    assert found.preview.state.verdict().endswith("; creates 1 property: plan (like plna)")
+    assert found.preview.code == "df.mixpanel.set('user_id', ['plan'], known=['plna'])"
+
+
 def test_clicks_become_the_line_and_the_operation() -> None:
     found = screen()
     found.one("column-map", "Send as $email").click()
