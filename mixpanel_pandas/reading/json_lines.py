@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "column_of_values", "json_batches"]
 
 #: Bytes that are parsed at once.
-BLOCK_BYTES = 8_000_000
+BLOCK_BYTES = 1_000_000
 
 #: Bytes of the longest line. An update of Mixpanel has a million at most.
 LONGEST_LINE = 64_000_000
