@@ -343,8 +343,8 @@ credits = "number"
 
 ## The log
 
-A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. `--quiet` leaves
-warnings and errors alone, and prints no tables. With `--log-format json` each line is an object:
+A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. With
+`--quiet` it holds only warnings and errors, and no tables are printed; if rows fail, a warning says what became of all of them. With `--log-format json` each line is an object:
 
 ```json
 {{"time":"2026-11-21T03:15:09Z","level":"info","event":"uploaded","message":"set: 59 accepted; ...","accepted":59,"rejected":0, ...}}
