@@ -165,7 +165,9 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
 - An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
-- Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
+- Nothing is read unasked: text of a frame without `parse` is sent as text. Only of a CSV file `mpd.frame` makes numbers, booleans and ISO
+  dates, where [nothing is lost](files.md#what-a-csv-file-holds). The [cookbook](cookbook.md) has examples.
+- Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
   JSON and are sent as that; `parse={{column: "text"}}` sends their text.
 
 ## Text that looks like more
@@ -372,8 +374,8 @@ credits = "number"
 
 ## The log
 
-A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. `--quiet` leaves
-warnings and errors alone, and prints no tables. With `--log-format json` each line is an object:
+A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. With
+`--quiet` it holds only warnings and errors, and no tables are printed; if rows fail, a warning says what became of all of them. With `--log-format json` each line is an object:
 
 ```json
 {{"time":"2026-11-21T03:15:09Z","level":"info","event":"uploaded","message":"set: 59 accepted; ...","accepted":59,"rejected":0, ...}}

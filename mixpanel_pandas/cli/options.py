@@ -123,7 +123,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "rename": {
         "kind": "mapping or text",
         "metavar": "COLUMN=PROPERTY",
-        "does": "Send a column as another property. The word reserved alone does so for all look-alikes: email becomes $email.",
+        "does": "Send a column as another property. The word reserved alone does so for name, first_name, last_name, email, "
+        "phone, avatar and created: email becomes $email.",
     },
     "parse": {
         "kind": "mapping",
