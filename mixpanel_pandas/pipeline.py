@@ -31,11 +31,7 @@ from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.project import Project, current_project
-from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import Malformed
-from mixpanel_pandas.reading.sources import local_files
-from mixpanel_pandas.reading.text_columns import is_text_property
-from mixpanel_pandas.reading.writing import atomic_write, refuse_output, write_table
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -176,6 +172,10 @@ def upload(
        rows   outcome
     0     2  accepted
     """
+    from mixpanel_pandas.reading.frame import READING_OPTIONS, invalid_records
+    from mixpanel_pandas.reading.sources import local_files
+    from mixpanel_pandas.reading.writing import refuse_output
+
     if verb in OPERATORS or verb == "update":
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
@@ -230,6 +230,8 @@ def read_for(
     ValidationError
         If text of a column that is not sent cannot be read.
     """
+    from mixpanel_pandas.reading.frame import invalid_records, read_table
+
     began = time.perf_counter()
     options, readings = asked.options, dict(asked.options.parse or {})
     of_operation = {label: how for label, how in readings.items() if is_sent(label, asked)}
@@ -261,6 +263,8 @@ def is_used(label: Hashable, asked: Operation) -> bool:
 
 def is_sent(label: Hashable, asked: Operation) -> bool:
     """Return whether a column becomes a property, as far as the call tells without a frame. The ids count as sent."""
+    from mixpanel_pandas.reading.frame import ID_NAMES
+
     if asked.properties is None:
         return label not in _named_by_options(asked)
     return label in {*asked.properties, *ID_NAMES, asked.id, asked.group}
@@ -273,6 +277,8 @@ def _named_by_options(asked: Operation) -> tuple[Any, ...]:
 
 def columns_of_text(asked: Operation) -> list[Hashable]:
     """Return the columns whose text the verb takes: those that it reads itself, and those that become properties of text."""
+    from mixpanel_pandas.reading.text_columns import is_text_property
+
     rename = asked.options.rename
     renamed = rename.items() if isinstance(rename, Mapping) else ()
     return [*(asked.options.parse or ()), *(label for label, name in renamed if is_text_property(name))]
@@ -350,6 +356,8 @@ def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | Non
     UploadError
         If that fails: the upload is over, and its summary is not to be lost.
     """
+    from mixpanel_pandas.reading.writing import atomic_write, write_table
+
     if path is None:
         return
     try:

@@ -264,7 +264,7 @@ def _readings(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str
     if look.readings != ("date",):
         return look.readings
     dates = pa.array(texts, LARGE_STRING)
-    told = matching(dates, ISO_DATE) | mask_of(has_offset(dates))
+    told = matching(dates, ISO_DATE) | has_offset(dates)
     return () if told.all() else look.readings
 
 

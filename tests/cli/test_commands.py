@@ -352,7 +352,7 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.pipeline.write_table", breaks)
+    monkeypatch.setattr("mixpanel_pandas.reading.writing.write_table", breaks)
     done = run("set", table, "--id", "uid", "--failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr
