@@ -184,6 +184,16 @@ def test_importing_imports_nothing_slow() -> None:
     assert done.stdout.split() == []
 
 
+def test_sending_a_frame_imports_no_readers_of_files() -> None:
+    code = (
+        "import sys, pandas, mixpanel_pandas; "
+        "pandas.DataFrame({'id': ['a'], 'plan': ['pro']}).mixpanel.set('id', dry_run=True); "
+        "print(*[m for m in ('frame', 'sources', 'spool', 'csv', 'writing') if f'mixpanel_pandas.reading.{m}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_public_names_are_there_and_listed() -> None:
     assert list(mpd.__all__) == sorted(
         mpd.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name)
