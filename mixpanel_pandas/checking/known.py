@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.reading.frame import frame as read_frame
 from mixpanel_pandas.rules.checks import no_date
 from mixpanel_pandas.rules.code import option_in_words
 from mixpanel_pandas.rules.known import KnownProperties, is_collection_of_names
@@ -25,6 +24,12 @@ __all__ = ["KnownFailure", "known_failures", "known_properties"]
 
 #: Rows at the top of a column of text that tell whether it holds ISO dates, which are dates for Mixpanel.
 ROWS_FOR_DATES = 1_000
+
+
+def _table_of(source: Any) -> pd.DataFrame:
+    from mixpanel_pandas.reading.frame import frame  # imports the readers of files
+
+    return frame(source, infer=False)
 
 
 def known_properties(known: Any, source: Any, group: str | None) -> KnownProperties:
@@ -49,7 +54,7 @@ def known_properties(known: Any, source: Any, group: str | None) -> KnownPropert
     if is_collection_of_names(known):
         types = dict(known) if isinstance(known, Mapping) else dict.fromkeys(known)
         return KnownProperties(source, group, types)
-    table = known if isinstance(known, pd.DataFrame) else read_frame(known, infer=False)
+    table = known if isinstance(known, pd.DataFrame) else _table_of(known)
     if "name" not in table.columns:
         msg = f"known holds a table without a column 'name': there are {choices(table.columns)}; read_properties returns name and type"
         raise OperationError(msg)
