@@ -297,7 +297,7 @@ The first of these that names a token or a place decides it:
 ## Jobs
 
 A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. `--save-job` writes one, and
-sends nothing:
+sends nothing. So does the [preview](preview.md) of a notebook:
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --journal users.sqlite --run 'users-{{date}}' --save-job users.toml
