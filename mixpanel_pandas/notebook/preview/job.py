@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.pipeline.upload import is_used
 from mixpanel_pandas.reading.sources import source_names
 from mixpanel_pandas.rules.jobs import job_of, job_text, option_key
 from mixpanel_pandas.rules.options import taken_by
@@ -19,9 +18,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mixpanel_pandas.rules.operation import Operation
+    from mixpanel_pandas.notebook.preview.state import State
 
 __all__ = ["has_source", "write_job"]
+
+#: Options that can name a column, which is then no property.
+COLUMN_OPTIONS = ("ip", "latitude", "longitude", "updated_at")
 
 
 def has_source(frame: pd.DataFrame) -> bool:
@@ -30,17 +32,16 @@ def has_source(frame: pd.DataFrame) -> bool:
 
 
 def write_job(
-    frame: pd.DataFrame,
-    operation: Operation,
+    state: State,
     path: str | PathLike[str],
     source: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
 ) -> None:
-    """Write the job that runs an operation on the source of a frame.
+    """Write the job that runs an operation on the source of its frame.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        Its ``attrs`` tell the source, how its content was read, and the readings.
+    state : State
+        The operation and the frame, whose ``attrs`` tell the source, how its content was read, and the readings.
     path : path
         Where the job will be.
     source : path, or list of paths, optional
@@ -51,14 +52,14 @@ def write_job(
     OperationError
         If no source is known, an option has no form in a job, or the file cannot be written.
     """
-    names = source_names(frame.attrs.get("source") if source is None else source)
+    names = source_names(state.frame.attrs.get("source") if source is None else source)
     if not names:
         msg = (
             "the frame does not tell which file it came from, as one from mpd.frame does: "
             f"name it, as in save_job({quoted(fspath(path))}, source='users.csv')"
         )
         raise OperationError(msg)
-    job = job_of(operation, names, path) | _reading(frame, operation)
+    job = job_of(state.operation, names, path) | _reading(state)
     try:
         Path(path).write_text(job_text(job, Path(path).name), encoding="utf-8")
     except OSError as error:
@@ -66,15 +67,20 @@ def write_job(
         raise OperationError(msg) from error
 
 
-def _reading(frame: pd.DataFrame, operation: Operation) -> dict[str, Any]:
+def _reading(state: State) -> dict[str, Any]:
     """Return the keys of a job by which it reads its source as the frame was read: a job infers nothing."""
-    named = operation.named
-    takes = {option.name for option in taken_by(operation.verb)}
-    options = dict(frame.attrs.get("source_options", {}))
+    named, attrs = state.operation.named, state.frame.attrs
+    takes = {option.name for option in taken_by(state.operation.verb)}
+    options = dict(attrs.get("source_options", {}))
     if "na" in options:
         options["na"] = list(dict.fromkeys([*_texts(options["na"]), *_texts(named.get("na", ()))]))
-    line = frame.attrs.get("parse", "parse={}").removeprefix("parse=")
-    used = {label: how for label, how in ast.literal_eval(line).items() if is_used(label, operation)}
+    line = attrs.get("parse", "parse={}").removeprefix("parse=")
+    of_options = [getattr(state.operation.options, name) for name in COLUMN_OPTIONS]
+    labels = {
+        *(column.label for column in state.layout.columns),
+        *of_options,
+    }  # no reading of ids: they are text
+    used = {label: how for label, how in ast.literal_eval(line).items() if label in labels}
     if parse := used | dict(named.get("parse") or {}):
         options["parse"] = parse
     of_verbs = {"na", "trim", "parse"}

@@ -148,7 +148,7 @@ class Preview:
         credits = "number"
         <BLANKLINE>
         """
-        write_job(self.state.frame, self.operation, path, source)
+        write_job(self.state, path, source)
 
     @property
     def names(self) -> tuple[str, str]:

@@ -479,6 +479,26 @@ def test_a_job_has_the_readings_of_what_is_sent(emulator: mpd.Emulator, source: 
     assert emulator.profile("007") == {"credits": 1.5}
 
 
+@pytest.mark.parametrize(
+    ("id", "properties", "options"),
+    [
+        pytest.param("uid", None, {}, id="ids that were inferred as numbers"),
+        pytest.param("uid", ["plan"], {"latitude": "lat", "longitude": "lon"}, id="columns of options"),
+    ],
+)
+def test_a_job_reads_ids_as_text_and_columns_of_options_as_the_frame_has_them(
+    emulator: mpd.Emulator, source: str, id: str, properties: Any, options: dict[str, Any]
+) -> None:
+    Path(source).write_text("uid,plan,lat,lon\n7,1,52.5,13.4\n8,2,48.1,11.6\n", encoding="utf-8")
+    preview = mpd.frame(source).mixpanel.preview("set", id, properties, **options)
+    preview.save_job("job.toml")
+    mpd.frame(source).mixpanel.set(id, properties, **options)
+    run_job("job.toml")
+    first, second = (request.records for request in emulator.requests)
+    assert first == second
+    assert first[0]["$set"]["plan"] == 1
+
+
 def test_a_job_of_a_verb_without_values(emulator: mpd.Emulator, source: str) -> None:
     frame = mpd.frame(source, encoding="cp1252", decimal=",", trim=True)
     frame.mixpanel.preview("delete", "uid").save_job(Path("job.toml"))
