@@ -318,8 +318,8 @@ The first of these that names a token or a place decides it:
 
 ## Jobs
 
-A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. `--save-job` writes one, and
-sends nothing:
+A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. The [preview](preview.md) of
+a notebook writes one, and so does `--save-job`, which sends nothing:
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --journal users.sqlite --run 'users-{{date}}' --save-job users.toml
