@@ -289,7 +289,8 @@ def findings_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
     elif pa.types.is_large_string(values.array.type):
         longest = longest_text(values.array)
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
-            if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes
+            is_over = not check.limit or longest > LIMITS[check.limit].value  # a limit of bytes
+            if is_over and longest >= check.shortest:
                 yield check.name, _fails(check, values.array)
     elif pa.types.is_large_list(values.array.type) and measures.may_be_large_lists(values.array):
         _opening, items, _closing = json_texts(values)

@@ -2,6 +2,7 @@ r"""Texts that mean a missing value, and characters that nobody sees. Nothing he
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 from unicodedata import is_normalized, normalize
 
@@ -136,14 +137,18 @@ def mean_missing(array: pa.Array) -> np.ndarray:
         suspects = suspects[_MAY_END.take(last)]
     if suspects.size:
         some = pc.utf8_trim_whitespace(texts.take(pa.array(suspects)))
-        mask[suspects] = mask_of(pc.is_in(some, _MEAN_MISSING))
+        mask[suspects] = mask_of(pc.is_in(some, _words_for_nothing()))
     return mask
 
 
 #: Bytes of the longest word for nothing, and of all others, with room for some blanks around most of them.
 _LONGEST, _SHORT = 26, 15
 
-_MEAN_MISSING = pa.array(sorted(WORDS_FOR_NOTHING), LARGE_STRING)
+
+@cache
+def _words_for_nothing() -> pa.LargeStringArray:
+    """Return the words for nothing. The first array of texts costs milliseconds, which an import does not pay."""
+    return pa.array(sorted(WORDS_FOR_NOTHING), LARGE_STRING)
 
 
 def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:

@@ -62,6 +62,8 @@ class Check:
         Key of `LIMITS`, where a number decides.
     finds : callable, optional
         Strings -> mask of those that do not pass, of Arrow or numpy.
+    shortest : int
+        Bytes that every string which does not pass has, at least.
     expects : str
         The kind of reserved property that it looks at.
     can_cut : bool
@@ -80,6 +82,7 @@ class Check:
     says: str
     limit: str = ""
     finds: Callable[[pa.Array], pa.Array | np.ndarray] | None = None
+    shortest: int = 0
     expects: str = ""
     can_cut: bool = False
     can_drop: bool = False
@@ -414,6 +417,7 @@ CHECKS: dict[str, Check] = {
             "warning",
             "text of a time with an offset, and Mixpanel takes dates in UTC: parse={column: 'date'} sends them so",
             finds=has_offset,
+            shortest=len("2024-02-29T10:00+01"),
             kinds=STRINGS,
         ),
         Check(

@@ -175,6 +175,7 @@ def test_functions_find_what_does_not_pass(name, type):
         return mask_of(check.finds(folded(array) if check.folded else array)).tolist()
 
     bad, good = FOUND[name]
+    assert min(len(text.encode()) for text in bad) >= check.shortest
     assert found(bad) == [True] * len(bad)
     assert found([*good, None]) == [False] * (len(good) + 1)
     assert found([]) == []
