@@ -43,7 +43,7 @@ from mixpanel_pandas.rules.outcomes import OUTCOMES
 from mixpanel_pandas.text import Length, counted, quoted, repr_of, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
     from os import PathLike
 
     import pandera.pandas as pandera
@@ -69,6 +69,7 @@ __all__ = [
     "rows_with_outcomes",
     "schema",
     "send",
+    "send_checked",
     "take_malformed_remedy",
     "upload",
 ]
@@ -95,10 +96,30 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     UploadInterrupted
         After Ctrl-C, with the summary.
     """
+    return _with_interrupts(lambda: prepare(frame, operation))  # rows -> layout -> checks
+
+
+def send_checked(decisions: Decisions) -> pd.DataFrame:
+    """Send what the checks leave of a frame, and return the summary: the second half of `send`.
+
+    Raises
+    ------
+    OperationError
+        If no project is named, or more profiles than `at_most` would be deleted.
+    MixpanelError
+        As `Sending.result` raises it.
+    UploadInterrupted
+        After Ctrl-C, with the summary.
+    """
+    return _with_interrupts(lambda: _ready(decisions, time.perf_counter()))
+
+
+def _with_interrupts(make_sending: Callable[[], Sending]) -> pd.DataFrame:
+    """Make what sends, and return its summary. Ctrl-C ends the call at once as long as nothing can be sent."""
     interrupts = Interrupts()
     try:
         with interrupts:
-            sending = prepare(frame, operation)  # rows -> layout -> checks
+            sending = make_sending()
             interrupts.at_once = False
             summary = sending.result(interrupts)  # payloads -> batches -> deliveries -> summary
     finally:
@@ -394,6 +415,13 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
     warn(decisions)
+    return Sending(decisions, project, began)
+
+
+def _ready(decisions: Decisions, began: float) -> Sending:
+    """Return what sends the rows of a frame that was checked before."""
+    project = project_of(decisions.layout.operation)
+    _refuse_many_deletes(decisions)
     return Sending(decisions, project, began)
 
 
