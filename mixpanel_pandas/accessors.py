@@ -832,8 +832,8 @@ class Profiles:
         Returns
         -------
         Plan
-            ``.cells`` holds each value that changes, before and after, and ``.counts`` how many there are. ``.show()`` is a table to
-            look at, and ``.send()`` sends only what changes something. Updates of add, append and remove are always sent.
+            ``.cells`` holds each value that changes, before and after, and ``.counts`` how many there are. ``.send()`` sends
+            only what changes something. Updates of add, append and remove are always sent.
 
         Raises
         ------

@@ -60,6 +60,7 @@ def seconds(profiles: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.filterwarnings("ignore::mixpanel_pandas.errors.ProfileWarning")
 @pytest.mark.parametrize("verb", [*OPERANDS, "unset", "delete", "update"])
 @pytest.mark.parametrize("seed", range(8))
 def test_after_is_what_mixpanel_holds_after_sending(
