@@ -848,7 +848,7 @@ class Profiles:
         >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
         >>> plan = df.mixpanel.plan("set", "user_id", current=current)
         >>> plan
-        1 new profile, 1 changed (2 cells), 0 emptied, 0 unchanged
+        1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
         >>> plan.cells[["id", "before", "after", "change"]]
             id  before   after   change
         0  ann  "free"   "pro"  changed

@@ -19,7 +19,6 @@ from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors, warn
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
-from mixpanel_pandas.payloads.duplicates import NO_DUPLICATES
 from mixpanel_pandas.payloads.encoding import join, json_texts, operand_texts
 from mixpanel_pandas.payloads.ids import ids_of, normalise_ids
 from mixpanel_pandas.payloads.layout import layout_of_columns
@@ -69,12 +68,13 @@ class Plan:
     cells: pd.DataFrame
     counts: pd.Series[Any]
     _decisions: Decisions
+    _changed_cells: int
 
     def __repr__(self) -> str:
         of = self.counts
         return (
             f"{counted(int(of['new profiles']), 'new profile')}, {of['changed profiles']:,} changed "
-            f"({counted(len(self.cells), 'cell')}), {of['emptied profiles']:,} emptied, {of['unchanged profiles']:,} unchanged"
+            f"({counted(self._changed_cells, 'cell')}), {of['emptied profiles']:,} emptied, {of['unchanged profiles']:,} unchanged"
         )
 
     def changes(self) -> pd.DataFrame:
@@ -130,11 +130,11 @@ def make_plan(
     if only not in {None, "existing", "new"}:
         msg = f"only={only!r} is not one of {choices(['existing', 'new'])}"
         raise OperationError(msg)
-    decisions = check_frame(frame, asked)
+    decisions = check_frame(frame.copy(), asked)  # what is sent is what was planned; Arrow columns are shared
     raise_errors(decisions)
     warn(decisions)
     layout = decisions.layout
-    held = _Held(current)
+    held = _Held(current, asked.group or "$distinct_id")
     ids = ids_of(layout.id, slice(0, layout.rows))
     _refuse_several_rows(decisions, ids)
     places = held.places_of(ids)
@@ -171,18 +171,22 @@ def make_plan(
     decisions.exclude(~is_sent, "skipped", "already so", words)
     table = pa.concat_tables(cells) if cells else _no_cells()
     counts = _counts(table, rows, is_found, is_sent & rows, asked)
-    return Plan(asked, table.to_pandas(types_mapper=pd.ArrowDtype), counts, decisions)
+    changed_cells = 0 if asked.verb == "delete" else np.count_nonzero(is_found[table["position"].to_numpy()])
+    return Plan(asked, table.to_pandas(types_mapper=pd.ArrowDtype), counts, decisions, int(changed_cells))
 
 
 class _Held:
     """Profiles that were read, as JSON texts by property."""
 
-    def __init__(self, current: pd.DataFrame) -> None:
+    def __init__(self, current: pd.DataFrame, index_name: str) -> None:
         if not isinstance(current, pd.DataFrame):
             msg = f"current takes a frame of mpd.read_profiles, not {type(current).__name__}"  # type: ignore[unreachable]  # callers without a type checker
             raise OperationError(msg)
-        if current.index.name not in {"$distinct_id", "$group_id"}:
-            msg = 'current has its ids in the index, as mpd.read_profiles returns it: current.set_index("$distinct_id")'
+        if current.index.name != index_name:
+            msg = (
+                f"current takes profiles as mpd.read_profiles returns them, with the ids in an index named {index_name!r}, not "
+                f"{current.index.name!r}"
+            )
             raise OperationError(msg)
         self._layout = layout_of_columns(current)
         self._columns = {column.name: column for column in self._layout.columns}
@@ -213,7 +217,7 @@ class _Held:
 
 def _refuse_several_rows(decisions: Decisions, ids: pa.Array) -> None:
     sent = ids.filter(pa.array(~decisions.changes.excluded))
-    if decisions.changes.merged is not NO_DUPLICATES or pc.count_distinct(sent).as_py() < len(sent):
+    if pc.count_distinct(sent).as_py() < len(sent):
         msg = 'a plan takes one row for each profile, and some ids have several: pass duplicates="last", or drop them before'
         raise OperationError(msg)
 
@@ -264,7 +268,10 @@ def _add(before: Any, number: Any) -> Any:
     if before is None:
         return number
     is_number = isinstance(before, int | float) and not isinstance(before, bool)
-    return before + number if is_number else before
+    if not is_number:
+        return before
+    total = before + number
+    return total if -(2**63) <= total < 2**63 else float(total)
 
 
 def _append(before: Any, item: Any) -> Any:
@@ -307,7 +314,7 @@ _EFFECTS: dict[str, Callable[[Any, Any], Any]] = {
 
 def _differ(before: pa.Array, after: pa.Array) -> np.ndarray:
     """Return the mask of the values that differ for Mixpanel. Only texts that differ are looked at closely."""
-    differs = mask_of(pc.not_equal(before, after)) | (nulls_in(before) != nulls_in(after))
+    differs: np.ndarray = mask_of(pc.not_equal(before, after)) | (nulls_in(before) != nulls_in(after))
     suspects = np.flatnonzero(differs & ~nulls_in(before) & ~nulls_in(after))
     if suspects.size:
         at = pa.array(suspects)

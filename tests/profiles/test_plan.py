@@ -151,10 +151,46 @@ def test_refusals() -> None:
         df.mixpanel.plan("add", "id", current=current)
     with pytest.raises(mpd.OperationError, match="is not one of"):
         df[:1].mixpanel.plan("set", "id", current=current, only="both")
-    with pytest.raises(mpd.OperationError, match="ids in the index"):
+    with pytest.raises(mpd.OperationError, match="ids in an index named"):
         df[:1].mixpanel.plan("set", "id", current=current.reset_index())
     current.attrs["mixpanel"] = {"queries": [{"output_properties": '["p"]'}]}
     with pytest.raises(mpd.OperationError, match="without the property 'q'"):
         df[:1].assign(q=1).mixpanel.plan("set", "id", current=current)
     with pytest.raises(mpd.OperationError, match="missing"):
         df[:1].mixpanel.plan("set", "id", current=current).send(missing="null")
+
+
+def test_changed_cells_are_those_of_profiles_that_are_there(project: mpd.Project) -> None:
+    current = pd.DataFrame({"p": [1], "q": [1]}, index=pd.Index(["a"], name="$distinct_id"))
+    df = pd.DataFrame({"id": ["a", "b"], "p": [1, 2], "q": [2, 2]})
+    plan = df.mixpanel.plan("set", "id", current=current)
+    assert repr(plan) == "1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged"
+    df["p"] = 9  # the plan stays as it was
+    assert plan.changes()["p"].tolist() == [1, 2]
+    assert mpd.show(plan.cells).caption == "3 cells in 2 profiles: 2 new, 1 changed, 0 emptied"
+
+
+@pytest.mark.parametrize("verb", ["set", "delete"])
+def test_nothing_is_there(verb: str) -> None:
+    none = pd.DataFrame({"p": []}, index=pd.Index([], name="$distinct_id", dtype=object))
+    df = pd.DataFrame({"id": ["a"], "p": [1]})
+    properties = ["p"] if verb == "set" else None
+    assert len(df.mixpanel.plan(verb, "id", properties, current=none).cells) == (verb == "set")
+    assert df[:0].mixpanel.plan(verb, "id", properties, current=none).cells.empty
+
+
+def test_ids_of_groups(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+    hold(mixpanel, {"acme": {"p": 1}}, "company")
+    project = replace(mixpanel.project, adapter=mixpanel.adapter())
+    current = mpd.read_profiles(group="company", project=project)
+    df = pd.DataFrame({"id": ["acme", "new"], "p": [1, 2]})
+    plan = df.mixpanel.group("company").plan("set", "id", current=current)
+    plan.send(project=project)
+    assert mixpanel._store.kind(mixpanel.token, "company")["new"]["p"] == 2
+    assert plan.counts[:4].tolist() == [1, 0, 0, 1]
+
+
+def test_rows_of_one_id_may_be_merged_where_there_is_one() -> None:
+    current = pd.DataFrame({"p": [1]}, index=pd.Index(["a"], name="$distinct_id"))
+    df = pd.DataFrame({"id": ["a"], "p": [2]})
+    assert len(df.mixpanel.plan("set", "id", current=current, duplicates="merge").cells) == 1
