@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
-    from mixpanel_pandas.pipeline import upload as upload
+    from mixpanel_pandas.pipeline.upload import upload as upload
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
     from mixpanel_pandas.profiles.read import read_profiles as read_profiles
     from mixpanel_pandas.reading.frame import frame as frame
@@ -117,7 +117,7 @@ _LATER = {
     "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",
-    "upload": "mixpanel_pandas.pipeline",
+    "upload": "mixpanel_pandas.pipeline.upload",
 }
 
 

@@ -62,9 +62,9 @@ class Profiles:
 
     def _send(self, verb: str, arguments: Mapping[str, Any]) -> pd.DataFrame:
         """Run the whole line for a verb that was called with these arguments."""
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.send(self._frame, self._operation(verb, arguments))
+        return line.send(self._frame, self._operation(verb, arguments))
 
     def _operation(self, verb: str, arguments: Mapping[str, Any]) -> Operation:
         """Return what a call of a method with these arguments asks for."""
@@ -797,9 +797,9 @@ class Profiles:
         1    error  long_string      bio     0  255 bytes
         """
         asked = self._operation(operator, locals())
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.report(self._frame, asked, first)
+        return line.report(self._frame, asked, first)
 
     def plan(
         self,
@@ -923,9 +923,9 @@ class Profiles:
         {'$distinct_id': 'ann', '$ip': '0', '$ignore_time': True, '$set': {'plan': 'pro'}}
         """
         asked = self._operation(operator, locals())
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.payloads(self._frame, asked)
+        return line.payloads(self._frame, asked)
 
     @hint_options
     def preview(
@@ -1084,9 +1084,9 @@ class Profiles:
         True
         """
         asked = self._operation(operator, locals())
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.schema(self._frame, asked)
+        return line.schema(self._frame, asked)
 
     def outcomes(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Return what became of each row of the frame.
@@ -1114,9 +1114,9 @@ class Profiles:
         >>> df.mixpanel.outcomes(summary)["outcome"].tolist()
         ['accepted', 'skipped']
         """
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.rows_with_outcomes(self._frame, summary)
+        return line.rows_with_outcomes(self._frame, summary)
 
     def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
         """Return the retryable rows of the frame: rows to send again, as they are or corrected.
@@ -1149,9 +1149,9 @@ class Profiles:
         >>> df.mixpanel.failures(summary)["user_id"].tolist()
         ['bob']
         """
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.rows_to_send_again(self._frame, summary, outcomes)
+        return line.rows_to_send_again(self._frame, summary, outcomes)
 
 
 class GroupProfiles(Profiles):
@@ -1259,9 +1259,9 @@ class MixpanelAccessor(Profiles):
         >>> inventory["types"][2], inventory["findings"][1]
         ({'number': 2, 'string': 1}, {'long_string': 1, 'lookalike': 1})
         """
-        from mixpanel_pandas import pipeline
+        from mixpanel_pandas.pipeline import line
 
-        return pipeline.inventory(self._frame)
+        return line.inventory(self._frame)
 
     def group(self, key: str) -> GroupProfiles:
         """Return the same verbs for group profiles. Mixpanel documents neither add nor append for them.

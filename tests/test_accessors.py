@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas import pipeline
+from mixpanel_pandas.pipeline import line
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import ALL_OPTIONS, Options, taken_by
 
@@ -101,7 +101,7 @@ VALUES: dict[str, Any] = {
 def test_every_option_arrives(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     stop = {"validate": "report", "payloads": "payloads", "schema": "schema"}.get(method, "send")
-    monkeypatch.setattr(pipeline, stop, lambda frame, operation, *rest: asked.append(operation))
+    monkeypatch.setattr(line, stop, lambda frame, operation, *rest: asked.append(operation))
     verb = method if method in VERBS else "set"
     values = VALUES | {"missing": "null" if verb in {"set", "set_once", "update"} else "skip"}
     properties = {"unset": ["fax"], "update": {"note": "set"}}.get(verb)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas import pipeline
 from mixpanel_pandas.emulator import Emulator
+from mixpanel_pandas.pipeline import upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ def test_the_summary_is_not_lost_where_the_failures_cannot_be_written(emulator, 
         msg = "disk full"
         raise OSError(msg)
 
-    monkeypatch.setattr(pipeline, "write_table", full)
+    monkeypatch.setattr(upload, "write_table", full)
     with pytest.raises(
         mpd.UploadError, match=r"the upload is over, .* was not written: OSError: disk full"
     ) as raised:

@@ -33,10 +33,11 @@ TOKEN = "0123456789abcdef0123456789abcdef"
     ("arguments", "options", "message"),
     [
         pytest.param(("", "eu"), {}, "no project token: set MIXPANEL_TOKEN", id="no token"),
-        pytest.param(("abc", "eu"), {}, "32 letters and digits, this one is 3 characters", id="short token"),
+        pytest.param(("abc", "eu"), {}, "32 letters and digits, this one has 3 characters", id="short token"),
+        pytest.param(("x", "eu"), {}, "this one has 1 character", id="one letter"),
         pytest.param((None, "eu"), {}, "no project token", id="token None"),
         pytest.param((12345, "eu"), {}, "this one is no text", id="token a number"),
-        pytest.param((TOKEN + "\n", "eu"), {}, "this one is 33 characters", id="token with a line end"),
+        pytest.param((TOKEN + "\n", "eu"), {}, "this one has 33 characters", id="token with a line end"),
         pytest.param((TOKEN,), {}, "no region: choose one of 'us', 'eu', 'in'", id="no region"),
         pytest.param(
             (TOKEN, "EU"), {}, "region 'EU' is not known: choose one of 'us', 'eu', 'in'", id="bad region"

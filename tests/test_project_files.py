@@ -157,6 +157,14 @@ def test_few_modules_lie_on_top_and_no_folder_is_empty() -> None:
             assert list(folder.glob("*.py")), f"{folder} holds no module"
 
 
+def test_the_package_holds_nothing_but_its_modules() -> None:
+    """All files of the folder go into the wheel."""
+    others = [
+        path.name for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}
+    ]
+    assert others == ["py.typed"]
+
+
 @pytest.mark.parametrize(("library", "homes"), HOMES.items())
 def test_a_library_has_one_home(library: str, homes: set[str]) -> None:
     users = {

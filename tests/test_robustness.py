@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas import pipeline
 from mixpanel_pandas.delivery import progress, sending, upload
+from mixpanel_pandas.pipeline import line
 
 
 class Unshowable:
@@ -248,7 +248,7 @@ def test_a_frame_that_is_changed_meanwhile_is_sent_as_it_was_checked(
         frame["p"] = ["z" * 300, b"z"]
         frame.insert(0, "new", [1, 2])
 
-    monkeypatch.setattr(pipeline, "warn", changing(change))
+    monkeypatch.setattr(line, "warn", changing(change))
     frame.mixpanel.set("id")
     assert emulator.profiles()["p"].to_dict() == {"a": "x", "b": "y"}
 

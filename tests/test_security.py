@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.pipeline import NOWHERE
+from mixpanel_pandas.pipeline.line import NOWHERE
 from mixpanel_pandas.project import REGIONS
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.options import ALL_OPTIONS

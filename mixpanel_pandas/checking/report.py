@@ -42,6 +42,13 @@ FAILURE_COLUMNS = ["schema_context", "column", "check", "check_number", "failure
 #: How many checks an error message names.
 SHOWN_CHECKS = 12
 
+#: What the option `invalid` may be -> what it does with the rows of a finding that has it as a remedy.
+WAYS_OUT = {
+    "drop_row": "leaves such rows out",
+    "drop_value": "leaves such values out",
+    "truncate": "cuts such text",
+}
+
 #: Arguments of a call that a warning writes out, in characters.
 LONGEST_CALL = 200
 
@@ -234,7 +241,10 @@ def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> st
 def _ways_out(standing: list[Finding], invalid: Any) -> Iterator[str]:
     """Yield what the option `invalid` can do with the findings; where it is given, only for those that it cannot mend."""
     if not isinstance(invalid, str) or invalid == "raise":
-        yield "The option invalid can leave such rows or values out, or cut strings."
+        remedies_of_all = {remedy for finding in standing for remedy in finding.remedies}
+        yield ", ".join(
+            f"invalid={remedy!r} {does}" for remedy, does in WAYS_OUT.items() if remedy in remedies_of_all
+        )
         return
     checks_of: dict[tuple[str, ...], list[str]] = {}
     for finding in standing:

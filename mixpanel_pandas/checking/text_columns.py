@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.findings import finding_of
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of
+from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.reading.cleaning import NA_TEXTS, WORDS_FOR_NOTHING, mean_missing, trimmed
 from mixpanel_pandas.reading.columns import matching, without_blanks
@@ -227,6 +228,7 @@ def _texts_of_spans(layout: Layout, column: PropertyColumn) -> Iterator[pa.Large
     """Yield the texts of a column that are not blank."""
     for span in layout.spans():
         yield without_blanks(normalise_column(layout, column, span).array).drop_null()
+        give_back()
 
 
 def _look_at_all(parts: Iterable[pa.LargeStringArray], kinds: Collection[str]) -> ColumnLook | None:

@@ -174,13 +174,13 @@ for _name, _of_verb, _does, _of in (
         "validate",
         validating,
         "Show what is wrong with a table: counts, rows and values. Send nothing.",
-        "What is wrong with a table, to",
+        "Show what is wrong with a table for {verb}. Send nothing.",
     ),
     (
         "payloads",
         showing_payloads,
         "Show what would be sent, as JSON Lines. Send nothing.",
-        "What would be sent, to",
+        "Show what {verb} would send. Send nothing.",
     ),
 ):
     main.add_command(
@@ -191,7 +191,7 @@ for _name, _of_verb, _does, _of in (
             commands=[
                 table_command(
                     _verb,
-                    f"{_of} {_DOES[_verb][0].lower()}{_DOES[_verb][1:]}",
+                    _of.format(verb=_verb),
                     options_of_report(_verb),
                     _of_verb(_verb),
                     f"mixpanel-pandas {_name} {_verb} users.csv --id user_id",

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from mixpanel_pandas.cli.exit_status import ExitStatus
 from mixpanel_pandas.cli.jobs import verb_of_job
@@ -84,6 +85,9 @@ class Commands(click.Group):
         words = list(sys.argv[1:] if args is None else args)
         try:
             status = super().main(words, prog_name, complete_var, False, **extra)
+        except NoArgsIsHelpError as error:
+            error.show()
+            status = ExitStatus.USAGE
         except (click.ClickException, MixpanelError) as error:
             _show(error, words)
             status = ExitStatus.USAGE
@@ -101,7 +105,7 @@ class Commands(click.Group):
 def _show(error: click.ClickException | MixpanelError, words: Sequence[str]) -> None:
     """Show what is wrong with a command, in the format of the log that was typed."""
     text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    text = bounded(printable(in_words_of_the_command_line(text), keep="\n"))
+    text = bounded(printable(in_words_of_the_command_line(text), keep="\n\t"))
     if "--log-format=json" in words or ("--log-format", "json") in itertools.pairwise(words):
         with logging_to_stderr("json", quiet=False, terminal=False):
             log_event(logging.ERROR, "error", text, status=int(ExitStatus.USAGE))
@@ -133,6 +137,23 @@ class ByVerb(click.Group):
         if "--job" in args[:-1] and args[0] not in self.commands:
             args = [verb_of_job(args[args.index("--job") + 1]), *args]
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the verb; ask for the verb where a table stands in its place."""
+        if args[0] not in self.commands and is_table(args[0]):
+            ctx.fail(f"name the verb before the table, as in {ctx.command_path} set {args[0]}")
+        return super().resolve_command(ctx, args)
+
+
+def is_table(word: str) -> bool:
+    """Return whether a word names a table rather than a command.
+
+    >>> is_table("users.csv"), is_table("data/"), is_table("-"), is_table("sett")
+    (True, True, True, False)
+    """
+    return word == "-" or any(mark in word for mark in "./*")
 
 
 def table_command(

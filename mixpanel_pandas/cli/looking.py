@@ -35,7 +35,7 @@ def validating(verb: str) -> Callable[..., Any]:
 
 
 def _report(call: Call) -> ExitStatus:
-    from mixpanel_pandas.pipeline import report as findings_of
+    from mixpanel_pandas.pipeline.line import report as findings_of
 
     table, asked = read_source(call, options_of_call(call, sending=False))
     first = None if call["output"] else max(100, call["first"] or 0)
@@ -61,7 +61,7 @@ def showing_payloads(verb: str) -> Callable[..., Any]:
 def _show_payloads(call: Call) -> ExitStatus:
     import orjson
 
-    from mixpanel_pandas.pipeline import payloads as payloads_of
+    from mixpanel_pandas.pipeline.line import payloads as payloads_of
 
     table, asked = read_source(call, options_of_call(call, sending=False))
     payloads = payloads_of(table.as_frame(), asked)
@@ -87,7 +87,7 @@ def taking_inventory(sources: tuple[str, ...], **typed: Any) -> None:
 
 def _take_inventory(call: Call) -> ExitStatus:
     from mixpanel_pandas.notebook.show import show
-    from mixpanel_pandas.pipeline import inventory
+    from mixpanel_pandas.pipeline.line import inventory
 
     source, _asked = read_source(call, {})
     table = inventory(source.as_frame())

@@ -121,7 +121,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "parse": {
         "kind": "mapping",
         "metavar": "COLUMN=READING",
-        "does": "Read text as number, date, date:dd/mm/yyyy, boolean:Yes/No, json, list:semicolon and others.",
+        "does": "Read text as number, number:1.234,5, date:dd/mm/yyyy, boolean:Yes/No, json, list:semicolon and others. The "
+        "command validate proposes them.",
     },
     "na": {
         "kind": "texts",
@@ -137,15 +138,21 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "invalid": {
         "kind": "mapping or text",
         "metavar": "[CHECK=]REMEDY",
-        "does": "What an error does: raise, drop_row, drop_value or truncate; for one check or for all.",
+        "does": "What an error does, for one check or for all: refuse the table (raise), leave out the row (drop_row) or the value "
+        "(drop_value), or cut the text (truncate).",
     },
     "duplicates": {
-        "does": "What several rows of one id do: refuse the table, send the last, be merged, or be sent in their order.",
+        "does": "What several rows of one id do: refuse the table (by default for set and set_once), send the last (unset, delete), be "
+        "merged, or all be sent in their order (the others).",
     },
     "ip": {"metavar": "ADDRESS|COLUMN"},
     "latitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
     "longitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
-    "updated_at": {"kind": "text or number", "metavar": "TIME|COLUMN"},
+    "updated_at": {
+        "kind": "text or number",
+        "metavar": "keep|refresh|TIME|COLUMN",
+        "does": 'What "Updated at" in Mixpanel becomes: it stays (keep), becomes now (refresh), or is a time or that of a column.',
+    },
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},

@@ -67,10 +67,12 @@ def print_summary(summary: pd.DataFrame, *, error: bool = False) -> None:
 
 
 def print_profiles(emulator: Emulator, group: str | None, *, error: bool = False) -> None:
-    """Print the first profiles of an emulator: a column for each, and a row for each property."""
+    """Print the first profiles of an emulator, if it has any: a column for each, and a row for each property."""
     from mixpanel_pandas.notebook.show import table_of
 
     profiles = emulator.profiles(group)
+    if profiles.empty:
+        return
     first = profiles.head(SHOWN_PROFILES)
     properties = first.T.rename_axis(index="property").reset_index(allow_duplicates=True)
     caption = f"Profiles as Mixpanel now holds them ({len(first):,} of {len(profiles):,})"
@@ -202,10 +204,11 @@ def write_output(name: str | None, frame: Callable[[], pd.DataFrame], what: str)
         reason = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
         log_event(logging.ERROR, "not_written", f"{quoted(name)} was not written: {reason}", path=name)
         return False
+    where = "standard output" if name == STDOUT else quoted(name)
     log_event(
         logging.INFO,
         "written",
-        f"wrote {what}, {counted(len(rows), 'row')}, to {quoted(name)}",
+        f"wrote {what}, {counted(len(rows), 'row')}, to {where}",
         path=name,
         rows=len(rows),
     )

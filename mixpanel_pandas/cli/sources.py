@@ -45,7 +45,7 @@ def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Op
     ValidationError
         If records are malformed, and the option `invalid` does not leave them out.
     """
-    from mixpanel_pandas.pipeline import read_for, take_malformed_remedy
+    from mixpanel_pandas.pipeline.upload import read_for, take_malformed_remedy
     from mixpanel_pandas.reading.frame import invalid_records
     from mixpanel_pandas.reading.malformed import Malformed
     from mixpanel_pandas.rules.operation import operation

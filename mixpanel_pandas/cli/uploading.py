@@ -71,7 +71,7 @@ def _verbs_of(call: Call) -> list[str]:
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
     """Upload the table, and print and write what became of the rows."""
-    from mixpanel_pandas.pipeline import upload
+    from mixpanel_pandas.pipeline.upload import upload
 
     if call["quiet"] or call["log_format"] == "json":
         options["progress"] = False
@@ -130,7 +130,7 @@ def _ask(call: Call, project: Project) -> None:
 
 def _save_job(call: Call) -> ExitStatus:
     """Write a call to a job file. Types that are inferred of the table become readings of the job."""
-    from mixpanel_pandas.pipeline import is_used
+    from mixpanel_pandas.pipeline.upload import is_used
 
     path = Path(call["save_job"])
     if call["infer"] is not False:

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas import pipeline
 from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors, warn
 from mixpanel_pandas.errors import OperationError, choices
@@ -26,6 +25,7 @@ from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import property_of
 from mixpanel_pandas.payloads.sources import column_source, rows_of_frame
+from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import counted
@@ -109,7 +109,7 @@ class Plan:
         again = operation(asked.verb, asked.id, properties, asked.group, {**asked.named, **options})
         decisions = self._decisions
         layout = replace(decisions.layout, operation=again)
-        return pipeline.send_checked(replace(decisions, layout=layout))
+        return send_checked(replace(decisions, layout=layout))
 
 
 def make_plan(

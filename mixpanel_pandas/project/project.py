@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mixpanel_pandas.errors import ProjectError, choices
+from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,8 +268,8 @@ def _token_error(project: Project) -> str | None:
             "mpd.set_project(mpd.Project(token, region)) (Mixpanel: Settings > Project Settings > Access Keys)"
         )
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        length = f"{len(token)} characters" if isinstance(token, str) else "no text"
-        return f"the token is malformed: a project token has 32 letters and digits, this one is {length}"
+        length = f"has {counted(len(token), 'character')}" if isinstance(token, str) else "is no text"
+        return f"the token is malformed: a project token has 32 letters and digits, this one {length}"
     return None
 
 

@@ -6,8 +6,11 @@ quotes that a backslash escapes, a quote that is never closed.
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 from collections import Counter
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -94,7 +97,8 @@ def csv_batches(
     text = Utf8(stream, name, dialect.encoding)
     start, delimiter = _without_sep_line(text.read(_BEGINNING), dialect.delimiter)
     escaping = _ESCAPED_QUOTE.search(start) is not None
-    rest = _Watched(Replayed(start, text), name, escaping=escaping)
+    whole: IO[bytes] = Replayed(start, text)
+    rest = _Watched(_Unescaping(whole, delimiter) if escaping else whole, name, escaping=escaping)
     if not start.strip():
         if dialect.names is not None:
             yield pa.record_batch([pa.array([], pa.large_string())] * len(dialect.names), names=dialect.names)
@@ -128,7 +132,10 @@ def csv_batches(
     names: list[str] | None = None
     last = None
     try:
-        with csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader:
+        with (
+            csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader,
+            _ended(reader, rest),
+        ):
             for batch in reader:
                 if names is None:
                     names, last = _names(batch, name, dialect), batch
@@ -143,6 +150,19 @@ def csv_batches(
         raise OperationError(_OPEN_QUOTE.format(name=name))
 
 
+@contextmanager
+def _ended(reader: csv.CSVStreamingReader, rest: _Watched) -> Iterator[None]:
+    """Let Arrow come to its end where reading stops early: a thread of it that still reads while Python exits aborts the process."""
+    try:
+        yield
+    except BaseException:
+        rest.is_over = True
+        with suppress(pa.ArrowException, StopIteration, OSError):
+            for _batch in reader:
+                pass
+        raise
+
+
 def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
     """Return whether a value of the last record ends with a line, as one does that has swallowed the rest of the file."""
     return batch is not None and any((column[-1].as_py() or "").endswith("\n") for column in batch.columns)
@@ -151,7 +171,7 @@ def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
 def _without_sep_line(start: bytes, delimiter: str | None) -> tuple[bytes, str]:
     """Return the beginning of a file without the line in which Excel names the separator, and the separator."""
     line, _, rest = start.partition(b"\n")
-    named = re.fullmatch(rb'"?sep=(.)"?\r?', line)
+    named = re.fullmatch(rb'"?sep=([\t -~])"?\r?', line)
     if named:
         start, delimiter = rest, delimiter or named[1].decode("latin-1")
     delimiter = SEPARATORS.get(delimiter or "", delimiter)
@@ -190,11 +210,43 @@ def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched) -> Exception
             f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
             f"{': there is an odd number of quotes' if watched.quotes % 2 else ''}"
         )
-    elif "UTF8" in text:
-        msg = f'{name} is not in UTF-8: name its encoding, as encoding="cp1252" ({shortened(error, Length.SENTENCE)})'
     else:
         msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
     return OperationError(msg)
+
+
+class _Unescaping(io.RawIOBase, IO[bytes]):
+    r"""A stream of CSV in which backslashes escape quotes, prepared for Arrow, which drops each backslash that it takes for an escape.
+
+    A backslash is an escape in front of a quote, a separator, a line end and another backslash. Elsewhere, as in ``C:\temp`` or ``\N``,
+    it is part of the value, and so is doubled.
+
+    Parameters
+    ----------
+    stream : binary file
+        In UTF-8.
+    delimiter : str
+        Separator of values.
+    """
+
+    def __init__(self, stream: IO[bytes], delimiter: str) -> None:
+        super().__init__()
+        self._stream, self._held, self._prepared = stream, b"", b""
+        self._backslash = re.compile(rb'\\(["\\\r\n' + re.escape(delimiter.encode()) + rb"])?")
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return `size` bytes; fewer only at the end."""
+        while size < 0 or len(self._prepared) < size:
+            block = self._stream.read(BLOCK_BYTES)
+            text, self._held = self._held + block, b""
+            if block and (len(text) - len(text.rstrip(b"\\"))) % 2:  # the next block holds what it escapes
+                text, self._held = text[:-1], b"\\"
+            self._prepared += self._backslash.sub(lambda match: match[0] if match[1] else b"\\\\", text)
+            if not block:
+                break
+        size = len(self._prepared) if size < 0 else size
+        taken, self._prepared = self._prepared[:size], self._prepared[size:]
+        return taken
 
 
 class _Watched(Replayed):
@@ -206,18 +258,25 @@ class _Watched(Replayed):
         How many quotes were read that no backslash escapes.
     error : Exception or None
         What reading raised.
+    is_over : bool
+        Whether the stream is to end here, because nobody wants the rest.
     """
 
     def __init__(self, stream: IO[bytes], name: str, *, escaping: bool) -> None:
         super().__init__(b"", stream)
         self._name, self._escaping, self._ended, self._tail, self.quotes = name, escaping, False, b"", 0
         self.error: Exception | None = None
+        self.is_over = False
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def read(self, size: int = -1, /) -> bytes:
         """Return `size` bytes; fewer only at the end, which ends a line."""
+        if self.is_over:
+            return b""
         try:
             block = super().read(size)
             self._refuse_late_escapes(block)
+            self._refuse_other_encodings(block, is_last=not 0 <= size <= len(block))
         except (OSError, EOFError, OperationError) as error:
             self.error = error
             raise
@@ -229,6 +288,21 @@ class _Watched(Replayed):
             self._ended = True  # Arrow refuses a lone header that does not end its line
             block += b"" if block.endswith(b"\n") else b"\n"
         return block
+
+    def _refuse_other_encodings(self, block: bytes, *, is_last: bool) -> None:
+        """Raise if a block is not in UTF-8."""
+        try:
+            if not block.isascii() or self._utf8.getstate()[0]:  # nearly all blocks are ASCII
+                self._utf8.decode(block, final=is_last)
+        except UnicodeDecodeError as error:
+            line = (
+                error.object[max(error.start - 20, 0) : error.start]
+                .rpartition(b"\n")[2]
+                .decode(errors="ignore")
+            )
+            wrong = f"byte 0x{error.object[error.start]:02x} behind {line!r}"
+            msg = f'{self._name} is not in UTF-8: name its encoding, as encoding="cp1252" ({wrong})'
+            raise OperationError(msg) from error
 
     def _refuse_late_escapes(self, block: bytes) -> None:
         """Raise if backslashes escape quotes only far behind the beginning: what was read before may have held them, too."""

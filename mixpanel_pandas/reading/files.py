@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.reading.streams import calling_fsspec, shown_address
-from mixpanel_pandas.text import Length, quoted
+from mixpanel_pandas.text import Length, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,9 @@ FORMATS: dict[str, str] = {
 
 #: Endings of compressed files. What is compressed, and how, the first bytes of the file say.
 COMPRESSED = {".gz", ".bz2", ".zst"}
+
+#: Endings of files that are no tables.
+SPREADSHEETS = {".xls", ".xlsx", ".xlsm", ".xlsb", ".ods"}
 
 #: What Hive names a partition whose value is missing.
 HIVE_MISSING = "__HIVE_DEFAULT_PARTITION__"
@@ -109,7 +113,10 @@ def _files_of_one(source: str, format: str | None) -> list[SourceFile]:
     if path.is_dir():
         _refuse_table(path)
         return _listed([str(inner) for inner in path.rglob("*") if inner.is_file()], str(path), format)
-    if path.exists() or not glob.has_magic(source):
+    if not path.exists() and not glob.has_magic(source):
+        msg = f"cannot read {shortened(source, Length.SENTENCE)}: {os.strerror(errno.ENOENT)}"
+        raise OperationError(msg)
+    if path.exists():
         return [_file(str(path), str(path.parent), format)]
     # glob.glob, because Path.glob takes no absolute patterns
     matches = [match for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207
@@ -186,6 +193,9 @@ def format_of(name: str) -> str:
     endings = [ending.lower() for ending in Path(last).suffixes]
     if endings and endings[-1] in COMPRESSED:
         endings.pop()
+    if endings and endings[-1] in SPREADSHEETS:
+        msg = f"cannot read {quoted(last)}: save the spreadsheet as CSV, or in Python pass pd.read_excel(path, dtype=str)"
+        raise OperationError(msg)
     if not endings or endings[-1] not in FORMATS:
         msg = (
             f"cannot read {quoted(last)}: the name of a file must end in {choices(FORMATS)}, or format= must name one of "

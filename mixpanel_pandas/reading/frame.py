@@ -7,6 +7,7 @@ gathered; then those that hold something else than text are read, and written a 
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from dataclasses import dataclass, field
 from os import PathLike
@@ -296,11 +297,14 @@ def read_table(
             yield cleaned
 
     texts = spooled(prepared(), spool, opened.as_json)
-    if opened.is_text and not texts.num_columns:
+    if not (texts.num_columns or texts.num_rows or malformed.count) and isinstance(source, str | PathLike):
         msg = f"cannot read {_named(source)}: it is empty"
         raise OperationError(msg)
     for label, what in [(id, "id column"), *((name, "parse: column") for name in readings)]:
         if label is not None and label not in texts.column_names:
+            if malformed.count and not texts.num_columns:
+                msg = f"no record can be read: {malformed.words()}"
+                raise OperationError(msg)
             place = _named(source).rpartition("/")[-1]
             msg = f"{what} {quoted(label)} is not in {place}: {did_you_mean(label, texts.column_names)}"
             raise ColumnNotFoundError(msg)
@@ -328,9 +332,11 @@ def _refuse_mistakes(na: Any, encoding: Any, delimiter: Any, names: Any, decimal
     if (
         delimiter is not None
         and delimiter not in SEPARATORS
-        and (not isinstance(delimiter, str) or len(delimiter) != 1)
+        and (not isinstance(delimiter, str) or not re.fullmatch(r"[\t !#-~]", delimiter))
     ):
-        mistakes.append(f"delimiter={delimiter!r} is neither one character nor one of {choices(SEPARATORS)}")
+        mistakes.append(
+            f"delimiter={delimiter!r} must be one ASCII character, other than a quote or a line end, or one of {choices(SEPARATORS)}"
+        )
     if decimal not in {".", ","}:
         mistakes.append(f"decimal={decimal!r} is neither '.' nor ','")
     if format is not None and format not in FORMATS.values():

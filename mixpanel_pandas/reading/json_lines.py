@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "column_of_values", "json_batches"]
 
 #: Bytes that are parsed at once.
-BLOCK_BYTES = 8_000_000
+BLOCK_BYTES = 1_000_000
 
 #: Bytes of the longest line. An update of Mixpanel has a million at most.
 LONGEST_LINE = 64_000_000
+
+#: Levels of the deepest value that is kept, which are those that orjson writes. A property of Mixpanel has three.
+DEEPEST = 250
 
 #: Tests of Arrow's types whose values JSON knows.
 _KNOWN_TO_JSON = (
@@ -114,8 +117,10 @@ def _objects(lines: list[bytes], name: str, number: int, malformed: Malformed) -
     parsed = read_json(texts, huge=int)
     objects = []
     for place, value in enumerate(parsed.values):
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not _is_too_deep(texts[place], value):
             objects.append(value)
+        elif isinstance(value, dict):
+            wrong[place] = f"is nested more than {DEEPEST} levels deep"
         elif parsed.repeated[place]:
             wrong[place] = "holds an object in which a key occurs twice"
         elif parsed.broken[place]:
@@ -126,6 +131,18 @@ def _objects(lines: list[bytes], name: str, number: int, malformed: Malformed) -
         text = lines[place].decode(errors="replace")
         malformed.add(name, number + place, f"line {number + place} {words}", text)
     return objects
+
+
+def _is_too_deep(text: str, value: Any) -> bool:
+    """Return whether a value has more than `DEEPEST` levels. Few lines have as many brackets."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    levels, members = 0, [value]
+    while members:
+        containers = [one for one in members if isinstance(one, dict | list)]
+        members = [item for one in containers for item in (one.values() if isinstance(one, dict) else one)]
+        levels += bool(containers)
+    return levels > DEEPEST
 
 
 def _kind(value: Any) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 from mixpanel_pandas.text import Length, shortened
 
-__all__ = ["Malformed", "MalformedRecord"]
+__all__ = ["MALFORMED_CHECK", "MALFORMED_REASON", "Malformed", "MalformedRecord"]
+
+#: Name of the check that malformed records do not pass, and the reason that a summary gives.
+MALFORMED_CHECK, MALFORMED_REASON = "malformed_record", "malformed record"
 
 #: Records that are kept, and those of them that a message names.
 LISTED, NAMED = 100, 5

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
+from mixpanel_pandas.payloads.values import mapping_of, repeats_key
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.csv import Dialect, csv_batches
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
@@ -209,9 +212,14 @@ def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterat
     from pyarrow import parquet
 
     with _seekable(stream, options) as seekable_stream:
-        file = parquet.ParquetFile(seekable_stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        file = parquet.ParquetFile(
+            seekable_stream,
+            buffer_size=BUFFER_BYTES,
+            pre_buffer=False,
+            coerce_int96_timestamp_unit="us",  # nanoseconds turn dates before 1677 and after 2262 into others
+        )
         nameless = _nameless_index(file.schema_arrow)
-        columns = [name for name in file.schema_arrow.names if name not in nameless]
+        columns = [place for place, name in enumerate(file.schema_arrow.names) if name not in nameless]
         yield _no_rows(file.schema_arrow).select(columns)
         for batch in file.iter_batches(ROWS, use_threads=False):
             yield batch.select(columns)
@@ -409,16 +417,17 @@ def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
         raise OperationError(msg)
     if names:
         frame = frame.reset_index(names)
+    labels = ["" if _is_missing(label) else str(label) for label in frame.columns]
     for start in range(0, max(len(frame), 1), ROWS):
         piece = frame.iloc[start : start + ROWS]
-        columns = [
-            _of_pandas(str(label), piece.iloc(axis=1)[place]) for place, label in enumerate(frame.columns)
-        ]
-        yield pa.record_batch(columns, names=[str(label) for label in frame.columns])
+        columns = [_of_pandas(label, piece.iloc(axis=1)[place]) for place, label in enumerate(labels)]
+        yield pa.record_batch(columns, names=labels)
 
 
 def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
     """Return a column of pandas as Arrow's; objects and values of several types as JSON."""
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = pd.Series(column.to_numpy(), index=column.index)
     try:
         if column.dtype == object and _has_objects(column):
             return column_of_values([None if _is_missing(value) else _plain_value(value) for value in column])
@@ -434,7 +443,8 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
 
 def _has_objects(column: pd.Series[Any]) -> bool:
     types = {type(value) for value in column if not _is_missing(value)}
-    return bool(types & {dict, list, tuple, np.ndarray, int}) or len(types) > 1
+    objects = (Mapping, list, tuple, np.ndarray, pd.Series)
+    return len(types) > 1 or int in types or any(issubclass(kind, objects) for kind in types)
 
 
 def _is_missing(value: Any) -> bool:
@@ -449,17 +459,27 @@ def _plain_value(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If it is or holds an infinite number, which JSON does not know.
+        If it is or holds what JSON does not know: an infinite number, a key that is no text, a date.
     """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain_value(item) for key, item in value.items()}
+    if (members := mapping_of(value)) is not None:
+        odd = [key for key in members if not isinstance(key, str)]
+        if odd or repeats_key(value):
+            what = f"the key {odd[0]!r}, which is no text" if odd else "a key twice"
+            msg = f"an object has {what}"
+            raise ValueError(msg)
+        return {key: _plain_value(item) for key, item in members.items()}
     if isinstance(value, list | tuple):
         return [_plain_value(item) for item in value]
     if isinstance(value, float) and np.isinf(value):
         msg = "JSON knows no infinite numbers"
         raise ValueError(msg)
+    if _is_missing(value):
+        return None
+    if not isinstance(value, str | int | float | Decimal | UUID):
+        msg = f"JSON knows no values of the type {type(value).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 (as the other values that JSON does not know)
     return value
 
 

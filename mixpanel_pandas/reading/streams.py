@@ -23,6 +23,14 @@ __all__ = ["Replayed", "Utf8", "calling_fsspec", "open_decompressed", "seekable"
 #: First bytes of a file -> Arrow's name of its compression.
 COMPRESSIONS: dict[bytes, str] = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
+#: First bytes of a file that holds no text -> what it is, and how it is read.
+NO_TEXT: dict[bytes, str] = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or read the workbook with pd.read_excel",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: read it with pd.read_excel",
+    b"PAR1": "a Parquet file: read it with format='parquet'",
+    b"ARRO": "an Arrow file: read it with format='arrow'",
+}
+
 #: Bytes of another encoding that are decoded at once.
 DECODED_BYTES = 1 << 20
 
@@ -195,6 +203,16 @@ class Borrowed(io.RawIOBase, IO[bytes]):
         return self._stream.tell()
 
 
+def _utf16_without_mark(start: bytes) -> str | None:
+    """Return the encoding if a file begins as ASCII text does in UTF-16.
+
+    >>> _utf16_without_mark("id".encode("utf-16-be"))
+    'utf-16-be'
+    """
+    zeros = bytes(byte == 0 for byte in start)
+    return {b"\0\1\0\1": "utf-16-le", b"\1\0\1\0": "utf-16-be"}.get(zeros)
+
+
 class Utf8(Replayed):
     """A stream of text in any encoding, as UTF-8 without a byte order mark.
 
@@ -205,11 +223,24 @@ class Utf8(Replayed):
     name : str
         What messages call the file.
     encoding : str or None
-        None: UTF-8, or UTF-16 where the file begins with its mark.
+        None: UTF-8, or UTF-16 or UTF-32 where the file begins with its mark.
+
+    Raises
+    ------
+    OperationError
+        If the file holds no text, or begins as UTF-16 does without its mark.
     """
 
     def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
         start = _first_bytes(stream)
+        if start in NO_TEXT:
+            msg = f"{name} is {NO_TEXT[start]}"
+            raise OperationError(msg)
+        if encoding is None and start in {codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE}:
+            encoding = "utf-32"
+        if encoding is None and (unmarked := _utf16_without_mark(start)):
+            msg = f'{name} looks like UTF-16 without a byte order mark: name its encoding, as encoding="{unmarked}"'
+            raise OperationError(msg)
         if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
         if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:

@@ -229,13 +229,13 @@ CHECKS: dict[str, Check] = {
             "padded_id",
             "id",
             "warning",
-            "the id begins or ends with a blank, which is part of it: strip it with df[column].str.strip()",
+            "the id begins or ends with a blank, which is part of it: trim=True removes it",
         ),
         Check(
             "invisible_id",
             "id",
             "warning",
-            "the id holds a character that nobody sees, such as a zero-width space: it is another id than the one without",
+            "the id holds a character that nobody sees, such as a zero-width space, and is another id than the one without: trim=True removes it",
         ),
         Check(
             "unicode_form",
@@ -267,8 +267,8 @@ CHECKS: dict[str, Check] = {
             "duplicate_id",
             "frame",
             "error",
-            "the id stands in several rows: duplicates='last' sends the last of them, 'merge' the last value of each property, "
-            "'all' one after the other",
+            "the id stands in several rows: duplicates='last' sends the last of them, duplicates='merge' the last value of each "
+            "property, duplicates='all' one after the other",
         ),
         Check(
             "similar_id",

@@ -30,8 +30,8 @@ _OF_ONE_CALL = ("project", "progress", "repeat", "dry_run")
 
 #: What the first lines of a job say.
 _PREAMBLE = """\
-# A job of mixpanel-pandas: `mixpanel-pandas run {name}` runs it. The project comes from the environment.
-# Each key is an option of the command line: `mixpanel-pandas {verb} --help` describes them. No types are inferred.
+# A job of mixpanel-pandas: `mixpanel-pandas run {name}` runs it. {place}
+# Each key is an option of the command line: `mixpanel-pandas {verb} --help` describes them. {infer}
 """
 
 
@@ -117,8 +117,21 @@ def job_text(job: Mapping[str, Any], name: str = "job.toml") -> str:
             f"[{_key(key)}]",
             *(f"{_key(inner)} = {_value(key, value)}" for inner, value in table.items()),
         ]
-    preamble = _PREAMBLE.format(name=json.dumps(name)[1:-1], verb=job.get("verb", "set"))
+    preamble = _PREAMBLE.format(
+        name=json.dumps(name)[1:-1],
+        verb=job.get("verb", "set"),
+        place=_place_in_words(job),
+        infer="Types are inferred." if job.get("infer") else "No types are inferred.",
+    )
     return "\n".join([preamble, *lines, ""])
+
+
+def _place_in_words(job: Mapping[str, Any]) -> str:
+    if job.get("emulator"):
+        return "It writes to an emulator, until `emulator` is taken out."
+    return "The project comes from the " + (
+        "file that `project` names." if "project" in job else "environment."
+    )
 
 
 def _key(key: Any) -> str:

@@ -231,7 +231,10 @@ ALL_OPTIONS: dict[str, Option] = {
             choices=(None, "raise", "last", "merge", "all"),
         ),
         Option(
-            "ip", None, "str, optional", "The IP address or column that Mixpanel takes the location from."
+            "ip",
+            None,
+            "str, optional",
+            "The IP address or column that Mixpanel takes the location from. By default it looks up none.",
         ),
         Option(
             "latitude", None, "label or float, optional", "Degrees from -90 to 90, or the column of them."
@@ -249,7 +252,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "ignore_alias",
             None,
             "bool, optional",
-            "Whether an id is taken literally where it is an alias of another.",
+            "Whether an id that is an alias of another is taken literally. By default only delete does so.",
             choices=(None, True, False),
         ),
         Option("schema", None, "pandera.DataFrameSchema, optional", "Your own checks of the frame."),

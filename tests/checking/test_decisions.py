@@ -166,7 +166,7 @@ def test_what_cannot_be_mended_raises(columns, invalid, check):
         pytest.param(
             {"user_id": ["null"], "n": 1},
             "raise",
-            "The option invalid can leave such rows or values out, or cut strings.",
+            "invalid='drop_row' leaves such rows out",
             id="the option is not given",
         ),
     ],

@@ -147,6 +147,27 @@ def test_every_verb_and_option_is_there() -> None:
     assert set(ALL_OPTIONS) - shown == ONLY_IN_PYTHON - {"project"}
 
 
+@pytest.mark.parametrize("words", [[], ["validate"], ["payloads"]], ids=str)
+def test_a_command_without_its_words_shows_the_help_once(words: list[str]) -> None:
+    done = run(*words)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Usage: ")
+    assert done.stderr.count("Usage: ") == 1
+    assert "Error" not in done.stderr
+
+
+def test_the_help_of_looking_names_the_verbs() -> None:
+    assert "Show what is wrong with a table for add. Send nothing." in run("validate", "--help").output
+    assert "Show what set_once would send. Send nothing." in run("payloads", "--help").output
+
+
+def test_the_summary_on_standard_output_and_no_profiles_where_there_are_none(table: str) -> None:
+    done = run("set", table, "--id", "uid", "--emulator", "--dry-run", "--summary", "-")
+    assert done.exit_code == 0, done.output
+    assert "Profiles" not in done.output
+    assert "wrote the summary, 1 row, to standard output" in done.stderr
+
+
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
     emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
     done = run(
@@ -204,11 +225,16 @@ def test_the_report(table: str) -> None:
             ["set", "FILE", "--id", "uid", "--missing", "nul"], 2, "'nul' is not one of 'skip'", id="choice"
         ),
         pytest.param(["sett", "FILE"], 2, "No such command 'sett'", id="verb"),
+        pytest.param(["validate", "sett", "FILE"], 2, "No such command 'sett'", id="verb to look at"),
+        pytest.param(
+            ["validate", "FILE"], 2, "name the verb before the table, as in main validate set ", id="no verb"
+        ),
+        pytest.param(["completion"], 2, "Choose from:\n\tbash,\n", id="no shell"),
         pytest.param(
             ["update", "FILE", "--id", "uid", "--property", "plan"],
             2,
             "write it as COLUMN=VERB",
-            id="no verb",
+            id="no verb of a column",
         ),
         pytest.param(["add", "FILE", "--id", "uid"], 1, "$add takes numbers", id="text to add"),
     ],
@@ -240,7 +266,7 @@ def test_what_the_command_names_is_written_to_whatever_is_set(
         msg = "nothing is sent"
         raise mpd.OperationError(msg)
 
-    monkeypatch.setattr("mixpanel_pandas.pipeline.send", keep)
+    monkeypatch.setattr("mixpanel_pandas.pipeline.upload.send", keep)
     with mpd.set_project(mpd.Project("f" * 32, "in")):
         run("set", table, "--id", "uid", *arguments, environment={"MIXPANEL_TOKEN": "e" * 32})
     assert written[0].split(":")[0] == place
@@ -352,7 +378,7 @@ def test_an_old_file_stays_whole_where_writing_fails(
         path.write_text("half of", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mixpanel_pandas.pipeline.write_table", breaks)
+    monkeypatch.setattr("mixpanel_pandas.pipeline.upload.write_table", breaks)
     done = run("set", table, "--id", "uid", "--failures", str(old))
     assert done.exit_code == 1
     assert "was not written: OSError: [Errno 28] No space left on device" in done.stderr

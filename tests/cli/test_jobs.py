@@ -270,6 +270,25 @@ def test_the_name_of_a_job_stays_in_its_comment(name: str) -> None:
     assert tomllib.loads(job_text({"verb": "set"}, name)) == {"verb": "set"}
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({}, "The project comes from the environment.", id="environment"),
+        pytest.param(
+            {"project": "mp.toml"}, "The project comes from the file that `project` names.", id="file"
+        ),
+        pytest.param(
+            {"emulator": True}, "It writes to an emulator, until `emulator` is taken out.", id="emulator"
+        ),
+        pytest.param({"infer": True}, "describes them. Types are inferred.", id="infer"),
+    ],
+)
+def test_a_job_says_where_it_writes_and_whether_types_are_inferred(
+    options: dict[str, Any], words: str
+) -> None:
+    assert words in job_text({"source": "users.csv", "verb": "set", **options})
+
+
 def test_an_operation_as_a_job() -> None:
     call = operation(
         "update",

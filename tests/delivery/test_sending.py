@@ -10,7 +10,7 @@ import pytest
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal
 from mixpanel_pandas.errors import JournalError
-from mixpanel_pandas.pipeline import prepare
+from mixpanel_pandas.pipeline.line import prepare
 from mixpanel_pandas.rules.operation import operation
 
 if TYPE_CHECKING:

@@ -40,11 +40,17 @@ def columns(content, **dialect):
             b'a,b\n1,"Bob \\"B\\" X"\n', {"a": ["1"], "b": ['Bob "B" X']}, id="backslash before quotes"
         ),
         pytest.param(
+            b'a,b\n\\N,"Bob \\"B\\" C:\\temp\\\\"\n',
+            {"a": ["\\N"], "b": ['Bob "B" C:\\temp\\']},
+            id="other backslashes beside those before quotes",
+        ),
+        pytest.param(
             b'a,b\n1,"5\\" x"\n2,"y\n"\n',
             {"a": ["1", "2"], "b": ['5" x', "y\n"]},
             id="an odd number of quotes, one of them escaped",
         ),
         pytest.param(b'a,b\n1,"C:\\"\n', {"a": ["1"], "b": ["C:\\"]}, id="a backslash at the end"),
+        pytest.param("a,b\n1,\u00e9\n".encode("utf-32"), {"a": ["1"], "b": ["\u00e9"]}, id="UTF-32"),
         pytest.param(b'a,b\n1,"x\ny"\n', {"a": ["1"], "b": ["x\ny"]}, id="line end in quotes"),
         pytest.param(b"a,b\n\n1,2\n\n", {"a": ["1"], "b": ["2"]}, id="empty lines"),
         pytest.param(b"a,b", {"a": [], "b": []}, id="header alone"),
@@ -66,6 +72,17 @@ def test_values_are_those_of_the_file(content, expected):
             't.csv is not in UTF-8: name its encoding, as encoding="cp1252"',
             id="cp1252",
         ),
+        pytest.param(
+            "a,b\n1,2,\u00e9\n".encode("cp1252"),
+            "not in UTF-8: name its encoding",
+            id="cp1252, malformed, too",
+        ),
+        pytest.param(b"a,b\n1,\xc3", "byte 0xc3 behind '1,'", id="half a character of UTF-8"),
+        pytest.param("a,b\n1,x\n".encode("utf-16-le"), 'encoding="utf-16-le"', id="UTF-16 without its mark"),
+        pytest.param(b"PK\x03\x04\n", "t.csv is a zip archive or an Excel workbook", id="Excel"),
+        pytest.param(b"\xd0\xcf\x11\xe0\n", "read it with pd.read_excel", id="old Excel"),
+        pytest.param(b"PAR1\x15", "read it with format='parquet'", id="Parquet"),
+        pytest.param(b"ARROW1", "read it with format='arrow'", id="Arrow"),
         pytest.param("a,b\n1,x\n".encode("utf-16")[:-1], "t.csv is not in utf-16", id="half a character"),
         pytest.param(b"a,a\n1,2\n", "columns 'a' occur more than once in t.csv", id="names twice"),
         pytest.param(
@@ -82,6 +99,31 @@ def test_what_cannot_be_read_is_said(content, message):
     with pytest.raises(OperationError) as caught:
         columns(content)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("block", [300, 301, 302, 303])
+def test_backslashes_at_the_end_of_a_block(monkeypatch, block):
+    monkeypatch.setattr(module, "BLOCK_BYTES", block)
+    found, _ = columns(b"a,b\n" + b'"\\"x\\"",C:\\\\t\\emp\n' * 200)
+    assert found == {"a": ['"x"'] * 200, "b": ["C:\\t\\emp"] * 200}
+
+
+def test_a_file_that_is_not_read_to_its_end_is_let_go(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_BYTES", 300)
+    sizes = []
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            block = super().read(size)
+            sizes.append(len(block))
+            return block
+
+    file = File(b"a,b\n" + b"1,x\n" * 1_000_000)
+    batches = csv_batches(file, "t.csv", Dialect(), Malformed())
+    assert next(batches).num_rows
+    batches.close()
+    assert sum(sizes) < 1_000_000
+    assert file.closed
 
 
 def test_malformed_records_are_counted_and_named():

@@ -135,13 +135,28 @@ def test_lists_and_objects_come_back(tmp_path: Path) -> None:
     ("name", "content", "id", "message"),
     [
         pytest.param(
+            "users.doc",
+            b"",
+            None,
+            "cannot read 'users.doc': the name of a file must end in '.csv'",
+            id="kind",
+        ),
+        pytest.param(
             "users.xlsx",
             b"",
             None,
-            "cannot read 'users.xlsx': the name of a file must end in '.csv'",
-            id="kind",
+            "cannot read 'users.xlsx': save the spreadsheet as CSV, or in Python pass pd.read_excel(path, dtype=str)",
+            id="spreadsheet",
         ),
         pytest.param("users.csv", b"", None, "users.csv: it is empty", id="empty"),
+        pytest.param("users.jsonl", b"", "id", "users.jsonl: it is empty", id="empty JSON Lines"),
+        pytest.param(
+            "users.jsonl",
+            b'{\n"id": 1\n}\n',
+            "id",
+            "users.jsonl: line 1 is not valid JSON; line 2 is not",
+            id="one object on several lines",
+        ),
         pytest.param(
             "users.csv",
             b"user,a\n1,2,3\n",
@@ -226,6 +241,8 @@ def test_mistakes_are_named_at_once() -> None:
             {"format": "jsonl", "delimiter": ";", "header": False},
             "'delimiter', 'header': only CSV files have such",
         ),
+        ({"delimiter": '"'}, "must be one ASCII character, other than a quote"),
+        ({"delimiter": "\u00a6"}, "must be one ASCII character"),
         ({"format": "xls"}, "format='xls' is not one of"),
         ({"invalid": "truncate"}, "invalid='truncate' is not one of"),
         ({"names": ["a"]}, "has 3 columns, and names= has 1"),
@@ -273,6 +290,18 @@ def test_lines_that_are_no_objects_are_listed() -> None:
     assert raised.value.report["record"].tolist() == [3, 4, 5, 6, 7, 8]
     with pytest.warns(mpd.ProfileWarning, match="6 malformed records left out"):
         assert rows(read(content, "jsonl", invalid="drop_row")) == [[1], [2]]
+
+
+@pytest.mark.parametrize("levels", [250, 251, 600])
+def test_lines_that_are_nested_too_deeply_are_malformed(levels: int) -> None:
+    content = b'{"a": ' + b"[" * (levels - 1) + b"]" * (levels - 1) + b'}\n{"a": [' + b"{}," * 600 + b"{}]}\n"
+    if levels <= 250:
+        assert len(read(content, "jsonl")) == 2
+        return
+    with pytest.raises(
+        mpd.ValidationError, match=r"1 malformed record: .*line 1 is nested more than 250 levels deep"
+    ):
+        read(content, "jsonl")
 
 
 def test_texts_that_cannot_be_read_are_listed() -> None:
@@ -379,7 +408,7 @@ def test_a_csv_file_is_read_the_same_however_it_is_cut(cells, sizes) -> None:
 VALUES = (
     st.none()
     | st.booleans()
-    | st.integers(-(2**70), 2**70)
+    | st.integers(-(2**63), 2**64 - 1)
     | st.sampled_from([0, 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), 0.0, -0.0, 1.0, 2.5, 1e300])
     | st.text(max_size=3)
     | st.lists(st.integers(0, 3) | st.floats(0, 2), max_size=2)

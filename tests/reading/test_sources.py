@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import io
+import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -194,6 +195,34 @@ def test_other_libraries(library: str) -> None:
     assert [rows(frame)[0] for frame in names] == [ROWS[0]] * len(names)
 
 
+def written(path: Path, table: pa.Table, **options: Any) -> Path:
+    parquet.write_table(table, path, **options)
+    return path
+
+
+def test_dates_of_any_year_in_parquet(tmp_path: Path) -> None:
+    dates = pa.array(["1500-01-01", "2024-01-01 02:03:04.000005", "9999-12-31"]).cast(pa.timestamp("us"))
+    table = pa.table({"d": dates})
+    path = written(tmp_path / "t.parquet", table, use_deprecated_int96_timestamps=True)
+    assert mpd.frame(path)["d"].array._pa_array.combine_chunks().equals(dates)
+
+
+def test_named_tuples_series_and_missing_values_in_cells() -> None:
+    class Point(NamedTuple):
+        x: int
+        y: int | None
+
+    cells = [Point(1, None), pd.Series({"u": 1.5}), {"v": [pd.NA, pd.NaT, float("nan")]}]
+    frame = mpd.frame(pd.DataFrame({"id": list("abc"), "v": pd.Series(cells, dtype=object)}))
+    assert list(map(json.loads, frame["v"])) == [{"x": 1, "y": None}, {"u": 1.5}, {"v": [None] * 3}]
+    assert mpd.frame(pd.DataFrame({"v": [Point(1, 2)]}))["v"].tolist() == ['{"x":1,"y":2}']
+
+
+def test_sparse_columns_and_labels_that_are_missing() -> None:
+    frame = pd.DataFrame({"id": ["a", "b"], None: pd.arrays.SparseArray([0, 1])})
+    assert mpd.frame(frame).to_dict("list") == {"id": ["a", "b"], "": [0, 1]}
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -205,7 +234,9 @@ def test_other_libraries(library: str) -> None:
         pytest.param(lambda _path: io.StringIO("a"), "format= must say", id="no name of text"),
         pytest.param(lambda path: path / "*.csv", "there are no files in", id="a glob of nothing"),
         pytest.param(lambda path: path, "there are no files in", id="an empty folder"),
-        pytest.param(lambda path: [path / "a.csv", path / "b.pq"], "have several formats", id="formats"),
+        pytest.param(
+            lambda path: path / "none", "cannot read .*none: No such file or directory", id="no folder"
+        ),
         pytest.param(
             lambda _path: pa.table([["a"], ["b"]], names=["x", "x"]), "'x' occur more than once", id="labels"
         ),
@@ -229,6 +260,21 @@ def test_other_libraries(library: str) -> None:
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"v": [[1, float("-inf")]]}), "no infinite numbers", id="in a list"
+        ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"v": [{1: 2}]}),
+            "the key 1, which is no text",
+            id="a key that is a number",
+        ),
+        pytest.param(
+            lambda _path: pd.DataFrame({"v": [[dt.date(2024, 1, 1)]]}),
+            "JSON knows no values of the type date",
+            id="a date in a list",
+        ),
+        pytest.param(
+            lambda path: written(path / "t.parquet", pa.table([["a"], ["b"]], names=["x", "x"])),
+            "'x' occur more than once",
+            id="labels in Parquet",
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"v": [*["a"] * 65_536, dt.date(2020, 1, 1)]}),
@@ -258,7 +304,7 @@ def test_sources_that_are_none(tmp_path: Path, source: Callable[[Path], Any], me
         pytest.param("t.csv", b'"a,b\n1,x\n2,y\n', "a quote is opened and never closed", id="in the header"),
         pytest.param("t.csv", b'a,b\n"1,x\n2,y\n', "a quote is opened and never closed", id="malformed, too"),
         pytest.param("t.csv", "a\n\u00e9\n".encode("cp1252"), 'encoding="cp1252"', id="not in UTF-8"),
-        pytest.param("t.xlsx", b"PK", "must end in '.csv'", id="ending"),
+        pytest.param("t.zip", b"PK", "must end in '.csv'", id="ending"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -273,6 +319,14 @@ def test_tables_that_are_more_than_their_files(tmp_path: Path, inner: str) -> No
     (tmp_path / inner).touch()
     with pytest.raises(mpd.OperationError, match="some of whose files are out of date"):
         mpd.frame(tmp_path)
+
+
+def test_files_of_several_formats(tmp_path: Path) -> None:
+    files = [tmp_path / "a.csv", tmp_path / "b.pq"]
+    for file in files:
+        file.touch()
+    with pytest.raises(mpd.OperationError, match="have several formats"):
+        mpd.frame(files)
 
 
 def test_a_source_that_fails_half_way() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery.summary import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
-from mixpanel_pandas.pipeline import prepare
+from mixpanel_pandas.pipeline.line import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
 from mixpanel_pandas.payloads.sources import Source
-from mixpanel_pandas.pipeline import NOWHERE, project_of
+from mixpanel_pandas.pipeline.line import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened

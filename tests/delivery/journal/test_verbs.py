@@ -27,7 +27,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery.journal import Journal
 from mixpanel_pandas.errors import JournalError
 from mixpanel_pandas.payloads import slice_sizes
-from mixpanel_pandas.pipeline import prepare
+from mixpanel_pandas.pipeline.line import prepare
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
 from tests.examples import examples

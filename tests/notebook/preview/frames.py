@@ -6,7 +6,6 @@ from unittest import mock
 
 import pandas as pd
 
-from mixpanel_pandas import pipeline
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.rules.operation import Operation, operation
 
@@ -35,7 +34,7 @@ def state(
 
 def evaluated(line: str, frame: pd.DataFrame) -> Operation:
     """Return the operation that a line of Python asks for."""
-    with mock.patch.object(pipeline, "send") as send:
+    with mock.patch("mixpanel_pandas.pipeline.line.send") as send:
         eval(line, {"df": frame, "pd": pd})
     (_frame, asked), _ = send.call_args
     return asked
