@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.emulator.moments import without_fractions
+from mixpanel_pandas.profiles.plan import _differ
 from tests.profiles.held import hold
 
 OPERANDS: dict[str, list[Any]] = {
@@ -194,3 +196,37 @@ def test_rows_of_one_id_may_be_merged_where_there_is_one() -> None:
     current = pd.DataFrame({"p": [1]}, index=pd.Index(["a"], name="$distinct_id"))
     df = pd.DataFrame({"id": ["a"], "p": [2]})
     assert len(df.mixpanel.plan("set", "id", current=current, duplicates="merge").cells) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_same"),
+    [
+        ("5", "5.0", True),
+        ("100000000000000000000", "1e20", True),
+        ("0", "-0.0", True),
+        ("1", "true", False),
+        ('"5"', "5", False),
+        ('"2026-01-01T10:00:00"', '"2026-01-01T10:00:00.123"', True),
+        ('"2026-01-01T10:00:00"', '"2026-01-01T10:00:01"', False),
+        ('["2026-01-01T10:00:00",1]', '["2026-01-01T10:00:00.5",1.0]', True),
+        ('{"a":1,"b":2}', '{"b":2.0,"a":1}', True),
+        ("[1,2]", "[2,1]", False),
+        (None, "null", False),
+        (None, '""', False),
+        (None, None, True),
+    ],
+)
+def test_values_are_compared_as_mixpanel_sees_them(
+    before: str | None, after: str | None, is_same: bool
+) -> None:
+    texts = [pa.array([text], pa.large_string()) for text in (before, after)]
+    assert bool(_differ(*texts)[0]) is not is_same
+
+
+def test_sums_and_lists_are_sent_even_if_nothing_seems_to_change(
+    mixpanel: mpd.Emulator, project: mpd.Project
+) -> None:
+    current = pd.DataFrame({"p": [1]}, index=pd.Index(["a"], name="$distinct_id"))
+    plan = pd.DataFrame({"id": ["a"], "p": [0]}).mixpanel.plan("add", "id", current=current)
+    assert plan.cells.empty
+    assert plan.send(project=project)["outcome"].tolist() == ["accepted"]
