@@ -36,6 +36,25 @@ shows them all. This page is made from the tables that the checks walk.
 
 {checks}
 
+## What Mixpanel has
+
+A mistyped column creates a new property, and Mixpanel does not object. `known=` tells the checks which properties there are, and
+`new_property`, `absent_property`, `type_drift`, `no_list` and `no_number` compare the frame with them. Without it they look at nothing.
+
+| `known=` | the properties are |
+| --- | --- |
+| `True` | those of the project, or of the group key: asked for at the time of the check, in one query, with a [service account](read-profiles.md) |
+| a frame, or a file that `mpd.frame` reads | the rows: columns `name` and, if types are to be compared, `type` |
+| `{{"plan": "string", "seats": "number"}}` | the keys, with their types |
+| `["plan", "seats"]` | these; nothing is known of their types |
+
+- Types are `string`, `number`, `boolean`, `date` (or `datetime`), `list` and `object`. Another word tells nothing.
+- Names are compared as they are sent: after `rename`, `spread` and `trim`. Mixpanel's own properties are always known.
+- A name is like another one if it differs in case, blanks and signs, or in one letter, or if two letters have changed places.
+- `new_properties="raise"` makes `new_property` an error, which refuses the frame. `invalid={{"new_property": "drop_value"}}` leaves such
+  properties out. The same works for `type_drift`, `no_list` and `no_number`.
+- `$union`, `$append` and `$remove` on a property that is no list are answered with success, and change nothing: that is `no_list`.
+
 ## Limits
 
 {limits}
@@ -146,7 +165,9 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
 - An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
-- Nothing is read unasked: text without `parse` is sent as text. Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
+- Nothing is read unasked: text of a frame without `parse` is sent as text. Only of a CSV file `mpd.frame` makes numbers, booleans and ISO
+  dates, where [nothing is lost](files.md#what-a-csv-file-holds). The [cookbook](cookbook.md) has examples.
+- Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
   JSON and are sent as that; `parse={{column: "text"}}` sends their text.
 
 ## Text that looks like more
@@ -291,13 +312,14 @@ The first of these that names a token or a place decides it:
    region = "eu"
    ```
 
-   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`.
+   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`, and for
+   `--known true` `username`, `secret`, `project_id` and `group_keys`.
 3. The environment: `MIXPANEL_TOKEN`, and `MIXPANEL_REGION` or `MIXPANEL_URL`.
 
 ## Jobs
 
-A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. `--save-job` writes one, and
-sends nothing:
+A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. The [preview](preview.md) of
+a notebook writes one, and so does `--save-job`, which sends nothing:
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --journal users.sqlite --run 'users-{{date}}' --save-job users.toml
@@ -321,6 +343,17 @@ credits = "number"
   is `true` or `false`. A key that does not exist is an error.
 - A job infers no types, so that a table is read the same every day. `--save-job` writes the readings of the table that it has seen as
   `[parse]`. `infer = true` makes a job infer.
+- `new-properties = "raise"` refuses a table with properties that Mixpanel does not have. `known` is `true` to ask Mixpanel, the path of a
+  table of them, or a list of names or a table of types in the job itself, so that a new property is reviewed, too:
+
+  ```toml
+  new-properties = "raise"
+
+  [known]
+  plan = "string"
+  credits = "number"
+  ```
+
 - Relative paths are relative to the folder of the job.
 - Options that are typed after `run users.toml`, or beside `--job users.toml`, win over the job. Pairs such as those of `--parse` are
   added to those of the job.
@@ -341,8 +374,8 @@ credits = "number"
 
 ## The log
 
-A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. `--quiet` leaves
-warnings and errors alone, and prints no tables. With `--log-format json` each line is an object:
+A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. With
+`--quiet` it holds only warnings and errors, and no tables are printed; if rows fail, a warning says what became of all of them. With `--log-format json` each line is an object:
 
 ```json
 {{"time":"2026-11-21T03:15:09Z","level":"info","event":"uploaded","message":"set: 59 accepted; ...","accepted":59,"rejected":0, ...}}

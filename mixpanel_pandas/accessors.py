@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandera.pandas as pandera
 
     from mixpanel_pandas.notebook.preview.preview import Preview
-    from mixpanel_pandas.profiles.plan import Plan
+    from mixpanel_pandas.pipeline.plan import Plan
     from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.operation import Operation
     from mixpanel_pandas.rules.operators import Verb
@@ -92,6 +92,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -117,6 +119,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -168,6 +172,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -193,6 +199,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -241,6 +249,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -268,6 +278,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -315,6 +327,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -340,6 +354,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -387,6 +403,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -414,6 +432,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -461,6 +481,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -489,6 +511,8 @@ class Profiles:
             sent only if it is named here or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -670,6 +694,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -697,6 +723,8 @@ class Profiles:
             Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -746,6 +774,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -772,6 +802,8 @@ class Profiles:
             Rows to show of each finding; None for all.
         rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
             How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
         at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
         progress
             Checked, and otherwise ignored, so that the arguments of a call can be reused here.
@@ -854,7 +886,7 @@ class Profiles:
         0  ann  "free"   "pro"  changed
         1  bob    <NA>  "free"      new
         """
-        from mixpanel_pandas.profiles.plan import make_plan
+        from mixpanel_pandas.pipeline.plan import make_plan
 
         return make_plan(
             self._frame, operation(operator, id, properties, self._group, options), current, only
@@ -882,6 +914,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -950,6 +984,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,
@@ -1044,6 +1080,8 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
         project: Project | None = None,
         batch_size: int | None = None,

@@ -56,6 +56,7 @@ def run(path: Path) -> NotebookNode:
         startup_timeout=600,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # the kernel sends a line in one part or in two
         resources={"metadata": {"path": str(path.parent)}},
     )
     notebook.cells.insert(0, nbformat.v4.new_code_cell(STRICT))

@@ -81,6 +81,8 @@ VALUES: dict[str, Any] = {
     "updated_at": "refresh",
     "ignore_alias": False,
     "schema": object(),
+    "known": ["plan", "tags", "credits", "note"],
+    "new_properties": "raise",
     "at_most": 5,
     "project": mpd.Project("0" * 32, "eu"),
     "batch_size": 10,
@@ -109,6 +111,8 @@ def test_every_option_arrives(method: str, monkeypatch: pytest.MonkeyPatch) -> N
         options = {option.name: values[option.name]}
         if option.name in {"run", "on_changed"}:
             options |= {"journal": "mp.sqlite", "run": "monday"}
+        if option.name == "new_properties":
+            options |= {"known": ["plan"]}
         if option.name in {"latitude", "longitude"}:
             options = {"latitude": 52.5, "longitude": 13.4}
         arguments = ["user_id", properties] if method in VERBS else [verb, "user_id", properties]

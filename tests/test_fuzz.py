@@ -369,6 +369,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "longitude": ([None], ["n", 5, "gone", 181]),
     "updated_at": ([None, "keep", "refresh", "n", dt.datetime.fromisoformat("2024-01-01")], [pd.NaT, 5, float("nan"), "gone"]),
     "schema": ([None], ["schema", object()]),
+    "known": ([None, ["n"], {"n": "list", "plan": "number"}, pd.DataFrame({"name": ["n"]})], ["nowhere.csv", 5, [5], False, pd.DataFrame({"n": [1]}), object()]),
     "at_most": ([1000], [1, 0, -1, True, "many"]),
     "project": ([None], ["0" * 32, 5, object()]),
     "batch_size": ([None, 1, 2], [2001, 0, 1.5]),

@@ -29,8 +29,8 @@ FLOORS = (
     {"reading", "payloads"},
     {"checking"},
     {"delivery"},
-    {"pipeline"},
     {"profiles"},
+    {"pipeline"},
     {"notebook"},
     {"accessors"},
     {"cli", "dask", "polars", "__init__", "__main__"},
@@ -179,6 +179,16 @@ def test_importing_imports_nothing_slow() -> None:
     code = (
         "import sys, mixpanel_pandas; "
         "print(*[m for m in ('pandera', 'requests', 'ipywidgets', 'tqdm', 'click', 'matplotlib', 'mixpanel_pandas.emulator') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_sending_a_frame_imports_no_readers_of_files() -> None:
+    code = (
+        "import sys, pandas, mixpanel_pandas; "
+        "pandas.DataFrame({'id': ['a'], 'plan': ['pro']}).mixpanel.set('id', dry_run=True); "
+        "print(*[m for m in ('frame', 'sources', 'spool', 'csv', 'writing') if f'mixpanel_pandas.reading.{m}' in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

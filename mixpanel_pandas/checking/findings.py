@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixpanel_pandas.checking.known import known_failures
 from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.reading.cleaning import trimmed_name
 from mixpanel_pandas.rules.checks import CHECKS
@@ -86,6 +87,8 @@ class Finding:
         Whether the finding refuses the frame: no remedy was asked for, or none exists.
     readings : tuple of str
         Readings that read all text of the column, where it looks like more than text.
+    like : str or None
+        The property in Mixpanel whose name is like that of a property which Mixpanel does not have.
     """
 
     check: str
@@ -99,6 +102,7 @@ class Finding:
     rows: RowSet | None = None
     stands: bool = False
     readings: tuple[str, ...] = ()
+    like: str | None = None
 
     @property
     def count(self) -> int:
@@ -127,8 +131,13 @@ def finding_of(check: Check, layout: Layout, number: int | None = None) -> Findi
 
 
 def severity_of(check: Check, layout: Layout) -> str:
-    """Return how bad a check's findings are: an id that is junk for a user may be the name of a group."""
-    return "warning" if check.name == "junk_id" and layout.operation.group else check.severity
+    """Return how bad a check's findings are. An id that is junk for a user may be the name of a group; `new_properties` decides, too."""
+    operation = layout.operation
+    if check.name == "junk_id" and operation.group:
+        return "warning"
+    if check.name == "new_property" and operation.options.new_properties == "raise":
+        return "error"
+    return check.severity
 
 
 def _label(check: Check, layout: Layout, number: int | None) -> Hashable:
@@ -154,6 +163,13 @@ def column_findings(layout: Layout) -> Iterator[Finding]:
         for check, fails in _name_checks(name, name, names):
             if fails:
                 yield replace(_finding_of_whole(check, name, name, name), remedies=())
+    for failure in known_failures(layout):
+        severity = severity_of(CHECKS[failure.check], layout)
+        yield replace(
+            _finding_of_whole(failure.check, failure.label, failure.name, failure.value, failure.message),
+            severity=severity,
+            like=failure.like,
+        )
 
 
 def _is_for_users(finding: Finding) -> bool:
@@ -172,17 +188,13 @@ class Names:
     ----------
     counts : Counter
         Each name, as Mixpanel cuts it -> how many properties have it.
-    spellings : dict of str to set
-        Folded name -> all names that differ from it only in case, blanks or characters that nobody sees. Those of Mixpanel's
-        own properties that cannot be set are among them.
+    similar : dict of str to list
+        Name -> the other names that differ from it only in case, blanks or characters that nobody sees, if there are any. Those
+        of Mixpanel's own properties that cannot be set are among them.
     """
 
     counts: Counter[str]
-    spellings: dict[str, set[str]]
-
-    def similar_to(self, name: str) -> list[str]:
-        """Return the other names that differ from a name only in case, blanks or characters that nobody sees."""
-        return sorted(self.spellings.get(_folded_name(name), set()) - {name})
+    similar: dict[str, list[str]]
 
 
 def names_of(layout: Layout) -> Names:
@@ -191,7 +203,9 @@ def names_of(layout: Layout) -> Names:
     spellings = {folded: {name} for folded, name in _FOLDED_RESERVED.items()}
     for column in layout.columns:
         spellings.setdefault(_folded_name(column.name), set()).add(column.name)
-    return Names(Counter(name[: LIMITS["name_characters"].value] for name in names), spellings)
+    shared = [names for names in spellings.values() if len(names) > 1]
+    similar = {name: sorted(names - {name}) for names in shared for name in names}
+    return Names(Counter(name[: LIMITS["name_characters"].value] for name in names), similar)
 
 
 def _folded_name(name: str) -> str:
@@ -279,7 +293,9 @@ def _name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple[str
 def _odd_name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple[str, bool]]:
     """Yield check -> whether a name that is written fails it. To remove a property with such a name is fine."""
     reserved = RESERVED_PROPERTIES.get(name)
-    similar = names.similar_to(name)
+    similar = names.similar.get(name, [])
+    is_own = reserved is None and name not in UPDATE_FIELDS and not KNOWN_PROPERTIES.fullmatch(name)
+    is_lookalike = is_own and plain(name) in LOOKALIKES
     yield "padded_name", bool(name.strip()) and _trimmed(name) != name
     yield "similar_name", bool(similar)
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
@@ -287,9 +303,8 @@ def _odd_name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple
     yield "bucket", name in {"bucket", "$bucket"}
     yield "alias_property", reserved is not None and reserved.role == "alias"
     yield "misplaced_field", name in UPDATE_FIELDS
-    is_own = reserved is None and name not in UPDATE_FIELDS and not KNOWN_PROPERTIES.fullmatch(name)
-    yield "lookalike", is_own and plain(name) in LOOKALIKES
-    is_new = name.startswith("$") and is_own and plain(name) not in LOOKALIKES
+    yield "lookalike", is_lookalike
+    is_new = name.startswith("$") and is_own and not is_lookalike
     yield "dollar_name", is_new and not any(other in RESERVED_PROPERTIES for other in similar)
     yield "record_field", name in RECORD_FIELDS
 
@@ -338,7 +353,7 @@ def _padded_message(_label: Hashable, _name: str, _names: Names) -> str:
 
 
 def _similar_message(label: Hashable, name: str, names: Names) -> str:
-    other = names.similar_to(name)[0]
+    other = names.similar[name][0]
     message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or characters that nobody sees, and is another property"
     if other in RESERVED_PROPERTIES:
         return message

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.checking.findings import Names, findings_of_column, names_of
 from mixpanel_pandas.checking.report import shown_values
 from mixpanel_pandas.checking.scan import findings_of_slice
-from mixpanel_pandas.checking.text_columns import kinds_looked_for, look_at_column, sample_of
+from mixpanel_pandas.checking.text_columns import is_looked_at, look_at_column, sample_of
 from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.encoding import json_texts
@@ -137,7 +137,7 @@ def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
     scan = ColumnScan(
         np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, bool), np.zeros(rows, np.uint64)
     )
-    takes_sample = bool(kinds_looked_for(layout, column))
+    takes_sample = is_looked_at(layout, column)
     for part in layout.slices():
         values = normalise_column(layout, column, part)
         scan.sendable[part] = ~values.missing

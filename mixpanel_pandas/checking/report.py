@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.checking.remedies import remedy_for
 from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.sources import values_at
@@ -99,6 +100,8 @@ def make_report(
     }
     properties = len(layout.columns) + len(layout.removed)
     report.attrs["mixpanel"] = {"rows": str(layout.rows), "properties": str(properties), **counts}
+    if creates := new_properties_in_words(findings, layout.operation.options.invalid):
+        report.attrs["mixpanel"]["creates"] = creates
     return report
 
 
@@ -115,7 +118,27 @@ def report_in_words(report: pd.DataFrame) -> str:
     counts = [counted(int(totals.get(name, lines.get(name, 0))), name) for name in SEVERITIES]
     sizes = {"row": int(totals.get("rows", -1)), "property": int(totals.get("properties", 0)) or -1}
     of = " x ".join(counted(size, noun) for noun, size in sizes.items() if size >= 0)
-    return ", ".join(counts) + (f" in {of}" if of else "")
+    return "; ".join(
+        [", ".join(counts) + (f" in {of}" if of else ""), *filter(None, [totals.get("creates")])]
+    )
+
+
+def new_properties_in_words(findings: Iterable[Finding], invalid: Any) -> str:
+    """Return the properties that are created in one line, such as "creates 2 properties: plna (like plan), is_vip", if there are any.
+
+    Parameters
+    ----------
+    invalid : str or mapping
+        The option, which may leave such properties out.
+    """
+    new = [
+        shortened(finding.name) + (f" (like {shortened(finding.like)})" if finding.like is not None else "")
+        for finding in findings
+        if finding.check == "new_property"
+        and remedy_for(finding, of_property=True, invalid=invalid) != "drop_value"
+    ]
+    shown = new[:SHOWN_CHECKS] + ([f"{len(new) - SHOWN_CHECKS:,} more"] if len(new) > SHOWN_CHECKS else [])
+    return f"creates {counted(len(new), 'property')}: {', '.join(shown)}" if new else ""
 
 
 def failure_cases(frame: pd.DataFrame, findings: Iterable[Finding], first: int | None = None) -> pd.DataFrame:
@@ -287,7 +310,9 @@ def warn(decisions: Decisions) -> None:
         if len(checks) > SHOWN_CHECKS:
             names.append(f"{len(checks) - SHOWN_CHECKS:,} more checks")
         call = validation_of(layout.operation, layout.id.label, LONGEST_CALL)
-        message = ProfileWarning(f"{' and '.join(parts)} ({', '.join(names)})", call)
+        creates = new_properties_in_words(findings, layout.operation.options.invalid)
+        words = "; ".join([f"{' and '.join(parts)} ({', '.join(names)})", *filter(None, [creates])])
+        message = ProfileWarning(words, call)
         warnings.warn(message, stacklevel=_frames_of_ours())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.checking.findings import types_expected
-from mixpanel_pandas.checking.text_columns import kinds_looked_for, sample_of, texts_in_json
+from mixpanel_pandas.checking.text_columns import is_looked_at, sample_of, texts_in_json
 from mixpanel_pandas.payloads import measures
 from mixpanel_pandas.payloads.arrays import longest_text, mask_of, nulls_in
 from mixpanel_pandas.payloads.encoding import json_texts
@@ -245,9 +245,9 @@ class Piece:
 def _scanned_pieces(layout: Layout, spans: list[slice]) -> Iterator[Piece]:
     """Yield the pieces of all columns in their order, some of them scanned ahead in threads."""
     places = [
-        (column, span, bool(kinds))
+        (column, span, takes_sample)
         for column in layout.columns
-        for kinds in [kinds_looked_for(layout, column)]
+        for takes_sample in [is_looked_at(layout, column)]
         for span in spans
     ]
     keep_values = len(layout.slices()) == 1

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ColumnLook",
     "email_message",
-    "kinds_looked_for",
+    "is_looked_at",
     "look_at_column",
     "look_finding",
     "missing_message",
@@ -150,18 +150,18 @@ class ColumnLook:
 # -- what is looked for -----------------------------------------------------------------------------------------------
 
 
-def kinds_looked_for(layout: Layout, column: PropertyColumn) -> frozenset[str]:
+def is_looked_at(layout: Layout, column: PropertyColumn) -> bool:
+    """Return whether a column holds text that no option reads."""
+    parse = layout.operation.options.parse or {}
+    return column.kind == "string" and column.key is None and column.label not in parse
+
+
+def kinds_looked_for(column: PropertyColumn) -> frozenset[str]:
     """Return the kinds of readings that the text of a column may be meant for; none where it is text.
 
-    That is so for properties that Mixpanel defines as text, those that look like them, and columns that `parse` names. Names such as
-    ``zip code`` or ``order_id`` say that digits are a code.
+    That is so for properties that Mixpanel defines as text, and those that look like them. Names such as ``zip code`` or ``order_id``
+    say that digits are a code.
     """
-    if (
-        column.kind != "string"
-        or column.key is not None
-        or column.label in (layout.operation.options.parse or {})
-    ):
-        return frozenset()
     kinds = {kind for kind in LOOKS if READINGS[kind].makes in column.operands | {"mixed"}}
     reserved = RESERVED_PROPERTIES.get(column.name) or RESERVED_PROPERTIES.get(
         LOOKALIKES.get(plain(column.name), "")
@@ -190,13 +190,15 @@ def sample_of(values: Normalised) -> list[str]:
     texts = values.array
     if values.kinds is not None or not pa.types.is_large_string(texts.type):
         return []
-    sample = _spread_over(texts)
-    return _spread_over(texts.drop_null()) if not sample and texts.null_count < len(texts) else sample
+    sample = _spread_over(texts).drop_null()
+    if not len(sample) and texts.null_count < len(texts):
+        sample = _spread_over(texts.drop_null())
+    return sample.to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
 
 
-def _spread_over(texts: pa.LargeStringArray) -> list[str]:
-    places = range(0, len(texts), max(1, len(texts) // SAMPLE))
-    return [text for place in places if (text := texts[place].as_py()) is not None]
+def _spread_over(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    step = max(1, len(texts) // SAMPLE)
+    return texts if step == 1 else texts.take(pa.array(np.arange(0, len(texts), step)))
 
 
 def texts_in_json(values: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -217,9 +219,11 @@ def look_at_column(layout: Layout, column: PropertyColumn, sample: Sequence[str]
     """
     if not sample:
         return None
-    kinds = kinds_looked_for(layout, column)
     texts = [text for text in dict.fromkeys(map(str.strip, sample)) if text and text not in WORDS_FOR_NOTHING]
-    if texts and (not may_be_read(texts[:FIRST]) or not _readings(looks_like(pa.array(texts)), texts, kinds)):
+    if texts and not may_be_read(texts[:FIRST]):
+        return None
+    kinds = kinds_looked_for(column)
+    if not kinds or (texts and not _readings(looks_like(pa.array(texts)), texts, kinds)):
         return None
     return _look_at_all(_texts_of_spans(layout, column), kinds)
 
@@ -262,7 +266,7 @@ def _readings(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str
     if look.readings != ("date",):
         return look.readings
     dates = pa.array(texts, LARGE_STRING)
-    told = matching(dates, ISO_DATE) | mask_of(has_offset(dates))
+    told = matching(dates, ISO_DATE) | has_offset(dates)
     return () if told.all() else look.readings
 
 

@@ -8,8 +8,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from mixpanel_pandas.errors import (
+    BudgetSpent,
     ConnectionFailed,
     MixpanelError,
+    PageFailed,
     UploadError,
     UploadInterrupted,
     ValidationError,
@@ -72,7 +74,7 @@ def status_of_error(error: BaseException) -> ExitStatus:
     >>> status_of_error(OperationError("no such column"))
     <ExitStatus.USAGE: 2>
     """
-    if isinstance(error, ConnectionFailed):
+    if isinstance(error, ConnectionFailed | PageFailed | BudgetSpent):
         return ExitStatus.SERVICE
     if isinstance(error, UploadError):
         return status_of_summary(error.summary) or ExitStatus.DATA

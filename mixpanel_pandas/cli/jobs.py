@@ -18,6 +18,7 @@ from mixpanel_pandas.cli.options import (
     value_of_words,
 )
 from mixpanel_pandas.errors import OperationError, did_you_mean
+from mixpanel_pandas.rules.jobs import is_local, path_in_job
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.text import Length, quoted, shortened
 
@@ -151,7 +152,7 @@ def _of_job(path: Path, verb: str, rows: Sequence[CommandOption]) -> tuple[list[
             except ValueError as error:
                 msg = f"{_name(path)}: {error}"
                 raise OperationError(msg) from error
-            values[row.name] = _beside(path, value) if row.kind == "path" else value
+            values[row.name] = _beside(path, value) if row.is_path and isinstance(value, str) else value
     sources = job.get("source", [])
     sources = [sources] if isinstance(sources, str) else sources
     if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
@@ -164,14 +165,9 @@ def _name(path: str | Path) -> str:
     return shortened(path, Length.SENTENCE)
 
 
-def _is_path(name: str) -> bool:
-    """Return whether a name is a path, and neither an address nor standard input or output."""
-    return name != "-" and "://" not in name
-
-
 def _beside(job: Path, name: str) -> str:
     """Return a name that stands in a job: a relative path is relative to the folder of the job."""
-    return os.path.normpath(job.parent / name) if _is_path(name) else name
+    return os.path.normpath(job.parent / name) if is_local(name) else name
 
 
 def job_of_call(call: Call, path: Path) -> dict[str, Any]:
@@ -182,18 +178,13 @@ def job_of_call(call: Call, path: Path) -> dict[str, Any]:
     path : Path
         Where the job will be. Relative paths become relative to its folder.
     """
-
-    def beside(name: str) -> str:
-        is_relative = _is_path(name) and not Path(name).is_absolute()
-        return os.path.relpath(name, path.parent) if is_relative else name
-
     rows = {row.name: row for row in options_of_verb(call.verb)}
     options = {
-        rows[name].key: beside(value) if rows[name].kind == "path" else value
+        rows[name].key: path_in_job(value, path) if rows[name].is_path and isinstance(value, str) else value
         for name, value in call.values.items()
         if name in rows and name not in _OF_ONE_CALL
     }
-    sources = [beside(source) for source in call.sources]
+    sources = [path_in_job(source, path) for source in call.sources]
     return {"source": sources if len(sources) > 1 else sources[0], "verb": call.verb, **options}
 
 

@@ -49,6 +49,7 @@ HEADINGS: tuple[Heading, ...] = (
 #: - ``mapping or texts``: the same, or words alone.
 #: - ``names``: one text, with commas between the names.
 #: - ``path``: a file that the command reads or writes; in a job relative to the folder of the job.
+#: - ``properties``: the path of a table of properties, or the word true; in a job also a list of names, or a table of types.
 Kind = Literal[
     "text",
     "text or number",
@@ -58,6 +59,7 @@ Kind = Literal[
     "mapping or texts",
     "names",
     "path",
+    "properties",
     "integer",
     "number",
     "flag",
@@ -103,6 +105,11 @@ class CommandOption:
         return option_key(self.name)
 
     @property
+    def is_path(self) -> bool:
+        """Whether text is the path of a file."""
+        return self.kind in {"path", "properties"}
+
+    @property
     def repeats(self) -> bool:
         """Whether it may be given several times."""
         return self.kind in {"texts", "mapping", "mapping or text", "mapping or texts"}
@@ -116,7 +123,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "rename": {
         "kind": "mapping or text",
         "metavar": "COLUMN=PROPERTY",
-        "does": "Send a column as another property. The word reserved alone does so for all look-alikes: email becomes $email.",
+        "does": "Send a column as another property. The word reserved alone does so for name, first_name, last_name, email, "
+        "phone, avatar and created: email becomes $email.",
     },
     "parse": {
         "kind": "mapping",
@@ -156,6 +164,11 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
+    "known": {
+        "kind": "properties",
+        "metavar": "FILE|true",
+        "does": "A table of the properties that Mixpanel has (name, type), so that others are found; true asks Mixpanel.",
+    },
     "journal": {"kind": "path", "metavar": "FILE"},
     "run": {
         "metavar": "NAME",
@@ -169,7 +182,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
 #: Option of the verbs -> its heading, where the heading does not follow from who takes it.
 PLACES: dict[str, Heading] = {
     **dict.fromkeys(("parse", "na", "trim"), "Reading"),
-    **dict.fromkeys(("invalid", "duplicates", "missing", "blank"), "Wrong and missing values"),
+    **dict.fromkeys(
+        ("invalid", "duplicates", "missing", "blank", "known", "new_properties"), "Wrong and missing values"
+    ),
     **dict.fromkeys(("journal", "run", "on_changed"), "A run that goes on"),
 }
 _PLACE_OF: dict[str, Heading] = {
@@ -421,6 +436,8 @@ def _of_text(row: CommandOption, text: Any) -> Any:
     """Return the value of a single word."""
     if row.kind == "names" and isinstance(text, str):
         return text.split(",")
+    if row.kind == "properties" and text == "true":
+        return True
     return int(text) if row.name == "updated_at" and isinstance(text, str) and text.isdigit() else text
 
 
@@ -434,6 +451,7 @@ _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "mapping or texts": ((dict, list), "a table or a list of texts"),
     "names": ((list,), "a list of texts"),
     "path": ((str,), "text"),
+    "properties": ((str, bool, list, dict), "text, true, a list of texts or a table"),
     "integer": ((int,), "a whole number"),
     "number": ((int, float), "a number"),
     "flag": ((bool,), "true or false"),
@@ -450,7 +468,7 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
     """
     types, words = _TYPES[row.kind]
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    is_true = isinstance(value, bool) and row.kind != "flag"  # bool is a kind of int
+    is_true = isinstance(value, bool) and row.kind not in {"flag", "properties"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
         msg = f"{row.key} takes {words}, not {quoted(value)}"
         raise ValueError(msg)

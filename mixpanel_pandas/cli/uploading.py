@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+import time
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -71,11 +72,12 @@ def _verbs_of(call: Call) -> list[str]:
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
     """Upload the table, and print and write what became of the rows."""
+    from mixpanel_pandas.delivery.summary import in_numbers, words
     from mixpanel_pandas.pipeline.upload import upload
 
     if call["quiet"] or call["log_format"] == "json":
         options["progress"] = False
-    status = None
+    status, began = None, time.monotonic()
     with _emulator(bool(call["emulator"])) as emulator, _failures_file(call["failures"]) as failures:
         options["project"] = emulator.project if emulator else _project(call)
         if asks:
@@ -95,6 +97,10 @@ def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termi
     written = write_output(call["summary"], lambda: summary, "the summary")
     if status is None:
         status = status_of_summary(summary, dry_run=bool(options.get("dry_run")))
+        if status and call["quiet"]:  # a quiet log lacks the line of the upload, which is no warning
+            log_event(
+                logging.WARNING, "uploaded", words(summary), **in_numbers(summary, time.monotonic() - began)
+            )
     return status or (ExitStatus.OK if written else ExitStatus.DATA)
 
 

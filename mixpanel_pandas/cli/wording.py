@@ -94,7 +94,7 @@ def _option(name: str, literal: str) -> str:
     except (ValueError, SyntaxError):
         return f"{flag} {literal}".rstrip()
     if value is True:
-        return flag
+        return flag if EVERY_OPTION[name].kind == "flag" else f"{flag} true"
     if value is False:
         return f"--no-{option_key(name)}"
     return " ".join(f"{flag} {_word(item)}" for item in _items(value))

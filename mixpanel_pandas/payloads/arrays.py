@@ -24,8 +24,10 @@ __all__ = [
 LARGE_STRING = pa.large_string()
 
 
-def mask_of(mask: pa.Array) -> np.ndarray:
-    """Return an Arrow mask as a numpy mask; null is False."""
+def mask_of(mask: pa.Array | np.ndarray) -> np.ndarray:
+    """Return a mask as a numpy mask; null is False."""
+    if isinstance(mask, np.ndarray):
+        return mask
     return np.asarray(mask.fill_null(False) if mask.null_count else mask, dtype=bool)
 
 

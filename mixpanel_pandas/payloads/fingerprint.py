@@ -184,7 +184,7 @@ def _described(layout: Layout, project: Project) -> dict[str, Any]:
 
 
 #: Options whose effect shows in the rows and columns themselves.
-_NOT_CONTENT = {"schema", "rename", "at_most"}
+_NOT_CONTENT = {"schema", "known", "new_properties", "rename", "at_most"}
 
 
 def _option_text(value: Any) -> str:

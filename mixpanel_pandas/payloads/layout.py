@@ -353,9 +353,10 @@ def _property_columns(
         source = _cleaned(find_source(frame, label, "column"), operation)
         operator = OPERATORS[verb]
         missing = operation.missing(operator)
-        column = PropertyColumn(source, trim(name_of(label)), operator, missing, source.rule)
+        parsing = None if label in prefixes else parsing_of(source, parse.get(label))
+        column = PropertyColumn(source, trim(name_of(label)), operator, missing, source.rule, parsing)
         if label not in prefixes:
-            yield replace(column, parse=parsing_of(source, parse.get(label)))
+            yield column
             continue
         for of_key in _spread(frame, column, prefixes[label]):
             name = of_key.name if of_key.key is None else trim(of_key.name)
@@ -364,7 +365,8 @@ def _property_columns(
 
 def _cleaned(source: Source, operation: Operation) -> Source:
     """Return a column of which the text is read as the options `na` and `trim` say."""
-    return replace(source, rule=cleaned(source.rule, operation.options))
+    rule = cleaned(source.rule, operation.options)
+    return source if rule is source.rule else replace(source, rule=rule)
 
 
 def _spread(frame: pd.DataFrame, column: PropertyColumn, prefix: str) -> list[PropertyColumn]:

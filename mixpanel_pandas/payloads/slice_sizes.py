@@ -64,9 +64,13 @@ def _sample(rows: int, few: int) -> np.ndarray:
 
     >>> _sample(1000, 5).tolist()
     [0, 249, 499, 749, 999]
+    >>> _sample(3, 5).tolist()
+    [0, 1, 2]
     >>> _sample(1000, 120)[:9].tolist()
     [0, 1, 2, 25, 26, 27, 51, 52, 53]
     """
+    if rows <= few:
+        return np.arange(rows)
     neighbours = -(-few // PLACES)
     starts = np.linspace(0, max(rows - neighbours, 0), -(-few // neighbours)).astype(int)
     sample: np.ndarray = np.unique(starts[:, None] + np.arange(neighbours))

@@ -26,6 +26,7 @@ from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
+from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.reading.malformed import MALFORMED_REASON
 from mixpanel_pandas.text import repr_of
@@ -116,7 +117,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     """
     began = time.perf_counter()
     project = project_of(operation)
-    decisions = check_frame(frame, operation)  # rows -> layout -> checks
+    decisions = check_frame(frame, with_known_properties(operation))  # rows -> layout -> checks
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
     warn(decisions)
@@ -150,9 +151,9 @@ def _refuse_many_deletes(decisions: Decisions) -> None:
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
     """Check `frame`, and return its findings."""
-    decisions = check_frame(frame, operation)
+    decisions = check_frame(frame, with_known_properties(operation))
     findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
-    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items()}
+    counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items() if name != "creates"}
     extra = {"event": "validated", "numbers": counts}
     logger.info("validate: %s", report_in_words(findings), extra=extra)
     return findings
@@ -160,7 +161,7 @@ def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -
 
 def payloads(frame: pd.DataFrame, operation: Operation) -> pd.Series[Any]:
     """Check `frame`, and return what would be sent for each row, without the token: a Python object per row, to look at."""
-    decisions = check_frame(frame, operation)
+    decisions = check_frame(frame, with_known_properties(operation))
     raise_errors(decisions)
     rows = np.full(len(frame), None, dtype=object)
     for encoded in encode_slices(decisions.layout, decisions.changes):
@@ -181,7 +182,7 @@ def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema
     """Return the checks for frames like `frame`."""
     from mixpanel_pandas.checking.schema import make_schema  # imports pandera, which takes about a second
 
-    return make_schema(frame, operation)
+    return make_schema(frame, with_known_properties(operation))
 
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, UploadError, UploadInterrupted, choices
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS
+from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import project_of, rows_to_send_again, rows_with_outcomes, send
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
@@ -111,7 +112,7 @@ def upload(
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
     remedy = take_malformed_remedy(options)
-    asked = operation(verb, id, properties, group, options)
+    asked = with_known_properties(operation(verb, id, properties, group, options))
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")

@@ -343,11 +343,11 @@ def composed(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 def _in_other_form(texts: pa.LargeStringArray) -> np.ndarray:
     """Return whether texts change when their letters and accents are composed. (Arrow's own normalisation did not in version 17.)"""
     other = np.zeros(len(texts), bool)
-    other[
-        np.searchsorted(
-            offsets_of(texts)[1:] - offsets_of(texts)[0], _odd_places(bytes_of(texts)), side="right"
-        )
-    ] = True
+    odd = _odd_places(bytes_of(texts))
+    if not odd.size:
+        return other
+    offsets = offsets_of(texts)
+    other[np.searchsorted(offsets[1:] - offsets[0], odd, side="right")] = True
     distinct, places = over_distinct(
         texts.filter(pa.array(other)), lambda text: not is_normalized("NFC", text)
     )

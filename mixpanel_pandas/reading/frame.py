@@ -34,7 +34,7 @@ from mixpanel_pandas.reading.files import FORMATS
 from mixpanel_pandas.reading.lists import SEPARATORS
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.readings import FINDINGS, reading
-from mixpanel_pandas.reading.sources import FileOptions, open_source
+from mixpanel_pandas.reading.sources import FileOptions, open_source, source_names
 from mixpanel_pandas.reading.spool import coalesced, spooled
 from mixpanel_pandas.reading.streams import shown_address
 from mixpanel_pandas.reading.text_columns import (
@@ -58,6 +58,18 @@ ID_NAMES = ("$distinct_id", "distinct_id", "$group_id", "group_id")
 
 #: Options of `frame` that the verbs do not have.
 READING_OPTIONS = ("infer", "encoding", "delimiter", "header", "names", "decimal", "format", "spool")
+
+#: Option of `frame` that says how the content of files is read -> its default.
+_DEFAULTS: dict[str, Any] = {
+    "na": (),
+    "trim": False,
+    "encoding": None,
+    "delimiter": None,
+    "header": True,
+    "names": None,
+    "decimal": ".",
+    "format": None,
+}
 
 
 def frame(
@@ -129,6 +141,9 @@ def frame(
     pandas.DataFrame
         Arrow-backed, with a RangeIndex: the position of a row is that of its record. ``attrs["parse"]`` holds the readings of a CSV
         file as a line to copy, such as ``"parse={'amount': 'number'}"``; with it and ``infer=False`` the next file is read alike.
+        Where the source is a path, a folder, a glob, an address or a list of them, ``attrs["source"]`` names it as the call does,
+        without secrets of an address, and ``attrs["source_options"]`` holds the options that say how its content is read. A frame
+        that is changed later keeps its attrs.
 
     Raises
     ------
@@ -158,22 +173,18 @@ def frame(
         msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
         raise OperationError(msg)
     malformed = Malformed()
+    content: dict[str, Any] = {
+        "na": na or (),
+        "trim": trim,
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "header": header,
+        "names": names,
+        "decimal": decimal,
+        "format": format,
+    }
     table = read_table(
-        source,
-        malformed,
-        id=id,
-        group=group,
-        parse=parse,
-        na=na,
-        trim=trim,
-        infer=infer,
-        encoding=encoding,
-        delimiter=delimiter,
-        header=header,
-        names=names,
-        decimal=decimal,
-        format=format,
-        spool=spool,
+        source, malformed, id=id, group=group, parse=parse, infer=infer, spool=spool, **content
     )
     if invalid == "raise" and (malformed.count or table.unread):
         raise invalid_records(table, malformed)
@@ -183,7 +194,20 @@ def frame(
         rows = table.unread_rows
         _warn(f"{counted(len(rows), 'row')} left out whose text cannot be read ({_first_words(table)})")
         table = table.without(rows, spool)
-    return table.as_frame()
+    result = table.as_frame()
+    if sources := source_names(source):
+        result.attrs["source"] = sources if len(sources) > 1 else sources[0]
+        result.attrs |= {"source_options": options} if (options := _not_default(content)) else {}
+    return result
+
+
+def _not_default(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that differ from their defaults, as values that JSON has."""
+    return {
+        name: value if isinstance(value, str | bool) else list(value)
+        for name, value in content.items()
+        if value != _DEFAULTS[name]
+    }
 
 
 def _warn(counts: str) -> None:

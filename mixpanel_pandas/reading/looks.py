@@ -53,6 +53,13 @@ _BLANK = " \u00a0\u2009\u202f"
 #: Digits, marks and a sign.
 _NUMBER = re.compile(rf"[+\u2212-]?[.]?[0-9][0-9.,'\u2019{_BLANK}]*")
 
+_DIGIT = re.compile("[0-9]")
+
+#: Beginnings of dates.
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE = re.compile(r"[0-9]{1,4}([-./])(?:[0-9]{1,2}|[A-Za-z]{3})\1[0-9]{2,4}(.*)")
+_DATE_IN_WORDS = re.compile(r"(?:[0-9]{1,2} [A-Za-z]{3,9}|[A-Za-z]{3,9} [0-9]{1,2},) [0-9]{4}(.*)")
+
 #: What an amount holds beside its currency.
 _AMOUNT = re.compile(rf"[0-9.,'\u2019{_BLANK}()+\u2212-]")
 
@@ -149,25 +156,27 @@ def _same(values: pa.Array, others: pa.Array) -> bool:
 
 def _candidates(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the readings that some texts may have, those that exclude each other together."""
-    folded = {text.casefold() for text in texts}
-    for name, words in _BOOLEAN_WORDS.items():
+    folded = set(map(str.casefold, texts))
+    for name, words in _BOOLEAN_WORDS.items() if len(folded) <= 2 else ():
         if folded <= words:
             yield (name,)
     in_brackets = all(text[0] in "{[(" for text in texts)
     if in_brackets:
         yield ("json",)
         yield ("list:python", "list:postgres")
-    if not in_brackets and all(any(character.isdigit() for character in text) for text in texts):
+    if not in_brackets and all(map(_DIGIT.search, texts)):
         if all(_NUMBER.fullmatch(text) and not re.fullmatch(_CODE, text) for text in texts):
             yield ("number", *(f"number:{marks}" for marks in _MARKS))
         if all(text.endswith("%") for text in texts):
             yield ("number:percent", *(f"number:percent:{marks}" for marks in _MARKS))
         yield from _date_candidates(texts)
-        currencies = {_AMOUNT.sub("", text) for text in texts}
-        if len(currencies) <= 3 and all(len(currency) <= 4 for currency in currencies):
-            yield ("number:money", *(f"number:money:{marks}" for marks in _MARKS))
+        if len(_AMOUNT.sub("", texts[0])) <= 4:
+            currencies = {_AMOUNT.sub("", text) for text in texts}
+            if len(currencies) <= 3 and all(len(currency) <= 4 for currency in currencies):
+                yield ("number:money", *(f"number:money:{marks}" for marks in _MARKS))
+    together = "".join(texts)
     for word, separator in _SEPARATORS.items():
-        if 3 * sum(separator in text for text in texts) >= len(texts):
+        if separator in together and 3 * sum(separator in text for text in texts) >= len(texts):
             yield (f"list:{word}",)
 
 
@@ -179,10 +188,10 @@ _BOOLEAN_WORDS = {"boolean": {"true", "false"}} | {
 
 def _date_candidates(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     first = texts[0]
-    if all(re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) for text in texts):
+    if all(map(_ISO_DATE.match, texts)):
         yield ("date",)
-    shape = re.match(r"[0-9]{1,4}([-./])(?:[0-9]{1,2}|[A-Za-z]{3})\1[0-9]{2,4}(.*)", first)
-    words = re.match(r"(?:[0-9]{1,2} [A-Za-z]{3,9}|[A-Za-z]{3,9} [0-9]{1,2},) [0-9]{4}(.*)", first)
+    shape = _DATE.match(first)
+    words = _DATE_IN_WORDS.match(first)
     if shape and (len(first) - len(shape[2]) >= 8 or len(first) > 8):
         time = _time_words(shape[2])
         formats = (f"date:{date.replace('-', shape[1])}{time}" for date in _DATES)

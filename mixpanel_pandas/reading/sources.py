@@ -27,10 +27,10 @@ from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_b
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.partitions import Literals, partitions
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
-from mixpanel_pandas.reading.streams import open_decompressed, seekable
+from mixpanel_pandas.reading.streams import open_decompressed, seekable, without_secrets
 from mixpanel_pandas.text import Length, quoted, shortened
 
-__all__ = ["SOURCES", "Opened", "local_files", "open_source"]
+__all__ = ["SOURCES", "Opened", "local_files", "open_source", "source_names"]
 
 #: Rows of a record batch.
 ROWS = 65_536
@@ -111,6 +111,22 @@ def open_source(source: Any, options: FileOptions) -> Opened:
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
+
+
+def source_names(source: Any) -> list[str]:
+    """Return the paths and addresses that a source consists of, as they are named and without secrets.
+
+    Other sources, such as the standard input and frames, have none.
+
+    Examples
+    --------
+    >>> source_names("users/*.csv"), source_names(["s3://me:secret@bucket/users.csv"]), source_names("-")
+    (['users/*.csv'], ['s3://bucket/users.csv'], [])
+    """
+    if not (_is_path(source) or _is_list_of_paths(source)):
+        return []
+    several = source if isinstance(source, list | tuple) else [source]
+    return [without_secrets(os.fspath(name)) for name in several]
 
 
 def local_files(source: Any) -> list[Path]:

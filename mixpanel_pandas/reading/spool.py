@@ -211,9 +211,19 @@ class _Spool:
         buffer = pa.py_buffer(mapped)
         stops = [*self._starts[1:], buffer.size]
         return [
-            pa.ipc.open_stream(buffer.slice(start, stop - start)).read_all()
+            _mapped_table(buffer.slice(start, stop - start))
             for start, stop in zip(self._starts, stops, strict=True)
         ]
+
+
+def _mapped_table(buffer: pa.Buffer) -> pa.Table:
+    """Return the table in a part of a mapped file. To find its batches touches pages all over the file, which are given back."""
+    batches = []
+    with pa.ipc.open_stream(buffer) as reader:
+        for batch in reader:
+            batches.append(batch)
+            give_back()
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 def _no_space(place: str) -> OperationError:

@@ -18,7 +18,15 @@ from mixpanel_pandas.text import Length, shortened
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Replayed", "Utf8", "calling_fsspec", "open_decompressed", "seekable", "shown_address"]
+__all__ = [
+    "Replayed",
+    "Utf8",
+    "calling_fsspec",
+    "open_decompressed",
+    "seekable",
+    "shown_address",
+    "without_secrets",
+]
 
 #: First bytes of a file -> Arrow's name of its compression.
 COMPRESSIONS: dict[bytes, str] = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -35,15 +43,22 @@ NO_TEXT: dict[bytes, str] = {
 DECODED_BYTES = 1 << 20
 
 
+def without_secrets(address: str) -> str:
+    """Return a path or an address without what may be a secret: a user's name, a password, a signature.
+
+    >>> without_secrets("https://me:secret@host/users.csv?signature=abc")
+    'https://host/users.csv'
+    """
+    return re.sub(r"//[^/@]*@", "//", address.partition("?")[0]) if "://" in address else address
+
+
 def shown_address(address: str) -> str:
-    """Return a path or an address as messages show it, without what may be a secret: a user's name, a password, a signature.
+    """Return a path or an address as messages show it: shortened, and without secrets.
 
     >>> shown_address("https://me:secret@host/users.csv?signature=abc")
     'https://host/users.csv'
     """
-    if "://" in address:
-        address = re.sub(r"//[^/@]*@", "//", address.partition("?")[0])
-    return shortened(address, Length.SENTENCE)
+    return shortened(without_secrets(address), Length.SENTENCE)
 
 
 def open_decompressed(source: str | Path | IO[bytes]) -> IO[bytes]:

@@ -185,8 +185,8 @@ def read_columns(
             give_back()
 
     read = spooled(typed(), spool)
-    names = set(read.column_names)
-    arrays = [read[name] if name in names else texts[name] for name in texts.column_names]
+    for name in read.column_names:  # pa.table would look into every chunk, all over the mapped file
+        texts = texts.set_column(texts.column_names.index(name), name, read[name])
     unread = [
         Unread(
             *key,
@@ -195,7 +195,7 @@ def read_columns(
         )
         for key, some in pieces.items()
     ]
-    return pa.table(arrays, names=texts.column_names), unread
+    return texts, unread
 
 
 def _batches(texts: pa.Table, columns: list[TextColumn]) -> Iterator[pa.RecordBatch]:

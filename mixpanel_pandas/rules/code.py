@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, repr_of, shortened
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["line_of", "literal", "option_in_words", "validation_of"]
 
 #: Option whose value has no literal -> the name that stands for the value.
-NAMED = {"schema": "schema", "project": "project"}
+NAMED = {"schema": "schema", "known": "known", "project": "project"}
 
 
 def line_of(operation: Operation, frame: str = "df") -> str:
     """Return the code that runs `operation` on the frame of that name.
 
-    Where an option holds a schema or a project, the names ``schema`` and ``project`` stand for them.
+    Where an option holds a schema, a frame or a project, the names ``schema``, ``known`` and ``project`` stand for them.
 
     Examples
     --------
@@ -94,8 +95,16 @@ def option_in_words(name: str, value: Any) -> str:
 
 
 def _option(name: str, value: Any) -> str:
-    text = NAMED[name] if name in NAMED and value is not None else literal(value)
+    if isinstance(value, KnownProperties):
+        value = value.source
+    text = literal(value) if name not in NAMED or _has_literal(value) else NAMED[name]
     return f"{name}={text}"
+
+
+def _has_literal(value: Any) -> bool:
+    return value is None or isinstance(
+        value, bool | str | PathLike | list | tuple | set | frozenset | Mapping
+    )
 
 
 def literal(value: Any) -> str:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.text import is_text, quoted
 
 if TYPE_CHECKING:
@@ -20,13 +23,16 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["job_of", "job_text", "option_key"]
+__all__ = ["is_local", "job_of", "job_text", "option_key", "path_in_job"]
 
 #: A key of TOML that needs no quotes.
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 #: Options that concern a single call, so that a job has none of them.
 _OF_ONE_CALL = ("project", "progress", "repeat", "dry_run")
+
+#: Options that are paths.
+_PATHS = ("journal",)
 
 #: What the first lines of a job say.
 _PREAMBLE = """\
@@ -44,7 +50,35 @@ def option_key(option: str) -> str:
     return option.replace("_", "-")
 
 
-def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
+def is_local(name: str) -> bool:
+    """Return whether a name is a path, and neither an address nor standard input or output."""
+    return name != "-" and "://" not in name
+
+
+def path_in_job(name: str | PathLike[str], job: str | PathLike[str]) -> str:
+    """Return a name as it stands in a job: a relative path is relative to the folder of the job.
+
+    Parameters
+    ----------
+    name : path
+        A path, relative to the working folder or absolute, or an address.
+    job : path
+        Where the job will be.
+
+    Examples
+    --------
+    >>> path_in_job("users.csv", "jobs/users.toml"), path_in_job("/srv/users.csv", "jobs/users.toml")
+    ('../users.csv', '/srv/users.csv')
+    """
+    text = fspath(name)
+    text = fspath(Path(text).expanduser()) if text.startswith("~") else text
+    is_relative = is_local(text) and not Path(text).is_absolute()
+    return os.path.relpath(text, Path(job).parent) if is_relative else text
+
+
+def job_of(
+    operation: Operation, source: str | Sequence[str], path: str | PathLike[str] = "job.toml"
+) -> dict[str, Any]:
     """Return the job that runs `operation` on `source`.
 
     The project is not part of it: a job is read by many, and a token is not for all of them. Neither is what concerns a single call: the
@@ -56,6 +90,8 @@ def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
         The call. Its options that are not at their default become keys of the job.
     source : str or sequence of str
         Path, pattern or address of the table, or several of them.
+    path : path
+        Where the job will be. Relative paths become relative to its folder.
 
     Returns
     -------
@@ -69,14 +105,22 @@ def job_of(operation: Operation, source: str | Sequence[str]) -> dict[str, Any]:
     {'source': 'users.csv', 'verb': 'set', 'id': 'user_id', 'property': ['plan'], 'requests-per-hour': 900}
     """
     properties = dict(operation.verbs) if operation.verbs else operation.properties
-    options = {name: value for name, value in operation.named.items() if name not in _OF_ONE_CALL}
+    options = {
+        name: path_in_job(value, path) if name in _PATHS else value
+        for name, value in operation.named.items()
+        if name not in _OF_ONE_CALL
+    }
+    if isinstance(known := options.get("known"), KnownProperties):
+        options["known"] = path_in_job(known.source, path) if isinstance(known.source, str) else known.source
+    sources = [source] if isinstance(source, str) else source
+    names = [path_in_job(name, path) for name in sources]
     named = {
         "id": operation.id,
         "group": operation.group,
         "property": list(properties) if isinstance(properties, tuple) else properties,
         **{option_key(name): value for name, value in options.items()},
     }
-    job = {"source": source, "verb": operation.verb, **named}
+    job = {"source": names if len(names) > 1 else names[0], "verb": operation.verb, **named}
     return {key: value for key, value in job.items() if value is not None}
 
 

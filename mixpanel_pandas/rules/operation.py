@@ -12,6 +12,7 @@ from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you
 from mixpanel_pandas.project import Project
 from mixpanel_pandas.reading.cleaning import missing_texts
 from mixpanel_pandas.reading.readings import reading
+from mixpanel_pandas.rules.known import KnownProperties, is_collection_of_names, is_source_of_names
 from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, Operator
 from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
 from mixpanel_pandas.text import quoted
@@ -356,6 +357,24 @@ def _na_mistake(asked: Operation) -> str | None:
     return None
 
 
+def _known_mistake(asked: Operation) -> str | None:
+    known = asked.named.get("known")
+    if known is None:
+        return (
+            "new_properties='raise' needs the properties that there are: pass known as well"
+            if "new_properties" in asked.named
+            else None
+        )
+    if (
+        isinstance(known, KnownProperties)
+        or known is True
+        or is_collection_of_names(known)
+        or is_source_of_names(known)
+    ):
+        return None
+    return f"known={quoted(known)} must be a frame of read_properties, the path of a file, names of properties, or True to ask Mixpanel"
+
+
 def _reading_mistake(name: str) -> str | None:
     try:
         reading(name)
@@ -392,5 +411,6 @@ _OPTION_CHECKS = (
     _location_mistake,
     _parse_mistake,
     _na_mistake,
+    _known_mistake,
     _journal_mistake,
 )

@@ -80,6 +80,14 @@ class Options:
         Whether an id is taken literally where it is an alias of another. By default only delete takes it literally.
     schema : pandera.DataFrameSchema, optional
         Your own checks of the frame, in addition to those of Mixpanel's limits. It must not change the frame.
+    known : frame, path, collection of str or True, optional
+        The properties that Mixpanel has, so that others stand out: a frame with the columns ``name`` and ``type``, as
+        `read_properties` returns it, a file of them that `frame` reads, or names alone. A mapping from name to type does as well.
+        True asks Mixpanel at the time of the check, which needs a service account. Mixpanel's own properties are always known. Not
+        for unset and delete.
+    new_properties : {"warn", "raise"}, default "warn"
+        Whether a property that is not among `known` is a warning, or the error ``new_property``, which refuses the frame unless
+        `invalid` leaves such properties out. Not for unset and delete.
     at_most : int, default 1000
         A delete of more profiles is refused. Only for delete.
     project : Project, optional
@@ -131,6 +139,8 @@ class Options:
     updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime = "keep"
     ignore_alias: bool = False
     schema: pandera.DataFrameSchema | None = None
+    known: Any = None
+    new_properties: Literal["warn", "raise"] = "warn"
     at_most: int = 1000
     project: Project | None = None
     batch_size: int = 2000
@@ -256,6 +266,21 @@ ALL_OPTIONS: dict[str, Option] = {
             choices=(None, True, False),
         ),
         Option("schema", None, "pandera.DataFrameSchema, optional", "Your own checks of the frame."),
+        Option(
+            "known",
+            None,
+            "frame, path, collection of str or True, optional",
+            "The properties that Mixpanel has, so that others are found; True asks Mixpanel.",
+            "values",
+        ),
+        Option(
+            "new_properties",
+            "warn",
+            '{"warn", "raise"}, default "warn"',
+            "Whether a property that is not among the known ones is a warning or an error.",
+            "values",
+            ("warn", "raise"),
+        ),
         Option("at_most", 1000, "int, default 1000", "A delete of more profiles is refused.", "delete"),
         Option("project", None, "Project, optional", "Where to write.", "sending"),
         Option("batch_size", None, "int, optional", "Updates per request, at most 2000.", "sending"),

@@ -104,7 +104,7 @@ def _round(frame: pd.DataFrame) -> tuple[Measured, Measured]:
     with ExitStack() as patches:
         others = [check for check in scan._VALUE_CHECKS if check.name != "missing_as_text"]
         patches.enter_context(patch.object(scan, "_VALUE_CHECKS", others))
-        patches.enter_context(patch.object(scan, "kinds_looked_for", lambda *_: frozenset()))
+        patches.enter_context(patch.object(scan, "is_looked_at", lambda *_: False))
         patches.enter_context(patch.object(scan, "id_findings", lambda _ids: {}))
         without = once(run, watched=False)
     return without, once(run, watched=False)

@@ -304,6 +304,32 @@ COLUMNS = [
     ("lookalike", "hint", None, {"E-Mail": ["a@b.c"]}, {"$email": ["a@b.c"]}, {}),
     ("dollar_name", "hint", None, {"$plan": ["pro"]}, {"plan$": ["pro"]}, {}),
     ("record_field", "hint", None, {"token": ["x"]}, {"tokens": ["x"]}, {}),
+    ("new_property", "warning", None, {"plna": ["x"]}, {"plan": ["x"]}, {"known": ["plan"]}),
+    (
+        "absent_property",
+        "warning",
+        None,
+        {"plna": ["x"]},
+        {"plan": ["x"]},
+        {"known": ["plan"], "verb": "remove"},
+    ),
+    ("type_drift", "warning", None, {"n": ["x"]}, {"n": [5]}, {"known": {"n": "number"}}),
+    (
+        "no_list",
+        "warning",
+        None,
+        {"n": ["x"]},
+        {"tags": ["x"]},
+        {"known": {"n": "number", "tags": "list"}, "verb": "union"},
+    ),
+    (
+        "no_number",
+        "warning",
+        None,
+        {"n": [5]},
+        {"m": [5]},
+        {"known": {"n": "list", "m": "number"}, "verb": "add"},
+    ),
     ("appended_list", "hint", None, {"v": [["x"]]}, {"v": ["x"]}, {"verb": "append"}),
 ]
 COLUMN_IDS = [f"{row[0]}: {next(iter(row[3]))!r:.20} ({place})" for place, row in enumerate(COLUMNS)]

@@ -168,6 +168,18 @@ def test_the_summary_on_standard_output_and_no_profiles_where_there_are_none(tab
     assert "wrote the summary, 1 row, to standard output" in done.stderr
 
 
+@pytest.mark.parametrize("more", [[], ["--log-format", "json"]], ids=str)
+def test_a_quiet_command_says_why_it_fails(tmp_path: Path, more: list[str]) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("uid,plan\na,pro\n,free\n", encoding="utf-8")
+    done = run("set", str(path), "--id", "uid", "--emulator", "--invalid", "drop_row", "--quiet", *more)
+    assert done.exit_code == 1
+    assert not done.stdout
+    assert done.stderr.count("set: 1 accepted, 1 invalid (1 missing id)") == 1
+    path.write_text("uid,plan\na,pro\n", encoding="utf-8")
+    assert not run("set", str(path), "--id", "uid", "--emulator", "--quiet", *more).output
+
+
 def test_files_of_what_became_of_the_rows(emulator: mpd.Emulator, table: str, tmp_path: Path) -> None:
     emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "8")
     done = run(

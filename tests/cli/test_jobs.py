@@ -112,6 +112,7 @@ def test_paths_of_a_job_are_relative_to_its_folder(emulator: mpd.Emulator) -> No
         pytest.param(JOB + "journal = 'j'\nrun = 'a-{day}'\n", "{day} stands for nothing: there are 'date', 'hour'", id="placeholder"),
         pytest.param(JOB.replace('"set"', '"sett"'), "no verb 'sett': did you mean 'set'?", id="verb"),
         pytest.param('source = "users.csv"\n', 'no verb: write verb = "set"', id="no verb"),
+        pytest.param(JOB + "known = 5\n", "known takes text, true, a list of texts or a table, not 5", id="no properties"),
         pytest.param('verb = "set"\n', "name a table to read, such as users.csv, or write source", id="no source"),
         pytest.param('verb = "set"\nsource = 1\n', "source takes text or a list of texts, not [1]", id="source"),
         pytest.param("verb = set\n", "cannot be read as a job: Invalid value", id="no TOML"),
@@ -233,7 +234,7 @@ def test_every_option_can_stand_in_a_job(verb: str) -> None:
     assert left_out == {"token", "job", "save_job"}
     values = {
         "text": "a", "text or number": 1.5, "texts": ["a", "b"], "mapping": {"a": "b"}, "mapping or text": {"a": "b"}, "mapping or texts": ["a"],
-        "names": ["a"], "path": "a", "integer": 1, "number": 1.5, "flag": True,
+        "names": ["a"], "path": "a", "properties": ["a"], "integer": 1, "number": 1.5, "flag": True,
     }  # fmt: skip
     for row in options_of_verb(verb):
         value = row.choices[0] if row.choices else values[row.kind]
@@ -287,6 +288,64 @@ def test_a_job_says_where_it_writes_and_whether_types_are_inferred(
     options: dict[str, Any], words: str
 ) -> None:
     assert words in job_text({"source": "users.csv", "verb": "set", **options})
+
+
+KNOWN = [
+    pytest.param('known = ["plan"]\n', id="names"),
+    pytest.param('[known]\nplan = "string"\n', id="types"),
+    pytest.param('known = "known.csv"\n', id="a file"),
+    pytest.param("known = true\n", id="those of Mixpanel"),
+]
+
+
+@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_a_job_refuses_properties_that_mixpanel_lacks(
+    emulator: mpd.Emulator, command: str, known: str
+) -> None:
+    Path("jobs").mkdir()
+    Path("jobs/known.csv").write_text("name,type\nplan,string\n", encoding="utf-8")
+    pd.DataFrame({"uid": ["x"], "plan": ["y"]}).mixpanel.set("uid")
+    sent = len(emulator.requests)
+    job = write_job(
+        JOB.replace("users.csv", "../users.csv") + f"new-properties = 'raise'\n{known}", "jobs/users.toml"
+    )
+    done = run(*(["run", job] if command == "run" else ["validate", "--job", job]))
+    assert done.exit_code == 1, done.output
+    assert "creates the property 'credits', which Mixpanel does not have" in " ".join(done.output.split())
+    assert {request.path for request in emulator.requests[sent:]} <= {"/api/query/engage/properties"}
+
+
+def test_new_properties_needs_what_is_known() -> None:
+    done = run("run", write_job(JOB + "new-properties = 'raise'\n"))
+    assert done.exit_code == 2
+    assert "--new-properties raise needs the properties that there are: pass known as well" in done.stderr
+
+
+def test_what_is_known_is_typed_and_saved(emulator: mpd.Emulator) -> None:
+    options = ("--id", "uid", "--property", "plan", "--property", "credits", "--new-properties", "raise")
+    Path("jobs").mkdir()
+    Path("known.csv").write_text("name\nplan\nkredits\n", encoding="utf-8")
+    done = run("set", "users.csv", *options, "--known", "known.csv")
+    assert done.exit_code == 1
+    assert "'kredits' is like it: --rename credits=kredits sends it as that" in " ".join(done.stderr.split())
+    for typed, saved in (("known.csv", "../known.csv"), ("true", True)):
+        assert (
+            run("set", "users.csv", *options, "--known", typed, "--save-job", "jobs/users.toml").exit_code
+            == 0
+        )
+        assert tomllib.loads(Path("jobs/users.toml").read_text(encoding="utf-8"))["known"] == saved
+    done = run("set", "users.csv", *options, "--new-properties", "warn", "--known", "true", "--dry-run")
+    assert done.exit_code == 0
+    assert "creates 2 properties: plan, credits" in " ".join(done.stderr.split())
+
+
+def test_known_true_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIXPANEL_TOKEN", "0" * 32)
+    monkeypatch.setenv("MIXPANEL_REGION", "eu")
+    done = run("set", "users.csv", "--id", "uid", "--known", "true")
+    assert done.exit_code == 2
+    assert "--known true asks Mixpanel: reading needs username" in " ".join(done.stderr.split())
 
 
 def test_an_operation_as_a_job() -> None:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from mixpanel_pandas import errors
 from mixpanel_pandas.cli import main
+from mixpanel_pandas.cli.exit_status import status_of_error
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _table(tmp_path: Path) -> None:
 @pytest.fixture
 def start(tmp_path: Path, emulator: mpd.Emulator) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a command in a folder with tables, in an environment that names the emulator."""
-    environment = {**os.environ, "MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
+    environment = {**os.environ, **environment_of(emulator)}
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, **more: Any) -> subprocess.Popen[str]:
@@ -69,6 +71,18 @@ def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., tuple[int,
         return process.returncode, out, err
 
     return run
+
+
+def environment_of(emulator: mpd.Emulator) -> dict[str, str]:
+    """Return the variables that name an emulator."""
+    username, secret = emulator.service_account
+    return {
+        "MIXPANEL_TOKEN": str(emulator.token),
+        "MIXPANEL_URL": emulator.url,
+        "MIXPANEL_USERNAME": username,
+        "MIXPANEL_SECRET": secret,
+        "MIXPANEL_PROJECT_ID": str(emulator.project_id),
+    }
 
 
 def refuse_one(emulator: mpd.Emulator) -> None:
@@ -107,6 +121,7 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
         lambda emulator: emulator.close(),
         3,
     ),
+    "a property is new": ([*SET, "--known", "true", "--new-properties", "raise"], lambda _emulator: None, 1),
     "nobody is there": (SET, lambda emulator: emulator.close(), 3),
 }  # fmt: skip
 
@@ -118,6 +133,20 @@ def prepared(request: pytest.FixtureRequest, emulator: mpd.Emulator, tmp_path: P
     prepare(emulator)
     (tmp_path / "project.toml").write_text("backoff = 0.001\nretries = 1\n", encoding="utf-8")
     return [*words, "--project", "project.toml"], status
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(errors.PageFailed("no answer"), 3, id="Mixpanel does not answer"),
+        pytest.param(
+            errors.BudgetSpent("try later", None, 60.0), 3, id="the queries of the hour are used up"
+        ),
+        pytest.param(errors.AccountError("no account"), 2, id="there is no service account"),
+    ],
+)
+def test_the_exit_status_if_mixpanel_does_not_tell_what_it_has(error: Exception, status: int) -> None:
+    assert status_of_error(error) == status
 
 
 @pytest.mark.slow
@@ -133,7 +162,7 @@ def test_the_exit_status_in_this_process(
     prepared: tuple[list[str], int], emulator: mpd.Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    environment = {"MIXPANEL_TOKEN": str(emulator.token), "MIXPANEL_URL": emulator.url}
+    environment = environment_of(emulator)
     done = CliRunner().invoke(main, prepared[0], env=environment)
     assert done.exit_code == prepared[1], done.output
 

@@ -11,7 +11,7 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.emulator.moments import without_fractions
-from mixpanel_pandas.profiles.plan import _differ
+from mixpanel_pandas.pipeline.plan import _differ
 from tests.profiles.held import hold
 
 OPERANDS: dict[str, list[Any]] = {

@@ -6,7 +6,8 @@ import datetime as dt
 import gzip
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -22,10 +23,6 @@ from mixpanel_pandas.reading import spool as spool_module
 from mixpanel_pandas.reading.writing import write_table
 from tests.examples import examples
 from tests.reading.tables import CSV, read, rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 TABLE = """user,zip,amount,code,flag,when,note,big
 007,01234,1.5,1E5,true,2024-01-02T03:04:05Z,NA,1
@@ -229,6 +226,19 @@ def test_the_line_to_copy_reads_the_same() -> None:
     assert line == ("parse={'n': 'number', 'x': 'number:0,5', 'b': 'boolean', 'd': 'date', 't': 'date'}")
     again = read(content, infer=False, parse=eval(line.removeprefix("parse=")))
     pd.testing.assert_frame_equal(again, frame)
+
+
+def test_the_source_is_named_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("id,v\nx,?\n", encoding="utf-8")
+    frame = mpd.frame("a.csv", na={"?"}, header=True, delimiter=",")
+    assert frame.attrs == {"source": "a.csv", "source_options": {"na": ["?"], "delimiter": ","}}
+    assert frame[frame["id"] == "x"].copy().attrs == frame.attrs
+    assert mpd.frame([Path("a.csv"), "a.csv"]).attrs == {"source": ["a.csv", "a.csv"]}
+    assert mpd.frame(f"file://{tmp_path}/a.csv").attrs == {"source": f"file://{tmp_path}/a.csv"}
+    assert mpd.frame(pd.DataFrame({"id": ["x"]})).attrs == {}
+    with Path("a.csv").open("rb") as file:
+        assert mpd.frame(file, format="csv").attrs == {}
 
 
 def test_mistakes_are_named_at_once() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.code import line_of, literal
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import Operation, operation
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -35,6 +36,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "invalid": st.just("drop_row") | st.dictionaries(st.just("long_string"), st.just("truncate")),
     "ip": st.just("192.0.2.1") | LABELS,
     "updated_at": st.just("keep") | LABELS,
+    "known": st.just(True) | st.just("known.csv") | st.lists(st.text(max_size=3), max_size=2),
     "at_most": st.integers(0, 9),
     "batch_size": st.integers(1, 2000),
     "workers": st.integers(1, 64),
@@ -61,6 +63,24 @@ def operations(draw: st.DrawFn) -> Operation:
     except OperationError:
         assume(False)
         raise
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        pytest.param(True, "True", id="ask"),
+        pytest.param("known.csv", "'known.csv'", id="a path as text"),
+        pytest.param(Path("known.csv"), "'known.csv'", id="a path"),
+        pytest.param(["plan"], "['plan']", id="names"),
+        pytest.param({"plan": "string"}, "{'plan': 'string'}", id="types"),
+        pytest.param(pd.Index(["plan"]), "known", id="an index"),
+        pytest.param(pd.DataFrame({"name": ["plan"]}), "known", id="a frame"),
+    ],
+)
+def test_what_is_known_has_a_literal_or_a_name(known: object, text: str) -> None:
+    for value in (known, KnownProperties(known, None, {})):
+        asked = operation("set", "id", None, None, {"known": value})
+        assert line_of(asked) == f"df.mixpanel.set('id', known={text})"
 
 
 @given(operations())

@@ -35,6 +35,8 @@ ROWS = [
     ("updated_at", None, "rows", ()),
     ("ignore_alias", None, "rows", (None, True, False)),
     ("schema", None, "rows", ()),
+    ("known", None, "values", ()),
+    ("new_properties", "warn", "values", ("warn", "raise")),
     ("at_most", 1000, "delete", ()),
     ("project", None, "sending", ()),
     ("batch_size", None, "sending", ()),
@@ -84,7 +86,8 @@ def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option)
 )
 def test_closed_options_take_their_values_and_no_others(option):
     verb = "set" if option.of != "delete" else "delete"
-    others = {"journal": "mp.sqlite", "run": "monday"} if option.name == "on_changed" else {}
+    needed = {"on_changed": {"journal": "mp.sqlite", "run": "monday"}, "new_properties": {"known": ["plan"]}}
+    others = needed.get(option.name, {})
     for value in option.choices:
         asked = ask(verb, **{option.name: value}, **others)
         assert asked.named.get(option.name, option.default) == value

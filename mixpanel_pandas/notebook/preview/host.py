@@ -30,6 +30,9 @@ class Host(Protocol):
     def code(self) -> str:
         """The line of Python that does what the preview shows now."""
 
+    def save_job(self, path: str) -> None:
+        """Write the operation that the preview shows now as a job, to be run on the source of the frame."""
+
     def change(self, edit: Callable[[State], Operation]) -> None:
         """Change the operation and show it. An invalid edit changes nothing; its error is shown."""
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_pandas.delivery.shell import in_notebook, shell
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview.html import STYLE
+from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.notebook.preview.static import as_html, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from os import PathLike
 
     import pandas as pd
 
@@ -106,6 +108,47 @@ class Preview:
             checking.join(timeout)
         sent = runner is None or runner.join(timeout)
         return sent and (checking is None or not checking.is_alive())
+
+    def save_job(
+        self,
+        path: str | PathLike[str],
+        source: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
+    ) -> None:
+        r"""Write the operation that the preview shows now as a job, which ``mixpanel-pandas run`` runs.
+
+        The job reads the source anew. Values, columns or rows that were changed after the frame was read are not part of it.
+        It holds no project, and no ``invalid=`` of `frame`.
+
+        Parameters
+        ----------
+        path : path
+            The file to write, such as ``"users.toml"``. It is replaced if it exists.
+        source : path, address, or list of them, optional
+            The table that the job reads. By default the one that `frame` read, as ``df.attrs["source"]`` names it. User names,
+            passwords and signatures are left out of an address. Relative paths become relative to the folder of the job.
+
+        Raises
+        ------
+        OperationError
+            If the frame does not tell its source and none is named, an option has no form in a job (such as ``schema``), or
+            the file cannot be written.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> _ = Path("users.csv").write_text("user_id,plan,credits\n007,pro,12\n")
+        >>> preview = mpd.frame("users.csv").mixpanel.preview("set", "user_id")
+        >>> preview.save_job("users.toml")
+        >>> print(Path("users.toml").read_text().partition("\n\n")[2])
+        source = "users.csv"
+        verb = "set"
+        id = "user_id"
+        <BLANKLINE>
+        [parse]
+        credits = "number"
+        <BLANKLINE>
+        """
+        write_job(self.state, path, source)
 
     @property
     def names(self) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The tab Send: how much is sent and where to, a button that says what it does, the progress, and what became of it."""
+"""The tab Send: how much is sent and where to, a button that says what it does, the progress, what became of it, and the job."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mixpanel_pandas.errors import MixpanelError, ValidationError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Bar, Button, Html, Input, Tick, hbox, vbox
 from mixpanel_pandas.notebook.preview.edits import with_option
+from mixpanel_pandas.notebook.preview.job import has_source
 from mixpanel_pandas.notebook.preview.runner import Runner
 from mixpanel_pandas.notebook.preview.upload_size import (
     button_text,
@@ -18,7 +19,7 @@ from mixpanel_pandas.notebook.preview.upload_size import (
     upload_size,
 )
 from mixpanel_pandas.notebook.show import show
-from mixpanel_pandas.text import counted
+from mixpanel_pandas.text import Length, counted, shortened
 
 if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.host import Host
@@ -29,6 +30,15 @@ __all__ = ["SendView"]
 
 #: How many reasons are shown for rows that were not accepted.
 REASONS = 10
+
+#: Where a job is written, unless a person names another file.
+JOB_PATH = "job.toml"
+
+#: Tooltip of the button that writes a job.
+SAVE_JOB = "Write a TOML file that mixpanel-pandas run runs: it reads the source of the frame, and sends it as shown here"
+
+#: Why a job cannot be written.
+NO_SOURCE = 'A job needs the file that the frame came from: make the frame with mpd.frame, or call {preview}.save_job("{path}", source=...).'
 
 
 class SendView:
@@ -58,9 +68,15 @@ class SendView:
         self._bar = Bar("progress")
         self._progress = Html("progress-words")
         self._outcome = Html("outcome")
+        self._job_path = Input(
+            "Job file", "job-path", lambda _text: host.guarded(self._show_job), hint=JOB_PATH, each_key=True
+        )
+        self._job_path.value = JOB_PATH
+        self._save_job = Button("Save job", "save-job", lambda: host.guarded(self._write_job), SAVE_JOB)
+        self._job = Html("job")
         self.box: Any = vbox(
             self._about, hbox(self._count, self._repeat), self._typed, hbox(self._send, self._stop),
-            self._bar, self._progress, self._outcome,
+            self._bar, self._progress, self._outcome, hbox(self._job_path, self._save_job), self._job,
         )  # fmt: skip
         for control in (self._stop, self._bar, self._progress):
             control.show(False)
@@ -105,6 +121,7 @@ class SendView:
         self._typed.show(bool(confirmation))
         self._typed.name(f'Type "{confirmation}" to confirm')
         self._enable_send()
+        self._show_job()
 
     def _project(self) -> Project | None:
         try:
@@ -172,6 +189,23 @@ class SendView:
             control.show(True)
         self._enable_send()
         runner.begin()
+
+    def _show_job(self, message: str = "") -> None:
+        """Show what was written. Without a source nothing can be written, which is shown in its place."""
+        path = self._job_path.value.strip()
+        possible = has_source(self._host.state.frame)
+        self._job_path.enable(possible)
+        self._save_job.enable(possible and bool(path))
+        text = message if possible else NO_SOURCE.format(preview=self._host.names[1], path=JOB_PATH)
+        self._job.value = html.page([html.note(text)] if text else [])
+
+    def _write_job(self) -> None:
+        path = self._job_path.value.strip()
+        self._host.show_error("")
+        self._show_job()
+        self._host.save_job(path)
+        shown = shortened(path, Length.SENTENCE)
+        self._show_job(f"Wrote {shown}. To run it: mixpanel-pandas run {shown}")
 
     def _stop_sending(self) -> None:
         """Stop the upload. Its summary follows."""

@@ -25,6 +25,7 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
 from mixpanel_pandas.payloads.sources import Source
+from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of
 from mixpanel_pandas.rules.operation import Operation
@@ -118,11 +119,14 @@ class State:
     ------
     OperationError
         If the operation cannot be meant on this frame.
+    MixpanelError
+        If the properties that `known` names cannot be read.
     """
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
         self.frame: pd.DataFrame = frame
         self.facts: Facts = facts or Facts(frame)
+        operation = with_known_properties(operation)
         layout = make_layout(frame, operation)
         if callable(operation.options.rename):
             named = {name: value for name, value in operation.named.items() if name != "rename"}

@@ -3,21 +3,25 @@ from __future__ import annotations
 import json
 import re
 import threading
+import tomllib
 from html import unescape
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas import errors
+from mixpanel_pandas.cli import main
 from mixpanel_pandas.notebook.preview import map_view
 from mixpanel_pandas.notebook.preview import preview as module
 from mixpanel_pandas.notebook.preview import state as state_module
 from mixpanel_pandas.notebook.preview.findings_view import INVALID_IN_WORDS
-from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES
+from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, taken_by
 from tests.notebook.preview.frames import ATTACKS, people
 
 SECONDS = 100
@@ -135,6 +139,14 @@ def test_the_type_choice_reads_text_as_the_hint_says() -> None:
     assert "1234.5" in found.text()
     found.one("column-reading", "Read text of amount as").value = None
     assert found.preview.code == "df.mixpanel.set('user_id')"
+
+
+def test_what_mixpanel_has_is_kept_and_compared_with() -> None:
+    found = screen(good(), properties=["plan"], known=["plna"])
+    assert "creates the property 'plan', which Mixpanel does not have; 'plna' is like it" in found.text()
+    assert found.titles()[FINDINGS] == "Findings (1 warning)"
+    assert found.preview.state.verdict().endswith("; creates 1 property: plan (like plna)")
+    assert found.preview.code == "df.mixpanel.set('user_id', ['plan'], known=['plna'])"
 
 
 def test_clicks_become_the_line_and_the_operation() -> None:
@@ -417,6 +429,129 @@ def test_an_upload_that_fails_says_so_in_our_words(emulator: mpd.Emulator) -> No
     assert found.preview.wait(SECONDS)
     assert "401" in found.text()
     assert found.preview.summary["rejected"].sum() == 5
+
+
+CSV = 'uid;plan;credits;tags;born\n007;pro;1,5;"a;b";2001-02-03\n8;?;2,25;c;\n9;Zo\u00eb;;;1999-12-31\n'
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    Path("users.csv").write_text(CSV, encoding="cp1252")
+    Path("jobs").mkdir()
+    return "users.csv"
+
+
+def run_job(path: str) -> None:
+    done = CliRunner().invoke(main, ["run", path])
+    assert done.exit_code == 0, done.output
+
+
+def test_a_saved_job_writes_the_profiles_that_the_send_button_writes(
+    emulator: mpd.Emulator, source: str
+) -> None:
+    frame = mpd.frame(source, na=["?"], encoding="cp1252", decimal=",")
+    found = screen(frame[frame["uid"] != ""].copy(), id="uid")
+    found.one("column-name", "name for plan").value = "Plan"
+    found.one("column-reading", "Read text of tags as").value = "list:semicolon"
+    found.open(SEND)
+    found.one("job-path").value = "jobs/users.toml"
+    found.one("save-job").click()
+    assert "Wrote jobs/users.toml. To run it: mixpanel-pandas run jobs/users.toml" in found.text()
+    assert not emulator.requests
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    sent = emulator.profiles()
+    assert sent.loc["007", ["Plan", "credits", "tags"]].tolist() == ["pro", 1.5, ["a", "b"]]
+    emulator.reset()
+    run_job("jobs/users.toml")
+    pd.testing.assert_frame_equal(emulator.profiles(), sent)
+    assert tomllib.loads(Path("jobs/users.toml").read_text(encoding="utf-8")) == {
+        "source": "../users.csv", "verb": "set", "id": "uid", "na": ["?"], "encoding": "cp1252", "decimal": ",",
+        "rename": {"plan": "Plan"}, "parse": {"credits": "number:0,5", "born": "date", "tags": "list:semicolon"},
+    }  # fmt: skip
+
+
+def test_a_job_has_the_readings_of_what_is_sent(emulator: mpd.Emulator, source: str) -> None:
+    frame = mpd.frame(source, encoding="cp1252", decimal=",", na="common")
+    options = {"na": ["?"], "journal": "j.sqlite", "project": emulator.project, "dry_run": True}
+    frame.mixpanel.preview("set", "uid", ["credits"], **options).save_job("jobs/users.toml")
+    text = Path("jobs/users.toml").read_text(encoding="utf-8")
+    job = tomllib.loads(text)
+    assert job["parse"] == {"credits": "number:0,5"}
+    assert job["na"] == ["common", "?"]
+    assert job["journal"] == "../j.sqlite"
+    assert not {"project", "dry-run"} & set(job)
+    assert str(emulator.project.token) not in text
+    run_job("jobs/users.toml")
+    assert emulator.profile("007") == {"credits": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("id", "properties", "options"),
+    [
+        pytest.param("uid", None, {}, id="ids that were inferred as numbers"),
+        pytest.param("uid", ["plan"], {"latitude": "lat", "longitude": "lon"}, id="columns of options"),
+    ],
+)
+def test_a_job_reads_ids_as_text_and_columns_of_options_as_the_frame_has_them(
+    emulator: mpd.Emulator, source: str, id: str, properties: Any, options: dict[str, Any]
+) -> None:
+    Path(source).write_text("uid,plan,lat,lon\n7,1,52.5,13.4\n8,2,48.1,11.6\n", encoding="utf-8")
+    preview = mpd.frame(source).mixpanel.preview("set", id, properties, **options)
+    preview.save_job("job.toml")
+    mpd.frame(source).mixpanel.set(id, properties, **options)
+    run_job("job.toml")
+    first, second = (request.records for request in emulator.requests)
+    assert first == second
+    assert first[0]["$set"]["plan"] == 1
+
+
+def test_a_job_of_a_verb_without_values(emulator: mpd.Emulator, source: str) -> None:
+    frame = mpd.frame(source, encoding="cp1252", decimal=",", trim=True)
+    frame.mixpanel.preview("delete", "uid").save_job(Path("job.toml"))
+    job = tomllib.loads(Path("job.toml").read_text(encoding="utf-8"))
+    assert job == {"source": source, "verb": "delete", "id": "uid", "encoding": "cp1252", "decimal": ","} | (
+        {"trim": True} if "trim" in {option.name for option in taken_by("delete")} else {}
+    )
+    assert CliRunner().invoke(main, ["run", "job.toml", "--yes"]).exit_code == 0
+    assert len(emulator.requests) == 1
+
+
+def test_a_job_needs_a_source(source: str) -> None:
+    found = screen(good())
+    found.open(SEND)
+    assert found.one("save-job").disabled
+    assert found.one("job-path").disabled
+    assert 'make the frame with mpd.frame, or call preview.save_job("job.toml", source=...)' in found.text()
+    with pytest.raises(
+        mpd.OperationError, match=r"name it, as in save_job\('job.toml', source='users.csv'\)"
+    ):
+        found.preview.save_job("job.toml")
+    assert not Path("job.toml").exists()
+    found.preview.save_job("job.toml", ["https://me:secret@host/a.csv?signature=abc", Path("jobs", "b.csv")])
+    job = tomllib.loads(Path("job.toml").read_text(encoding="utf-8"))
+    assert job == {"source": ["https://host/a.csv", "jobs/b.csv"], "verb": "set", "id": "user_id"}
+
+
+def test_a_job_that_cannot_be_written_is_told(source: str) -> None:
+    found = screen(mpd.frame(source, encoding="cp1252"), id="uid")
+    found.open(SEND)
+    assert found.one("job-path").value == "job.toml"
+    found.one("job-path").value = "nowhere/job.toml"
+    found.one("save-job").click()
+    assert "'nowhere/job.toml' cannot be written: No such file or directory" in found.text()
+    assert "Wrote" not in found.text()
+    found.one("job-path").value = " "
+    assert found.one("save-job").disabled
+    found.one("job-path").value = "job.toml"
+    found.one("save-job").click()
+    assert "Wrote job.toml" in found.text()
+    assert "nowhere" not in found.text()
+    found.open(MAP)
+    found.one("missing").value = "null"
+    found.open(SEND)
+    assert "Wrote" not in found.text()
 
 
 # -- what is saved ------------------------------------------------------------------------------------------------------

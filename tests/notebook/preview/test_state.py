@@ -3,7 +3,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+import mixpanel_pandas as mpd
 from mixpanel_pandas.errors import ColumnNotFoundError
+from mixpanel_pandas.notebook.preview.edits import with_group, with_name
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.rules.operation import operation
 from tests.notebook.preview.frames import people, state
@@ -73,3 +75,16 @@ def test_labels_that_name_people_are_masked(index: pd.Index | None, label: str) 
 def test_an_index_that_holds_the_ids_is_masked() -> None:
     frame = people().set_index("user_id")
     assert state(frame).row_label(0, unmasked=False) == "'an***@e***'"
+
+
+def test_mixpanel_is_asked_once_for_its_properties_and_again_for_a_group(emulator: mpd.Emulator) -> None:
+    pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]}).mixpanel.set("user_id")
+    sent = len(emulator.requests)
+    first = state(pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]}), known=True)
+    renamed = first.changed(with_name(first.operation, first.layout, "plan", "Plan"))
+    assert [finding.check for finding in first.findings] == []
+    assert [finding.check for finding in renamed.findings] == ["new_property"]
+    assert renamed.code() == "df.mixpanel.set('user_id', known=True, rename={'plan': 'Plan'})"
+    assert len(emulator.requests) == sent + 1
+    with pytest.raises(mpd.OperationError, match="group key 'company' is not known"):
+        renamed.changed(with_group(renamed.operation, "company"))
