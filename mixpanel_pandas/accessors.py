@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandera.pandas as pandera
 
     from mixpanel_pandas.notebook.preview.preview import Preview
+    from mixpanel_pandas.pipeline.plan import Plan
     from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.operation import Operation
     from mixpanel_pandas.rules.operators import Verb
@@ -831,6 +832,65 @@ class Profiles:
         from mixpanel_pandas.pipeline import line
 
         return line.report(self._frame, asked, first)
+
+    def plan(
+        self,
+        operator: Verb | str,
+        id: Hashable = None,
+        properties: Any = None,
+        *,
+        current: pd.DataFrame,
+        only: Literal["existing", "new"] | None = None,
+        **options: Any,
+    ) -> Plan:
+        """Return what an operator would change in profiles that were read; send nothing.
+
+        Values are compared as Mixpanel sees them: 5 is 5.0, dates have seconds. The properties that Mixpanel adds by itself, such as
+        "Updated at", are not part of a plan.
+
+        Parameters
+        ----------
+        operator : str
+            set, set_once, add, union, append, remove, unset, delete or update.
+        id, properties
+            As the operator takes them.
+        current : pandas.DataFrame
+            The profiles as `read_profiles` returned them. One that is not there counts as new.
+        only : {"existing", "new"}, optional
+            Leave out the rows whose profile is not in `current`, or those whose profile is.
+        **options
+            Options of the operator; `Options` describes each.
+
+        Returns
+        -------
+        Plan
+            ``.cells`` holds each value that changes, before and after, and ``.counts`` how many there are. ``.send()`` sends
+            only what changes something. Updates of add, append and remove are always sent.
+
+        Raises
+        ------
+        ValidationError
+            If the frame holds errors.
+        OperationError
+            If the call makes no sense on the frames, or a profile has several rows.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+        >>> plan = df.mixpanel.plan("set", "user_id", current=current)
+        >>> plan
+        1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
+        >>> plan.cells[["id", "before", "after", "change"]]
+            id  before   after   change
+        0  ann  "free"   "pro"  changed
+        1  bob    <NA>  "free"      new
+        """
+        from mixpanel_pandas.pipeline.plan import make_plan
+
+        return make_plan(
+            self._frame, operation(operator, id, properties, self._group, options), current, only
+        )
 
     @hint_options
     def payloads(

@@ -29,7 +29,7 @@ __all__ = ["show", "table_of"]
 def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     """Return a frame as a table that reads well, with what it says in one line above it.
 
-    It is made for the summary of an upload, the report of `validate`, totals and the inventory. Any other frame is shown with
+    It is made for the summary of an upload, the report of `validate`, totals, the inventory and the cells of a plan. Any other frame is shown with
     all its columns. The frame does not change.
 
     Parameters
@@ -240,6 +240,12 @@ def _inventory_in_words(inventory: pd.DataFrame) -> str:
     return f"{counted(len(inventory), 'property')}{rows}{f': {details}' if details else ''}"
 
 
+def _cells_in_words(cells: pd.DataFrame) -> str:
+    counts = cells["change"].value_counts()
+    parts = ", ".join(f"{counts.get(change, 0):,} {change}" for change in ("new", "changed", "emptied"))
+    return f"{counted(len(cells), 'cell')} in {counted(cells['id'].nunique(), 'profile')}: {parts}"
+
+
 def _shape_in_words(frame: pd.DataFrame) -> str:
     return f"{counted(len(frame), 'row')} x {counted(frame.shape[1], 'column')}"
 
@@ -348,6 +354,12 @@ KINDS: tuple[Kind, ...] = (
         ("column", "type", "fill", "distinct", "examples", "largest", "nearly_constant", "reserved", "findings"),
         _inventory_in_words,
         _with_types_and_examples,
+    ),
+    Kind(  # the cells of a plan
+        ("position", "id", "property", "before", "after", "change"),
+        ("id", "property", "before", "after", "change"),
+        _cells_in_words,
+        noun="cell",
     ),
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operators import Missing, Operator
 
-__all__ = ["Part", "Property", "encode", "escaped", "join", "json_of", "json_texts"]
+__all__ = ["Part", "Property", "encode", "escaped", "join", "json_of", "json_texts", "operand_texts"]
 
 #: What a text is joined of: a constant, or a column with one text per row.
 Part: TypeAlias = str | pa.Array
@@ -131,7 +131,7 @@ def _record(head: Sequence[Part], operator: Operator, columns: Sequence[Property
         if column.has_gaps:
             members.append(_fragment(column, left, right))
         else:
-            before, text, after = _operand_texts(column)
+            before, text, after = operand_texts(column)
             members += [f"{left}{json_of(column.name)}:{before}", text, f"{after}{right}"]
     return join(*head, opening, *members, closing, nulls="replace")
 
@@ -139,7 +139,7 @@ def _record(head: Sequence[Part], operator: Operator, columns: Sequence[Property
 def _fragment(column: Property, left: str = "", right: str = "") -> pa.Array:
     """Return ``"name":value`` for each row, between `left` and `right`; null where the row says nothing about the property."""
     key = f"{left}{json_of(column.name)}:"
-    before, text, after = _operand_texts(column)
+    before, text, after = operand_texts(column)
     fragment = _between(f"{key}{before}", text, f"{after}{right}")
     if column.missing == "null":
         fragment = fragment.fill_null(f"{key}null{right}")
@@ -225,7 +225,7 @@ def constant(text: str) -> pa.Scalar:
 # -- values -------------------------------------------------------------------------------------------------------
 
 
-def _operand_texts(column: Property) -> JsonTexts:
+def operand_texts(column: Property) -> JsonTexts:
     """Return the values of a property as JSON, in the form that its operator takes."""
     opening, text, closing = json_texts(column.values)
     if column.operator.takes != "list":

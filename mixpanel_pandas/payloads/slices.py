@@ -34,6 +34,7 @@ __all__ = [
     "encode_slice",
     "encode_slices",
     "fingerprinted",
+    "property_of",
 ]
 
 
@@ -89,7 +90,7 @@ def encode_slice(layout: Layout, changes: Changes, rows: slice, token: str | Non
     """Return the payloads of those rows of a slice that are sent, and not merged."""
     alone = changes.alone(rows)
     positions = np.flatnonzero(alone) + rows.start
-    properties = [_property(layout, number, changes, rows) for number in range(len(layout.columns))]
+    properties = [property_of(layout, number, changes, rows) for number in range(len(layout.columns))]
     around = envelope(layout, rows, token)
     if not alone.all():
         properties, around = [column.filter(alone) for column in properties], around.filter(alone)
@@ -100,7 +101,7 @@ def encode_rows(
     layout: Layout, changes: Changes, positions: np.ndarray, token: str | None = None
 ) -> Payloads:
     """Return the payloads of at most a slice's worth of rows, wherever they stand."""
-    properties = [_property(layout, number, changes, positions) for number in range(len(layout.columns))]
+    properties = [property_of(layout, number, changes, positions) for number in range(len(layout.columns))]
     return _encoded(layout, properties, envelope(layout, positions, token), positions)
 
 
@@ -115,7 +116,7 @@ def encode_merged(layout: Layout, changes: Changes, token: str | None = None) ->
         last_rows = rows[np.append(starts[1:], len(rows)) - 1]
         deciding = partial(latest, rows, starts, layout.rows_per_slice)
         properties = [
-            _property(layout, number, changes, deciding(_worth_of_values(layout, number, changes)))
+            property_of(layout, number, changes, deciding(_worth_of_values(layout, number, changes)))
             for number in range(len(layout.columns))
         ]
         elsewhere = {name: deciding(partial(has_member, layout, name)) for name in members_in_columns(layout)}
@@ -136,7 +137,7 @@ def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[
     return worth
 
 
-def _property(layout: Layout, number: int, changes: Changes, rows: Rows) -> Property:
+def property_of(layout: Layout, number: int, changes: Changes, rows: Rows) -> Property:
     """Return a column of the layout as a property of some rows."""
     column = layout.columns[number]
     values = changes.read.get(number) if isinstance(rows, slice) else None

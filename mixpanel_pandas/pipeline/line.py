@@ -32,7 +32,7 @@ from mixpanel_pandas.reading.malformed import MALFORMED_REASON
 from mixpanel_pandas.text import repr_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import pandera.pandas as pandera
 
@@ -50,6 +50,7 @@ __all__ = [
     "rows_with_outcomes",
     "schema",
     "send",
+    "send_checked",
 ]
 
 #: The project of a dry run. The token has the usual length, so that sizes are right.
@@ -71,10 +72,30 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     UploadInterrupted
         After Ctrl-C, with the summary.
     """
+    return _with_interrupts(lambda: prepare(frame, operation))  # rows -> layout -> checks
+
+
+def send_checked(decisions: Decisions) -> pd.DataFrame:
+    """Send what the checks leave of a frame, and return the summary: the second half of `send`.
+
+    Raises
+    ------
+    OperationError
+        If no project is named, or more profiles than `at_most` would be deleted.
+    MixpanelError
+        As `Sending.result` raises it.
+    UploadInterrupted
+        After Ctrl-C, with the summary.
+    """
+    return _with_interrupts(lambda: _ready(decisions, time.perf_counter()))
+
+
+def _with_interrupts(make_sending: Callable[[], Sending]) -> pd.DataFrame:
+    """Make what sends, and return its summary. Ctrl-C ends the call at once as long as nothing can be sent."""
     interrupts = Interrupts()
     try:
         with interrupts:
-            sending = prepare(frame, operation)  # rows -> layout -> checks
+            sending = make_sending()
             interrupts.at_once = False
             summary = sending.result(interrupts)  # payloads -> batches -> deliveries -> summary
     finally:
@@ -100,6 +121,13 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
     warn(decisions)
+    return Sending(decisions, project, began)
+
+
+def _ready(decisions: Decisions, began: float) -> Sending:
+    """Return what sends the rows of a frame that was checked before."""
+    project = project_of(decisions.layout.operation)
+    _refuse_many_deletes(decisions)
     return Sending(decisions, project, began)
 
 
