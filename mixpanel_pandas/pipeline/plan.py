@@ -25,6 +25,7 @@ from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import property_of
 from mixpanel_pandas.payloads.sources import column_source, rows_of_frame
+from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.options import taken_by
@@ -130,7 +131,9 @@ def make_plan(
     if only not in {None, "existing", "new"}:
         msg = f"only={only!r} is not one of {choices(['existing', 'new'])}"
         raise OperationError(msg)
-    decisions = check_frame(frame.copy(), asked)  # what is sent is what was planned; Arrow columns are shared
+    decisions = check_frame(
+        frame.copy(), with_known_properties(asked)
+    )  # what is sent is what was planned; Arrow columns are shared
     raise_errors(decisions)
     warn(decisions)
     layout = decisions.layout
