@@ -226,8 +226,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "the cast to milliseconds drops a time zone as well",
     (
         "mixpanel_pandas/checking/scan.py",
-        "if not check.limit or longest > LIMITS[check.limit].value:  # a limit of bytes",
-        "if not check.limit or (longest >= LIMITS[check.limit].value):  # a limit of bytes",
+        "is_over = not check.limit or longest > LIMITS[check.limit].value  # a limit of bytes",
+        "is_over = not check.limit or (longest >= LIMITS[check.limit].value)  # a limit of bytes",
     ): "strings that may be too long are measured exactly afterwards",
     (
         "mixpanel_pandas/payloads/measures.py",
