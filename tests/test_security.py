@@ -71,6 +71,17 @@ def known_to_project(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def project_at(url: str, emulator: mpd.Emulator) -> mpd.Project:
+    """Return a project with a token and an account. They are no locals of the tests, whose tracebacks are searched."""
+    return mpd.Project(str(emulator.token), url=url, backoff=0, **known_to_project(ACCOUNT))
+
+
+def secrets_in(project: mpd.Project) -> str:
+    """Return the secret of the account, and how it is sent."""
+    login = base64.b64encode(f"{project.username}:{project.secret}".encode()).decode()
+    return f"{project.secret} {login}"
+
+
 @pytest.fixture
 def scene(
     emulator: mpd.Emulator,
@@ -80,8 +91,7 @@ def scene(
     tmp_path: Path,
 ) -> Scene:
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}@127.0.0.1:1")
-    account = known_to_project(ACCOUNT)
-    project = mpd.Project(str(emulator.token), url=emulator.url, backoff=0, **account)
+    project = project_at(emulator.url, emulator)
     journal = {"journal": tmp_path / "journal.sqlite", "run": "one"} if "journal" in ALL_OPTIONS else {}
     frame = pd.DataFrame({"id": ["a", "b", "c"], "n": [1, 2, 3]})
     errors = []
@@ -101,12 +111,11 @@ def scene(
         with pytest.raises(mpd.UploadError) as raised:
             frame.mixpanel.set("id")
         errors.append(raised)
-        nobody = mpd.Project(str(emulator.token), url="https://mixpanel.invalid", backoff=0, **account)
+        nobody = project_at("https://mixpanel.invalid", emulator)
         with mpd.set_project(nobody), pytest.raises(mpd.ConnectionFailed) as raised:
             frame.mixpanel.set("id")
         errors.append(raised)
-        login = base64.b64encode(f"{project.username}:{project.secret}".encode()).decode()
-        emulator.fail(401, body=f"{project.secret} {login}", on="read", times=None)
+        emulator.fail(401, body=secrets_in(project), on="read", times=None)
         with pytest.raises(mpd.AccountError) as raised:
             mpd.read_profiles(to=tmp_path / "profiles")
         errors.append(raised)
