@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandera.pandas as pandera
 
     from mixpanel_pandas.notebook.preview.preview import Preview
-    from mixpanel_pandas.pipeline.plan import Plan
+    from mixpanel_pandas.plans.plan import Plan
     from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.operation import Operation
     from mixpanel_pandas.rules.operators import Verb
@@ -886,7 +886,7 @@ class Profiles:
         0  ann  "free"   "pro"  changed
         1  bob    <NA>  "free"      new
         """
-        from mixpanel_pandas.pipeline.plan import make_plan
+        from mixpanel_pandas.plans.plan import make_plan
 
         return make_plan(
             self._frame, operation(operator, id, properties, self._group, options), current, only

@@ -31,6 +31,7 @@ FLOORS = (
     {"delivery"},
     {"profiles"},
     {"pipeline"},
+    {"plans"},
     {"notebook"},
     {"accessors"},
     {"cli", "dask", "polars", "__init__", "__main__"},

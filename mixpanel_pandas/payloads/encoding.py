@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operators import Missing, Operator
 
-__all__ = ["Part", "Property", "encode", "escaped", "join", "json_of", "json_texts", "operand_texts"]
+__all__ = [
+    "Part",
+    "Property",
+    "encode",
+    "escaped",
+    "join",
+    "json_of",
+    "json_texts",
+    "operand_texts",
+    "whole_texts",
+]
 
 #: What a text is joined of: a constant, or a column with one text per row.
 Part: TypeAlias = str | pa.Array
@@ -253,6 +263,12 @@ def json_texts(values: Normalised) -> JsonTexts:
     if pa.types.is_large_list(array.type):
         return "[", _items(array), "]"
     return "", array.cast(LARGE_STRING), ""
+
+
+def whole_texts(texts: JsonTexts) -> pa.Array:
+    """Return values as JSON in one part."""
+    opening, middle, closing = texts
+    return join(opening, middle, closing) if opening or closing else middle.cast(LARGE_STRING)
 
 
 def _instants(array: pa.Array) -> pa.Array:

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.errors import AccessError, AccountError, PlanError, QueryError, RegionError
+from mixpanel_pandas.profiles.columns import profiles_as_batch
 from mixpanel_pandas.profiles.pages import first_page
 from mixpanel_pandas.profiles.query import Queries
 
@@ -74,4 +75,4 @@ def _group_row(project: Project, key: str) -> tuple[str, bool | None, str]:
 
 def _ask(project: Project, form: dict[str, str]) -> None:
     with closing(Queries(project)) as queries:
-        first_page(queries, {"distinct_id": NOBODY, "output_properties": "[]", **form})
+        first_page(queries, {"distinct_id": NOBODY, "output_properties": "[]", **form}, profiles_as_batch)

@@ -16,11 +16,18 @@ from mixpanel_pandas.reading.json_lines import as_json, column_of_values
 from mixpanel_pandas.reading.spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mixpanel_pandas.profiles.selection import Selection
 
-__all__ = ["profiles_as_batch", "profiles_as_frame"]
+__all__ = [
+    "ID",
+    "column_of_property",
+    "profiles_as_batch",
+    "profiles_as_frame",
+    "profiles_as_texts",
+    "property_of_column",
+]
 
 #: The column of the ids, and of a property that has this name.
 ID, PROPERTY_NAMED_ID = "$distinct_id", "properties.$distinct_id"
@@ -39,12 +46,37 @@ def profiles_as_batch(profiles: list[tuple[str, dict[str, Any]]]) -> pa.RecordBa
     A column for each property, in the order in which they occur; null and absent are missing. The values come row by row, so
     there is a loop over rows here.
     """
+    return _batch(profiles, lambda name: _column([properties.get(name) for _, properties in profiles]))
+
+
+def profiles_as_texts(profiles: list[tuple[str, dict[str, Any]]]) -> pa.RecordBatch:
+    """Return ids and properties as columns of JSON texts. Null is the text ``null``, and what a profile lacks is missing."""
+
+    def texts(name: str) -> pa.Array:
+        values = [json_text(properties[name]) if name in properties else None for _, properties in profiles]
+        return pa.array(values, LARGE_STRING)
+
+    return _batch(profiles, texts)
+
+
+def _batch(
+    profiles: list[tuple[str, dict[str, Any]]], column_of: Callable[[str], pa.Array]
+) -> pa.RecordBatch:
+    """Return a column of the ids, and one for each property, in the order in which they occur."""
     names = dict.fromkeys(name for _, properties in profiles for name in properties)
     columns = {ID: pa.array([one for one, _ in profiles], LARGE_STRING)}
-    for name in names:
-        values = [properties.get(name) for _, properties in profiles]
-        columns[PROPERTY_NAMED_ID if name == ID else name] = _column(values)
+    columns |= {column_of_property(name): column_of(name) for name in names}
     return pa.record_batch(list(columns.values()), names=list(columns))
+
+
+def column_of_property(name: str) -> str:
+    """Return the column of a property; one that is named like that of the ids has another name there."""
+    return PROPERTY_NAMED_ID if name == ID else name
+
+
+def property_of_column(column: str) -> str:
+    """Return the property of a column."""
+    return ID if column == PROPERTY_NAMED_ID else column
 
 
 def _column(values: list[Any]) -> pa.Array:
@@ -78,7 +110,7 @@ def _only(table: pa.Table, properties: list[str]) -> pa.Table:
     """Return the ids and some properties. Those that no profile has are missing everywhere."""
     columns = {ID: table[ID]}
     for name in properties:
-        held = PROPERTY_NAMED_ID if name == ID else name
+        held = column_of_property(name)
         columns[held] = table[held] if held in table.column_names else pa.nulls(len(table))
     return pa.table(columns)
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mixpanel_pandas.payloads.json_text import json_text
-from mixpanel_pandas.profiles.columns import profiles_as_batch
 from mixpanel_pandas.profiles.query import AT_ONCE, UnreadableAnswer
 
 if TYPE_CHECKING:
@@ -21,9 +20,12 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.profiles.query import Queries
 
-__all__ = ["Page", "Session", "first_page", "later_pages"]
+__all__ = ["AsBatch", "Page", "Session", "first_page", "later_pages"]
 
 ENDPOINT = "/engage"
+
+#: Makes columns of profiles, which are ids and properties.
+AsBatch: TypeAlias = "Callable[[list[tuple[str, dict[str, Any]]]], pa.RecordBatch]"
 
 #: Pages that are read before the one that is waited for is there.
 AHEAD = 2 * AT_ONCE
@@ -80,11 +82,11 @@ class Page:
         return int(self.profiles.num_rows)
 
 
-def first_page(queries: Queries, form: dict[str, str]) -> tuple[Session, Page]:
+def first_page(queries: Queries, form: dict[str, str], as_batch: AsBatch) -> tuple[Session, Page]:
     """Begin a session, and return it with its page 0."""
 
     def read(answer: Any) -> tuple[Session, Page]:
-        page = Page(0, _profiles(answer))
+        page = Page(0, as_batch(_profiles(answer)))
         total, size = answer.get("total"), answer.get("page_size")
         if not isinstance(answer.get("session_id"), str) or type(size) is not int or size < 1:
             msg = "it has no session_id and page_size"
@@ -99,6 +101,7 @@ def first_page(queries: Queries, form: dict[str, str]) -> tuple[Session, Page]:
 def later_pages(
     queries: Queries,
     form: dict[str, str],
+    as_batch: AsBatch,
     session: Session,
     missing: Iterable[int],
     last_rows: int,
@@ -110,6 +113,8 @@ def later_pages(
 
     Parameters
     ----------
+    as_batch : callable
+        Makes columns of profiles.
     missing : iterable of int
         The pages to read, in order, of those that the session counts.
     last_rows : int
@@ -122,7 +127,7 @@ def later_pages(
         fields = {**form, "session_id": session.id, "page": str(number)}
 
         def read(answer: Any) -> Page:
-            page = Page(number, _profiles(answer))
+            page = Page(number, as_batch(_profiles(answer)))
             if answer.get("page", number) != number:
                 msg = f"it is page {answer['page']!r}"
                 raise UnreadableAnswer(msg)
@@ -163,13 +168,13 @@ def _awaited(future: Future[Page], tick: Callable[[], None]) -> Page:
     return future.result()
 
 
-def _profiles(answer: Any) -> pa.RecordBatch:
-    """Return the profiles of an answer."""
+def _profiles(answer: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return the profiles of an answer: ids and properties."""
     results = answer.get("results") if isinstance(answer, dict) else None
     if not isinstance(results, list) or not all(map(_is_profile, results)):
         msg = "it holds no list of profiles"
         raise UnreadableAnswer(msg)
-    return profiles_as_batch([(_id(result["$distinct_id"]), result["$properties"]) for result in results])
+    return [(_id(result["$distinct_id"]), result["$properties"]) for result in results]
 
 
 def _is_profile(result: Any) -> bool:

@@ -6,32 +6,39 @@ import time
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mixpanel_pandas.delivery.progress import Progress, Reporter
 from mixpanel_pandas.errors import PageFailed, ReadError
 from mixpanel_pandas.payloads.memory import give_back
-from mixpanel_pandas.profiles.columns import profiles_as_frame
+from mixpanel_pandas.profiles.columns import profiles_as_batch, profiles_as_frame, profiles_as_texts
 from mixpanel_pandas.profiles.folder import Folder
+from mixpanel_pandas.profiles.held import held_in_table
 from mixpanel_pandas.profiles.pages import Page, Session, first_page, later_pages
 from mixpanel_pandas.profiles.query import AT_ONCE, Queries, SessionEnded
 from mixpanel_pandas.profiles.selection import select
 from mixpanel_pandas.project import current_project
+from mixpanel_pandas.reading.spool import spooled
 from mixpanel_pandas.text import counted, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from os import PathLike
 
     import pandas as pd
+    import pyarrow as pa
 
+    from mixpanel_pandas.profiles.held import HeldProfiles
+    from mixpanel_pandas.profiles.pages import AsBatch
     from mixpanel_pandas.profiles.selection import Selection
     from mixpanel_pandas.project import Project
 
-__all__ = ["read_profiles"]
+__all__ = ["read_held", "read_profiles"]
 
 #: How often reading begins anew because Mixpanel has ended the session.
 SESSIONS = 3
+
+Result = TypeVar("Result")
 
 
 def read_profiles(
@@ -115,11 +122,55 @@ def read_profiles(
     chosen = current_project(project)
     selection = select(chosen, where, ids, cohort, having, properties, group)
     folder = None if to is None else Folder(Path(to).expanduser(), _source(chosen, selection))
+
+    def read(reading: _Reading) -> pd.DataFrame:
+        frame = profiles_as_frame(reading.batches(), selection)
+        frame.attrs["mixpanel"] = {
+            "place": chosen.place,
+            "project_id": chosen.project_id,
+            "properties": selection.properties,
+            "sessions": [asdict(session) for session in reading.sessions],
+        }
+        return frame
+
+    return _read(chosen, selection, folder, profiles_as_batch, read)
+
+
+def read_held(
+    project: Project,
+    *,
+    where: str | None = None,
+    ids: Iterable[str] | None = None,
+    having: str | None = None,
+    properties: Iterable[str] | None = None,
+    group: str | None = None,
+) -> HeldProfiles:
+    """Return what profiles hold, each value as it is, and null told from absent. The arguments and errors are those of
+    `read_profiles`.
+    """
+    selection = select(project, where, ids, None, having, properties, group)
+    return _read(
+        project,
+        selection,
+        None,
+        profiles_as_texts,
+        lambda reading: held_in_table(spooled(reading.batches()), selection.properties),
+    )
+
+
+def _read(
+    project: Project,
+    selection: Selection,
+    folder: Folder | None,
+    as_batch: AsBatch,
+    read: Callable[[_Reading], Result],
+) -> Result:
+    """Return what `read` makes of a reading. If Mixpanel ends the session, it starts again."""
     for _ in range(SESSIONS):
-        with closing(Queries(chosen)) as queries:
-            reading = _Reading(queries, selection, folder)
+        with closing(Queries(project)) as queries:
+            reading = _Reading(queries, selection, folder, as_batch)
             try:
-                frame = reading.frame()
+                return read(reading)
             except SessionEnded as ended:
                 reading.warn(f"Mixpanel's session has ended, so reading starts again ({ended})")
                 if folder is not None:
@@ -130,12 +181,6 @@ def read_profiles(
             except KeyboardInterrupt as stop:
                 stop.add_note(_kept_in_words(folder))
                 raise
-            frame.attrs["mixpanel"] = {
-                "place": chosen.place,
-                "project_id": chosen.project_id,
-                "sessions": [asdict(session) for session in reading.sessions],
-            }
-            return frame
     msg = f"Mixpanel has ended {SESSIONS} sessions before all their pages were read: make the same call again later"
     raise PageFailed(msg)
 
@@ -151,6 +196,8 @@ class _Reading:
         What is read.
     folder : Folder or None
         Where pages are kept.
+    as_batch : callable
+        Makes columns of profiles.
 
     Attributes
     ----------
@@ -158,15 +205,17 @@ class _Reading:
         One for each query that has begun.
     """
 
-    def __init__(self, queries: Queries, selection: Selection, folder: Folder | None) -> None:
-        self._queries, self._selection, self._folder = queries, selection, folder
+    def __init__(
+        self, queries: Queries, selection: Selection, folder: Folder | None, as_batch: AsBatch
+    ) -> None:
+        self._queries, self._selection, self._folder, self._as_batch = queries, selection, folder, as_batch
         self.sessions: list[Session] = []
         self._rows = 0
         self._began = time.monotonic()
         self._reporter = Reporter("read_profiles", selection.ids or 0, False, time.monotonic)
 
-    def frame(self) -> pd.DataFrame:
-        """Read everything.
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Read everything, and yield it. With a folder nothing is yielded until all of it is kept.
 
         Raises
         ------
@@ -177,18 +226,17 @@ class _Reading:
             self._folder.open()
         try:
             with closing(self._all_pages()) as pages:
-                if self._folder is None:
-                    frame = profiles_as_frame((page.profiles for page in pages), self._selection)
-                else:
-                    for _page in pages:
+                for page in pages:
+                    if self._folder is None:
+                        yield page.profiles
+                    else:
                         give_back()
         finally:
             self._reporter.end(self._progress())
         self._report()
         if self._folder is not None:
             self._folder.finish()
-            frame = profiles_as_frame(self._folder.batches(), self._selection)
-        return frame
+            yield from self._folder.batches()
 
     def warn(self, text: str) -> None:
         """Write a warning to the log."""
@@ -205,7 +253,7 @@ class _Reading:
             session = folder.sessions[query]
             kept = {number: folder.rows(query, number) for number in range(session.pages)}
         else:
-            session, first = first_page(self._queries, form)
+            session, first = first_page(self._queries, form, self._as_batch)
             kept = {0: first.rows}
             if folder is not None:
                 folder.add_session(session)
@@ -219,7 +267,7 @@ class _Reading:
             self._announce(session, len(missing))
         # a page that is not full is the last one, and so is one that holds all ids that were asked for
         last_rows = 0 if rows >= self._selection.most(query) else kept.get(session.pages - 1) or 0
-        for page in later_pages(self._queries, form, session, missing, last_rows, self._tick):
+        for page in later_pages(self._queries, form, self._as_batch, session, missing, last_rows, self._tick):
             if folder is not None:
                 folder.keep(query, page)
             self._rows += page.rows

@@ -11,7 +11,7 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.emulator.moments import without_fractions
-from mixpanel_pandas.pipeline.plan import _differ
+from mixpanel_pandas.profiles.comparing import differ
 from tests.profiles.held import hold
 
 OPERANDS: dict[str, list[Any]] = {
@@ -155,7 +155,7 @@ def test_refusals() -> None:
         df[:1].mixpanel.plan("set", "id", current=current, only="both")
     with pytest.raises(mpd.OperationError, match="ids in an index named"):
         df[:1].mixpanel.plan("set", "id", current=current.reset_index())
-    current.attrs["mixpanel"] = {"queries": [{"output_properties": '["p"]'}]}
+    current.attrs["mixpanel"] = {"properties": ["p"]}
     with pytest.raises(mpd.OperationError, match="without the property 'q'"):
         df[:1].assign(q=1).mixpanel.plan("set", "id", current=current)
     with pytest.raises(mpd.OperationError, match="missing"):
@@ -220,7 +220,7 @@ def test_values_are_compared_as_mixpanel_sees_them(
     before: str | None, after: str | None, is_same: bool
 ) -> None:
     texts = [pa.array([text], pa.large_string()) for text in (before, after)]
-    assert bool(_differ(*texts)[0]) is not is_same
+    assert bool(differ(*texts)[0]) is not is_same
 
 
 def test_sums_and_lists_are_sent_even_if_nothing_seems_to_change(
