@@ -839,14 +839,33 @@ class Profiles:
         id: Hashable = None,
         properties: Any = None,
         *,
-        current: pd.DataFrame,
+        current: pd.DataFrame | None = None,
+        since: str | PathLike[str] | None = None,
         only: Literal["existing", "new"] | None = None,
-        **options: Any,
+        mirror: bool = False,
+        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
+        missing: Literal["skip", "null", "unset"] = "skip",
+        blank: Literal["keep", "missing"] = "keep",
+        parse: Mapping[Any, str] | None = None,
+        na: str | Collection[str] | None = None,
+        trim: bool = False,
+        spread: Mapping[Any, str] | Iterable[Any] | None = None,
+        invalid: Remedy | Mapping[str, Remedy] = "raise",
+        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
+        ip: Hashable = None,
+        latitude: Hashable = None,
+        longitude: Hashable = None,
+        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
+        ignore_alias: bool | None = None,
+        schema: pandera.DataFrameSchema | None = None,
+        known: Any = None,
+        new_properties: Literal["warn", "raise"] = "warn",
+        project: Project | None = None,
     ) -> Plan:
-        """Return what an operator would change in profiles that were read; send nothing.
+        """Return what an operator would change in profiles; send nothing.
 
-        Values are compared as Mixpanel sees them: 5 is 5.0, dates have seconds. The properties that Mixpanel adds by itself, such as
-        "Updated at", are not part of a plan.
+        Values are compared as Mixpanel sees them: 5 is 5.0, dates have seconds, null is not absent. The properties that Mixpanel adds by
+        itself, such as "Updated at", are not part of a plan.
 
         Parameters
         ----------
@@ -854,17 +873,28 @@ class Profiles:
             set, set_once, add, union, append, remove, unset, delete or update.
         id, properties
             As the operator takes them.
-        current : pandas.DataFrame
-            The profiles as `read_profiles` returned them. One that is not there counts as new.
+        current : pandas.DataFrame, optional
+            The profiles as `read_profiles` returned them. One that is not there counts as new. By default the profiles of the
+            frame are read now.
+        since : path-like, optional
+            Instead of reading: a file of what was last accepted, which `Plan.apply` writes. Without the file all profiles count
+            as new. For set and unset.
         only : {"existing", "new"}, optional
-            Leave out the rows whose profile is not in `current`, or those whose profile is.
-        **options
-            Options of the operator; `Options` describes each.
+            Leave out the rows whose profile is not there, or those whose profile is.
+        mirror : bool, default False
+            For set: whether missing values remove what a profile has. With `since` also what was written before and is no
+            longer in the frame: properties without a column, and all properties of profiles without a row.
+        rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
+            How rows become updates; `Options` describes each.
+        known, new_properties
+            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+        project : Project, optional
+            The project to read from and to apply the plan to. By default that of `set_project`, else that of the environment.
 
         Returns
         -------
         Plan
-            ``.cells`` holds each value that changes, before and after, and ``.counts`` how many there are. ``.send()`` sends
+            ``.cells`` holds each value that changes, before and after, and ``.counts`` how many there are. ``.apply()`` sends
             only what changes something. Updates of add, append and remove are always sent.
 
         Raises
@@ -872,7 +902,9 @@ class Profiles:
         ValidationError
             If the frame holds errors.
         OperationError
-            If the call makes no sense on the frames, or a profile has several rows.
+            If the call makes no sense on the frames.
+        ReadError
+            If the profiles are to be read, and cannot.
 
         Examples
         --------
@@ -886,11 +918,10 @@ class Profiles:
         0  ann  "free"   "pro"  changed
         1  bob    <NA>  "free"      new
         """
-        from mixpanel_pandas.plans.plan import make_plan
+        asked = self._operation(operator, locals())
+        from mixpanel_pandas.plans.making import make_plan
 
-        return make_plan(
-            self._frame, operation(operator, id, properties, self._group, options), current, only
-        )
+        return make_plan(self._frame, asked, current, since, only, mirror)
 
     @hint_options
     def payloads(

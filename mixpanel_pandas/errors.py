@@ -7,6 +7,10 @@
     - ``OptionError`` (``TypeError``): an option that the verb does not take
     - ``AlreadySent``: an update that must not be applied twice was sent before, by this process or in the same journal
   - ``ValidationError`` (``ValueError``): values over a limit, records of a file that are no rows; carries ``.report`` and ``.failure_cases``
+  - ``GuardError`` (``ValueError``): a plan that would do more than it may, or of which that cannot be told
+  - ``DriftError`` (``RuntimeError``): profiles have changed since the plan was made; carries ``.drift``
+  - ``BackupError`` (``OSError``): what profiles hold cannot be kept before it is changed
+  - ``DamagedFile`` (``ValueError``): a plan, a backup or a snapshot that is none, or was changed
   - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
   - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
   - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
@@ -14,7 +18,7 @@
     - ``AccountError`` (``PermissionError``): no service account, or one that Mixpanel does not accept
     - ``AccessError`` (``PermissionError``): the account may not read the project, or the region is another one
     - ``RegionError`` (``ValueError``): the account may read the project, but not in this region
-    - ``PlanError`` (``PermissionError``): Mixpanel's plan does not include it
+    - ``SubscriptionError`` (``PermissionError``): what the project's owner pays for does not include it
     - ``QueryError`` (``ValueError``): Mixpanel cannot read the query, such as a mistyped ``where=``
     - ``BudgetSpent`` (``RuntimeError``): the queries of this hour are used up; carries ``.seconds``
     - ``PageFailed`` (``ConnectionError``): Mixpanel did not answer after all tries
@@ -43,21 +47,25 @@ __all__ = [
     "AccessError",
     "AccountError",
     "AlreadySent",
+    "BackupError",
     "BudgetSpent",
     "ColumnNotFoundError",
     "ConnectionFailed",
+    "DamagedFile",
+    "DriftError",
+    "GuardError",
     "JournalError",
     "MissingExtraError",
     "MixpanelError",
     "OperationError",
     "OptionError",
     "PageFailed",
-    "PlanError",
     "ProfileWarning",
     "ProjectError",
     "QueryError",
     "ReadError",
     "RegionError",
+    "SubscriptionError",
     "SummaryError",
     "UploadError",
     "UploadFailed",
@@ -117,6 +125,36 @@ class ColumnNotFoundError(OperationError, KeyError):
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # KeyError would show the repr of the message
+
+
+class GuardError(MixpanelError, ValueError):
+    """A plan would do more than it may, or that cannot be told."""
+
+
+class DriftError(MixpanelError, RuntimeError):
+    """Profiles have changed since the plan was made.
+
+    Attributes
+    ----------
+    drift : pandas.DataFrame
+        A row for each value that has changed, as `Plan.drift` returns it.
+    """
+
+    def __init__(self, message: str, drift: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.drift = drift
+        self.add_note("The values are in .drift.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.drift)
+
+
+class BackupError(MixpanelError, OSError):
+    """What profiles hold cannot be kept before it is changed."""
+
+
+class DamagedFile(MixpanelError, ValueError):
+    """A plan, a backup or a snapshot that is none, or was changed after it was written."""
 
 
 class SummaryError(MixpanelError, ValueError):
@@ -197,7 +235,7 @@ class RegionError(ReadError, ValueError):
     """The service account may read the project, but not in this region."""
 
 
-class PlanError(ReadError, PermissionError):
+class SubscriptionError(ReadError, PermissionError):
     """Mixpanel's plan does not include the query."""
 
 

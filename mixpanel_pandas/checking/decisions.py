@@ -105,8 +105,13 @@ class Decisions:
         """Number of rows that are sent; rows that are merged count as one."""
         return self.changes.sent
 
+    def copy(self) -> Decisions:
+        """Return the same decisions, for a call that excludes further rows."""
+        changes = replace(self.changes, excluded=self.changes.excluded.copy())
+        return replace(self, changes=changes, excluded=list(self.excluded))
+
     def exclude(
-        self, rows: np.ndarray, outcome: Literal["invalid", "skipped"], reason: str, error: str
+        self, rows: np.ndarray, outcome: Literal["invalid", "skipped", "not_sent"], reason: str, error: str
     ) -> None:
         """Exclude those of `rows`, a mask, that are not excluded yet."""
         rows = rows & ~self.changes.excluded

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [
+    "FIELDS",
     "RESULT_COLUMNS",
     "Layout",
     "PropertyColumn",

@@ -19,7 +19,7 @@ from mixpanel_pandas.payloads.normalise import cut_strings, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mixpanel_pandas.payloads.batches import Payloads
     from mixpanel_pandas.payloads.changes import Changes
@@ -34,6 +34,7 @@ __all__ = [
     "encode_slice",
     "encode_slices",
     "fingerprinted",
+    "merged_properties",
     "property_of",
 ]
 
@@ -115,13 +116,29 @@ def encode_merged(layout: Layout, changes: Changes, token: str | None = None) ->
     for rows, starts in changes.together.by_id(layout.rows_per_slice):
         last_rows = rows[np.append(starts[1:], len(rows)) - 1]
         deciding = partial(latest, rows, starts, layout.rows_per_slice)
-        properties = [
-            property_of(layout, number, changes, deciding(_worth_of_values(layout, number, changes)))
-            for number in range(len(layout.columns))
-        ]
+        properties = merged_properties(layout, changes, rows, starts, range(len(layout.columns)))
         elsewhere = {name: deciding(partial(has_member, layout, name)) for name in members_in_columns(layout)}
         yield _encoded(layout, properties, envelope(layout, last_rows, token, elsewhere), last_rows)
         give_back()
+
+
+def merged_properties(
+    layout: Layout, changes: Changes, rows: np.ndarray, starts: np.ndarray, numbers: Iterable[int]
+) -> list[Property]:
+    """Return some columns of the layout as properties of merged rows, one value for each id.
+
+    Parameters
+    ----------
+    rows, starts
+        As `Duplicates.by_id` yields them.
+    numbers : iterable of int
+        Of the columns.
+    """
+    deciding = partial(latest, rows, starts, layout.rows_per_slice)
+    return [
+        property_of(layout, number, changes, deciding(_worth_of_values(layout, number, changes)))
+        for number in numbers
+    ]
 
 
 def _worth_of_values(layout: Layout, number: int, changes: Changes) -> Callable[[np.ndarray], np.ndarray]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from mixpanel_pandas.errors import AccessError, AccountError, PlanError, QueryError, RegionError
+from mixpanel_pandas.errors import AccessError, AccountError, QueryError, RegionError, SubscriptionError
 from mixpanel_pandas.profiles.columns import profiles_as_batch
 from mixpanel_pandas.profiles.pages import first_page
 from mixpanel_pandas.profiles.query import Queries
@@ -26,7 +26,7 @@ VERDICTS: dict[type[Exception], tuple[bool | None, bool | None, bool | None]] = 
     AccountError: (False, None, None),
     AccessError: (True, None, None),
     RegionError: (True, True, False),
-    PlanError: (True, True, True),
+    SubscriptionError: (True, True, True),
 }
 
 _TOKEN_WORDS = "Mixpanel verifies no token: compare it with Settings > Project Settings > Access Keys, or write one row and look for it"
@@ -45,7 +45,7 @@ def check_project(project: Project) -> pd.DataFrame:
     parts = ("service account", "project", "region")
     for part, works, words in zip(parts, verdict, good, strict=True):
         rows.append((part, works, words if works else str(error)))
-    if isinstance(error, PlanError):
+    if isinstance(error, SubscriptionError):
         rows.append(("plan", False, str(error)))
     if error is None:
         rows += [_group_row(project, key) for key in project.group_keys or {}]

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.json_text import json_array, json_text
 from mixpanel_pandas.payloads.memory import give_back
+from mixpanel_pandas.payloads.values import HugeInteger
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values
 from mixpanel_pandas.reading.spool import spooled
 
@@ -57,6 +58,17 @@ def profiles_as_texts(profiles: list[tuple[str, dict[str, Any]]]) -> pa.RecordBa
         return pa.array(values, LARGE_STRING)
 
     return _batch(profiles, texts)
+
+
+def _as_double(value: Any) -> Any:
+    """Return a value whose integers beyond 64 bits are doubles, as Mixpanel keeps all numbers: so they are sent as numbers."""
+    if isinstance(value, HugeInteger):
+        return float(value)
+    if isinstance(value, list):
+        return [_as_double(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _as_double(item) for name, item in value.items()}
+    return value
 
 
 def _batch(

@@ -22,7 +22,7 @@ from mixpanel_pandas.profiles.columns import ID, property_of_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["HeldProfiles", "held_in_frame", "held_in_table"]
+__all__ = ["HeldProfiles", "held_in_frame", "held_in_table", "joined"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,21 @@ def held_in_table(table: pa.Table, only: Sequence[str] | None = None) -> HeldPro
         if column != ID
     }
     return HeldProfiles(ids, columns, None if only is None else frozenset(only))
+
+
+def joined(parts: Sequence[HeldProfiles]) -> HeldProfiles:
+    """Return several readings of different profiles as one."""
+
+    def values(name: str) -> pa.ChunkedArray:
+        chunks: list[pa.Array] = []
+        for part in parts:
+            column = part.columns[name]() if name in part.columns else pa.nulls(len(part.ids), LARGE_STRING)
+            chunks += column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        return pa.chunked_array(chunks, LARGE_STRING)
+
+    names = dict.fromkeys(name for part in parts for name in part.names)
+    columns = {name: partial(values, name) for name in names}
+    return HeldProfiles(pa.concat_arrays([part.ids for part in parts]), columns, parts[0].only)
 
 
 def held_in_frame(current: Any, index_name: str) -> HeldProfiles:

@@ -26,10 +26,10 @@ from mixpanel_pandas.errors import (
     AccountError,
     BudgetSpent,
     PageFailed,
-    PlanError,
     QueryError,
     ReadError,
     RegionError,
+    SubscriptionError,
 )
 from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.project.project import Secret
@@ -83,7 +83,7 @@ STATUSES: dict[int, StatusMeaning] = {
     401: StatusMeaning(
         AccountError, "Mixpanel does not accept the service account: check username and secret"
     ),
-    402: StatusMeaning(PlanError, "Mixpanel's plan of this project does not include the query"),
+    402: StatusMeaning(SubscriptionError, "Mixpanel's plan of this project does not include the query"),
     403: StatusMeaning(
         AccessError,
         "the service account may not read the project: add it as a member (Mixpanel: Project Settings > Users), or check "

@@ -92,7 +92,7 @@ def read_profiles(
 
     Raises
     ------
-    AccountError, AccessError, RegionError, PlanError
+    AccountError, AccessError, RegionError, SubscriptionError
         If the service account is missing or may not read the project. `Project.check` tells what works.
     QueryError
         If Mixpanel cannot read `where`.
@@ -129,6 +129,8 @@ def read_profiles(
             "place": chosen.place,
             "project_id": chosen.project_id,
             "properties": selection.properties,
+            "where": selection.where,
+            "is_whole": selection.is_whole,
             "sessions": [asdict(session) for session in reading.sessions],
         }
         return frame

@@ -43,6 +43,16 @@ class Selection:
     index_name: str
     ids: int | None = None
 
+    @property
+    def where(self) -> str | None:
+        """The condition of all queries."""
+        return self.forms[0].get("where") if self.forms else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it asks for all profiles."""
+        return len(self.forms) == 1 and not {"where", "distinct_ids", "filter_by_cohort"} & set(self.forms[0])
+
     def most(self, query: int) -> float:
         """Return how many profiles a query can have: no more than the ids that it names."""
         return math.inf if self.ids is None else min(IDS_AT_ONCE, self.ids - query * IDS_AT_ONCE)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.payloads.fingerprint import Content
 
-__all__ = ["differences_of", "rows_dealt_with"]
+__all__ = ["applied_by_id", "differences_of", "rows_dealt_with"]
 
 
 def rows_dealt_with(content: Content, earlier: Iterable[tuple[RunState, pa.ChunkedArray]]) -> list[Excluded]:
@@ -31,7 +31,7 @@ def rows_dealt_with(content: Content, earlier: Iterable[tuple[RunState, pa.Chunk
     earlier : iterable of (RunState, pyarrow.ChunkedArray)
         What became of each earlier content, and its ids.
     """
-    by_id = pd.concat([_by_id(state, ids) for state, ids in earlier]).groupby(level=0).any()
+    by_id = applied_by_id(earlier)
     reasons = pd.Series("", index=by_id.index, dtype=object)
     if content.idempotent:
         reasons[by_id["whole"]] = "sent before"
@@ -48,6 +48,13 @@ def rows_dealt_with(content: Content, earlier: Iterable[tuple[RunState, pa.Chunk
         for reason, (outcome, error) in CARRIED.items()
         if (reason_of_row == reason).any()
     ]
+
+
+def applied_by_id(earlier: Iterable[tuple[RunState, pa.ChunkedArray]]) -> pd.DataFrame:
+    """Return for each id of some contents whether all (``whole``) or ``some`` of its updates are applied, and whether some are in
+    ``doubt``.
+    """
+    return pd.concat([_by_id(state, ids) for state, ids in earlier]).groupby(level=0).any()
 
 
 def _by_id(state: RunState, ids: pa.ChunkedArray) -> pd.DataFrame:

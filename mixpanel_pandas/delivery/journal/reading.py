@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.delivery.journal.carried import applied_by_id
 from mixpanel_pandas.delivery.journal.file import File
 from mixpanel_pandas.delivery.journal.journal import states_of
 from mixpanel_pandas.delivery.journal.records import noted, place_of
@@ -19,7 +21,7 @@ from mixpanel_pandas.errors import JournalError, OperationError, choices
 if TYPE_CHECKING:
     import os
 
-__all__ = ["read_journal", "settle"]
+__all__ = ["applied_in_run", "read_journal", "settle"]
 
 
 def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
@@ -116,6 +118,20 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
             if len(of_state)
             for place, more in [place_of(of_state)]
         )
+
+
+def applied_in_run(path: str | os.PathLike[str] | None, run: str) -> pd.DataFrame:
+    """Return by id what a run has sent so far, as `applied_by_id` does. It is empty if there is no journal or no such run."""
+    nothing = pd.DataFrame(
+        {"whole": [], "some": [], "doubt": []}, dtype=bool, index=pd.Index([], dtype=object)
+    )
+    if path is None or not Path(path).exists():
+        return nothing
+    with closing(File(path, writes=False)) as file:
+        if all(record.values["name"] != run for record in file.records(None, "run")):
+            return nothing
+        states = states_of(file, run)
+        return applied_by_id([(state, run_ids(file.records(state.number, "ids"))) for state in states])
 
 
 def _states(file: File, path: Any, run: str | None) -> list[RunState]:

@@ -1,0 +1,353 @@
+"""A plan is applied: guards -> profiles are read again -> backup -> each step, without what is done or has changed -> summary."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.delivery.journal import applied_in_run
+from mixpanel_pandas.delivery.summary import outcomes, summarise
+from mixpanel_pandas.errors import (
+    AccountError,
+    BackupError,
+    DriftError,
+    OptionError,
+    ProjectError,
+    UploadError,
+    UploadInterrupted,
+    choices,
+)
+from mixpanel_pandas.payloads.arrays import mask_of
+from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.pipeline.line import send_checked
+from mixpanel_pandas.plans.comparing import compare, proven
+from mixpanel_pandas.plans.rereading import read_now
+from mixpanel_pandas.plans.sealing import digest_of_plan, project_of_plan
+from mixpanel_pandas.plans.snapshot import Snapshot
+from mixpanel_pandas.profiles.backup import write_backup
+from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
+from mixpanel_pandas.rules.options import ALL_OPTIONS
+from mixpanel_pandas.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.plans.guards import Guards
+    from mixpanel_pandas.plans.plan import Plan, Step
+    from mixpanel_pandas.profiles.held import HeldProfiles
+    from mixpanel_pandas.project import Project
+
+__all__ = ["apply_plan", "drift_of_plan"]
+
+#: Seconds before each look for what a step has written, before the next step removes what it replaces. Mixpanel documents no delay.
+LOOKS = (5, 15, 40)
+
+DRIFTED = "the profile has changed since the plan was made: plan.drift() tells how"
+
+#: Options of sending that a plan decides itself.
+_OF_PLANS = {"project", "run", "on_changed", "repeat"}
+
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
+
+
+def apply_plan(
+    plan: Plan,
+    project: Project | None,
+    backup: str | PathLike[str] | Literal[True] | None,
+    drift: str,
+    wait: bool,
+    guards: Guards,
+    options: dict[str, Any],
+) -> pd.DataFrame:
+    """Send what a plan says, and return the summary. The arguments are those of `Plan.apply`."""
+    taken = [option.name for option in ALL_OPTIONS.values() if option.of == "sending"]
+    refuse_unknown_options("apply", options, [name for name in taken if name not in _OF_PLANS])
+    if drift not in {"leave_out", "raise"}:
+        msg = f"drift={drift!r} is not one of {choices(['leave_out', 'raise'])}"
+        raise OptionError(msg)
+    project = project_for(plan, project)
+    guards.check(plan, project)
+    applying = Applying(plan, project, guards, options)
+    if applying.has_work and not options.get("dry_run"):
+        applying.look(backup, refuses=drift == "raise", wait=wait)
+    return applying.run(wait)
+
+
+def drift_of_plan(plan: Plan, project: Project | None, wait: bool) -> pd.DataFrame:
+    """Return what has changed since a plan was made."""
+    project = project_for(plan, project)
+    applying = Applying(plan, project, None, {})
+    now = applying.read(plan.steps, wait)
+    found = [compare(step, now, tells_null=plan.origin.tells_null).drift for step in plan.steps]
+    return pd.concat(found, ignore_index=True)
+
+
+def project_for(plan: Plan, project: Project | None) -> Project:
+    """Return the project to which a plan is applied.
+
+    Raises
+    ------
+    ProjectError
+        If it was made for another one.
+    """
+    chosen = project_of_plan(plan, project)
+    if plan.identity is not None and plan.identity != chosen.identity:
+        msg = (
+            f"the plan was made for another project ({plan.identity}, not {chosen.identity}): pass project= or set the "
+            "environment to that of the plan"
+        )
+        raise ProjectError(msg)
+    return chosen
+
+
+@dataclass
+class Applying:
+    """A plan that is applied.
+
+    Attributes
+    ----------
+    plan, project, guards, options
+        As `apply_plan` takes them.
+    now : HeldProfiles or None
+        What the profiles held before the first step. None: they were not read.
+    """
+
+    plan: Plan
+    project: Project
+    guards: Guards | None
+    options: dict[str, Any]
+    now: HeldProfiles | None = None
+    _sent_before: dict[int, pd.DataFrame] = field(default_factory=dict)
+    _done: dict[int, np.ndarray] = field(default_factory=dict)
+    _has_sent: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """What identifies the plan."""
+        return digest_of_plan(self.plan, self.project)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything to send."""
+        return any(len(step.cells) for step in self.plan.steps)
+
+    @property
+    def journal(self) -> str | PathLike[str] | None:
+        """The journal that the call names, else that of the plan's file."""
+        beside = None if self.plan.path is None else f"{self.plan.path}.journal"
+        named: str | PathLike[str] | None = self.options.get("journal", beside)
+        return named
+
+    # -- before anything is sent --------------------------------------------------------------------------------------
+
+    def look(self, backup: str | PathLike[str] | Literal[True] | None, *, refuses: bool, wait: bool) -> None:
+        """Read the profiles again, refuse the plan if it asks for that, and write the backup.
+
+        Raises
+        ------
+        BackupError
+            If there can be no backup.
+        DriftError
+            If profiles have changed, and that refuses the plan.
+        """
+        try:
+            self.now = self.read(self.plan.steps, wait)
+        except AccountError as error:
+            if backup is not None:
+                msg = (
+                    f"a plan is applied after its profiles were read again and kept in a backup, and {error}. Pass backup=None to apply "
+                    "it without: then nothing is compared, and there is no way back"
+                )
+                raise BackupError(msg) from error
+            logger.warning("apply: without a service account nothing is compared, and there is no way back")
+            return
+        drift = [compare(step, self.now, tells_null=self.plan.origin.tells_null) for step in self.plan.steps]
+        changed = pd.concat([each.drift for each in drift], ignore_index=True)
+        before = self.sent_before(0)
+        changed = changed[~changed["id"].isin(before.index[before["some"] | before["doubt"]])]
+        if len(changed):
+            words = f"{counted(changed['id'].nunique(), 'profile')} changed since the plan was made"
+            if refuses:
+                msg = f"{words}: nothing was sent"
+                raise DriftError(msg, changed)
+            logger.warning("apply: %s and left out; plan.drift() lists what changed", words)
+        if backup is not None:
+            path = self._default_backup() if backup is True else Path(backup).expanduser()
+            cells = pa.concat_tables([step.cells for step in self.plan.steps])
+            write_backup(path, self.digest, self.project, self.plan.group, cells, self.now)
+
+    def _default_backup(self) -> Path:
+        if self.plan.path is not None:
+            return Path(self.plan.path).with_suffix(".backup.parquet")
+        return Path(f"mixpanel-{self.digest[:12]}.backup.parquet")
+
+    def read(self, steps: Iterable[Step], wait: bool, also: pa.Array | None = None) -> HeldProfiles:
+        """Return what the profiles of some steps hold now, and those of further ids."""
+        steps = list(steps)
+        ids = [step.cells["id"].unique() for step in steps]
+        ids += [] if also is None else [also]
+        deletes = any(step.operation.verb == "delete" for step in steps)
+        names = {name for step in steps for name in step.cells["property"].unique().to_pylist()} - {None}
+        return read_now(
+            self.project,
+            pa.concat_arrays(ids).unique(),
+            None if deletes else sorted(names),
+            self.plan.group,
+            self.plan.origin,
+            wait=wait,
+        )
+
+    # -- the steps ----------------------------------------------------------------------------------------------------
+
+    def run(self, wait: bool) -> pd.DataFrame:
+        """Send each step, and return the summary of all."""
+        summaries: list[pd.DataFrame] = []
+        for number, step in enumerate(self.plan.steps):
+            decisions = step.make().copy()
+            now = self.now
+            if step.proof is not None and not self.options.get("dry_run"):
+                now = self._proof(number, step, decisions, wait)
+            self._leave_out(number, step, decisions, now)
+            try:
+                summaries.append(self._send(number, decisions))
+            except (UploadError, UploadInterrupted) as error:
+                summaries.append(error.summary)
+                summaries += [self._not_reached(later) for later in self.plan.steps[number + 1 :]]
+                error.summary = _together(summaries)
+                raise
+        return _together(summaries)
+
+    def _send(self, number: int, decisions: Decisions) -> pd.DataFrame:
+        layout = decisions.layout
+        asked = layout.operation
+        sending = {**self.options, "project": self.project, "journal": self.journal}
+        if self.journal is not None:
+            sending |= {"run": self._run(number), "on_changed": "remaining"}
+        checked = operation(asked.verb, asked.id, asked.verbs or asked.properties, asked.group, sending)
+        named = {**asked.named, **checked.named}
+        if asked.verb == "delete" and self.guards is not None:
+            named["at_most"] = len(decisions.frame)  # the guard has counted them
+        layout = replace(layout, operation=replace(asked, named=named))
+        try:
+            summary = send_checked(replace(decisions, layout=layout))
+        except (UploadError, UploadInterrupted) as error:
+            self._remember(number, decisions, error.summary)
+            raise
+        self._remember(number, decisions, summary)
+        self._has_sent |= bool(summary["requests"].any())
+        return summary
+
+    def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
+        """Write to the snapshot what was accepted, now or before, and what is there already."""
+        if self.plan.since is None or self.options.get("dry_run"):
+            return
+        is_there = (
+            outcomes(summary, decisions.frame.index, decisions.digest)["outcome"].to_numpy() == "accepted"
+        )
+        is_there |= self._done[number]
+        step = self.plan.steps[number]
+        cells = step.cells.filter(pa.array(is_there[_rows_of(step, decisions)]))
+        Snapshot.of(self.plan.since, self.project, self.plan.group).with_accepted(cells).save()
+
+    def _run(self, number: int) -> str:
+        return self.digest if number == 0 else f"{self.digest}/{number + 1}"
+
+    def sent_before(self, number: int) -> pd.DataFrame:
+        """Return by id what earlier calls have sent of a step, as the journal tells."""
+        if number not in self._sent_before:
+            self._sent_before[number] = applied_in_run(self.journal, self._run(number))
+        return self._sent_before[number]
+
+    def _leave_out(self, number: int, step: Step, decisions: Decisions, now: HeldProfiles | None) -> None:
+        """Exclude the rows of profiles that are as the step leaves them, or have changed. What the journal knows is left to it."""
+        layout = decisions.layout
+        ids = ids_of(layout.id, slice(0, layout.rows))
+        before = self.sent_before(number)
+        is_done = _are_in(ids, before.index[before["whole"]])
+        if now is not None:
+            compared = compare(step, now, tells_null=self.plan.origin.tells_null or number > 0)
+            is_open = ~_are_in(ids, before.index[before["some"] | before["doubt"]])
+            as_planned = mask_of(pc.is_in(ids, value_set=compared.done)) & is_open
+            has_drift = mask_of(pc.is_in(ids, value_set=compared.drifted)) & is_open
+            decisions.exclude(as_planned, "skipped", "already so", "the profile holds these values already")
+            decisions.exclude(has_drift, "not_sent", "drift", DRIFTED)
+            is_done |= as_planned
+        self._done[number] = is_done
+
+    def _proof(self, number: int, step: Step, decisions: Decisions, wait: bool) -> HeldProfiles:
+        """Wait until what the steps before have written is read back, exclude what is not, and return what was read."""
+        proof = step.proof
+        assert proof is not None
+        steps = self.plan.steps[:number]
+        of = proof["of"].combine_chunks().unique()
+        seen = of.slice(0, 0)
+        now = None
+        pauses = LOOKS if self._has_sent else (0, *LOOKS)
+        for seconds in pauses:
+            time.sleep(seconds)
+            now = self.read((*steps, step), wait, also=of)
+            seen = proven(list(steps), of, now)
+            if len(seen) == len(of):
+                break
+            logger.info("apply: %s of %s read back so far", f"{len(seen):,}", counted(len(of), "profile"))
+        assert now is not None
+        layout = decisions.layout
+        ids = ids_of(layout.id, slice(0, layout.rows))
+        safe = proof["id"].combine_chunks().filter(pc.is_in(proof["of"].combine_chunks(), value_set=seen))
+        decisions.exclude(
+            ~mask_of(pc.is_in(ids, value_set=safe)),
+            "not_sent",
+            "not proven",
+            f"what replaces it was not read back within {sum(LOOKS)} s: apply the plan again later",
+        )
+        return now
+
+    def _not_reached(self, step: Step) -> pd.DataFrame:
+        """Return the summary of a step that was not begun."""
+        decisions = step.make().copy()
+        rows = np.flatnonzero(~decisions.changes.excluded)
+        not_reached = Excluded(
+            rows, "not_sent", "not reached", "the step before it did not end: apply the plan again"
+        )
+        return summarise(
+            [],
+            [*decisions.excluded, not_reached],
+            operator=decisions.layout.operation.verb,
+            rows=decisions.layout.rows,
+            digest=decisions.digest,
+            idempotent=decisions.layout.operation.idempotent,
+        )
+
+
+def _are_in(ids: pa.Array, others: pd.Index[Any]) -> np.ndarray:
+    return mask_of(pc.is_in(ids, value_set=pa.array(others, pa.large_string())))
+
+
+def _rows_of(step: Step, decisions: Decisions) -> np.ndarray:
+    """Return the row of each cell in the frame that is sent: the one that was planned, or one of the rows of the cells alone."""
+    positions, rows = step.cells["position"].to_numpy(), step.rows
+    is_of_cells = len(rows) == decisions.layout.rows
+    found: np.ndarray = np.searchsorted(rows, positions) if is_of_cells else positions
+    return found
+
+
+def _together(summaries: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the summaries of several steps as one, with the number of the step."""
+    if len(summaries) == 1:
+        return summaries[0]
+    numbered = [summary.assign(step=number) for number, summary in enumerate(summaries, 1)]
+    together = pd.concat(numbered, ignore_index=True)
+    together.attrs = {}
+    return together

@@ -1,0 +1,134 @@
+"""A frame and an operation -> a plan: the line up to the checks, then what changes in the profiles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mixpanel_pandas.checking.decisions import check_frame
+from mixpanel_pandas.checking.report import raise_errors, warn
+from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.payloads.arrays import nulls_in
+from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.pipeline.known import with_known_properties
+from mixpanel_pandas.pipeline.line import project_of
+from mixpanel_pandas.plans.plan import Origin, plan_of, step_of
+from mixpanel_pandas.plans.rereading import read_profiles_of
+from mixpanel_pandas.plans.snapshot import Snapshot, step_of_gone
+from mixpanel_pandas.profiles.held import held_in_frame
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.plans.plan import Plan
+    from mixpanel_pandas.profiles.held import HeldProfiles
+    from mixpanel_pandas.rules.operation import Operation
+
+__all__ = ["make_plan"]
+
+ONLY = ("existing", "new")
+
+
+def make_plan(
+    frame: pd.DataFrame,
+    asked: Operation,
+    current: Any = None,
+    since: str | PathLike[str] | None = None,
+    only: Literal["existing", "new"] | None = None,
+    mirror: bool = False,
+) -> Plan:
+    """Return what an operation on `frame` would change in profiles. The arguments are those of ``df.mixpanel.plan``.
+
+    Raises
+    ------
+    ValidationError
+        If the frame holds errors.
+    OperationError
+        If the call makes no sense on the frames.
+    ReadError
+        If the profiles have to be read, and cannot.
+    """
+    mistakes = [mistake for check in _MISTAKES if (mistake := check(asked, current, since, only, mirror))]
+    if mistakes:
+        raise OperationError("; ".join(mistakes))
+    if mirror:
+        asked = replace(asked, named={**asked.named, "missing": "unset"})
+    # what is sent is what was planned; Arrow columns are shared
+    decisions = check_frame(frame.copy(), with_known_properties(asked))
+    raise_errors(decisions)
+    warn(decisions)
+    snapshot = None if since is None else Snapshot.of(since, project_of(asked), asked.group)
+    held, origin = _held(decisions, current, snapshot)
+    if only is not None:
+        _leave_out(decisions, held, only)
+    step, same = step_of(decisions, held)
+    steps, unchanged = [step], len(same)
+    if mirror and snapshot is not None and (gone := step_of_gone(decisions, snapshot)) is not None:
+        steps.append(gone)
+        unchanged -= int(np.isin(same, gone.cells["id"].unique()).sum())
+    return plan_of(steps, unchanged, origin, None if snapshot is None else str(snapshot.path))
+
+
+def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tuple[HeldProfiles, Origin]:
+    """Return what the profiles of a frame hold: as they were read, were last accepted, or are now."""
+    asked = decisions.layout.operation
+    if snapshot is not None:
+        return snapshot.held, Origin()
+    if current is None:
+        return read_profiles_of(decisions, project_of(asked))
+    held = held_in_frame(current, asked.group or "$distinct_id")
+    read = current.attrs.get("mixpanel", {})
+    origin = Origin(
+        where=read.get("where"),
+        is_whole=bool(read.get("is_whole")),
+        total=len(current),
+        tells_null=False,
+    )
+    return held, origin
+
+
+def _leave_out(decisions: Decisions, held: HeldProfiles, only: str) -> None:
+    """Exclude the rows whose profile is not there, or those whose profile is."""
+    layout = decisions.layout
+    is_found = ~nulls_in(held.places_of(ids_of(layout.id, slice(0, layout.rows))))
+    left = ~is_found if only == "existing" else is_found
+    reason = "no such profile" if only == "existing" else "existing profile"
+    decisions.exclude(left, "skipped", reason, f'only="{only}" leaves the row out')
+
+
+def _only_mistake(_asked: Operation, _current: Any, _since: Any, only: Any, _mirror: Any) -> str | None:
+    return None if only is None or only in ONLY else f"only={only!r} is not one of {choices(ONLY)}"
+
+
+def _source_mistake(_asked: Operation, current: Any, since: Any, _only: Any, _mirror: Any) -> str | None:
+    both = current is not None and since is not None
+    return (
+        "current= and since= exclude each other: the values before are those of one of them" if both else None
+    )
+
+
+def _since_mistake(asked: Operation, _current: Any, since: Any, _only: Any, _mirror: Any) -> str | None:
+    if since is None or all(operator.verb in _OF_SNAPSHOT for operator in asked.operators):
+        return None
+    return f"since= compares with what was last accepted, which means nothing to {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
+
+
+def _mirror_mistake(asked: Operation, _current: Any, _since: Any, only: Any, mirror: Any) -> str | None:
+    if not mirror:
+        return None
+    if asked.verb != "set":
+        return f"mirror=True is for set, not for {asked.verb}: it removes what a row no longer has"
+    if asked.named.get("missing", "unset") != "unset":
+        return f"mirror=True removes missing values, and missing={asked.named['missing']!r} does not: pass one of them"
+    return None
+
+
+_MISTAKES = (_only_mistake, _source_mistake, _since_mistake, _mirror_mistake)
+
+#: Verbs of which a snapshot tells what they left: the values that they wrote do not depend on those before.
+_OF_SNAPSHOT = ("set", "unset")

@@ -1,0 +1,170 @@
+"""A plan as a file: sealed, so that what is applied is what was looked at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.payloads.layout import FIELDS
+from mixpanel_pandas.payloads.sources import Source
+from mixpanel_pandas.plans.plan import Origin, Plan, Step
+from mixpanel_pandas.plans.texts import checked_cells
+from mixpanel_pandas.profiles.cells import CELLS
+from mixpanel_pandas.profiles.files import Header, digest_of, read_file, write_file
+from mixpanel_pandas.project import current_project
+from mixpanel_pandas.rules.operation import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.project import Project
+
+__all__ = ["digest_of_plan", "open_plan", "project_of_plan", "save_plan"]
+
+FORMAT = "mixpanel_pandas plan, 1"
+
+#: The column of a file that says to which step a cell belongs, and the one that says which profile proves a later step.
+STEP, PROOF = "step", "proof"
+
+
+def project_of_plan(plan: Plan, project: Project | None) -> Project:
+    """Return the project that a call names, that of the call that made the plan, or the current one."""
+    return current_project(project or plan.steps[0].operation.options.project)
+
+
+def save_plan(plan: Plan, path: str | PathLike[str], project: Project | None) -> Plan:
+    """Write a plan, and return it as it is opened."""
+    path = Path(path).expanduser()
+    write_file(path, _header(plan, project_of_plan(plan, project)), _table(plan))
+    return open_plan(path)
+
+
+def digest_of_plan(plan: Plan, project: Project) -> str:
+    """Return the digest of a plan for a project, the same before it is saved and after it is opened."""
+    return digest_of(replace(_header(plan, project), made=""), _table(plan))
+
+
+def open_plan(path: str | PathLike[str]) -> Plan:
+    """Open a plan that was saved.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that `Plan.save` wrote.
+
+    Returns
+    -------
+    Plan
+        The same plan. It is applied to the project that it was made for.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is no plan, or was changed.
+
+    Examples
+    --------
+    >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+    >>> project = mpd.Project("0123456789abcdef0123456789abcdef", "eu")
+    >>> _ = df.mixpanel.plan("set", "user_id", current=current).save("plan.parquet", project=project)
+    >>> mpd.open_plan("plan.parquet")
+    1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
+    """
+    path = Path(path).expanduser()
+    header, table = read_file(path, FORMAT, "plan")
+    steps = []
+    for number, written in enumerate(header.more["steps"]):
+        rows = table.filter(pc.equal(table[STEP], number))
+        cells = rows.select(CELLS.names)
+        asked = _operation_of(written, header.group)
+        proof = None
+        if written["has_proof"]:
+            proof = (
+                rows.select(["id", PROOF]).group_by(["id", PROOF]).aggregate([]).rename_columns(["id", "of"])
+            )
+        steps.append(Step(asked, cells, _making(asked, cells), proof))
+    counts = pd.Series(header.more["counts"], dtype="int64", name="count")
+    return Plan(
+        tuple(steps),
+        counts,
+        Origin(**header.more["origin"]),
+        header.more["since"],
+        str(path),
+        header.identity,
+        header.made,
+    )
+
+
+def _making(asked: Operation, cells: pa.Table) -> Callable[[], Decisions]:
+    return lambda: checked_cells(asked, cells)
+
+
+def _header(plan: Plan, project: Project) -> Header:
+    more = {
+        "steps": [_written(step) for step in plan.steps],
+        "counts": {str(name): int(count) for name, count in plan.counts.items()},
+        "origin": asdict(plan.origin),
+        "since": plan.since,
+    }
+    made = {"made": plan.made} if plan.made else {}
+    return Header(FORMAT, project.identity, plan.group, more, **made)
+
+
+def _written(step: Step) -> dict[str, Any]:
+    """Return the operation of a step as JSON. What the rows have in common stands there as the layout has resolved it.
+
+    Raises
+    ------
+    OperationError
+        If it depends on columns that are no properties.
+    """
+    layout = step.make().layout
+    options = layout.operation.options
+    labels = [name for name in FIELDS if isinstance(getattr(layout, name), Source)]
+    if labels:
+        msg = f"a plan with columns for {choices(labels)} cannot be saved: pass one value for all rows, or apply the plan without saving it"
+        raise OperationError(msg)
+    named = {
+        "missing": options.missing,
+        "ip": None if layout.ip == "0" else layout.ip,
+        "latitude": layout.latitude,
+        "longitude": layout.longitude,
+        "updated_at": layout.time,
+        "ignore_alias": options.ignore_alias,
+        "duplicates": options.duplicates,
+    }
+    return {
+        "verb": layout.operation.verb,
+        "has_verbs": layout.operation.verbs is not None,
+        "named": named,
+        "has_proof": step.proof is not None,
+    }
+
+
+def _operation_of(written: dict[str, Any], group: str | None) -> Operation:
+    verbs: dict[Any, str] | None = {} if written["has_verbs"] else None
+    return Operation(written["verb"], None, None, verbs, group, written["named"])
+
+
+def _table(plan: Plan) -> pa.Table:
+    """Return the cells of all steps as one table."""
+    tables = []
+    for number, step in enumerate(plan.steps):
+        of = pa.nulls(len(step.cells), LARGE_STRING)
+        if step.proof is not None:
+            of = step.proof["of"].take(
+                pc.index_in(step.cells["id"], value_set=step.proof["id"].combine_chunks())
+            )
+        numbers = pa.repeat(pa.scalar(number, pa.int32()), len(step.cells))
+        tables.append(step.cells.append_column(STEP, numbers).append_column(PROOF, of))
+    return pa.concat_tables(tables)

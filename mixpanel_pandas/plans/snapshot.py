@@ -1,0 +1,148 @@
+"""`Snapshot`: what was last accepted by Mixpanel, in a Parquet file, so that the next plan sends only what is different."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
+from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.row_set import RowSet
+from mixpanel_pandas.plans.plan import step_of
+from mixpanel_pandas.plans.texts import checked_texts
+from mixpanel_pandas.profiles.columns import ID, column_of_property
+from mixpanel_pandas.profiles.files import Header, read_file, write_file
+from mixpanel_pandas.profiles.held import HeldProfiles, held_in_table
+from mixpanel_pandas.rules.operation import Operation
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.plans.plan import Step
+    from mixpanel_pandas.project import Project
+
+__all__ = ["Snapshot", "step_of_gone"]
+
+FORMAT = "mixpanel_pandas snapshot, 1"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was last accepted.
+
+    Attributes
+    ----------
+    path : Path
+        The file. It holds ids and values.
+    identity : str
+        The project that accepted it.
+    group : str or None
+        The group key of the profiles.
+    table : pyarrow.Table
+        Ids, and a column of JSON texts for each property.
+    """
+
+    path: Path
+    identity: str
+    group: str | None
+    table: pa.Table
+
+    @classmethod
+    def of(cls, path: str | PathLike[str], project: Project, group: str | None) -> Snapshot:
+        """Return the snapshot of a file. It is empty if there is no file yet.
+
+        Raises
+        ------
+        DamagedFile
+            If the file is no snapshot.
+        ProjectError
+            If it belongs to another project.
+        """
+        path = Path(path).expanduser()
+        table = pa.table({ID: pa.array([], LARGE_STRING)})
+        if path.exists():
+            header, table = read_file(path, FORMAT, "snapshot")
+            header.refuse_other_project(project, path)
+            header.refuse_other_group(group, path)
+        return cls(path, project.identity, group, table)
+
+    @cached_property
+    def held(self) -> HeldProfiles:
+        """The profiles and their values."""
+        return held_in_table(self.table)
+
+    def with_accepted(self, cells: pa.Table) -> Snapshot:
+        """Return a snapshot that also holds what the cells leave. Profiles of which nothing is left are no part of it.
+
+        Parameters
+        ----------
+        cells : pyarrow.Table
+            Cells of rows that were accepted, in the order of the rows.
+        """
+        old = self.table[ID].combine_chunks()
+        new = cells["id"].unique()
+        new = new.filter(pc.is_null(pc.index_in(new, value_set=old)))
+        ids = pa.concat_arrays([old, new.cast(LARGE_STRING)])
+        columns = {name: self.table[name] for name in self.table.column_names if name != ID}
+        for name in cells["property"].unique().drop_null().to_pylist():
+            rows = cells.filter(pc.equal(cells["property"], name))
+            column = column_of_property(name)
+            before = columns.get(column, pa.nulls(len(old), LARGE_STRING))
+            columns[column] = _overwritten(before, ids, rows["id"], rows["after"])
+        length = len(ids)
+        whole = {
+            name: pa.chunked_array([*_chunks(column), pa.nulls(length - len(column), LARGE_STRING)])
+            for name, column in columns.items()
+        }
+        left = np.zeros(length, bool)
+        for column in whole.values():
+            left |= ~nulls_in(column.combine_chunks())
+        table = pa.table({ID: ids, **whole}).filter(pa.array(left))
+        kept = [name for name in table.column_names if name == ID or table[name].null_count < len(table)]
+        return replace(self, table=table.select(kept))
+
+    def save(self) -> None:
+        """Write the file. An older one is replaced once the new one is whole."""
+        write_file(self.path, Header(FORMAT, self.identity, self.group), self.table)
+
+
+def _overwritten(
+    before: pa.Array, ids: pa.Array, changed: pa.ChunkedArray, after: pa.ChunkedArray
+) -> pa.Array:
+    """Return the values of all ids; where an id is changed more than once, the last value."""
+    parts = [*_chunks(before), pa.nulls(len(ids) - len(before), LARGE_STRING), *_chunks(after)]
+    at = np.arange(len(ids))
+    at[np.asarray(pc.index_in(changed, value_set=ids))] = len(ids) + np.arange(len(changed))
+    return pa.concat_arrays(parts).take(pa.array(at))
+
+
+def _chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return list(values.chunks) if isinstance(values, pa.ChunkedArray) else [values]
+
+
+def step_of_gone(decisions: Decisions, snapshot: Snapshot) -> Step | None:
+    """Return the step that removes what was written before and is no longer in the frame. None: there is no such thing.
+
+    It is the properties of which the frame has no column, and all properties of the profiles of which it has no row.
+    """
+    layout = decisions.layout
+    ids = ids_of(layout.id, slice(0, layout.rows))
+    is_gone = nulls_in(pc.index_in(snapshot.held.ids, value_set=ids.unique()))
+    columns = {column.name for column in layout.columns}
+    names = [name for name in snapshot.held.names if is_gone.any() or name not in columns]
+    if not names or not len(is_gone):
+        return None
+    nothing = pa.nulls(len(is_gone), LARGE_STRING)
+    asked = Operation("set", None, None, None, layout.operation.group, {"missing": "unset"})
+    gone = checked_texts(asked, snapshot.held.ids, dict.fromkeys(names, nothing))
+    for number, column in enumerate(gone.layout.columns):
+        if column.name in columns:  # only the profiles of which there is no row lose it
+            gone.changes.dropped[number] = RowSet.of_mask(~is_gone)
+    return step_of(gone, snapshot.held)[0]

@@ -1,0 +1,159 @@
+"""A backup as a plan: it puts back what profiles held before they were changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
+from mixpanel_pandas.plans.plan import Origin, plan_of, step_of
+from mixpanel_pandas.plans.texts import checked_texts
+from mixpanel_pandas.profiles.backup import FORMAT
+from mixpanel_pandas.profiles.files import read_file
+from mixpanel_pandas.profiles.held import HeldProfiles
+from mixpanel_pandas.rules.limits import RESERVED_PROPERTIES
+from mixpanel_pandas.rules.operation import Operation
+from mixpanel_pandas.text import counted
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.plans.plan import Plan, Step
+
+__all__ = ["Backup", "open_backup"]
+
+#: Properties that Mixpanel computes, so that no plan puts them back.
+COMPUTED = frozenset(
+    name for name, row in RESERVED_PROPERTIES.items() if row.role in {"computed", "identity"}
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Backup:
+    """What profiles held before they were changed.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    identity : str
+        The project: the address and the fingerprint of the token.
+    group : str or None
+        The group key of the profiles; None for users.
+    made : str
+        When it was made, in UTC.
+    values : pyarrow.Table
+        ``id``, ``is_found``, ``property``, ``before`` and ``after``: what was to become of the value.
+    """
+
+    path: Path
+    identity: str
+    group: str | None
+    made: str
+    values: pa.Table
+
+    def __repr__(self) -> str:
+        ids = self.values["id"]
+        values = pc.sum(pc.is_valid(self.values["property"])).as_py() or 0
+        return f"backup of {counted(pc.count_distinct(ids).as_py(), 'profile')} ({counted(values, 'value')}) from {self.made}"
+
+    def plan(self) -> Plan:
+        """Return the plan that puts the values back.
+
+        It sets what was there, removes what was not there, and makes profiles anew that were deleted. A profile that was
+        not found when it was changed is never deleted: what was set is removed. What has been changed since shows as
+        `Plan.drift`, and is left out. Properties that Mixpanel computes, such as ``$last_seen``, are not put back.
+
+        Returns
+        -------
+        Plan
+            To look at, save and apply, which makes a backup again: an undo can be undone.
+        """
+        is_whole = pc.is_null(self.values["property"])
+        deleted = self.values.filter(is_whole)["id"].unique()
+        cells = self.values.filter(pc.invert(is_whole))
+        computed = pc.is_in(cells["property"], value_set=pa.array(sorted(COMPUTED), LARGE_STRING))
+        cells = cells.filter(pc.invert(computed))
+        is_null = mask_of(pc.equal(cells["before"], "null").combine_chunks())
+        held = _expected(self.values, deleted)
+        asked = Operation("set", None, None, None, self.group, {"missing": "unset"})
+        nulls = Operation("set", None, None, None, self.group, {"missing": "null"})
+        steps: list[Step] = []
+        unchanged = 0
+        for part, operation in ((~is_null, asked), (is_null, nulls)):
+            rows = cells.filter(pa.array(part))
+            if not len(rows) and steps:
+                continue
+            step, same = step_of(_checked(rows, operation), held)
+            steps.append(step)
+            unchanged += len(same)
+        return plan_of(steps, unchanged, Origin(), identity=self.identity)
+
+
+def open_backup(path: str | PathLike[str]) -> Backup:
+    """Open a backup, to put back what profiles held before they were changed.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that ``backup=`` named.
+
+    Returns
+    -------
+    Backup
+        ``.plan()`` returns the plan that puts the values back.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is no backup, or was changed.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     _ = df.assign(plan="free").mixpanel.set("user_id")
+    ...     _ = df.mixpanel.plan("set", "user_id").apply(backup="before.parquet")
+    ...     undo = mpd.open_backup("before.parquet").plan()
+    ...     _ = undo.apply(backup=None)
+    ...     emulator.profile("ann")
+    {'plan': 'free'}
+    >>> undo.cells[["id", "property", "before", "after", "change"]]
+        id property before   after   change
+    0  ann     plan  "pro"  "free"  changed
+    """
+    path = Path(path).expanduser()
+    header, values = read_file(path, FORMAT, "backup")
+    return Backup(path, header.identity, header.group, header.made, values)
+
+
+def _expected(values: pa.Table, deleted: pa.Array) -> HeldProfiles:
+    """Return what the profiles hold if all that was to be done was done."""
+    ids = values["id"].unique()
+    ids = ids.filter(pc.invert(pc.is_in(ids, value_set=deleted)))
+
+    def after(name: str) -> pa.Array:
+        rows = values.filter(pc.equal(values["property"], name))
+        at = pc.index_in(ids, value_set=rows["id"].combine_chunks())
+        return rows["after"].take(at).combine_chunks()
+
+    names = values["property"].unique().drop_null().to_pylist()
+    return HeldProfiles(ids, {name: partial(after, name) for name in names})
+
+
+def _checked(cells: pa.Table, asked: Operation) -> Decisions:
+    """Return the rows that write the values of a backup."""
+    ids = cells["id"].unique()
+    columns, said = {}, {}
+    for name in cells["property"].unique().to_pylist():
+        rows = cells.filter(pc.equal(cells["property"], name))
+        at = pc.index_in(ids, value_set=rows["id"].combine_chunks())
+        columns[name] = rows["before"].take(at).combine_chunks()
+        said[name] = ~nulls_in(at)
+    return checked_texts(asked, ids, columns, said)

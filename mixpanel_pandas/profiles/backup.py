@@ -1,0 +1,144 @@
+"""Backups: what profiles held before they were changed, and what was to become of it, in a sealed file."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.errors import BackupError
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
+from mixpanel_pandas.profiles.comparing import differ
+from mixpanel_pandas.profiles.files import Header, read_file, write_file
+from mixpanel_pandas.reading.spool import spooled
+from mixpanel_pandas.text import Length, counted, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mixpanel_pandas.profiles.held import HeldProfiles
+    from mixpanel_pandas.project import Project
+
+__all__ = ["BACKUP", "FORMAT", "edges", "write_backup"]
+
+FORMAT = "mixpanel_pandas backup, 1"
+
+#: The columns of a backup. ``property`` is missing for a profile that was to be deleted; ``after`` is what was to become of the value.
+BACKUP = pa.schema(
+    [
+        ("id", LARGE_STRING),
+        ("is_found", pa.bool_()),
+        ("property", LARGE_STRING),
+        ("before", LARGE_STRING),
+        ("after", LARGE_STRING),
+    ]
+)
+
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
+
+
+def write_backup(
+    path: Path, digest: str, project: Project, group: str | None, cells: pa.Table, now: HeldProfiles
+) -> None:
+    """Write what profiles hold now, so far as cells change it.
+
+    If the file holds an earlier backup of the same change, what was changed already keeps its value of then.
+
+    Parameters
+    ----------
+    digest : str
+        Of the change.
+    cells : pyarrow.Table
+        What is to be changed, as `CELLS` describes it.
+
+    Raises
+    ------
+    BackupError
+        If the file cannot be written, or holds something else.
+    """
+    shown = quoted(str(path), Length.SENTENCE)
+    old = BACKUP.empty_table()
+    if path.exists():
+        header, old = read_file(path, FORMAT, "backup")
+        if header.more.get("digest") != digest or header.identity != project.identity:
+            msg = f"{shown} is the backup of another change: name another file, so that none is lost"
+            raise BackupError(msg)
+    table = spooled(_kept(cells, now, old))
+    table = table if table.num_columns else BACKUP.empty_table()
+    try:
+        write_file(path, Header(FORMAT, project.identity, group, {"digest": digest}), table)
+    except OSError as error:
+        msg = f"the backup {shown} cannot be written ({error.strerror or error}): nothing was sent; name another file with backup="
+        raise BackupError(msg) from error
+    profiles = counted(int(pc.count_distinct(table["id"]).as_py()), "profile")
+    logger.info(
+        "backup: what %s held is in %s; mpd.open_backup(%r).plan() puts it back", profiles, shown, str(path)
+    )
+
+
+def edges(cells: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return the ids of the cells of one property, none twice, with the value before the first cell of each and after the last."""
+    ids = cells["id"].combine_chunks()
+    codes = np.asarray(ids.dictionary_encode().indices)
+    _, first = np.unique(codes, return_index=True)
+    _, last = np.unique(codes[::-1], return_index=True)
+    last = len(codes) - 1 - last
+    before, after = cells["before"].take(pa.array(first)), cells["after"].take(pa.array(last))
+    return ids.take(pa.array(first)), before.combine_chunks(), after.combine_chunks()
+
+
+def _kept(cells: pa.Table, now: HeldProfiles, old: pa.Table) -> Iterator[pa.RecordBatch]:
+    is_delete = pc.equal(cells["verb"], "delete")
+    changed = cells.filter(pc.invert(is_delete))
+    for name in changed["property"].unique().to_pylist():
+        ids, planned, after = edges(changed.filter(pc.equal(changed["property"], name)))
+        places = now.places_of(ids)
+        values = now.values_of(name, places)
+        earlier = old.filter(pc.equal(old["property"], name))
+        in_old = pc.index_in(ids, value_set=earlier["id"].combine_chunks())
+        is_changed_already = differ(values, planned) & ~nulls_in(in_old)
+        kept = pc.if_else(
+            pa.array(is_changed_already), earlier["before"].take(in_old).combine_chunks(), values
+        )
+        found = pc.if_else(
+            pa.array(is_changed_already),
+            earlier["is_found"].take(in_old).combine_chunks(),
+            pc.is_valid(places),
+        )
+        yield _batch(ids, found, name, kept, after)
+    deleted = cells.filter(pc.and_(is_delete, pc.is_null(cells["property"])))["id"].unique()
+    yield from _deleted(deleted, now, old)
+
+
+def _deleted(ids: pa.Array, now: HeldProfiles, old: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yield whole profiles, and from an earlier backup those that are deleted already."""
+    if not len(ids):
+        return
+    is_there = ~nulls_in(now.places_of(ids))
+    gone, there = ids.filter(pa.array(~is_there)), ids.filter(pa.array(is_there))
+    yield from old.filter(pc.is_in(old["id"], value_set=gone)).to_batches()
+    places = now.places_of(there)
+    yield _batch(there, pa.repeat(True, len(there)), None, None, None)
+    for name in now.names:
+        values = now.values_of(name, places)
+        has = values.is_valid()
+        some = there.filter(has)
+        yield _batch(some, pa.repeat(True, len(some)), name, values.filter(has), None)
+
+
+def _batch(
+    ids: pa.Array, found: pa.Array, name: str | None, before: pa.Array | None, after: pa.Array | None
+) -> pa.RecordBatch:
+    none = pa.nulls(len(ids), LARGE_STRING)
+    columns = [
+        ids,
+        found,
+        pa.repeat(pa.scalar(name, LARGE_STRING), len(ids)),
+        none if before is None else before,
+        none if after is None else after,
+    ]
+    return pa.record_batch(columns, schema=BACKUP)

@@ -1,0 +1,234 @@
+"""Rows that were checked, and what profiles hold -> cells: for each value that an operation touches what it was and what it becomes.
+
+Cells are a table in a temporary file, one property after the other, so that a plan of many profiles does not lie in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
+from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.row_set import RowSet
+from mixpanel_pandas.payloads.slices import merged_properties, property_of
+from mixpanel_pandas.profiles.comparing import differ
+from mixpanel_pandas.profiles.effects import after_operator, operands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.profiles.held import HeldProfiles
+
+__all__ = ["CELLS", "CHANGES", "EMPTIED", "PlannedRows", "cells_of"]
+
+#: What happens to a value. A cell without a change is sent all the same: sums and lists, and the profile itself of a delete.
+CHANGES = ("new", "changed", "emptied")
+NEW, CHANGED, EMPTIED = range(len(CHANGES))
+
+#: The columns of cells. ``property`` is missing for a profile as a whole, ``operand`` where a property is removed.
+CELLS = pa.schema(
+    [
+        ("position", pa.int64()),
+        ("id", LARGE_STRING),
+        ("is_found", pa.bool_()),
+        ("property", LARGE_STRING),
+        ("verb", LARGE_STRING),
+        ("operand", LARGE_STRING),
+        ("before", LARGE_STRING),
+        ("after", LARGE_STRING),
+        ("change", pa.int8()),
+    ]
+)
+
+#: Verbs whose updates are always sent: a profile does not show whether they were applied already.
+ALWAYS_SENT = frozenset({"add", "append", "remove"})
+
+_NULL = "null"
+
+
+class PlannedRows:
+    """The rows of a frame that are sent, and the profiles that they change.
+
+    Parameters
+    ----------
+    decisions : Decisions
+        The frame, checked.
+    held : HeldProfiles
+        What the profiles hold.
+
+    Attributes
+    ----------
+    ids : pyarrow.LargeStringArray
+        Of all rows.
+    places : pyarrow.Int32Array
+        Where the profile of each row stands in `held`; null where it is not there.
+    sent : numpy.ndarray
+        Mask of the rows that are updates by themselves, or the last of the rows of which one is made.
+    """
+
+    def __init__(self, decisions: Decisions, held: HeldProfiles) -> None:
+        layout = decisions.layout
+        self._decisions, self._layout = decisions, layout
+        self.ids = ids_of(layout.id, slice(0, layout.rows))
+        self.places = held.places_of(self.ids)
+        together = decisions.changes.together
+        self.groups = list(together.by_id(layout.rows_per_slice))
+        self.sent = ~decisions.changes.excluded
+        for rows, starts in self.groups:
+            self.sent[np.delete(rows, _last(rows, starts))] = False
+
+    @cached_property
+    def is_found(self) -> np.ndarray:
+        """The mask of the rows whose profile was read."""
+        return ~nulls_in(self.places)
+
+    @cached_property
+    def waves(self) -> list[_Wave]:
+        """The rows that are sent: first those of each id that come first, then those that come after them, and so on."""
+        codes = np.asarray(self.ids.dictionary_encode().indices.fill_null(-1))
+        rows = np.flatnonzero(self.sent)
+        order = rows[np.argsort(codes[rows], kind="stable")]
+        begins = np.flatnonzero(np.diff(codes[order], prepend=-2))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+        waves, previous = [], np.zeros(0, np.int64)
+        for number in range(int(rank.max(initial=-1)) + 1):
+            at = np.flatnonzero(rank == number)
+            # `at - 1` is the row of the same id before; it stands among those of the wave before
+            waves.append(_Wave(order[at], np.searchsorted(previous, at - 1)))
+            previous = at
+        return waves
+
+    def stated(self, number: int) -> tuple[pa.Array, np.ndarray]:
+        """Return the operands of a column as JSON, null without one, and the mask of the rows that remove the property."""
+        layout, changes = self._layout, self._decisions.changes
+        operand, removed = operands(property_of(layout, number, changes, slice(0, layout.rows)))
+        for rows, starts in self.groups:
+            last = rows[_last(rows, starts)]
+            of_ids, removed_of_ids = operands(merged_properties(layout, changes, rows, starts, [number])[0])
+            at = np.arange(len(operand))
+            at[last] = len(operand) + np.arange(len(last))
+            operand = pa.concat_arrays([operand, of_ids]).take(pa.array(at))
+            removed[last] = removed_of_ids
+        unsaid = ~self.sent
+        return emptied(operand, unsaid), removed & ~unsaid
+
+    def keep(self, number: int, kept: np.ndarray) -> None:
+        """Let those values of a column be sent that are in `kept`, a mask of updates, and no others."""
+        self._decisions.changes.dropped[number] = RowSet.of_mask(~self.of_all_rows(kept))
+
+    def of_all_rows(self, updates: np.ndarray) -> np.ndarray:
+        """Return a mask of updates as a mask of all rows of which they are made."""
+        rows = updates.copy()
+        for of_ids, starts in self.groups:
+            counts = np.diff(np.append(starts, len(of_ids)))
+            rows[of_ids] = np.repeat(updates[of_ids[_last(of_ids, starts)]], counts)
+        return rows
+
+    def profiles(self, updates: np.ndarray) -> int:
+        """Return how many profiles some updates concern."""
+        return int(pc.count_distinct(self.ids.filter(pa.array(updates))).as_py())
+
+
+@dataclass(frozen=True)
+class _Wave:
+    """Rows of different ids, and where among the rows of the wave before that of the same id stands."""
+
+    rows: np.ndarray
+    previous: np.ndarray
+
+
+def _last(rows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    return np.append(starts[1:], len(rows)) - 1
+
+
+def cells_of(rows: PlannedRows, decisions: Decisions, held: HeldProfiles) -> Iterator[pa.RecordBatch]:
+    """Yield the cells of each property, and exclude or drop what changes nothing from what is sent."""
+    layout = decisions.layout
+    verb = layout.operation.verb
+    is_sent = rows.sent & rows.is_found if verb == "delete" else np.zeros(layout.rows, bool)
+    if verb == "delete":
+        yield _batch(rows, is_sent, None, verb, None, None, None)
+    for number, column in enumerate(layout.columns):
+        operand, removed = rows.stated(number)
+        verb_of_column = column.operator.verb
+        before, after = _followed(
+            rows, held.values_of(column.name, rows.places), verb_of_column, operand, removed
+        )
+        touched = rows.sent & (mask_of(operand.is_valid()) | removed)
+        kept = touched if verb_of_column in ALWAYS_SENT else touched & differ(before, after)
+        is_sent |= kept
+        rows.keep(number, kept)
+        yield _batch(rows, kept, column.name, verb_of_column, operand, before, after)
+    nothing = pa.nulls(layout.rows, LARGE_STRING)
+    verb = "delete" if verb == "delete" else "unset"
+    for name in held.names if verb == "delete" else layout.removed:
+        before = held.values_of(name, rows.places)
+        kept = (is_sent if verb == "delete" else rows.sent) & mask_of(before.is_valid())
+        is_sent |= kept
+        yield _batch(rows, kept, name, verb, nothing, before, nothing)
+    words = "it has no profile" if verb == "delete" else "the profile holds these values already"
+    decisions.exclude(~rows.of_all_rows(is_sent), "skipped", "already so", words)
+    rows.sent &= is_sent
+
+
+def _followed(
+    rows: PlannedRows, before: pa.Array, verb: str, operand: pa.Array, removed: np.ndarray
+) -> tuple[pa.Array, pa.Array]:
+    """Return the values before and after each row. A later row of an id begins with what the one before it leaves."""
+    if len(rows.waves) < 2:
+        return before, emptied(after_operator(verb, before, operand), removed)
+    befores: list[pa.Array] = []
+    afters: list[pa.Array] = []
+    for wave in rows.waves:
+        at = pa.array(wave.rows)
+        begin = afters[-1].take(pa.array(wave.previous)) if afters else before.take(at)
+        befores.append(begin)
+        afters.append(emptied(after_operator(verb, begin, operand.take(at)), removed[wave.rows]))
+    place = np.full(len(before), 0)
+    mask = np.ones(len(before), bool)
+    order = np.concatenate([wave.rows for wave in rows.waves])
+    place[order], mask[order] = np.arange(len(order)), False
+    at = pa.array(place, mask=mask)
+    return pa.concat_arrays(befores).take(at), pa.concat_arrays(afters).take(at)
+
+
+def _batch(
+    rows: PlannedRows,
+    kept: np.ndarray,
+    name: str | None,
+    verb: str,
+    operand: pa.Array | None,
+    before: pa.Array | None,
+    after: pa.Array | None,
+) -> pa.RecordBatch:
+    """Return the cells of a property in some rows."""
+    positions = np.flatnonzero(kept)
+    at = pa.array(positions)
+    none = pa.nulls(len(at), LARGE_STRING)
+    operand, before, after = (none if texts is None else texts.take(at) for texts in (operand, before, after))
+    columns = [
+        at,
+        rows.ids.take(at),
+        pa.array(rows.is_found[positions]),
+        pa.repeat(pa.scalar(name, LARGE_STRING), len(at)),
+        pa.repeat(pa.scalar(verb, LARGE_STRING), len(at)),
+        operand,
+        before,
+        after,
+        change_of(before, after),
+    ]
+    return pa.record_batch(columns, schema=CELLS)
+
+
+def change_of(before: pa.Array, after: pa.Array) -> pa.Array:
+    """Return what happens to values, as numbers of `CHANGES`; null where they stay the same."""
+    is_emptied = nulls_in(after) | (mask_of(pc.equal(after, _NULL)) & ~nulls_in(before))
+    change = np.where(is_emptied, EMPTIED, np.where(nulls_in(before), NEW, CHANGED)).astype(np.int8)
+    return pa.array(change, mask=~differ(before, after))

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixpanel_pandas as mpd
+from mixpanel_pandas.emulator.moments import without_fractions
+from mixpanel_pandas.rules.operators import OPERATORS
+from tests.profiles.held import hold
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.filterwarnings("ignore::mixpanel_pandas.errors.ProfileWarning")
+
+OPERANDS: dict[str, list[Any]] = {
+    "set": [5, 5.0, "x", "2026-01-01T10:00:00.500", True, [1, "a"], {"b": 1, "a": 2}],
+    "set_once": [5, "x", [1]],
+    "add": [1, 2.5],
+    "union": ["a", ["a", "b"], [1]],
+    "append": ["a", 1, {"k": 2}],
+    "remove": ["a", 1],
+}
+HELD = [
+    5, 0.5, "x", "2026-01-01T10:00:00", True, 1, ["a"], ["a", 1, "a"], [1, "a"], {"a": 2, "b": 1}, 1e20, [1e20], "null", "",
+]  # fmt: skip
+ABSENT = object()
+
+
+@pytest.fixture
+def mixpanel() -> mpd.Emulator:
+    return mpd.Emulator()
+
+
+@pytest.fixture
+def project(mixpanel: mpd.Emulator) -> mpd.Project:
+    return replace(mixpanel.project, adapter=mixpanel.adapter())
+
+
+def held_in(mixpanel: mpd.Emulator) -> dict[str, dict[str, Any]]:
+    """Return what can be read of the profiles that hold anything, without what Mixpanel computes."""
+    profiles = mixpanel._store.kind(mixpanel.token, None)
+    shown = {
+        key: {name: without_fractions(value) for name, value in profile.items() if name != "$last_seen"}
+        for key, profile in profiles.items()
+    }
+    return {key: profile for key, profile in shown.items() if profile}
+
+
+class World:
+    """Profiles and a frame, by chance."""
+
+    def __init__(self, seed: int, mixpanel: mpd.Emulator, verb: str) -> None:
+        self._chance = np.random.default_rng(seed)
+        before: dict[str, dict[str, Any]] = {}
+        for number in range(0, 30, 2):
+            values = {name: self.pick([ABSENT, None, *HELD]) for name in "pqr"}
+            before[f"u{number}"] = {name: value for name, value in values.items() if value is not ABSENT}
+        hold(mixpanel, before)
+        verbs = {"p": self.pick(list(OPERANDS)), "q": self.pick(list(OPERANDS))} if verb == "update" else None
+        self.frame = pd.DataFrame({"id": [f"u{number}" for number in range(30)]})
+        for name in "pq":
+            values = [None, *OPERANDS.get(verbs[name] if verbs else verb, [1])]
+            self.frame[name] = pd.Series([self.pick(values) for _ in range(30)], dtype=object)
+        self.properties = verbs or {"unset": ["p"], "delete": None}.get(verb)
+        self.options: dict[str, Any] = {} if verb in {"unset", "delete"} else {"invalid": "drop_value"}
+        if verb == "set":
+            self.options["missing"] = self.pick(["skip", "null", "unset"])
+
+    def pick(self, values: list[Any]) -> Any:
+        return values[int(self._chance.integers(len(values)))]
+
+
+VERBS = [*OPERANDS, "unset", "delete", "update"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_saved_does_what_was_planned_and_undo_puts_back_what_was(
+    verb: str, seed: int, mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    world = World(seed, mixpanel, verb)
+    before = held_in(mixpanel)
+    plan = world.frame.mixpanel.plan(verb, "id", world.properties, project=project, **world.options)
+    opened = plan.save(tmp_path / "plan.parquet", project=project)
+    assert repr(opened) == repr(plan)
+    assert opened.cells.equals(plan.cells)
+    summary = opened.apply(project=project, backup=tmp_path / "backup.parquet")
+    assert set(summary["outcome"]) <= {"accepted", "skipped"}
+    after = held_in(mixpanel)
+
+    hold(mixpanel, before)
+    if (
+        OPERATORS[verb].idempotent if verb != "update" else False
+    ):  # this process does not send the others twice
+        direct = world.frame.mixpanel.plan(verb, "id", world.properties, project=project, **world.options)
+        direct.apply(project=project, backup=None)
+        assert held_in(mixpanel) == after
+    hold(mixpanel, after)
+
+    undo = mpd.open_backup(tmp_path / "backup.parquet").plan()
+    undo.apply(project=project, backup=tmp_path / "again.parquet")
+    assert held_in(mixpanel) == before
+
+    mpd.open_backup(tmp_path / "again.parquet").plan().apply(project=project, backup=None)
+    assert held_in(mixpanel) == after
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plan_that_is_applied_twice_changes_nothing_the_second_time(
+    verb: str, seed: int, mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    world = World(seed, mixpanel, verb)
+    plan = world.frame.mixpanel.plan(verb, "id", world.properties, project=project, **world.options)
+    path = tmp_path / "plan.parquet"
+    plan.save(path, project=project).apply(project=project)
+    after, requests = held_in(mixpanel), len([r for r in mixpanel.requests if r.records])
+    mpd.open_plan(path).apply(project=project)
+    assert held_in(mixpanel) == after
+    assert len([r for r in mixpanel.requests if r.records]) == requests
+
+
+def test_drift_is_listed_and_left_out(mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path) -> None:
+    hold(mixpanel, {"a": {"p": 1}, "b": {"p": 1}, "c": {"p": 1}, "gone": {"p": 1}})
+    df = pd.DataFrame({"id": ["a", "b", "c", "gone", "new"], "p": 2})
+    plan = df.mixpanel.plan("set", "id", project=project).save(tmp_path / "plan.parquet", project=project)
+    hold(mixpanel, {"a": {"p": 1}, "b": {"p": 2}, "c": {"p": 9}, "new": {"p": 3}})
+    drift = plan.drift(project=project)
+    assert drift["id"].tolist() == ["c", "gone", "new"]
+    assert drift.loc[0, ["before", "now", "after"]].tolist() == ["1", "9", "2"]
+    with pytest.raises(mpd.DriftError, match="3 profiles changed"):
+        plan.apply(project=project, drift="raise")
+    assert held_in(mixpanel)["a"] == {"p": 1}
+    summary = plan.apply(project=project)
+    rows = summary.set_index("reason")["rows"]
+    assert (rows["already so"], rows["drift"]) == (1, 3)
+    assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}, "c": {"p": 9}, "new": {"p": 3}}
+
+
+def test_sums_that_the_journal_does_not_know_are_drift(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+    hold(mixpanel, {"a": {"p": 1}})
+    plan = pd.DataFrame({"id": ["a"], "p": [1]}).mixpanel.plan("add", "id", project=project)
+    hold(mixpanel, {"a": {"p": 2}})
+    assert plan.apply(project=project, backup=None)["reason"].tolist() == ["drift"]
+
+
+@pytest.mark.parametrize(
+    ("guards", "allowed", "match"),
+    [
+        ({"at_most": 2}, {"at_most": 3}, "changes 3 profiles, more than at_most=2"),
+        (
+            {"at_most_share": 0.4},
+            {"at_most_share": 0.5},
+            "changes 2 of 4 profiles, more than at_most_share=0.4",
+        ),
+        ({"at_most_emptied": 0}, {"at_most_emptied": 1}, "empties 1 value, more than at_most_emptied=0"),
+        ({"new_properties": "raise"}, {"new_properties": "allow"}, "creates 1 property: 'z'"),
+    ],
+)
+def test_guards(
+    mixpanel: mpd.Emulator, project: mpd.Project, guards: dict[str, Any], allowed: dict[str, Any], match: str
+) -> None:
+    hold(mixpanel, {"a": {"p": 1}, "b": {"p": 1}, "x": {}, "y": {}})
+    df = pd.DataFrame({"id": ["a", "b", "c"], "p": [None, 2, 3], "z": [1, None, None]})
+    plan = df.mixpanel.plan("set", "id", current=mpd.read_profiles(project=project), missing="unset")
+    with pytest.raises(mpd.GuardError, match=match):
+        plan.apply(project=project, backup=None, **guards)
+    assert all(request.records is None for request in mixpanel.requests)
+    assert set(plan.apply(project=project, backup=None, **allowed)["outcome"]) <= {"accepted", "skipped"}
+
+
+def test_a_guard_that_cannot_be_told_stops(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+    hold(mixpanel, {"a": {"p": 1}})
+    plan = pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", project=project)
+    with pytest.raises(mpd.GuardError, match="cannot be told"):
+        plan.apply(project=project, backup=None, at_most_share=0.5)
+
+
+def test_a_delete_is_guarded(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+    hold(mixpanel, {"a": {"p": 1}, "b": {}})
+    plan = pd.DataFrame({"id": ["a", "b"]}).mixpanel.plan("delete", "id", project=project)
+    with pytest.raises(mpd.GuardError, match="deletes 2 profiles for good"):
+        plan.apply(project=project, backup=None, at_most_deletes=1)
+    plan.apply(project=project, backup=None)
+    assert held_in(mixpanel) == {}
+
+
+def test_without_an_account_a_plan_needs_to_be_told(mixpanel: mpd.Emulator) -> None:
+    project = mpd.Project(mixpanel.token, url="http://127.0.0.1:1", adapter=mixpanel.adapter())
+    current = pd.DataFrame({"p": [1]}, index=pd.Index(["a"], name="$distinct_id"))
+    plan = pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", current=current)
+    with pytest.raises(mpd.BackupError, match="backup=None"):
+        plan.apply(project=project)
+    assert plan.apply(project=project, backup=None)["outcome"].tolist() == ["accepted"]
+
+
+def test_another_project_and_a_damaged_plan(project: mpd.Project, tmp_path: Path) -> None:
+    current = pd.DataFrame({"p": [1]}, index=pd.Index(["a"], name="$distinct_id"))
+    path = tmp_path / "plan.parquet"
+    plan = pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", current=current)
+    opened = plan.save(path, project=project)
+    with pytest.raises(mpd.ProjectError, match="another project"):
+        opened.apply(project=mpd.Project("0" * 32, url="http://127.0.0.1:1"))
+    table = pd.read_parquet(path)
+    table.to_parquet(path)
+    with pytest.raises(mpd.DamagedFile, match="is no plan"):
+        mpd.open_plan(path)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(mpd.DamagedFile, match="is no plan"):
+        mpd.open_plan(path)
+    with pytest.raises(mpd.DamagedFile, match="there is no plan"):
+        mpd.open_plan(tmp_path / "none.parquet")
+
+
+def test_a_plan_that_was_edited_is_refused(project: mpd.Project, tmp_path: Path) -> None:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    current = pd.DataFrame({"p": [1]}, index=pd.Index(["a"], name="$distinct_id"))
+    path = tmp_path / "plan.parquet"
+    pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", current=current).save(
+        path, project=project
+    )
+    table = pq.read_table(path)
+    place = table.column_names.index("operand")
+    edited = pc.replace_substring(table["operand"], "2", "3")
+    pq.write_table(table.set_column(place, table.field(place), edited), path)
+    with pytest.raises(mpd.DamagedFile, match="was changed after it was written"):
+        mpd.open_plan(path)
+
+
+# -- since and mirror ---------------------------------------------------------------------------------------------
+
+
+def sent(mixpanel: mpd.Emulator) -> list[dict[str, Any]]:
+    return [record for request in mixpanel.requests for record in request.records or ()]
+
+
+def test_since_sends_what_is_different_from_what_was_accepted(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "snapshot.parquet"
+    df = pd.DataFrame({"id": ["a", "b", "c"], "n": [5.0, 6.0, 0.1], "plan": ["pro", "free", "pro"]})
+    df.mixpanel.plan("set", "id", since=snapshot, project=project).apply(backup=None)
+    assert len(sent(mixpanel)) == 3
+    requests = len(mixpanel.requests)
+    summary = df.mixpanel.plan("set", "id", since=snapshot, project=project).apply()
+    assert summary["reason"].tolist() == ["already so"]
+    assert len(mixpanel.requests) == requests
+    df.loc[1, "plan"], df.loc[2, "n"] = "pro", 7
+    df.mixpanel.plan("set", "id", since=snapshot, project=project).apply(backup=None)
+    assert [(r["$distinct_id"], r["$set"]) for r in sent(mixpanel)[3:]] == [
+        ("b", {"plan": "pro"}),
+        ("c", {"n": 7.0}),
+    ]
+
+
+def test_mirror_removes_what_is_no_longer_there(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"theirs": 1}})
+    snapshot = tmp_path / "snapshot.parquet"
+    df = pd.DataFrame(
+        {"id": ["a", "b", "c"], "n": [5, 6, 7], "plan": ["pro", None, "pro"], "old": [1, 2, None]}
+    )
+    df.mixpanel.plan("set", "id", since=snapshot, mirror=True, project=project).apply(backup=None)
+    df = pd.DataFrame({"id": ["a", "b"], "n": [5, None], "plan": ["pro", "free"]})
+    plan = df.mixpanel.plan("set", "id", since=snapshot, mirror=True, project=project)
+    plan.apply(backup=None)
+    assert held_in(mixpanel) == {"a": {"theirs": 1, "n": 5, "plan": "pro"}, "b": {"plan": "free"}}
+    requests = len(mixpanel.requests)
+    df.mixpanel.plan("set", "id", since=snapshot, mirror=True, project=project).apply()
+    assert len(mixpanel.requests) == requests
+
+
+def test_a_snapshot_of_another_project(project: mpd.Project, tmp_path: Path) -> None:
+    df = pd.DataFrame({"id": ["a"], "n": [5]})
+    df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=project).apply(backup=None)
+    with pytest.raises(mpd.ProjectError, match="another project"):
+        df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=mpd.Project("0" * 32, "eu"))
+
+
+# -- several rows of one id ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["set", "add", "union", "append", "remove"])
+@pytest.mark.parametrize("seed", range(4))
+def test_several_rows_of_an_id(verb: str, seed: int, mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+    chance = np.random.default_rng(seed)
+    hold(mixpanel, {"a": {"p": 1, "q": ["a"]}, "b": {"p": ["a", 1]}, "c": {}})
+    df = pd.DataFrame({"id": [str(chance.choice(["a", "b", "c", "d"])) for _ in range(12)]})
+    for name in "pq":
+        values = [None, *OPERANDS[verb]]
+        df[name] = pd.Series([values[int(chance.integers(len(values)))] for _ in range(12)], dtype=object)
+    choices = ["all", "last", "merge"] if verb == "set" else ["all"]
+    for way in choices:
+        hold(mixpanel, {"a": {"p": 1, "q": ["a"]}, "b": {"p": ["a", 1]}, "c": {}})
+        plan = df.mixpanel.plan(verb, "id", duplicates=way, project=project, invalid="drop_value")
+        after = {key: dict(profile) for key, profile in held_in(mixpanel).items()}
+        for cell in plan.cells.sort_values("position").itertuples():
+            profile = after.setdefault(cell.id, {})
+            if pd.isna(cell.after):
+                profile.pop(cell.property)
+            else:
+                profile[cell.property] = without_fractions(json.loads(cell.after))
+        plan.apply(project=project, backup=None)
+        planned = {key: profile for key, profile in after.items() if profile}
+        assert held_in(mixpanel) == planned
+        again = held_in(mixpanel)
+        hold(mixpanel, {})
+        hold(mixpanel, {"a": {"p": 1, "q": ["a"]}, "b": {"p": ["a", 1]}, "c": {}})
+        getattr(df.mixpanel, verb)("id", duplicates=way, project=project, invalid="drop_value", repeat=True)
+        assert held_in(mixpanel) == again
