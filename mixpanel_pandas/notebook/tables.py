@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 import unicodedata
@@ -123,6 +124,17 @@ class Table:
             lines += _beside_each_other(block, width)
         return "\n".join([*lines, *textwrap.wrap(printable(self.note), width)])
 
+    def markdown(self) -> str:
+        """Return the table as Markdown, for a pull request or a page."""
+
+        def line(texts: Iterable[str]) -> str:
+            return f"| {' | '.join(_in_markdown(text) for text in texts)} |"
+
+        rule = ["---:" if column.align_right else "---" for column in self.columns]
+        rows = [line(self.names), f"| {' | '.join(rule)} |", *map(line, self.cells)] if self.cells else []
+        blocks = [_in_markdown(self.caption), "\n".join(rows), _in_markdown(self.note)]
+        return "\n\n".join(block for block in blocks if block)
+
     def html(self, cell: CellMaker, attributes: str = "", before: str = "") -> str:
         """Return the table alone as HTML.
 
@@ -194,6 +206,11 @@ class _TextColumn:
     @property
     def narrowest(self) -> int:
         return min(self.widest, max(NARROWEST, _width(self.texts[0]))) if self.wraps else self.widest
+
+
+def _in_markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is, in one line."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(printable(text).split()))
 
 
 def _blocks(table: Table, width: int) -> list[list[_TextColumn]]:
