@@ -72,7 +72,7 @@ def raise_if_failed(summary: pd.DataFrame, verb: str, check: bool | None) -> Non
     none_accepted = summary["attempts"].sum() > 0 and not counts["accepted"]
     if (check is None and none_accepted) or (check is True and some_failed):
         listed = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        errors = summary["error"].dropna()
+        errors = summary.loc[summary[list(outcomes[1:])].any(axis=1), "error"].dropna()
         first = f"; the first error: {errors.iloc[0]}" if len(errors) else ""
         msg = f"{verb}: {listed}{first}"
         raise UploadFailed(msg, summary)

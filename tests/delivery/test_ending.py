@@ -86,3 +86,10 @@ def test_the_error_counts_the_rows_by_outcome() -> None:
     with pytest.raises(UploadFailed) as caught:
         raise_if_failed(summary_of(accepted=2000, not_sent=1, unknown=3), "add", True)
     assert str(caught.value).splitlines()[0] == "add: 2,000 accepted, 3 unknown, 1 not sent"
+
+
+def test_the_first_error_is_that_of_a_row_that_failed() -> None:
+    skipped = summary_of(skipped=1, error="there is nothing to send")
+    rejected = summary_of(rejected=1, error="401 Unauthorized")
+    with pytest.raises(UploadFailed, match="the first error: 401 Unauthorized"):
+        raise_if_failed(pd.concat([skipped, rejected], ignore_index=True), "set", None)

@@ -317,3 +317,53 @@ def test_several_rows_of_an_id(verb: str, seed: int, mixpanel: mpd.Emulator, pro
         hold(mixpanel, {"a": {"p": 1, "q": ["a"]}, "b": {"p": ["a", 1]}, "c": {}})
         getattr(df.mixpanel, verb)("id", duplicates=way, project=project, invalid="drop_value", repeat=True)
         assert held_in(mixpanel) == again
+
+
+# -- what fails ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["set", "add", "append", "remove", "update", "delete"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_plan_that_fails_half_way_ends_as_if_it_had_not(
+    verb: str, seed: int, mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    world = World(seed, mixpanel, verb)
+    before = held_in(mixpanel)
+    plan = world.frame.mixpanel.plan(verb, "id", world.properties, project=project, **world.options)
+    twin = plan.save(tmp_path / "twin.parquet", project=project)
+    twin.apply(project=project, batch_size=3)
+    expected = held_in(mixpanel)
+    hold(mixpanel, before)
+    path = tmp_path / "plan.parquet"
+    plan.save(path, project=project)
+    (tmp_path / "twin.parquet.journal").unlink()
+    hurried = replace(project, retries=0, backoff=0.0)
+    for attempt in range(4):
+        # what may be applied is not sent again if that would apply it twice; 401 leaves no doubt
+        status = 500 if plan.steps[0].operation.idempotent and attempt % 2 else 401
+        mixpanel.fail(status, times=2, skip=attempt % 3)
+        opened = mpd.open_plan(path)
+        summary = opened.apply(
+            project=hurried, backup=tmp_path / "backup.parquet", batch_size=3, workers=1, check=False
+        )
+        assert not (summary["reason"] == "drift").any()
+    mixpanel.heal()
+    opened.apply(project=project, backup=tmp_path / "backup.parquet")
+    assert held_in(mixpanel) == expected
+    mpd.open_backup(tmp_path / "backup.parquet").plan().apply(project=project, backup=None)
+    assert held_in(mixpanel) == before
+
+
+def test_an_interrupted_plan_of_two_steps_accounts_for_both(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "snapshot.parquet"
+    df = pd.DataFrame({"id": ["a", "b"], "n": [5, 6], "old": [1, 2]})
+    df.mixpanel.plan("set", "id", since=snapshot, project=project).apply(backup=None)
+    plan = df[["id"]].assign(n=7).mixpanel.plan("set", "id", since=snapshot, mirror=True, project=project)
+    mixpanel.fail(400, times=None)
+    with pytest.raises(mpd.UploadFailed) as raised:
+        plan.apply(backup=None, check=True)
+    summary = raised.value.summary
+    assert summary.groupby("step")["rows"].sum().tolist() == [2, 2]
+    assert summary.set_index("step")["outcome"].loc[2] == "not_sent"
