@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors, warn
@@ -70,7 +70,7 @@ def make_plan(
     steps, unchanged = [step], len(same)
     if mirror and snapshot is not None and (gone := step_of_gone(decisions, snapshot)) is not None:
         steps.append(gone)
-        unchanged -= int(np.isin(same, gone.cells["id"].unique()).sum())
+        unchanged -= int(pc.sum(pc.is_in(same, value_set=gone.cells["id"].unique())).as_py() or 0)
     return plan_of(steps, unchanged, origin, None if snapshot is None else str(snapshot.path))
 
 

@@ -286,8 +286,8 @@ class Plan:
 
 def step_of(
     decisions: Decisions, held: HeldProfiles, proof: pa.Table | None = None
-) -> tuple[Step, np.ndarray]:
-    """Return what the rows of a frame change in profiles, and the positions of the rows whose profiles stay as they are.
+) -> tuple[Step, pa.Array]:
+    """Return what the rows of a frame change in profiles, and the ids of the profiles that stay as they are.
 
     What changes nothing is excluded from `decisions`, or dropped.
     """
@@ -297,9 +297,9 @@ def step_of(
     if not cells.num_columns:
         cells = CELLS.empty_table()
     step = Step(decisions.layout.operation, cells, lambda: decisions, proof)
-    same = looked_at & ~rows.sent
-    unchanged = np.setdiff1d(rows.ids.filter(pa.array(same)), rows.ids.filter(pa.array(rows.sent)))
-    return step, unchanged
+    same = rows.ids.filter(pa.array(looked_at & ~rows.sent)).unique()
+    changed = rows.ids.filter(pa.array(rows.sent))
+    return step, same.filter(pc.invert(pc.is_in(same, value_set=changed)))
 
 
 def plan_of(
