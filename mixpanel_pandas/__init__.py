@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
     from mixpanel_pandas.pipeline.upload import upload as upload
+    from mixpanel_pandas.plans.clean_up import rename_property as rename_property
+    from mixpanel_pandas.plans.clean_up import retype_property as retype_property
+    from mixpanel_pandas.plans.duplicates import deduplicate_profiles as deduplicate_profiles
     from mixpanel_pandas.plans.sealing import open_plan as open_plan
     from mixpanel_pandas.plans.undo import open_backup as open_backup
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
@@ -101,6 +104,7 @@ __all__ = [
     "UploadInterrupted",
     "ValidationError",
     "accessor",
+    "deduplicate_profiles",
     "frame",
     "last_summary",
     "open_backup",
@@ -109,6 +113,8 @@ __all__ = [
     "read_journal",
     "read_profiles",
     "read_properties",
+    "rename_property",
+    "retype_property",
     "set_project",
     "settle",
     "show",
@@ -120,6 +126,7 @@ __all__ = [
 #: Public name -> the module that is imported when it is first asked for: importing the package stays quick.
 _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
+    "deduplicate_profiles": "mixpanel_pandas.plans.duplicates",
     "frame": "mixpanel_pandas.reading.frame",
     "last_summary": "mixpanel_pandas.delivery.history",
     "open_backup": "mixpanel_pandas.plans.undo",
@@ -128,6 +135,8 @@ _LATER = {
     "plot": "mixpanel_pandas.notebook.plotting",
     "read_profiles": "mixpanel_pandas.profiles.read",
     "read_properties": "mixpanel_pandas.profiles.properties",
+    "rename_property": "mixpanel_pandas.plans.clean_up",
+    "retype_property": "mixpanel_pandas.plans.clean_up",
     "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.sources import rows_of_frame
-from mixpanel_pandas.profiles.cells import CELLS, CHANGES, PlannedRows, cells_of
+from mixpanel_pandas.profiles.cells import ALWAYS_SENT, CELLS, CHANGES, PlannedRows, cells_of
 from mixpanel_pandas.reading.spool import spooled
 from mixpanel_pandas.text import counted
 
@@ -285,15 +285,22 @@ class Plan:
 
 
 def step_of(
-    decisions: Decisions, held: HeldProfiles, proof: pa.Table | None = None
+    decisions: Decisions, held: HeldProfiles, proof: pa.Table | None = None, *, keeps_same: bool = False
 ) -> tuple[Step, pa.Array]:
     """Return what the rows of a frame change in profiles, and the ids of the profiles that stay as they are.
 
     What changes nothing is excluded from `decisions`, or dropped.
+
+    Parameters
+    ----------
+    proof : pyarrow.Table, optional
+        As `Step` describes it.
+    keeps_same : bool
+        Whether values that stay the same are cells, too, so that a later step waits until they were read.
     """
     rows = PlannedRows(decisions, held)
     looked_at = rows.sent.copy()
-    cells = spooled(cells_of(rows, decisions, held))
+    cells = spooled(cells_of(rows, decisions, held, keeps_same=keeps_same))
     if not cells.num_columns:
         cells = CELLS.empty_table()
     step = Step(decisions.layout.operation, cells, lambda: decisions, proof)
@@ -323,6 +330,8 @@ def plan_of(
 def _counts(steps: Sequence[Step], unchanged: int) -> pd.Series[Any]:
     """Return how many profiles and cells there are of each change."""
     table = pa.concat_tables([step.cells.select(["id", "is_found", "verb", "change"]) for step in steps])
+    always = pa.array([*ALWAYS_SENT, "delete"], LARGE_STRING)
+    table = table.filter(pc.or_(table["change"].is_valid(), pc.is_in(table["verb"], value_set=always)))
     is_deleted = np.asarray(pc.equal(table["verb"], "delete"))
     is_found = np.asarray(table["is_found"])
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["checked_cells", "checked_texts"]
+__all__ = ["checked_cells", "checked_texts", "label_beside", "series_of"]
 
 
 def checked_texts(
@@ -44,9 +44,9 @@ def checked_texts(
     said : mapping, optional
         Property -> the mask of the rows that say something about it. By default all do.
     """
-    label = _label_beside(columns)
+    label = label_beside(columns)
     frame = pd.DataFrame(
-        {label: _series(ids), **{name: _series(json_array(texts)) for name, texts in columns.items()}}
+        {label: series_of(ids), **{name: series_of(json_array(texts)) for name, texts in columns.items()}}
     )
     is_unset = asked.verb == "unset"
     properties = asked.properties if is_unset else None if asked.verb == "delete" else tuple(columns)
@@ -92,10 +92,11 @@ def _verbs_of(cells: pa.Table) -> dict[Any, str]:
     return dict(zip(pairs["property"].to_pylist(), pairs["verb"].to_pylist(), strict=True))
 
 
-def _label_beside(columns: Mapping[str, object]) -> str:
+def label_beside(columns: Mapping[str, object]) -> str:
     """Return a label for the ids that no property has."""
     return next(name for number in count() if (name := f"id{number or ''}") not in columns)
 
 
-def _series(values: pa.Array) -> pd.Series[Any]:
+def series_of(values: pa.Array) -> pd.Series[Any]:
+    """Return Arrow values as a column."""
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([values])))

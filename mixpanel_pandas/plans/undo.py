@@ -16,7 +16,7 @@ from mixpanel_pandas.plans.texts import checked_texts
 from mixpanel_pandas.profiles.backup import FORMAT
 from mixpanel_pandas.profiles.files import read_file
 from mixpanel_pandas.profiles.held import HeldProfiles
-from mixpanel_pandas.rules.limits import RESERVED_PROPERTIES
+from mixpanel_pandas.rules.limits import NEVER_WRITTEN
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import counted
 
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from mixpanel_pandas.plans.plan import Plan, Step
 
 __all__ = ["Backup", "open_backup"]
-
-#: Properties that Mixpanel computes, so that no plan puts them back.
-COMPUTED = frozenset(
-    name for name, row in RESERVED_PROPERTIES.items() if row.role in {"computed", "identity"}
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +73,7 @@ class Backup:
         is_whole = pc.is_null(self.values["property"])
         deleted = self.values.filter(is_whole)["id"].unique()
         cells = self.values.filter(pc.invert(is_whole))
-        computed = pc.is_in(cells["property"], value_set=pa.array(sorted(COMPUTED), LARGE_STRING))
+        computed = pc.is_in(cells["property"], value_set=pa.array(sorted(NEVER_WRITTEN), LARGE_STRING))
         cells = cells.filter(pc.invert(computed))
         is_null = mask_of(pc.equal(cells["before"], "null").combine_chunks())
         held = _expected(self.values, deleted)

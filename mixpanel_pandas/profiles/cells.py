@@ -148,8 +148,16 @@ def _last(rows: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.append(starts[1:], len(rows)) - 1
 
 
-def cells_of(rows: PlannedRows, decisions: Decisions, held: HeldProfiles) -> Iterator[pa.RecordBatch]:
-    """Yield the cells of each property, and exclude or drop what changes nothing from what is sent."""
+def cells_of(
+    rows: PlannedRows, decisions: Decisions, held: HeldProfiles, *, keeps_same: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """Yield the cells of each property, and exclude or drop what changes nothing from what is sent.
+
+    Parameters
+    ----------
+    keeps_same : bool
+        Whether values that stay the same are cells, too, so that a later step waits until they were read.
+    """
     layout = decisions.layout
     verb = layout.operation.verb
     is_sent = rows.sent & rows.is_found if verb == "delete" else np.zeros(layout.rows, bool)
@@ -162,7 +170,8 @@ def cells_of(rows: PlannedRows, decisions: Decisions, held: HeldProfiles) -> Ite
             rows, held.values_of(column.name, rows.places), verb_of_column, operand, removed
         )
         touched = rows.sent & (mask_of(operand.is_valid()) | removed)
-        kept = touched if verb_of_column in ALWAYS_SENT else touched & differ(before, after)
+        is_kept = keeps_same or verb_of_column in ALWAYS_SENT
+        kept = touched if is_kept else touched & differ(before, after)
         is_sent |= kept
         rows.keep(number, kept)
         yield _batch(rows, kept, column.name, verb_of_column, operand, before, after)

@@ -16,7 +16,7 @@ from mixpanel_pandas.profiles.query import QUERIES_PER_HOUR
 if TYPE_CHECKING:
     from mixpanel_pandas.project import Project
 
-__all__ = ["Selection", "group_number", "select"]
+__all__ = ["Selection", "defined", "group_number", "select"]
 
 #: Ids of one query: as many as profiles on a page, so that a query of them is one request. Mixpanel documents no limit.
 IDS_AT_ONCE = 1000
@@ -136,9 +136,13 @@ def _condition(where: Any, having: Any) -> str | None:
             raise OptionError(msg)
     if having is None:
         return None if where is None else str(where)
-    escaped = having.replace("\\", "\\\\").replace('"', '\\"')
-    defined = f'defined(properties["{escaped}"])'
-    return defined if where is None else f"({where}) and {defined}"
+    return defined(having) if where is None else f"({where}) and {defined(having)}"
+
+
+def defined(name: str) -> str:
+    """Return the condition that a profile has a property. A property that is null is not defined."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'defined(properties["{escaped}"])'
 
 
 def _texts(name: str, values: Any) -> list[str]:

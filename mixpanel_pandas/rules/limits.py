@@ -10,6 +10,7 @@ __all__ = [
     "JUNK_IDS",
     "LIMITS",
     "LOOKALIKES",
+    "NEVER_WRITTEN",
     "PAGES",
     "RESERVED_PROPERTIES",
     "Limit",
@@ -225,6 +226,11 @@ RESERVED_PROPERTIES: dict[str, ReservedProperty] = {
         ReservedProperty("$user_id", "User ID", "identity", "", _RESERVED),
     )
 }
+
+#: Properties that Mixpanel writes itself: reading shows them, and no plan writes them.
+NEVER_WRITTEN = frozenset(
+    row.name for row in RESERVED_PROPERTIES.values() if row.role in {"computed", "identity"}
+)
 
 #: Names that ``rename="reserved"`` turns into ``$`` + name.
 RENAMED_BY_RESERVED = ("name", "first_name", "last_name", "email", "phone", "avatar", "created")
