@@ -88,7 +88,7 @@ every operator as documented, answers queries about them, and [fails on cue](#fa
 
 Other clients run against it unchanged: the tests write and read with `mixpanel`, `mixpanel-utils` and `mixpanel-headless`, with the
 Singer tap and with Airbyte's source. Where Mixpanel's documentation is silent, the emulator has to choose; a comment beside the code
-says so. It is no statement about Mixpanel.
+says so. It is no statement about Mixpanel. [`poe live`](live.md) asks a real project the same, and prints what differs.
 
 ## What it answers
 
