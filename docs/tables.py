@@ -88,7 +88,7 @@ every operator as documented, answers queries about them, and [fails on cue](#fa
 
 Other clients run against it unchanged: the tests write and read with `mixpanel`, `mixpanel-utils` and `mixpanel-headless`, with the
 Singer tap and with Airbyte's source. Where Mixpanel's documentation is silent, the emulator has to choose; a comment beside the code
-says so. It is no statement about Mixpanel.
+says so. It is no statement about Mixpanel. [`poe live`](live.md) asks a real project the same, and prints what differs.
 
 ## What it answers
 
@@ -97,6 +97,19 @@ says so. It is no statement about Mixpanel.
   `emulator.project_secret` alone.
 
 A page of any origin may read the answers (CORS).
+
+## Where it listens
+
+`emulator.start()` listens on a free port of 127.0.0.1, and `emulator.url` is the address. Where two processes have to agree on one,
+name the port: `emulator.start(8001)`, or in a terminal
+
+```sh
+mixpanel-pandas emulator --port 8001 --token 0123456789abcdef0123456789abcdef
+```
+
+Other machines cannot reach it. With `emulator.adapter()` it needs no socket at all.
+
+## Sessions and ids
 
 A query with page 0 opens a **session**: a snapshot of the profiles, whose pages the same parameters with `session_id` and `page` read.
 Only page 0 counts as one of 60 queries in an hour, and five run at once; beyond that comes a 429 with the headers that Mixpanel sends.
@@ -290,7 +303,7 @@ mixpanel-pandas set users.csv --id user_id --rename reserved
 - `mixpanel-pandas set --help` lists the options of a verb in groups. `mixpanel-pandas completion bash` (or `zsh`, `fish`) prints what
   makes a shell complete them.
 - With `--emulator` a verb writes to an emulated Mixpanel that ends with the command. `mixpanel-pandas emulator` runs one until Ctrl-C,
-  and prints the address and the token that other commands need.
+  and prints the address, the token and the service account that other commands need. With `--port 8001` the address is known before.
 
 ## Tables
 
@@ -370,7 +383,7 @@ credits = "number"
 - 3 promises that nothing was accepted, and that the same command can do no harm. So `add`, `append` and `remove` end with 1 if a row is
   `unknown`.
 - A file of `--summary` or `--failures` that could not be written ends the command with 1, unless another status says more.
-- `emulator` ends with 0 after Ctrl-C.
+- `emulator` ends with 0 after Ctrl-C, and with 2 if its port is in use.
 
 ## The log
 

@@ -115,17 +115,32 @@ def _journal(file: str, run: str | None, outcomes: str | None) -> None:
 
 @main.command("emulator")
 @click.option("--token", metavar="TOKEN", help="Project token that it takes. By default a new one.")
-def _emulate(token: str | None) -> None:
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    metavar="PORT",
+    help="Port of 127.0.0.1 on which it listens. By default a free one.",
+)
+def _emulate(token: str | None, port: int) -> None:
     """Emulate Mixpanel on this machine until Ctrl-C.
 
-    It prints its address and its token. Nothing leaves this machine.
+    It prints its address, its token, and the account that may read. Nothing leaves this machine.
+
+    \b
+      mixpanel-pandas emulator --port 8001
     """
     from mixpanel_pandas.emulator import Emulator
 
     def work(_termination: Termination) -> ExitStatus:
-        with Emulator(token=token, history=0) as emulator:
+        with Emulator(token=token, history=0).start(port) as emulator:
+            username, secret = emulator.service_account
             echo(f"A Mixpanel on this machine: {emulator.url}. Ctrl-C ends it. In another terminal:")
             echo(f"  export MIXPANEL_TOKEN={emulator.token} MIXPANEL_URL={emulator.url}")
+            echo("And to read profiles:")
+            echo(
+                f"  export MIXPANEL_USERNAME={username} MIXPANEL_SECRET={secret} MIXPANEL_PROJECT_ID={emulator.project_id}"
+            )
             sys.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()

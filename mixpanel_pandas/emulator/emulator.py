@@ -166,12 +166,23 @@ class Emulator:
 
     # -- starting and closing -----------------------------------------------------------------------------------------
 
-    def start(self) -> Self:
-        """Listen on a free port of 127.0.0.1. `url` is the address."""
+    def start(self, port: int = 0) -> Self:
+        """Listen on a port of 127.0.0.1. `url` is the address.
+
+        Parameters
+        ----------
+        port : int, default 0
+            The port. 0: a free one. An emulator that listens already stays where it is.
+
+        Raises
+        ------
+        OperationError
+            If it cannot listen there, such as on a port that is in use.
+        """
         if self._server is None:
             from mixpanel_pandas.emulator.server import Server
 
-            self._server = Server(self.exchange)
+            self._server = Server(self.exchange, port)
             self.url = self._server.url
         return self
 

@@ -12,6 +12,7 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.emulator.wire import NO_CONNECTION, Ending, WireResponse, answer_text
+from mixpanel_pandas.errors import OperationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +28,16 @@ _HOST = "127.0.0.1"
 
 
 class Server:
-    """A server that listens in threads of its own until it is closed."""
+    """A server that listens on a port, in threads of its own, until it is closed."""
 
-    def __init__(self, exchange: ExchangeFunction) -> None:
-        self._listener = _Listener((_HOST, 0), _Handler)
+    def __init__(self, exchange: ExchangeFunction, port: int = 0) -> None:
+        try:
+            self._listener = _Listener((_HOST, port), _Handler)
+        except (OSError, OverflowError) as error:  # Python refuses numbers that are no port
+            msg = (
+                f"cannot listen on port {port!r} of {_HOST}: {error}; choose another one, or 0 for a free one"
+            )
+            raise OperationError(msg) from error
         self._listener.exchange = exchange
         self.url: str = f"http://{_HOST}:{self._listener.server_port}"
         self._thread = threading.Thread(

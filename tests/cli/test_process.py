@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -462,15 +463,31 @@ def test_the_emulator_stays_until_it_is_stopped(
 ) -> None:
     process = start("emulator")
     assert process.stdout is not None
-    first, second = process.stdout.readline(), process.stdout.readline()
+    first, *more = (process.stdout.readline() for _ in range(4))
     assert re.match(r"A Mixpanel on this machine: http://127\.0\.0\.1:\d+\. Ctrl-C ends it\.", first)
-    environment = dict(re.findall(r"(MIXPANEL_\w+)=(\S+)", second))
-    status, _out, err = run(*SET, env=environment)
+    environment = dict(re.findall(r"(MIXPANEL_\w+)=(\S+)", "".join(more)))
+    status, _out, err = run(*SET, "--known", "true", env=environment)  # which also asks a query
     assert status == 0, err
     process.send_signal(number)
     out, _err = process.communicate(timeout=PATIENCE)
     assert "users: 2" in out
     assert process.returncode == (0 if number == signal.SIGINT else 143)
+
+
+@pytest.mark.slow
+def test_two_processes_agree_on_a_port(
+    start: Callable[..., subprocess.Popen[str]], run: Callable[..., tuple[int, str, str]]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    process = start("emulator", "--port", port)
+    assert process.stdout is not None
+    assert f" http://127.0.0.1:{port}." in process.stdout.readline()
+    assert run(*SET, env={"MIXPANEL_URL": f"http://127.0.0.1:{port}"})[0] == 0
+    status, _out, err = run("emulator", "--port", port)
+    assert status == 2
+    assert f"cannot listen on port {port} of 127.0.0.1: " in err
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mixpanel_pandas.emulator import Emulator
+from mixpanel_pandas.errors import OperationError
 from tests.patience import PATIENCE
 
 
@@ -36,6 +37,21 @@ def threads():
 
 def test_listens_on_this_machine_only(emulator):
     assert emulator._server._listener.server_address[0] == "127.0.0.1"
+
+
+def test_listens_on_the_port_that_is_named(emulator):
+    port = urlsplit(emulator.url).port
+    emulator.close()
+    assert emulator.start(port).url == f"http://127.0.0.1:{port}"
+    assert emulator.start(port + 1).url == f"http://127.0.0.1:{port}"
+
+
+def test_a_port_on_which_it_cannot_listen(emulator):
+    port = urlsplit(emulator.url).port
+    with pytest.raises(OperationError, match=rf"port {port} of 127\.0\.0\.1: .*in use; choose another one"):
+        Emulator().start(port)
+    with pytest.raises(OperationError, match="port 65536"):
+        Emulator().start(65_536)
 
 
 def test_a_connection_is_kept(emulator):
