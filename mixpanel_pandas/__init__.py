@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.plans.clean_up import rename_property as rename_property
     from mixpanel_pandas.plans.clean_up import retype_property as retype_property
     from mixpanel_pandas.plans.duplicates import deduplicate_profiles as deduplicate_profiles
-    from mixpanel_pandas.plans.sealing import open_plan as open_plan
+    from mixpanel_pandas.plans.plan import open_plan as open_plan
     from mixpanel_pandas.plans.undo import open_backup as open_backup
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
     from mixpanel_pandas.profiles.read import read_profiles as read_profiles
@@ -130,7 +130,7 @@ _LATER = {
     "frame": "mixpanel_pandas.reading.frame",
     "last_summary": "mixpanel_pandas.delivery.history",
     "open_backup": "mixpanel_pandas.plans.undo",
-    "open_plan": "mixpanel_pandas.plans.sealing",
+    "open_plan": "mixpanel_pandas.plans.plan",
     "read_journal": "mixpanel_pandas.delivery.journal",
     "plot": "mixpanel_pandas.notebook.plotting",
     "read_profiles": "mixpanel_pandas.profiles.read",

@@ -30,7 +30,7 @@ FLOORS = (
     {"checking"},
     {"delivery"},
     {"profiles"},
-    {"pipeline"},
+    {"pipeline", "notebook.show", "notebook.tables"},
     {"plans"},
     {"notebook"},
     {"accessors"},

@@ -7,7 +7,7 @@ too many. Each column has a format in `FORMATS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +23,7 @@ from mixpanel_pandas.text import NOT_SHOWN, Length, counted, percent, shortened,
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from mixpanel_pandas.plans.plan import Plan
-
-__all__ = ["show", "show_plan", "table_of"]
+__all__ = ["show", "table_of"]
 
 
 def show(frame: pd.DataFrame, rows: int = 20) -> Table:
@@ -74,12 +72,6 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     return table_of(
         kind.prepare(first), kind.caption(frame), kind.columns, _note(len(first), len(frame), kind)
     )
-
-
-def show_plan(plan: Plan, rows: int) -> Table:
-    """Return the cells of a plan as a table, with its counts above them."""
-    table = show(plan.cells, rows)
-    return replace(table, caption=repr(plan))
 
 
 def table_of(frame: pd.DataFrame, caption: str, columns: Sequence[str] = (), note: str = "") -> Table:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.plans.guards import Guards
-    from mixpanel_pandas.plans.plan import Plan, Step
+    from mixpanel_pandas.plans.steps import Planned, Step
     from mixpanel_pandas.profiles.held import HeldProfiles
     from mixpanel_pandas.project import Project
 
@@ -63,7 +63,7 @@ logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
 def apply_plan(
-    plan: Plan,
+    plan: Planned,
     project: Project | None,
     backup: str | PathLike[str] | Literal[True] | None,
     drift: str,
@@ -85,7 +85,7 @@ def apply_plan(
     return applying.run(wait)
 
 
-def drift_of_plan(plan: Plan, project: Project | None, wait: bool) -> pd.DataFrame:
+def drift_of_plan(plan: Planned, project: Project | None, wait: bool) -> pd.DataFrame:
     """Return what has changed since a plan was made."""
     project = project_for(plan, project)
     applying = Applying(plan, project, None, {})
@@ -94,7 +94,7 @@ def drift_of_plan(plan: Plan, project: Project | None, wait: bool) -> pd.DataFra
     return pd.concat(found, ignore_index=True)
 
 
-def project_for(plan: Plan, project: Project | None) -> Project:
+def project_for(plan: Planned, project: Project | None) -> Project:
     """Return the project to which a plan is applied.
 
     Raises
@@ -124,7 +124,7 @@ class Applying:
         What the profiles held before the first step. None: they were not read.
     """
 
-    plan: Plan
+    plan: Planned
     project: Project
     guards: Guards | None
     options: dict[str, Any]

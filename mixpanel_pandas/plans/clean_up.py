@@ -15,7 +15,8 @@ from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
-from mixpanel_pandas.plans.plan import Origin, plan_of, step_of
+from mixpanel_pandas.plans.plan import plan_of
+from mixpanel_pandas.plans.steps import Origin, step_of
 from mixpanel_pandas.plans.texts import checked_texts, label_beside, series_of
 from mixpanel_pandas.profiles.comparing import differ
 from mixpanel_pandas.profiles.read import read_held

@@ -18,7 +18,7 @@ from mixpanel_pandas.profiles.comparing import differ
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mixpanel_pandas.plans.plan import Step
+    from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.profiles.held import HeldProfiles
 
 __all__ = ["Compared", "compare", "proven"]

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
-from mixpanel_pandas.plans.plan import Origin, plan_of, step_of
+from mixpanel_pandas.plans.plan import plan_of
+from mixpanel_pandas.plans.steps import Origin, step_of
 from mixpanel_pandas.plans.texts import checked_texts
 from mixpanel_pandas.profiles.read import read_held
 from mixpanel_pandas.profiles.selection import defined

@@ -11,7 +11,7 @@ from mixpanel_pandas.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mixpanel_pandas.plans.plan import Plan
+    from mixpanel_pandas.plans.steps import Planned
     from mixpanel_pandas.project import Project
 
 __all__ = ["Guards"]
@@ -51,7 +51,7 @@ class Guards:
         if wrong:
             raise OptionError("; ".join(wrong))
 
-    def check(self, plan: Plan, project: Project) -> None:
+    def check(self, plan: Planned, project: Project) -> None:
         """Refuse a plan that does more.
 
         Raises
@@ -69,18 +69,18 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _concerned(plan: Plan) -> int:
+def _concerned(plan: Planned) -> int:
     return int(plan.counts[["new profiles", "changed profiles", "emptied profiles"]].sum())
 
 
-def _profiles(guards: Guards, plan: Plan, _project: Project) -> str | None:
+def _profiles(guards: Guards, plan: Planned, _project: Project) -> str | None:
     concerned = _concerned(plan)
     if guards.at_most is None or concerned <= guards.at_most:
         return None
     return f"the plan changes {counted(concerned, 'profile')}, more than at_most={guards.at_most:,}"
 
 
-def _share(guards: Guards, plan: Plan, _project: Project) -> str | None:
+def _share(guards: Guards, plan: Planned, _project: Project) -> str | None:
     if guards.at_most_share is None:
         return None
     total = plan.origin.total if plan.origin.is_whole else None
@@ -94,7 +94,7 @@ def _share(guards: Guards, plan: Plan, _project: Project) -> str | None:
     )
 
 
-def _emptied(guards: Guards, plan: Plan, _project: Project) -> str | None:
+def _emptied(guards: Guards, plan: Planned, _project: Project) -> str | None:
     emptied = int(plan.counts["emptied cells"])
     if guards.at_most_emptied is None or emptied <= guards.at_most_emptied:
         return None
@@ -103,14 +103,14 @@ def _emptied(guards: Guards, plan: Plan, _project: Project) -> str | None:
     )
 
 
-def _deletes(guards: Guards, plan: Plan, _project: Project) -> str | None:
+def _deletes(guards: Guards, plan: Planned, _project: Project) -> str | None:
     deletes = int(plan.counts["emptied profiles"])
     if guards.at_most_deletes is None or deletes <= guards.at_most_deletes:
         return None
     return f"the plan deletes {counted(deletes, 'profile')} for good, more than at_most_deletes={guards.at_most_deletes:,}"
 
 
-def _new_properties(guards: Guards, plan: Plan, project: Project) -> str | None:
+def _new_properties(guards: Guards, plan: Planned, project: Project) -> str | None:
     """Ask Mixpanel which properties there are. If it does not answer, nothing can be told."""
     if guards.new_properties == "allow":
         return None
@@ -129,7 +129,7 @@ def _new_properties(guards: Guards, plan: Plan, project: Project) -> str | None:
     return f"the plan creates {counted(len(new), 'property')}: {choices(new)}" if new else None
 
 
-_GUARDS: tuple[Callable[[Guards, Plan, Project], str | None], ...] = (
+_GUARDS: tuple[Callable[[Guards, Planned, Project], str | None], ...] = (
     _profiles,
     _share,
     _emptied,

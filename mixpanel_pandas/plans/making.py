@@ -14,9 +14,10 @@ from mixpanel_pandas.payloads.arrays import nulls_in
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import project_of
-from mixpanel_pandas.plans.plan import Origin, plan_of, step_of
+from mixpanel_pandas.plans.plan import plan_of
 from mixpanel_pandas.plans.rereading import read_profiles_of
 from mixpanel_pandas.plans.snapshot import Snapshot, step_of_gone
+from mixpanel_pandas.plans.steps import Origin, step_of
 from mixpanel_pandas.profiles.held import held_in_frame
 
 if TYPE_CHECKING:

@@ -1,94 +1,42 @@
-"""`Plan`: what an operation would change in profiles that were read: before, after, and the operation between them.
-
-Values are JSON texts in Arrow, one column at a time. The operands come from the payloads' own steps, so a plan knows what is sent.
-"""
+"""`Plan`: what an operation would change in profiles that were read: before, after, and the operation between them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.notebook.show import show
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.sources import rows_of_frame
-from mixpanel_pandas.profiles.cells import ALWAYS_SENT, CELLS, CHANGES, PlannedRows, cells_of
-from mixpanel_pandas.reading.spool import spooled
+from mixpanel_pandas.plans.applying import apply_plan, drift_of_plan
+from mixpanel_pandas.plans.guards import Guards
+from mixpanel_pandas.plans.sealing import read_plan, write_plan
+from mixpanel_pandas.plans.steps import Origin, Planned, counts_of
+from mixpanel_pandas.profiles.cells import KINDS_OF_CHANGE
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
-    from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.notebook.tables import Table
-    from mixpanel_pandas.profiles.held import HeldProfiles
+    from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.project import Project
-    from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["Origin", "Plan", "Step", "plan_of", "step_of"]
+__all__ = ["Plan", "open_plan", "plan_of"]
 
 #: Columns of `Plan.cells`.
 SHOWN = ("position", "id", "property", "before", "after")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What the profiles before a plan were read from.
-
-    Attributes
-    ----------
-    where : str or None
-        The condition of the reading. None: all profiles, or some ids.
-    is_whole : bool
-        Whether all profiles of the project were read.
-    total : int or None
-        How many profiles were read.
-    tells_null : bool
-        Whether a null that a profile holds is told from a property that it lacks.
-    """
-
-    where: str | None = None
-    is_whole: bool = False
-    total: int | None = None
-    tells_null: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One operation of a plan.
-
-    Attributes
-    ----------
-    operation : Operation
-        What is done.
-    cells : pyarrow.Table
-        The values that it touches, as `CELLS` describes them.
-    make : callable
-        Returns the rows that are sent, checked.
-    proof : pyarrow.Table or None
-        Only for a step after another one: ``id`` of each profile of this step and ``of``, the profile that proves it. The step
-        waits until all that the steps before did to that profile was read back. None: it waits for nothing.
-    """
-
-    operation: Operation
-    cells: pa.Table
-    make: Callable[[], Decisions]
-    proof: pa.Table | None = None
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The positions of the rows that are sent, one for each update, rising."""
-        return np.unique(self.cells["position"].to_numpy())
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Plan:
+class Plan(Planned):
     """What an operation would change: the values before and after, and the operation between them.
 
     ``df.mixpanel.plan`` makes one, and so do `rename_property`, `retype_property`, `deduplicate_profiles`, `open_plan`, and
@@ -108,14 +56,6 @@ class Plan:
         When an opened plan was made, in UTC.
     """
 
-    steps: tuple[Step, ...]
-    counts: pd.Series[Any]
-    origin: Origin = Origin()
-    since: str | None = None
-    path: str | None = None
-    identity: str | None = None
-    made: str | None = None
-
     def __repr__(self) -> str:
         of = self.counts
         cells = sum(_cells_of_profiles_that_are_there(step) for step in self.steps)
@@ -124,18 +64,13 @@ class Plan:
             f"({counted(cells, 'cell')}), {of['emptied profiles']:,} emptied, {of['unchanged profiles']:,} unchanged"
         )
 
-    @property
-    def group(self) -> str | None:
-        """The group key; None for user profiles."""
-        return self.steps[0].operation.group
-
     @cached_property
     def cells(self) -> pd.DataFrame:
         """A row for each value that changes: ``position`` in the frame, ``id``, ``property``, ``before`` and ``after`` as JSON
         (missing: the profile lacks the property), and ``change``: new, changed or emptied.
         """
         table = pa.concat_tables([step.cells.filter(step.cells["change"].is_valid()) for step in self.steps])
-        change = pc.take(pa.array(CHANGES, LARGE_STRING), table["change"])
+        change = pc.take(pa.array(KINDS_OF_CHANGE, LARGE_STRING), table["change"])
         shown = table.select(SHOWN).append_column("change", change)
         cells: pd.DataFrame = shown.to_pandas(types_mapper=pd.ArrowDtype)
         return cells
@@ -158,9 +93,7 @@ class Plan:
         Table
             A notebook shows it as HTML, ``print`` as text, and ``.markdown()`` is for a pull request.
         """
-        # Tables are made on the floor above this one. The method is here, because it is the plan that one looks at.
-        table: Table = import_module("mixpanel_pandas.notebook.show").show_plan(self, rows)
-        return table
+        return replace(show(self.cells, rows), caption=repr(self))
 
     def apply(
         self,
@@ -228,9 +161,6 @@ class Plan:
         MixpanelError
             As the verb raises it.
         """
-        from mixpanel_pandas.plans.applying import apply_plan
-        from mixpanel_pandas.plans.guards import Guards
-
         guards = Guards(at_most, at_most_share, at_most_emptied, at_most_deletes, new_properties)
         return apply_plan(self, project, backup, drift, wait, guards, options)
 
@@ -253,8 +183,6 @@ class Plan:
         ReadError
             If the profiles cannot be read.
         """
-        from mixpanel_pandas.plans.applying import drift_of_plan
-
         return drift_of_plan(self, project, wait)
 
     def save(self, path: str | PathLike[str], *, project: Project | None = None) -> Plan:
@@ -279,34 +207,39 @@ class Plan:
         ProjectError
             If no project is named.
         """
-        from mixpanel_pandas.plans.sealing import save_plan
+        path = Path(path).expanduser()
+        write_plan(self, path, project)
+        return open_plan(path)
 
-        return save_plan(self, path, project)
 
-
-def step_of(
-    decisions: Decisions, held: HeldProfiles, proof: pa.Table | None = None, *, keeps_same: bool = False
-) -> tuple[Step, pa.Array]:
-    """Return what the rows of a frame change in profiles, and the ids of the profiles that stay as they are.
-
-    What changes nothing is excluded from `decisions`, or dropped.
+def open_plan(path: str | PathLike[str]) -> Plan:
+    """Open a plan that was saved.
 
     Parameters
     ----------
-    proof : pyarrow.Table, optional
-        As `Step` describes it.
-    keeps_same : bool
-        Whether values that stay the same are cells, too, so that a later step waits until they were read.
+    path : path-like
+        The file that `Plan.save` wrote.
+
+    Returns
+    -------
+    Plan
+        The same plan. It is applied to the project that it was made for.
+
+    Raises
+    ------
+    DamagedFile
+        If the file is no plan, or was changed.
+
+    Examples
+    --------
+    >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+    >>> project = mpd.Project("0123456789abcdef0123456789abcdef", "eu")
+    >>> _ = df.mixpanel.plan("set", "user_id", current=current).save("plan.parquet", project=project)
+    >>> mpd.open_plan("plan.parquet")
+    1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
     """
-    rows = PlannedRows(decisions, held)
-    looked_at = rows.sent.copy()
-    cells = spooled(cells_of(rows, decisions, held, keeps_same=keeps_same))
-    if not cells.num_columns:
-        cells = CELLS.empty_table()
-    step = Step(decisions.layout.operation, cells, lambda: decisions, proof)
-    same = rows.ids.filter(pa.array(looked_at & ~rows.sent)).unique()
-    changed = rows.ids.filter(pa.array(rows.sent))
-    return step, same.filter(pc.invert(pc.is_in(same, value_set=changed)))
+    return Plan(**vars(read_plan(Path(path).expanduser())))
 
 
 def plan_of(
@@ -324,29 +257,7 @@ def plan_of(
         Profiles that were looked at and stay as they are.
     """
     steps = [step for step in steps if len(step.cells)] or steps[:1]
-    return Plan(tuple(steps), _counts(steps, unchanged), origin, since, identity=identity)
-
-
-def _counts(steps: Sequence[Step], unchanged: int) -> pd.Series[Any]:
-    """Return how many profiles and cells there are of each change."""
-    table = pa.concat_tables([step.cells.select(["id", "is_found", "verb", "change"]) for step in steps])
-    always = pa.array([*ALWAYS_SENT, "delete"], LARGE_STRING)
-    table = table.filter(pc.or_(table["change"].is_valid(), pc.is_in(table["verb"], value_set=always)))
-    is_deleted = np.asarray(pc.equal(table["verb"], "delete"))
-    is_found = np.asarray(table["is_found"])
-
-    def profiles(rows: np.ndarray) -> int:
-        return int(pc.count_distinct(table["id"].filter(pa.array(rows))).as_py())
-
-    cells = np.bincount(table["change"].drop_null().to_numpy(), minlength=len(CHANGES))
-    counts = {
-        "new profiles": profiles(~is_found),
-        "changed profiles": profiles(is_found & ~is_deleted),
-        "emptied profiles": profiles(is_deleted),
-        "unchanged profiles": unchanged,
-        **{f"{name} cells": int(count) for name, count in zip(CHANGES, cells, strict=True)},
-    }
-    return pd.Series(counts, dtype="int64", name="count")
+    return Plan(tuple(steps), counts_of(steps, unchanged), origin, since, identity=identity)
 
 
 def _cells_of_profiles_that_are_there(step: Step) -> int:

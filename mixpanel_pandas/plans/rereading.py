@@ -11,8 +11,8 @@ import pyarrow as pa
 from mixpanel_pandas.errors import BudgetSpent
 from mixpanel_pandas.payloads.arrays import nulls_in
 from mixpanel_pandas.payloads.ids import ids_of
-from mixpanel_pandas.plans.plan import Origin
-from mixpanel_pandas.profiles.held import HeldProfiles, joined
+from mixpanel_pandas.plans.steps import Origin
+from mixpanel_pandas.profiles.held import HeldProfiles, held_together
 from mixpanel_pandas.profiles.query import AT_ONCE, QUERIES_PER_HOUR
 from mixpanel_pandas.profiles.read import read_held
 from mixpanel_pandas.profiles.selection import IDS_AT_ONCE
@@ -86,7 +86,7 @@ def read_now(
         return found
     if len(missing) > QUERIES_PER_HOUR * IDS_AT_ONCE:
         return _patiently(lambda: read_held(project, properties=names, group=group), wait)
-    return joined([found, _patiently(lambda: _of_ids(project, missing, names, group), wait)])
+    return held_together([found, _patiently(lambda: _of_ids(project, missing, names, group), wait)])
 
 
 def _of_ids(project: Project, ids: pa.Array, names: Sequence[str] | None, group: str | None) -> HeldProfiles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.layout import FIELDS
 from mixpanel_pandas.payloads.sources import Source
-from mixpanel_pandas.plans.plan import Origin, Plan, Step
+from mixpanel_pandas.plans.steps import Origin, Planned, Step
 from mixpanel_pandas.plans.texts import checked_cells
 from mixpanel_pandas.profiles.cells import CELLS
 from mixpanel_pandas.profiles.files import Header, digest_of, read_file, write_file
@@ -23,12 +22,12 @@ from mixpanel_pandas.rules.operation import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from os import PathLike
+    from pathlib import Path
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.project import Project
 
-__all__ = ["digest_of_plan", "open_plan", "project_of_plan", "save_plan"]
+__all__ = ["digest_of_plan", "project_of_plan", "read_plan", "write_plan"]
 
 FORMAT = "mixpanel_pandas plan, 1"
 
@@ -36,51 +35,29 @@ FORMAT = "mixpanel_pandas plan, 1"
 STEP, PROOF = "step", "proof"
 
 
-def project_of_plan(plan: Plan, project: Project | None) -> Project:
+def project_of_plan(plan: Planned, project: Project | None) -> Project:
     """Return the project that a call names, that of the call that made the plan, or the current one."""
     return current_project(project or plan.steps[0].operation.options.project)
 
 
-def save_plan(plan: Plan, path: str | PathLike[str], project: Project | None) -> Plan:
-    """Write a plan, and return it as it is opened."""
-    path = Path(path).expanduser()
+def write_plan(plan: Planned, path: Path, project: Project | None) -> None:
+    """Write a plan to a file."""
     write_file(path, _header(plan, project_of_plan(plan, project)), _table(plan))
-    return open_plan(path)
 
 
-def digest_of_plan(plan: Plan, project: Project) -> str:
+def digest_of_plan(plan: Planned, project: Project) -> str:
     """Return the digest of a plan for a project, the same before it is saved and after it is opened."""
     return digest_of(replace(_header(plan, project), made=""), _table(plan))
 
 
-def open_plan(path: str | PathLike[str]) -> Plan:
-    """Open a plan that was saved.
-
-    Parameters
-    ----------
-    path : path-like
-        The file that `Plan.save` wrote.
-
-    Returns
-    -------
-    Plan
-        The same plan. It is applied to the project that it was made for.
+def read_plan(path: Path) -> Planned:
+    """Return the plan of a file.
 
     Raises
     ------
     DamagedFile
         If the file is no plan, or was changed.
-
-    Examples
-    --------
-    >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
-    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
-    >>> project = mpd.Project("0123456789abcdef0123456789abcdef", "eu")
-    >>> _ = df.mixpanel.plan("set", "user_id", current=current).save("plan.parquet", project=project)
-    >>> mpd.open_plan("plan.parquet")
-    1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
     """
-    path = Path(path).expanduser()
     header, table = read_file(path, FORMAT, "plan")
     steps = []
     for number, written in enumerate(header.more["steps"]):
@@ -94,7 +71,7 @@ def open_plan(path: str | PathLike[str]) -> Plan:
             )
         steps.append(Step(asked, cells, _making(asked, cells), proof))
     counts = pd.Series(header.more["counts"], dtype="int64", name="count")
-    return Plan(
+    return Planned(
         tuple(steps),
         counts,
         Origin(**header.more["origin"]),
@@ -109,7 +86,7 @@ def _making(asked: Operation, cells: pa.Table) -> Callable[[], Decisions]:
     return lambda: checked_cells(asked, cells)
 
 
-def _header(plan: Plan, project: Project) -> Header:
+def _header(plan: Planned, project: Project) -> Header:
     more = {
         "steps": [_written(step) for step in plan.steps],
         "counts": {str(name): int(count) for name, count in plan.counts.items()},
@@ -156,7 +133,7 @@ def _operation_of(written: dict[str, Any], group: str | None) -> Operation:
     return Operation(written["verb"], None, None, verbs, group, written["named"])
 
 
-def _table(plan: Plan) -> pa.Table:
+def _table(plan: Planned) -> pa.Table:
     """Return the cells of all steps as one table."""
     tables = []
     for number, step in enumerate(plan.steps):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
-from mixpanel_pandas.plans.plan import step_of
+from mixpanel_pandas.plans.steps import step_of
 from mixpanel_pandas.plans.texts import checked_texts
 from mixpanel_pandas.profiles.columns import ID, column_of_property
 from mixpanel_pandas.profiles.files import Header, read_file, write_file
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
-    from mixpanel_pandas.plans.plan import Step
+    from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.project import Project
 
 __all__ = ["Snapshot", "step_of_gone"]

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
-from mixpanel_pandas.plans.plan import Origin, plan_of, step_of
+from mixpanel_pandas.plans.plan import plan_of
+from mixpanel_pandas.plans.steps import Origin, step_of
 from mixpanel_pandas.plans.texts import checked_texts
 from mixpanel_pandas.profiles.backup import FORMAT
 from mixpanel_pandas.profiles.files import read_file
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
-    from mixpanel_pandas.plans.plan import Plan, Step
+    from mixpanel_pandas.plans.plan import Plan
+    from mixpanel_pandas.plans.steps import Step
 
 __all__ = ["Backup", "open_backup"]
 

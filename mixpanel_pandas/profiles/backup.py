@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from mixpanel_pandas.profiles.held import HeldProfiles
     from mixpanel_pandas.project import Project
 
-__all__ = ["BACKUP", "FORMAT", "edges", "write_backup"]
+__all__ = ["COLUMNS_OF_BACKUP", "FORMAT", "edges", "write_backup"]
 
 FORMAT = "mixpanel_pandas backup, 1"
 
 #: The columns of a backup. ``property`` is missing for a profile that was to be deleted; ``after`` is what was to become of the value.
-BACKUP = pa.schema(
+COLUMNS_OF_BACKUP = pa.schema(
     [
         ("id", LARGE_STRING),
         ("is_found", pa.bool_()),
@@ -61,14 +61,14 @@ def write_backup(
         If the file cannot be written, or holds something else.
     """
     shown = quoted(str(path), Length.SENTENCE)
-    old = BACKUP.empty_table()
+    old = COLUMNS_OF_BACKUP.empty_table()
     if path.exists():
         header, old = read_file(path, FORMAT, "backup")
         if header.more.get("digest") != digest or header.identity != project.identity:
             msg = f"{shown} is the backup of another change: name another file, so that none is lost"
             raise BackupError(msg)
     table = spooled(_kept(cells, now, old))
-    table = table if table.num_columns else BACKUP.empty_table()
+    table = table if table.num_columns else COLUMNS_OF_BACKUP.empty_table()
     try:
         write_file(path, Header(FORMAT, project.identity, group, {"digest": digest}), table)
     except OSError as error:
@@ -141,4 +141,4 @@ def _batch(
         none if before is None else before,
         none if after is None else after,
     ]
-    return pa.record_batch(columns, schema=BACKUP)
+    return pa.record_batch(columns, schema=COLUMNS_OF_BACKUP)

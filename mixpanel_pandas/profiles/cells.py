@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.profiles.held import HeldProfiles
 
-__all__ = ["CELLS", "CHANGES", "EMPTIED", "PlannedRows", "cells_of"]
+__all__ = ["CELLS", "EMPTIED", "KINDS_OF_CHANGE", "PlannedRows", "cells_of"]
 
 #: What happens to a value. A cell without a change is sent all the same: sums and lists, and the profile itself of a delete.
-CHANGES = ("new", "changed", "emptied")
-NEW, CHANGED, EMPTIED = range(len(CHANGES))
+KINDS_OF_CHANGE = ("new", "changed", "emptied")
+NEW, CHANGED, EMPTIED = range(len(KINDS_OF_CHANGE))
 
 #: The columns of cells. ``property`` is missing for a profile as a whole, ``operand`` where a property is removed.
 CELLS = pa.schema(
@@ -237,7 +237,7 @@ def _batch(
 
 
 def change_of(before: pa.Array, after: pa.Array) -> pa.Array:
-    """Return what happens to values, as numbers of `CHANGES`; null where they stay the same."""
+    """Return what happens to values, as numbers of `KINDS_OF_CHANGE`; null where they stay the same."""
     is_emptied = nulls_in(after) | (mask_of(pc.equal(after, _NULL)) & ~nulls_in(before))
     change = np.where(is_emptied, EMPTIED, np.where(nulls_in(before), NEW, CHANGED)).astype(np.int8)
     return pa.array(change, mask=~differ(before, after))

@@ -22,7 +22,7 @@ from mixpanel_pandas.profiles.columns import ID, property_of_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["HeldProfiles", "held_in_frame", "held_in_table", "joined"]
+__all__ = ["HeldProfiles", "held_in_frame", "held_in_table", "held_together"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def held_in_table(table: pa.Table, only: Sequence[str] | None = None) -> HeldPro
     return HeldProfiles(ids, columns, None if only is None else frozenset(only))
 
 
-def joined(parts: Sequence[HeldProfiles]) -> HeldProfiles:
+def held_together(parts: Sequence[HeldProfiles]) -> HeldProfiles:
     """Return several readings of different profiles as one."""
 
     def values(name: str) -> pa.ChunkedArray:
