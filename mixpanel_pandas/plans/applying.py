@@ -90,7 +90,7 @@ def drift_of_plan(plan: Planned, project: Project | None, wait: bool) -> pd.Data
     project = project_for(plan, project)
     applying = Applying(plan, project, None, {})
     now = applying.read(plan.steps, wait)
-    found = [compare(step, now, tells_null=plan.origin.tells_null).drift for step in plan.steps]
+    found = [compare(step, now, plan.origin).drift for step in plan.steps]
     return pd.concat(found, ignore_index=True)
 
 
@@ -173,7 +173,7 @@ class Applying:
                 raise BackupError(msg) from error
             logger.warning("apply: without a service account nothing is compared, and there is no way back")
             return
-        drift = [compare(step, self.now, tells_null=self.plan.origin.tells_null) for step in self.plan.steps]
+        drift = [compare(step, self.now, self.plan.origin) for step in self.plan.steps]
         changed = pd.concat([each.drift for each in drift], ignore_index=True)
         before = self.sent_before(0)
         changed = changed[~changed["id"].isin(before.index[before["some"] | before["doubt"]])]
@@ -277,7 +277,7 @@ class Applying:
         before = self.sent_before(number)
         is_done = _are_in(ids, before.index[before["whole"]])
         if now is not None:
-            compared = compare(step, now, tells_null=self.plan.origin.tells_null or number > 0)
+            compared = compare(step, now, self.plan.origin)
             is_open = ~_are_in(ids, before.index[before["some"] | before["doubt"]])
             as_planned = mask_of(pc.is_in(ids, value_set=compared.done)) & is_open
             has_drift = mask_of(pc.is_in(ids, value_set=compared.drifted)) & is_open

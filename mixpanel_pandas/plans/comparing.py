@@ -18,7 +18,7 @@ from mixpanel_pandas.profiles.comparing import differ
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mixpanel_pandas.plans.steps import Step
+    from mixpanel_pandas.plans.steps import Origin, Step
     from mixpanel_pandas.profiles.held import HeldProfiles
 
 __all__ = ["Compared", "compare", "proven"]
@@ -59,21 +59,21 @@ class _Values:
     is_lost: np.ndarray
 
 
-def compare(step: Step, now: HeldProfiles, *, tells_null: bool) -> Compared:
+def compare(step: Step, now: HeldProfiles, origin: Origin) -> Compared:
     """Return what has become of the profiles of a step.
 
     Parameters
     ----------
     now : HeldProfiles
         What the profiles hold now.
-    tells_null : bool
-        Whether the values before tell null from what a profile lacks.
+    origin : Origin
+        Where the values before come from.
     """
     ids = step.cells["id"].unique()
     has_drift, is_open = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
     parts = [DRIFT.empty_table()]
-    for values in _values(step, now, tells_null):
-        drifts = ~values.is_before & ~values.is_after | values.is_lost
+    for values in _values(step, now, origin.tells_null):
+        drifts = (~values.is_before & ~values.is_after | values.is_lost) & origin.is_read
         at = np.asarray(pc.index_in(values.ids, value_set=ids))
         has_drift[at] |= drifts
         is_open[at] |= ~values.is_after

@@ -29,10 +29,12 @@ __all__ = ["Origin", "Planned", "Step", "counts_of", "step_of"]
 
 @dataclass(frozen=True)
 class Origin:
-    """What the profiles before a plan were read from.
+    """Where the values before a plan come from.
 
     Attributes
     ----------
+    is_read : bool
+        Whether they were read. Else they are what was last accepted, and a profile that holds another value has not drifted.
     where : str or None
         The condition of the reading. None: all profiles, or some ids.
     is_whole : bool
@@ -43,6 +45,7 @@ class Origin:
         Whether a null that a profile holds is told from a property that it lacks.
     """
 
+    is_read: bool = True
     where: str | None = None
     is_whole: bool = False
     total: int | None = None
