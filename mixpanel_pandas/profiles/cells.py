@@ -193,19 +193,19 @@ def _followed(
     """Return the values before and after each row. A later row of an id begins with what the one before it leaves."""
     if len(rows.waves) < 2:
         return before, emptied(after_operator(verb, before, operand), removed)
-    befores: list[pa.Array] = []
+    begins: list[pa.Array] = []
     afters: list[pa.Array] = []
     for wave in rows.waves:
         at = pa.array(wave.rows)
         begin = afters[-1].take(pa.array(wave.previous)) if afters else before.take(at)
-        befores.append(begin)
+        begins.append(begin)
         afters.append(emptied(after_operator(verb, begin, operand.take(at)), removed[wave.rows]))
     place = np.full(len(before), 0)
     mask = np.ones(len(before), bool)
     order = np.concatenate([wave.rows for wave in rows.waves])
     place[order], mask[order] = np.arange(len(order)), False
     at = pa.array(place, mask=mask)
-    return pa.concat_arrays(befores).take(at), pa.concat_arrays(afters).take(at)
+    return pa.concat_arrays(begins).take(at), pa.concat_arrays(afters).take(at)
 
 
 def _batch(

@@ -279,7 +279,9 @@ def test_a_page_that_fails_is_asked_for_again(
         pytest.param("garbage", {}, errors.PageFailed, "200, but it is no JSON", id="no JSON"),
         pytest.param(429, {}, errors.BudgetSpent, "in an hour at the latest", id="429 again and again"),
         pytest.param(401, {}, errors.AccountError, "check username and secret", id="401"),
-        pytest.param(402, {}, errors.SubscriptionError, "does not include the query .402 Payment required", id="402"),
+        pytest.param(
+            402, {}, errors.SubscriptionError, "does not include the query .402 Payment required", id="402"
+        ),
         pytest.param(403, {}, errors.AccessError, "check project_id and region", id="403"),
         pytest.param(404, {}, errors.AccessError, "check region or url", id="404"),
         pytest.param(302, {"location": "/x"}, errors.AccessError, "check region or url", id="302"),
