@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -83,7 +84,7 @@ def read_plan(path: Path) -> Planned:
 
 
 def _making(asked: Operation, cells: pa.Table) -> Callable[[], Decisions]:
-    return lambda: checked_cells(asked, cells)
+    return cache(lambda: checked_cells(asked, cells))
 
 
 def _header(plan: Planned, project: Project) -> Header:

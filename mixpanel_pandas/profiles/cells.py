@@ -98,8 +98,8 @@ class PlannedRows:
         begins = np.flatnonzero(np.diff(codes[order], prepend=-2))
         rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
         waves, previous = [], np.zeros(0, np.int64)
-        for number in range(int(rank.max(initial=-1)) + 1):
-            at = np.flatnonzero(rank == number)
+        by_rank = np.argsort(rank, kind="stable")
+        for at in np.split(by_rank, np.cumsum(np.bincount(rank))[:-1]) if len(rank) else ():
             # `at - 1` is the row of the same id before; it stands among those of the wave before
             waves.append(_Wave(order[at], np.searchsorted(previous, at - 1)))
             previous = at
