@@ -833,6 +833,7 @@ class Profiles:
 
         return line.report(self._frame, asked, first)
 
+    @hint_options
     def plan(
         self,
         operator: Verb | str,

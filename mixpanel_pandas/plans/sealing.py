@@ -17,7 +17,7 @@ from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.plans.steps import Origin, Planned, Step
 from mixpanel_pandas.plans.texts import checked_cells
 from mixpanel_pandas.profiles.cells import CELLS
-from mixpanel_pandas.profiles.files import Header, digest_of, read_file, write_file
+from mixpanel_pandas.profiles.files import Header, digest_of, read_file, refuse_unwritable, write_file
 from mixpanel_pandas.project import current_project
 from mixpanel_pandas.rules.operation import Operation
 
@@ -43,6 +43,7 @@ def project_of_plan(plan: Planned, project: Project | None) -> Project:
 
 def write_plan(plan: Planned, path: Path, project: Project | None) -> None:
     """Write a plan to a file."""
+    refuse_unwritable(path, "plan ")
     write_file(path, _header(plan, project_of_plan(plan, project)), _table(plan))
 
 
@@ -123,15 +124,17 @@ def _written(step: Step) -> dict[str, Any]:
     }
     return {
         "verb": layout.operation.verb,
-        "has_verbs": layout.operation.verbs is not None,
+        "properties": {column.name: column.operator.verb for column in layout.columns}
+        | dict.fromkeys(layout.removed, "unset"),
         "named": named,
         "has_proof": step.proof is not None,
     }
 
 
 def _operation_of(written: dict[str, Any], group: str | None) -> Operation:
-    verbs: dict[Any, str] | None = {} if written["has_verbs"] else None
-    return Operation(written["verb"], None, None, verbs, group, written["named"])
+    verbs = written["properties"]
+    of_update = verbs if written["verb"] == "update" else None
+    return Operation(written["verb"], None, tuple(verbs) or None, of_update, group, written["named"])
 
 
 def _table(plan: Planned) -> pa.Table:

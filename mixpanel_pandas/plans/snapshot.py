@@ -17,7 +17,7 @@ from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.plans.steps import step_of
 from mixpanel_pandas.plans.texts import checked_texts
 from mixpanel_pandas.profiles.columns import ID, column_of_property
-from mixpanel_pandas.profiles.files import Header, read_file, write_file
+from mixpanel_pandas.profiles.files import Header, read_file, refuse_unwritable, write_file
 from mixpanel_pandas.profiles.held import HeldProfiles, held_in_table
 from mixpanel_pandas.rules.operation import Operation
 
@@ -66,6 +66,7 @@ class Snapshot:
             If it belongs to another project.
         """
         path = Path(path).expanduser()
+        refuse_unwritable(path, "since=")
         table = pa.table({ID: pa.array([], LARGE_STRING)})
         if path.exists():
             header, table = read_file(path, FORMAT, "snapshot")

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.decisions import check_frame
-from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.json_text import json_array
 from mixpanel_pandas.payloads.row_set import RowSet
+from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,9 @@ def checked_texts(
     frame = pd.DataFrame(
         {label: series_of(ids), **{name: series_of(json_array(texts)) for name, texts in columns.items()}}
     )
-    is_unset = asked.verb == "unset"
-    properties = asked.properties if is_unset else None if asked.verb == "delete" else tuple(columns)
+    properties = (
+        tuple(columns) if asked.verb in OPERATORS and OPERATORS[asked.verb].has_values else asked.properties
+    )
     decisions = check_frame(frame, replace(asked, id=label, properties=properties))
     for number, column in enumerate(decisions.layout.columns):
         if said is not None and column.name in said:
@@ -72,24 +73,21 @@ def checked_cells(asked: Operation, cells: pa.Table) -> Decisions:
     ids = cells["id"].take(pa.array(first)).combine_chunks()
     columns: dict[str, pa.Array] = {}
     said: dict[str, np.ndarray] = {}
-    names = [] if asked.verb in {"unset", "delete"} else cells["property"].unique().drop_null().to_pylist()
-    for name in names:
+    for name in _written(asked):
         at = np.flatnonzero(np.asarray(pc.equal(cells["property"], name)))
-        is_value = np.asarray(pc.not_equal(cells["verb"].take(pa.array(at)), "unset"))
-        if not is_value.any():  # an update that unsets it for every row
-            continue
         place, has = np.zeros(len(rows), np.int64), np.zeros(len(rows), bool)
         place[row_of_cell[at]], has[row_of_cell[at]] = at, True
-        columns[name] = cells["operand"].take(pa.array(place, mask=~has)).combine_chunks().cast(LARGE_STRING)
+        columns[name] = cells["operand"].take(pa.array(place, mask=~has)).combine_chunks()
         said[name] = has
-    verbs = None if asked.verbs is None else _verbs_of(cells)
-    properties = tuple(cells["property"].unique().drop_null().to_pylist())
-    return checked_texts(replace(asked, verbs=verbs, properties=properties), ids, columns, said)
+    return checked_texts(asked, ids, columns, said)
 
 
-def _verbs_of(cells: pa.Table) -> dict[Any, str]:
-    pairs = cells.select(["property", "verb"]).group_by(["property", "verb"]).aggregate([])
-    return dict(zip(pairs["property"].to_pylist(), pairs["verb"].to_pylist(), strict=True))
+def _written(asked: Operation) -> list[str]:
+    """Return the properties that get values."""
+    if asked.verb in {"unset", "delete"}:
+        return []
+    verbs = asked.verbs or {}
+    return [str(name) for name in asked.properties or () if verbs.get(name) != "unset"]
 
 
 def label_beside(columns: Mapping[str, object]) -> str:

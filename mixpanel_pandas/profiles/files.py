@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mixpanel_pandas.errors import DamagedFile, ProjectError
+from mixpanel_pandas.errors import DamagedFile, OperationError, ProjectError
 from mixpanel_pandas.payloads.arrays import bytes_of
 from mixpanel_pandas.reading.spool import spooled
-from mixpanel_pandas.reading.writing import atomic_write
+from mixpanel_pandas.reading.writing import atomic_write, link_target
 from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["Header", "read_file", "write_file"]
+__all__ = ["Header", "digest_of", "read_file", "refuse_unwritable", "write_file"]
 
 KEY = b"mixpanel_pandas"
 
@@ -83,6 +84,25 @@ class Header:
             kinds = [f"the group {quoted(key)}" if key else "users" for key in (self.group, group)]
             msg = f"{_shown(path)} holds profiles of {kinds[0]}, not of {kinds[1]}: name another file"
             raise DamagedFile(msg)
+
+
+def refuse_unwritable(path: Path, what: str) -> None:
+    """Refuse a path whose folder cannot be written to.
+
+    Parameters
+    ----------
+    what : str
+        What the path is, as the message begins.
+
+    Raises
+    ------
+    OperationError
+        If it cannot.
+    """
+    folder = link_target(path).parent
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        msg = f"{what}{_shown(path)} cannot be written: name a file in a folder that is there and may be written to"
+        raise OperationError(msg)
 
 
 def write_file(path: Path, header: Header, table: pa.Table) -> str:

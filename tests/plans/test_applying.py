@@ -367,3 +367,32 @@ def test_an_interrupted_plan_of_two_steps_accounts_for_both(
     summary = raised.value.summary
     assert summary.groupby("step")["rows"].sum().tolist() == [2, 2]
     assert summary.set_index("step")["outcome"].loc[2] == "not_sent"
+
+
+@pytest.mark.parametrize("verb", ["set", "unset", "delete", "update"])
+def test_a_plan_of_nothing_is_saved_and_applied(
+    verb: str, mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"p": 1}})
+    df = pd.DataFrame({"id": ["a", "b"], "p": [1, None]})
+    if verb in {"unset", "delete"}:
+        df = df[1:]
+    properties = {"unset": ["p"], "update": {"p": "set"}}.get(verb)
+    plan = df.mixpanel.plan(verb, "id", properties, project=project).save(
+        tmp_path / "p.parquet", project=project
+    )
+    summary = plan.apply(project=project)
+    assert summary["rows"].sum() == 0
+    assert held_in(mixpanel) == {"a": {"p": 1}}
+
+
+def test_where_a_file_cannot_be_written(project: mpd.Project, tmp_path: Path) -> None:
+    df = pd.DataFrame({"id": ["a"], "p": [1]})
+    with pytest.raises(mpd.OperationError, match="cannot be written"):
+        df.mixpanel.plan("set", "id", project=project).save(tmp_path / "no" / "p.parquet", project=project)
+    with pytest.raises(mpd.OperationError, match="since=.*cannot be written"):
+        df.mixpanel.plan("set", "id", since=tmp_path, project=project)
+    with pytest.raises(mpd.BackupError, match="cannot be written"):
+        df.mixpanel.plan("set", "id", project=project).apply(
+            project=project, backup=tmp_path / "no" / "b.parquet"
+        )
