@@ -72,6 +72,8 @@ class Waves:
         Mask of the rows that may be applied: later rows of their ids are held back.
     resent : numpy.ndarray, optional
         Mask of the rows that are sent again while an earlier attempt may still arrive.
+    batches : int
+        The number of the first batch.
 
     Attributes
     ----------
@@ -79,6 +81,8 @@ class Waves:
         Called with each slice before it is cut into batches.
     whole : bool
         Whether all slices were passed.
+    batches : int
+        The number of the next batch.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Waves:
         done: np.ndarray | None = None,
         doubtful: np.ndarray | None = None,
         resent: np.ndarray | None = None,
+        batches: int = 0,
     ) -> None:
         self._layout, self._changes, self._token, self._key = layout, changes, token, key
         self._batch_size: int = layout.operation.options.batch_size
@@ -107,7 +112,8 @@ class Waves:
         self._held: dict[str, list[np.ndarray]] = {reason: [] for reason in HELD}
         if done is not None and layout.operation.ordered:
             self._hold_overtaken(done)
-        self._wave, self._batches = 0, 0
+        self._wave = 0
+        self.batches: int = batches
         self._current: Iterator[Batch] = iter(())
         self._begin(self._slices_of(0))
 
@@ -205,8 +211,8 @@ class Waves:
     def _cut(self, slices: Iterator[Payloads]) -> Iterator[Batch]:
         """Yield the batches of a wave, numbered over all waves."""
         for batch in cut(slices, self._batch_size):
-            yield replace(batch, number=self._batches)
-            self._batches += 1
+            yield replace(batch, number=self.batches)
+            self.batches += 1
 
     # -- holding back -------------------------------------------------------------------------------------------------
 

@@ -281,6 +281,7 @@ def _number_mistake(asked: Operation) -> str | None:
 _BOUNDS: dict[str, tuple[int, float, str]] = {
     "batch_size": (1, 2000, "from 1 to 2000"),
     "workers": (1, 64, "from 1 to 64"),
+    "canary": (1, 1000, "from 1 to 1000"),
     "at_most": (0, float("inf"), "of 0 or more"),
     "requests_per_hour": (1, float("inf"), "of 1 or more"),
 }
