@@ -1287,8 +1287,9 @@ class Profiles:
         from mixpanel_pandas.pipeline import line
         from mixpanel_pandas.pipeline.verify import verify
 
-        verb, id = line.call_of(self._frame, summary)
-        return verify(self._frame, operation(verb, id, properties, self._group, options), summary, sample)
+        verb, label = line.call_of(self._frame, summary)
+        asked = operation(verb, label, properties, self._group, options)
+        return verify(self._frame, asked, summary, sample)
 
 
 class GroupProfiles(Profiles):

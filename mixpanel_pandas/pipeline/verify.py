@@ -21,12 +21,14 @@ from mixpanel_pandas.pipeline.some_ids import SomeIds, some_ids
 from mixpanel_pandas.profiles.comparing import differ, holds
 from mixpanel_pandas.profiles.read import read_held
 from mixpanel_pandas.project import current_project
+from mixpanel_pandas.rules.operation import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.profiles.held import HeldProfiles
+    from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["verify"]
@@ -138,13 +140,13 @@ def verify(frame: pd.DataFrame, asked: Operation, summary: pd.DataFrame, sample:
     MixpanelError
         As `read_profiles` raises it.
     """
-    if isinstance(sample, bool) or not isinstance(sample, int) or not 1 <= sample <= MOST_IDS:
+    if not is_whole(sample, 1, MOST_IDS):
         msg = f"sample={sample!r} must be a whole number from 1 to {MOST_IDS}"
         raise OperationError(msg)
     project = current_project(asked.options.project)
     outcome = rows_with_outcomes(frame, summary)["outcome"]
     decisions = check_frame(frame, with_known_properties(asked))
-    _refuse_other_call(decisions, summary)
+    _refuse_other_call(decisions, summary, project)
     sent = ~decisions.changes.excluded
     some = some_ids(decisions, (outcome == "accepted").to_numpy() & sent, sample)
     layout = decisions.layout
@@ -160,8 +162,15 @@ def verify(frame: pd.DataFrame, asked: Operation, summary: pd.DataFrame, sample:
     return _as_frame(tables, some, is_clouded)
 
 
-def _refuse_other_call(decisions: Decisions, summary: pd.DataFrame) -> None:
-    call = summary.attrs["mixpanel"].get("call")
+def _refuse_other_call(decisions: Decisions, summary: pd.DataFrame, project: Project) -> None:
+    made_of = summary.attrs["mixpanel"]
+    if (summary["accepted"] > 0).any() and made_of.get("token_fingerprint") not in {
+        None,
+        project.fingerprint,
+    }:
+        msg = f"the summary is of an upload to another project, not to that of {project.place}: name it with project="
+        raise SummaryError(msg)
+    call = made_of.get("call")
     if call is not None and call != digest_of_call(describe_call(decisions.layout)):
         msg = (
             "the summary was made with other columns or options: pass verify the properties and the options of the verb as they were, "
@@ -198,7 +207,8 @@ def _table(
 ) -> pa.Table:
     """Return a row for each id whose rows say something about a property."""
     is_found = ~nulls_in(places)
-    reason = np.where(is_found, None, NOT_FOUND).astype(object)
+    reason = np.full(len(states), None, object)
+    reason[~is_found] = NOT_FOUND
     if comparison.matches is None:
         matches = pa.nulls(len(states), pa.bool_())
         reason[is_found] = comparison.reason
@@ -212,7 +222,8 @@ def _table(
 def _deleted(some: SomeIds, held: HeldProfiles) -> list[pa.Table]:
     is_gone = nulls_in(held.places_of(some.ids))
     found = emptied(pa.repeat(pa.scalar("a profile", LARGE_STRING), len(some)), is_gone)
-    reason = np.where(is_gone, DELETED, None).astype(object)
+    reason = np.full(len(some), None, object)
+    reason[is_gone] = DELETED
     return [_columns(None, pa.nulls(len(some), LARGE_STRING), found, pa.array(is_gone), reason)]
 
 
