@@ -483,6 +483,7 @@ EVENTS_IN_WORDS = [
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`findings`", "warnings and hints about the table", ""),
     ("`progress`", "once a minute", "`rows`, `total`, `requests`, `bytes`, `seconds`"),
+    ("`canary`", "canaries are sent, or were looked for", ""),
     ("`uploaded`", "the upload is over", "rows of each outcome, `requests`, `bytes`, `seconds`"),
     ("`validated`", "the table was checked", "`rows`, `properties`, `error`, `warning`, `hint`"),
     ("`written`, `not_written`", "a file was written, or could not be", "`path`, `rows`"),

@@ -1287,7 +1287,7 @@ class Profiles:
         from mixpanel_pandas.pipeline import line
         from mixpanel_pandas.pipeline.verify import verify
 
-        verb, label = line.call_of(self._frame, summary)
+        verb, label = line.verb_and_id_of(self._frame, summary)
         asked = operation(verb, label, properties, self._group, options)
         return verify(self._frame, asked, summary, sample)
 

@@ -505,7 +505,7 @@ def test_ctrl_c_while_it_waits_loses_nothing(
 def test_a_deadline_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     mixpanel = Mixpanel(read_delay=1e6)
     frame = frame_of("pro")
-    summary = frame.mixpanel.set("id", canary=3, deadline=1, check=False, project=mixpanel.project)
+    summary = frame.mixpanel.set("id", canary=3, deadline=0.3, check=False, project=mixpanel.project)
     counts = accounted(frame, summary)
     assert counts.pop("accepted", 0) in {0, 3}
     assert set(counts) == {"not_sent"}

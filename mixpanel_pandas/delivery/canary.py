@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.delivery.parts import Parts
 
-__all__ = ["NOT_ACCEPTED", "PAUSES", "Canaries", "Look", "Unproven", "in_words", "prove", "unless_ended"]
+__all__ = ["NOT_ACCEPTED", "PAUSES", "Canaries", "Sighting", "Unproven", "in_words", "prove", "unless_ended"]
 
 #: Seconds before each look. Mixpanel documents no time after which an update can be read.
 PAUSES: tuple[float, ...] = (5.0, 20.0, 60.0)
@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Look:
+class Sighting:
     """What a reading shows of the canaries.
 
     Attributes
@@ -67,7 +67,7 @@ class Canaries(Protocol):
     def choose(self, left: np.ndarray) -> np.ndarray:
         """Return the mask of the canaries' rows among those that are left to send, a mask. It reads their profiles."""
 
-    def look(self, rows: np.ndarray) -> Look:
+    def look(self, rows: np.ndarray) -> Sighting:
         """Read the profiles of the canaries whose rows are all among `rows`, a mask, and return what they show."""
 
     def cut(self) -> None:
@@ -123,7 +123,7 @@ def prove(canaries: Canaries, accepted: np.ndarray, parts: Parts) -> Unproven | 
 
 
 def _watch(canaries: Canaries, accepted: np.ndarray, parts: Parts) -> Unproven | None:
-    look = Look(0, 0)
+    look = Sighting(0, 0)
     for number, seconds in enumerate(PAUSES, 1):
         nth = f"look {number} of {len(PAUSES)} at the canaries"
         rest(seconds, parts.ended, partial(_show_time_left, parts, nth))
@@ -145,7 +145,7 @@ def _show_time_left(parts: Parts, nth: str, seconds: float) -> None:
     parts.show(f"{nth} in {seconds:.0f} s")
 
 
-def _verdict(look: Look) -> Stop:
+def _verdict(look: Sighting) -> Stop:
     """Return why nothing else is sent after the last look."""
     wrong = look.other or (look.unchanged if look.seen else None)
     if wrong is not None:

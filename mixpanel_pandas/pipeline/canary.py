@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.delivery.canary import Look
+from mixpanel_pandas.delivery.canary import Sighting
 from mixpanel_pandas.errors import AccountError, OperationError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
 from mixpanel_pandas.pipeline.some_ids import SomeIds, duplicates_of, evenly, some_ids
@@ -150,7 +150,7 @@ class ProfileCanaries:
         rows[self._chosen.rows] = True
         return rows
 
-    def look(self, rows: np.ndarray) -> Look:
+    def look(self, rows: np.ndarray) -> Sighting:
         """Read the profiles of the canaries whose rows are all among `rows`, a mask, and return what they show."""
         assert self._chosen is not None, "canaries are looked for once they are chosen"
         accepted = self._chosen.all_in(rows)
@@ -170,7 +170,7 @@ class ProfileCanaries:
             wrong = cells.states & cells.is_sure & can_tell & ~is_same & ~waits
             unchanged = unchanged or self._first_words(cells, canaries, value, waits)
             other = other or self._first_words(cells, canaries, value, wrong)
-        return Look(len(canaries), int(np.count_nonzero(is_seen)), unchanged, other)
+        return Sighting(len(canaries), int(np.count_nonzero(is_seen)), unchanged, other)
 
     def cut(self) -> None:
         """End a reading that is under way in another thread."""

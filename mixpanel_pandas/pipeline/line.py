@@ -26,7 +26,6 @@ from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
-from mixpanel_pandas.pipeline.canary import ProfileCanaries, refuse_without_reader
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.reading.malformed import MALFORMED_REASON
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOWHERE",
-    "call_of",
     "inventory",
     "payloads",
     "prepare",
@@ -53,6 +51,7 @@ __all__ = [
     "schema",
     "send",
     "send_checked",
+    "verb_and_id_of",
 ]
 
 #: The project of a dry run. The token has the usual length, so that sizes are right.
@@ -138,8 +137,11 @@ def _ready(decisions: Decisions, began: float) -> Sending:
 
 def _sending(decisions: Decisions, project: Project, began: float) -> Sending:
     """Return what sends the rows, with canaries if the call asks for them."""
-    has_canaries = _has_canaries(decisions.layout.operation)
-    return Sending(decisions, project, began, ProfileCanaries(decisions, project) if has_canaries else None)
+    if not _has_canaries(decisions.layout.operation):
+        return Sending(decisions, project, began)
+    from mixpanel_pandas.pipeline.canary import ProfileCanaries
+
+    return Sending(decisions, project, began, ProfileCanaries(decisions, project))
 
 
 def _has_canaries(operation: Operation) -> bool:
@@ -149,6 +151,8 @@ def _has_canaries(operation: Operation) -> bool:
 def _refuse_unseen_canaries(operation: Operation, project: Project) -> None:
     """Refuse canaries that nobody could look for, before the frame is checked."""
     if _has_canaries(operation):
+        from mixpanel_pandas.pipeline.canary import refuse_without_reader  # other calls read no profiles
+
         refuse_without_reader(operation, project)
 
 
@@ -212,7 +216,7 @@ def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFra
     return outcomes(summary, frame.index, _digest(frame, summary))
 
 
-def call_of(frame: pd.DataFrame, summary: pd.DataFrame) -> tuple[str, Hashable]:
+def verb_and_id_of(frame: pd.DataFrame, summary: pd.DataFrame) -> tuple[str, Hashable]:
     """Return the verb and the column of the ids that a summary was made with.
 
     Raises
