@@ -218,7 +218,7 @@ Each row of the frame has one outcome:
 
 | outcome | meaning | what to do |
 | --- | --- | --- |
-| `accepted` | Mixpanel took the request. It does not verify tokens, so look at one profile after the first upload. | nothing |
+| `accepted` | Mixpanel took the request. It does not verify tokens: [canaries](proof.md) do. | nothing |
 | `rejected` | Mixpanel refused it; it was not applied. | correct it, send it again |
 | `unknown` | It may have been applied: there was no answer, or no clear one. | idempotent: send it again; else look first |
 | `not_sent` | It was not sent, or certainly not applied. | send it again |
