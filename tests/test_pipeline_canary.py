@@ -344,6 +344,19 @@ def test_what_was_not_found_before_is_no_wrong_value(mixpanel: Mixpanel, verb: s
     assert accounted(frame, summary) == {"accepted": 9}
 
 
+def test_a_plan_is_sent_with_canaries(mixpanel: Mixpanel) -> None:
+    """Only what the plan sends is expected."""
+    mixpanel.hold({identity: {"p": "free", "q": 1} for identity in ids(9)})
+    current = mpd.read_profiles(project=mixpanel.project)
+    mixpanel.overwrite("u0", {"p": "free", "q": 5})
+    mixpanel.emulator._requests.clear()
+    frame = frame_of("pro", 9).assign(q=1)
+    summary = frame.mixpanel.plan("set", "id", current=current).send(canary=9, project=mixpanel.project)
+    assert accounted(frame, summary) == {"accepted": 9}
+    assert (len(mixpanel.sent), mixpanel.rests) == (1, [5.0])
+    assert mixpanel.emulator.profile("u0") == {"p": "pro", "q": 5}
+
+
 # -- which ids are chosen ------------------------------------------------------------------------------------------------
 
 
@@ -572,6 +585,11 @@ def test_the_process_remembers_canaries(mixpanel: Mixpanel, monkeypatch: pytest.
 
 
 # -- what it says ---------------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_numbered_over_both_parts(mixpanel: Mixpanel) -> None:
+    summary = frame_of("pro", 10).mixpanel.set("id", canary=3, batch_size=2, project=mixpanel.project)
+    assert sorted(summary["batch"]) == [0, 1, 2, 3, 4, 5]
 
 
 def test_it_says_what_it_waits_for(mixpanel: Mixpanel, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mixpanel_pandas.delivery.parts import Parts
+    from mixpanel_pandas.delivery.upload import Account
 
-__all__ = ["NOT_ACCEPTED", "PAUSES", "Canaries", "Sighting", "Unproven", "in_words", "prove", "unless_ended"]
+__all__ = ["PAUSES", "Canaries", "Sighting", "Unproven", "in_words", "prove", "unless_ended"]
 
 #: Seconds before each look. Mixpanel documents no time after which an update can be read.
 PAUSES: tuple[float, ...] = (5.0, 20.0, 60.0)
@@ -102,16 +103,23 @@ def in_words(ids: int) -> str:
     )
 
 
-def prove(canaries: Canaries, accepted: np.ndarray, parts: Parts) -> Unproven | None:
+def prove(
+    canaries: Canaries, account: Account, accepted_rows: Callable[[], np.ndarray], parts: Parts
+) -> Unproven | None:
     """Look for the canaries up to three times, and return why the others are not sent; None: updates arrive.
 
     Parameters
     ----------
-    accepted : numpy.ndarray
-        Mask of the rows that Mixpanel accepted.
+    account : Account
+        What became of the canaries' batches.
+    accepted_rows : callable
+        Returns the mask of the rows that Mixpanel accepted.
     parts : Parts
         Tells when the call is to end, and shows what is waited for.
     """
+    if not account.complete:
+        return Unproven(account.stopped or NOT_ACCEPTED, fails=False)
+    accepted = accepted_rows()
     rows = int(np.count_nonzero(accepted))
     if not rows:
         return Unproven(NOT_ACCEPTED)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery import history
-from mixpanel_pandas.delivery.canary import NOT_ACCEPTED, Unproven, in_words, prove, unless_ended
+from mixpanel_pandas.delivery.canary import Unproven, in_words, prove, unless_ended
 from mixpanel_pandas.delivery.ending import Ended, interrupted, raise_from, raise_if_failed
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
@@ -159,29 +160,20 @@ class Sending:
         parts = self._parts = self._new_parts(rows, reporter, journal, strikes)
         if self._stop_asked:
             parts.stop()
-        first = self._choose_canaries(parts, journal, strikes)
-        all_waves = [self._waves(journal, None if first is None else ~first)]
+        all_waves = self._all_waves(journal, self._first_rows(parts, rows, journal, strikes))
         reservation = self._reserve(all_waves[0], journal, strikes)
         summary: pd.DataFrame | None = None
         try:
-            unproven = None
-            all_waves[0].passed = noting = _noting(journal, reservation)
-            account = parts.run(all_waves[0], goes_on=first is not None)
-            if first is not None:
-                unproven = self._prove(account, parts)
-                if unproven is None:
-                    all_waves.append(self._waves(journal, first, all_waves[0].batches))
-                    all_waves[1].passed = noting
-                    account = parts.run(all_waves[1], goes_on=True)
-                parts.end()
+            for waves in all_waves:
+                waves.passed = _noting(journal, reservation)
+            account, unproven = self._send_parts(parts, all_waves)
             stopped = account.stopped if unproven is None else unproven.stop
-            held = [rows_held for waves in all_waves for rows_held in waves.held]
+            held = [several for waves in all_waves for several in waves.held]
             summary = self._summary(account.deliveries, stopped, held, journal)
             history.remember(summary)
-            error: BaseException | None = None
+            error = account.error
             if journal is not None:
-                error = _error_of(lambda: journal.end(held, stopped, JOURNAL_SECONDS))
-            error = account.error or error
+                error = error or _error_of(lambda: journal.end(held, stopped, JOURNAL_SECONDS))
             self._tell(summary, reporter)
             if unproven is not None and unproven.fails:
                 words = f"{self._operation.verb}: {unproven.stop.error}; only the canaries were sent"
@@ -195,6 +187,27 @@ class Sending:
                     reservation.finish()
                 reservation.release(summary)
 
+    def _send_parts(self, parts: Parts, all_waves: list[Waves]) -> tuple[Account, Unproven | None]:
+        """Send all parts, and return what became of them, and why the canaries prove nothing; None: there are none, or they do."""
+        first, *others = all_waves
+        account, unproven = parts.run(first, goes_on=bool(others)), None
+        if others and self._canaries is not None:
+            unproven = prove(self._canaries, account, partial(self._accepted, account), parts)
+        for waves in others if unproven is None else ():
+            waves.batches = first.batches
+            account = parts.run(waves, goes_on=True)
+        if others:
+            parts.end()
+        return account, unproven
+
+    def _accepted(self, account: Account) -> np.ndarray:
+        """Return the mask of the rows that are accepted so far."""
+        from mixpanel_pandas.delivery.journal.sessions import codes  # an upload without canaries does without
+
+        became = codes(deliveries_of_rows(account.deliveries, self._merged), self._layout.rows)
+        accepted: np.ndarray = became == OUTCOMES.index("accepted")
+        return accepted
+
     def _new_parts(
         self, rows: int, reporter: Reporter, journal: Journal | None, strikes: Callable[[], int]
     ) -> Parts:
@@ -206,12 +219,10 @@ class Sending:
         notes = None if journal is None else Notes(journal, self._merged)
         return Parts(self._operation, self._project, rows, reporter, notes, until, strikes)
 
-    # -- canaries -----------------------------------------------------------------------------------------------------
-
-    def _choose_canaries(
-        self, parts: Parts, journal: Journal | None, strikes: Callable[[], int]
+    def _first_rows(
+        self, parts: Parts, rows: int, journal: Journal | None, strikes: Callable[[], int]
     ) -> np.ndarray | None:
-        """Return the mask of the rows that are sent first; None if there are none, or nothing is sent any more.
+        """Return the mask of the canaries' rows; None if there are none, or nothing is sent any more.
 
         Raises
         ------
@@ -219,7 +230,7 @@ class Sending:
             If their profiles cannot be read. Nothing was sent.
         """
         canaries = self._canaries
-        if canaries is None or not self._rows_left(journal):
+        if canaries is None or not rows:
             return None
         left = ~self._decisions.changes.excluded
         if journal is not None:
@@ -229,33 +240,20 @@ class Sending:
             raise Struck
         return chosen
 
-    def _prove(self, account: Account, parts: Parts) -> Unproven | None:
-        """Look for the canaries, and return why the others are not sent. None: updates arrive."""
-        if not account.complete or self._canaries is None:
-            return Unproven(account.stopped or NOT_ACCEPTED, fails=False)
-        from mixpanel_pandas.delivery.journal.sessions import codes  # an upload without canaries does without
+    def _all_waves(self, journal: Journal | None, first: np.ndarray | None) -> list[Waves]:
+        """Return the batches of each part: those of the rows in `first`, a mask, and those of the others."""
+        if first is None:
+            return [self._waves(journal)]
+        return [self._waves(journal, without=~first), self._waves(journal, without=first)]
 
-        became = codes(deliveries_of_rows(account.deliveries, self._merged), self._layout.rows)
-        return prove(self._canaries, became == OUTCOMES.index("accepted"), parts)
-
-    # -- what an upload is made of ------------------------------------------------------------------------------------
-
-    def _waves(self, journal: Journal | None, without: np.ndarray | None = None, batches: int = 0) -> Waves:
-        """Return the batches of all rows that are not done.
-
-        Parameters
-        ----------
-        without : numpy.ndarray, optional
-            Mask of rows that are not sent, because another part of the upload sends them.
-        batches : int
-            The number of the first batch.
-        """
+    def _waves(self, journal: Journal | None, without: np.ndarray | None = None) -> Waves:
+        """Return the batches of all rows that are not done, and not in `without`, a mask."""
         decisions, layout, changes = self._decisions, self._layout, self._decisions.changes
         token = self._project.token
         if journal is None:
             if without is not None and self._operation.idempotent:  # nobody compares slices
                 changes, without = replace(changes, excluded=changes.excluded | without), None
-            return Waves(layout, changes, decisions.duplicates, token, done=without, batches=batches)
+            return Waves(layout, changes, decisions.duplicates, token, done=without)
         if (
             journal.rows_per_slice != layout.rows_per_slice
         ):  # slices are compared with those of earlier sessions
@@ -271,7 +269,6 @@ class Sending:
             done=done if without is None else done | without,
             doubtful=journal.doubtful(),
             resent=journal.resent(),
-            batches=batches,
         )
 
     def _rows_left(self, journal: Journal | None) -> int:

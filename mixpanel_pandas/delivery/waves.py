@@ -72,8 +72,6 @@ class Waves:
         Mask of the rows that may be applied: later rows of their ids are held back.
     resent : numpy.ndarray, optional
         Mask of the rows that are sent again while an earlier attempt may still arrive.
-    batches : int
-        The number of the first batch.
 
     Attributes
     ----------
@@ -95,7 +93,6 @@ class Waves:
         done: np.ndarray | None = None,
         doubtful: np.ndarray | None = None,
         resent: np.ndarray | None = None,
-        batches: int = 0,
     ) -> None:
         self._layout, self._changes, self._token, self._key = layout, changes, token, key
         self._batch_size: int = layout.operation.options.batch_size
@@ -113,7 +110,7 @@ class Waves:
         if done is not None and layout.operation.ordered:
             self._hold_overtaken(done)
         self._wave = 0
-        self.batches: int = batches
+        self.batches: int = 0
         self._current: Iterator[Batch] = iter(())
         self._begin(self._slices_of(0))
 

@@ -11,6 +11,7 @@ import pytest
 from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.canary import PAUSES, Sighting, Unproven, in_words, prove, rest, unless_ended
 from mixpanel_pandas.delivery.policy import Stop
+from mixpanel_pandas.delivery.upload import Account
 from tests.patience import PATIENCE
 
 STOPPED = Stop("stopped", "stopped before these rows' turn")
@@ -64,7 +65,14 @@ def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def proven(*sightings: Sighting | Exception, parts: Parts | None = None) -> Unproven | None:
-    return prove(Canaries(*sightings), np.array([True, False, True]), parts or Parts())  # type: ignore[arg-type]
+    return look_for(Canaries(*sightings), [True, False, True], parts or Parts())
+
+
+def look_for(
+    canaries: Canaries, accepted: list[bool], parts: Parts, *, complete: bool = True
+) -> Unproven | None:
+    account = Account([], STOPPED, None, None, complete)
+    return prove(canaries, account, lambda: np.array(accepted), parts)  # type: ignore[arg-type]
 
 
 def test_the_looks_are_those_that_the_documentation_names() -> None:
@@ -120,9 +128,14 @@ def test_after_the_last_look_it_is_decided(
 
 def test_without_an_accepted_row_there_is_nothing_to_look_for(rests: list[float]) -> None:
     parts = Parts()
-    unproven = prove(Canaries(), np.zeros(3, bool), parts)  # type: ignore[arg-type]
+    unproven = look_for(Canaries(), [False] * 3, parts)
     assert unproven == Unproven(Stop("canary not accepted", "Mixpanel accepted none of the canaries"))
     assert (rests, parts.said) == ([], [])
+
+
+def test_an_upload_that_ended_with_the_canaries_is_not_looked_for(rests: list[float]) -> None:
+    assert look_for(Canaries(), [True], Parts(), complete=False) == Unproven(STOPPED, fails=False)
+    assert rests == []
 
 
 def test_a_reading_that_fails_ends_it(rests: list[float]) -> None:
