@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.checking.decisions import check_frame
+from mixpanel_pandas.cli import main
 from mixpanel_pandas.delivery import canary, history
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.pipeline import line
@@ -351,7 +353,8 @@ def test_a_plan_is_sent_with_canaries(mixpanel: Mixpanel) -> None:
     mixpanel.overwrite("u0", {"p": "free", "q": 5})
     mixpanel.emulator._requests.clear()
     frame = frame_of("pro", 9).assign(q=1)
-    summary = frame.mixpanel.plan("set", "id", current=current).send(canary=9, project=mixpanel.project)
+    plan = frame.mixpanel.plan("set", "id", current=current)
+    summary = plan.apply(canary=9, backup=None, project=mixpanel.project)
     assert accounted(frame, summary) == {"accepted": 9}
     assert (len(mixpanel.sent), mixpanel.rests) == (1, [5.0])
     assert mixpanel.emulator.profile("u0") == {"p": "pro", "q": 5}
@@ -544,8 +547,9 @@ def test_a_run_goes_on_and_sends_no_canary_again(
     with pytest.raises(mpd.CanaryFailed) as raised:
         getattr(frame.mixpanel, verb)("id", **options)
     assert accounted(frame, raised.value.summary) == {"accepted": 4, "not_sent": 26}
-    told = mpd.read_journal(journal)
-    told = told[next(iter(told))] if isinstance(told, dict) else told
+    told = mpd.read_journal(journal, run).summary
+    assert accounted(frame, told) == {"accepted": 4, "not_sent": 26}
+    assert "canary not seen" in set(told["reason"])
     first = set(mixpanel.sent[0])
     mixpanel.emulator._store.read_delay = 0
     summary = getattr(frame.mixpanel, verb)("id", **options)
@@ -648,6 +652,37 @@ def test_a_stop_from_another_thread_ends_the_wait(mixpanel: Mixpanel) -> None:
 def test_a_number_of_canaries_is_from_1_to_1000(value: Any) -> None:
     with pytest.raises(mpd.OperationError, match=r"canary=.* must be a whole number from 1 to 1000"):
         frame_of("pro").mixpanel.set("id", canary=value)
+
+
+@pytest.mark.parametrize("command", ["an option", "a job"])
+def test_the_command_line_has_canaries(
+    emulator: mpd.Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(canary, "rest", lambda *_: None)
+    table, job = tmp_path / "users.csv", tmp_path / "users.toml"
+    table.write_text("id,plan\na,pro\nb,pro\nc,pro\n", encoding="utf-8")
+    words = ["set", str(table), "--id", "id", "--canary", "2"]
+    if command == "a job":
+        assert CliRunner().invoke(main, [*words, "--save-job", str(job)]).exit_code == 0
+        assert "canary = 2\n" in job.read_text(encoding="utf-8")
+        words = ["run", str(job)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert "look 1 of 3 at the canaries: 2 of 2 ids seen" in done.output
+    assert [len(request.records) for request in emulator.requests if request.records] == [2, 1]
+    wrong = {"MIXPANEL_TOKEN": "f" * 32, "MIXPANEL_URL": emulator.url}
+    mpd.set_project(None)
+    failed = CliRunner().invoke(main, words, env=wrong)
+    assert failed.exit_code == 2
+    assert "--canary 2 reads profiles: reading needs username and secret" in failed.output
+    account = {
+        "MIXPANEL_USERNAME": emulator.service_account[0],
+        "MIXPANEL_SECRET": emulator.service_account[1],
+    }
+    table.write_text("id,plan\na,team\nb,team\nc,team\n", encoding="utf-8")
+    failed = CliRunner().invoke(main, words, env={**wrong, **account, "MIXPANEL_PROJECT_ID": "1"})
+    assert failed.exit_code == 1
+    assert NOT_SEEN in failed.output
 
 
 # -- whatever happens -----------------------------------------------------------------------------------------------------
