@@ -554,6 +554,8 @@ summary covers the whole frame.
 
 ## Besides
 
+A wrong token, or that of another project, is answered with success. [Canaries](proof.md) find that out before the bulk is sent.
+
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)).
 

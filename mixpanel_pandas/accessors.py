@@ -1330,6 +1330,7 @@ class MixpanelAccessor(Profiles):
     - `AlreadySent` if updates that are not idempotent were already sent by this process, see the option `repeat`.
     - `JournalError` if the journal cannot be used. If it fails later, nothing else is sent.
     - `UploadFailed` as the option `check` says.
+    - `CanaryFailed` if the option `canary` asks for a proof that updates arrive, and there was none.
     - `UploadInterrupted` after Ctrl-C or the stop button of a notebook.
 
     Errors of an upload carry ``.summary``. `ProfileWarning` is issued once, with the counts of warnings and hints.

@@ -783,3 +783,12 @@ def test_a_choice_is_of_ids_and_not_of_rows(mixpanel: Mixpanel) -> None:
     done = np.zeros(9, bool)
     done[0] = True
     assert not canaries.choose(~done)[[0, 3, 6]].any(), "an id of which a row was sent before"
+
+
+def test_a_reading_that_was_cut_before_it_began_asks_nothing(mixpanel: Mixpanel) -> None:
+    decisions = check_frame(frame_of("pro"), operation("set", "id", None, None, {"canary": 2}))
+    canaries = ProfileCanaries(decisions, mixpanel.project)
+    canaries.cut()
+    with pytest.raises(Exception, match="^$"):
+        canaries.choose(np.ones(30, bool))
+    assert not mixpanel.emulator.requests

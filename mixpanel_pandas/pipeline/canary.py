@@ -115,6 +115,7 @@ class ProfileCanaries:
         self._decisions, self._project = decisions, project
         self._operation = decisions.layout.operation
         self._queries: Queries | None = None
+        self._is_cut = False
         self._chosen: SomeIds | None = None
         self._cells: list[_Cells] = []
 
@@ -173,13 +174,16 @@ class ProfileCanaries:
         return Sighting(len(canaries), int(np.count_nonzero(is_seen)), unchanged, other)
 
     def cut(self) -> None:
-        """End a reading that is under way in another thread."""
+        """End a reading that is under way in another thread. Nothing is read any more."""
+        self._is_cut = True
         if self._queries is not None:
             self._queries.cut()
 
     def _read(self, some: SomeIds) -> HeldProfiles:
         def keep(queries: Queries) -> None:
             self._queries = queries
+            if self._is_cut:
+                queries.cut()
 
         layout = self._decisions.layout
         names = [*(column.name for column in layout.columns), *layout.removed] or [SMALL]
