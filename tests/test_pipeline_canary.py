@@ -789,6 +789,6 @@ def test_a_reading_that_was_cut_before_it_began_asks_nothing(mixpanel: Mixpanel)
     decisions = check_frame(frame_of("pro"), operation("set", "id", None, None, {"canary": 2}))
     canaries = ProfileCanaries(decisions, mixpanel.project)
     canaries.cut()
-    with pytest.raises(Exception, match="^$"):
+    with pytest.raises(Exception, match=r"^$"):
         canaries.choose(np.ones(30, bool))
     assert not mixpanel.emulator.requests

@@ -215,7 +215,9 @@ def test_update_is_compared_by_the_operator_of_each_column(
         pytest.param({"rename": {"p": "P"}}, "made with other columns or options", id="another name"),
         pytest.param({"properties": ["q"]}, "made with other columns or options", id="other columns"),
         pytest.param({"missing": "null"}, "made with other columns or options", id="another option"),
-        pytest.param({"project": mpd.Project("e" * 32, "eu")}, "of an upload to another project", id="project"),
+        pytest.param(
+            {"project": mpd.Project("e" * 32, "eu")}, "of an upload to another project", id="project"
+        ),
     ],
 )
 def test_a_summary_of_another_call_is_refused(

@@ -5,16 +5,21 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from mixpanel_pandas.delivery.canary import prove
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.state import DEADLINE, UploadState
 from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.delivery.upload import STOPPED, ProfileClient, Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    import numpy as np
+
+    from mixpanel_pandas.delivery.canary import Canaries, Unproven
     from mixpanel_pandas.delivery.journal import Journal
     from mixpanel_pandas.delivery.pending import Delivery
     from mixpanel_pandas.delivery.policy import Stop
@@ -109,12 +114,36 @@ class Parts:
         """Write a line to the log."""
         self._reporter.say(f"{self._operation.verb}: {text}", event="canary")
 
-    def end(self) -> None:
-        """Show the end of the last part."""
-        if self._upload is not None:
-            self._reporter.end(self._upload.progress())
+    def send(
+        self,
+        all_waves: Sequence[Waves],
+        canaries: Canaries | None,
+        accepted: Callable[[Account], np.ndarray],
+    ) -> tuple[Account, Unproven | None]:
+        """Send all parts, and return what became of their rows, and why the canaries prove nothing; None: there are none, or they do.
 
-    def run(self, waves: Waves, *, goes_on: bool) -> Account:
+        Parameters
+        ----------
+        all_waves : sequence of Waves
+            The batches of each part. The first one is that of the canaries, if there are two.
+        canaries : Canaries or None
+            Looks for them.
+        accepted : callable
+            Returns the mask of the rows that are accepted so far.
+        """
+        first, *others = all_waves
+        account, unproven = self._run(first, goes_on=bool(others)), None
+        if others and canaries is not None:
+            unproven = prove(canaries, account, partial(accepted, account), self)
+        if unproven is None:
+            for waves in others:
+                waves.batches = first.batches
+                account = self._run(waves, goes_on=True)
+        if others and self._upload is not None:
+            self._reporter.end(self._upload.progress())
+        return account, unproven
+
+    def _run(self, waves: Waves, *, goes_on: bool) -> Account:
         """Send the rows of some waves, and return what became of all rows so far.
 
         Parameters

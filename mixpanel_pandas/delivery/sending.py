@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery import history
-from mixpanel_pandas.delivery.canary import Unproven, in_words, prove, unless_ended
+from mixpanel_pandas.delivery.canary import in_words, unless_ended
 from mixpanel_pandas.delivery.ending import Ended, interrupted, raise_from, raise_if_failed
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
@@ -166,14 +165,15 @@ class Sending:
         try:
             for waves in all_waves:
                 waves.passed = _noting(journal, reservation)
-            account, unproven = self._send_parts(parts, all_waves)
+            account, unproven = parts.send(all_waves, self._canaries, self._accepted)
             stopped = account.stopped if unproven is None else unproven.stop
             held = [several for waves in all_waves for several in waves.held]
             summary = self._summary(account.deliveries, stopped, held, journal)
             history.remember(summary)
-            error = account.error
+            journal_error = None
             if journal is not None:
-                error = error or _error_of(lambda: journal.end(held, stopped, JOURNAL_SECONDS))
+                journal_error = _error_of(lambda: journal.end(held, stopped, JOURNAL_SECONDS))
+            error = account.error or journal_error
             self._tell(summary, reporter)
             if unproven is not None and unproven.fails:
                 words = f"{self._operation.verb}: {unproven.stop.error}; only the canaries were sent"
@@ -186,19 +186,6 @@ class Sending:
                 if any(waves.whole for waves in all_waves):
                     reservation.finish()
                 reservation.release(summary)
-
-    def _send_parts(self, parts: Parts, all_waves: list[Waves]) -> tuple[Account, Unproven | None]:
-        """Send all parts, and return what became of them, and why the canaries prove nothing; None: there are none, or they do."""
-        first, *others = all_waves
-        account, unproven = parts.run(first, goes_on=bool(others)), None
-        if others and self._canaries is not None:
-            unproven = prove(self._canaries, account, partial(self._accepted, account), parts)
-        for waves in others if unproven is None else ():
-            waves.batches = first.batches
-            account = parts.run(waves, goes_on=True)
-        if others:
-            parts.end()
-        return account, unproven
 
     def _accepted(self, account: Account) -> np.ndarray:
         """Return the mask of the rows that are accepted so far."""
