@@ -518,6 +518,29 @@ def test_ctrl_c_while_it_waits_loses_nothing(
     assert mixpanel.rests == [5.0]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("method", ["choose", "look"])
+def test_ctrl_c_while_it_reads_loses_nothing(
+    mixpanel: Mixpanel, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    was_cut = threading.Event()
+
+    def read(self: Any, rows: Any) -> None:
+        main = threading.main_thread().ident
+        assert main
+        signal.pthread_kill(main, signal.SIGINT)
+        assert was_cut.wait(PATIENCE)
+
+    monkeypatch.setattr(ProfileCanaries, method, read)
+    monkeypatch.setattr(ProfileCanaries, "cut", lambda self: was_cut.set())
+    frame = frame_of("pro")
+    with pytest.raises(mpd.UploadInterrupted) as raised:
+        frame.mixpanel.set("id", canary=3, project=mixpanel.project)
+    left = {"choose": {"not_sent": 30}, "look": {"accepted": 3, "not_sent": 27}}[method]
+    assert accounted(frame, raised.value.summary) == left
+    assert was_cut.is_set()
+
+
 def test_a_deadline_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     mixpanel = Mixpanel(read_delay=1e6)
     frame = frame_of("pro")

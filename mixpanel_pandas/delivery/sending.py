@@ -159,7 +159,7 @@ class Sending:
         parts = self._parts = self._new_parts(rows, reporter, journal, strikes)
         if self._stop_asked:
             parts.stop()
-        all_waves = self._all_waves(journal, self._first_rows(parts, rows, journal, strikes))
+        all_waves = self._all_waves(journal, self._first_rows(parts, rows, journal))
         reservation = self._reserve(all_waves[0], journal, strikes)
         summary: pd.DataFrame | None = None
         try:
@@ -206,9 +206,7 @@ class Sending:
         notes = None if journal is None else Notes(journal, self._merged)
         return Parts(self._operation, self._project, rows, reporter, notes, until, strikes)
 
-    def _first_rows(
-        self, parts: Parts, rows: int, journal: Journal | None, strikes: Callable[[], int]
-    ) -> np.ndarray | None:
+    def _first_rows(self, parts: Parts, rows: int, journal: Journal | None) -> np.ndarray | None:
         """Return the mask of the canaries' rows; None if there are none, or nothing is sent any more.
 
         Raises
@@ -222,10 +220,7 @@ class Sending:
         left = ~self._decisions.changes.excluded
         if journal is not None:
             left &= ~journal.done()
-        chosen = unless_ended(lambda: canaries.choose(left), canaries.cut, parts.ended)
-        if strikes():
-            raise Struck
-        return chosen
+        return unless_ended(lambda: canaries.choose(left), canaries.cut, parts.ended)
 
     def _all_waves(self, journal: Journal | None, first: np.ndarray | None) -> list[Waves]:
         """Return the batches of each part: those of the rows in `first`, a mask, and those of the others."""
