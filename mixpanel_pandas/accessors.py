@@ -1287,9 +1287,9 @@ class Profiles:
         from mixpanel_pandas.pipeline import line
         from mixpanel_pandas.pipeline.verify import verify
 
-        verb, label = line.verb_and_id_of(self._frame, summary)
-        asked = operation(verb, label, properties, self._group, options)
-        return verify(self._frame, asked, summary, sample)
+        frame = self._frame
+        verb, label = line.verb_and_id_of(frame, summary)
+        return verify(frame, operation(verb, label, properties, self._group, options), summary, sample)
 
 
 class GroupProfiles(Profiles):

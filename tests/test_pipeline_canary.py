@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -706,6 +707,63 @@ def test_the_command_line_has_canaries(
     failed = CliRunner().invoke(main, words, env={**wrong, **account, "MIXPANEL_PROJECT_ID": "1"})
     assert failed.exit_code == 1
     assert NOT_SEEN in failed.output
+
+
+#: Verb -> values in frames. None is missing.
+OPERANDS: dict[str, list[Any]] = {
+    "set": [None, 5, "x", True, [1, "a"], {"b": 1, "a": 2}],
+    "set_once": [None, 5, "x", [1]],
+    "add": [None, 1, 2.5, -3],
+    "union": [None, "a", ["a", "b"], [1]],
+    "append": [None, "a", 1, {"k": 2}],
+    "remove": [None, "a", 1],
+}
+HELD = [None, 5, 0.5, "x", True, ["a"], ["a", 1, "a"], [1, "a"], {"a": 2, "b": 1}]
+
+
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), verb=st.sampled_from([*OPERANDS, "unset", "delete"]), count=st.integers(1, 6))
+def test_what_mixpanel_does_is_never_taken_for_another_value(
+    data: st.DataObject, verb: str, count: int
+) -> None:
+    """The emulator applies what is sent, and shows it. So canaries are seen, unless nothing can be seen."""
+    mixpanel = Mixpanel(whole_seconds=data.draw(st.booleans()))
+    letters = data.draw(st.lists(st.sampled_from("abcd"), min_size=count, max_size=count))
+    for identity in sorted(data.draw(st.sets(st.sampled_from("abcd")))):
+        held = data.draw(st.sampled_from(HELD))
+        mixpanel.overwrite(identity, {"other": 1} | ({} if held is None else {"p": held}))
+    column = np.empty(count, object)
+    column[:] = data.draw(
+        st.lists(st.sampled_from(OPERANDS.get(verb, [None])), min_size=count, max_size=count)
+    )
+    frame = pd.DataFrame({"id": letters, "p": column})
+    ways = ["all", "last", *(["merge"] if verb in {"set", "set_once", "unset", "delete"} else [])]
+    options: dict[str, Any] = {"duplicates": data.draw(st.sampled_from(ways))}
+    if verb in {"set", "set_once"}:
+        options["missing"] = data.draw(
+            st.sampled_from(["skip", "null", *(["unset"] if verb == "set" else [])])
+        )
+    properties = {"unset": ["p"], "delete": None}.get(verb, ["p"])
+    with pytest.MonkeyPatch.context() as patches, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        place(mixpanel, patches)
+        patches.setattr(history, "process_history", history.History())
+        try:
+            summary = getattr(frame.mixpanel, verb)(
+                "id", properties, canary=data.draw(st.integers(1, 4)), project=mixpanel.project, **options
+            )
+        except mpd.OperationError as error:
+            if "can prove anything" not in str(error):
+                raise
+            return
+        assert set(accounted(frame, summary)) <= {"accepted", "skipped"}
+        comparison = frame.mixpanel.verify(summary, properties, project=mixpanel.project, **options)
+    assert len(mixpanel.rests) <= 1
+    if verb in {"set", "unset", "delete"}:
+        assert comparison["matches"].fillna(True).all(), comparison
+    if verb in {"union", "append"}:
+        lists = comparison[comparison["found"].fillna("[").str.startswith("[")]
+        assert lists["matches"].fillna(True).all(), comparison
 
 
 # -- whatever happens -----------------------------------------------------------------------------------------------------
