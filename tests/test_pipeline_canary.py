@@ -465,6 +465,16 @@ def test_canaries_that_are_refused_keep_their_outcome(mixpanel: Mixpanel) -> Non
     assert mixpanel.rests == []
 
 
+def test_only_accepted_canaries_are_looked_for(mixpanel: Mixpanel) -> None:
+    mixpanel.hold({identity: {"p": "free"} for identity in ids(9)})
+    mixpanel.emulator.fail("refuse", record=lambda record: record["$distinct_id"] == "u4", times=None)
+    frame = frame_of("pro", 9)
+    summary = frame.mixpanel.set("id", canary=3, project=mixpanel.project)
+    assert "u4" in mixpanel.sent[0]
+    assert accounted(frame, summary) == {"accepted": 8, "rejected": 1}
+    assert mixpanel.rests == [5.0]
+
+
 def test_canaries_without_an_answer_are_not_looked_for(mixpanel: Mixpanel) -> None:
     mixpanel.emulator.fail("reset", applied=True)
     frame = frame_of(1)

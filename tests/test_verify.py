@@ -147,6 +147,18 @@ def test_the_last_of_several_rows_counts(mixpanel: mpd.Emulator, project: mpd.Pr
     ]
 
 
+@pytest.mark.parametrize("missing", ["null", "unset"])
+def test_a_missing_value_does_not_count_in_merged_rows(project: mpd.Project, missing: str) -> None:
+    frame = pd.DataFrame({"id": ["ann", "ann"], "p": ["x", None]})
+    options = {"missing": missing, "project": project}
+    for duplicates, expected in (("merge", "x"), ("all", None)):
+        summary = frame.mixpanel.set("id", duplicates=duplicates, **options)
+        ((_, _, shown, found, matches, _),) = rows_of(
+            frame.mixpanel.verify(summary, duplicates=duplicates, **options)
+        )
+        assert (shown, found, matches) == (expected, expected, True)
+
+
 def test_lists_hold_the_items_of_all_rows(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
     frame = pd.DataFrame({"id": ["ann", "ann"], "p": ["x", "y"]})
     summary = frame.mixpanel.append("id", project=project)

@@ -147,8 +147,7 @@ def verify(frame: pd.DataFrame, asked: Operation, summary: pd.DataFrame, sample:
     outcome = rows_with_outcomes(frame, summary)["outcome"]
     decisions = check_frame(frame, with_known_properties(asked))
     _refuse_other_call(decisions, summary, project)
-    sent = ~decisions.changes.excluded
-    some = some_ids(decisions, (outcome == "accepted").to_numpy() & sent, sample)
+    some = some_ids(decisions, (outcome == "accepted").to_numpy(), sample)
     layout = decisions.layout
     held = read_held(
         project,
@@ -156,7 +155,7 @@ def verify(frame: pd.DataFrame, asked: Operation, summary: pd.DataFrame, sample:
         properties=[*(column.name for column in layout.columns), *layout.removed] or ["$last_seen"],
         group=asked.group,
     )
-    in_doubt = some_ids(decisions, (outcome == "unknown").to_numpy() & sent, layout.rows).ids
+    in_doubt = some_ids(decisions, (outcome == "unknown").to_numpy(), layout.rows).ids
     is_clouded = mask_of(pc.is_in(some.ids, value_set=in_doubt))
     tables = _deleted(some, held) if asked.verb == "delete" else _compared(decisions, some, held)
     return _as_frame(tables, some, is_clouded)
