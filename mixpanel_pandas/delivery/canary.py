@@ -20,7 +20,6 @@ from mixpanel_pandas.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mixpanel_pandas.delivery.parts import Parts
     from mixpanel_pandas.delivery.upload import Account
 
 __all__ = ["PAUSES", "Canaries", "Sighting", "Unproven", "in_words", "prove", "unless_ended"]
@@ -75,6 +74,19 @@ class Canaries(Protocol):
         """End a reading that is under way in another thread."""
 
 
+class Call(Protocol):
+    """The call that waits for the canaries."""
+
+    def ended(self) -> Stop | None:
+        """Return why the call is to end; None while it goes on."""
+
+    def show(self, waiting: str, /) -> None:
+        """Show what is waited for; empty if nothing is."""
+
+    def say(self, text: str, /) -> None:
+        """Write a line to the log."""
+
+
 @dataclass(frozen=True)
 class Unproven:
     """Why nothing is sent after the canaries.
@@ -104,7 +116,7 @@ def in_words(ids: int) -> str:
 
 
 def prove(
-    canaries: Canaries, account: Account, accepted_rows: Callable[[], np.ndarray], parts: Parts
+    canaries: Canaries, account: Account, accepted_rows: Callable[[], np.ndarray], call: Call
 ) -> Unproven | None:
     """Look for the canaries up to three times, and return why the others are not sent; None: updates arrive.
 
@@ -114,7 +126,7 @@ def prove(
         What became of the canaries' batches.
     accepted_rows : callable
         Returns the mask of the rows that Mixpanel accepted.
-    parts : Parts
+    call : Call
         Tells when the call is to end, and shows what is waited for.
     """
     if not account.complete:
@@ -123,34 +135,34 @@ def prove(
     rows = int(np.count_nonzero(accepted))
     if not rows:
         return Unproven(NOT_ACCEPTED)
-    parts.say(f"{counted(rows, 'row')} accepted as canaries; the others wait until they are seen")
+    call.say(f"{counted(rows, 'row')} accepted as canaries; the others wait until they are seen")
     try:
-        return _watch(canaries, accepted, parts)
+        return _watch(canaries, accepted, call)
     finally:
-        parts.show("")
+        call.show("")
 
 
-def _watch(canaries: Canaries, accepted: np.ndarray, parts: Parts) -> Unproven | None:
+def _watch(canaries: Canaries, accepted: np.ndarray, call: Call) -> Unproven | None:
     look = Sighting(0, 0)
     for number, seconds in enumerate(PAUSES, 1):
         nth = f"look {number} of {len(PAUSES)} at the canaries"
-        rest(seconds, parts.ended, partial(_show_time_left, parts, nth))
-        parts.show(nth)
+        rest(seconds, call.ended, partial(_show_time_left, call, nth))
+        call.show(nth)
         try:
-            answer = unless_ended(partial(canaries.look, accepted), canaries.cut, parts.ended)
+            answer = unless_ended(partial(canaries.look, accepted), canaries.cut, call.ended)
         except Exception as error:  # noqa: BLE001  # it is raised again, with the summary
             return Unproven(Stop("canary not read", f"the canaries cannot be read: {error}"), cause=error)
         if answer is None:
-            return Unproven(parts.ended() or NOT_ACCEPTED, fails=False)
+            return Unproven(call.ended() or NOT_ACCEPTED, fails=False)
         look = answer
-        parts.say(f"{nth}: {look.seen:,} of {counted(look.ids, 'id')} seen")
+        call.say(f"{nth}: {look.seen:,} of {counted(look.ids, 'id')} seen")
         if look.is_proof:
             return None
     return Unproven(_verdict(look))
 
 
-def _show_time_left(parts: Parts, nth: str, seconds: float) -> None:
-    parts.show(f"{nth} in {seconds:.0f} s")
+def _show_time_left(call: Call, nth: str, seconds: float) -> None:
+    call.show(f"{nth} in {seconds:.0f} s")
 
 
 def _verdict(look: Sighting) -> Stop:

@@ -18,8 +18,8 @@ STOPPED = Stop("stopped", "stopped before these rows' turn")
 OLD, OTHER = "id 'u1', property 'p': expected 1, found 0", "id 'u2', property 'p': expected 1, found 2"
 
 
-class Parts:
-    """Keeps what is shown and said; ends after so many looks."""
+class Call:
+    """Keeps what is shown and said."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []
@@ -64,15 +64,15 @@ def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-def proven(*sightings: Sighting | Exception, parts: Parts | None = None) -> Unproven | None:
-    return look_for(Canaries(*sightings), [True, False, True], parts or Parts())
+def proven(*sightings: Sighting | Exception, call: Call | None = None) -> Unproven | None:
+    return look_for(Canaries(*sightings), [True, False, True], call or Call())
 
 
 def look_for(
-    canaries: Canaries, accepted: list[bool], parts: Parts, *, complete: bool = True
+    canaries: Canaries, accepted: list[bool], call: Call, *, complete: bool = True
 ) -> Unproven | None:
     account = Account([], STOPPED, None, None, complete)
-    return prove(canaries, account, lambda: np.array(accepted), parts)  # type: ignore[arg-type]
+    return prove(canaries, account, lambda: np.array(accepted), call)  # type: ignore[arg-type]
 
 
 def test_the_looks_are_those_that_the_documentation_names() -> None:
@@ -95,13 +95,13 @@ def test_the_looks_are_those_that_the_documentation_names() -> None:
 def test_canaries_that_are_seen_are_a_proof(
     rests: list[float], sightings: list[Sighting], looks: int
 ) -> None:
-    parts = Parts()
-    assert proven(*sightings, parts=parts) is None
+    call = Call()
+    assert proven(*sightings, call=call) is None
     assert rests == [5.0, 20.0, 60.0][:looks]
-    assert parts.shown[0] == "look 1 of 3 at the canaries in 5 s"
-    assert parts.shown[-1] == "", "nothing is waited for any more"
-    assert parts.said[0] == "2 rows accepted as canaries; the others wait until they are seen"
-    assert len(parts.said) == 1 + looks
+    assert call.shown[0] == "look 1 of 3 at the canaries in 5 s"
+    assert call.shown[-1] == "", "nothing is waited for any more"
+    assert call.said[0] == "2 rows accepted as canaries; the others wait until they are seen"
+    assert len(call.said) == 1 + looks
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_after_the_last_look_it_is_decided(
 
 
 def test_without_an_accepted_row_there_is_nothing_to_look_for(rests: list[float]) -> None:
-    parts = Parts()
-    unproven = look_for(Canaries(), [False] * 3, parts)
+    call = Call()
+    unproven = look_for(Canaries(), [False] * 3, call)
     assert unproven == Unproven(Stop("canary not accepted", "Mixpanel accepted none of the canaries"))
-    assert (rests, parts.said) == ([], [])
+    assert (rests, call.said) == ([], [])
 
 
 def test_an_upload_that_ended_with_the_canaries_is_not_looked_for(rests: list[float]) -> None:
-    assert look_for(Canaries(), [True], Parts(), complete=False) == Unproven(STOPPED, fails=False)
+    assert look_for(Canaries(), [True], Call(), complete=False) == Unproven(STOPPED, fails=False)
     assert rests == []
 
 
@@ -147,9 +147,9 @@ def test_a_reading_that_fails_ends_it(rests: list[float]) -> None:
 
 
 def test_an_end_is_no_failure_of_the_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = Parts()
-    monkeypatch.setattr(canary, "rest", lambda *_: setattr(parts, "stop", STOPPED))
-    assert proven(Sighting(2, 2), parts=parts) == Unproven(STOPPED, fails=False)
+    call = Call()
+    monkeypatch.setattr(canary, "rest", lambda *_: setattr(call, "stop", STOPPED))
+    assert proven(Sighting(2, 2), call=call) == Unproven(STOPPED, fails=False)
 
 
 def test_a_rest_shows_how_long_it_takes_and_ends_early() -> None:
