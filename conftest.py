@@ -89,6 +89,8 @@ def _names_and_folder_of_examples(
 ) -> None:
     if request.node.name == "mixpanel_pandas.plotting.plot":
         pytest.importorskip("matplotlib", reason="pip install '.[plot]'")
+    if isinstance(request.node, pytest.DoctestItem):  # canaries are looked for at once
+        monkeypatch.setattr("mixpanel_pandas.delivery.canary.rest", lambda *_: None)
     doctest_namespace.update(mpd=mpd, pa=pa, pd=pd)
     if isinstance(request.node, pytest.DoctestItem) and request.path.name != "README.md":
         monkeypatch.chdir(request.getfixturevalue("tmp_path"))

@@ -218,7 +218,7 @@ Each row of the frame has one outcome:
 
 | outcome | meaning | what to do |
 | --- | --- | --- |
-| `accepted` | Mixpanel took the request. It does not verify tokens, so look at one profile after the first upload. | nothing |
+| `accepted` | Mixpanel took the request. It does not verify tokens: [canaries](proof.md) do. | nothing |
 | `rejected` | Mixpanel refused it; it was not applied. | correct it, send it again |
 | `unknown` | It may have been applied: there was no answer, or no clear one. | idempotent: send it again; else look first |
 | `not_sent` | It was not sent, or certainly not applied. | send it again |
@@ -483,6 +483,7 @@ EVENTS_IN_WORDS = [
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`findings`", "warnings and hints about the table", ""),
     ("`progress`", "once a minute", "`rows`, `total`, `requests`, `bytes`, `seconds`"),
+    ("`canary`", "canaries are sent, or were looked for", ""),
     ("`uploaded`", "the upload is over", "rows of each outcome, `requests`, `bytes`, `seconds`"),
     ("`validated`", "the table was checked", "`rows`, `properties`, `error`, `warning`, `hint`"),
     ("`written`, `not_written`", "a file was written, or could not be", "`path`, `rows`"),
@@ -552,6 +553,8 @@ summary covers the whole frame.
   holds many runs; remove it when you do not need them any more.
 
 ## Besides
+
+A wrong token, or that of another project, is answered with success. [Canaries](proof.md) find that out before the bulk is sent.
 
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)).

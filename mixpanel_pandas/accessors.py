@@ -100,6 +100,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -121,7 +122,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -180,6 +181,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -201,7 +203,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -257,6 +259,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -280,7 +283,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -335,6 +338,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -356,7 +360,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -411,6 +415,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -434,7 +439,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -489,6 +494,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -513,7 +519,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -560,6 +566,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -578,7 +585,7 @@ class Profiles:
             Names of the properties to remove from the profiles of all ids; they need not be columns.
         invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -626,6 +633,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -646,7 +654,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         at_most
             A delete of more profiles is refused.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -702,6 +710,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -725,7 +734,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat, progress
+        project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
@@ -783,6 +792,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -804,7 +814,7 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        at_most, project, batch_size, workers, requests_per_hour, deadline, check, dry_run, journal, run, on_changed, repeat,
+        at_most, project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat,
         progress
             Checked, and otherwise ignored, so that the arguments of a call can be reused here.
 
@@ -955,6 +965,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -1025,6 +1036,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -1121,6 +1133,7 @@ class Profiles:
         requests_per_hour: int | None = None,
         deadline: float | None = None,
         check: bool | None = None,
+        canary: int | None = None,
         dry_run: bool = False,
         journal: str | PathLike[str] | None = None,
         run: str | None = None,
@@ -1223,6 +1236,62 @@ class Profiles:
 
         return line.rows_to_send_again(self._frame, summary, outcomes)
 
+    def verify(
+        self, summary: pd.DataFrame, properties: Any = None, *, sample: int = 200, **options: Any
+    ) -> pd.DataFrame:
+        """Read the profiles of some accepted rows, and compare them with what was sent. It takes a query for each 1,000 ids.
+
+        The operator and the column of the ids are those of the summary.
+
+        Parameters
+        ----------
+        summary : pandas.DataFrame
+            From a verb on this frame, or from Parquet.
+        properties
+            As the verb was called with.
+        sample : int, default 200
+            How many ids to read at most, spread over the frame; up to 60,000.
+        **options
+            The options of the verb as it was called, such as ``rename`` and ``parse``, and the project; `Options` describes each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each id and property: ``id``, ``property``, ``expected`` and ``found`` as JSON (missing: no value),
+            ``matches`` (True, False, or missing where it cannot be told), and ``reason``. Values of set and unset have to be equal as
+            Mixpanel sees them, set_once has to be there, lists hold the items of union and append, and do not hold that of remove.
+            Values of add cannot be told. For delete there is a row for each id, without a property. `show` formats it.
+
+        Raises
+        ------
+        SummaryError
+            If the summary was made from another frame, or with other columns or options.
+        AccountError
+            If the project has no service account. Other errors are those of `read_profiles`.
+
+        Notes
+        -----
+        Mixpanel documents no time after which an update can be read, and finds merged ids only by their canonical id.
+        https://developer.mixpanel.com/reference/engage-query
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+        ...     summary = df.mixpanel.set("user_id")
+        ...     mpd.show(df.mixpanel.verify(summary))
+        2 values in 2 profiles: 2 as sent
+        id   property  expected  found   matches
+        ann  plan      "pro"     "pro"   yes
+        bob  plan      "free"    "free"  yes
+        """
+        from mixpanel_pandas.pipeline import line
+        from mixpanel_pandas.pipeline.verify import verify
+
+        frame = self._frame
+        verb, label = line.verb_and_id_of(frame, summary)
+        return verify(frame, operation(verb, label, properties, self._group, options), summary, sample)
+
 
 class GroupProfiles(Profiles):
     """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` returns it.
@@ -1262,6 +1331,7 @@ class MixpanelAccessor(Profiles):
     - `AlreadySent` if updates that are not idempotent were already sent by this process, see the option `repeat`.
     - `JournalError` if the journal cannot be used. If it fails later, nothing else is sent.
     - `UploadFailed` as the option `check` says.
+    - `CanaryFailed` if the option `canary` asks for a proof that updates arrive, and there was none.
     - `UploadInterrupted` after Ctrl-C or the stop button of a notebook.
 
     Errors of an upload carry ``.summary``. `ProfileWarning` is issued once, with the counts of warnings and hints.

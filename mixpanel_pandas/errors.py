@@ -25,6 +25,7 @@
   - ``UploadError``: the upload itself; carries ``.summary``
     - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
     - ``UploadFailed`` (``RuntimeError``): asked for by ``check=``
+    - ``CanaryFailed`` (``RuntimeError``): the canaries of ``canary=`` were not seen, so the other rows were not sent
 - ``UploadInterrupted`` (``KeyboardInterrupt`` alone, so that ``except Exception`` lets it pass); carries ``.summary``
 - ``ProfileWarning`` (``UserWarning``): counts of warnings and hints about a frame that is sent all the same
 
@@ -49,6 +50,7 @@ __all__ = [
     "AlreadySent",
     "BackupError",
     "BudgetSpent",
+    "CanaryFailed",
     "ColumnNotFoundError",
     "ConnectionFailed",
     "DamagedFile",
@@ -288,6 +290,10 @@ class ConnectionFailed(UploadError, ConnectionError):
 
 class UploadFailed(UploadError, RuntimeError):
     """Rows were not accepted, and ``check`` asked for an error then."""
+
+
+class CanaryFailed(UploadError, RuntimeError):
+    """The canaries were sent and did not prove that updates arrive, so nothing else was sent."""
 
 
 class UploadInterrupted(KeyboardInterrupt):

@@ -90,6 +90,7 @@ VALUES: dict[str, Any] = {
     "requests_per_hour": 9,
     "deadline": 1.5,
     "check": True,
+    "canary": 20,
     "dry_run": True,
     "journal": "mp.sqlite",
     "run": "monday",

@@ -38,6 +38,7 @@ RAISED: list[BaseException] = [
     errors.UploadError("m", FRAME),
     errors.ConnectionFailed("m", FRAME),
     errors.UploadFailed("m", FRAME),
+    errors.CanaryFailed("m", FRAME),
     errors.UploadInterrupted("m", FRAME),
     errors.ProfileWarning("2 hints", "df.mixpanel.validate('set')"),
 ]
@@ -77,6 +78,7 @@ def test_an_error_survives_pickling(error: BaseException) -> None:
         ("JournalError", OSError),
         ("ConnectionFailed", ConnectionError),
         ("UploadFailed", RuntimeError),
+        ("CanaryFailed", RuntimeError),
         ("AccountError", PermissionError),
         ("AccessError", PermissionError),
         ("RegionError", ValueError),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from mixpanel_pandas.errors import (
+    CanaryFailed,
     ConnectionFailed,
     MixpanelError,
     UploadError,
@@ -31,14 +32,19 @@ class Ended:
         What broke the upload.
     connection_failed : str or None
         Why the very first connection could not be made.
+    unproven : str or None
+        Why nothing was sent after the canaries. `error` is what broke the reading, if anything did.
     """
 
     summary: pd.DataFrame
     error: BaseException | None = None
     connection_failed: str | None = None
+    unproven: str | None = None
 
     def raise_if_broken(self, place: str) -> None:
-        """Raise what broke the upload, or that no connection to `place` was possible."""
+        """Raise what broke the upload, that the canaries prove nothing, or that no connection to `place` was possible."""
+        if self.unproven is not None:
+            raise CanaryFailed(self.unproven, self.summary) from self.error
         if self.error is not None:
             raise_from(self.error, self.summary)
         if self.connection_failed:

@@ -111,8 +111,8 @@ class Reporter:
         self._due, self._moved = self._began + LINE_SECONDS, self._began
 
     def begin(self) -> None:
-        """Show a bar, if there is to be one."""
-        if self._with_bar is not False:
+        """Show a bar, if there is to be one. It is one bar, however often the upload begins another part."""
+        if self._with_bar is not False and self._bar is None:
             self._guarded(self._make_bar)
 
     def show(self, progress: Progress) -> None:
@@ -131,15 +131,17 @@ class Reporter:
             self._guarded(lambda: self._move_bar(progress))
             self._guarded(self._bar.close)
 
-    def say(self, text: str, numbers: Mapping[str, float] | None = None) -> None:
-        """Write the last line to the log, and below the bar.
+    def say(self, text: str, numbers: Mapping[str, float] | None = None, event: str = "uploaded") -> None:
+        """Write a line to the log, and below the bar.
 
         Parameters
         ----------
         numbers : mapping, optional
             What the line says, for programs.
+        event : str
+            What kind of line it is. By default it is the last one.
         """
-        extra = {"event": "uploaded", "numbers": dict(numbers or {})}
+        extra = {"event": event, "numbers": dict(numbers or {})}
         self._guarded(lambda: _logger.info(text, extra=extra))
         if self._bar is not None:
             self._guarded(lambda: self._bar.write(text, file=self._bar.fp))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery import history
+from mixpanel_pandas.delivery.canary import in_words, unless_ended
 from mixpanel_pandas.delivery.ending import Ended, interrupted, raise_from, raise_if_failed
 from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.merged import deliveries_of_rows
@@ -16,26 +16,28 @@ from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
 from mixpanel_pandas.delivery.summary import in_numbers, summarise, words
-from mixpanel_pandas.delivery.throttle import Throttle
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import AlreadySent
-from mixpanel_pandas.payloads.fingerprint import key_of
+from mixpanel_pandas.payloads.fingerprint import describe_call, digest_of_call, key_of
 from mixpanel_pandas.project import destination
+from mixpanel_pandas.rules.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+    import numpy as np
     import pandas as pd
 
     from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.delivery.canary import Canaries
     from mixpanel_pandas.delivery.history import Reservation
     from mixpanel_pandas.delivery.interrupts import Shielded
     from mixpanel_pandas.delivery.journal import Journal, Run
+    from mixpanel_pandas.delivery.parts import Parts
     from mixpanel_pandas.delivery.progress import Progress
-    from mixpanel_pandas.delivery.upload import Upload
+    from mixpanel_pandas.delivery.upload import Account
     from mixpanel_pandas.payloads.changes import Excluded
-    from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.slices import Slice
     from mixpanel_pandas.project import Project
 
@@ -61,25 +63,30 @@ class Sending:
         Where to send, and with which token.
     began : float
         When the call began, on the clock of `time.perf_counter`.
+    canaries : Canaries, optional
+        Chooses the rows that are sent first, and looks for them.
     """
 
-    def __init__(self, decisions: Decisions, project: Project, began: float) -> None:
+    def __init__(
+        self, decisions: Decisions, project: Project, began: float, canaries: Canaries | None = None
+    ) -> None:
         self._decisions, self._project, self._began = decisions, project, began
+        self._canaries = canaries
         self._layout, self._operation = decisions.layout, decisions.layout.operation
         self._options = self._operation.options
         self._merged = decisions.changes.together
-        self._upload: Upload | None = None
+        self._parts: Parts | None = None
         self._stop_asked = self._exposed = False
 
     def stop(self) -> None:
         """Send nothing else. Requests that are on the wire have 5 seconds to be answered."""
         self._stop_asked = True
-        if self._upload is not None:
-            self._upload.stop()
+        if self._parts is not None:
+            self._parts.stop()
 
     def progress(self) -> Progress | None:
         """Return the progress; None while no request can be made."""
-        return None if self._upload is None else self._upload.progress()
+        return None if self._parts is None else self._parts.progress()
 
     def result(self, interrupts: Interrupts | None = None) -> pd.DataFrame:
         """Send, wait for the end, and return the summary.
@@ -146,49 +153,102 @@ class Sending:
                 journal.close()
 
     def _deliver(self, journal: Journal | None, strikes: Callable[[], int]) -> Ended:
-        """Payloads -> batches -> deliveries -> summary."""
-        waves = self._waves(journal)
-        reservation = self._reserve(waves, journal, strikes)
+        """Payloads -> batches -> deliveries -> summary. Canaries go first, and the others follow once they are seen."""
+        rows = self._rows_left(journal)
+        reporter = self._reporter(rows)
+        parts = self._parts = self._new_parts(rows, reporter, journal, strikes)
+        if self._stop_asked:
+            parts.stop()
+        all_waves = self._all_waves(journal, self._first_rows(parts, rows, journal))
+        reservation = self._reserve(all_waves[0], journal, strikes)
         summary: pd.DataFrame | None = None
         try:
-            waves.passed = _noting(journal, reservation)
-            rows = self._rows_left(journal)
-            reporter = self._reporter(rows)
-            self._upload = upload = self._new_upload(waves, rows, reporter, journal)
-            if self._stop_asked or strikes():
-                upload.stop()
-            account = upload.run(strikes)
-            summary = self._summary(account.deliveries, account.stopped, waves.held, journal)
+            for waves in all_waves:
+                waves.passed = _noting(journal, reservation)
+            account, unproven = parts.send(all_waves, self._canaries, self._accepted)
+            stopped = account.stopped if unproven is None else unproven.stop
+            held = [several for waves in all_waves for several in waves.held]
+            summary = self._summary(account.deliveries, stopped, held, journal)
             history.remember(summary)
             journal_error = None
             if journal is not None:
-                journal_error = _error_of(lambda: journal.end(waves.held, account.stopped, JOURNAL_SECONDS))
+                journal_error = _error_of(lambda: journal.end(held, stopped, JOURNAL_SECONDS))
+            error = account.error or journal_error
             self._tell(summary, reporter)
-            return Ended(summary, account.error or journal_error, account.connection_failed)
+            if unproven is not None and unproven.fails:
+                words = f"{self._operation.verb}: {unproven.stop.error}; only the canaries were sent"
+                return Ended(summary, unproven.cause or error, unproven=words)
+            return Ended(summary, error, account.connection_failed)
         finally:
-            waves.close()
+            for waves in all_waves:
+                waves.close()
             if reservation is not None:
-                if waves.whole:
+                if any(waves.whole for waves in all_waves):
                     reservation.finish()
                 reservation.release(summary)
 
-    def _waves(self, journal: Journal | None) -> Waves:
-        """Return the batches of all rows that are not done."""
+    def _accepted(self, account: Account) -> np.ndarray:
+        """Return the mask of the rows that are accepted so far."""
+        from mixpanel_pandas.delivery.journal.sessions import codes  # an upload without canaries does without
+
+        became = codes(deliveries_of_rows(account.deliveries, self._merged), self._layout.rows)
+        accepted: np.ndarray = became == OUTCOMES.index("accepted")
+        return accepted
+
+    def _new_parts(
+        self, rows: int, reporter: Reporter, journal: Journal | None, strikes: Callable[[], int]
+    ) -> Parts:
+        """Return what sends, before anything is sent."""
+        from mixpanel_pandas.delivery.parts import Notes, Parts
+
+        deadline = self._options.deadline
+        until = math.inf if deadline is None else time.monotonic() + deadline
+        notes = None if journal is None else Notes(journal, self._merged)
+        return Parts(self._operation, self._project, rows, reporter, notes, until, strikes)
+
+    def _first_rows(self, parts: Parts, rows: int, journal: Journal | None) -> np.ndarray | None:
+        """Return the mask of the canaries' rows; None if there are none, or nothing is sent any more.
+
+        Raises
+        ------
+        MixpanelError
+            If their profiles cannot be read. Nothing was sent.
+        """
+        canaries = self._canaries
+        if canaries is None or not rows:
+            return None
+        left = ~self._decisions.changes.excluded
+        if journal is not None:
+            left &= ~journal.done()
+        return unless_ended(lambda: canaries.choose(left), canaries.cut, parts.ended)
+
+    def _all_waves(self, journal: Journal | None, first: np.ndarray | None) -> list[Waves]:
+        """Return the batches of each part: those of the rows in `first`, a mask, and those of the others."""
+        if first is None:
+            return [self._waves(journal)]
+        return [self._waves(journal, without=~first), self._waves(journal, without=first)]
+
+    def _waves(self, journal: Journal | None, without: np.ndarray | None = None) -> Waves:
+        """Return the batches of all rows that are not done, and not in `without`, a mask."""
         decisions, layout, changes = self._decisions, self._layout, self._decisions.changes
+        token = self._project.token
         if journal is None:
-            return Waves(layout, changes, decisions.duplicates, self._project.token)
+            if without is not None and self._operation.idempotent:  # nobody compares slices
+                changes, without = replace(changes, excluded=changes.excluded | without), None
+            return Waves(layout, changes, decisions.duplicates, token, done=without)
         if (
             journal.rows_per_slice != layout.rows_per_slice
         ):  # slices are compared with those of earlier sessions
             layout = replace(layout, rows_per_slice=journal.rows_per_slice)
             changes = replace(changes, read={})
+        done = journal.done()
         return Waves(
             layout,
             changes,
             decisions.duplicates,
-            self._project.token,
+            token,
             key_of(self._project),
-            done=journal.done(),
+            done=done if without is None else done | without,
             doubtful=journal.doubtful(),
             resent=journal.resent(),
         )
@@ -204,28 +264,6 @@ class Sending:
         """Return what shows the progress of an upload of so many rows."""
         progress = self._options.progress if rows else False
         return Reporter(self._operation.verb, rows, progress, time.monotonic)
-
-    def _new_upload(self, waves: Waves, rows: int, reporter: Reporter, journal: Journal | None) -> Upload:
-        """Return the upload of the batches."""
-        from mixpanel_pandas.delivery.state import UploadState
-        from mixpanel_pandas.delivery.upload import ProfileClient, Upload
-
-        options, project, now = self._options, self._project, time.monotonic()
-        workers = options.workers if rows else 0
-        state = UploadState(
-            workers,
-            idempotent=self._operation.idempotent,
-            retries=project.retries,
-            backoff=project.backoff,
-            chance=random.random,
-            throttle=Throttle(options.requests_per_hour),
-            deadline=math.inf if options.deadline is None else now + options.deadline,
-            journalled=journal is not None,
-            epoch=time.time() - now,
-        )
-        clients = [ProfileClient(project, self._operation.endpoint) for _ in range(workers)]
-        notes = None if journal is None else Notes(journal, self._merged)
-        return Upload(waves, clients, state, reporter, rows, notes)
 
     def _summary(
         self,
@@ -251,7 +289,11 @@ class Sending:
             stopped=stopped,
         )
         identity = None if self._options.dry_run else self._project.identity
-        summary.attrs["mixpanel"] |= {"id": repr(self._layout.id.label), **destination(identity)}
+        summary.attrs["mixpanel"] |= {
+            "id": repr(self._layout.id.label),
+            "call": digest_of_call(describe_call(self._layout)),
+            **destination(identity),
+        }
         return summary
 
     def _tell(self, summary: pd.DataFrame, reporter: Reporter | None = None, more: str = "") -> None:
@@ -349,7 +391,8 @@ class Sending:
             for batch in waves.every()
         ]
         summary = self._summary(deliveries)
-        self._tell(summary)
+        canary = self._options.canary
+        self._tell(summary, more="" if canary is None else in_words(min(canary, decisions.sent)))
         return Ended(summary)
 
     def _without_thread(self, journal: Journal | None) -> Ended:
@@ -358,18 +401,6 @@ class Sending:
         history.remember(summary)
         self._tell(summary)
         return Ended(summary, RuntimeError(NO_THREAD.error))
-
-
-@dataclass(frozen=True)
-class Notes:
-    """Writes what becomes of updates to a journal, as what becomes of the rows that they are made of."""
-
-    journal: Journal
-    merged: Duplicates
-
-    def write(self, deliveries: Iterable[Delivery], *, wait: bool) -> None:
-        """Write what becomes of the rows if the process ends now."""
-        self.journal.write(deliveries_of_rows(deliveries, self.merged), wait=wait)
 
 
 def _noting(journal: Journal | None, reservation: Reservation | None) -> Callable[[Slice], None]:

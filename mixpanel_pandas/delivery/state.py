@@ -140,6 +140,12 @@ class UploadState:
         self._answered_once = self._accepted = False
         self._rest: tuple[float, str] = (-math.inf, "")
 
+    def continue_from(self, before: UploadState) -> None:
+        """Begin with the answers, the counts and the throttle of an earlier part of the upload, which is over."""
+        self.deliveries, self.throttle = list(before.deliveries), before.throttle
+        self.rows, self.requests, self.bytes = before.rows, before.requests, before.bytes
+        self._met, self._answered_once, self._accepted = before._met, before._answered_once, before._accepted
+
     def next(self, event: Event, now: float) -> list[Action]:
         """Take an event, and return what its worker does next. `Wake` concerns all workers."""
         self._now, self._wake = now, False

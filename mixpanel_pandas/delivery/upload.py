@@ -133,12 +133,15 @@ class Account:
         The error that a worker or the source of the batches raised.
     connection_failed : str or None
         Why the very first connection could not be made; nothing was sent then.
+    complete : bool
+        Whether every batch was drawn and has its final answer, so that another part of the upload may follow.
     """
 
     deliveries: list[Delivery]
     stopped: Stop | None
     error: BaseException | None
     connection_failed: str | None
+    complete: bool
 
 
 class Upload:
@@ -189,7 +192,7 @@ class Upload:
         """Return how far the upload is."""
         return self._state.progress(self._rows, self._clock())
 
-    def run(self, strikes: Callable[[], int] = lambda: 0) -> Account:
+    def run(self, strikes: Callable[[], int] = lambda: 0, *, goes_on: bool = False) -> Account:
         """Send, and return what became of the batches.
 
         Parameters
@@ -197,6 +200,8 @@ class Upload:
         strikes : callable
             Returns how often the caller was interrupted. The first interrupt stops the upload. The second also ends the wait
             for requests on the wire.
+        goes_on : bool
+            Whether another part of the same upload follows, so that the progress bar stays open.
         """
         raised = None
         try:
@@ -206,7 +211,8 @@ class Upload:
         except BaseException as error:  # noqa: BLE001  # it is raised again, with the summary
             raised = error
         account = self._close(raised)
-        self._reporter.end(self.progress())
+        if not goes_on:
+            self._reporter.end(self.progress())
         return account
 
     # -- the thread that runs the upload ------------------------------------------------------------------------------
@@ -251,6 +257,8 @@ class Upload:
 
     def _close(self, raised: BaseException | None) -> Account:
         """Give final answers to all other rows, make sure that nothing else is sent, and return the account."""
+        state = self._state
+        complete = raised is None and state.stopped is None and not state.active
         self._carry_out(-1, self._next(Closed()))
         for client in self._clients:
             client.cut()
@@ -259,8 +267,8 @@ class Upload:
             worker.join(max(0.0, until - time.monotonic()))
         for client in self._clients:
             client.close()
-        state = self._state
-        return Account(state.deliveries, state.stopped, state.error or raised, state.connection_failed)
+        error = state.error or raised
+        return Account(state.deliveries, state.stopped, error, state.connection_failed, complete)
 
     # -- workers ------------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,8 @@ class Waves:
         Called with each slice before it is cut into batches.
     whole : bool
         Whether all slices were passed.
+    batches : int
+        The number of the next batch.
     """
 
     def __init__(
@@ -107,7 +109,8 @@ class Waves:
         self._held: dict[str, list[np.ndarray]] = {reason: [] for reason in HELD}
         if done is not None and layout.operation.ordered:
             self._hold_overtaken(done)
-        self._wave, self._batches = 0, 0
+        self._wave = 0
+        self.batches: int = 0
         self._current: Iterator[Batch] = iter(())
         self._begin(self._slices_of(0))
 
@@ -205,8 +208,8 @@ class Waves:
     def _cut(self, slices: Iterator[Payloads]) -> Iterator[Batch]:
         """Yield the batches of a wave, numbered over all waves."""
         for batch in cut(slices, self._batch_size):
-            yield replace(batch, number=self._batches)
-            self._batches += 1
+            yield replace(batch, number=self.batches)
+            self.batches += 1
 
     # -- holding back -------------------------------------------------------------------------------------------------
 

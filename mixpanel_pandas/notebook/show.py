@@ -29,8 +29,8 @@ __all__ = ["show", "table_of"]
 def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     """Return a frame as a table that reads well, with what it says in one line above it.
 
-    It is made for the summary of an upload, the report of `validate`, totals, the inventory and the cells of a plan. Any other frame is shown with
-    all its columns. The frame does not change.
+    It is made for the summary of an upload, the report of `validate`, totals, the inventory, the cells of a plan and what `verify` has
+    read. Any other frame is shown with all its columns. The frame does not change.
 
     Parameters
     ----------
@@ -182,6 +182,10 @@ def _yes(value: object) -> str:
     return "yes" if value else ""
 
 
+def _verdict(value: object) -> str:
+    return "yes" if value else "no"
+
+
 @dataclass(frozen=True)
 class Format:
     """How the column of a frame is shown.
@@ -217,6 +221,7 @@ FORMATS: dict[str, Format] = {
     "elapsed": Format(_seconds, align_right=True),
     "started": Format(_instant, heading="started (UTC)"),
     "nearly_constant": Format(_yes, heading="constant"),
+    "matches": Format(_verdict),
 }  # fmt: skip
 
 
@@ -244,6 +249,18 @@ def _cells_in_words(cells: pd.DataFrame) -> str:
     counts = cells["change"].value_counts()
     parts = ", ".join(f"{counts.get(change, 0):,} {change}" for change in ("new", "changed", "emptied"))
     return f"{counted(len(cells), 'cell')} in {counted(cells['id'].nunique(), 'profile')}: {parts}"
+
+
+def _comparison_in_words(comparison: pd.DataFrame) -> str:
+    matches = comparison["matches"].astype("boolean")
+    counts = {
+        "as sent": matches.sum(),
+        "different": (~matches).sum(),
+        "cannot be told": matches.isna().sum(),
+    }
+    parts = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
+    profiles = counted(comparison["id"].nunique(), "profile")
+    return f"{counted(len(comparison), 'value')} in {profiles}{f': {parts}' if parts else ''}"
 
 
 def _shape_in_words(frame: pd.DataFrame) -> str:
@@ -360,6 +377,14 @@ KINDS: tuple[Kind, ...] = (
         ("id", "property", "before", "after", "change"),
         _cells_in_words,
         noun="cell",
+    ),
+    Kind(  # what `verify` has read
+        ("id", "property", "expected", "found", "matches", "reason"),
+        ("id", "property", "expected", "found", "matches", "reason"),
+        _comparison_in_words,
+        noun="value",
+        rank=lambda comparison: comparison["matches"].astype("boolean").fillna(True).astype(bool),
+        first="those that differ first",
     ),
 )  # fmt: skip
 

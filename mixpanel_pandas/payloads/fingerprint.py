@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import Layout
     from mixpanel_pandas.project import Project
 
-__all__ = ["Chain", "Content", "content_of", "fingerprint", "key_of"]
+__all__ = ["Chain", "Content", "content_of", "describe_call", "digest_of_call", "fingerprint", "key_of"]
 
 #: Bytes of a fingerprint.
 SIZE = 16
@@ -144,7 +144,7 @@ def content_of(
     excluded : sequence of Excluded
         The rows that the checks exclude.
     """
-    described = _described(layout, project)
+    described = {"project": project.identity, **describe_call(layout)}
     name = hashlib.blake2b(orjson.dumps([described, ids_digest, layout.rows]), digest_size=16)
 
     def ids() -> Iterator[pa.LargeStringArray]:
@@ -164,14 +164,25 @@ def content_of(
     )
 
 
-def _described(layout: Layout, project: Project) -> dict[str, Any]:
+def digest_of_call(described: Mapping[str, Any]) -> str:
+    """Return what tells whether two calls write the same columns in the same way, wherever they write.
+
+    Parameters
+    ----------
+    described : mapping
+        As `describe_call` returns it, or with the project.
+    """
+    call = {name: value for name, value in described.items() if name != "project"}
+    return hashlib.blake2b(orjson.dumps(call), digest_size=16).hexdigest()
+
+
+def describe_call(layout: Layout) -> dict[str, Any]:
     """Return the names and options that a message names where two uploads differ; no values."""
     operation = layout.operation
     options = [
         option.name for option in taken_by(operation.verb, sending=False) if option.name not in _NOT_CONTENT
     ]
     return {
-        "project": project.identity,
         "operator": operation.verb,
         "group": repr(operation.group),
         "id": repr(layout.id.label),

@@ -32,7 +32,7 @@ from mixpanel_pandas.reading.malformed import MALFORMED_REASON
 from mixpanel_pandas.text import repr_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     import pandera.pandas as pandera
 
@@ -51,6 +51,7 @@ __all__ = [
     "schema",
     "send",
     "send_checked",
+    "verb_and_id_of",
 ]
 
 #: The project of a dry run. The token has the usual length, so that sizes are right.
@@ -117,18 +118,42 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     """
     began = time.perf_counter()
     project = project_of(operation)
+    _refuse_unseen_canaries(operation, project)
     decisions = check_frame(frame, with_known_properties(operation))  # rows -> layout -> checks
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
     warn(decisions)
-    return Sending(decisions, project, began)
+    return _sending(decisions, project, began)
 
 
 def _ready(decisions: Decisions, began: float) -> Sending:
     """Return what sends the rows of a frame that was checked before."""
-    project = project_of(decisions.layout.operation)
+    operation = decisions.layout.operation
+    project = project_of(operation)
+    _refuse_unseen_canaries(operation, project)
     _refuse_many_deletes(decisions)
-    return Sending(decisions, project, began)
+    return _sending(decisions, project, began)
+
+
+def _sending(decisions: Decisions, project: Project, began: float) -> Sending:
+    """Return what sends the rows, with canaries if the call asks for them."""
+    if not _has_canaries(decisions.layout.operation):
+        return Sending(decisions, project, began)
+    from mixpanel_pandas.pipeline.canary import ProfileCanaries
+
+    return Sending(decisions, project, began, ProfileCanaries(decisions, project))
+
+
+def _has_canaries(operation: Operation) -> bool:
+    return operation.options.canary is not None and not operation.options.dry_run
+
+
+def _refuse_unseen_canaries(operation: Operation, project: Project) -> None:
+    """Refuse canaries that nobody could look for, before the frame is checked."""
+    if _has_canaries(operation):
+        from mixpanel_pandas.pipeline.canary import refuse_without_reader  # other calls read no profiles
+
+        refuse_without_reader(operation, project)
 
 
 def project_of(operation: Operation) -> Project:
@@ -191,6 +216,21 @@ def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFra
     return outcomes(summary, frame.index, _digest(frame, summary))
 
 
+def verb_and_id_of(frame: pd.DataFrame, summary: pd.DataFrame) -> tuple[str, Hashable]:
+    """Return the verb and the column of the ids that a summary was made with.
+
+    Raises
+    ------
+    SummaryError
+        If it is no summary, or was made from a frame with another column of ids.
+    """
+    attributes = _attributes(summary)
+    if not {"operator", "id"} <= set(attributes):
+        msg = "this is no summary of a verb, or it lost its attrs['mixpanel'] on the way: keep it in Parquet, not in CSV"
+        raise SummaryError(msg)
+    return attributes["operator"], _label(frame, attributes["id"])
+
+
 def rows_to_send_again(
     frame: pd.DataFrame, summary: pd.DataFrame, outcomes: Iterable[str] | None
 ) -> pd.DataFrame:
@@ -209,13 +249,21 @@ def _of_frame(summary: pd.DataFrame) -> pd.DataFrame:
 
 def _digest(frame: pd.DataFrame, summary: pd.DataFrame) -> str:
     """Return the digest of the ids of `frame`, in the column that the summary names; empty where it names none."""
+    id_repr = _attributes(summary).get("id")
+    return "" if id_repr is None else id_digest(layout_of_ids(frame, _label(frame, id_repr)))
+
+
+def _attributes(summary: pd.DataFrame) -> dict[str, str]:
+    """Return what a summary says about its call; nothing if it is no summary."""
     attributes = getattr(summary, "attrs", {}).get("mixpanel")
-    id_repr = attributes.get("id") if isinstance(attributes, dict) else None
-    if id_repr is None:
-        return ""
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def _label(frame: pd.DataFrame, id_repr: str) -> Hashable:
+    """Return the label of the column of ids that a summary names."""
     labels = labels_of(frame)
     for label in labels:
         if repr_of(label) == id_repr:
-            return id_digest(layout_of_ids(frame, label))
+            return label
     msg = f"the summary was made from a frame with its ids in {id_repr}, which this one lacks: there are {choices(labels)}"
     raise SummaryError(msg)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
 
-__all__ = ["differ"]
+__all__ = ["differ", "holds"]
 
 _DATE = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z?"
 _DATE_IN_LIST = re.compile(rf"^{_DATE}$", re.ASCII)
@@ -30,6 +30,24 @@ def differ(before: pa.Array, after: pa.Array) -> np.ndarray:
         same = pc.equal(_canonical(before.take(at)), _canonical(after.take(at)))
         differs[suspects] = ~mask_of(same)
     return differs
+
+
+def holds(lists: pa.Array, items: pa.Array) -> np.ndarray:
+    """Return the mask of the lists that hold an item; a value that is no list, or null, holds none. Values are compared one by one."""
+    pairs = zip(lists.to_pylist(), items.to_pylist(), strict=True)
+    return np.fromiter((_holds(one, item) for one, item in pairs), bool, len(items))
+
+
+def _holds(text: str | None, item: str | None) -> bool:
+    held = None if text is None or item is None else orjson.loads(text)
+    if not isinstance(held, list) or item is None:
+        return False
+    wanted = _written(orjson.loads(item))
+    return any(_written(one) == wanted for one in held)
+
+
+def _written(item: Any) -> bytes:
+    return orjson.dumps(_canonical_item(item), option=orjson.OPT_SORT_KEYS)
 
 
 def _canonical(texts: pa.Array) -> pa.Array:

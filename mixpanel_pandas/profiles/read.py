@@ -146,9 +146,10 @@ def read_held(
     having: str | None = None,
     properties: Iterable[str] | None = None,
     group: str | None = None,
+    begun: Callable[[Queries], object] = lambda _queries: None,
 ) -> HeldProfiles:
     """Return what profiles hold, each value as it is, and null told from absent. The arguments and errors are those of
-    `read_profiles`.
+    `read_profiles`; `begun` is called with what asks, so that another thread can cut it.
     """
     selection = select(project, where, ids, None, having, properties, group)
     return _read(
@@ -157,6 +158,7 @@ def read_held(
         None,
         profiles_as_texts,
         lambda reading: held_in_table(spooled(reading.batches()), selection.properties),
+        begun,
     )
 
 
@@ -166,10 +168,12 @@ def _read(
     folder: Folder | None,
     as_batch: AsBatch,
     read: Callable[[_Reading], Result],
+    begun: Callable[[Queries], object] = lambda _queries: None,
 ) -> Result:
     """Return what `read` makes of a reading. If Mixpanel ends the session, it starts again."""
     for _ in range(SESSIONS):
         with closing(Queries(project)) as queries:
+            begun(queries)
             reading = _Reading(queries, selection, folder, as_batch)
             try:
                 return read(reading)

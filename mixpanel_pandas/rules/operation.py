@@ -17,7 +17,7 @@ from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, 
 from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
 from mixpanel_pandas.text import quoted
 
-__all__ = ["Operation", "group_mistake", "operation", "refuse_unknown_options"]
+__all__ = ["Operation", "group_mistake", "is_whole", "operation", "refuse_unknown_options"]
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def _number_mistake(asked: Operation) -> str | None:
     wrong = [
         f"{name}={asked.named[name]!r} must be a whole number {between}"
         for name, (least, most, between) in _BOUNDS.items()
-        if name in asked.named and not _is_whole(asked.named[name], least, most)
+        if name in asked.named and not is_whole(asked.named[name], least, most)
     ]
     deadline = asked.named.get("deadline")
     if deadline is not None and (
@@ -281,12 +281,14 @@ def _number_mistake(asked: Operation) -> str | None:
 _BOUNDS: dict[str, tuple[int, float, str]] = {
     "batch_size": (1, 2000, "from 1 to 2000"),
     "workers": (1, 64, "from 1 to 64"),
+    "canary": (1, 1000, "from 1 to 1000"),
     "at_most": (0, float("inf"), "of 0 or more"),
     "requests_per_hour": (1, float("inf"), "of 1 or more"),
 }
 
 
-def _is_whole(value: Any, least: int, most: float) -> bool:
+def is_whole(value: Any, least: int, most: float) -> bool:
+    """Return whether a value is a whole number between two bounds, which it may equal."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 

@@ -104,6 +104,10 @@ class Options:
     check : bool, optional
         When to raise `UploadFailed`. By default when no row was accepted although requests were sent; True: when any row
         is rejected, unknown, not sent or invalid; False: never.
+    canary : int, optional
+        How many ids are sent first, from 1 to 1000, all rows of each. Their profiles are read before, and 5, 20 and 60 seconds after
+        they were sent. If none of them shows what was sent, or one shows something else, nothing else is sent, and `CanaryFailed`
+        is raised. It takes up to 4 queries, and needs a service account. See "Proof" in the documentation.
     dry_run : bool, default False
         Whether to do everything but send. All rows that would be sent are ``not_sent``.
     journal : path-like, optional
@@ -148,6 +152,7 @@ class Options:
     requests_per_hour: int | None = None
     deadline: float | None = None
     check: bool | None = None
+    canary: int | None = None
     dry_run: bool = False
     journal: str | PathLike[str] | None = None
     run: str | None = None
@@ -300,6 +305,13 @@ ALL_OPTIONS: dict[str, Option] = {
             "When to raise for rows that failed; by default only when none is accepted.",
             "sending",
             (None, True, False),
+        ),
+        Option(
+            "canary",
+            None,
+            "int, optional",
+            "How many ids are sent first and looked for in Mixpanel; the others are sent once one of them is seen.",
+            "sending",
         ),
         Option("dry_run", False, "bool, default False", "Do everything but send.", "sending", (True, False)),
         Option(

@@ -520,3 +520,19 @@ def test_a_rest_ends_when_it_should():
     while not driver.resting:
         driver.step()
     assert state.next(Ready(0), 100.0)[0] == Rest(3600.0)
+
+
+def test_a_later_part_goes_on_with_answers_counts_and_throttle():
+    before = begin([OK, OK], rows=4, throttle=Throttle(3))
+    before.run()
+    later = begin([NOBODY] * 9, rows=4, throttle=Throttle(), workers=2)
+    later.state.continue_from(before.state)
+    later.run()
+    assert ends(later.state.deliveries[:2]) == dict.fromkeys(range(4), "accepted")
+    assert len(later.state.deliveries) > 2
+    assert len(before.state.deliveries) == 2, "its own answers stay as they are"
+    assert later.state.rows == 4
+    assert later.state.requests > before.state.requests == 2
+    assert later.state.bytes > before.state.bytes
+    assert later.state.connection_failed is None, "somebody answered before"
+    assert max(later.slept) > 3000, "the requests of the earlier part count for those of the hour"

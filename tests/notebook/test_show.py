@@ -237,7 +237,9 @@ def test_kinds_and_formats_speak_of_columns_that_there_are(summary):
     report = report_of(pd.DataFrame({"user_id": ["a"], "n": [1]}))
     held = pd.DataFrame({"n": [0]}, index=pd.Index(["a"], name="$distinct_id"))
     cells = pd.DataFrame({"user_id": ["a"], "n": [1]}).mixpanel.plan("set", "user_id", current=held).cells
-    columns = {*COLUMNS, *report.columns, *INVENTORY, *cells.columns, "of them"}
+    frame = pd.DataFrame({"user_id": ["a"], "n": [1]})
+    compared = frame.mixpanel.verify(frame.mixpanel.set("user_id")).columns
+    columns = {*COLUMNS, *report.columns, *INVENTORY, *cells.columns, *compared, "of them"}
     assert set(FORMATS) <= columns
     assert {name for kind in KINDS for name in (*kind.required, *kind.columns)} <= columns
     for frame, kind in zip((summary, report, mpd.totals(summary)), KINDS, strict=False):

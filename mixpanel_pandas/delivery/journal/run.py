@@ -20,6 +20,7 @@ from mixpanel_pandas.delivery.journal.sessions import (
 from mixpanel_pandas.delivery.policy import PROCESS_ENDED, Stop
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.payloads.changes import Excluded
+from mixpanel_pandas.payloads.fingerprint import digest_of_call
 from mixpanel_pandas.project import destination
 from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
 
@@ -247,6 +248,7 @@ def run_of(state: RunState, ids: pa.ChunkedArray) -> Run:
     )
     summary.attrs["mixpanel"] |= {
         "id": state.begun["id"],
+        "call": digest_of_call(state.begun["described"]),
         **destination(state.begun["described"].get("project")),
     }
     index = pd.Index(ids.to_pandas(), name="id")
