@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.delivery.ending import interrupted, raise_from
 from mixpanel_pandas.delivery.journal import applied_in_run
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.errors import (
@@ -212,22 +213,32 @@ class Applying:
     # -- the steps ----------------------------------------------------------------------------------------------------
 
     def run(self, wait: bool) -> pd.DataFrame:
-        """Send each step, and return the summary of all."""
+        """Send each step, and return the summary of all. Whatever ends a later step, the error carries the summary."""
         summaries: list[pd.DataFrame] = []
-        for number, step in enumerate(self.plan.steps):
-            decisions = step.make().copy()
-            now = self.now
-            if step.proof is not None and not self.options.get("dry_run"):
-                now = self._proof(number, step, decisions, wait)
-            self._leave_out(number, step, decisions, now)
+        for number in range(len(self.plan.steps)):
             try:
-                summaries.append(self._send(number, decisions))
+                summaries.append(self._step(number, wait))
             except (UploadError, UploadInterrupted) as error:
-                summaries.append(error.summary)
-                summaries += [self._not_reached(later) for later in self.plan.steps[number + 1 :]]
-                error.summary = _together(summaries)
+                error.summary = self._all_of([*summaries, error.summary])
                 raise
+            except KeyboardInterrupt as error:
+                raise interrupted(self._all_of(summaries)) from error
+            except Exception as error:  # noqa: BLE001  # it is raised again, with the summary
+                raise_from(error, self._all_of(summaries))
         return _together(summaries)
+
+    def _step(self, number: int, wait: bool) -> pd.DataFrame:
+        step = self.plan.steps[number]
+        decisions = step.make().copy()
+        now = self.now
+        if step.proof is not None and not self.options.get("dry_run"):
+            now = self._proof(number, step, decisions, wait)
+        self._leave_out(number, step, decisions, now)
+        return self._send(number, decisions)
+
+    def _all_of(self, summaries: list[pd.DataFrame]) -> pd.DataFrame:
+        """Return the summary of all steps, of which some were not reached."""
+        return _together([*summaries, *map(self._not_reached, self.plan.steps[len(summaries) :])])
 
     def _send(self, number: int, decisions: Decisions) -> pd.DataFrame:
         layout = decisions.layout

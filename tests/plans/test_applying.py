@@ -390,7 +390,7 @@ def test_where_a_file_cannot_be_written(project: mpd.Project, tmp_path: Path) ->
     df = pd.DataFrame({"id": ["a"], "p": [1]})
     with pytest.raises(mpd.OperationError, match="cannot be written"):
         df.mixpanel.plan("set", "id", project=project).save(tmp_path / "no" / "p.parquet", project=project)
-    with pytest.raises(mpd.OperationError, match="since=.*cannot be written"):
+    with pytest.raises(mpd.OperationError, match=r"since=.*cannot be written"):
         df.mixpanel.plan("set", "id", since=tmp_path, project=project)
     with pytest.raises(mpd.BackupError, match="cannot be written"):
         df.mixpanel.plan("set", "id", project=project).apply(

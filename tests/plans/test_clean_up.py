@@ -137,6 +137,34 @@ def test_a_new_name_that_has_the_value_already_is_proven_too(
     assert held_in(mixpanel)["a"].get("new", held_in(mixpanel)["a"].get("old")) == 1
 
 
+@pytest.mark.parametrize(
+    ("strike", "kind"),
+    [
+        (KeyboardInterrupt(), mpd.UploadInterrupted),
+        (ZeroDivisionError(), mpd.UploadError),
+        (mpd.PageFailed("no"), mpd.UploadError),
+    ],
+)
+def test_whatever_ends_the_second_step_the_error_accounts_for_both(
+    strike: BaseException, kind: type[BaseException], mixpanel: mpd.Emulator, project: mpd.Project
+) -> None:
+    hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
+    plan = mpd.rename_property({"old": "new"}, project=project)
+
+    def fail(_seconds: float) -> None:
+        raise strike
+
+    applying.time.sleep = fail  # type: ignore[assignment]
+    with pytest.raises(kind) as raised:
+        plan.apply(project=project, backup=None)
+    summary = raised.value.summary  # type: ignore[attr-defined]
+    assert summary[["step", "rows", "outcome"]].to_numpy().tolist() == [
+        [1, 2, "accepted"],
+        [2, 2, "not_sent"],
+    ]
+    assert held_in(mixpanel) == {"a": {"old": 1, "new": 1}, "b": {"old": 2, "new": 2}}
+
+
 # -- types --------------------------------------------------------------------------------------------------------
 
 
