@@ -9,15 +9,18 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from array import array
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.reading.lists import SEPARATORS
+from mixpanel_pandas.reading.quotes import QuoteCheck, line_count
 from mixpanel_pandas.reading.streams import Replayed, Utf8
 from mixpanel_pandas.text import Length, counted, shortened
 
@@ -98,29 +101,20 @@ def csv_batches(
     start, delimiter = _without_sep_line(text.read(_BEGINNING), dialect.delimiter)
     escaping = _ESCAPED_QUOTE.search(start) is not None
     whole: IO[bytes] = Replayed(start, text)
-    rest = _Watched(_Unescaping(whole, delimiter) if escaping else whole, name, escaping=escaping)
+    quotes = QuoteCheck(delimiter, escaping=escaping)
+    rest = _Watched(_Unescaping(whole, delimiter) if escaping else whole, name, quotes, escaping=escaping)
+    records = _Records(name, malformed, quotes)
     if not start.strip():
         if dialect.names is not None:
             yield pa.record_batch([pa.array([], pa.large_string())] * len(dialect.names), names=dialect.names)
         return
-    last_malformed = ""
-
-    def take(row: csv.InvalidRow) -> str:
-        nonlocal last_malformed
-        last_malformed = row.text
-        values = counted(row.actual_columns, "value")
-        malformed.add(
-            name, row.number, f"record {row.number} has {values}, not {row.expected_columns}", row.text
-        )
-        return "skip"
-
     is_whole = len(start) < _BEGINNING
     columns = start.count(delimiter.encode()) + 1 if is_whole else COLUMNS  # the names of many take time
     reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
     parsing = csv.ParseOptions(
         delimiter=delimiter,
         newlines_in_values=True,
-        invalid_row_handler=take,
+        invalid_row_handler=records.skip,
         escape_char="\\" if escaping else False,
     )
     converting = csv.ConvertOptions(
@@ -130,24 +124,86 @@ def csv_batches(
         quoted_strings_can_be_null=False,
     )
     names: list[str] | None = None
-    last = None
     try:
         with (
             csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader,
             _ended(reader, rest),
         ):
-            for batch in reader:
+            for arrows in reader:
+                batch = records.decided(arrows, has_names=names is None and dialect.header)
                 if names is None:
-                    names, last = _names(batch, name, dialect), batch
-                    batch = batch.slice(int(dialect.header))  # noqa: PLW2901 (the header is no record)
+                    names = _names(batch, name, dialect)
+                    batch = batch.slice(int(dialect.header))  # the header is no record
                     yield batch.rename_columns(names)
                 elif batch.num_rows:
                     yield batch.rename_columns(names)
-                last = batch if batch.num_rows else last
     except pa.ArrowInvalid as error:
-        raise _in_words(error, name, rest) from error
-    if rest.quotes % 2 and (_ends_in_the_middle(last) or "\n" in last_malformed):
+        raise _in_words(error, name, rest, quotes) from error
+    if quotes.is_open():
         raise OperationError(_OPEN_QUOTE.format(name=name))
+
+
+class _Records:
+    """The records of a file, of which some are no rows.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the file.
+    malformed : Malformed
+        Takes the records that are no rows.
+    quotes : QuoteCheck
+        Finds the records that may hold others.
+    """
+
+    def __init__(self, name: str, malformed: Malformed, quotes: QuoteCheck) -> None:
+        self._name, self._malformed, self._quotes = name, malformed, quotes
+        self._rows, self._skipped = 0, array("q")
+
+    def skip(self, row: csv.InvalidRow) -> str:
+        """Note a record with another number of values than the first."""
+        lines = line_count(row.text)
+        self._skipped.append(row.number)
+        self._quotes.is_doubtful |= lines > 1
+        values = f"{counted(row.actual_columns, 'value')}, not {row.expected_columns}"
+        message = f"record {row.number} has {values}{f', on {lines} lines' if lines > 1 else ''}"
+        self._malformed.add(self._name, row.number, message, row.text, lines)
+        return "skip"
+
+    def decided(self, batch: pa.RecordBatch, *, has_names: bool) -> pa.RecordBatch:
+        """Return a batch without the records that may hold others, and note these.
+
+        Raises
+        ------
+        OperationError
+            If one of them has the names of the columns.
+        """
+        try:
+            undecided = self._quotes.undecided(batch)
+        except ValueError as error:
+            msg = f"cannot read {self._name}: nobody can tell where its records on several lines end; write all values in quotes"
+            raise OperationError(msg) from error
+        first, self._rows = self._rows, self._rows + batch.num_rows
+        if not undecided:
+            return batch
+        if has_names and undecided[0].row == 0:
+            raise OperationError(f"{self._name}: {_undecided_in_words(1, undecided[0].text)}; it is to name the columns")
+        keep = np.ones(batch.num_rows, bool)
+        for record in undecided:
+            keep[record.row] = False
+            number = self._number(first + record.row)
+            message = _undecided_in_words(number, record.text)
+            self._malformed.add(self._name, number, message, record.text, line_count(record.text))
+        return batch.filter(pa.array(keep))
+
+    def _number(self, row: int) -> int:
+        """Return the number of the record that is a row, both with the header."""
+        rows_before = np.array(self._skipped, "int64") - np.arange(1, len(self._skipped) + 1)
+        return row + 1 + int(np.searchsorted(rows_before, row, side="right"))
+
+
+def _undecided_in_words(number: int, text: str) -> str:
+    return f"record {number} goes over {line_count(text)} lines, and a quote in it is not closed, or not written twice"
 
 
 @contextmanager
@@ -161,11 +217,6 @@ def _ended(reader: csv.CSVStreamingReader, rest: _Watched) -> Iterator[None]:
             for _batch in reader:
                 pass
         raise
-
-
-def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
-    """Return whether a value of the last record ends with a line, as one does that has swallowed the rest of the file."""
-    return batch is not None and any((column[-1].as_py() or "").endswith("\n") for column in batch.columns)
 
 
 def _without_sep_line(start: bytes, delimiter: str | None) -> tuple[bytes, str]:
@@ -198,18 +249,15 @@ def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
     return names
 
 
-def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched) -> Exception:
+def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched, quotes: QuoteCheck) -> Exception:
     """Return an error of Arrow's reader in our words."""
     text = str(error)
     if watched.error is not None:  # ours, raised while Arrow read
         return watched.error
-    if "Empty CSV" in text and watched.quotes % 2:
+    if "Empty CSV" in text and quotes.is_open():
         msg = _OPEN_QUOTE.format(name=name)
     elif "straddl" in text:
-        msg = (
-            f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
-            f"{': there is an odd number of quotes' if watched.quotes % 2 else ''}"
-        )
+        msg = f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
     else:
         msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
     return OperationError(msg)
@@ -254,17 +302,15 @@ class _Watched(Replayed):
 
     Attributes
     ----------
-    quotes : int
-        How many quotes were read that no backslash escapes.
     error : Exception or None
         What reading raised.
     is_over : bool
         Whether the stream is to end here, because nobody wants the rest.
     """
 
-    def __init__(self, stream: IO[bytes], name: str, *, escaping: bool) -> None:
+    def __init__(self, stream: IO[bytes], name: str, quotes: QuoteCheck, *, escaping: bool) -> None:
         super().__init__(b"", stream)
-        self._name, self._escaping, self._ended, self._tail, self.quotes = name, escaping, False, b"", 0
+        self._name, self._quotes, self._escaping, self._ended, self._tail = name, quotes, escaping, False, b""
         self.error: Exception | None = None
         self.is_over = False
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -280,13 +326,12 @@ class _Watched(Replayed):
         except (OSError, EOFError, OperationError) as error:
             self.error = error
             raise
-        self.quotes += block.count(b'"')
-        if self._escaping:
-            self.quotes -= self._escaped_quotes(block)
         self._tail = block[-2:]
         if 0 <= len(block) < size and not self._ended:
             self._ended = True  # Arrow refuses a lone header that does not end its line
             block += b"" if block.endswith(b"\n") else b"\n"
+        if block:
+            self._quotes.add_block(block)
         return block
 
     def _refuse_other_encodings(self, block: bytes, *, is_last: bool) -> None:
@@ -309,8 +354,3 @@ class _Watched(Replayed):
         if not self._escaping and _ESCAPED_QUOTE.search(self._tail + block):
             msg = f"cannot read {self._name}: a backslash escapes a quote; write a quote in a value as two quotes"
             raise OperationError(msg)
-
-    def _escaped_quotes(self, block: bytes) -> int:
-        """Return how many quotes of a block a backslash escapes."""
-        before = block.startswith(b'"') and self._tail.endswith(b"\\") and self._tail != b"\\\\"
-        return block.replace(b"\\\\", b"  ").count(b'\\"') + before
