@@ -311,6 +311,7 @@ class _Watched(Replayed):
     def __init__(self, stream: IO[bytes], name: str, quotes: QuoteCheck, *, escaping: bool) -> None:
         super().__init__(b"", stream)
         self._name, self._quotes, self._escaping, self._ended, self._tail = name, quotes, escaping, False, b""
+        self._held = b""
         self.error: Exception | None = None
         self.is_over = False
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -320,14 +321,17 @@ class _Watched(Replayed):
         if self.is_over:
             return b""
         try:
-            block = super().read(size)
+            block = self._held + super().read(size - len(self._held))
+            self._held = b""
             self._refuse_late_escapes(block)
             self._refuse_other_encodings(block, is_last=not 0 <= size <= len(block))
         except (OSError, EOFError, OperationError) as error:
             self.error = error
             raise
         self._tail = block[-2:]
-        if 0 <= len(block) < size and not self._ended:
+        if len(block) == size and block.endswith(b"\r"):  # Arrow drops a \n at the start of a block, also one in quotes
+            block, self._held = block[:-1], b"\r"
+        elif 0 <= len(block) < size and not self._ended:
             self._ended = True  # Arrow refuses a lone header that does not end its line
             block += b"" if block.endswith(b"\n") else b"\n"
         if block:

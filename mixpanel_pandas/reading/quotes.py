@@ -2,8 +2,8 @@ r"""Quotes of a CSV file: whether each record that goes over several lines says 
 
 Arrow's reader takes everything up to the next quote for one value. Where two quotes are lost, as in ``1,"hello\n2,b\n3,"world\n``, it makes
 one record of several, and nobody would notice. So records on several lines are read a second time, and more strictly: behind the
-quote that closes a value follows a separator or the end of the record, and no later value of the record ends in a quote unless it
-begins with one. Records on one line cannot hide others, and are not looked at: in ``5" pipe`` a quote is a character like others.
+quote that closes a value follows a separator or the end of the record, and a value that does not begin with a quote does not end in
+one. Records on one line cannot hide others, and are not looked at: in ``5" pipe`` a quote is a character like others.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class QuoteCheck:
     """
 
     def __init__(self, delimiter: str, *, escaping: bool) -> None:
+        self._escaping = escaping
         self._grammar = _Grammar.of(delimiter, escaping=escaping)
         self._blocks: deque[bytes] = deque()
         self._block: bytes = b""
@@ -81,7 +82,7 @@ class QuoteCheck:
             If the records cannot be told apart.
         """
         before, self._block = self._block, self._blocks.popleft()
-        if batch.num_rows and not self.is_doubtful and not _holds_line_ends(batch):
+        if batch.num_rows and not self.is_doubtful and not self._is_on_lines(batch, before):
             self._text = None
             return []
         text = self._text_behind(before) + self._block
@@ -97,6 +98,11 @@ class QuoteCheck:
             ]
         self._text = text[end:]
         return undecided
+
+    def _is_on_lines(self, batch: pa.RecordBatch, before: bytes) -> bool:
+        """Return whether a value of the batch holds the end of a line. Most blocks have no quote, which is found out fastest."""
+        may_hold = self._escaping or b'"' in self._block or b'"' in (before if self._text is None else self._text)
+        return may_hold and _holds_line_ends(batch)
 
     def _text_behind(self, block: bytes) -> bytes:
         """Return what stands behind a record, the last one where that is known; else `block` is that of a batch of records on one line."""
@@ -121,9 +127,10 @@ def line_count(text: str) -> int:
 
 
 def _holds_line_ends(batch: pa.RecordBatch) -> bool:
-    """Return whether a value holds the end of a line. This looks at all values, and so at their bytes."""
-    texts = [column.buffers()[2] for column in batch.columns]
-    return any(re.search(end, text) for text in texts if text is not None for end in (b"\n", b"\r"))
+    """Return whether a value holds the end of a line. This looks at the bytes of all values at once."""
+    buffers = [column.buffers()[2] for column in batch.columns]
+    texts = [buffer.to_pybytes() for buffer in buffers if buffer is not None]
+    return any(end in text for text in texts for end in (b"\n", b"\r"))
 
 
 def _rows_on_lines(batch: pa.RecordBatch) -> np.ndarray:
@@ -173,8 +180,8 @@ class _Grammar:
         end = rb"(?:\r\n?+|\n)"
         decided = (
             rb'(?:[^"\r\n' + slash + b"]*+" + end  # nearly all lines
-            + b"|(?:" + short + separator + b")*+(?:" + short + end
-            + b"|" + strict + b"(?:" + separator + strict + b")*+" + end + b"))*+"
+            + b"|" + short + b"(?:" + separator + short + b")*+" + end
+            + b"|" + strict + b"(?:" + separator + strict + b")*+" + end + b")*+"
         )  # fmt: skip
         record = b"(" + lenient + b"(?:" + separator + lenient + b")*+)" + end
         return cls(
