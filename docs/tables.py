@@ -467,6 +467,7 @@ EVENTS_IN_WORDS = [
     ("`started`", "the command began", "`command`"),
     ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
     ("`malformed`", "malformed records were left out", "`records`"),
+    ("`backslashes`", "two backslashes are read as one, and others of the file stand alone", ""),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`findings`", "warnings and hints about the table", ""),
     ("`progress`", "once a minute", "`rows`, `total`, `requests`, `bytes`, `seconds`"),

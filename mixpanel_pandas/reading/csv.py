@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import re
 from array import array
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError, choices
-from mixpanel_pandas.reading.lists import SEPARATORS
+from mixpanel_pandas.reading.dialect import BEGINNING, delimiter_of, without_sep_line
 from mixpanel_pandas.reading.quotes import QuoteCheck, line_count
 from mixpanel_pandas.reading.streams import Replayed, Utf8
 from mixpanel_pandas.text import Length, counted, shortened
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from pyarrow import csv
 
+    from mixpanel_pandas.reading.dialect import Dialect
     from mixpanel_pandas.reading.malformed import Malformed
 
-__all__ = ["Dialect", "csv_batches"]
+__all__ = ["csv_batches"]
 
-#: Separators that a file may have that does not say which it has.
-_GUESSED = (",", ";", "\t", "|")
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 #: Bytes that Arrow parses at once; a record must fit into it.
 BLOCK_BYTES = 1 << 20
@@ -42,35 +42,10 @@ BLOCK_BYTES = 1 << 20
 #: Columns of the widest table.
 COLUMNS = 20_000
 
-#: Bytes at the beginning of a file that show its separator, and whether backslashes escape quotes.
-_BEGINNING = 1 << 16
-
 #: A quote behind a backslash, inside of a value: what follows is neither the end of the value nor another quote.
 _ESCAPED_QUOTE = re.compile(rb'\\"[^",;|\t\r\n]')
 
 _OPEN_QUOTE = "{name}: a quote is opened and never closed, so that all records behind it would be one value"
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a CSV file is written.
-
-    Attributes
-    ----------
-    delimiter : str or None
-        One character, or a word of `SEPARATORS`. None: the one that a ``sep=`` line or the first record shows, else a comma.
-    encoding : str or None
-        None: UTF-8, or UTF-16 where the file begins with its byte order mark.
-    header : bool
-        Whether the first record holds the names of the columns.
-    names : tuple of str or None
-        Names of the columns, in place of those in the file.
-    """
-
-    delimiter: str | None = None
-    encoding: str | None = None
-    header: bool = True
-    names: tuple[str, ...] | None = None
 
 
 def csv_batches(
@@ -98,17 +73,19 @@ def csv_batches(
     from pyarrow import csv
 
     text = Utf8(stream, name, dialect.encoding)
-    start, delimiter = _without_sep_line(text.read(_BEGINNING), dialect.delimiter)
+    start, named = without_sep_line(text.read(BEGINNING))
+    delimiter = delimiter_of(start, name, dialect.delimiter or named)
     escaping = _ESCAPED_QUOTE.search(start) is not None
     whole: IO[bytes] = Replayed(start, text)
     quotes = QuoteCheck(delimiter, escaping=escaping)
-    rest = _Watched(_Unescaping(whole, delimiter) if escaping else whole, name, quotes, escaping=escaping)
+    unescaping = _Unescaping(whole, delimiter)
+    rest = _Watched(unescaping if escaping else whole, name, quotes, escaping=escaping)
     records = _Records(name, malformed, quotes)
     if not start.strip():
         if dialect.names is not None:
             yield pa.record_batch([pa.array([], pa.large_string())] * len(dialect.names), names=dialect.names)
         return
-    is_whole = len(start) < _BEGINNING
+    is_whole = len(start) < BEGINNING
     columns = start.count(delimiter.encode()) + 1 if is_whole else COLUMNS  # the names of many take time
     reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
     parsing = csv.ParseOptions(
@@ -141,6 +118,9 @@ def csv_batches(
         raise _in_words(error, name, rest, quotes) from error
     if quotes.is_open():
         raise OperationError(_OPEN_QUOTE.format(name=name))
+    if unescaping.has_pairs and unescaping.has_single_ones:
+        text = "%s: a backslash escapes quotes and backslashes, so two backslashes are read as one; but others stand alone, as in C:\\temp"
+        logger.warning(text, name, extra={"event": "backslashes"})
 
 
 class _Records:
@@ -187,7 +167,8 @@ class _Records:
         if not undecided:
             return batch
         if has_names and undecided[0].row == 0:
-            raise OperationError(f"{self._name}: {_undecided_in_words(1, undecided[0].text)}; it is to name the columns")
+            msg = f"{self._name}: {_undecided_in_words(1, undecided[0].text)}; it is to name the columns"
+            raise OperationError(msg)
         keep = np.ones(batch.num_rows, bool)
         for record in undecided:
             keep[record.row] = False
@@ -217,19 +198,6 @@ def _ended(reader: csv.CSVStreamingReader, rest: _Watched) -> Iterator[None]:
             for _batch in reader:
                 pass
         raise
-
-
-def _without_sep_line(start: bytes, delimiter: str | None) -> tuple[bytes, str]:
-    """Return the beginning of a file without the line in which Excel names the separator, and the separator."""
-    line, _, rest = start.partition(b"\n")
-    named = re.fullmatch(rb'"?sep=([\t -~])"?\r?', line)
-    if named:
-        start, delimiter = rest, delimiter or named[1].decode("latin-1")
-    delimiter = SEPARATORS.get(delimiter or "", delimiter)
-    if delimiter is None:
-        header = re.sub(r'"[^"]*"', "", start.partition(b"\n")[0].decode("utf-8", "replace"))
-        delimiter = next((guess for guess in _GUESSED if guess in header), ",")
-    return start, delimiter
 
 
 def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
@@ -275,11 +243,18 @@ class _Unescaping(io.RawIOBase, IO[bytes]):
         In UTF-8.
     delimiter : str
         Separator of values.
+
+    Attributes
+    ----------
+    has_pairs, has_single_ones : bool
+        Whether a backslash escapes another one; and whether one is part of a value, other than ``\N`` and ``\0``, which writers
+        that escape have for what is missing. In a file that has both, not all backslashes are escaped.
     """
 
     def __init__(self, stream: IO[bytes], delimiter: str) -> None:
         super().__init__()
         self._stream, self._held, self._prepared = stream, b"", b""
+        self.has_pairs = self.has_single_ones = False
         self._backslash = re.compile(rb'\\(["\\\r\n' + re.escape(delimiter.encode()) + rb"])?")
 
     def read(self, size: int = -1, /) -> bytes:
@@ -289,12 +264,20 @@ class _Unescaping(io.RawIOBase, IO[bytes]):
             text, self._held = self._held + block, b""
             if block and (len(text) - len(text.rstrip(b"\\"))) % 2:  # the next block holds what it escapes
                 text, self._held = text[:-1], b"\\"
-            self._prepared += self._backslash.sub(lambda match: match[0] if match[1] else b"\\\\", text)
+            self._prepared += self._backslash.sub(self._for_arrow, text)
             if not block:
                 break
         size = len(self._prepared) if size < 0 else size
         taken, self._prepared = self._prepared[:size], self._prepared[size:]
         return taken
+
+    def _for_arrow(self, backslash: re.Match[bytes]) -> bytes:
+        """Return a backslash, and what it escapes, as Arrow is to read it."""
+        if backslash[1]:
+            self.has_pairs |= backslash[1] == b"\\"
+            return backslash[0]
+        self.has_single_ones |= backslash.string[backslash.end() : backslash.end() + 1] not in b"N0"
+        return b"\\\\"
 
 
 class _Watched(Replayed):
@@ -329,7 +312,9 @@ class _Watched(Replayed):
             self.error = error
             raise
         self._tail = block[-2:]
-        if len(block) == size and block.endswith(b"\r"):  # Arrow drops a \n at the start of a block, also one in quotes
+        if len(block) == size and block.endswith(
+            b"\r"
+        ):  # Arrow drops a \n at the start of a block, also one in quotes
             block, self._held = block[:-1], b"\r"
         elif 0 <= len(block) < size and not self._ended:
             self._ended = True  # Arrow refuses a lone header that does not end its line

@@ -101,7 +101,9 @@ class QuoteCheck:
 
     def _is_on_lines(self, batch: pa.RecordBatch, before: bytes) -> bool:
         """Return whether a value of the batch holds the end of a line. Most blocks have no quote, which is found out fastest."""
-        may_hold = self._escaping or b'"' in self._block or b'"' in (before if self._text is None else self._text)
+        may_hold = (
+            self._escaping or b'"' in self._block or b'"' in (before if self._text is None else self._text)
+        )
         return may_hold and _holds_line_ends(batch)
 
     def _text_behind(self, block: bytes) -> bytes:

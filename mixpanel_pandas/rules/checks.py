@@ -502,7 +502,12 @@ CHECKS: dict[str, Check] = {
             "error",
             "two properties have one name (after Mixpanel's cut): rename one",
         ),
-        Check("no_name", "column", "error", "a property needs a name: rename it"),
+        Check(
+            "no_name",
+            "column",
+            "error",
+            "a property needs a name: rename it, or leave it out; in a CSV file a separator at the end of each line makes such a column",
+        ),
         Check(
             "broken_name",
             "column",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.reading import csv as module
-from mixpanel_pandas.reading.csv import Dialect, csv_batches
+from mixpanel_pandas.reading.csv import csv_batches
+from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.streams import Replayed, open_decompressed
 from tests.examples import examples
@@ -106,6 +107,31 @@ def test_backslashes_at_the_end_of_a_block(monkeypatch, block):
     monkeypatch.setattr(module, "BLOCK_BYTES", block)
     found, _ = columns(b"a,b\n" + b'"\\"x\\"",C:\\\\t\\emp\n' * 200)
     assert found == {"a": ['"x"'] * 200, "b": ["C:\\t\\emp"] * 200}
+
+
+@pytest.mark.parametrize(
+    ("value", "is_said"),
+    [
+        pytest.param(r"C:\\temp", False, id="all escaped"),
+        pytest.param(r"C:\temp", False, id="none escaped"),
+        pytest.param(r"C:\\temp \N \0", False, id="words of MySQL"),
+        pytest.param(r"\\server C:\temp", True, id="both"),
+    ],
+)
+def test_backslashes_that_may_be_two_are_said(caplog, value, is_said):
+    columns(b'a,b\n1,"B \\"x\\" y"\n2,' + value.encode() + b"\n")
+    assert [record.event for record in caplog.records] == ["backslashes"] * is_said
+    assert ("t.csv: a backslash escapes quotes" in caplog.text) is is_said
+
+
+def test_a_line_end_in_quotes_stays_whole_between_two_blocks(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_BYTES", 40)
+    for length in range(60):
+        value = "x" * length + "\r\n" + "y" * 10
+        found, _ = (
+            columns(b"a\r\n" + b"1\r\n" * 12 + f'"{value}"\r\n'.encode()) if len(value) < 38 else ({}, 0)
+        )
+        assert not found or found["a"][-1] == value
 
 
 def test_a_file_that_is_not_read_to_its_end_is_let_go(monkeypatch):

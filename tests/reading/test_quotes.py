@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import mixpanel_pandas as mpd
 from mixpanel_pandas.errors import OperationError, ValidationError
 from mixpanel_pandas.reading import csv as module
-from mixpanel_pandas.reading.csv import Dialect, csv_batches
+from mixpanel_pandas.reading.csv import csv_batches
+from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.malformed import LISTED, Malformed
 from tests.examples import examples
 
@@ -106,7 +107,7 @@ def test_all_of_them_are_listed_with_their_numbers_in_blocks_of_any_size():
 
 
 def test_a_header_that_may_hold_records_is_an_error():
-    with pytest.raises(OperationError, match="record 1 goes over 2 lines.*it is to name the columns"):
+    with pytest.raises(OperationError, match=r"record 1 goes over 2 lines.*it is to name the columns"):
         records(b'id,"text\n1,"h"\n')
 
 
@@ -114,7 +115,7 @@ def test_a_header_that_may_hold_records_is_an_error():
 def test_frames_list_them_and_uploads_count_them(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
     path.write_bytes(gzip.compress(SWALLOWED) if suffix.endswith("gz") else SWALLOWED)
-    with pytest.raises(ValidationError, match="3 malformed records: .*record 2 goes over 3 lines") as caught:
+    with pytest.raises(ValidationError, match=r"3 malformed records: .*record 2 goes over 3 lines") as caught:
         mpd.frame(path)
     assert caught.value.report["value"].tolist() == [r'1,"hello\n2,b\n3,"world']
     with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
@@ -158,7 +159,10 @@ def test_written_tables_are_read_back(rows, delimiter, end, style, encoding, blo
     width = len(rows[0])
     if style.startswith("backslashes"):
         rows = [['"x"'] * width, *rows]  # the file shows at once that backslashes escape
-    if style in {"minimal", "backslashes alone"}:  # Python does not mark an end of a line that is not the file's
+    if style in {
+        "minimal",
+        "backslashes alone",
+    }:  # Python does not mark an end of a line that is not the file's
         rows = [[value.replace("\r", "") if end != "\r\n" else value for value in row] for row in rows]
         rows = [[value.replace("\n", "") if end == "\r" else value for value in row] for row in rows]
     names = [f"c{number}" for number in range(width)]
