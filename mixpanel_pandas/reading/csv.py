@@ -314,7 +314,7 @@ class _Watched(Replayed):
         self._tail = block[-2:]
         if len(block) == size and block.endswith(
             b"\r"
-        ):  # Arrow drops a \n at the start of a block, also one in quotes
+        ):  # its \n would be dropped, also from a value in quotes
             block, self._held = block[:-1], b"\r"
         elif 0 <= len(block) < size and not self._ended:
             self._ended = True  # Arrow refuses a lone header that does not end its line

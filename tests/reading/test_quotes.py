@@ -227,3 +227,46 @@ def test_each_record_on_several_lines_is_legal_whatever_quotes_are_lost(rows, lo
         for value in row:
             doubled = value.replace('"', '""')
             assert "\n" not in value or re.search(rf'(?<![^,\n])"{re.escape(doubled)}"(?![^,\n])', damaged)
+
+
+#: Records of a file of two columns, of all kinds.
+PIECES = [
+    b"1,plain\n",
+    b'2,"in quotes"\n',
+    b'3,"on\ntwo lines"\n',
+    b'"on\n""three""\nlines",4\n',
+    b'5,5" pipe\n',
+    b"6\n",
+    b'7,"too\nmany",7\n',
+    b'7,"too\n""",7\n',
+    b'7,"a quote\n"""\n',
+    b'8,"open\n8,b\n8,"again\n',
+    b'9,"x\r\ny"z\r\n',
+    b'10,"' + b"long " * 10 + b'\n10,"open\n',
+    b"\n",
+]
+ESCAPING = [b"1,on\\\ntwo lines\n", b'2,"a \\"quote\\"\nhere"\n', b'3,"open\\"\n3,b\n3,"again\n']
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=3, max_size=25),
+    st.lists(st.sampled_from(ESCAPING), max_size=5),
+    st.randoms(use_true_random=False),
+    st.integers(80, 120),
+)
+@settings(max_examples=examples(600), deadline=None)
+def test_blocks_of_any_size_give_the_same(pieces, escaping, random, block):
+    mixed = [*pieces, *escaping]
+    random.shuffle(mixed)
+    content = (b'a,"b \\"c\\" d"\n' if escaping else b"a,b\n") + b"".join(mixed)
+    whole, all_malformed = records(content)
+    cut, malformed = records(content, block)
+    assert cut == whole
+    assert malformed == all_malformed
+    assert len(whole) + malformed.count >= sum(piece != b"\n" for piece in mixed)
+
+
+def test_a_record_that_fills_a_whole_block():
+    content = b"a,b\n" + b"1," + b"x" * 43 + b'\n2,"y\n' + b"z" * 44 + b'"z\n'
+    found, malformed = records(content, 50)
+    assert (len(found), malformed.count) == (1, 2)
