@@ -312,9 +312,7 @@ class _Watched(Replayed):
             self.error = error
             raise
         self._tail = block[-2:]
-        if len(block) == size and block.endswith(
-            b"\r"
-        ):  # its \n would be dropped, also from a value in quotes
+        if len(block) == size and block.endswith(b"\r"):  # Arrow drops its \n, also inside of quotes
             block, self._held = block[:-1], b"\r"
         elif 0 <= len(block) < size and not self._ended:
             self._ended = True  # Arrow refuses a lone header that does not end its line

@@ -266,6 +266,12 @@ def test_blocks_of_any_size_give_the_same(pieces, escaping, random, block):
     assert len(whole) + malformed.count >= sum(piece != b"\n" for piece in mixed)
 
 
+def test_values_on_several_lines_without_quotes():
+    content = b'a,"b \\"c\\" d"\n' + ESCAPING[0] * 30 + b'2,"open\n3,"again\n'
+    found, malformed = records(content, 80)
+    assert (len(found), malformed.count) == (30, 2)
+
+
 def test_a_record_that_fills_a_whole_block():
     content = b"a,b\n" + b"1," + b"x" * 43 + b'\n2,"y\n' + b"z" * 44 + b'"z\n'
     found, malformed = records(content, 50)
