@@ -164,7 +164,7 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
-- An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
+- An integer beyond 64 bits is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
 - Nothing is read unasked: text of a frame without `parse` is sent as text. Only of a CSV file `mpd.frame` makes numbers, booleans and ISO
   dates, where [nothing is lost](files.md#what-a-csv-file-holds). The [cookbook](cookbook.md) has examples.
 - Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold

@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
-from mixpanel_pandas.payloads.values import ADDRESSES, is_named_tuple
+from mixpanel_pandas.payloads.values import ADDRESSES, ORJSON_INTEGERS, is_named_tuple
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
@@ -96,6 +96,22 @@ def rule_for_objects(values: np.ndarray) -> Rule:
         types = set(map(type, present))
     if not types:
         return MISSING
+    rule = _rule_for_types(present, types)
+    return MIXED if rule.kind == "number" and _holds_huge_integers(present, types) else rule
+
+
+def _holds_huge_integers(present: np.ndarray, types: set[type]) -> bool:
+    """Return whether some integers are beyond 64 bits. These are sent as text."""
+    integers = present if types <= {int} else [value for value in present if isinstance(value, int)]
+    integers = [
+        *integers,
+        *(member.value for kind in types if issubclass(kind, enum.Enum) for member in kind),
+    ]
+    return any(isinstance(value, int) and int(value) not in ORJSON_INTEGERS for value in integers)
+
+
+def _rule_for_types(present: np.ndarray, types: set[type]) -> Rule:
+    """Return the rule for values of some types."""
     for family, rule in OBJECT_RULES:
         if types <= family:
             return rule

@@ -393,7 +393,7 @@ CHECKS: dict[str, Check] = {
             "inexact_integer",
             "value",
             "warning",
-            "the number is beyond 2**53, where digits are lost: send it as text, as those of JSON text beyond 64 bits are",
+            "the number is beyond 2**53, where digits are lost: send it as text, as those beyond 64 bits are",
             "exact_integer",
             kinds=("string", "number", *NESTED),
         ),
