@@ -127,7 +127,11 @@ def finding_of(check: Check, layout: Layout, number: int | None = None) -> Findi
     remedies = tuple(remedy for remedy in check.remedies if remedy != "truncate" or name not in NEVER_CUT)
     column = _label(check, layout, number)
     severity = severity_of(check, layout)
-    return Finding(check.name, severity, column, name, check.says, check.limit_text, remedies=remedies)
+    parse = None if number is None else layout.columns[number].parse
+    says = check.says
+    if parse is not None:  # the reading that could not read
+        says = says.replace("parse= says", f"{option_in_words('parse', {column: parse.reading.name})} says")
+    return Finding(check.name, severity, column, name, says, check.limit_text, remedies=remedies)
 
 
 def severity_of(check: Check, layout: Layout) -> str:
