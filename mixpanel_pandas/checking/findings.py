@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -303,7 +304,8 @@ def _odd_name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple
     yield "padded_name", bool(name.strip()) and _trimmed(name) != name
     yield "similar_name", bool(similar)
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
-    yield "no_header", isinstance(label, int | np.integer) and str(label) == name
+    is_number = isinstance(label, int | np.integer) or re.fullmatch("column_[0-9]+", str(label))
+    yield "no_header", bool(is_number) and str(label) == name
     yield "bucket", name in {"bucket", "$bucket"}
     yield "alias_property", reserved is not None and reserved.role == "alias"
     yield "misplaced_field", name in UPDATE_FIELDS

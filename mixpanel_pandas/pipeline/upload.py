@@ -114,7 +114,11 @@ def upload(
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
     of_frame = {"id": id, "group": group, "na": options.get("na"), "trim": options.get("trim"), **of_reading}
-    of_frame = {name: value for name, value in of_frame.items() if value not in (None, False, ()) or name in of_reading}
+    of_frame = {
+        name: value
+        for name, value in of_frame.items()
+        if value not in (None, False, ()) or name in of_reading
+    }
     remedy = take_malformed_remedy(options)
     asked = with_known_properties(operation(verb, id, properties, group, options))
     path = None if failures is None else Path(failures)
