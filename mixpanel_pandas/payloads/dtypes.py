@@ -102,12 +102,11 @@ def rule_for_objects(values: np.ndarray) -> Rule:
 
 def _holds_huge_integers(present: np.ndarray, types: set[type]) -> bool:
     """Return whether some integers are beyond 64 bits. These are sent as text."""
-    integers = present if types <= {int} else [value for value in present if isinstance(value, int)]
-    integers = [
-        *integers,
-        *(member.value for kind in types if issubclass(kind, enum.Enum) for member in kind),
-    ]
-    return any(isinstance(value, int) and int(value) not in ORJSON_INTEGERS for value in integers)
+    if types <= {int}:
+        return any(value not in ORJSON_INTEGERS for value in present)
+    members = (member.value for kind in types if issubclass(kind, enum.Enum) for member in kind)
+    integers = (value for value in chain(present, members) if isinstance(value, int))
+    return any(int(value) not in ORJSON_INTEGERS for value in integers)  # other types are slow in a range
 
 
 def _rule_for_types(present: np.ndarray, types: set[type]) -> Rule:

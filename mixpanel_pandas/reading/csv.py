@@ -119,8 +119,8 @@ def csv_batches(
     if quotes.is_open():
         raise OperationError(_OPEN_QUOTE.format(name=name))
     if unescaping.has_pairs and unescaping.has_single_ones:
-        text = "%s: a backslash escapes quotes and backslashes, so two backslashes are read as one; but others stand alone, as in C:\\temp"
-        logger.warning(text, name, extra={"event": "backslashes"})
+        words = "%s: a backslash escapes quotes and backslashes, so two backslashes are read as one; but others stand alone, as in C:\\temp"
+        logger.warning(words, name, extra={"event": "backslashes"})
 
 
 class _Records:
