@@ -177,7 +177,7 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 - All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
   time. A time without a zone is taken as UTC, which is a warning.
 - A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
-- An integer beyond 64 bits in JSON is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
+- An integer beyond 64 bits is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
 - Nothing is read unasked: text of a frame without `parse` is sent as text. Only of a CSV file `mpd.frame` makes numbers, booleans and ISO
   dates, where [nothing is lost](files.md#what-a-csv-file-holds). The [cookbook](cookbook.md) has examples.
 - Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
@@ -480,6 +480,7 @@ EVENTS_IN_WORDS = [
     ("`started`", "the command began", "`command`"),
     ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
     ("`malformed`", "malformed records were left out", "`records`"),
+    ("`backslashes`", "two backslashes are read as one, and others of the file stand alone", ""),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`findings`", "warnings and hints about the table", ""),
     ("`progress`", "once a minute", "`rows`, `total`, `requests`, `bytes`, `seconds`"),

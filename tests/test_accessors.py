@@ -188,7 +188,7 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
     df = pd.DataFrame({"user_id": ["a", "b"], "x": [2**70, long], "y": [1.5, 0.1]})
     payloads = df.mixpanel.payloads("update", "user_id", {"x": "set", "y": "set_once"})
     assert [[record.get("$set", record.get("$set_once")) for record in row] for row in payloads] == [
-        [{"x": 2**70}, {"y": 1.5}],
+        [{"x": str(2**70)}, {"y": 1.5}],
         [{"x": long}, {"y": 0.1}],
     ]
 

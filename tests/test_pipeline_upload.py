@@ -208,7 +208,8 @@ def test_the_malformed_records_are_shown_and_drawn(emulator, tmp_path):
 
 def test_json_lines_keep_their_types(emulator, tmp_path):
     lines = '{"id": 1, "v": {"a": [1]}, "n": 1}\n{"id": "x", "v": "text", "n": 2.5}\n{"id": "y", "v": 3}\n'
-    mpd.upload(file(tmp_path, lines, "t.jsonl"), "set", "id")
+    with pytest.warns(mpd.ProfileWarning, match="mixed_types"):
+        mpd.upload(file(tmp_path, lines, "t.jsonl"), "set", "id")
     assert [emulator.profile(name) for name in ("1", "x", "y")] == [
         {"v": {"a": [1]}, "n": 1},
         {"v": "text", "n": 2.5},
@@ -231,3 +232,50 @@ def test_readings_of_columns_that_options_name_count_while_the_source_is_read(
         mpd.upload(path, "set", "id", **options)
     with pytest.raises(mpd.OperationError, match="not among the columns that are sent: parse: 'id'"):
         mpd.upload(path, "set", "id", parse={"id": "number"})
+
+
+def warnings_of(source: Any, **options: Any) -> list[str]:
+    with pytest.warns(mpd.ProfileWarning) as caught:
+        mpd.upload(source, "set", "user_id", **options)
+    return [str(warning.message) for warning in caught]
+
+
+def test_the_warning_names_a_call_that_shows_the_findings(emulator, tmp_path):
+    [warning] = warnings_of(pd.DataFrame({"user_id": ["a"], "v": ["5"]}), dry_run=True)
+    assert "mpd.frame(source, id='user_id').mixpanel.validate('set', 'user_id'" in warning
+    path = file(tmp_path, "user_id;email\na;a@example.com\n")
+    [warning] = warnings_of(path, delimiter=";", dry_run=True)
+    code = warning.partition(": ")[2].removesuffix(" shows them")
+    assert code.startswith(f"mpd.frame({str(path)!r}, id='user_id', delimiter=';').mixpanel.validate(")
+    assert set(eval(code, {"mpd": mpd})["check"]) == {"lookalike"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options", "check"),
+    [
+        pytest.param('{"user_id":"a","v":1}\n{"user_id":"b","v":"x"}\n', "t.jsonl", {}, "mixed_types", id="types"),
+        pytest.param("a,x\nb,y\n", "t.csv", {"header": False}, "no_header", id="header"),
+    ],
+)  # fmt: skip
+def test_files_are_warned_of_like_frames(emulator, tmp_path, text, name, options, check):
+    with pytest.warns(mpd.ProfileWarning, match=check):
+        mpd.upload(
+            file(tmp_path, text, name), "set", "column_1" if options else "user_id", dry_run=True, **options
+        )
+
+
+def test_json_of_one_type_is_no_mix(emulator, tmp_path, recwarn):
+    path = file(tmp_path, '{"user_id":"a","v":{"k":1}}\n{"user_id":"b","v":null}\n', "t.jsonl")
+    mpd.upload(path, "set", "user_id", dry_run=True)
+    assert not recwarn.list
+
+
+def test_the_last_summary_counts_malformed_records(emulator, tmp_path):
+    summary = mpd.upload(file(tmp_path, "user_id,v\na,x\nb\n"), "set", "user_id", invalid="drop_row")
+    pd.testing.assert_frame_equal(mpd.last_summary(), summary)
+    assert summary["rows"].tolist() == [1, 1]
+
+
+def test_a_reading_that_fails_is_named(emulator, tmp_path):
+    with pytest.raises(mpd.ValidationError, match=r"cannot be read as parse=\{'v': 'number'\} says"):
+        mpd.upload(file(tmp_path, "user_id,v\na,x\n"), "set", "user_id", parse={"v": "number"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -127,7 +128,11 @@ def finding_of(check: Check, layout: Layout, number: int | None = None) -> Findi
     remedies = tuple(remedy for remedy in check.remedies if remedy != "truncate" or name not in NEVER_CUT)
     column = _label(check, layout, number)
     severity = severity_of(check, layout)
-    return Finding(check.name, severity, column, name, check.says, check.limit_text, remedies=remedies)
+    parse = None if number is None else layout.columns[number].parse
+    says = check.says
+    if parse is not None:  # the reading that could not read
+        says = says.replace("parse= says", f"{option_in_words('parse', {column: parse.reading.name})} says")
+    return Finding(check.name, severity, column, name, says, check.limit_text, remedies=remedies)
 
 
 def severity_of(check: Check, layout: Layout) -> str:
@@ -299,7 +304,8 @@ def _odd_name_checks(label: Hashable, name: str, names: Names) -> Iterator[tuple
     yield "padded_name", bool(name.strip()) and _trimmed(name) != name
     yield "similar_name", bool(similar)
     yield "helper_column", bool(HELPER_COLUMNS.fullmatch(name))
-    yield "no_header", isinstance(label, int | np.integer) and str(label) == name
+    is_number = isinstance(label, int | np.integer) or re.fullmatch("column_[0-9]+", str(label))
+    yield "no_header", bool(is_number) and str(label) == name
     yield "bucket", name in {"bucket", "$bucket"}
     yield "alias_property", reserved is not None and reserved.role == "alias"
     yield "misplaced_field", name in UPDATE_FIELDS

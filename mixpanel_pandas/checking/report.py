@@ -296,8 +296,14 @@ def _line(frame: pd.DataFrame, finding: Finding) -> str:
     return f"{finding.check}{where}: {rows}, {message}{limit}; first at index {label}{value}"
 
 
-def warn(decisions: Decisions) -> None:
-    """Issue one warning with the counts of warnings and hints, at the line of the user's code that called a verb."""
+def warn(decisions: Decisions, frame: str = "df") -> None:
+    """Issue one warning with the counts of warnings and hints, at the line of the user's code that called a verb.
+
+    Parameters
+    ----------
+    frame : str
+        Code of the frame that was checked.
+    """
     findings = decisions.findings
     counts = Counter[str]()
     for finding in findings:
@@ -309,7 +315,7 @@ def warn(decisions: Decisions) -> None:
         names = [shortened(name) for name in checks[:SHOWN_CHECKS]]
         if len(checks) > SHOWN_CHECKS:
             names.append(f"{len(checks) - SHOWN_CHECKS:,} more checks")
-        call = validation_of(layout.operation, layout.id.label, LONGEST_CALL)
+        call = validation_of(layout.operation, layout.id.label, LONGEST_CALL, frame)
         creates = new_properties_in_words(findings, layout.operation.options.invalid)
         words = "; ".join([f"{' and '.join(parts)} ({', '.join(names)})", *filter(None, [creates])])
         message = ProfileWarning(words, call)

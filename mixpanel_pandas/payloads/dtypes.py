@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
-from mixpanel_pandas.payloads.values import ADDRESSES, is_named_tuple
+from mixpanel_pandas.payloads.values import ADDRESSES, ORJSON_INTEGERS, is_named_tuple
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
 
@@ -96,6 +96,21 @@ def rule_for_objects(values: np.ndarray) -> Rule:
         types = set(map(type, present))
     if not types:
         return MISSING
+    rule = _rule_for_types(present, types)
+    return MIXED if rule.kind == "number" and _holds_huge_integers(present, types) else rule
+
+
+def _holds_huge_integers(present: np.ndarray, types: set[type]) -> bool:
+    """Return whether some integers are beyond 64 bits. These are sent as text."""
+    if types <= {int}:
+        return any(value not in ORJSON_INTEGERS for value in present)
+    members = (member.value for kind in types if issubclass(kind, enum.Enum) for member in kind)
+    integers = (value for value in chain(present, members) if isinstance(value, int))
+    return any(int(value) not in ORJSON_INTEGERS for value in integers)  # other types are slow in a range
+
+
+def _rule_for_types(present: np.ndarray, types: set[type]) -> Rule:
+    """Return the rule for values of some types."""
     for family, rule in OBJECT_RULES:
         if types <= family:
             return rule
@@ -367,7 +382,18 @@ def _other_extension(column: pd.Series[Any]) -> Rule:
 
 
 def _arrow_dtype(column: pd.Series[Any]) -> Rule:
-    return rule_for_arrow(column.dtype.pyarrow_dtype)  # type: ignore[union-attr]
+    rule = rule_for_arrow(column.dtype.pyarrow_dtype)  # type: ignore[union-attr]
+    return replace(rule, note=MIXED.note) if rule.reading == "json" and _holds_several_types(column) else rule
+
+
+def _holds_several_types(column: pd.Series[Any]) -> bool:
+    """Return whether the values of JSON texts have several types, from the first character of each."""
+    kinds: set[str] = set()
+    for chunk in pa.chunked_array(pa.array(column)).chunks:
+        texts = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        first = pc.utf8_slice_codeunits(texts, 0, 1).unique().to_pylist()
+        kinds |= {_FIRST_OF_JSON.get(character, "number") for character in first if character not in _NO_JSON}
+    return len(kinds) > 1
 
 
 def rule_for_arrow(arrow: pa.DataType) -> Rule:
@@ -496,6 +522,12 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
     (pa.types.is_large_binary, BYTES),
     (pa.types.is_fixed_size_binary, BYTES),
 )
+
+#: First character of a JSON text, other than a number -> type of the value.
+_FIRST_OF_JSON = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
+
+#: First characters of texts that hold no value, or do not show its type: nothing, ``null``, blanks.
+_NO_JSON = {None, "", "n", *" \t\r\n"}
 
 #: Types with values that are missing; ``pd.NaT`` is a datetime.
 _MAYBE_MISSING = (type(None), type(pd.NA), dt.datetime, float, complex, decimal.Decimal, np.generic)

@@ -62,7 +62,7 @@ ADDRESSES = (
 
 
 class HugeInteger(str):
-    """The digits of an integer of JSON text that is beyond 64 bits. It is sent as text, which keeps them."""
+    """The digits of an integer of JSON text that is beyond 64 bits: to make a number of many digits takes long."""
 
     __slots__ = ()
 
@@ -199,15 +199,12 @@ def _(value: Any, findings: set[str], around: tuple[int, ...]) -> bool:
 @_convert.register(int)
 @_convert.register(np.integer)
 def _(value: Any, findings: set[str], around: tuple[int, ...]) -> Any:
+    """Return an integer, as text if it is beyond 64 bits: text keeps its digits, and Mixpanel would round the number."""
     number = int(value)
     if number in ORJSON_INTEGERS:
         return number
-    try:
-        float(number)
-    except OverflowError:  # beyond the largest double
-        findings.add("infinite")
-        return None
-    return orjson.Fragment(str(number))
+    findings.add("inexact_integer")
+    return str(decimal.Decimal(number))  # str(number) refuses those of more than 4,300 digits
 
 
 @_convert.register(type(np.ma.masked))

@@ -60,7 +60,7 @@ NOWHERE = Project("0" * 32, url="https://dry-run.invalid")
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
-def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
+def send(frame: pd.DataFrame, operation: Operation, code: str = "df") -> pd.DataFrame:
     """Check `frame`, send it, and return the summary.
 
     While the frame is checked, Ctrl-C ends the call at once. After that it stops the upload, and the summary accounts for every
@@ -73,7 +73,7 @@ def send(frame: pd.DataFrame, operation: Operation) -> pd.DataFrame:
     UploadInterrupted
         After Ctrl-C, with the summary.
     """
-    return _with_interrupts(lambda: prepare(frame, operation))  # rows -> layout -> checks
+    return _with_interrupts(lambda: prepare(frame, operation, code))  # rows -> layout -> checks
 
 
 def send_checked(decisions: Decisions) -> pd.DataFrame:
@@ -106,8 +106,13 @@ def _with_interrupts(make_sending: Callable[[], Sending]) -> pd.DataFrame:
     return summary
 
 
-def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
+def prepare(frame: pd.DataFrame, operation: Operation, code: str = "df") -> Sending:
     """Check `frame`, and return what sends its rows.
+
+    Parameters
+    ----------
+    code : str
+        Code of the frame, for the warning that names a call.
 
     Raises
     ------
@@ -122,7 +127,7 @@ def prepare(frame: pd.DataFrame, operation: Operation) -> Sending:
     decisions = check_frame(frame, with_known_properties(operation))  # rows -> layout -> checks
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
-    warn(decisions)
+    warn(decisions, code)
     return _sending(decisions, project, began)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mixpanel_pandas.delivery.history import remember
 from mixpanel_pandas.errors import OperationError, UploadError, UploadInterrupted, choices
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS
 from mixpanel_pandas.pipeline.known import with_known_properties
@@ -18,9 +19,10 @@ from mixpanel_pandas.pipeline.line import project_of, rows_to_send_again, rows_w
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.frame import ID_NAMES, READING_OPTIONS, invalid_records, read_table
 from mixpanel_pandas.reading.malformed import MALFORMED_CHECK, MALFORMED_REASON, Malformed
-from mixpanel_pandas.reading.sources import local_files
+from mixpanel_pandas.reading.sources import local_files, source_names
 from mixpanel_pandas.reading.text_columns import is_text_property
 from mixpanel_pandas.reading.writing import atomic_write, refuse_output, write_table
+from mixpanel_pandas.rules.code import frame_of
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
@@ -111,6 +113,12 @@ def upload(
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
+    of_frame = {"id": id, "group": group, "na": options.get("na"), "trim": options.get("trim"), **of_reading}
+    of_frame = {
+        name: value
+        for name, value in of_frame.items()
+        if value not in (None, False, ()) or name in of_reading
+    }
     remedy = take_malformed_remedy(options)
     asked = with_known_properties(operation(verb, id, properties, group, options))
     path = None if failures is None else Path(failures)
@@ -127,14 +135,17 @@ def upload(
         records = counted(malformed.count, "malformed record")
         logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
     frame = table.as_frame()
+    code = frame_of(source_names(source), of_frame, Length.SENTENCE)
     parse = table.parse | parse
     try:
-        summary = send(frame, asked)
+        summary = send(frame, asked, code)
     except (UploadError, UploadInterrupted) as error:
         error.summary = completed_summary(error.summary, malformed, parse)
+        remember(error.summary)
         _write_failures(frame, error.summary, path)
         raise
     summary = completed_summary(summary, malformed, parse)
+    remember(summary)
     _write_failures(frame, summary, path)
     return summary
 

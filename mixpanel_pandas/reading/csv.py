@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import re
+from array import array
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import OperationError, choices
-from mixpanel_pandas.reading.lists import SEPARATORS
+from mixpanel_pandas.reading.dialect import BEGINNING, delimiter_of, without_sep_line
+from mixpanel_pandas.reading.quotes import QuoteCheck, line_count
 from mixpanel_pandas.reading.streams import Replayed, Utf8
 from mixpanel_pandas.text import Length, counted, shortened
 
@@ -26,12 +29,12 @@ if TYPE_CHECKING:
 
     from pyarrow import csv
 
+    from mixpanel_pandas.reading.dialect import Dialect
     from mixpanel_pandas.reading.malformed import Malformed
 
-__all__ = ["Dialect", "csv_batches"]
+__all__ = ["csv_batches"]
 
-#: Separators that a file may have that does not say which it has.
-_GUESSED = (",", ";", "\t", "|")
+logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 #: Bytes that Arrow parses at once; a record must fit into it.
 BLOCK_BYTES = 1 << 20
@@ -39,35 +42,10 @@ BLOCK_BYTES = 1 << 20
 #: Columns of the widest table.
 COLUMNS = 20_000
 
-#: Bytes at the beginning of a file that show its separator, and whether backslashes escape quotes.
-_BEGINNING = 1 << 16
-
 #: A quote behind a backslash, inside of a value: what follows is neither the end of the value nor another quote.
 _ESCAPED_QUOTE = re.compile(rb'\\"[^",;|\t\r\n]')
 
 _OPEN_QUOTE = "{name}: a quote is opened and never closed, so that all records behind it would be one value"
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a CSV file is written.
-
-    Attributes
-    ----------
-    delimiter : str or None
-        One character, or a word of `SEPARATORS`. None: the one that a ``sep=`` line or the first record shows, else a comma.
-    encoding : str or None
-        None: UTF-8, or UTF-16 where the file begins with its byte order mark.
-    header : bool
-        Whether the first record holds the names of the columns.
-    names : tuple of str or None
-        Names of the columns, in place of those in the file.
-    """
-
-    delimiter: str | None = None
-    encoding: str | None = None
-    header: bool = True
-    names: tuple[str, ...] | None = None
 
 
 def csv_batches(
@@ -95,32 +73,25 @@ def csv_batches(
     from pyarrow import csv
 
     text = Utf8(stream, name, dialect.encoding)
-    start, delimiter = _without_sep_line(text.read(_BEGINNING), dialect.delimiter)
+    start, named = without_sep_line(text.read(BEGINNING))
+    delimiter = delimiter_of(start, name, dialect.delimiter or named)
     escaping = _ESCAPED_QUOTE.search(start) is not None
     whole: IO[bytes] = Replayed(start, text)
-    rest = _Watched(_Unescaping(whole, delimiter) if escaping else whole, name, escaping=escaping)
+    quotes = QuoteCheck(delimiter, escaping=escaping)
+    unescaping = _Unescaping(whole, delimiter)
+    rest = _Watched(unescaping if escaping else whole, name, quotes, escaping=escaping)
+    records = _Records(name, malformed, quotes)
     if not start.strip():
         if dialect.names is not None:
             yield pa.record_batch([pa.array([], pa.large_string())] * len(dialect.names), names=dialect.names)
         return
-    last_malformed = ""
-
-    def take(row: csv.InvalidRow) -> str:
-        nonlocal last_malformed
-        last_malformed = row.text
-        values = counted(row.actual_columns, "value")
-        malformed.add(
-            name, row.number, f"record {row.number} has {values}, not {row.expected_columns}", row.text
-        )
-        return "skip"
-
-    is_whole = len(start) < _BEGINNING
+    is_whole = len(start) < BEGINNING
     columns = start.count(delimiter.encode()) + 1 if is_whole else COLUMNS  # the names of many take time
     reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
     parsing = csv.ParseOptions(
         delimiter=delimiter,
         newlines_in_values=True,
-        invalid_row_handler=take,
+        invalid_row_handler=records.skip,
         escape_char="\\" if escaping else False,
     )
     converting = csv.ConvertOptions(
@@ -130,24 +101,90 @@ def csv_batches(
         quoted_strings_can_be_null=False,
     )
     names: list[str] | None = None
-    last = None
     try:
         with (
             csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader,
             _ended(reader, rest),
         ):
-            for batch in reader:
+            for arrows in reader:
+                batch = records.decided(arrows, has_names=names is None and dialect.header)
                 if names is None:
-                    names, last = _names(batch, name, dialect), batch
-                    batch = batch.slice(int(dialect.header))  # noqa: PLW2901 (the header is no record)
+                    names = _names(batch, name, dialect)
+                    batch = batch.slice(int(dialect.header))  # the header is no record
                     yield batch.rename_columns(names)
                 elif batch.num_rows:
                     yield batch.rename_columns(names)
-                last = batch if batch.num_rows else last
     except pa.ArrowInvalid as error:
-        raise _in_words(error, name, rest) from error
-    if rest.quotes % 2 and (_ends_in_the_middle(last) or "\n" in last_malformed):
+        raise _in_words(error, name, rest, quotes) from error
+    if quotes.is_open():
         raise OperationError(_OPEN_QUOTE.format(name=name))
+    if unescaping.has_pairs and unescaping.has_single_ones:
+        words = "%s: a backslash escapes quotes and backslashes, so two backslashes are read as one; but others stand alone, as in C:\\temp"
+        logger.warning(words, name, extra={"event": "backslashes"})
+
+
+class _Records:
+    """The records of a file, of which some are no rows.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the file.
+    malformed : Malformed
+        Takes the records that are no rows.
+    quotes : QuoteCheck
+        Finds the records that may hold others.
+    """
+
+    def __init__(self, name: str, malformed: Malformed, quotes: QuoteCheck) -> None:
+        self._name, self._malformed, self._quotes = name, malformed, quotes
+        self._rows, self._skipped = 0, array("q")
+
+    def skip(self, row: csv.InvalidRow) -> str:
+        """Note a record with another number of values than the first."""
+        lines = line_count(row.text)
+        self._skipped.append(row.number)
+        self._quotes.is_doubtful |= lines > 1
+        values = f"{counted(row.actual_columns, 'value')}, not {row.expected_columns}"
+        message = f"record {row.number} has {values}{f', on {lines} lines' if lines > 1 else ''}"
+        self._malformed.add(self._name, row.number, message, row.text, lines)
+        return "skip"
+
+    def decided(self, batch: pa.RecordBatch, *, has_names: bool) -> pa.RecordBatch:
+        """Return a batch without the records that may hold others, and note these.
+
+        Raises
+        ------
+        OperationError
+            If one of them has the names of the columns.
+        """
+        try:
+            undecided = self._quotes.undecided(batch)
+        except ValueError as error:
+            msg = f"cannot read {self._name}: nobody can tell where its records on several lines end; write all values in quotes"
+            raise OperationError(msg) from error
+        first, self._rows = self._rows, self._rows + batch.num_rows
+        if not undecided:
+            return batch
+        if has_names and undecided[0].row == 0:
+            msg = f"{self._name}: {_undecided_in_words(1, undecided[0].text)}; it is to name the columns"
+            raise OperationError(msg)
+        keep = np.ones(batch.num_rows, bool)
+        for record in undecided:
+            keep[record.row] = False
+            number = self._number(first + record.row)
+            message = _undecided_in_words(number, record.text)
+            self._malformed.add(self._name, number, message, record.text, line_count(record.text))
+        return batch.filter(pa.array(keep))
+
+    def _number(self, row: int) -> int:
+        """Return the number of the record that is a row, both with the header."""
+        rows_before = np.array(self._skipped, "int64") - np.arange(1, len(self._skipped) + 1)
+        return row + 1 + int(np.searchsorted(rows_before, row, side="right"))
+
+
+def _undecided_in_words(number: int, text: str) -> str:
+    return f"record {number} goes over {line_count(text)} lines, and a quote in it is not closed, or not written twice"
 
 
 @contextmanager
@@ -161,24 +198,6 @@ def _ended(reader: csv.CSVStreamingReader, rest: _Watched) -> Iterator[None]:
             for _batch in reader:
                 pass
         raise
-
-
-def _ends_in_the_middle(batch: pa.RecordBatch | None) -> bool:
-    """Return whether a value of the last record ends with a line, as one does that has swallowed the rest of the file."""
-    return batch is not None and any((column[-1].as_py() or "").endswith("\n") for column in batch.columns)
-
-
-def _without_sep_line(start: bytes, delimiter: str | None) -> tuple[bytes, str]:
-    """Return the beginning of a file without the line in which Excel names the separator, and the separator."""
-    line, _, rest = start.partition(b"\n")
-    named = re.fullmatch(rb'"?sep=([\t -~])"?\r?', line)
-    if named:
-        start, delimiter = rest, delimiter or named[1].decode("latin-1")
-    delimiter = SEPARATORS.get(delimiter or "", delimiter)
-    if delimiter is None:
-        header = re.sub(r'"[^"]*"', "", start.partition(b"\n")[0].decode("utf-8", "replace"))
-        delimiter = next((guess for guess in _GUESSED if guess in header), ",")
-    return start, delimiter
 
 
 def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
@@ -198,18 +217,15 @@ def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
     return names
 
 
-def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched) -> Exception:
+def _in_words(error: pa.ArrowInvalid, name: str, watched: _Watched, quotes: QuoteCheck) -> Exception:
     """Return an error of Arrow's reader in our words."""
     text = str(error)
     if watched.error is not None:  # ours, raised while Arrow read
         return watched.error
-    if "Empty CSV" in text and watched.quotes % 2:
+    if "Empty CSV" in text and quotes.is_open():
         msg = _OPEN_QUOTE.format(name=name)
     elif "straddl" in text:
-        msg = (
-            f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
-            f"{': there is an odd number of quotes' if watched.quotes % 2 else ''}"
-        )
+        msg = f"{name}: a record is longer than {BLOCK_BYTES >> 20} MB, or a quote is not closed"
     else:
         msg = f"cannot read {name}: {shortened(error, Length.SENTENCE)}"
     return OperationError(msg)
@@ -227,11 +243,18 @@ class _Unescaping(io.RawIOBase, IO[bytes]):
         In UTF-8.
     delimiter : str
         Separator of values.
+
+    Attributes
+    ----------
+    has_pairs, has_single_ones : bool
+        Whether a backslash escapes another one; and whether one is part of a value, other than ``\N`` and ``\0``, which writers
+        that escape have for what is missing. In a file that has both, not all backslashes are escaped.
     """
 
     def __init__(self, stream: IO[bytes], delimiter: str) -> None:
         super().__init__()
         self._stream, self._held, self._prepared = stream, b"", b""
+        self.has_pairs = self.has_single_ones = False
         self._backslash = re.compile(rb'\\(["\\\r\n' + re.escape(delimiter.encode()) + rb"])?")
 
     def read(self, size: int = -1, /) -> bytes:
@@ -241,12 +264,20 @@ class _Unescaping(io.RawIOBase, IO[bytes]):
             text, self._held = self._held + block, b""
             if block and (len(text) - len(text.rstrip(b"\\"))) % 2:  # the next block holds what it escapes
                 text, self._held = text[:-1], b"\\"
-            self._prepared += self._backslash.sub(lambda match: match[0] if match[1] else b"\\\\", text)
+            self._prepared += self._backslash.sub(self._for_arrow, text)
             if not block:
                 break
         size = len(self._prepared) if size < 0 else size
         taken, self._prepared = self._prepared[:size], self._prepared[size:]
         return taken
+
+    def _for_arrow(self, backslash: re.Match[bytes]) -> bytes:
+        """Return a backslash, and what it escapes, as Arrow is to read it."""
+        if backslash[1]:
+            self.has_pairs |= backslash[1] == b"\\"
+            return backslash[0]
+        self.has_single_ones |= backslash.string[backslash.end() : backslash.end() + 1] not in b"N0"
+        return b"\\\\"
 
 
 class _Watched(Replayed):
@@ -254,17 +285,16 @@ class _Watched(Replayed):
 
     Attributes
     ----------
-    quotes : int
-        How many quotes were read that no backslash escapes.
     error : Exception or None
         What reading raised.
     is_over : bool
         Whether the stream is to end here, because nobody wants the rest.
     """
 
-    def __init__(self, stream: IO[bytes], name: str, *, escaping: bool) -> None:
+    def __init__(self, stream: IO[bytes], name: str, quotes: QuoteCheck, *, escaping: bool) -> None:
         super().__init__(b"", stream)
-        self._name, self._escaping, self._ended, self._tail, self.quotes = name, escaping, False, b"", 0
+        self._name, self._quotes, self._escaping, self._ended, self._tail = name, quotes, escaping, False, b""
+        self._held = b""
         self.error: Exception | None = None
         self.is_over = False
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -274,19 +304,21 @@ class _Watched(Replayed):
         if self.is_over:
             return b""
         try:
-            block = super().read(size)
+            block = self._held + super().read(size - len(self._held))
+            self._held = b""
             self._refuse_late_escapes(block)
             self._refuse_other_encodings(block, is_last=not 0 <= size <= len(block))
         except (OSError, EOFError, OperationError) as error:
             self.error = error
             raise
-        self.quotes += block.count(b'"')
-        if self._escaping:
-            self.quotes -= self._escaped_quotes(block)
         self._tail = block[-2:]
-        if 0 <= len(block) < size and not self._ended:
+        if len(block) == size and block.endswith(b"\r"):  # Arrow drops its \n, also inside of quotes
+            block, self._held = block[:-1], b"\r"
+        elif 0 <= len(block) < size and not self._ended:
             self._ended = True  # Arrow refuses a lone header that does not end its line
             block += b"" if block.endswith(b"\n") else b"\n"
+        if block:
+            self._quotes.add_block(block)
         return block
 
     def _refuse_other_encodings(self, block: bytes, *, is_last: bool) -> None:
@@ -309,8 +341,3 @@ class _Watched(Replayed):
         if not self._escaping and _ESCAPED_QUOTE.search(self._tail + block):
             msg = f"cannot read {self._name}: a backslash escapes a quote; write a quote in a value as two quotes"
             raise OperationError(msg)
-
-    def _escaped_quotes(self, block: bytes) -> int:
-        """Return how many quotes of a block a backslash escapes."""
-        before = block.startswith(b'"') and self._tail.endswith(b"\\") and self._tail != b"\\\\"
-        return block.replace(b"\\\\", b"  ").count(b'\\"') + before

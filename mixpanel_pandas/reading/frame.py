@@ -29,7 +29,7 @@ from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed, trimmed_name
 from mixpanel_pandas.reading.columns import is_text_type
-from mixpanel_pandas.reading.csv import Dialect
+from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.files import FORMATS
 from mixpanel_pandas.reading.lists import SEPARATORS
 from mixpanel_pandas.reading.malformed import Malformed

@@ -29,12 +29,15 @@ class MalformedRecord:
         What is wrong with it, as a sentence without its end.
     text : str
         The beginning of the record.
+    lines : int
+        How many lines it has. A record on several lines counts as many, because each of them may be one.
     """
 
     file: str
     number: int
     message: str
     text: str
+    lines: int = 1
 
 
 @dataclass
@@ -46,17 +49,20 @@ class Malformed:
     first : list of MalformedRecord
         The first 100.
     count : int
-        How many there are.
+        How many there are; of a record on several lines, how many lines.
     """
 
     first: list[MalformedRecord] = field(default_factory=list)
     count: int = 0
 
-    def add(self, file: str, number: int, message: str, text: str) -> None:
-        """Note a record."""
-        self.count += 1
-        if len(self.first) < LISTED:
-            self.first.append(MalformedRecord(file, number, message, shortened(text, Length.VALUE)))
+    def add(self, file: str, number: int, message: str, text: str, lines: int = 1) -> None:
+        """Note a record; those of a file in any order."""
+        self.count += lines
+        record = MalformedRecord(file, number, message, shortened(text, Length.VALUE), lines)
+        place = len(self.first)
+        while place and self.first[place - 1].file == file and self.first[place - 1].number > number:
+            place -= 1
+        self.first[place:] = [record, *self.first[place:]][: LISTED - place]
 
     def words(self) -> str:
         """Return what is wrong with the first ones, and how many there are beside them."""
@@ -64,5 +70,6 @@ class Malformed:
         named = self.first[:NAMED]
         several = len(files) > 1
         lines = [f"{f'{record.file}: ' if several else ''}{record.message}" for record in named]
-        more = f"; and {self.count - len(lines):,} more" if self.count > len(lines) else ""
+        others = self.count - sum(record.lines for record in named)
+        more = f"; and {others:,} more" if others else ""
         return f"{'' if several or not files else f'{files[0]}: '}{'; '.join(lines)}{more}"

@@ -21,7 +21,8 @@ import pyarrow as pa
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
 from mixpanel_pandas.payloads.values import mapping_of, repeats_key
 from mixpanel_pandas.process.signals import ends_the_call
-from mixpanel_pandas.reading.csv import Dialect, csv_batches
+from mixpanel_pandas.reading.csv import csv_batches
+from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
 from mixpanel_pandas.reading.malformed import Malformed

@@ -393,7 +393,7 @@ CHECKS: dict[str, Check] = {
             "inexact_integer",
             "value",
             "warning",
-            "the number is beyond 2**53, where digits are lost: send it as text, as those of JSON text beyond 64 bits are",
+            "the number is beyond 2**53, where digits are lost: send it as text, as those beyond 64 bits are",
             "exact_integer",
             kinds=("string", "number", *NESTED),
         ),
@@ -502,7 +502,12 @@ CHECKS: dict[str, Check] = {
             "error",
             "two properties have one name (after Mixpanel's cut): rename one",
         ),
-        Check("no_name", "column", "error", "a property needs a name: rename it"),
+        Check(
+            "no_name",
+            "column",
+            "error",
+            "a property needs a name: rename it, or leave it out; in a CSV file a separator at the end of each line makes such a column",
+        ),
         Check(
             "broken_name",
             "column",

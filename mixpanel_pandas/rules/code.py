@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["line_of", "literal", "option_in_words", "validation_of"]
+__all__ = ["frame_of", "line_of", "literal", "option_in_words", "validation_of"]
 
 #: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "known": "known", "project": "project"}
@@ -66,6 +66,28 @@ def validation_of(operation: Operation, id: Hashable, longest: int, frame: str =
     texts = [", ".join(arguments) for arguments in shown]
     text = next(text for text in texts if len(text) <= longest or text == texts[-1])
     return f"{_accessor(operation, frame, longest)}.validate({text})"
+
+
+def frame_of(names: list[str], options: Mapping[str, Any], longest: int) -> str:
+    """Return the code that reads a source.
+
+    Parameters
+    ----------
+    names : list of str
+        Its paths and addresses. A source without them is ``source``.
+    options : mapping
+        Options of `frame`.
+    longest : int
+        Characters that the arguments take at most; of more, dots are shown.
+
+    Examples
+    --------
+    >>> frame_of(["users.csv"], {"id": "user_id"}, 100), frame_of([], {}, 100)
+    ("mpd.frame('users.csv', id='user_id')", 'mpd.frame(source)')
+    """
+    source = literal(names[0] if len(names) == 1 else names) if names else "source"
+    text = ", ".join([source, *(_option(name, value) for name, value in options.items())])
+    return f"mpd.frame({text if len(text) <= longest else '...'})"
 
 
 def _accessor(operation: Operation, frame: str, longest: int | None = None) -> str:

@@ -83,6 +83,9 @@ def with_columns(*labels):
             with_columns("user_id", "Unnamed: 0"), {}, "helper_column", "Unnamed: 0", id="a helper column"
         ),
         pytest.param(with_columns("user_id", 5), {}, "no_header", "5", id="a number for a name"),
+        pytest.param(
+            with_columns("user_id", "column_2"), {}, "no_header", "column_2", id="a name that mpd.frame gives"
+        ),
         pytest.param(with_columns("user_id", "bucket"), {}, "bucket", "bucket", id="bucket"),
         pytest.param(with_columns("user_id", "E-Mail"), {}, "lookalike", "E-Mail", id="a look-alike"),
         pytest.param(with_columns("user_id", "$plan"), {}, "dollar_name", "$plan", id="a name with $"),

@@ -33,7 +33,9 @@ HOLDS = [
     pytest.param([1, 20, 1], "number", {"number": 3}, 3, 2, 2, 0, {}, id="integers"),
     pytest.param([1.5, np.nan, 1.5], "number", {"number": 2}, 2, 1, 3, 0, {}, id="floats"),
     pytest.param([1.5, np.inf], "number", {"number": 1, "none": 1}, 2, 1, 3, 0, {"infinite": 1}, id="infinity"),
-    pytest.param([2**70, 1], "number", {"number": 2}, 2, 2, 22, 0, {"inexact_integer": 1}, id="a number too exact"),
+    pytest.param(
+        [2**70, 1], "mixed", {"string": 1, "number": 1}, 2, 2, 22, 0, {"inexact_integer": 1, "mixed_types": 1}, id="a number too exact"
+    ),
     pytest.param([decimal.Decimal("1.10")] * 2, "number", {"number": 2}, 2, 1, 4, 0, {}, id="decimals"),
     pytest.param([True, False, True], "boolean", {"boolean": 3}, 3, 2, 5, 0, {}, id="booleans"),
     pytest.param(pd.to_datetime(["2020-01-01", None], utc=True), "date", {"date": 1}, 1, 1, 19, 0, {}, id="dates"),
@@ -85,7 +87,7 @@ def test_slices_make_no_difference(values, monkeypatch):
 
 def test_a_slice_that_only_python_reads_counts_as_the_others_do(monkeypatch):
     monkeypatch.setattr(slice_sizes, "SLICE_BYTES", 1)
-    numbers = of(pd.Series([1, 2**70, 1], dtype=object))
+    numbers = of(pd.Series([1, 2**63, 1], dtype=object))
     assert (numbers["distinct"], numbers["types"]) == (2, {"number": 3})
     lists = of([["a"], ["\ud800"], ["a"]])
     assert (lists["distinct"], lists["types"]) == (1, {"list": 2, "none": 1})

@@ -273,7 +273,7 @@ def test_what_the_command_names_is_written_to_whatever_is_set(
 ) -> None:
     written: list[str] = []
 
-    def keep(frame: Any, operation: Any) -> Any:
+    def keep(frame: Any, operation: Any, code: str) -> Any:
         written.append(operation.options.project.place)
         msg = "nothing is sent"
         raise mpd.OperationError(msg)

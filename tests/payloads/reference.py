@@ -222,6 +222,11 @@ def shortest(value: Any) -> float:
     return float(value) if float(value).is_integer() else float(str(value))
 
 
+def with_digits(number: int) -> int | str:
+    """Return an integer, as text if it is beyond 64 bits."""
+    return number if -(2**63) <= number < 2**64 else str(number)
+
+
 def plain(value: Any) -> Any:
     """Return nested values as JSON has them."""
     if isinstance(value, dict):
@@ -434,7 +439,7 @@ DATES = {
 }
 PYTHON = {
     "object integers": Kind(INT64, objects),
-    "huge object integers": Kind(st.integers(-(2**200), 2**200), objects),
+    "huge object integers": Kind(st.integers(-(2**200), 2**200), objects, with_digits),
     "object numpy integers": Kind(st.integers(0, 255).map(np.uint8), objects, int),
     "object floats": Kind(DOUBLES, objects),
     "object float32": Kind(
@@ -469,7 +474,9 @@ PYTHON = {
     "lists of objects": Kind(st.lists(OBJECTS, max_size=2), objects),
     "lists of strings": Kind(st.lists(TEXT | st.none(), max_size=3), objects),
     "lists of integers": Kind(st.lists(INT64 | st.none(), max_size=3), objects),
-    "lists of huge integers": Kind(st.lists(st.integers(-(2**70), 2**70), max_size=3), objects),
+    "lists of huge integers": Kind(
+        st.lists(st.integers(-(2**70), 2**70), max_size=3), objects, lambda items: [*map(with_digits, items)]
+    ),
     "lists of floats": Kind(st.lists(DOUBLES, max_size=3), objects),
     "lists of booleans": Kind(st.lists(st.booleans(), max_size=3), objects),
     "lists of mixed scalars": Kind(st.lists(SCALARS | st.none(), max_size=3), objects),

@@ -80,6 +80,17 @@ def arrow(type, *values):
             objects(1.5, True), "values of several types", "mixed", "mixed_types", id="a float and a boolean"
         ),
         pytest.param(objects(1, 1.5), "number objects", "number", "", id="an integer and a float"),
+        pytest.param(objects(1, 2**64 - 1), "integers", "number", "", id="integers of 64 bits"),
+        pytest.param(
+            objects(1, 2**64), "values of several types", "mixed", "mixed_types", id="an integer beyond"
+        ),
+        pytest.param(
+            objects(1.5, -(2**63) - 1),
+            "values of several types",
+            "mixed",
+            "mixed_types",
+            id="one beside a float",
+        ),
         pytest.param(
             objects(dt.date(2024, 1, 1), dt.datetime(2024, 1, 1)),
             "date objects",

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import io
+import json
 import re
 from dataclasses import replace
 
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pytest
 from reference import MISSING, Point, encoded, objects
 
+import mixpanel_pandas as mpd
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError
 from mixpanel_pandas.payloads.ip_and_time import address
 from mixpanel_pandas.payloads.layout import layout_of_columns, layout_of_ids, make_layout
@@ -649,6 +652,27 @@ def test_objects_that_are_no_dicts_are_spread(value):
     frame = pd.DataFrame({"id": ["a"], "o": objects([value])})
     [[record]] = encoded(frame, "set", spread="o")
     assert record["$set"] == {"x": 1, "y": "z"}
+
+
+@pytest.mark.parametrize("value", [2**64, [2**64, 1], {"a": {"b": -(2**70)}}, [[2**64]], [{"a": 2**64}]])
+def test_huge_integers_are_sent_alike_by_all_ways(value):
+    text = json.dumps(value)
+    frames = [
+        (pd.DataFrame({"id": ["a"], "v": objects([value])}), {}),
+        (pd.DataFrame({"id": ["a"], "v": [text]}), {"parse": {"v": "json"}}),
+        (mpd.frame(io.BytesIO(f'{{"id":"a","v":{text}}}'.encode()), format="jsonl"), {}),
+        (mpd.frame([pd.DataFrame({"id": ["a"], "v": objects([value])})]), {}),
+    ]
+    for frame, options in frames:
+        [[record]] = encoded(frame, "set", ["v"], **options)
+        assert json.dumps(record["$set"]["v"], default=int) == re.sub(r"-?\d{19,}", r'"\g<0>"', text)
+        assert "inexact_integer" in set(frame.mixpanel.validate("set", "id", ["v"], **options)["check"])
+
+
+def test_huge_integers_are_no_numbers_to_add():
+    frame = pd.DataFrame({"id": ["a", "b"], "v": objects([2**64, 1])})
+    report = frame.mixpanel.validate("add", "id")
+    assert report.loc[report["check"] == "wrong_type", "position"].tolist() == [0]
 
 
 def test_huge_integers_of_json_text_that_is_spread_are_reported():

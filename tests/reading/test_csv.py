@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.reading import csv as module
-from mixpanel_pandas.reading.csv import Dialect, csv_batches
+from mixpanel_pandas.reading.csv import csv_batches
+from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.streams import Replayed, open_decompressed
 from tests.examples import examples
@@ -67,6 +68,7 @@ def test_values_are_those_of_the_file(content, expected):
     ("content", "message"),
     [
         pytest.param(b'a,b\n1,"x\n2,y\n', "a quote is opened and never closed", id="open quote"),
+        pytest.param(b'"a,b\n1,x\n', "a quote is opened and never closed", id="open quote in the header"),
         pytest.param(
             "a,b\n1,\u00e9\n".encode("cp1252"),
             't.csv is not in UTF-8: name its encoding, as encoding="cp1252"',
@@ -106,6 +108,28 @@ def test_backslashes_at_the_end_of_a_block(monkeypatch, block):
     monkeypatch.setattr(module, "BLOCK_BYTES", block)
     found, _ = columns(b"a,b\n" + b'"\\"x\\"",C:\\\\t\\emp\n' * 200)
     assert found == {"a": ['"x"'] * 200, "b": ["C:\\t\\emp"] * 200}
+
+
+@pytest.mark.parametrize(
+    ("value", "is_said"),
+    [
+        pytest.param(r"C:\\temp", False, id="all escaped"),
+        pytest.param(r"C:\temp", False, id="none escaped"),
+        pytest.param(r"C:\\temp \N \0", False, id="words of MySQL"),
+        pytest.param(r"\\server C:\temp", True, id="both"),
+    ],
+)
+def test_backslashes_that_may_be_two_are_said(caplog, value, is_said):
+    columns(b'a,b\n1,"B \\"x\\" y"\n2,' + value.encode() + b"\n")
+    assert [record.event for record in caplog.records] == ["backslashes"] * is_said
+    assert ("t.csv: a backslash escapes quotes" in caplog.text) is is_said
+
+
+def test_a_line_end_in_quotes_stays_whole_between_two_blocks(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_BYTES", 40)
+    for count in range(40):
+        found, _ = columns(b"a\r\n" + b"1\r\n" * count + b'"x\r\ny"\r\n')
+        assert found["a"] == ["1"] * count + ["x\r\ny"]
 
 
 def test_a_file_that_is_not_read_to_its_end_is_let_go(monkeypatch):

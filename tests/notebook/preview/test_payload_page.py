@@ -38,7 +38,7 @@ def test_private_values_are_masked_until_they_are_shown() -> None:
 
 def test_large_whole_numbers_keep_their_digits() -> None:
     frame = pd.DataFrame({"id": ["ann"], "n": [2**70]}, dtype=object)
-    assert f'"n": {2**70}' in payload_page(state(frame, id="id"), 0).text
+    assert f'"n": "{2**70}"' in payload_page(state(frame, id="id"), 0).text
 
 
 def test_the_largest_is_found() -> None:
