@@ -1024,6 +1024,8 @@ class Profiles:
         ------
         OperationError
             If the call makes no sense.
+        MissingExtraError
+            If ipywidgets is not installed: ``pip install "mixpanel_pandas[notebook]"``.
 
         Examples
         --------

@@ -353,6 +353,29 @@ class naming_column:  # it is called like a function
                 raise error.__cause__
 
 
+class from_extra:  # it is called like a function
+    """Say which extra of this package brings a library that cannot be imported; a context manager around the import.
+
+    Parameters
+    ----------
+    extra : str
+        The name of the extra.
+    needed : str
+        What needs which library, such as ``"plot needs matplotlib"``.
+    """
+
+    def __init__(self, extra: str, needed: str) -> None:
+        self._extra, self._needed = extra, needed
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
+        if isinstance(error, ImportError):
+            msg = f'{self._needed}: pip install "mixpanel_pandas[{self._extra}]"'
+            raise MissingExtraError(msg) from error
+
+
 class calling(_Guard):  # it is called like a function
     """Say which of the user's functions raises.
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mixpanel_pandas.errors import MissingExtraError, OperationError
+from mixpanel_pandas.errors import MissingExtraError, OperationError, from_extra
 from mixpanel_pandas.text import Length, shortened
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
     OperationError
         If there is no such protocol.
     """
-    try:
+    with from_extra("files", f"{shown_address(address)} needs fsspec"):
         import fsspec
-
+    try:
         return call(fsspec)
     except ImportError as error:
         what = shortened(error, Length.SENTENCE)
-        msg = f"{shown_address(address)} needs fsspec and the library of its protocol, such as s3fs: {what}"
+        msg = f"{shown_address(address)} needs the library of its protocol: {what}"
         raise MissingExtraError(msg) from error
     except ValueError as error:
         msg = f"cannot read {shown_address(address)}: {shortened(error, Length.SENTENCE)}"
