@@ -159,6 +159,16 @@ class ValidationError(MixpanelError, ValueError):
 
         The columns are ``schema_context``, ``column``, ``check``, ``check_number``, ``failure_case`` and ``index``. Warnings,
         hints and rows that the option `invalid` takes care of are in `report` alone.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "x" * 300]})
+        >>> try:
+        ...     df.mixpanel.set("user_id", dry_run=True)
+        ... except mpd.ValidationError as error:
+        ...     error.failure_cases[["column", "check", "index"]]
+          column        check index
+        0   plan  long_string     1
         """
         if callable(self._failure_cases):
             self._failure_cases = self._failure_cases()
