@@ -337,6 +337,29 @@ def test_every_picture_has_its_place_on_a_page() -> None:
     assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()}
 
 
+def test_ci_runs_every_version_that_the_package_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    (matrix,) = re.findall(r"^ +python: \[(.*)\]$", workflow, flags=re.MULTILINE)
+    said = [name.rpartition(" ")[2] for name in project["classifiers"] if ":: 3." in name]
+    assert re.findall(r"[\d.]+", matrix) == said
+    assert project["requires-python"] == f">={said[0]}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: str(path.name)
+)
+def test_a_workflow_runs_no_action_that_may_change(path: Path) -> None:
+    """An action is named by the hash of its commit, with the version beside it for Dependabot; a local workflow by its path."""
+    lines = re.findall(r"^ +(?:- )?uses: (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert lines
+    for line in lines:
+        assert re.fullmatch(
+            r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/\w+\.yml", line
+        )
+        assert not line.startswith("./") or (ROOT / line).is_file()
+
+
 def test_lowest_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
