@@ -247,7 +247,8 @@ class Utf8(Replayed):
     """
 
     def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
-        start = _first_bytes(stream)
+        super().__init__(b"", stream)  # before what may raise: finalizing closes what is set here
+        self._start = start = _first_bytes(stream)
         if start in NO_TEXT:
             msg = f"{name} is {NO_TEXT[start]}"
             raise OperationError(msg)
@@ -259,9 +260,8 @@ class Utf8(Replayed):
         if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
         if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
-            start, encoding = start.removeprefix(codecs.BOM_UTF8), None
+            self._start, encoding = start.removeprefix(codecs.BOM_UTF8), None
         self._decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
-        super().__init__(start, stream)
         self._name, self._encoding, self._decoded = name, encoding, b""
 
     def read(self, size: int = -1, /) -> bytes:
