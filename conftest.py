@@ -87,8 +87,6 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _names_and_folder_of_examples(
     request: pytest.FixtureRequest, doctest_namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if request.node.name == "mixpanel_pandas.plotting.plot":
-        pytest.importorskip("matplotlib", reason="pip install '.[plot]'")
     if isinstance(request.node, pytest.DoctestItem):  # canaries are looked for at once
         monkeypatch.setattr("mixpanel_pandas.delivery.canary.rest", lambda *_: None)
     doctest_namespace.update(mpd=mpd, pa=pa, pd=pd)

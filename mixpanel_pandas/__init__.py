@@ -6,6 +6,7 @@ Importing the package registers ``df.mixpanel``.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.profiles.read import read_profiles as read_profiles
     from mixpanel_pandas.reading.frame import frame as frame
 
-__version__ = "0.1.0"
+    __version__: str
 
 __all__ = [
     "LIMITS",
@@ -149,6 +150,11 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        with suppress(PackageNotFoundError):  # a folder on the path that is not installed has no version
+            return version(__name__)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

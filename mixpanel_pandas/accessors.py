@@ -805,8 +805,10 @@ class Profiles:
         Parameters
         ----------
         operator : str
-            set, set_once, add, union, append, remove, unset, delete or update.
-        id, properties
+            One of set, set_once, add, union, append, remove, unset, delete and update.
+        id : label, optional
+            As the operator takes it.
+        properties : label, list of labels or mapping, optional
             As the operator takes them.
         first : int or None, default 100
             Rows to show of each finding; None for all.
@@ -881,8 +883,10 @@ class Profiles:
         Parameters
         ----------
         operator : str
-            set, set_once, add, union, append, remove, unset, delete or update.
-        id, properties
+            One of set, set_once, add, union, append, remove, unset, delete and update.
+        id : label, optional
+            As the operator takes it.
+        properties : label, list of labels or mapping, optional
             As the operator takes them.
         current : pandas.DataFrame, optional
             The profiles as `read_profiles` returned them. One that is not there counts as new. By default the profiles of the
@@ -1068,6 +1072,8 @@ class Profiles:
         ------
         OperationError
             If the call makes no sense.
+        MissingExtraError
+            If ipywidgets is not installed: ``pip install "mixpanel_pandas[notebook]"``.
 
         Examples
         --------
@@ -1297,6 +1303,23 @@ class GroupProfiles(Profiles):
     """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` returns it.
 
     They take, return and raise what `MixpanelAccessor` describes.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The frame whose rows are sent.
+    group : str
+        The group key.
+
+    Raises
+    ------
+    OperationError
+        If the group key cannot be one.
+
+    Examples
+    --------
+    >>> pd.DataFrame({"company": ["acme"], "seats": [12]}).mixpanel.group("company")
+    <profiles of the group 'company' from 1 rows x 2 columns; see .set, .validate and the others>
     """
 
     def __init__(self, frame: pd.DataFrame, group: str) -> None:
@@ -1314,6 +1337,11 @@ class MixpanelAccessor(Profiles):
     take a verb first and send nothing.
 
     `accessor` returns this object with its type, so that editors complete its methods.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The frame whose rows are sent. It is never changed.
 
     Notes
     -----
@@ -1335,6 +1363,15 @@ class MixpanelAccessor(Profiles):
     - `UploadInterrupted` after Ctrl-C or the stop button of a notebook.
 
     Errors of an upload carry ``.summary``. `ProfileWarning` is issued once, with the counts of warnings and hints.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     summary = df.mixpanel.set("user_id")
+    >>> summary[["rows", "outcome"]]
+       rows   outcome
+    0     2  accepted
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -1411,6 +1448,16 @@ class MixpanelAccessor(Profiles):
         key : str
             The group key, exactly as in the settings of the Mixpanel project. It must exist there before data is sent.
 
+        Returns
+        -------
+        GroupProfiles
+            The verbs, whose ids are those of the groups.
+
+        Raises
+        ------
+        OperationError
+            If the group key cannot be one.
+
         Notes
         -----
         https://docs.mixpanel.com/docs/data-structure/group-analytics
@@ -1451,6 +1498,11 @@ def accessor(frame: Any) -> MixpanelAccessor:
     ----------
     frame : pandas.DataFrame or a source
         The frame whose rows are sent. What is no pandas frame is read by `mixpanel_pandas.frame` each time that a verb is called.
+
+    Returns
+    -------
+    MixpanelAccessor
+        The verbs over the frame.
 
     Examples
     --------

@@ -199,6 +199,16 @@ class ValidationError(MixpanelError, ValueError):
 
         The columns are ``schema_context``, ``column``, ``check``, ``check_number``, ``failure_case`` and ``index``. Warnings,
         hints and rows that the option `invalid` takes care of are in `report` alone.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "x" * 300]})
+        >>> try:
+        ...     df.mixpanel.set("user_id", dry_run=True)
+        ... except mpd.ValidationError as error:
+        ...     error.failure_cases[["column", "check", "index"]]
+          column        check index
+        0   plan  long_string     1
         """
         if callable(self._failure_cases):
             self._failure_cases = self._failure_cases()
@@ -395,6 +405,29 @@ class naming_column:  # it is called like a function
         if isinstance(error, _UnreadableError) and error.__cause__ is not None:
             with reading_column(self._label):
                 raise error.__cause__
+
+
+class from_extra:  # it is called like a function
+    """Say which extra of this package brings a library that cannot be imported; a context manager around the import.
+
+    Parameters
+    ----------
+    extra : str
+        The name of the extra.
+    needed : str
+        What needs which library, such as ``"plot needs matplotlib"``.
+    """
+
+    def __init__(self, extra: str, needed: str) -> None:
+        self._extra, self._needed = extra, needed
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
+        if isinstance(error, ImportError):
+            msg = f'{self._needed}: pip install "mixpanel_pandas[{self._extra}]"'
+            raise MissingExtraError(msg) from error
 
 
 class calling(_Guard):  # it is called like a function

@@ -186,6 +186,7 @@ class Handler:
         ),
     ],
 )
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there is no such signal")
 def test_what_a_signal_handler_raises_is_raised(handler, call):
     before = signal.signal(signal.SIGUSR1, handler)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import importlib.util
 import re
 import subprocess
@@ -260,10 +261,75 @@ def test_the_readme_has_the_two_commands_that_ci_runs() -> None:
 
 
 def test_the_version_stands_in_one_place() -> None:
+    """The tag is the version: no file of the repository says it as well."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["dynamic"] == ["version"]
-    text = (ROOT / project["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
-    assert re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"$', text, flags=re.MULTILINE) == [mpd.__version__]
+    assert project["tool"]["hatch"]["version"]["source"] == "vcs"
+    assert not [name for name, tree in modules().items() if "__version__" in assigned(tree)]
+
+
+def assigned(tree: ast.Module) -> set[str]:
+    """Return the names to which a module assigns a value."""
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def test_the_version_is_that_of_the_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mpd.__version__ == importlib.metadata.version("mixpanel_pandas")
+    monkeypatch.setattr(sys, "path", [str(ROOT)])  # a folder on the path that is not installed
+    assert not hasattr(mpd, "__version__")
+
+
+def test_every_extra_that_an_error_names_is_there() -> None:
+    """The extra is in quotation marks that all shells take, that of Windows included."""
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    named = set(re.findall(r'from_extra\("([a-z]+)"', code))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert named == set(re.findall(r"[a-z]+", extras["all"][0].partition("[")[2]))
+    assert named < set(extras)
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    assert set(re.findall(r'pip install "mixpanel_pandas\[([a-z]+)\]"', code + pages)) <= set(extras)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        pytest.param(
+            "preview('set', 'id')",
+            'the preview needs ipywidgets: pip install "mixpanel_pandas[notebook]"',
+            id="the preview",
+        ),
+        pytest.param(
+            "schema('set', 'id')",
+            'schema needs pandera: pip install "mixpanel_pandas[schema]"',
+            id="the checks as a schema",
+        ),
+        pytest.param(
+            "set('id', schema='mine', dry_run=True)",
+            "the option schema takes a schema of pandera, which is not installed: "
+            'pip install "mixpanel_pandas[schema]"',
+            id="an option that is no schema",
+        ),
+    ],
+)
+def test_without_an_extra_its_name_is_said_and_the_rest_works(call: str, message: str) -> None:
+    code = f"""
+import sys
+import pandas
+import mixpanel_pandas
+sys.modules.update(dict.fromkeys(["fsspec", "ipywidgets", "matplotlib", "pandera", "IPython"]))
+frame = pandas.DataFrame({{"id": ["a"], "plan": ["pro"]}})
+assert frame.mixpanel.validate("set", "id").empty
+assert len(frame.mixpanel.set("id", dry_run=True)) == 1
+try:
+    frame.mixpanel.{call}
+except mixpanel_pandas.MissingExtraError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [message]
 
 
 def test_every_picture_has_its_place_on_a_page() -> None:
@@ -272,9 +338,34 @@ def test_every_picture_has_its_place_on_a_page() -> None:
     assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()}
 
 
+def test_ci_runs_every_version_that_the_package_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    (matrix,) = re.findall(r"^ +python: \[(.*)\]$", workflow, flags=re.MULTILINE)
+    said = [name.rpartition(" ")[2] for name in project["classifiers"] if ":: 3." in name]
+    assert re.findall(r"[\d.]+", matrix) == said
+    assert project["requires-python"] == f">={said[0]}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: str(path.name)
+)
+def test_a_workflow_runs_no_action_that_may_change(path: Path) -> None:
+    """An action is named by the hash of its commit, with the version beside it for Dependabot; a local workflow by its path."""
+    lines = re.findall(r"^ +(?:- )?uses: (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert lines
+    for line in lines:
+        assert re.fullmatch(
+            r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/\w+\.yml", line
+        )
+        assert not line.startswith("./") or (ROOT / line).is_file()
+
+
 def test_lowest_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lowest = dict(re.split(r" *>=", dependency) for dependency in project["dependencies"])
+    extras = project["optional-dependencies"]
+    dependencies = [*project["dependencies"], *extras["notebook"], *extras["schema"]]
+    lowest = dict(re.split(r" *>=", dependency) for dependency in dependencies)
     lines = [
         line
         for line in (ROOT / ".ci" / "lowest.txt").read_text(encoding="utf-8").splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import traceback
 import warnings
@@ -195,6 +196,7 @@ def test_ctrl_c_within_a_finalizer_counts(emulator: mpd.Emulator, monkeypatch: p
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_handler_of_somebody_else_is_called_once_when_the_account_is_given(emulator: mpd.Emulator) -> None:
     heard: list[int] = []
 

@@ -381,6 +381,11 @@ def remember(summary: pd.DataFrame) -> None:
 def last_summary() -> pd.DataFrame:
     """Return the summary of the latest upload of this process, also where the call itself raised or its result is lost.
 
+    Returns
+    -------
+    pandas.DataFrame
+        The same object that the verb returned or its error carries.
+
     Raises
     ------
     OperationError

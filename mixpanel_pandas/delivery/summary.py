@@ -266,6 +266,16 @@ def totals(summary: pd.DataFrame) -> pd.DataFrame:
     ------
     SummaryError
         If the frame is no summary.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob", None], "plan": ["pro", "free", "pro"]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     summary = df.mixpanel.set("user_id", invalid="drop_row")
+    >>> mpd.totals(summary)[["outcome", "rows", "updates"]]
+        outcome  rows  updates
+    0  accepted     2        2
+    1   invalid     1        0
     """
     if not set(COLUMNS) <= set(getattr(summary, "columns", ())):
         msg = "totals takes the summary that a verb returned, with all its columns"

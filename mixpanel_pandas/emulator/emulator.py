@@ -139,7 +139,17 @@ class Emulator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget profiles, aliases, cohorts, requests, queries and faults."""
+        """Forget profiles, aliases, cohorts, requests, queries and faults.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator()
+        >>> emulator.add_cohort("paying", ["ann"])
+        1
+        >>> emulator.reset()
+        >>> emulator.add_cohort("new", ["bob"])
+        1
+        """
         with self._lock:
             self._store, self._cues = Store(self._read_delay), Cues()
             self._reader = Reader(
@@ -174,10 +184,22 @@ class Emulator:
         port : int, default 0
             The port. 0: a free one. An emulator that listens already stays where it is.
 
+        Returns
+        -------
+        Emulator
+            The same emulator.
+
         Raises
         ------
         OperationError
             If it cannot listen there, such as on a port that is in use.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator().start()
+        >>> emulator.url
+        'http://127.0.0.1:...'
+        >>> emulator.close()
         """
         if self._server is None:
             from mixpanel_pandas.emulator.server import Server
@@ -187,7 +209,15 @@ class Emulator:
         return self
 
     def close(self) -> None:
-        """Stop listening, and end all connections. Profiles and requests stay. Connections to `url` are refused from then on."""
+        """Stop listening, and end all connections. Profiles and requests stay. Connections to `url` are refused from then on.
+
+        Examples
+        --------
+        >>> emulator = mpd.Emulator().start()
+        >>> emulator.close()
+        >>> emulator
+        <Emulator not listening, requests: 0, users: 0>
+        """
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -204,6 +234,11 @@ class Emulator:
         """Return an adapter for a `requests.Session`, or for a `Project`, that reaches the emulator without sockets.
 
         Timeouts and delays take no time with it, and the emulator need not be started.
+
+        Returns
+        -------
+        requests.adapters.BaseAdapter
+            It reaches this emulator alone, whatever the address of the request.
 
         Examples
         --------
@@ -252,13 +287,29 @@ class Emulator:
 
     @property
     def requests(self) -> list[Received]:
-        """The requests that arrived, in order."""
+        """The requests that arrived, in order.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = pd.DataFrame({"id": ["ann"], "plan": ["pro"]}).mixpanel.set("id")
+        >>> [(request.path, request.status) for request in emulator.requests]
+        [('/engage', 200)]
+        """
         with self._lock:
             return list(self._requests)
 
     @property
     def applied(self) -> list[Applied]:
-        """Every application of a record, in order. A record that was applied twice is here twice."""
+        """Every application of a record, in order. A record that was applied twice is here twice.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = pd.DataFrame({"id": ["ann"], "plan": ["pro"]}).mixpanel.set("id")
+        >>> [applied.record["$set"] for applied in emulator.applied]
+        [{'plan': 'pro'}]
+        """
         return [
             Applied(request.number, position, request.records[position])
             for request in self.requests
@@ -267,19 +318,53 @@ class Emulator:
         ]
 
     def profile(self, identity: str, group: str | None = None) -> dict[str, Any] | None:
-        """Return the properties of a user, or of a profile of the `group` key. None: there is no such profile."""
+        """Return the properties of a user, or of a profile of a group.
+
+        Parameters
+        ----------
+        identity : str
+            The id of the profile.
+        group : str, optional
+            The group key. By default users.
+
+        Returns
+        -------
+        dict or None
+            Property -> value. None if there is no such profile.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = pd.DataFrame({"id": ["ann"], "plan": ["pro"]}).mixpanel.set("id")
+        >>> emulator.profile("ann")
+        {'plan': 'pro'}
+        """
         with self._lock:
             properties = self._store.kind(self.token, group).get(str(identity))
             return None if properties is None else dict(properties)
 
     def profiles(self, group: str | None = None) -> pd.DataFrame:
-        """Return one row per user, or per profile of the `group` key, by id.
+        """Return one row per user, or per profile of a group, by id.
+
+        Parameters
+        ----------
+        group : str, optional
+            The group key. By default users.
 
         Returns
         -------
         pandas.DataFrame
             A column per property, of dtype object, with NaN if a profile lacks the property. The name of the index is
             ``$distinct_id``, or the group key.
+
+        Examples
+        --------
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = pd.DataFrame({"company": ["acme"], "seats": [12]}).mixpanel.group("company").set()
+        >>> emulator.profiles("company")
+                seats
+        company
+        acme       12
         """
         import pandas as pd
 
@@ -300,7 +385,23 @@ class Emulator:
         )
 
     def data_group_id(self, group: str) -> str:
-        """Return the number by which the Query API knows a group key."""
+        """Return the number by which the Query API knows a group key.
+
+        Parameters
+        ----------
+        group : str
+            The group key.
+
+        Returns
+        -------
+        str
+            A whole number below 0, as in `Project.group_keys`. It is the same in every emulator.
+
+        Examples
+        --------
+        >>> mpd.Emulator().data_group_id("company") == mpd.Emulator().data_group_id("company")
+        True
+        """
         return data_group_id(group)
 
     # -- what is there besides profiles -------------------------------------------------------------------------------
@@ -311,6 +412,13 @@ class Emulator:
         From then on updates of the alias change the profile of `identity`, unless they say ``$ignore_alias``. Queries find
         a profile by its own id alone. A profile that the alias has already is gone, as Mixpanel documents it for anonymous ids
         (``$device:...``).
+
+        Parameters
+        ----------
+        alias : str
+            The other id.
+        identity : str
+            The id of the user, who need not have a profile yet.
 
         Examples
         --------
@@ -329,7 +437,19 @@ class Emulator:
             self._store.alias(self.token, str(alias), str(identity), self._clock())
 
     def add_cohort(self, name: str, ids: Iterable[str]) -> int:
-        """Keep a list of ids as a cohort, and return the number that queries take as ``filter_by_cohort={"id": 1}``.
+        """Keep a list of ids as a cohort.
+
+        Parameters
+        ----------
+        name : str
+            The name of the cohort.
+        ids : iterable of str
+            The ids of its users.
+
+        Returns
+        -------
+        int
+            The number that queries take as ``filter_by_cohort={"id": 1}``.
 
         Examples
         --------
@@ -429,9 +549,30 @@ class Emulator:
             self._cues = Cues()
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireResponse:
-        """Answer one request for `target`, a path with its query.
+        """Answer one request.
 
         The server and the adapter both deliver this answer, so they always agree. The records are applied when this returns.
+
+        Parameters
+        ----------
+        method : str
+            The method, such as ``"POST"``.
+        target : str
+            The path with its query, such as ``"/engage?verbose=1"``.
+        headers : mapping
+            Name in small letters -> value.
+        body : bytes
+            The body, as it was sent.
+
+        Returns
+        -------
+        WireResponse
+            With ``status``, ``headers`` and ``body``.
+
+        Examples
+        --------
+        >>> mpd.Emulator().answer("GET", "/nothing", {}, b"").status
+        404
         """
         with self.exchange(method, target, headers, body) as response:
             return response
@@ -441,6 +582,20 @@ class Emulator:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> Iterator[WireResponse]:
         """Answer one request, and take a query for running until the end of the ``with`` block.
+
+        Parameters
+        ----------
+        method, target : str
+            As for `answer`.
+        headers : mapping
+            As for `answer`.
+        body : bytes
+            As for `answer`.
+
+        Yields
+        ------
+        WireResponse
+            As `answer` returns it.
 
         Examples
         --------

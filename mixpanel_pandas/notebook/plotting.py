@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.delivery.summary import COLUMNS, words
-from mixpanel_pandas.errors import MissingExtraError, SummaryError
+from mixpanel_pandas.errors import SummaryError, from_extra
 from mixpanel_pandas.notebook.tables import MARKS
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
@@ -135,7 +135,7 @@ def timeline(summary: pd.DataFrame) -> Timeline | None:
 def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
     """Draw an upload over time: requests by outcome, accepted rows a second, and how long each batch took.
 
-    Needs matplotlib: ``pip install 'mixpanel_pandas[plot]'``.
+    Needs matplotlib: ``pip install "mixpanel_pandas[plot]"``.
 
     Parameters
     ----------
@@ -170,11 +170,8 @@ def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Fig
     if not set(COLUMNS) <= set(getattr(summary, "columns", ())):
         msg = "plot takes the summary that a verb returned, with all its columns"
         raise SummaryError(msg)
-    try:
+    with from_extra("plot", "plot needs matplotlib"):
         import matplotlib as mpl
-    except ImportError as error:
-        msg = "plot needs matplotlib: pip install 'mixpanel_pandas[plot]'"
-        raise MissingExtraError(msg) from error
     with mpl.rc_context(STYLE):
         figure = _new_figure() if figure is None else figure
         title = _title(summary)

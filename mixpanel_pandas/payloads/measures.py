@@ -128,8 +128,10 @@ def to_milliseconds(instants: Any) -> tuple[Any, Any, Any]:
     ['2024-01-02T00:00:00.001', 'False', 'True']
     """
     outside = outside_years(instants.astype("M8[Y]").astype(np.int64) + 1970)
+    if np.any(outside):  # milliseconds cannot count all years that seconds can
+        instants = np.where(outside, np.zeros_like(instants), instants)
     milliseconds = instants.astype("M8[ms]")
-    return milliseconds, outside, (milliseconds != instants) & ~outside
+    return milliseconds, outside, milliseconds != instants
 
 
 # -- strings ------------------------------------------------------------------------------------------------------

@@ -181,10 +181,23 @@ class Project:
         region : {"us", "eu", "in"}, optional
             Instead of ``MIXPANEL_REGION`` and ``MIXPANEL_URL``.
 
+        Returns
+        -------
+        Project
+            The project.
+
         Raises
         ------
         ProjectError
             If one of them is missing or malformed.
+
+        Examples
+        --------
+        >>> import os
+        >>> os.environ["MIXPANEL_TOKEN"] = "0123456789abcdef0123456789abcdef"
+        >>> mpd.Project.from_env("in")
+        Project(token='0123…', region='in')
+        >>> del os.environ["MIXPANEL_TOKEN"]
         """
         token = os.environ.get("MIXPANEL_TOKEN", "")
         return cls(token, region, url=None if region else os.environ.get("MIXPANEL_URL"))
@@ -224,17 +237,35 @@ class Project:
 
     @property
     def place(self) -> str:
-        """The region, or the host of `url`, as messages name it."""
+        """The region, or the host of `url`, as messages name it.
+
+        Examples
+        --------
+        >>> mpd.Project("0123456789abcdef0123456789abcdef", url="https://proxy.example/mixpanel").place
+        'proxy.example'
+        """
         return _place_of(self.base)
 
     @property
     def base(self) -> str:
-        """The address, without the path of an endpoint."""
+        """The address, without the path of an endpoint.
+
+        Examples
+        --------
+        >>> mpd.Project("0123456789abcdef0123456789abcdef", "eu").base
+        'https://api-eu.mixpanel.com'
+        """
         return (self.url or REGIONS[self.region or ""]).rstrip("/")
 
     @property
     def query_base(self) -> str:
-        """The address of queries, without the path of an endpoint."""
+        """The address of queries, without the path of an endpoint.
+
+        Examples
+        --------
+        >>> mpd.Project("0123456789abcdef0123456789abcdef", "eu").query_base
+        'https://eu.mixpanel.com'
+        """
         return (self.url or QUERY_REGIONS[self.region or ""]).rstrip("/")
 
     @property
@@ -252,7 +283,13 @@ class Project:
 
     @property
     def identity(self) -> str:
-        """The address and the fingerprint of the token, as a journal keeps them."""
+        """The address and the fingerprint of the token, as a journal keeps them.
+
+        Examples
+        --------
+        >>> mpd.Project("0123456789abcdef0123456789abcdef", "eu").identity
+        'https://api-eu.mixpanel.com, 079bc5dc'
+        """
         return f"{self.base}, {self.fingerprint}"
 
 

@@ -446,7 +446,7 @@ def _micros(fields: dict[str, np.ndarray], fits: np.ndarray) -> np.ndarray:
     fits &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     first = (np.clip(year, 1, 9999) * 12 + np.clip(month, 1, 12) - 1 - 1970 * 12).astype("datetime64[M]")
     days = first.astype("datetime64[D]").astype(np.int64) + day - 1
-    fits &= days < (first + 1).astype("datetime64[D]").astype(np.int64)
+    fits &= days < (first + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64)
     hour = fields.get("hour", np.int64(0))
     if "half" in fields:
         fits &= (hour >= 1) & (hour <= 12)

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mixpanel_pandas.errors import MissingExtraError, OperationError
+from mixpanel_pandas.errors import MissingExtraError, OperationError, from_extra
 from mixpanel_pandas.text import Length, shortened
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
     OperationError
         If there is no such protocol.
     """
-    try:
+    with from_extra("files", f"{shown_address(address)} needs fsspec"):
         import fsspec
-
+    try:
         return call(fsspec)
     except ImportError as error:
         what = shortened(error, Length.SENTENCE)
-        msg = f"{shown_address(address)} needs fsspec and the library of its protocol, such as s3fs: {what}"
+        msg = f"{shown_address(address)} needs the library of its protocol: {what}"
         raise MissingExtraError(msg) from error
     except ValueError as error:
         msg = f"cannot read {shown_address(address)}: {shortened(error, Length.SENTENCE)}"
@@ -247,7 +247,8 @@ class Utf8(Replayed):
     """
 
     def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:
-        start = _first_bytes(stream)
+        super().__init__(b"", stream)  # before what may raise: finalizing closes what is set here
+        self._start = start = _first_bytes(stream)
         if start in NO_TEXT:
             msg = f"{name} is {NO_TEXT[start]}"
             raise OperationError(msg)
@@ -259,9 +260,8 @@ class Utf8(Replayed):
         if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
         if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
-            start, encoding = start.removeprefix(codecs.BOM_UTF8), None
+            self._start, encoding = start.removeprefix(codecs.BOM_UTF8), None
         self._decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
-        super().__init__(start, stream)
         self._name, self._encoding, self._decoded = name, encoding, b""
 
     def read(self, size: int = -1, /) -> bytes:

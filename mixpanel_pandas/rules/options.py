@@ -29,7 +29,7 @@ class Options:
     Every option is a keyword of the verbs that take it. An option whose default is None takes the default of the operator,
     where the operator has one.
 
-    Attributes
+    Parameters
     ----------
     rename : mapping, callable or "reserved", optional
         Column -> property name, as in ``DataFrame.rename``; other columns keep their names. ``"reserved"`` turns name,
@@ -126,6 +126,14 @@ class Options:
         updates before. With a journal, name another run instead.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown in a notebook and in a terminal.
+
+    Examples
+    --------
+    >>> mpd.Options(missing="null", batch_size=500).batch_size
+    500
+    >>> df = pd.DataFrame({"user_id": ["ann"], "plan": [None]})
+    >>> df.mixpanel.set("user_id", missing="null", batch_size=500, dry_run=True)["reason"].tolist()
+    ['dry run']
     """
 
     rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None

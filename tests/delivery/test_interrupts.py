@@ -6,6 +6,7 @@ import _thread
 import contextvars
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ from mixpanel_pandas.delivery.interrupts import Interrupts, shielded
 from mixpanel_pandas.delivery.journal import file as journal_file
 from mixpanel_pandas.errors import UploadError
 from tests.patience import PATIENCE
+
+if sys.platform == "win32":
+    pytest.skip("signals of POSIX", allow_module_level=True)
 
 if TYPE_CHECKING:
     from pathlib import Path

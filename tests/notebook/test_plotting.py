@@ -187,7 +187,7 @@ def test_every_outcome_has_a_pattern_of_its_own():
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(mpd.MissingExtraError, match=r"pip install 'mixpanel_pandas\[plot\]'") as caught:
+    with pytest.raises(mpd.MissingExtraError, match=r'pip install "mixpanel_pandas\[plot\]"') as caught:
         mpd.plot(made(STEADY))
     assert isinstance(caught.value, ImportError)
 

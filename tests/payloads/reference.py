@@ -290,7 +290,9 @@ def arrow(type: pa.DataType) -> Callable[[list[Any]], Any]:
 
 def numpy_instants(unit: str) -> Callable[[list[Any]], Any]:
     return lambda values: pd.Series(
-        np.array([np.datetime64("NaT") if value is None else value for value in values], dtype=f"M8[{unit}]")
+        np.array(
+            [np.datetime64("NaT", unit) if value is None else value for value in values], dtype=f"M8[{unit}]"
+        )
     )
 
 
@@ -401,7 +403,7 @@ DATES = {
         for unit in ("s", "ms", "us", "ns")
     },
     "sparse datetimes": Kind(
-        instants("1700-01-01", "2200-01-01", "ns"), sparse("M8[ns]", np.datetime64("NaT")), iso
+        instants("1700-01-01", "2200-01-01", "ns"), sparse("M8[ns]", np.datetime64("NaT", "ns")), iso
     ),
     "dates": Kind(st.dates(), objects, str),
     "categories of dates": Kind(st.dates(), categories, str),

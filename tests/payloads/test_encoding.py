@@ -314,8 +314,10 @@ def test_a_row_that_says_nothing_stays_in_its_place():
         pytest.param(
             [np.nan, "a", pd.NA, pd.NaT, None], [MISSING, "a"] + [MISSING] * 3, id="every missing value"
         ),
-        pytest.param([np.datetime64("NaT"), "a"], [MISSING, "a"], id="numpy's NaT beside text"),
-        pytest.param([np.timedelta64("NaT"), 1], [MISSING, 1], id="numpy's NaT of durations beside a number"),
+        pytest.param([np.datetime64("NaT", "ns"), "a"], [MISSING, "a"], id="numpy's NaT beside text"),
+        pytest.param(
+            [np.timedelta64("NaT", "ns"), 1], [MISSING, 1], id="numpy's NaT of durations beside a number"
+        ),
         pytest.param([decimal.Decimal("NaN"), 1.5], [MISSING, 1.5], id="a Decimal's NaN beside a float"),
         pytest.param(
             [float("nan"), 1, "a"], [MISSING, 1, "a"], id="NaN among mixed values is missing, not null"

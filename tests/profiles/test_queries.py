@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -236,6 +237,7 @@ def test_a_page_of_several_megabytes() -> None:
         assert mpd.read_profiles(project=project).loc["a", "n"] == text
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_ends_the_requests_on_the_wire(tmp_path: Path) -> None:
     silent = [600.0]  # until the client leaves
     with Server([answer(page(0, ["a", "b"]))], silent) as server:

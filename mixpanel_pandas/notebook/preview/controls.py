@@ -9,9 +9,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as widgets
-
+from mixpanel_pandas.errors import from_extra
 from mixpanel_pandas.text import printable
+
+with from_extra("notebook", "the preview needs ipywidgets"):
+    import ipywidgets as widgets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

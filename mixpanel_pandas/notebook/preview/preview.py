@@ -13,6 +13,7 @@ from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.notebook.preview.static import as_html, as_text
+from mixpanel_pandas.notebook.preview.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mixpanel_pandas.notebook.preview.window import Window
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Preview"]
@@ -83,8 +83,6 @@ class Preview:
     def widget(self) -> Any:
         """The widget, to place among others. It is made when it is first asked for."""
         if self._window is None:
-            from mixpanel_pandas.notebook.preview.window import Window
-
             self._window = Window(self, self._name)
             self._check_in_background()
         return self._window.box

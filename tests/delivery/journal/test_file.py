@@ -280,6 +280,7 @@ NAMES: list[Any] = [
 
 
 @pytest.mark.parametrize(("name", "message"), NAMES)
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
 def test_a_name_that_cannot_be_a_journal_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
