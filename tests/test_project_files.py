@@ -301,17 +301,6 @@ def test_every_extra_that_an_error_names_is_there() -> None:
             'the preview needs ipywidgets: pip install "mixpanel_pandas[notebook]"',
             id="the preview",
         ),
-        pytest.param(
-            "schema('set', 'id')",
-            'schema needs pandera: pip install "mixpanel_pandas[schema]"',
-            id="the checks as a schema",
-        ),
-        pytest.param(
-            "set('id', schema='mine', dry_run=True)",
-            "the option schema takes a schema of pandera, which is not installed: "
-            'pip install "mixpanel_pandas[schema]"',
-            id="an option that is no schema",
-        ),
     ],
 )
 def test_without_an_extra_its_name_is_said_and_the_rest_works(call: str, message: str) -> None:
@@ -364,7 +353,7 @@ def test_a_workflow_runs_no_action_that_may_change(path: Path) -> None:
 def test_lowest_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    dependencies = [*project["dependencies"], *extras["notebook"], *extras["schema"]]
+    dependencies = [*project["dependencies"], *extras["notebook"]]
     lowest = dict(re.split(r" *>=", dependency) for dependency in dependencies)
     lines = [
         line

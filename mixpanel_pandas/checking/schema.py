@@ -14,19 +14,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
+import pandera.pandas as pandera
+from pandera.api.base.checks import CheckResult
 
 from mixpanel_pandas.checking.decisions import check_frame, user_schema_of
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of
 from mixpanel_pandas.checking.report import failure_cases
 from mixpanel_pandas.checking.scan import property_checks
-from mixpanel_pandas.errors import OperationError, from_extra
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.rules.checks import CHECKS, STRINGS
 from mixpanel_pandas.text import NOT_SHOWN, is_text
-
-with from_extra("schema", "schema needs pandera"):
-    import pandera.pandas as pandera
-    from pandera.api.base.checks import CheckResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

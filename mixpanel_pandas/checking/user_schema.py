@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
+from pandera.config import ValidationDepth, config_context
 
 from mixpanel_pandas.checking.findings import Finding
-from mixpanel_pandas.errors import OperationError, calling, choices, from_extra
+from mixpanel_pandas.errors import OperationError, calling, choices
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.text import Length, quoted, shortened
-
-with from_extra("schema", "the option schema takes a schema of pandera, which is not installed"):
-    import pandera.pandas as pandera
-    from pandera.config import ValidationDepth, config_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
