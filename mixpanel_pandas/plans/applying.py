@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.ending import interrupted, raise_from
 from mixpanel_pandas.delivery.journal import applied_in_run
 from mixpanel_pandas.delivery.summary import outcomes, summarise
@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from mixpanel_pandas.project import Project
 
 __all__ = ["apply_plan", "drift_of_plan"]
-
-#: Seconds before each look for what a step has written, before the next step removes what it replaces. Mixpanel documents no delay.
-LOOKS = (5, 15, 40)
 
 DRIFTED = "the profile has changed since the plan was made: plan.drift() tells how"
 
@@ -305,9 +302,8 @@ class Applying:
         of = proof["of"].combine_chunks().unique()
         seen = of.slice(0, 0)
         now = None
-        pauses = LOOKS if self._has_sent else (0, *LOOKS)
-        for seconds in pauses:
-            time.sleep(seconds)
+        for seconds in canary.PAUSES if self._has_sent else (0.0, *canary.PAUSES):
+            canary.rest(seconds, lambda: False, lambda _left: None)
             now = self.read((*steps, step), wait, also=of)
             seen = proven(list(steps), of, now)
             if len(seen) == len(of):
@@ -321,7 +317,7 @@ class Applying:
             ~mask_of(pc.is_in(ids, value_set=safe)),
             "not_sent",
             "not proven",
-            f"what replaces it was not read back within {sum(LOOKS)} s: apply the plan again later",
+            f"what replaces it was not read back within {sum(canary.PAUSES):.0f} s: apply the plan again later",
         )
         return now
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.plans import applying
+from mixpanel_pandas.delivery import canary
 from tests.plans.test_applying import held_in
 from tests.profiles.held import hold
 
@@ -28,7 +28,7 @@ def project(mixpanel: mpd.Emulator) -> mpd.Project:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(applying.time, "sleep", slept.append)
+    monkeypatch.setattr(canary, "rest", lambda seconds, *_: slept.append(seconds))
     return slept
 
 
@@ -88,24 +88,28 @@ def test_names_that_cannot_be_meant(names: Any, match: str, project: mpd.Project
 
 
 def test_nothing_is_removed_before_what_replaces_it_was_read(
-    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path, no_pauses: list[float]
+    mixpanel: mpd.Emulator,
+    project: mpd.Project,
+    tmp_path: Path,
+    no_pauses: list[float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
     path = tmp_path / "plan.parquet"
     plan = mpd.rename_property({"old": "new"}, project=project).save(path, project=project)
     store = mixpanel._store
 
-    def lose(seconds: float) -> None:
+    def lose(seconds: float, *_: object) -> None:
         no_pauses.append(seconds)
         store.kinds[mixpanel.token, None]["a"].pop("new", None)  # as if it could not be read yet
         store.version += 1
 
-    applying.time.sleep = lose  # type: ignore[assignment]
+    monkeypatch.setattr(canary, "rest", lose)
     summary = plan.apply(project=project)
     assert summary.groupby("reason")["rows"].sum().to_dict() == {"not proven": 1}
     assert held_in(mixpanel) == {"a": {"old": 1}, "b": {"new": 2}}
-    assert no_pauses == [5, 15, 40]
-    applying.time.sleep = no_pauses.append  # type: ignore[assignment]
+    assert no_pauses == [5, 20, 60]
+    monkeypatch.setattr(canary, "rest", lambda seconds, *_: no_pauses.append(seconds))
     summary = mpd.open_plan(path).apply(project=project)
     assert held_in(mixpanel) == {
         "a": {"old": 1},
@@ -113,15 +117,17 @@ def test_nothing_is_removed_before_what_replaces_it_was_read(
     }  # the journal says that it was sent, and it is not there
 
 
-def test_an_old_value_that_was_changed_meanwhile_stays(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+def test_an_old_value_that_was_changed_meanwhile_stays(
+    mixpanel: mpd.Emulator, project: mpd.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
     plan = mpd.rename_property({"old": "new"}, project=project)
 
-    def change(_seconds: float) -> None:
+    def change(*_: object) -> None:
         mixpanel._store.kinds[mixpanel.token, None]["a"]["old"] = 9
         mixpanel._store.version += 1
 
-    applying.time.sleep = change  # type: ignore[assignment]
+    monkeypatch.setattr(canary, "rest", change)
     plan.apply(project=project, backup=None)
     assert held_in(mixpanel) == {"a": {"old": 9, "new": 1}, "b": {"new": 2}}
 
@@ -146,15 +152,19 @@ def test_a_new_name_that_has_the_value_already_is_proven_too(
     ],
 )
 def test_whatever_ends_the_second_step_the_error_accounts_for_both(
-    strike: BaseException, kind: type[BaseException], mixpanel: mpd.Emulator, project: mpd.Project
+    strike: BaseException,
+    kind: type[BaseException],
+    mixpanel: mpd.Emulator,
+    project: mpd.Project,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
     plan = mpd.rename_property({"old": "new"}, project=project)
 
-    def fail(_seconds: float) -> None:
+    def fail(*_: object) -> None:
         raise strike
 
-    applying.time.sleep = fail  # type: ignore[assignment]
+    monkeypatch.setattr(canary, "rest", fail)
     with pytest.raises(kind) as raised:
         plan.apply(project=project, backup=None)
     summary = raised.value.summary  # type: ignore[attr-defined]

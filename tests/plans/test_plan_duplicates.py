@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.plans import applying
+from mixpanel_pandas.delivery import canary
 from tests.plans.test_applying import held_in
 from tests.profiles.held import hold
 
@@ -27,7 +27,7 @@ def project(mixpanel: mpd.Emulator) -> mpd.Project:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(canary, "rest", lambda *_: None)
 
 
 PROFILES: dict[str, dict[str, Any]] = {
