@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS
-from mixpanel_pandas.cli.options import EVERY_OPTION, HEADINGS, REPORT
+from mixpanel_pandas.cli.option import HEADINGS
+from mixpanel_pandas.cli.options import EVERY_OPTION, REPORT
+from mixpanel_pandas.cli.plan_options import GUARDS
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
@@ -20,7 +22,7 @@ from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
-    from mixpanel_pandas.cli.options import CommandOption
+    from mixpanel_pandas.cli.option import CommandOption
     from mixpanel_pandas.delivery.answers import Evidence
     from mixpanel_pandas.delivery.policy import FollowUp
 
@@ -733,7 +735,7 @@ def pages() -> dict[Path, str]:
         ["status", "when", "what to do"],
         [[f"{number:d}", *words] for number, words in STATUS_IN_WORDS.items()],
     )
-    every_option = [*EVERY_OPTION.values(), *REPORT]
+    every_option = [*EVERY_OPTION.values(), GUARDS["new_properties"], *REPORT]
     options = "\n\n".join(
         f"### {heading}\n\n"
         + table(

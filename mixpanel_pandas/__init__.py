@@ -57,12 +57,12 @@ if TYPE_CHECKING:
     from mixpanel_pandas.emulator import Emulator as Emulator
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
-    from mixpanel_pandas.pipeline.upload import upload as upload
     from mixpanel_pandas.plans.clean_up import rename_property as rename_property
     from mixpanel_pandas.plans.clean_up import retype_property as retype_property
     from mixpanel_pandas.plans.duplicates import deduplicate_profiles as deduplicate_profiles
     from mixpanel_pandas.plans.plan import open_plan as open_plan
     from mixpanel_pandas.plans.undo import open_backup as open_backup
+    from mixpanel_pandas.plans.uploading import upload as upload
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
     from mixpanel_pandas.profiles.read import read_profiles as read_profiles
     from mixpanel_pandas.reading.frame import frame as frame
@@ -143,7 +143,7 @@ _LATER = {
     "settle": "mixpanel_pandas.delivery.journal",
     "show": "mixpanel_pandas.notebook.show",
     "totals": "mixpanel_pandas.delivery.summary",
-    "upload": "mixpanel_pandas.pipeline.upload",
+    "upload": "mixpanel_pandas.plans.uploading",
 }
 
 

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING
 import click
 
 from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS, ExitStatus, status_of_summary
-from mixpanel_pandas.cli.help import ByVerb, Commands, table_command
+from mixpanel_pandas.cli.help import ByVerb, Commands, file_command, table_command
 from mixpanel_pandas.cli.jobs import VERBS, Call, verb_of_job
 from mixpanel_pandas.cli.looking import OF_INVENTORY, showing_payloads, taking_inventory, validating
-from mixpanel_pandas.cli.options import options_of_report, options_of_verb
+from mixpanel_pandas.cli.options import options_of_apply, options_of_plan, options_of_report, options_of_verb
 from mixpanel_pandas.cli.output import check_outputs, echo, print_summary, write_output
+from mixpanel_pandas.cli.planning import (
+    OF_DRIFT,
+    OF_SHOW,
+    OF_UNDO,
+    applying,
+    comparing,
+    planning,
+    showing,
+    undoing,
+)
 from mixpanel_pandas.cli.running import finish
 from mixpanel_pandas.cli.uploading import uploading
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -184,32 +194,44 @@ for _verb, _does in _DOES.items():
         )
     )
 
-for _name, _of_verb, _does, _of in (
+for _name, _of_verb, _options, _more, _does, _of in (
     (
         "validate",
         validating,
+        options_of_report,
+        "",
         "Show what is wrong with a table: counts, rows and values. Send nothing.",
         "Show what is wrong with a table for {verb}. Send nothing.",
     ),
     (
         "payloads",
         showing_payloads,
+        options_of_report,
+        "",
         "Show what would be sent, as JSON Lines. Send nothing.",
         "Show what {verb} would send. Send nothing.",
+    ),
+    (
+        "plan",
+        planning,
+        options_of_plan,
+        " --to plan.parquet",
+        "Compare a table with what profiles hold, and write each change to a file. Send nothing.",
+        "Write what {verb} would change in profiles to a file. Send nothing.",
     ),
 ):
     main.add_command(
         ByVerb(
             _name,
-            help=f"{_does}\n\n\b\n  mixpanel-pandas {_name} set users.csv --id user_id\n  mixpanel-pandas {_name} --job users.toml",
+            help=f"{_does}\n\n\b\n  mixpanel-pandas {_name} set users.csv --id user_id{_more}\n  mixpanel-pandas {_name} --job users.toml{_more}",
             short_help=_does,
             commands=[
                 table_command(
                     _verb,
                     _of.format(verb=_verb),
-                    options_of_report(_verb),
+                    _options(_verb),
                     _of_verb(_verb),
-                    f"mixpanel-pandas {_name} {_verb} users.csv --id user_id",
+                    f"mixpanel-pandas {_name} {_verb} users.csv --id user_id{_more}",
                 )
                 for _verb in VERBS
             ],
@@ -226,9 +248,36 @@ main.add_command(
     )
 )
 
+for _name, _does, _rows, _run, _words in (
+    ("show", "Show each change of a plan, or what a backup holds.", OF_SHOW, showing, "plan.parquet"),
+    (
+        "drift",
+        "Read the profiles of a plan again, and show what has changed since. Send nothing.",
+        OF_DRIFT,
+        comparing,
+        "plan.parquet",
+    ),
+    (
+        "apply",
+        "Read the profiles of a plan again, back them up, and send what the plan says.",
+        options_of_apply(),
+        applying,
+        "plan.parquet --at-most 1000",
+    ),
+    (
+        "undo",
+        "Write the plan that puts back what a backup holds. Send nothing.",
+        OF_UNDO,
+        undoing,
+        "plan.backup.parquet --to undo.parquet",
+    ),
+):
+    main.add_command(file_command(_name, _does, _rows, _run, f"mixpanel-pandas {_name} {_words}"))
+
 main.headings = {
     "Verbs": VERBS,
     "Looking without sending": ("validate", "payloads", "inventory"),
+    "Plans": ("plan", "show", "drift", "apply", "undo"),
     "Jobs": ("run", "journal"),
     "Tools": ("emulator", "completion"),
 }

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from mixpanel_pandas.errors import (
     BudgetSpent,
     ConnectionFailed,
+    DriftError,
+    GuardError,
     MixpanelError,
     PageFailed,
     UploadError,
@@ -30,6 +32,7 @@ class ExitStatus(IntEnum):
     DATA = 1
     USAGE = 2
     SERVICE = 3
+    REFUSED = 4
     INTERRUPTED = 128 + signal.SIGINT
     TERMINATED = 128 + signal.SIGTERM
 
@@ -48,6 +51,10 @@ STATUS_IN_WORDS: dict[ExitStatus, tuple[str, str]] = {
     ExitStatus.SERVICE: (
         "service: no connection, denied, or no clear answer; nothing was accepted",
         "try again later",
+    ),
+    ExitStatus.REFUSED: (
+        "a guard refused the plan, or profiles have changed since it was made; nothing was sent",
+        "look at the plan: allow more, correct the table, or make the plan anew",
     ),
     ExitStatus.INTERRUPTED: ("Ctrl-C", "run the same job again: with a journal it goes on"),
     ExitStatus.TERMINATED: ("SIGTERM", "run the same job again: with a journal it goes on"),
@@ -76,6 +83,8 @@ def status_of_error(error: BaseException) -> ExitStatus:
     """
     if isinstance(error, ConnectionFailed | PageFailed | BudgetSpent):
         return ExitStatus.SERVICE
+    if isinstance(error, GuardError | DriftError):
+        return ExitStatus.REFUSED
     if isinstance(error, UploadError):
         return status_of_summary(error.summary) or ExitStatus.DATA
     if isinstance(error, ValidationError):

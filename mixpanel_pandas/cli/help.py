@@ -13,7 +13,7 @@ from click.exceptions import NoArgsIsHelpError
 from mixpanel_pandas.cli.exit_status import ExitStatus
 from mixpanel_pandas.cli.jobs import verb_of_job
 from mixpanel_pandas.cli.logs import log_event, logging_to_stderr
-from mixpanel_pandas.cli.options import HEADINGS, CommandOption
+from mixpanel_pandas.cli.option import HEADINGS, CommandOption
 from mixpanel_pandas.cli.wording import in_words_of_the_command_line
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.text import bounded, printable
@@ -21,7 +21,7 @@ from mixpanel_pandas.text import bounded, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["ByVerb", "Commands", "HeadedCommand", "HeadedOption", "table_command"]
+__all__ = ["ByVerb", "Commands", "HeadedCommand", "HeadedOption", "file_command", "table_command"]
 
 
 class HeadedOption(click.Option):
@@ -39,6 +39,8 @@ class HeadedOption(click.Option):
         more: dict[str, Any] = {"metavar": row.metavar or None}
         if row.kind == "flag":
             flags, more = f"--{row.key}/--no-{row.key}", {}
+        elif row.kind == "switch":
+            more = {"is_flag": True, "flag_value": True}
         elif row.kind in {"integer", "number"}:
             more["type"] = int if row.kind == "integer" else float
         elif row.choices:
@@ -161,9 +163,27 @@ def table_command(
 ) -> click.Command:
     """Return a command on tables."""
     sources = click.Argument(["sources"], metavar="TABLE...", nargs=-1)
+    return _command(sources, name, description, rows, run, example)
+
+
+def file_command(
+    name: str, description: str, rows: Sequence[CommandOption], run: Callable[..., Any], example: str
+) -> click.Command:
+    """Return a command on the file of a plan or of a backup."""
+    return _command(click.Argument(["file"], metavar="FILE"), name, description, rows, run, example)
+
+
+def _command(
+    argument: click.Argument,
+    name: str,
+    description: str,
+    rows: Sequence[CommandOption],
+    run: Callable[..., Any],
+    example: str,
+) -> click.Command:
     return HeadedCommand(
         name,
-        params=[sources, *map(HeadedOption, rows)],
+        params=[argument, *map(HeadedOption, rows)],
         callback=run,
         help=f"{description}\n\n\b\n  {example}",
         short_help=description,

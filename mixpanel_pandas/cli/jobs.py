@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.cli.options import (
-    EVERY_OPTION,
-    CommandOption,
-    options_of_verb,
-    value_in_job,
-    value_of_words,
-)
+from mixpanel_pandas.cli.option import value_in_job, value_of_words
+from mixpanel_pandas.cli.options import EVERY_OPTION, options_of_verb
 from mixpanel_pandas.errors import OperationError, did_you_mean
 from mixpanel_pandas.rules.jobs import is_local, path_in_job
 from mixpanel_pandas.rules.operators import OPERATORS
@@ -24,6 +19,8 @@ from mixpanel_pandas.text import Length, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from mixpanel_pandas.cli.option import CommandOption
 
 __all__ = ["VERBS", "Call", "call_of", "job_of_call", "named_run", "verb_of_job"]
 

@@ -5,115 +5,31 @@ The table decides the flags, the help, and the keys of a job with the types of t
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.errors import choices as listed
+from mixpanel_pandas.cli.option import CommandOption
+from mixpanel_pandas.cli.plan_options import APPLYING, GUARDS, PLANNING, SHOWING, TO
 from mixpanel_pandas.project import REGIONS
-from mixpanel_pandas.rules.jobs import option_key
 from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
-from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from mixpanel_pandas.cli.option import Heading, Kind
     from mixpanel_pandas.rules.options import Option
 
 __all__ = [
     "EVERY_OPTION",
-    "HEADINGS",
+    "LOG",
     "OF_READING",
-    "CommandOption",
-    "Heading",
+    "OF_SENDING",
+    "PROJECT",
+    "REPORT",
+    "SINCE",
+    "options_of_apply",
+    "options_of_plan",
     "options_of_report",
     "options_of_verb",
-    "value_in_job",
-    "value_of_words",
 ]
-
-Heading = Literal[
-    "What is sent", "Reading", "Wrong and missing values", "Profiles", "Sending", "A run that goes on", "Project",
-    "Results and log", "Jobs",
-]  # fmt: skip
-HEADINGS: tuple[Heading, ...] = (
-    "What is sent", "Reading", "Wrong and missing values", "Profiles", "Sending", "A run that goes on", "Project",
-    "Results and log", "Jobs",
-)  # fmt: skip
-
-#: - ``texts``: may be repeated.
-#: - ``mapping``: pairs such as COLUMN=READING; may be repeated.
-#: - ``mapping or text``: the same, or one word for all columns or checks.
-#: - ``mapping or texts``: the same, or words alone.
-#: - ``names``: one text, with commas between the names.
-#: - ``path``: a file that the command reads or writes; in a job relative to the folder of the job.
-#: - ``properties``: the path of a table of properties, or the word true; in a job also a list of names, or a table of types.
-Kind = Literal[
-    "text",
-    "text or number",
-    "texts",
-    "mapping",
-    "mapping or text",
-    "mapping or texts",
-    "names",
-    "path",
-    "properties",
-    "integer",
-    "number",
-    "flag",
-]
-
-
-@dataclass(frozen=True)
-class CommandOption:
-    """An option of the command line.
-
-    Attributes
-    ----------
-    name : str
-        The keyword in Python.
-    heading : str
-        Where the help lists it.
-    kind : str
-        What its value is.
-    does : str
-        What it does, for the help.
-    metavar : str
-        What stands for the value in the help.
-    choices : tuple of str
-        The values that it may have; all if empty.
-    default : object
-        The default that the help shows. None: nothing is shown. A flag is shown as it changes the default.
-    in_job : bool
-        Whether it can stand in a job.
-    """
-
-    name: str
-    heading: Heading
-    kind: Kind
-    does: str
-    metavar: str = ""
-    choices: tuple[str, ...] = ()
-    default: Any = None
-    in_job: bool = True
-
-    @property
-    def key(self) -> str:
-        """Its name on the command line, without the dashes, and in a job."""
-        return option_key(self.name)
-
-    @property
-    def is_path(self) -> bool:
-        """Whether text is the path of a file."""
-        return self.kind in {"path", "properties"}
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it may be given several times."""
-        return self.kind in {"texts", "mapping", "mapping or text", "mapping or texts"}
-
 
 #: Options of Python that the command line does not have: it has others in their place, or a process sends only once.
 ONLY_IN_PYTHON = {"schema", "project", "progress", "repeat"}
@@ -161,6 +77,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "metavar": "keep|refresh|TIME|COLUMN",
         "does": 'What "Updated at" in Mixpanel becomes: it stays (keep), becomes now (refresh), or is a time or that of a column.',
     },
+    "at_most": {
+        "does": "The most profiles that may be changed. A delete of more is refused; other verbs take it with --since.",
+    },
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
@@ -186,6 +105,7 @@ PLACES: dict[str, Heading] = {
         ("invalid", "duplicates", "missing", "blank", "known", "new_properties"), "Wrong and missing values"
     ),
     **dict.fromkeys(("journal", "run", "on_changed"), "A run that goes on"),
+    "at_most": "Guards",
 }
 _PLACE_OF: dict[str, Heading] = {
     "rows": "Profiles",
@@ -213,6 +133,13 @@ def _of_python(option: Option) -> CommandOption:
 
 
 OF_VERBS = {name: _of_python(option) for name, option in ALL_OPTIONS.items() if name not in ONLY_IN_PYTHON}
+
+#: The options of sending that a plan leaves to the call which applies it.
+OF_SENDING = tuple(
+    name
+    for name in OF_VERBS
+    if ALL_OPTIONS[name].of == "sending" and name not in {"run", "on_changed"}
+)
 
 ROWS = (
     CommandOption("id", "What is sent", "text", "Column of the ids. By default distinct_id.", "COLUMN"),
@@ -279,6 +206,9 @@ OF_READING: dict[str, CommandOption] = {
     )
 }
 
+#: Verbs with --since: a file of what was accepted tells what they left.
+WITH_SINCE = ("set", "unset", "update")
+
 YES = CommandOption(
     "yes",
     "Sending",
@@ -290,8 +220,7 @@ YES = CommandOption(
 #: Verbs with --yes: they take something away for good, or can.
 WITH_YES = ("unset", "delete", "update")
 
-#: What the command line adds to the options of a verb.
-OF_COMMANDS = (
+PROJECT = (
     CommandOption(
         "project",
         "Project",
@@ -314,6 +243,15 @@ OF_COMMANDS = (
         "TOKEN",
         in_job=False,
     ),
+)
+
+SUMMARY = CommandOption(
+    "summary", "Results and log", "path", "Write what became of the rows, in the same formats.", "FILE"
+)
+
+#: What the command line adds to the options of a verb.
+OF_COMMANDS = (
+    *PROJECT,
     CommandOption(
         "emulator",
         "Project",
@@ -328,9 +266,7 @@ OF_COMMANDS = (
         "Write the rows to send again to a .parquet, .csv or .jsonl file, or to standard output (-) as JSON Lines.",
         "FILE",
     ),
-    CommandOption(
-        "summary", "Results and log", "path", "Write what became of the rows, in the same formats.", "FILE"
-    ),
+    SUMMARY,
 )
 
 LOG = (
@@ -377,17 +313,45 @@ REPORT = (
     CommandOption("first", "Results and log", "integer", "How many rows are shown.", "NUMBER", in_job=False),
 )
 
-#: Name -> every option that a job can hold.
+#: Name -> every option of the verbs and of plans, in the order of the help.
 EVERY_OPTION: dict[str, CommandOption] = {
     option.name: option
-    for option in (*ROWS, PROPERTY, *OF_READING.values(), *OF_VERBS.values(), YES, *OF_COMMANDS, *LOG, *JOBS)
-}
+    for option in (
+        *ROWS, PROPERTY, *OF_READING.values(), *PLANNING.values(), TO, *APPLYING.values(), *GUARDS.values(), *OF_VERBS.values(), YES,
+        *OF_COMMANDS, *LOG, *SHOWING, *JOBS,
+    )
+}  # fmt: skip
 
 
 def options_of_verb(verb: str) -> list[CommandOption]:
     """Return the options of the command of a verb."""
     asks = (YES,) if verb in WITH_YES else ()
-    return [*_options_of_rows(verb, sending=True), *asks, *OF_COMMANDS, *LOG, *JOBS]
+    since = [row for name, row in _PLANS.items() if name in SINCE and _takes(verb, name)]
+    rows = _options_of_rows(verb, sending=True)
+    return [*rows, *since, *asks, *OF_COMMANDS, *LOG, *JOBS]
+
+
+_PLANS = {**PLANNING, **APPLYING, **GUARDS}
+
+#: The options of an upload with --since, which deletes nothing.
+SINCE = ("since", "only", "mirror", "backup", "drift", "at_most", "at_most_share", "at_most_emptied")
+
+
+def _takes(verb: str, name: str) -> bool:
+    """Return whether an upload with a verb takes an option of `SINCE`."""
+    return verb in (("set",) if name == "mirror" else WITH_SINCE)
+
+
+def options_of_plan(verb: str) -> list[CommandOption]:
+    """Return the options of the command that plans a verb."""
+    planning = [row for name, row in PLANNING.items() if name in {"current", "only"} or _takes(verb, name)]
+    return [*_options_of_rows(verb, sending=False), *planning, TO, *PROJECT, *LOG, *JOBS[:1]]
+
+
+def options_of_apply() -> list[CommandOption]:
+    """Return the options of the command that applies a plan."""
+    sending = [OF_VERBS[name] for name in OF_SENDING]
+    return [*APPLYING.values(), *GUARDS.values(), *sending, *PROJECT, SUMMARY, *LOG]
 
 
 def options_of_report(verb: str) -> list[CommandOption]:
@@ -402,79 +366,3 @@ def _options_of_rows(verb: str, *, sending: bool) -> list[CommandOption]:
     of_reading = [option for option in of_verb if option.heading == "Reading"]
     rest = [option for option in of_verb if option.heading != "Reading"]
     return [*ROWS, *properties, *of_reading, *OF_READING.values(), *rest]
-
-
-# -- words and values of TOML -> values of Python -----------------------------------------------------------------------
-
-
-def value_of_words(row: CommandOption, typed: Any) -> Any:
-    """Return the value of an option as Python takes it, from what was typed.
-
-    Raises
-    ------
-    OperationError
-        If a pair is incomplete.
-    """
-    if not row.repeats:
-        return _of_text(row, typed)
-    words: Sequence[str] = typed
-    has_pairs = any("=" in word for word in words)
-    if row.kind == "texts" or (row.kind == "mapping or texts" and not has_pairs):
-        return list(words)
-    if row.kind == "mapping or text" and not has_pairs:
-        return words[-1]
-    if row.kind == "mapping or texts":
-        return {name: detail for name, _, detail in (word.partition("=") for word in words)}
-    incomplete = [word for word in words if "=" not in word]
-    if incomplete:
-        msg = f"--{row.key} {quoted(incomplete[0])}: write it as {row.metavar}"
-        raise OperationError(msg)
-    return dict(word.split("=", 1) for word in words)
-
-
-def _of_text(row: CommandOption, text: Any) -> Any:
-    """Return the value of a single word."""
-    if row.kind == "names" and isinstance(text, str):
-        return text.split(",")
-    if row.kind == "properties" and text == "true":
-        return True
-    return int(text) if row.name == "updated_at" and isinstance(text, str) and text.isdigit() else text
-
-
-#: Kind -> the types that a value in a job may have, and the types in words.
-_TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
-    "text": ((str,), "text"),
-    "text or number": ((str, int, float, dt.date), "text, a number or a time"),
-    "texts": ((str, list), "a list of texts"),
-    "mapping": ((dict,), "a table"),
-    "mapping or text": ((dict, str), "a table or text"),
-    "mapping or texts": ((dict, list), "a table or a list of texts"),
-    "names": ((list,), "a list of texts"),
-    "path": ((str,), "text"),
-    "properties": ((str, bool, list, dict), "text, true, a list of texts or a table"),
-    "integer": ((int,), "a whole number"),
-    "number": ((int, float), "a number"),
-    "flag": ((bool,), "true or false"),
-}
-
-
-def value_in_job(row: CommandOption, value: Any) -> Any:
-    """Return the value of an option as Python takes it, from the value in a job.
-
-    Raises
-    ------
-    ValueError
-        If it has another type than the option, or is none of its choices.
-    """
-    types, words = _TYPES[row.kind]
-    items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    is_true = isinstance(value, bool) and row.kind not in {"flag", "properties"}  # bool is a kind of int
-    if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
-        msg = f"{row.key} takes {words}, not {quoted(value)}"
-        raise ValueError(msg)
-    if row.choices and value not in row.choices:
-        msg = f"{row.key} takes one of {listed(row.choices)}, not {quoted(value)}"
-        raise ValueError(msg)
-    if row.kind == "texts" and isinstance(value, str):
-        return [value]
-    return _of_text(row, value)

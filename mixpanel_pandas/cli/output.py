@@ -62,7 +62,8 @@ def print_summary(summary: pd.DataFrame, *, error: bool = False) -> None:
     from mixpanel_pandas.delivery.summary import totals
     from mixpanel_pandas.notebook.show import show
 
-    for table in (show(totals(summary)), show(summary, SHOWN_BATCHES)):
+    errors = summary["error"].map(in_words_of_the_command_line, na_action="ignore")
+    for table in (show(totals(summary)), show(summary.assign(error=errors), SHOWN_BATCHES)):
         echo(f"{table}\n", error=error)
 
 

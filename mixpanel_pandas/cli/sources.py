@@ -45,7 +45,7 @@ def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Op
     ValidationError
         If records are malformed, and the option `invalid` does not leave them out.
     """
-    from mixpanel_pandas.pipeline.upload import read_for, take_malformed_remedy
+    from mixpanel_pandas.pipeline.upload import read_for, refuse_malformed, take_malformed_remedy
     from mixpanel_pandas.reading.frame import invalid_records
     from mixpanel_pandas.reading.malformed import Malformed
     from mixpanel_pandas.rules.operation import operation
@@ -57,6 +57,8 @@ def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Op
     table, asked = read_for(asked, source_of(call), malformed, options_of_reading(call))
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
+    if call["mirror"]:
+        refuse_malformed(malformed)
     if malformed.count:
         records = counted(malformed.count, "malformed record")
         text = f"{records} left out: {malformed.words()}"

@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import sys
 import tempfile
-import time
-import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mixpanel_pandas.cli.exit_status import ExitStatus, Termination, status_of_error, status_of_summary
+from mixpanel_pandas.cli.accounting import account_for
+from mixpanel_pandas.cli.exit_status import ExitStatus
 from mixpanel_pandas.cli.jobs import Call, call_of, job_of_call
-from mixpanel_pandas.cli.logs import log_event
-from mixpanel_pandas.cli.options import options_of_verb
-from mixpanel_pandas.cli.output import (
-    STDOUT,
-    check_outputs,
-    echo,
-    print_profiles,
-    print_summary,
-    write_output,
-)
+from mixpanel_pandas.cli.options import SINCE, options_of_verb
+from mixpanel_pandas.cli.output import STDOUT, check_outputs, echo, print_profiles
+from mixpanel_pandas.cli.projects import project_of_call
 from mixpanel_pandas.cli.running import finish, options_of_call
 from mixpanel_pandas.cli.sources import options_of_reading, read_source, source_of
-from mixpanel_pandas.errors import OperationError, ProjectError, UploadError, UploadInterrupted, did_you_mean
-from mixpanel_pandas.project import Project, current_project
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.project import current_project
 from mixpanel_pandas.rules.jobs import job_text, option_key
 from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import Length, printable, quoted, shortened
+from mixpanel_pandas.text import Length, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pandas as pd
+
+    from mixpanel_pandas.cli.exit_status import Termination
     from mixpanel_pandas.emulator import Emulator
+    from mixpanel_pandas.project import Project
 
 __all__ = ["uploading"]
 
@@ -52,7 +45,8 @@ def uploading(verb: str) -> Callable[..., Any]:
     def run(sources: tuple[str, ...], **typed: Any) -> None:
         call = call_of(verb, options_of_verb(verb), typed, sources)
         outputs = {f"--{option_key(name)}": call[name] for name in ("failures", "summary", "save_job")}
-        check_outputs(call.sources, outputs, [call["journal"], call["job"], call["project"]])
+        inputs = [call[name] for name in ("journal", "job", "project", "since", "backup")]
+        check_outputs(call.sources, outputs, inputs)
         if call["save_job"]:
             finish(call, lambda _termination: _save_job(call))
         takes_away = [name for name in _verbs_of(call) if name in CONFIRMED]
@@ -72,36 +66,25 @@ def _verbs_of(call: Call) -> list[str]:
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
     """Upload the table, and print and write what became of the rows."""
-    from mixpanel_pandas.delivery.summary import in_numbers, words
-    from mixpanel_pandas.pipeline.upload import upload
+    from mixpanel_pandas.plans.uploading import upload
 
     if call["quiet"] or call["log_format"] == "json":
         options["progress"] = False
-    status, began = None, time.monotonic()
     with _emulator(bool(call["emulator"])) as emulator, _failures_file(call["failures"]) as failures:
-        options["project"] = emulator.project if emulator else _project(call)
+        options["project"] = emulator.project if emulator else project_of_call(call)
         if asks:
             _ask(call, current_project(options["project"]))
         options |= {"group": call["group"], "failures": failures, **options_of_reading(call)}
-        try:
-            summary = upload(source_of(call), call.verb, call["id"], call["property"], **options)
-        except (UploadError, UploadInterrupted) as error:
-            log_event(logging.ERROR, "error", str(error))
-            summary, status = error.summary, status_of_error(error)
-        termination.is_over = True
-        if not call["quiet"]:
-            to_stderr = STDOUT in (call["failures"], call["summary"])
-            print_summary(summary, error=to_stderr)
+        options |= call.of(SINCE)
+
+        def send() -> pd.DataFrame:
+            return upload(source_of(call), call.verb, call["id"], call["property"], **options)
+
+        def show_profiles(to_stderr: bool) -> None:
             if emulator is not None:
                 print_profiles(emulator, call["group"], error=to_stderr)
-    written = write_output(call["summary"], lambda: summary, "the summary")
-    if status is None:
-        status = status_of_summary(summary, dry_run=bool(options.get("dry_run")))
-        if status and call["quiet"]:  # a quiet log lacks the line of the upload, which is no warning
-            log_event(
-                logging.WARNING, "uploaded", words(summary), **in_numbers(summary, time.monotonic() - began)
-            )
-    return status or (ExitStatus.OK if written else ExitStatus.DATA)
+
+        return account_for(call, send, termination, show_profiles)
 
 
 @contextlib.contextmanager
@@ -161,49 +144,3 @@ def _emulator(emulated: bool) -> Iterator[Emulator | None]:
 
     with Emulator(history=0) as emulator:
         yield emulator
-
-
-def _project(call: Call) -> Project | None:
-    """Return the project that the call names. None: that of the environment, or the default of the process.
-
-    Raises
-    ------
-    ProjectError
-        If the file of the project cannot be read or meant.
-    """
-    if call["token"]:
-        log_event(
-            logging.WARNING,
-            "token",
-            "a token on the command line is seen by everybody on this machine: prefer MIXPANEL_TOKEN or --project FILE",
-        )
-    settings = _project_file(Path(call["project"])) if call["project"] else {}
-    if call["region"]:
-        settings = {name: value for name, value in settings.items() if name != "url"} | {
-            "region": call["region"]
-        }
-    if call["token"]:
-        settings["token"] = call["token"]
-    if not settings:
-        return None
-    if "region" not in settings:
-        settings.setdefault("url", os.environ.get("MIXPANEL_URL"))
-    return Project(settings.pop("token", None) or os.environ.get("MIXPANEL_TOKEN", ""), **settings)
-
-
-def _project_file(path: Path) -> dict[str, Any]:
-    """Return the settings in the file of a project."""
-    name = shortened(path, Length.SENTENCE)
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = (
-            error.strerror if isinstance(error, OSError) else "it is no TOML"
-        )  # a message could hold the token
-        msg = f"{name} cannot be read as a project: {reason}"
-        raise ProjectError(msg) from None
-    names = [field.name for field in fields(Project) if field.name != "adapter"]
-    if unknown := [key for key in settings if key not in names]:
-        msg = f"{name}: no key {quoted(unknown[0])}: {did_you_mean(unknown[0], names)}"
-        raise ProjectError(msg)
-    return settings

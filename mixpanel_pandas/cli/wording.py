@@ -28,6 +28,12 @@ PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bchoose one of ('us'.*?) here or in MIXPANEL_REGION", r"choose one of \1 with --region or in MIXPANEL_REGION"),
     (r"\bdf\.mixpanel\.failures\(mpd\.last_summary\(\)\)", "--failures"),
     (r"\bfirst at index (\d+)", lambda match: f"first in row {int(match[1]) + 1:,}"),
+    (r"mpd\.open_backup\((.*?)\)\.plan\(\) puts it back", r"`mixpanel-pandas undo \1` makes the plan that puts it back"),
+    (r"\bplan\.drift\(\)", "`mixpanel-pandas drift`"),
+    (r"\bbackup=None\b", "--no-backup"),
+    (r"\bcurrent=mpd\.read_profiles\(\)", "--current with all of them"),
+    (r", or apply the plan without saving it", ""),
+    (r"\bmpd\.Project\(\.\.\., ([\w=, ]+)=\)", lambda match: f"--project FILE with {match[1].replace('=', '')}"),
     (rf"\b({_VERBS})\(id\)", r"`mixpanel-pandas \1`"),
     (rf"\b({_VERBS})\(id, (\[[^\]]*\]|{{[^}}]*}})\)", lambda match: f"{match[1]} {_option('property', match[2])}"),
 )  # fmt: skip

@@ -23,7 +23,7 @@ from mixpanel_pandas.text import NOT_SHOWN, Length, counted, percent, shortened,
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-__all__ = ["show", "table_of"]
+__all__ = ["show", "show_drift", "table_of"]
 
 
 def show(frame: pd.DataFrame, rows: int = 20) -> Table:
@@ -72,6 +72,13 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     return table_of(
         kind.prepare(first), kind.caption(frame), kind.columns, _note(len(first), len(frame), kind)
     )
+
+
+def show_drift(drift: pd.DataFrame, rows: int) -> Table:
+    """Return what has changed since a plan was made as a table."""
+    profiles = counted(drift["id"].nunique(), "profile")
+    caption = f"{profiles} changed since the plan was made" if len(drift) else "nothing has changed since the plan was made"
+    return table_of(drift.iloc[:rows], caption, note=_note(min(rows, len(drift)), len(drift), VALUES))
 
 
 def table_of(frame: pd.DataFrame, caption: str, columns: Sequence[str] = (), note: str = "") -> Table:
@@ -387,6 +394,9 @@ KINDS: tuple[Kind, ...] = (
         first="those that differ first",
     ),
 )  # fmt: skip
+
+#: The values of a backup.
+VALUES = Kind((), (), _shape_in_words, noun="value")
 
 #: Any other frame.
 ANY = Kind((), (), _shape_in_words, noun="row")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mixpanel_pandas.delivery.history import remember
+from mixpanel_pandas.delivery.steps import summary_of_frame
 from mixpanel_pandas.errors import OperationError, UploadError, UploadInterrupted, choices
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS
 from mixpanel_pandas.pipeline.known import with_known_properties
@@ -30,85 +31,41 @@ from mixpanel_pandas.rules.outcomes import OUTCOMES
 from mixpanel_pandas.text import Length, counted, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
     from os import PathLike
 
     from mixpanel_pandas.reading.frame import SourceTable
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["failures_with_results", "is_used", "read_for", "take_malformed_remedy", "upload"]
+__all__ = ["failures_with_results", "is_used", "read_for", "refuse_malformed", "take_malformed_remedy", "upload_source"]
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
-def upload(
+def upload_source(
     source: Any,
     verb: str,
-    id: Hashable = None,
-    properties: Any = None,
+    id: Hashable,
+    properties: Any,
     *,
-    group: str | None = None,
-    failures: str | PathLike[str] | None = None,
-    **options: Any,
+    group: str | None,
+    failures: str | PathLike[str] | None,
+    options: dict[str, Any],
+    send_frame: Callable[[pd.DataFrame, Operation], pd.DataFrame] | None = None,
+    mirror: bool = False,
 ) -> pd.DataFrame:
-    """Read the table of a source, send it with a verb, and return the summary: what became of every record.
-
-    It is `frame` and the verb in one call. All of the source is read before anything is sent, so a source that fails on the way
-    sends nothing.
+    """Read the table of a source, send it, and return the summary. The arguments and errors are those of `mpd.upload`.
 
     Parameters
     ----------
-    source : path, list of paths, binary file, frame, or iterable of frames
-        As `frame` takes it.
-    verb : str
-        One of set, set_once, add, union, append, remove, unset, delete and update.
-    id : label, optional
-        Column of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups ``$group_id``, ``group_id`` or the column named
-        like the group key.
-    properties : label, list of labels or mapping, optional
-        Columns to send, as the verb takes them. By default all columns that no option names.
-    group : str, optional
-        Write group profiles of this key instead of user profiles.
-    failures : path, optional
-        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv``, ``.jsonl`` or ``.parquet`` file with three
-        more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
-    **options
-        Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
-        and `trim` count while the source is read, too. With ``invalid="drop_row"``, or ``invalid={"malformed_record": "drop_row"}``,
-        malformed records are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The summary, as verbs return it. Malformed records that were left out are a row of their own, with the outcome ``invalid`` and
-        the reason ``malformed record``. ``attrs["mixpanel"]["parse"]`` holds the readings of a CSV file as a line to copy, such as
-        ``"parse={'amount': 'number'}"``.
-
-    Raises
-    ------
-    OperationError, MissingExtraError
-        As `frame` raises them, or if the call makes no sense, or `failures` cannot be written. Nothing was sent.
-    ValidationError
-        If records are malformed, or the frame holds errors. Nothing was sent.
-    UploadError, UploadInterrupted
-        As the verb raises them, with the summary; also if `failures` was not written in the end.
-
-    See Also
-    --------
-    frame : Read the table alone, to look at it or to change it.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> _ = Path("users.csv").write_text("user_id,plan\\n007,pro\\n008,free\\n")
-    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
-    ...     summary = mpd.upload("users.csv", "set", "user_id")
-    ...     emulator.profile("007")
-    {'plan': 'pro'}
-    >>> summary[["rows", "outcome"]]
-       rows   outcome
-    0     2  accepted
+    options : dict
+        Options of reading and of the verb.
+    send_frame : callable, optional
+        Sends the frame, and returns the summary or raises an error that holds it. By default `send`.
+    mirror : bool
+        Whether what is not in the table is removed, so that no record may be left out.
     """
+    options = dict(options)
     if verb in OPERATORS or verb == "update":
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
@@ -130,6 +87,8 @@ def upload(
     table, asked = read_for(asked, source, malformed, of_reading)
     if malformed.count and remedy != "drop_row":
         raise invalid_records(table, malformed)
+    if mirror:
+        refuse_malformed(malformed)
     if malformed.count:
         extra = {"event": "malformed", "numbers": {"records": malformed.count}}
         records = counted(malformed.count, "malformed record")
@@ -138,7 +97,7 @@ def upload(
     code = frame_of(source_names(source), of_frame, Length.SENTENCE)
     parse = table.parse | parse
     try:
-        summary = send(frame, asked, code)
+        summary = send(frame, asked, code) if send_frame is None else send_frame(frame, asked)
     except (UploadError, UploadInterrupted) as error:
         error.summary = completed_summary(error.summary, malformed, parse)
         remember(error.summary)
@@ -194,6 +153,20 @@ def read_for(
     logger.info("read %s of %s", counted(rows, "row"), counted(columns, "column"), extra=extra)
     named = {name: value for name, value in asked.named.items() if name != "parse"}
     return table, replace(asked, named=named | ({"parse": of_operation} if of_operation else {}))
+
+
+def refuse_malformed(malformed: Malformed) -> None:
+    """Refuse to mirror a table of which records are left out: what they hold would be removed.
+
+    Raises
+    ------
+    OperationError
+        If there are any.
+    """
+    if malformed.count:
+        records = counted(malformed.count, "malformed record")
+        msg = f"mirror=True would remove what the profiles of {records} hold: correct {malformed.words()}"
+        raise OperationError(msg)
 
 
 def is_used(label: Hashable, asked: Operation) -> bool:
@@ -253,10 +226,10 @@ def completed_summary(summary: pd.DataFrame, malformed: Malformed, parse: Mappin
     """
     attributes = summary.attrs
     if malformed.count:
-        made_of = attributes["mixpanel"]
+        made_of = summary_of_frame(summary).attrs["mixpanel"]
         values = dict.fromkeys(("updates", "bytes", "requests", "attempts", "elapsed", *OUTCOMES), 0)
         values |= dict.fromkeys(("rows", "invalid"), malformed.count)
-        values |= dict.fromkeys(("start", "stop"), int(made_of["rows"]))
+        values |= dict.fromkeys(("start", "stop"), int(made_of["rows"])) | {"step": 1}
         texts = {
             "outcome": "invalid",
             "operator": made_of["operator"],
@@ -288,7 +261,7 @@ def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | Non
         return
     try:
         with atomic_write(path) as temporary:
-            write_table(failures_with_results(frame, summary), temporary)
+            write_table(failures_with_results(frame, summary_of_frame(summary)), temporary)
     except Exception as error:
         if ends_the_call(error):
             raise

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.ending import interrupted, raise_from
 from mixpanel_pandas.delivery.journal import applied_in_run
+from mixpanel_pandas.delivery.steps import joined_steps
 from mixpanel_pandas.delivery.summary import outcomes, summarise
 from mixpanel_pandas.errors import (
     AccountError,
@@ -64,21 +65,30 @@ def apply_plan(
     plan: Planned,
     project: Project | None,
     backup: str | PathLike[str] | Literal[True] | None,
-    drift: str,
+    drift: str | None,
     wait: bool,
     guards: Guards,
     options: dict[str, Any],
 ) -> pd.DataFrame:
-    """Send what a plan says, and return the summary. The arguments are those of `Plan.apply`."""
+    """Send what a plan says, and return the summary.
+
+    Parameters
+    ----------
+    plan, project, backup, wait, guards, options
+        As `Plan.apply` takes them.
+    drift : str or None
+        The same. None: the profiles are not compared, and read only for the backup.
+    """
     taken = [option.name for option in ALL_OPTIONS.values() if option.of == "sending"]
     refuse_unknown_options("apply", options, [name for name in taken if name not in _OF_PLANS])
-    if drift not in {"leave_out", "raise"}:
+    if drift not in {None, "leave_out", "raise"}:
         msg = f"drift={drift!r} is not one of {choices(['leave_out', 'raise'])}"
         raise OptionError(msg)
     project = project_for(plan, project)
     guards.check(plan, project)
     applying = Applying(plan, project, guards, options)
-    if applying.has_work and not options.get("dry_run"):
+    looks = drift is not None or backup is not None
+    if looks and applying.has_work and not options.get("dry_run"):
         applying.look(backup, refuses=drift == "raise", wait=wait)
     return applying.run(wait)
 
@@ -222,7 +232,7 @@ class Applying:
                 raise interrupted(self._all_of(summaries)) from error
             except Exception as error:  # noqa: BLE001  # it is raised again, with the summary
                 raise_from(error, self._all_of(summaries))
-        return _together(summaries)
+        return joined_steps(summaries)
 
     def _step(self, number: int, wait: bool) -> pd.DataFrame:
         step = self.plan.steps[number]
@@ -235,7 +245,7 @@ class Applying:
 
     def _all_of(self, summaries: list[pd.DataFrame]) -> pd.DataFrame:
         """Return the summary of all steps, of which some were not reached."""
-        return _together([*summaries, *map(self._not_reached, self.plan.steps[len(summaries) :])])
+        return joined_steps([*summaries, *map(self._not_reached, self.plan.steps[len(summaries) :])])
 
     def _send(self, number: int, decisions: Decisions) -> pd.DataFrame:
         layout = decisions.layout
@@ -243,7 +253,8 @@ class Applying:
         sending = {**self.options, "project": self.project, "journal": self.journal}
         if self.journal is not None:
             sending |= {"run": self._run(number), "on_changed": "remaining"}
-        checked = operation(asked.verb, asked.id, asked.verbs or asked.properties, asked.group, sending)
+        # all verbs take these options; an unset that changes nothing has no properties, which it could not be called with
+        checked = operation("set", None, None, None, sending)
         named = {**asked.named, **checked.named}
         if asked.verb == "delete" and self.guards is not None:
             named["at_most"] = len(decisions.frame)  # the guard has counted them
@@ -348,13 +359,3 @@ def _rows_of(step: Step, decisions: Decisions) -> np.ndarray:
     is_of_cells = len(rows) == decisions.layout.rows
     found: np.ndarray = np.searchsorted(rows, positions) if is_of_cells else positions
     return found
-
-
-def _together(summaries: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the summaries of several steps as one, with the number of the step."""
-    if len(summaries) == 1:
-        return summaries[0]
-    numbered = [summary.assign(step=number) for number, summary in enumerate(summaries, 1)]
-    together = pd.concat(numbered, ignore_index=True)
-    together.attrs = {}
-    return together

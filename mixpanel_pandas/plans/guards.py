@@ -83,7 +83,7 @@ def _profiles(guards: Guards, plan: Planned, _project: Project) -> str | None:
 def _share(guards: Guards, plan: Planned, _project: Project) -> str | None:
     if guards.at_most_share is None:
         return None
-    total = plan.origin.total if plan.origin.is_whole else None
+    total = plan.origin.total if plan.origin.is_whole else plan.origin.remembered
     if total is None:
         return f"at_most_share={guards.at_most_share} cannot be told: the plan was not made with all profiles (current=mpd.read_profiles())"
     existing = int(plan.counts[["changed profiles", "emptied profiles"]].sum())

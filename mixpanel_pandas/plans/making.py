@@ -79,7 +79,7 @@ def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tupl
     """Return what the profiles of a frame hold: as they were read, were last accepted, or are now."""
     asked = decisions.layout.operation
     if snapshot is not None:
-        return snapshot.held, Origin(is_read=False)
+        return snapshot.held, Origin(is_read=False, remembered=len(snapshot.held.ids))
     if current is None:
         return read_profiles_of(decisions, project_of(asked))
     held = held_in_frame(current, asked.group or "$distinct_id")

@@ -95,6 +95,9 @@ class Plan(Planned):
         """
         return replace(show(self.cells, rows), caption=repr(self))
 
+    def _repr_html_(self) -> str:
+        return self.show()._repr_html_()
+
     def apply(
         self,
         *,
@@ -130,7 +133,8 @@ class Plan(Planned):
         at_most : int, optional
             The most profiles that may change.
         at_most_share : float, optional
-            The largest share of all profiles that may change, from 0 to 1. The plan must have been made with all of them.
+            The largest share of all profiles that may change, from 0 to 1. The plan must have been made with all of them, or
+            with ``since``: then it is the share of the profiles in that file.
         at_most_emptied : int, optional
             The most values that may be emptied.
         at_most_deletes : int, default 1000

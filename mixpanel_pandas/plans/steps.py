@@ -43,6 +43,8 @@ class Origin:
         How many profiles were read.
     tells_null : bool
         Whether a null that a profile holds is told from a property that it lacks.
+    remembered : int or None
+        How many profiles the snapshot holds. None: there is none.
     """
 
     is_read: bool = True
@@ -50,6 +52,7 @@ class Origin:
     is_whole: bool = False
     total: int | None = None
     tells_null: bool = True
+    remembered: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

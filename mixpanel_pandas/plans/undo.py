@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.notebook.show import table_of
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
 from mixpanel_pandas.plans.plan import plan_of
 from mixpanel_pandas.plans.steps import Origin, step_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
+    from mixpanel_pandas.notebook.tables import Table
     from mixpanel_pandas.plans.plan import Plan
     from mixpanel_pandas.plans.steps import Step
 
@@ -59,6 +62,26 @@ class Backup:
         ids = self.values["id"]
         values = pc.sum(pc.is_valid(self.values["property"])).as_py() or 0
         return f"backup of {counted(pc.count_distinct(ids).as_py(), 'profile')} ({counted(values, 'value')}) from {self.made}"
+
+    def _repr_html_(self) -> str:
+        return self.show()._repr_html_()
+
+    def show(self, rows: int = 20) -> Table:
+        """Return the values as a table that reads well: what was held before, and what was to become of it.
+
+        Parameters
+        ----------
+        rows : int, default 20
+            How many values are shown at most.
+
+        Returns
+        -------
+        Table
+            As `Plan.show` returns it.
+        """
+        first = self.values.slice(0, rows).select(["id", "property", "before", "after"])
+        note = "" if len(first) == len(self.values) else f"{len(first):,} of {counted(len(self.values), 'value')}"
+        return table_of(first.to_pandas(types_mapper=pd.ArrowDtype), repr(self), note=note)
 
     def plan(self) -> Plan:
         """Return the plan that puts the values back.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Folder"]
+__all__ = ["Folder", "manifest_of"]
 
 MANIFEST = "manifest.json"
 FORMAT = "mixpanel_pandas profiles, 1"
@@ -73,7 +73,7 @@ class Folder:
             _refuse_what_is_not_ours(folder)
         if self._old.exists() and not self.path.exists():  # the process ended between two renames
             self._old.rename(self.path)
-        manifest = _manifest(self.working)
+        manifest = manifest_of(self.working)
         if manifest.get("source") == self.source:
             self.sessions = [Session(**session) for session in manifest["sessions"]]
         else:
@@ -162,7 +162,7 @@ def _refuse_what_is_not_ours(folder: Path) -> None:
         raise OperationError(msg)
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder. It is empty if there is none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import main
 from mixpanel_pandas.cli.jobs import VERBS, call_of, job_of_call
-from mixpanel_pandas.cli.options import EVERY_OPTION, options_of_verb, value_in_job
+from mixpanel_pandas.cli.option import value_in_job
+from mixpanel_pandas.cli.options import EVERY_OPTION, options_of_verb
 from mixpanel_pandas.rules.jobs import job_of, job_text
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.options import taken_by
@@ -102,7 +103,7 @@ def test_paths_of_a_job_are_relative_to_its_folder(emulator: mpd.Emulator) -> No
         pytest.param(JOB + "worker = 2\n", "no key 'worker': did you mean 'workers'?", id="key"),
         pytest.param(JOB + "on_changed = 'raise'\n", "no key 'on_changed': did you mean 'on-changed'?", id="underscore"),
         pytest.param(JOB + 'token = "x"\n', "holds a token, and a job is read by many", id="token"),
-        pytest.param(JOB + "at-most = 2\n", "set has no at-most", id="key of another verb"),
+        pytest.param(JOB + "yes = true\n", "set has no yes", id="key of another verb"),
         pytest.param(JOB + 'workers = "2"\n', "workers takes a whole number, not '2'", id="type"),
         pytest.param(JOB + "workers = true\n", "workers takes a whole number, not True", id="bool"),
         pytest.param(JOB + 'trim = "no"\n', "trim takes true or false, not 'no'", id="flag"),

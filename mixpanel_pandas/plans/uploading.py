@@ -1,0 +1,181 @@
+"""`upload`: any source, sent as it is or, with ``since=``, as a plan of what differs from what was last accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from mixpanel_pandas.errors import OptionError
+from mixpanel_pandas.pipeline.upload import upload_source
+from mixpanel_pandas.plans.applying import apply_plan
+from mixpanel_pandas.plans.guards import Guards
+from mixpanel_pandas.plans.making import make_plan
+from mixpanel_pandas.rules.options import ALL_OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from os import PathLike
+
+    import pandas as pd
+
+    from mixpanel_pandas.rules.operation import Operation
+
+__all__ = ["upload"]
+
+#: Options of sending that mean nothing beside `since`: what is sent follows from the file.
+_DECIDED = ("run", "on_changed", "repeat")
+
+
+def upload(
+    source: Any,
+    verb: str,
+    id: Hashable = None,
+    properties: Any = None,
+    *,
+    group: str | None = None,
+    failures: str | PathLike[str] | None = None,
+    since: str | PathLike[str] | None = None,
+    only: Literal["existing", "new"] | None = None,
+    mirror: bool = False,
+    backup: str | PathLike[str] | None = None,
+    drift: Literal["leave_out", "raise"] | None = None,
+    at_most_share: float | None = None,
+    at_most_emptied: int | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Read the table of a source, send it with a verb, and return the summary: what became of every record.
+
+    It is `frame` and the verb in one call. All of the source is read before anything is sent, so a source that fails on the way
+    sends nothing.
+
+    Parameters
+    ----------
+    source : path, list of paths, binary file, frame, or iterable of frames
+        As `frame` takes it.
+    verb : str
+        set, set_once, add, union, append, remove, unset, delete or update.
+    id : label, optional
+        Column of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups ``$group_id``, ``group_id`` or the column named
+        like the group key.
+    properties : label, list of labels or mapping, optional
+        Columns to send, as the verb takes them. By default all columns that no option names.
+    group : str, optional
+        Write group profiles of this key instead of user profiles.
+    failures : path, optional
+        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv``, ``.jsonl`` or ``.parquet`` file with three
+        more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
+    since : path, optional
+        A Parquet file of what was last accepted. Only what differs from it is sent, and it learns what is accepted; without the file
+        all of it is new. For set and unset. The options below need it: the call then makes a plan as ``df.mixpanel.plan`` does, and
+        applies it as `Plan.apply` does.
+    only : {"existing", "new"}, optional
+        Leave out the rows whose profile the file lacks, or those whose profile it has.
+    mirror : bool, default False
+        For set: remove what a row no longer has, and what was written before and is no longer in the table. Malformed records
+        then refuse the table.
+    backup : path, optional
+        Where what the profiles hold is kept before it is changed, for `open_backup`. It needs a service account.
+    drift : {"leave_out", "raise"}, optional
+        Whether profiles that Mixpanel holds in another way than the file are left out, or refuse the call. It needs a service account.
+        By default profiles are compared only if there is a backup, and are left out then.
+    at_most_share : float, optional
+        The largest share of the profiles in the file that may change, from 0 to 1.
+    at_most_emptied : int, optional
+        The most values that may be emptied. With `since` the option `at_most` is the most profiles that may change.
+    **options
+        Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
+        and `trim` count while the source is read, too. With ``invalid="drop_row"``, or ``invalid={"malformed_record": "drop_row"}``,
+        malformed records are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The summary, as verbs return it. Malformed records that were left out are a row of their own, with the outcome ``invalid`` and
+        the reason ``malformed record``. ``attrs["mixpanel"]["parse"]`` holds the readings of a CSV file as a line to copy, such as
+        ``"parse={'amount': 'number'}"``.
+
+    Raises
+    ------
+    GuardError, DriftError
+        If the table would change more than it may, or profiles have changed. Nothing was sent.
+    OperationError, MissingExtraError
+        As `frame` raises them, or if the call makes no sense, or `failures` cannot be written. Nothing was sent.
+    ValidationError
+        If records are malformed, or the frame holds errors. Nothing was sent.
+    UploadError, UploadInterrupted
+        As the verb raises them, with the summary; also if `failures` was not written in the end.
+
+    See Also
+    --------
+    frame : Read the table alone, to look at it or to change it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("users.csv").write_text("user_id,plan\\n007,pro\\n008,free\\n")
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     summary = mpd.upload("users.csv", "set", "user_id")
+    ...     emulator.profile("007")
+    {'plan': 'pro'}
+    >>> summary[["rows", "outcome"]]
+       rows   outcome
+    0     2  accepted
+    """
+    needs_since = {
+        "only": only,
+        "mirror": mirror or None,
+        "backup": backup,
+        "drift": drift,
+        "at_most_share": at_most_share,
+        "at_most_emptied": at_most_emptied,
+    }
+    named = [name for name, value in needs_since.items() if value is not None]
+    if since is None:
+        _refuse(named, "needs since= as well, the file of what was last accepted: a plan compares with what profiles hold now")
+        send_frame = None
+    else:
+        _refuse(
+            [name for name in _DECIDED if name in options],
+            "means nothing with since=: what is sent follows from the file",
+        )
+        guards = Guards(options.pop("at_most", None), at_most_share, at_most_emptied)
+        send_frame = _sending_what_differs(since, only, mirror, backup, drift, guards)
+    return upload_source(
+        source,
+        verb,
+        id,
+        properties,
+        group=group,
+        failures=failures,
+        options=options,
+        send_frame=send_frame,
+        mirror=mirror,
+    )
+
+
+def _sending_what_differs(
+    since: str | PathLike[str],
+    only: Literal["existing", "new"] | None,
+    mirror: bool,
+    backup: str | PathLike[str] | None,
+    drift: str | None,
+    guards: Guards,
+) -> Callable[[pd.DataFrame, Operation], pd.DataFrame]:
+    """Return what sends of a frame only what differs from what was last accepted."""
+
+    def send_frame(frame: pd.DataFrame, asked: Operation) -> pd.DataFrame:
+        sending = {name: value for name, value in asked.named.items() if ALL_OPTIONS[name].of == "sending"}
+        of_rows = {name: value for name, value in asked.named.items() if name not in sending}
+        project = sending.pop("project", None)
+        plan = make_plan(
+            frame, replace(asked, named={**of_rows, "project": project}), None, since, only, mirror
+        )
+        return apply_plan(plan, project, backup, drift, False, guards, sending)
+
+    return send_frame
+
+
+def _refuse(names: list[str], why: str) -> None:
+    if names:
+        msg = f"{names[0]}= {why}"
+        raise OptionError(msg)
