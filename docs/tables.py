@@ -377,6 +377,55 @@ credits = "number"
   a name, a job that is started again on the same day sends only what is left, and the next day it sends everything again. Where a retry
   may come after midnight, name the run: `mixpanel-pandas run users.toml --run users-2026-11-21`.
 
+### A job that sends what has changed
+
+With `since` a job keeps a file of what was last accepted, and sends only what differs from it. The same table sends nothing the
+second time. The file holds ids and values, belongs to one project, and needs no service account.
+
+```sh
+mixpanel-pandas set users.csv --id user_id --since users.parquet
+```
+
+```toml
+source = "users.csv"
+verb = "set"
+id = "user_id"
+since = "users.parquet"
+mirror = true
+at-most-share = 0.1
+at-most-emptied = 500
+```
+
+- `mirror` removes what a row no longer has, and what the job wrote before and is no longer in the table. It never touches other properties.
+- The guards stop a table that was cut off before anything is sent, with status 4. For one run allow more: `run users.toml --at-most-share 1`.
+- A row that was not accepted is sent again the next time, and so is everything if the job was killed before it ended.
+- `backup` names a file for what the profiles held, and `drift` says what happens to profiles that somebody else has changed. For both
+  the profiles are read, which needs a service account. By default nothing is read.
+
+## Plans
+
+A [plan](plan.md) is each value that a table would change, before and after, in a file. It is looked at, reviewed, and applied as it is.
+
+```sh
+mixpanel-pandas plan set edited.csv --id user_id --to plan.parquet
+mixpanel-pandas show plan.parquet
+mixpanel-pandas show plan.parquet --markdown --rows 100
+mixpanel-pandas drift plan.parquet
+mixpanel-pandas apply plan.parquet --at-most 1000 --new-properties raise
+mixpanel-pandas undo plan.backup.parquet --to undo.parquet
+mixpanel-pandas apply undo.parquet
+```
+
+- `plan` reads the profiles of the table, which needs a service account, and prints how much would change. `--current` names profiles
+  that were read before, `--since` what was last accepted. `plan --job users.toml` plans what a job would do.
+- `show` prints the changes; `--markdown` is for a pull request. It shows what a backup holds as well.
+- `apply` reads the profiles again. What somebody has changed since is left out, or with `--drift raise` refuses the plan. `drift` lists it.
+  Then `apply` writes what the profiles hold to `plan.backup.parquet`, unless `--no-backup` says otherwise, and sends the changes.
+- `apply` keeps a journal, `plan.parquet.journal`. If it is stopped or killed, the same command goes on, and adds nothing twice.
+- `undo` makes a plan of a backup, to be shown and applied like any other.
+
+A plan and a backup hold ids and values of profiles, and no token.
+
 ## Exit status
 
 {status}
@@ -385,6 +434,7 @@ credits = "number"
 - 3 promises that nothing was accepted, and that the same command can do no harm. So `add`, `append` and `remove` end with 1 if a row is
   `unknown`.
 - A file of `--summary` or `--failures` that could not be written ends the command with 1, unless another status says more.
+- `apply` that leaves out profiles because they have changed ends with 1, and `drift` that finds such profiles with 4.
 - `emulator` ends with 0 after Ctrl-C, and with 2 if its port is in use.
 
 ## The log
@@ -425,7 +475,7 @@ Type=oneshot
 EnvironmentFile=/etc/mixpanel.env
 ExecStart=mixpanel-pandas run /srv/jobs/users.toml --log-format json
 Restart=on-failure
-RestartPreventExitStatus=1 2
+RestartPreventExitStatus=1 2 4
 RestartSec=10min
 SuccessExitStatus=143
 TimeoutStopSec=60
@@ -485,6 +535,11 @@ EVENTS_IN_WORDS = [
     ("`backslashes`", "two backslashes are read as one, and others of the file stand alone", ""),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`findings`", "warnings and hints about the table", ""),
+    (
+        "`planned`",
+        "a plan was made, or is applied",
+        "`new_profiles`, `changed_profiles`, `emptied_profiles`, `unchanged_profiles`, `new_cells`, `changed_cells`, `emptied_cells`",
+    ),
     ("`progress`", "once a minute", "`rows`, `total`, `requests`, `bytes`, `seconds`"),
     ("`canary`", "canaries are sent, or were looked for", ""),
     ("`uploaded`", "the upload is over", "rows of each outcome, `requests`, `bytes`, `seconds`"),
@@ -622,6 +677,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def flag_of(row: CommandOption) -> str:
     """Return an option as it is mostly typed."""
+    if row.kind == "switch":
+        return f"--{row.key}"
     if row.kind == "flag":
         return {True: f"--no-{row.key}", None: f"--{row.key}, --no-{row.key}"}.get(
             row.default, f"--{row.key}"

@@ -80,12 +80,18 @@ def _plan(call: Call) -> Plan:
 def _save(call: Call, plan: Plan) -> ExitStatus:
     """Write a plan, and say what it would do."""
     saved = plan.save(call["to"], project=project_of_call(call))
+    _log_counts(saved)
     if not call["quiet"]:
         path = shortened(call["to"], Length.SENTENCE)
         echo(repr(saved))
         echo(f"Wrote {path}, and sent nothing. To look at it: mixpanel-pandas show {path}")
         echo(f"To apply it: mixpanel-pandas apply {path}")
     return ExitStatus.OK
+
+
+def _log_counts(plan: Plan) -> None:
+    counts = {str(name).replace(" ", "_"): int(count) for name, count in plan.counts.items()}
+    log_event(logging.INFO, "planned", repr(plan), **counts)
 
 
 def undoing(file: str, **typed: Any) -> None:
@@ -177,7 +183,7 @@ def _apply(call: Call, file: str, termination: Termination) -> ExitStatus:
     options["project"] = project_of_call(call)
     if call["quiet"] or call["log_format"] == "json":
         options["progress"] = False
-    log_event(logging.INFO, "plan", repr(plan))
+    _log_counts(plan)
     try:
         return account_for(call, lambda: plan.apply(**options), termination)
     except DriftError as error:

@@ -128,6 +128,7 @@ def upload(
         "drift": drift,
         "at_most_share": at_most_share,
         "at_most_emptied": at_most_emptied,
+        "at_most": None if verb == "delete" else options.get("at_most"),
     }
     named = [name for name, value in needs_since.items() if value is not None]
     if since is None:
@@ -136,7 +137,7 @@ def upload(
     else:
         _refuse(
             [name for name in _DECIDED if name in options],
-            "means nothing with since=: what is sent follows from the file",
+            "means nothing with since=, because what is sent follows from the file",
         )
         guards = Guards(options.pop("at_most", None), at_most_share, at_most_emptied)
         send_frame = _sending_what_differs(since, only, mirror, backup, drift, guards)

@@ -34,6 +34,7 @@ def _tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     users = "user_id,plan,credits,tags,email,amount,first_seen,fax,product\n1,pro,2,a;b,a@b.c,1.5,2026-01-02,,x\n2,free,3,c,,2,2026-01-03,,y\n"
     for name in ("users.csv", "orders.csv", "gone.csv"):
         Path(name).write_text(users, encoding="utf-8")
+    Path("edited.csv").write_text(users.replace("free", "pro"), encoding="utf-8")
     pd.read_csv("orders.csv", dtype={"user_id": str}).to_parquet("orders.parquet")
 
 

@@ -123,6 +123,7 @@ STATUS: dict[str, tuple[list[str], Callable[[mpd.Emulator], object], int]] = {
         3,
     ),
     "a property is new": ([*SET, "--known", "true", "--new-properties", "raise"], lambda _emulator: None, 1),
+    "a guard refuses what differs": ([*SET, "--since", "s.parquet", "--at-most", "1"], lambda _emulator: None, 4),
     "nobody is there": (SET, lambda emulator: emulator.close(), 3),
 }  # fmt: skip
 
@@ -143,6 +144,10 @@ def prepared(request: pytest.FixtureRequest, emulator: mpd.Emulator, tmp_path: P
         pytest.param(
             errors.BudgetSpent("try later", None, 60.0), 3, id="the queries of the hour are used up"
         ),
+        pytest.param(errors.GuardError("too many"), 4, id="a plan would do too much"),
+        pytest.param(errors.DriftError("changed", None), 4, id="profiles have changed"),
+        pytest.param(errors.DamagedFile("no plan"), 2, id="a file is no plan"),
+        pytest.param(errors.BackupError("no backup"), 2, id="there can be no backup"),
         pytest.param(errors.AccountError("no account"), 2, id="there is no service account"),
     ],
 )
