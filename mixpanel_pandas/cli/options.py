@@ -136,9 +136,7 @@ OF_VERBS = {name: _of_python(option) for name, option in ALL_OPTIONS.items() if 
 
 #: The options of sending that a plan leaves to the call which applies it.
 OF_SENDING = tuple(
-    name
-    for name in OF_VERBS
-    if ALL_OPTIONS[name].of == "sending" and name not in {"run", "on_changed"}
+    name for name in OF_VERBS if ALL_OPTIONS[name].of == "sending" and name not in {"run", "on_changed"}
 )
 
 ROWS = (

@@ -43,7 +43,9 @@ PLANNING = {
 }
 
 #: Where a plan is written.
-TO = CommandOption("to", "Plans", "path", "Write the plan to this .parquet file. Needed.", "FILE", in_job=False)
+TO = CommandOption(
+    "to", "Plans", "path", "Write the plan to this .parquet file. Needed.", "FILE", in_job=False
+)
 
 #: How a plan is applied.
 APPLYING = {
@@ -56,9 +58,7 @@ APPLYING = {
             "Write what the profiles held to this .parquet file; undo makes a plan of it. apply writes one beside the plan by default.",
             "FILE",
         ),
-        CommandOption(
-            "no_backup", "Plans", "switch", "Write no backup: there is no way back.", in_job=False
-        ),
+        CommandOption("no_backup", "Plans", "switch", "Write no backup: there is no way back.", in_job=False),
         CommandOption(
             "drift",
             "Plans",
@@ -109,6 +109,11 @@ SHOWING = (
         "rows", "Results and log", "integer", "How many values are shown.", "NUMBER", default=20, in_job=False
     ),
     CommandOption(
-        "markdown", "Results and log", "flag", "Print Markdown, for a pull request.", default=False, in_job=False
+        "markdown",
+        "Results and log",
+        "flag",
+        "Print Markdown, for a pull request.",
+        default=False,
+        in_job=False,
     ),
 )

@@ -77,7 +77,11 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
 def show_drift(drift: pd.DataFrame, rows: int) -> Table:
     """Return what has changed since a plan was made as a table."""
     profiles = counted(drift["id"].nunique(), "profile")
-    caption = f"{profiles} changed since the plan was made" if len(drift) else "nothing has changed since the plan was made"
+    caption = (
+        f"{profiles} changed since the plan was made"
+        if len(drift)
+        else "nothing has changed since the plan was made"
+    )
     return table_of(drift.iloc[:rows], caption, note=_note(min(rows, len(drift)), len(drift), VALUES))
 
 

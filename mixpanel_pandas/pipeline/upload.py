@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     from mixpanel_pandas.reading.frame import SourceTable
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["failures_with_results", "is_used", "read_for", "refuse_malformed", "take_malformed_remedy", "upload_source"]
+__all__ = [
+    "failures_with_results",
+    "is_used",
+    "read_for",
+    "refuse_malformed",
+    "take_malformed_remedy",
+    "upload_source",
+]
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 

@@ -132,7 +132,10 @@ def upload(
     }
     named = [name for name, value in needs_since.items() if value is not None]
     if since is None:
-        _refuse(named, "needs since= as well, the file of what was last accepted: a plan compares with what profiles hold now")
+        _refuse(
+            named,
+            "needs since= as well, the file of what was last accepted: a plan compares with what profiles hold now",
+        )
         send_frame = None
     else:
         _refuse(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,15 +19,13 @@ from mixpanel_pandas.cli import main
 from mixpanel_pandas.cli.jobs import VERBS
 from tests.patience import PATIENCE
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("users.csv").write_text(
-        "uid,plan,credits,tags,seen\nann,pro,4,a,2026-01-01\nbob,,1,b,2026-01-02\ncem,free,2,c,2026-01-03\n", encoding="utf-8"
+        "uid,plan,credits,tags,seen\nann,pro,4,a,2026-01-01\nbob,,1,b,2026-01-02\ncem,free,2,c,2026-01-03\n",
+        encoding="utf-8",
     )
 
 
@@ -74,7 +72,7 @@ def test_a_plan_is_shown_without_secrets(emulator: mpd.Emulator) -> None:
     assert facts.startswith("plan.parquet: made 20")
     assert f"UTC for {emulator.url} (token " in facts
     assert counts == "1 new profile, 2 changed (2 cells), 0 emptied, 0 unchanged"
-    assert [line.split() for line in table][0] == ["id", "property", "before", "after", "change"]
+    assert table[0].split() == ["id", "property", "before", "after", "change"]
     assert len(table) == 5
     assert emulator.token not in done.output
     assert emulator.service_account[1] not in done.output
@@ -256,13 +254,13 @@ ROWS, BATCH = 300, 10
 
 
 @pytest.fixture
-def many(emulator: mpd.Emulator) -> Iterator[dict[str, str]]:
+def many(emulator: mpd.Emulator) -> dict[str, str]:
     """The environment of a plan of many rows, against a Mixpanel that takes its time."""
     ids = [f"user-{number}" for number in range(ROWS)]
     pd.DataFrame({"uid": ids, "n": 5, "plan": "free"}).mixpanel.set("uid")
     pd.DataFrame({"uid": ids, "n": 1, "plan": "pro"}).to_csv("many.csv", index=False)
     username, secret = emulator.service_account
-    yield {
+    return {
         **os.environ,
         "MIXPANEL_TOKEN": str(emulator.token),
         "MIXPANEL_URL": emulator.url,
@@ -325,7 +323,10 @@ def test_a_plan_that_is_killed_and_applied_again_ends_as_if_it_had_not_been(
 def test_a_signal_ends_a_plan_with_every_row_accounted_for(
     emulator: mpd.Emulator, many: dict[str, str], number: int, status: int
 ) -> None:
-    assert run("plan", "add", "many.csv", "--id", "uid", "--property", "n", "--to", "plan.parquet").exit_code == 0
+    assert (
+        run("plan", "add", "many.csv", "--id", "uid", "--property", "n", "--to", "plan.parquet").exit_code
+        == 0
+    )
     sending = ("apply", "plan.parquet", "--batch-size", str(BATCH), "--workers", "1")
     done, shown = stopped(emulator, many, number, *sending, "--summary", "summary.parquet")
     assert done == status, shown

@@ -78,7 +78,7 @@ def test_nothing_is_read_and_nothing_is_warned_of(emulator: mpd.Emulator) -> Non
 
 
 def test_a_job_mirrors_a_table_within_its_guards(emulator: mpd.Emulator) -> None:
-    job = 'mirror = true\nat-most-share = 0.5\nat-most-emptied = 3\n' + JOB
+    job = "mirror = true\nat-most-share = 0.5\nat-most-emptied = 3\n" + JOB
     Path("jobs/users.toml").write_text(job, encoding="utf-8")
     assert run("run", "jobs/users.toml").exit_code == 0
     requests = len(emulator.requests)
@@ -101,7 +101,9 @@ def test_a_mirror_leaves_no_malformed_record_out(emulator: mpd.Emulator) -> None
     Path("users.csv").write_text(USERS.replace("cem,free,2", "cem,free"), encoding="utf-8")
     done = run(*SET, "--mirror", "--invalid", "drop_row")
     assert done.exit_code == 2
-    assert "--mirror would remove what the profiles of 1 malformed record hold" in " ".join(done.stderr.split())
+    assert "--mirror would remove what the profiles of 1 malformed record hold" in " ".join(
+        done.stderr.split()
+    )
     assert len(sent(emulator)) == 3
 
 
@@ -152,7 +154,9 @@ def test_what_was_not_accepted_is_sent_again(emulator: mpd.Emulator, stop: str) 
     emulator.heal()
     before = len(sent(emulator))
     assert run(*SET).exit_code == 0
-    assert [one for one, _ in sent(emulator)[before:]] == (["bob"] if stop == "rejected" else ["ann", "bob", "cem"])
+    assert [one for one, _ in sent(emulator)[before:]] == (
+        ["bob"] if stop == "rejected" else ["ann", "bob", "cem"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,12 +182,32 @@ def test_mistakes(emulator: mpd.Emulator, words: list[str], message: str) -> Non
 
 def test_a_job_is_saved_and_planned(emulator: mpd.Emulator) -> None:
     mpd.set_project(emulator.project)
-    words = ("--mirror", "--only", "existing", "--at-most", "9", "--at-most-share", "0.5", "--drift", "raise", "--backup", "b.parquet")
+    words = (
+        "--mirror",
+        "--only",
+        "existing",
+        "--at-most",
+        "9",
+        "--at-most-share",
+        "0.5",
+        "--drift",
+        "raise",
+        "--backup",
+        "b.parquet",
+    )
     done = run(*SET, *words, "--save-job", "jobs/saved.toml")
     assert done.exit_code == 0, done.output
     job = tomllib.loads(Path("jobs/saved.toml").read_text(encoding="utf-8"))
     keys = ("since", "mirror", "only", "at-most", "at-most-share", "drift", "backup")
-    assert [job[key] for key in keys] == ["../users.parquet", True, "existing", 9, 0.5, "raise", "../b.parquet"]
+    assert [job[key] for key in keys] == [
+        "../users.parquet",
+        True,
+        "existing",
+        9,
+        0.5,
+        "raise",
+        "../b.parquet",
+    ]
     done = run("plan", "--job", "jobs/users.toml", "--to", "plan.parquet")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("3 new profiles, ")
