@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS
 from mixpanel_pandas.cli.option import HEADINGS
 from mixpanel_pandas.cli.options import EVERY_OPTION, REPORT
-from mixpanel_pandas.cli.plan_options import GUARDS
+from mixpanel_pandas.cli.plan_options import OF_GUARDS
 from mixpanel_pandas.delivery.answers import NAMING
 from mixpanel_pandas.delivery.policy import REACTIONS
 from mixpanel_pandas.delivery.summary import COLUMNS
@@ -792,7 +792,7 @@ def pages() -> dict[Path, str]:
         ["status", "when", "what to do"],
         [[f"{number:d}", *words] for number, words in STATUS_IN_WORDS.items()],
     )
-    every_option = [*EVERY_OPTION.values(), GUARDS["new_properties"], *REPORT]
+    every_option = [*EVERY_OPTION.values(), OF_GUARDS["new_properties"], *REPORT]
     options = "\n\n".join(
         f"### {heading}\n\n"
         + table(

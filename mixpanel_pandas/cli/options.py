@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.cli.option import CommandOption
-from mixpanel_pandas.cli.plan_options import APPLYING, GUARDS, PLANNING, SHOWING, TO
+from mixpanel_pandas.cli.plan_options import APPLYING, OF_GUARDS, PLANNING, SHOWING, TO
 from mixpanel_pandas.project import REGIONS
 from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERY_OPTION",
     "LOG",
+    "OF_PROJECT",
     "OF_READING",
     "OF_SENDING",
-    "PROJECT",
     "REPORT",
     "SINCE",
     "options_of_apply",
@@ -218,7 +218,7 @@ YES = CommandOption(
 #: Verbs with --yes: they take something away for good, or can.
 WITH_YES = ("unset", "delete", "update")
 
-PROJECT = (
+OF_PROJECT = (
     CommandOption(
         "project",
         "Project",
@@ -249,7 +249,7 @@ SUMMARY = CommandOption(
 
 #: What the command line adds to the options of a verb.
 OF_COMMANDS = (
-    *PROJECT,
+    *OF_PROJECT,
     CommandOption(
         "emulator",
         "Project",
@@ -315,7 +315,7 @@ REPORT = (
 EVERY_OPTION: dict[str, CommandOption] = {
     option.name: option
     for option in (
-        *ROWS, PROPERTY, *OF_READING.values(), *PLANNING.values(), TO, *APPLYING.values(), *GUARDS.values(), *OF_VERBS.values(), YES,
+        *ROWS, PROPERTY, *OF_READING.values(), *PLANNING.values(), TO, *APPLYING.values(), *OF_GUARDS.values(), *OF_VERBS.values(), YES,
         *OF_COMMANDS, *LOG, *SHOWING, *JOBS,
     )
 }  # fmt: skip
@@ -329,7 +329,7 @@ def options_of_verb(verb: str) -> list[CommandOption]:
     return [*rows, *since, *asks, *OF_COMMANDS, *LOG, *JOBS]
 
 
-_PLANS = {**PLANNING, **APPLYING, **GUARDS}
+_PLANS = {**PLANNING, **APPLYING, **OF_GUARDS}
 
 #: The options of an upload with --since, which deletes nothing.
 SINCE = ("since", "only", "mirror", "backup", "drift", "at_most", "at_most_share", "at_most_emptied")
@@ -343,13 +343,13 @@ def _takes(verb: str, name: str) -> bool:
 def options_of_plan(verb: str) -> list[CommandOption]:
     """Return the options of the command that plans a verb."""
     planning = [row for name, row in PLANNING.items() if name in {"current", "only"} or _takes(verb, name)]
-    return [*_options_of_rows(verb, sending=False), *planning, TO, *PROJECT, *LOG, *JOBS[:1]]
+    return [*_options_of_rows(verb, sending=False), *planning, TO, *OF_PROJECT, *LOG, *JOBS[:1]]
 
 
 def options_of_apply() -> list[CommandOption]:
     """Return the options of the command that applies a plan."""
     sending = [OF_VERBS[name] for name in OF_SENDING]
-    return [*APPLYING.values(), *GUARDS.values(), *sending, *PROJECT, SUMMARY, *LOG]
+    return [*APPLYING.values(), *OF_GUARDS.values(), *sending, *OF_PROJECT, SUMMARY, *LOG]
 
 
 def options_of_report(verb: str) -> list[CommandOption]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixpanel_pandas.cli.option import CommandOption
 
-__all__ = ["APPLYING", "GUARDS", "PLANNING", "SHOWING", "TO"]
+__all__ = ["APPLYING", "OF_GUARDS", "PLANNING", "SHOWING", "TO"]
 
 #: What a plan compares with, and what it leaves out.
 PLANNING = {
@@ -74,7 +74,7 @@ APPLYING = {
 }
 
 #: What a plan may do at most.
-GUARDS = {
+OF_GUARDS = {
     option.name: option
     for option in (
         CommandOption("at_most", "Guards", "integer", "The most profiles that may be changed."),

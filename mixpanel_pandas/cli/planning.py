@@ -11,9 +11,9 @@ from mixpanel_pandas.cli.accounting import account_for
 from mixpanel_pandas.cli.exit_status import ExitStatus
 from mixpanel_pandas.cli.jobs import Call, call_of
 from mixpanel_pandas.cli.logs import log_event
-from mixpanel_pandas.cli.options import LOG, OF_SENDING, PROJECT, options_of_apply, options_of_plan
+from mixpanel_pandas.cli.options import LOG, OF_PROJECT, OF_SENDING, options_of_apply, options_of_plan
 from mixpanel_pandas.cli.output import STDOUT, check_outputs, echo
-from mixpanel_pandas.cli.plan_options import APPLYING, GUARDS, SHOWING, TO
+from mixpanel_pandas.cli.plan_options import APPLYING, OF_GUARDS, SHOWING, TO
 from mixpanel_pandas.cli.projects import project_of_call
 from mixpanel_pandas.cli.running import finish, options_of_call
 from mixpanel_pandas.cli.sources import read_source
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["OF_DRIFT", "OF_SHOW", "OF_UNDO", "applying", "comparing", "planning", "showing", "undoing"]
 
 OF_SHOW = (*SHOWING, *LOG)
-OF_DRIFT = (SHOWING[0], APPLYING["wait"], *PROJECT, *LOG)
-OF_UNDO = (TO, *PROJECT, *LOG)
+OF_DRIFT = (SHOWING[0], APPLYING["wait"], *OF_PROJECT, *LOG)
+OF_UNDO = (TO, *OF_PROJECT, *LOG)
 
 
 # -- made -------------------------------------------------------------------------------------------------------------
@@ -125,9 +125,9 @@ def _opened(file: str) -> Plan | Backup:
     from mixpanel_pandas.plans.plan import open_plan
     from mixpanel_pandas.plans.undo import open_backup
     from mixpanel_pandas.profiles.backup import FORMAT
-    from mixpanel_pandas.profiles.files import format_of
+    from mixpanel_pandas.profiles.files import sealed_format
 
-    return open_backup(file) if format_of(Path(file).expanduser()) == FORMAT else open_plan(file)
+    return open_backup(file) if sealed_format(Path(file).expanduser()) == FORMAT else open_plan(file)
 
 
 def _facts(file: str, opened: Plan | Backup) -> str:
@@ -178,7 +178,7 @@ def _apply(call: Call, file: str, termination: Termination) -> ExitStatus:
     from mixpanel_pandas.plans.plan import open_plan
 
     plan = open_plan(file)
-    options = call.of(("drift", "wait", *GUARDS, *OF_SENDING))
+    options = call.of(("drift", "wait", *OF_GUARDS, *OF_SENDING))
     options["backup"] = None if call["no_backup"] else call["backup"] or True
     options["project"] = project_of_call(call)
     if call["quiet"] or call["log_format"] == "json":

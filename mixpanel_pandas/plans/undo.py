@@ -80,7 +80,11 @@ class Backup:
             As `Plan.show` returns it.
         """
         first = self.values.slice(0, rows).select(["id", "property", "before", "after"])
-        note = "" if len(first) == len(self.values) else f"{len(first):,} of {counted(len(self.values), 'value')}"
+        note = (
+            ""
+            if len(first) == len(self.values)
+            else f"{len(first):,} of {counted(len(self.values), 'value')}"
+        )
         return table_of(first.to_pandas(types_mapper=pd.ArrowDtype), repr(self), note=note)
 
     def plan(self) -> Plan:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["Header", "digest_of", "format_of", "read_file", "refuse_unwritable", "write_file"]
+__all__ = ["Header", "digest_of", "read_file", "refuse_unwritable", "sealed_format", "write_file"]
 
 KEY = b"mixpanel_pandas"
 
@@ -156,7 +156,7 @@ def read_file(path: Path, format: str, kind: str) -> tuple[Header, pa.Table]:
     return header, table
 
 
-def format_of(path: Path) -> str | None:
+def sealed_format(path: Path) -> str | None:
     """Return what the header of a file says that it is. None: it is no sealed file."""
     try:
         return str(orjson.loads((pq.read_schema(path).metadata or {})[KEY])["format"])
