@@ -399,8 +399,7 @@ at-most-emptied = 500
 - `mirror` removes what a row no longer has, and what the job wrote before and is no longer in the table. It never touches other properties.
 - The guards stop a table that was cut off before anything is sent, with status 4. For one run allow more: `run users.toml --at-most-share 1`.
 - A row that was not accepted is sent again the next time, and so is everything if the job was killed before it ended.
-- `backup` names a file for what the profiles held, and `drift` says what happens to profiles that somebody else has changed. For both
-  the profiles are read, which needs a service account. By default nothing is read.
+- `backup` names a file for what the profiles held. For that they are read, which needs a service account. By default nothing is read.
 
 ## Plans
 

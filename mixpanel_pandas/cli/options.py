@@ -332,7 +332,7 @@ def options_of_verb(verb: str) -> list[CommandOption]:
 _PLANS = {**PLANNING, **APPLYING, **OF_GUARDS}
 
 #: The options of an upload with --since, which deletes nothing.
-SINCE = ("since", "only", "mirror", "backup", "drift", "at_most", "at_most_share", "at_most_emptied")
+SINCE = ("since", "only", "mirror", "backup", "at_most", "at_most_share", "at_most_emptied")
 
 
 def _takes(verb: str, name: str) -> bool:

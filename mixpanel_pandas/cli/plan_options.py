@@ -63,9 +63,9 @@ APPLYING = {
             "drift",
             "Plans",
             "text",
-            "Profiles that have changed since the plan was made are left out, or refuse it. With --since profiles are compared only "
-            "if this or --backup is there.",
+            "Profiles that have changed since the plan was made are left out, or refuse it.",
             choices=("leave_out", "raise"),
+            in_job=False,
         ),
         CommandOption(
             "wait", "Plans", "flag", "Wait when Mixpanel's queries of this hour are used up.", default=False

@@ -38,7 +38,6 @@ def upload(
     only: Literal["existing", "new"] | None = None,
     mirror: bool = False,
     backup: str | PathLike[str] | None = None,
-    drift: Literal["leave_out", "raise"] | None = None,
     at_most_share: float | None = None,
     at_most_emptied: int | None = None,
     **options: Any,
@@ -75,9 +74,6 @@ def upload(
         then refuse the table.
     backup : path, optional
         Where what the profiles hold is kept before it is changed, for `open_backup`. It needs a service account.
-    drift : {"leave_out", "raise"}, optional
-        Whether profiles that Mixpanel holds in another way than the file are left out, or refuse the call. It needs a service account.
-        By default profiles are compared only if there is a backup, and are left out then.
     at_most_share : float, optional
         The largest share of the profiles in the file that may change, from 0 to 1.
     at_most_emptied : int, optional
@@ -96,8 +92,8 @@ def upload(
 
     Raises
     ------
-    GuardError, DriftError
-        If the table would change more than it may, or profiles have changed. Nothing was sent.
+    GuardError
+        If the table would change more than it may. Nothing was sent.
     OperationError, MissingExtraError
         As `frame` raises them, or if the call makes no sense, or `failures` cannot be written. Nothing was sent.
     ValidationError
@@ -125,7 +121,6 @@ def upload(
         "only": only,
         "mirror": mirror or None,
         "backup": backup,
-        "drift": drift,
         "at_most_share": at_most_share,
         "at_most_emptied": at_most_emptied,
         "at_most": None if verb == "delete" else options.get("at_most"),
@@ -143,7 +138,7 @@ def upload(
             "means nothing with since=, because what is sent follows from the file",
         )
         guards = Guards(options.pop("at_most", None), at_most_share, at_most_emptied)
-        send_frame = _sending_what_differs(since, only, mirror, backup, drift, guards)
+        send_frame = _sending_what_differs(since, only, mirror, backup, guards)
     return upload_source(
         source,
         verb,
@@ -162,7 +157,6 @@ def _sending_what_differs(
     only: Literal["existing", "new"] | None,
     mirror: bool,
     backup: str | PathLike[str] | None,
-    drift: str | None,
     guards: Guards,
 ) -> Callable[[pd.DataFrame, Operation], pd.DataFrame]:
     """Return what sends of a frame only what differs from what was last accepted."""
@@ -174,7 +168,7 @@ def _sending_what_differs(
         plan = make_plan(
             frame, replace(asked, named={**of_rows, "project": project}), None, since, only, mirror
         )
-        return apply_plan(plan, project, backup, drift, False, guards, sending)
+        return apply_plan(plan, project, backup, None, False, guards, sending)
 
     return send_frame
 
