@@ -372,6 +372,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "known": ([None, ["n"], {"n": "list", "plan": "number"}, pd.DataFrame({"name": ["n"]})], ["nowhere.csv", 5, [5], False, pd.DataFrame({"n": [1]}), object()]),
     "at_most": ([1000], [1, 0, -1, True, "many"]),
     "project": ([None], ["0" * 32, 5, object()]),
+    "canary": ([None], [0, -1, 1001, True, "many"]),
     "batch_size": ([None, 1, 2], [2001, 0, 1.5]),
     "workers": ([1, 3], [0, 65, "2"]),
     "requests_per_hour": ([None, 100_000], [0, float("nan")]),

@@ -234,7 +234,7 @@ def test_ctrl_c_during_the_account_waits_for_it(
 
 
 def changing(change: Any) -> Any:
-    def changed(decisions: Any) -> None:
+    def changed(*_: Any) -> None:
         change()
 
     return changed
