@@ -7,12 +7,12 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.delivery.shell import in_notebook, shell
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.notebook.preview.static import as_html, as_text
+from mixpanel_pandas.process.shell import in_notebook, shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
