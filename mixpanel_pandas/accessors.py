@@ -1036,8 +1036,8 @@ class Profiles:
           df.mixpanel.set('user_id', missing='null')
           ids in 2 rows: 0 missing, 0 junk, 0 duplicate
         <BLANKLINE>
-          column  property  type    fill  example  hint
-          plan    plan      string  50 %  "pro"
+          column  property  type    fill  values  example  hint
+          plan    plan      string  50 %  █       "pro"
         <BLANKLINE>
         0 errors, 0 warnings, 0 hints in 2 rows x 1 property
         <BLANKLINE>

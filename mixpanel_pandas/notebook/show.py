@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.checking.distribution import Distribution
 from mixpanel_pandas.checking.report import report_in_words
 from mixpanel_pandas.delivery.summary import COLUMNS, words
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.notebook.pictures import Picture, picture_of
 from mixpanel_pandas.notebook.tables import MARKS, Table, TableColumn
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 from mixpanel_pandas.text import NOT_SHOWN, Length, counted, percent, shortened, size_of
@@ -113,7 +115,8 @@ def _cell(values: pd.Series[Any], place: int, text: Callable[[Any], str]) -> str
     if value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value))):
         return ""
     try:
-        return _sentence(text(value))
+        shown = text(value)
+        return shown if isinstance(shown, Picture) else _sentence(shown)
     except Exception:  # noqa: BLE001  # a frame of a user's, with the names of ours and other values
         return shortened(value)
 
@@ -178,6 +181,10 @@ def _listed(values: Any) -> str:
     return ", ".join(map(shortened, values))
 
 
+def _picture(value: Mapping[str, Any]) -> Picture:
+    return picture_of(Distribution(**value))
+
+
 def _yes(value: object) -> str:
     return "yes" if value else ""
 
@@ -212,6 +219,7 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(("outcome", "severity"), Format(_marked)),
     **dict.fromkeys(("message", "error", "reason", "of them"), Format(_sentence, wraps=True)),
     **dict.fromkeys(("type", "types", "findings"), Format(_listed, wraps=True)),
+    "distribution": Format(_picture),
     "requests": Format(_requests, align_right=True),
     "limit": Format(_sentence),
     "elapsed": Format(_seconds, align_right=True),
@@ -351,7 +359,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(("outcome", "reason", "status_code", "rows", "updates"), (), _totals_in_words),  # totals
     Kind(  # the inventory
         ("column", "type", "types", "filled", "examples", "over_limit", "nearly_constant", "reserved"),
-        ("column", "type", "fill", "distinct", "examples", "largest", "nearly_constant", "reserved", "findings"),
+        ("column", "type", "fill", "distinct", "distribution", "examples", "largest", "nearly_constant", "reserved", "findings"),
         _inventory_in_words,
         _with_types_and_examples,
     ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from mixpanel_pandas.notebook.pictures import cell_html
 from mixpanel_pandas.text import html_text, is_visible, printable
 
 __all__ = ["MARKS", "Mark", "Table", "TableColumn"]
@@ -173,7 +174,7 @@ def _cell_with_style(tag: str, column: TableColumn, text: str) -> str:
     style += "" if column.wraps else "; white-space: nowrap"
     style += f"; border-left: 4px solid {colour}; background: {colour}33" if colour else ""
     scope = ' scope="col"' if tag == "th" else ""
-    return f'<{tag}{scope} style="{style}">{html_text(text)}</{tag}>'
+    return f'<{tag}{scope} style="{style}">{cell_html(text)}</{tag}>'
 
 
 # -- text -------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from mixpanel_pandas.notebook.pictures import cell_html
 from mixpanel_pandas.text import html_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _cell(tag: str, column: TableColumn, text: str) -> str:
 
 
 #: Kind of a column -> what makes HTML of the text of its cells.
-_KINDS: dict[str, Callable[[str], str]] = {"text": html_text, "code": mono, "badge": badge}
+_KINDS: dict[str, Callable[[str], str]] = {"text": cell_html, "code": mono, "badge": badge}
 
 
 def page(parts: Iterable[str], css: str = "mp-html") -> str:

@@ -55,6 +55,8 @@ def test_what_comes_from_a_frame_is_text(unmasked: bool) -> None:
         "th",
         "td",
         "span",
+        "svg",
+        "path",
     }
     assert elements.attributes <= {"class", "style", "scope", "tabindex", "aria-label"}
     assert ATTACKS[0] in elements.words
