@@ -33,6 +33,9 @@ __all__ = ["BARS", "BINS", "SAMPLE", "Distribution", "distribution_of", "texts_o
 #: Bars of a histogram, and of single values with one more for all others.
 BINS, BARS = 12, 6
 
+#: The least share of all values that the commonest must have to be shown.
+COMMON = 1 / 3
+
 #: Rows that are looked at where not all are, and in how many runs: rows one by one would touch every page of a mapped file.
 SAMPLE, RUNS = 50_000, 50
 
@@ -185,6 +188,11 @@ class _Bars:
     places: np.ndarray
     counts: np.ndarray
 
+    @property
+    def common(self) -> float:
+        """The share of the commonest values that get a bar."""
+        return float(np.sort(self.counts)[-BARS:].sum() / len(self.measures))
+
 
 def _runs(rows: int) -> list[slice]:
     """Return runs of rows from all parts of a column; all rows if there are few."""
@@ -205,7 +213,7 @@ def _spread(sample: _Sample, bars: _Bars, read: ReadRows, hides_values: bool) ->
     if len(sample.of) > 1 or (hides_values and of not in LENGTHS):
         return Distribution("values")
     few = of == "values" or (of in {"numbers", "characters"} and len(bars.counts) <= BARS)
-    repeats = of == "characters" and len(bars.counts) <= len(bars.measures) / 2
+    repeats = of == "characters" and len(bars.counts) <= len(bars.measures) / 2 and bars.common >= COMMON
     return (
         _of_values(of, bars, read) if (few or repeats) and not hides_values else _histogram(of, bars.measures)
     )

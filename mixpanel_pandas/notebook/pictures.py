@@ -41,20 +41,23 @@ class Picture(str):
         return picture
 
 
-def picture_of(distribution: Distribution, more: str = "") -> Picture:
+def picture_of(distribution: Distribution, beside: str = "") -> Picture:
     """Return a distribution as block characters, and as an SVG above a line that says what it spans.
 
     Parameters
     ----------
-    more : str
-        What else the line says.
+    beside : str
+        What stands beside the SVG.
     """
     blocks = "".join(BLOCKS[_level(count, distribution)] for count in distribution.counts)
-    words = html_text(joined(distribution.in_words() if distribution.counts else "", more))
-    caption = " · ".join(filter(None, (more, distribution.summary())))
-    line = f'<span style="{CAPTION}">{html_text(caption)}</span>'
+    words = html_text(joined(distribution.in_words() if distribution.counts else "", beside))
     drawn = _svg(distribution, words) if distribution.counts else ""
-    return Picture(blocks, f'<span title="{words}" style="display: block">{drawn}{line}</span>')
+    right = f'<span style="{SMALL}; white-space: nowrap">{html_text(beside)}</span>' if beside else ""
+    below = f'<span style="{SMALL}; {ONE_LINE}">{html_text(distribution.summary())}</span>'
+    return Picture(
+        blocks,
+        f'<span title="{words}" style="display: block"><span style="{ROW}">{drawn}{right}</span>{below}</span>',
+    )
 
 
 def cell_html(text: str) -> str:
@@ -62,8 +65,11 @@ def cell_html(text: str) -> str:
     return text.html if isinstance(text, Picture) else html_text(text)
 
 
-#: One line below the picture, whose end is cut off.
-CAPTION = "display: block; max-width: 15em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 11px; line-height: 1.3"
+SMALL = "font-size: 11px; line-height: 1.3"
+ROW = "display: flex; flex-wrap: wrap; align-items: flex-end; gap: 0 6px"
+
+#: The line below the picture, whose end is cut off.
+ONE_LINE = "display: block; max-width: 16em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap"
 
 
 def _level(count: int, distribution: Distribution) -> int:

@@ -67,7 +67,9 @@ class TableColumn:
     kind : {"text", "code", "badge"}
         What a page with a style sheet makes of its cells: text, a value as a program writes it, or a word in a frame.
     width : str
-        Its width on such a page, in CSS. By default an equal share.
+        Its width on a page, in CSS. By default an equal share.
+    short : str
+        Its heading where rows are stacked on a narrow page. By default its name.
     """
 
     name: str
@@ -75,6 +77,7 @@ class TableColumn:
     wraps: bool = True
     kind: Literal["text", "code", "badge"] = "text"
     width: str = "auto"
+    short: str = ""
 
 
 #: Makes one cell of an HTML table: tag ("th" or "td"), column, text -> HTML.
@@ -149,7 +152,7 @@ class Table:
         caption = html_text(self.caption)
         if self.cells:
             above = f'<caption style="caption-side: top; {_CAPTION_STYLE}">{caption}</caption>'
-            shown = self.html(_cell_with_style, ' class="dataframe"', above)
+            shown = self.html(_cell_with_style, f' class="dataframe" style="{_TABLE_STYLE}"', above)
         else:  # the caption of an empty table would be as narrow as its longest word
             shown = f'<p style="{_CAPTION_STYLE}">{caption}</p>'
         note = f"<p>{html_text(self.note)}</p>" if self.note else ""
@@ -159,6 +162,7 @@ class Table:
 
 # -- HTML -------------------------------------------------------------------------------------------------------------
 
+_TABLE_STYLE = "font-size: 12px; line-height: 1.35; margin: 0; table-layout: auto"
 _CAPTION_STYLE = "text-align: left; color: inherit; font-weight: bold; padding: 0.5em 0"
 
 
@@ -168,11 +172,10 @@ def _cell_with_style(tag: str, column: TableColumn, text: str) -> str:
     Text keeps the colour that the page gives it, and tints are half transparent, so that both suit dark pages as well.
     """
     colour = _COLOURS.get(text)
-    style = (
-        f"text-align: {'right' if column.align_right else 'left'}; vertical-align: top; padding: 0.2em 0.7em"
-    )
+    style = f"text-align: {'right' if column.align_right else 'left'}; vertical-align: top; padding: 2px 8px"
     style += "" if column.wraps else "; white-space: nowrap"
     style += f"; border-left: 4px solid {colour}; background: {colour}33" if colour else ""
+    style += f"; width: {column.width}" if tag == "th" and column.width != "auto" else ""
     scope = ' scope="col"' if tag == "th" else ""
     return f'<{tag}{scope} style="{style}">{cell_html(text)}</{tag}>'
 

@@ -106,7 +106,7 @@ class ColumnFilter:
         self._all = Button(
             "All", "columns-all", lambda: self._send(sent=True), "Send all columns that are shown"
         )
-        self._none = Button("None", "columns-none", lambda: self._send(sent=False), NONE)
+        self._none = Button("Send none", "columns-none", lambda: self._send(sent=False), NONE)
         self._count = Html("columns-count")
         self._shown.offer([(words, name) for name, (words, _) in SHOWN.items()], "all")
         self._order.offer([(words, name) for name, (words, _) in SORTED.items()], "frame")

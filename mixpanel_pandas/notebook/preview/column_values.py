@@ -32,7 +32,7 @@ def picture_of_column(state: State, label: Hashable, *, unmasked: bool = False) 
 
 def distinct_in_words(spread: Distribution) -> str:
     """Return how many values differ; at least so many if not all rows were looked at."""
-    return f"{spread.distinct:,}{'' if spread.rows is None else ' or more'} distinct"
+    return f"{spread.distinct:,}{'' if spread.rows is None else '+'} distinct"
 
 
 def column_distribution(state: State, label: Hashable, *, unmasked: bool = False) -> Distribution | None:

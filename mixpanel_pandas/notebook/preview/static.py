@@ -33,9 +33,9 @@ COLUMNS, FINDINGS, VALUES, PAYLOADS = 25, 12, 3, 2
 MAP_COLUMNS = (
     TableColumn("column"),
     TableColumn("property"),
-    TableColumn("type", width="70px"),
-    TableColumn("fill", align_right=True, wraps=False, width="50px"),
-    TableColumn("values", wraps=False, width="120px"),
+    TableColumn("type", width="56px"),
+    TableColumn("fill", align_right=True, wraps=False, width="44px"),
+    TableColumn("values", wraps=False, width="170px"),
     TableColumn("example", kind="code"),
     TableColumn("hint"),
 )
