@@ -69,7 +69,7 @@ SMALL = "font-size: 11px; line-height: 1.3"
 ROW = "display: flex; flex-wrap: wrap; align-items: flex-end; gap: 0 6px"
 
 #: The line below the picture, whose end is cut off.
-ONE_LINE = "display: block; max-width: 16em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap"
+ONE_LINE = "display: block; max-width: 13.5em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap"
 
 
 def _level(count: int, distribution: Distribution) -> int:

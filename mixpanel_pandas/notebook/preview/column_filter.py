@@ -104,7 +104,7 @@ class ColumnFilter:
         self._shown = Choice("Show", "show-columns", choose)
         self._order = Choice("Sort", "sort-columns", choose)
         self._all = Button(
-            "All", "columns-all", lambda: self._send(sent=True), "Send all columns that are shown"
+            "Send all", "columns-all", lambda: self._send(sent=True), "Send all columns that are shown"
         )
         self._none = Button("Send none", "columns-none", lambda: self._send(sent=False), NONE)
         self._count = Html("columns-count")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from mixpanel_pandas.notebook.pictures import cell_html
+from mixpanel_pandas.notebook.tables import stacked_attributes, stacked_css
 from mixpanel_pandas.text import html_text
 
 if TYPE_CHECKING:
@@ -53,23 +54,17 @@ STYLE = """
 .mp-mono { font-family: var(--mp-mono); font-size: 12px; }
 .mp-quiet { color: var(--mp-quiet); opacity: 0.85; }
 .mp-message { border-left: 3px solid currentColor; padding: 4px 10px; margin: 4px 0; background: var(--mp-soft); }
+.mp-column-example .widget-html-content { min-width: 0; width: 100%; }
 .mp-column-example .mp-mono { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .mixpanel-preview, .mixpanel-saved { container-type: inline-size; }
 @container (max-width: 640px) {
-  .mixpanel-saved table, .mixpanel-saved tbody, .mixpanel-saved tr, .mixpanel-saved td { display: block; }
-  .mixpanel-saved thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
-  .mixpanel-saved tr { border-bottom: 1px solid var(--mp-line); padding: 4px 0; }
-  .mixpanel-saved td { border: 0; padding: 0; display: grid; grid-template-columns: 76px minmax(0, 1fr); gap: 0 8px; }
-  .mixpanel-saved td::before { content: attr(data-label); opacity: 0.85; font-size: 11px; line-height: 1.6; }
-  .mixpanel-saved td > * { justify-self: start; max-width: 100%; }
-  .mixpanel-saved td.mp-empty { display: none; }
   .mixpanel-preview .mp-head { display: none; }
   .mixpanel-preview .mp-row { grid-template-columns: 22px minmax(0, 1fr) minmax(0, 1fr) !important; padding: 4px 0; }
   .mixpanel-preview .mp-row > :nth-child(2n + 4) { grid-column: 2; }
   .mixpanel-preview .mp-row > :last-child:nth-child(n + 6) { grid-column: 2 / -1; }
   .mixpanel-preview .lm-TabBar-tab { min-width: 0 !important; padding: 0 6px !important; }
 }
-"""
+""" + stacked_css(".mixpanel-saved")
 
 
 def badge(severity: str) -> str:
@@ -106,10 +101,7 @@ def table(described: Table) -> str:
 def _cell(tag: str, column: TableColumn, text: str) -> str:
     if tag == "th":
         return f'<th scope="col" style="width: {column.width}">{html_text(text)}</th>'
-    empty = "" if text else ' class="mp-empty"'
-    return (
-        f'<td data-label="{html_text(column.short or column.name)}"{empty}>{_KINDS[column.kind](text)}</td>'
-    )
+    return f"<td{stacked_attributes(column, text)}>{_KINDS[column.kind](text)}</td>"
 
 
 #: Kind of a column -> what makes HTML of the text of its cells.
