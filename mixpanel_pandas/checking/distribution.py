@@ -196,12 +196,12 @@ class _Bars:
 
 def _runs(rows: int) -> list[slice]:
     """Return runs of rows from all parts of a column; all rows if there are few."""
+    length = max(SAMPLE // RUNS, 1)
     if rows <= SAMPLE:
-        return [slice(0, rows)]
-    length = SAMPLE // RUNS
-    return [
-        slice(start, start + length) for start in np.linspace(0, rows - length, RUNS).astype(int).tolist()
-    ]
+        starts = list(range(0, rows, length))
+    else:
+        starts = np.linspace(0, rows - length, RUNS).astype(int).tolist()
+    return [slice(start, min(start + length, rows)) for start in starts]
 
 
 def _spread(sample: _Sample, bars: _Bars, read: ReadRows, hides_values: bool) -> Distribution:

@@ -221,7 +221,6 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(("batch", "status_code"), Format(str, align_right=True)),
     **dict.fromkeys(("outcome", "severity"), Format(_marked)),
     **dict.fromkeys(("error", "reason", "of them"), Format(_sentence, wraps=True)),
-    "value": Format(wraps=True, width="16%"),
     "examples": Format(wraps=True, width="14%"),
     "message": Format(_sentence, wraps=True, width="48%"),
     **dict.fromkeys(("type", "types", "findings"), Format(_listed, wraps=True)),

@@ -59,7 +59,10 @@ def test_what_comes_from_a_frame_is_text(unmasked: bool) -> None:
         "path",
     }
     of_pictures = {"title", "role", "width", "height", "d", "opacity"}
-    assert elements.attributes <= {"class", "style", "scope", "tabindex", "aria-label", "data-label"} | of_pictures
+    assert (
+        elements.attributes
+        <= {"class", "style", "scope", "tabindex", "aria-label", "data-label"} | of_pictures
+    )
     assert ATTACKS[0] in elements.words
     assert "<u>eu</u>" in elements.words or "<s>done</s>" in elements.words
 
