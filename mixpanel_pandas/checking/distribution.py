@@ -235,19 +235,24 @@ def _histogram(of: Counted, measures: np.ndarray) -> Distribution:
     low, high = float(measures.min()), float(measures.max())
     if not np.isfinite(high - low):  # the range of the largest floats is no float
         return Distribution(of, low=_number(low, 0), high=_number(high, 0))
-    whole = of != "dates" and bool((measures == np.trunc(measures)).all())
-    span = high - low + whole  # from 1 to 3 are three whole numbers
-    if whole:
-        bins = span if span <= BINS else min(range(BINS, BINS // 2, -1), key=lambda bins: -span % bins)
-        width = float(np.ceil(span / bins))  # so many that the last one is as wide as the others
-        bins = int(np.ceil(span / width))
+    text = _text_of(of, measures, high - low)
+    step = 1 if of != "dates" else DAY
+    whole = (
+        step if not (measures % step).any() else 0
+    )  # from 1 to 3 are three numbers, and from Monday to Wednesday three days
+    steps = (high - low) / step + 1
+    if not whole:
+        bins = BINS if high > low else 1
+        width = (high - low) / bins
     else:
-        bins = BINS if span else 1
-        width = span / bins
+        bins = (
+            int(steps) if steps <= BINS else min(range(BINS, BINS // 2, -1), key=lambda bins: -steps % bins)
+        )
+        width = float(np.ceil(steps / bins)) * step  # so many that the last one is as wide as the others
+        bins = int(np.ceil(steps * step / width))
     places = ((measures - low) / (width or 1.0)).astype(np.int64).clip(0, bins - 1)
     starts = low + width * np.arange(bins)
     stops = np.minimum(starts + width - whole, high)
-    text = _text_of(of, width)
     ranges = [(text(start), text(stop)) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     labels = [start if start == stop else f"{start} to {stop}" for start, stop in ranges]
     counts = np.bincount(places, minlength=bins).tolist()
@@ -258,12 +263,13 @@ def _histogram(of: Counted, measures: np.ndarray) -> Distribution:
 DAY, GREATEST = 86_400_000, 10**15
 
 
-def _text_of(of: Counted, width: float) -> Callable[[float], str]:
-    """Return what writes the ends of ranges of this width so that neighbours differ."""
+def _text_of(of: Counted, measures: np.ndarray, span: float) -> Callable[[float], str]:
+    """Return what writes the ends of ranges so that neighbours differ."""
     if of == "dates":
-        unit = "m" if width < DAY else "D"
+        unit = "m" if (measures % DAY).any() and span < BINS * DAY else "D"
         return lambda end: str(np.datetime64(int(end), "ms").astype(f"datetime64[{unit}]")).replace("T", " ")
-    decimals = int(-np.floor(np.log10(width))) if 0 < width < 1 else 0
+    is_whole = not (measures % 1).any()
+    decimals = int(-np.floor(np.log10(span / BINS))) if not is_whole and 0 < span < BINS else 0
     return lambda end: _number(end, decimals)
 
 

@@ -182,7 +182,8 @@ def stacked_attributes(column: TableColumn, text: str) -> str:
 STACKED = """
 @container (max-width: 640px) {
   AROUND table, AROUND tbody, AROUND tr, AROUND caption { display: block !important; width: auto !important; }
-  AROUND thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  AROUND thead { position: absolute; width: 1px; height: 1px; overflow: hidden; }
+  AROUND thead, AROUND th { clip-path: inset(50%); }
   AROUND tr { border-bottom: 1px solid #8888; padding: 4px 0; }
   AROUND td {
     display: grid !important; grid-template-columns: 84px minmax(0, 1fr); gap: 0 8px; border-width: 0; padding: 0 !important;

@@ -58,6 +58,8 @@ STYLE = """
 .mp-column-example .mp-mono { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .mixpanel-preview, .mixpanel-saved { container-type: inline-size; }
 @container (max-width: 640px) {
+  .mixpanel-preview .mp-show-values, .mixpanel-preview .mp-show-values * { height: auto; white-space: normal; line-height: 1.4; }
+  .mixpanel-preview .mp-send { white-space: normal; height: auto; min-height: 28px; line-height: 1.4; }
   .mixpanel-preview .mp-head { display: none; }
   .mixpanel-preview .mp-row { grid-template-columns: 22px minmax(0, 1fr) minmax(0, 1fr) !important; padding: 4px 0; }
   .mixpanel-preview .mp-row > :nth-child(2n + 4) { grid-column: 2; }
