@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnFilter", "columns_shown"]
 
-Ranks = dict["Hashable", int]
-
 #: Name of a choice of columns -> its words, and whether it shows a column: given its fill, whether it is sent, and its problem's rank.
 SHOWN: dict[str, tuple[str, Callable[[float, bool, int], bool]]] = {
     "all": ("all columns", lambda _fill, _sent, _rank: True),
@@ -75,13 +73,13 @@ def _fill(state: State, label: Hashable) -> float:
     return float(state.facts.column(place, None)[1] / max(state.layout.rows, 1))
 
 
-def _ranks(state: State) -> Ranks:
+def _ranks(state: State) -> dict[Hashable, int]:
     """Return column -> place of its worst finding among the severities. Before a large frame is checked, names and types are known."""
     try:
         findings = [*state.findings] if state.is_checked else column_findings(state.layout)
     except OperationError:  # Findings says why
         findings = []
-    ranks: Ranks = {}
+    ranks: dict[Hashable, int] = {}
     for finding in findings:
         rank = [*SEVERITIES].index(finding.severity)  # type: ignore[arg-type]  # a finding has one of these
         ranks[finding.column] = min(rank, ranks.get(finding.column, rank))
@@ -113,24 +111,31 @@ class ColumnFilter:
         self.box: Any = hbox(self._name, self._shown, self._order, self._all, self._none, self._count)
 
     def labels(self, page: int) -> list[Hashable]:
-        """Return the columns to show, and say how many there are.
+        """Return the columns to show, and say how many there are. Whole profiles are deleted without columns.
 
         Parameters
         ----------
         page : int
-            Columns on a page.
+            Columns on a page. If that is all of them, there is nothing to choose.
         """
         state = self._host.state
-        total = len(sendable_labels(state))
-        self.box.layout.display = None if total > page else "none"
-        labels = columns_shown(state, self._name.value, self._shown.value, self._order.value)
+        every = [] if state.operation.verb == "delete" else sendable_labels(state)
+        self.box.layout.display = None if len(every) > page else "none"
+        if len(every) <= page:
+            return every
+        labels = self._chosen(state)
         sent = len({*(column.label for column in state.layout.columns), *state.layout.removed})
-        of_them = "" if len(labels) == total else f", {len(labels):,} shown"
-        self._count.value = html.page([html.note(f"{sent:,} of {counted(total, 'column')} sent{of_them}")])
+        of_them = "" if len(labels) == len(every) else f", {len(labels):,} shown"
+        self._count.value = html.page(
+            [html.note(f"{sent:,} of {counted(len(every), 'column')} sent{of_them}")]
+        )
         return labels
 
+    def _chosen(self, state: State) -> list[Hashable]:
+        return columns_shown(state, self._name.value, self._shown.value, self._order.value)
+
     def _send(self, *, sent: bool) -> None:
-        labels = columns_shown(self._host.state, self._name.value, self._shown.value, self._order.value)
+        labels = self._chosen(self._host.state)
         self._host.change(
             lambda state: with_many_columns(
                 state.operation, state.layout, sendable_labels(state), labels, sent

@@ -154,8 +154,7 @@ class MapView:
     def _refresh_columns(self) -> None:
         state = self._host.state
         deletes = state.operation.verb == "delete"
-        labels = [] if deletes else self._filter.labels(PAGE)
-        self._filter.box.layout.display = "none" if deletes else self._filter.box.layout.display
+        labels = self._filter.labels(PAGE)
         self._pager.set_count(len(labels))
         several = state.operation.verbs is not None
         head = HEAD[:3] + ("operator",) * several + HEAD[3:]
