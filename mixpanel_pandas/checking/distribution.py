@@ -154,7 +154,7 @@ class _Sample:
     of : set of str
         What was measured. A column of objects may have several in its parts.
     types : Counter
-        Mixpanel type -> number of values, of the parts where it differs from value to value.
+        Mixpanel type -> number of values.
     hashes, measures, positions : list of numpy.ndarray
         Of each value: its hash, the number that stands for it, and its row.
     """
@@ -170,10 +170,11 @@ class _Sample:
         present = ~values.missing
         if not present.any():
             return
-        if values.kinds is not None:
-            self.types.update(values.kinds[present].tolist())
         of, measures = _measures(values)
         self.of.add(of)
+        self.types.update(
+            [_TYPES[of]] * int(present.sum()) if values.kinds is None else values.kinds[present].tolist()
+        )
         self.hashes.append(hash_texts(texts_of(values))[present])
         self.measures.append(measures[present])
         self.positions.append(np.flatnonzero(present) + start)
@@ -223,33 +224,32 @@ def _of_values(of: str, bars: _Bars, read: ReadRows) -> Distribution:
     """Return a bar for each of the commonest texts and one for all others, or for each number in their order."""
     keys = (bars.places, -bars.counts) if of == "characters" else (bars.measures[bars.places],)
     shown = np.lexsort(keys)[:BARS]
-    labels = [shortened(text, Length.NAME) for text in texts_of(read(bars.rows[shown])).to_pylist()]
+    labels = [shortened(text, Length.NAME) for text in _labels(read(bars.rows[shown]))]
     counts = bars.counts[shown].tolist()
     if rest := len(bars.measures) - sum(counts):
         labels, counts = [*labels, OTHER], [*counts, rest]
     return Distribution("values", tuple(labels), tuple(counts))
 
 
+def _labels(values: Normalised) -> list[str]:
+    """Return a few values as text, strings without the quotes of JSON."""
+    texts: list[str] = texts_of(values).to_pylist()
+    return [
+        orjson.loads(text) if values.kinds is not None and text.startswith('"') else text for text in texts
+    ]
+
+
 def _histogram(of: Counted, measures: np.ndarray) -> Distribution:
     """Return the counts of ranges of one width."""
     low, high = float(measures.min()), float(measures.max())
-    if not np.isfinite(high - low):  # the range of the largest floats is no float
+    if max(-low, high) >= WIDEST:
         return Distribution(of, low=_number(low, 0), high=_number(high, 0))
     text = _text_of(of, measures, high - low)
-    step = 1 if of != "dates" else DAY
+    step = DAY if of == "dates" else 1
     whole = (
-        step if not (measures % step).any() else 0
+        0 if (measures % step).any() else step
     )  # from 1 to 3 are three numbers, and from Monday to Wednesday three days
-    steps = (high - low) / step + 1
-    if not whole:
-        bins = BINS if high > low else 1
-        width = (high - low) / bins
-    else:
-        bins = (
-            int(steps) if steps <= BINS else min(range(BINS, BINS // 2, -1), key=lambda bins: -steps % bins)
-        )
-        width = float(np.ceil(steps / bins)) * step  # so many that the last one is as wide as the others
-        bins = int(np.ceil(steps * step / width))
+    bins, width = _bins(high - low, whole)
     places = ((measures - low) / (width or 1.0)).astype(np.int64).clip(0, bins - 1)
     starts = low + width * np.arange(bins)
     stops = np.minimum(starts + width - whole, high)
@@ -258,6 +258,21 @@ def _histogram(of: Counted, measures: np.ndarray) -> Distribution:
     counts = np.bincount(places, minlength=bins).tolist()
     return Distribution(of, tuple(labels), tuple(counts), text(low), text(high))
 
+
+def _bins(span: float, whole: int) -> tuple[int, float]:
+    """Return the number and the width of the ranges; `whole` is what all numbers are multiples of, or 0."""
+    if not whole:
+        return (BINS, span / BINS) if span else (1, 0.0)
+    steps = span / whole + 1
+    most = min(
+        range(BINS, BINS // 2, -1), key=lambda bins: -steps % bins
+    )  # the last range is as wide as the others
+    width = float(np.ceil(steps / most)) if steps > BINS else 1.0
+    return int(np.ceil(steps / width)), width * whole
+
+
+#: From here on the sums of numbers may be no floats: there is no histogram.
+WIDEST = 1e300
 
 #: Milliseconds of a day, and the greatest number that is written with all its digits.
 DAY, GREATEST = 86_400_000, 10**15
@@ -326,6 +341,9 @@ def _items(array: pa.Array) -> pa.Array:
         [None if text is None else len(orjson.loads(text)) for text in array.to_pylist()], pa.int64()
     )
 
+
+#: What the bars are of, where the values are no JSON text -> Mixpanel's type of the values.
+_TYPES = {"values": "boolean", "characters": "string", "items": "list", "dates": "date", "numbers": "number"}
 
 #: Mixpanel type of values that are JSON text -> the same. Of objects the bytes are measured.
 _OF_JSON: dict[str, Measure] = {

@@ -68,6 +68,10 @@ SPREAD = [
     pytest.param([[{"k": 1}, 2], []], "items", ("0", "1", "2"), (1, 0, 1), id="lists of anything"),
     pytest.param([{"k": 1}, {"k": 10}], "bytes", ("7", "8"), (1, 1), id="objects"),
     pytest.param([1, "a", "b", ["c"]], "types", ("string", "number", "list"), (2, 1, 1), id="several types"),
+    pytest.param(["abc", b"x", "abcd", "abc"], "values", ("abc", "abcd"), (2, 1), id="text among what cannot be sent"),
+    pytest.param([*["a", "bb"] * 4, *map(str, range(50)), b"x"], "characters", ("1", "2"), (14, 44), id="lengths of such text"),
+    pytest.param([n * 1e-9 for n in range(8)], "numbers", ("0 to 5.83e-10",), None, id="tiny numbers"),
+    pytest.param([n / 1e5 for n in range(8)], "numbers", ("0.000000 to 0.000006",), None, id="millionths"),
     pytest.param(pd.Series(["x", "y", "x"], dtype="category"), "values", ("x", "y"), (2, 1), id="categories"),
     pytest.param(pd.Series([1.5, 2.5], dtype=pd.ArrowDtype(pa.float64())), "values", ("1.5", "2.5"), (1, 1), id="Arrow"),
 ]  # fmt: skip
@@ -81,7 +85,9 @@ def test_how_values_are_spread(values, counted, labels, counts):
     assert counts is None or spread.counts == counts
     assert len(spread.labels) == len(spread.counts) <= max(BINS, BARS + 1)
     assert spread.rows is None
-    assert spread.distinct == pd.Series(values).dropna().astype(str).nunique() or counted == "dates"
+    assert spread.has_rest == ("other" in spread.labels)
+    sendable = {str(value) for value in pd.Series(values).dropna() if not isinstance(value, bytes)}
+    assert spread.distinct == len(sendable) or counted == "dates"
 
 
 @pytest.mark.parametrize("values", [case.values[0] for case in SPREAD], ids=[case.id for case in SPREAD])

@@ -71,6 +71,21 @@ def test_bars_are_as_high_as_their_counts():
     assert "currentColor" in line["style"]
 
 
+@pytest.mark.parametrize(
+    ("spread", "places", "width"),
+    [
+        pytest.param(Distribution("numbers", tuple("ab"), (1, 1), "0", "1"), ["0.0", "25.0"], "24.0", id="two ranges"),
+        pytest.param(Distribution("numbers", (*"abcdefghijkl",), (1,) * 12, "0", "11"), ["0.0", "8.1"], "7.1", id="twelve ranges"),
+        pytest.param(Distribution("values", tuple("ab"), (1, 1)), ["0.0", "28.0"], "24.0", id="values stand apart"),
+        pytest.param(Distribution("values", (*"abcdef",), (1,) * 6), ["0.0", "16.7"], "12.7", id="six values"),
+    ],
+)  # fmt: skip
+def test_bars_share_the_width(spread, places, width):
+    bars = Elements(picture_of(spread).html).all("path")[0]["d"].removesuffix("z").split("z")
+    assert [bar.split()[0].removeprefix("M") for bar in bars[:2]] == places
+    assert bars[0].split("h")[1].split("v")[0] == width
+
+
 def test_no_value_has_no_bar_and_one_of_many_has():
     bars, _line = Elements(
         picture_of(Distribution("numbers", ("0", "1", "2"), (1000, 0, 1), "0", "2")).html
