@@ -1086,8 +1086,8 @@ class Profiles:
           df.mixpanel.set('user_id', missing='null')
           ids in 2 rows: 0 missing, 0 junk, 0 duplicate
         <BLANKLINE>
-          column  property  type    fill  example  hint
-          plan    plan      string  50 %  "pro"
+          column  property  type    fill  values  example  hint
+          plan    plan      string  50 %  █       "pro"
         <BLANKLINE>
         0 errors, 0 warnings, 0 hints in 2 rows x 1 property
         <BLANKLINE>
@@ -1405,6 +1405,10 @@ class MixpanelAccessor(Profiles):
                 Whether `top_share` is 99 % or more, with at least two filled rows.
             examples
                 The first three different values.
+            distribution
+                How the values are spread, as a dict, which ``mpd.show`` draws: ``of`` says what is counted ("values", "numbers", "dates",
+                "characters", "items", "bytes" or "types"), ``labels`` and ``counts`` are the bars, ``low`` and ``high`` the ends of a
+                histogram. Of more than 50,000 rows so many from all parts are counted, and ``rows`` says so. None without values.
             largest
                 Bytes of the largest value in UTF-8. Text and dates count as they are, everything else as JSON.
             over_limit

@@ -37,6 +37,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.process.signals import ends_the_call
+from mixpanel_pandas.process.tracebacks import EndsAtTheCall
 from mixpanel_pandas.text import Length, bounded, printable, quoted
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _message(text: object) -> Any:
     return bounded(printable(text, keep="\n")) if isinstance(text, str) else text
 
 
-class MixpanelError(Exception):
+class MixpanelError(EndsAtTheCall, Exception):
     """Base of all errors of this package."""
 
     def __init__(self, *args: object) -> None:
@@ -306,7 +307,7 @@ class CanaryFailed(UploadError, RuntimeError):
     """The canaries were sent and did not prove that updates arrive, so nothing else was sent."""
 
 
-class UploadInterrupted(KeyboardInterrupt):
+class UploadInterrupted(EndsAtTheCall, KeyboardInterrupt):
     """The upload was stopped by Ctrl-C or the notebook's stop button.
 
     Attributes
@@ -366,8 +367,9 @@ class _Guard:
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _at: object) -> None:
         if error is not None and not isinstance(error, MixpanelError | Warning) and not ends_the_call(error):
-            msg = self._message(f"{type(error).__name__} (see the error above)")
-            raise self._raises(msg) from error
+            wrong = self._raises(self._message(f"{type(error).__name__} (see the error above)"))
+            wrong.cause_tells = True
+            raise wrong from error
 
     def _message(self, what: str) -> str:
         raise NotImplementedError

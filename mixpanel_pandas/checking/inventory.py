@@ -7,7 +7,7 @@ values. Of a column a hash and three marks are kept for each row.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.checking.distribution import distribution_of, texts_of
 from mixpanel_pandas.checking.findings import Names, findings_of_column, names_of
 from mixpanel_pandas.checking.report import shown_values
 from mixpanel_pandas.checking.scan import findings_of_slice
 from mixpanel_pandas.checking.text_columns import is_looked_at, look_at_column, sample_of
 from mixpanel_pandas.errors import reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
-from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
 from mixpanel_pandas.payloads.memory import give_back
@@ -50,6 +50,7 @@ COLUMNS: dict[str, str] = {
     "top_share": "float64",
     "nearly_constant": "bool",
     "examples": "object",
+    "distribution": "object",
     "largest": "Int64",
     "over_limit": "int64",
     "reserved": "object",
@@ -124,6 +125,7 @@ def _row(layout: Layout, column: PropertyColumn, names: Names) -> dict[str, Any]
         "top_share": top,
         "nearly_constant": filled > 1 and top >= NEARLY,
         "examples": _examples(column, scan),
+        "distribution": _distribution(layout, column),
         "largest": scan.largest if scan.sendable.any() else None,
         "over_limit": int(scan.over_limit.sum()),
         "reserved": column.name if column.name in RESERVED_PROPERTIES else LOOKALIKES.get(plain(column.name)),
@@ -148,13 +150,21 @@ def _scan(layout: Layout, column: PropertyColumn) -> ColumnScan:
                 scan.over_limit[part] |= mask
         scan.types.update(_types(values, column))
         scan.sample += sample_of(values) if takes_sample else []
-        texts = _texts(values)
+        texts = texts_of(values)
         scan.hashes[part] = hash_texts(texts)
         scan.largest = max(scan.largest, _largest(values, texts))
         give_back()
     scan.types["none"] = int((scan.present & ~scan.sendable).sum())
     scan.findings, scan.types = +scan.findings, +scan.types
     return scan
+
+
+def _distribution(layout: Layout, column: PropertyColumn) -> dict[str, Any] | None:
+    """Return how the values are spread, as plain data. How many differ is known of all rows."""
+    spread = distribution_of(lambda rows: normalise_column(layout, column, rows), layout.rows)
+    if spread is None or not spread.counts:
+        return None
+    return {name: value for name, value in asdict(spread).items() if name != "distinct"}
 
 
 def _is_present(column: PropertyColumn, rows: slice) -> np.ndarray:
@@ -175,17 +185,6 @@ def _type(scan: ColumnScan, column: PropertyColumn) -> str:
     if len(types) > 1:
         return "mixed"
     return types.pop() if types else "none" if scan.present.any() or column.kind == "missing" else column.kind
-
-
-def _texts(values: Normalised) -> pa.Array:
-    """Return what stands for each value: strings as they are, everything else as JSON."""
-    if values.kinds is None and pa.types.is_large_string(values.array.type):
-        return values.array
-    opening, texts, closing = json_texts(values)
-    if opening != "[":
-        return texts
-    brackets = [pa.scalar(text, pa.large_string()) for text in (opening, closing, "")]
-    return pc.binary_join_element_wise(brackets[0], texts, *brackets[1:])
 
 
 def _largest(values: Normalised, texts: pa.Array) -> int:

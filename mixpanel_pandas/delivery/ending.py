@@ -66,8 +66,9 @@ def raise_from(error: BaseException, summary: pd.DataFrame) -> NoReturn:
     is_ours = isinstance(error, MixpanelError)
     if not isinstance(error, Exception) or (is_ours and not summary["attempts"].any()):
         raise error
-    msg = f"the upload ended with {error if is_ours else type(error).__name__}"
-    raise UploadError(msg, summary) from error
+    ended = UploadError(f"the upload ended with {error if is_ours else type(error).__name__}", summary)
+    ended.cause_tells = not is_ours
+    raise ended from error
 
 
 def raise_if_failed(summary: pd.DataFrame, verb: str, check: bool | None) -> None:

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.delivery.shell import in_notebook
+from mixpanel_pandas.process.shell import in_notebook
 from mixpanel_pandas.text import counted, duration, joined, percent, rounded, size_of
 
 if TYPE_CHECKING:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mixpanel_pandas.checking.distribution import Distribution
 from mixpanel_pandas.checking.report import report_in_words
 from mixpanel_pandas.delivery.summary import COLUMNS, words
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.notebook.pictures import Picture, picture_of
 from mixpanel_pandas.notebook.tables import MARKS, Table, TableColumn
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 from mixpanel_pandas.text import NOT_SHOWN, Length, counted, percent, shortened, size_of
@@ -112,7 +114,7 @@ def _shown_column(label: Hashable, values: pd.Series[Any]) -> tuple[TableColumn,
     is_number = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
     how = FORMATS.get(str(label), Format(align_right=is_number, wraps=not is_number))
     texts = [_cell(values, place, how.text) for place in range(len(values))]
-    return TableColumn(how.heading or shortened(label), how.align_right, how.wraps), texts
+    return TableColumn(how.heading or shortened(label), how.align_right, how.wraps, width=how.width), texts
 
 
 def _cell(values: pd.Series[Any], place: int, text: Callable[[Any], str]) -> str:
@@ -124,7 +126,8 @@ def _cell(values: pd.Series[Any], place: int, text: Callable[[Any], str]) -> str
     if value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value))):
         return ""
     try:
-        return _sentence(text(value))
+        shown = text(value)
+        return shown if isinstance(shown, Picture) else _sentence(shown)
     except Exception:  # noqa: BLE001  # a frame of a user's, with the names of ours and other values
         return shortened(value)
 
@@ -189,6 +192,10 @@ def _listed(values: Any) -> str:
     return ", ".join(map(shortened, values))
 
 
+def _picture(value: Mapping[str, Any]) -> Picture:
+    return picture_of(Distribution(**value))
+
+
 def _yes(value: object) -> str:
     return "yes" if value else ""
 
@@ -209,12 +216,15 @@ class Format:
         As in `TableColumn`.
     heading : str
         What stands above it. By default its name.
+    width : str
+        Its width on a page, in CSS.
     """
 
     text: Callable[[Any], str] = shortened
     align_right: bool = False
     wraps: bool = False
     heading: str = ""
+    width: str = "auto"
 
 
 #: Name of a column -> its format.
@@ -225,8 +235,11 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys(("fill", "top_share"), Format(percent, align_right=True)),
     **dict.fromkeys(("batch", "status_code"), Format(str, align_right=True)),
     **dict.fromkeys(("outcome", "severity"), Format(_marked)),
-    **dict.fromkeys(("message", "error", "reason", "of them"), Format(_sentence, wraps=True)),
+    **dict.fromkeys(("error", "reason", "of them"), Format(_sentence, wraps=True)),
+    "examples": Format(wraps=True, width="14%"),
+    "message": Format(_sentence, wraps=True, width="48%"),
     **dict.fromkeys(("type", "types", "findings"), Format(_listed, wraps=True)),
+    "distribution": Format(_picture),
     "requests": Format(_requests, align_right=True),
     "limit": Format(_sentence),
     "elapsed": Format(_seconds, align_right=True),
@@ -293,13 +306,24 @@ def _with_mixed_outcomes(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_repetition(report: pd.DataFrame) -> pd.DataFrame:
-    """Drop the property if it is named like its column, and the value if the finding is about the column as a whole."""
+    """Drop what a line repeats: the property if it is named like its column, and what the line above says of the same finding.
+
+    Where the finding is about the column as a whole, there is no value either.
+    """
     is_same = [str(label) == name for label, name in zip(report["column"], report["property"], strict=True)]
-    is_of_column = report["position"].isna()
+    is_of_column = report["position"].isna().to_numpy(bool)
+    finding = report[["severity", "check", "column", "message"]].astype(str)
+    is_repeated = (finding == finding.shift()).all(axis=1).to_numpy(bool)
+    repeated = [name for name in OF_A_FINDING if name in report.columns]
     return report.assign(
         property=_blanked(report["property"], np.array(is_same, bool)),
-        value=_blanked(report["value"], is_of_column.to_numpy(bool)),
+        value=_blanked(report["value"], is_of_column),
+        **{name: _blanked(report[name], is_repeated) for name in repeated},
     )
+
+
+#: What all lines of a finding have alike.
+OF_A_FINDING = ("limit", "message", "count")
 
 
 def _blanked(column: pd.Series[Any], mask: np.ndarray) -> pd.Series[Any]:
@@ -379,7 +403,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(("outcome", "reason", "status_code", "rows", "updates"), (), _totals_in_words),  # totals
     Kind(  # the inventory
         ("column", "type", "types", "filled", "examples", "over_limit", "nearly_constant", "reserved"),
-        ("column", "type", "fill", "distinct", "examples", "largest", "nearly_constant", "reserved", "findings"),
+        ("column", "type", "fill", "distinct", "distribution", "examples", "largest", "nearly_constant", "reserved", "findings"),
         _inventory_in_words,
         _with_types_and_examples,
     ),

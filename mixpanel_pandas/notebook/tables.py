@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
+from mixpanel_pandas.notebook.pictures import cell_html
 from mixpanel_pandas.text import html_text, is_visible, printable
 
-__all__ = ["MARKS", "Mark", "Table", "TableColumn"]
+__all__ = ["MARKS", "Mark", "Table", "TableColumn", "stacked_attributes", "stacked_css"]
 
 #: Characters to which a column of text may be narrowed, and blanks between two columns, in a terminal.
 NARROWEST, GAP = 12, 2
@@ -67,7 +68,9 @@ class TableColumn:
     kind : {"text", "code", "badge"}
         What a page with a style sheet makes of its cells: text, a value as a program writes it, or a word in a frame.
     width : str
-        Its width on such a page, in CSS. By default an equal share.
+        Its width on a page, in CSS. By default an equal share.
+    short : str
+        Its heading where rows are stacked on a narrow page. By default its name.
     """
 
     name: str
@@ -75,6 +78,7 @@ class TableColumn:
     wraps: bool = True
     kind: Literal["text", "code", "badge"] = "text"
     width: str = "auto"
+    short: str = ""
 
 
 #: Makes one cell of an HTML table: tag ("th" or "td"), column, text -> HTML.
@@ -160,32 +164,69 @@ class Table:
         caption = html_text(self.caption)
         if self.cells:
             above = f'<caption style="caption-side: top; {_CAPTION_STYLE}">{caption}</caption>'
-            shown = self.html(_cell_with_style, ' class="dataframe"', above)
+            shown = self.html(_cell_with_style, f' class="dataframe" style="{_TABLE_STYLE}"', above)
         else:  # the caption of an empty table would be as narrow as its longest word
             shown = f'<p style="{_CAPTION_STYLE}">{caption}</p>'
         note = f"<p>{html_text(self.note)}</p>" if self.note else ""
         # the classes keep a notebook from reading text between two $ as a formula
-        return f'<div class="mathjax_ignore tex2jax_ignore" style="overflow-x: auto">{shown}{note}</div>'
+        around = '<div class="mixpanel-table mathjax_ignore tex2jax_ignore" style="overflow-x: auto; container-type: inline-size">'
+        style = f"<style>{stacked_css('.mixpanel-table')}</style>" if self.cells else ""
+        return f"{around}{style}{shown}{note}</div>"
+
+
+def stacked_css(selector: str) -> str:
+    """Return the rules that show the cells of each row below each other, where the place of the tables is narrow.
+
+    Parameters
+    ----------
+    selector : str
+        The element around the tables, which has to be a container of its own.
+    """
+    return STACKED.replace("AROUND", selector)
+
+
+def stacked_attributes(column: TableColumn, text: str) -> str:
+    """Return the attributes of a cell that these rules read."""
+    empty = "" if text else ' class="mp-empty"'
+    return f' data-label="{html_text(column.short or column.name)}"{empty}'
+
+
+STACKED = """
+@container (max-width: 640px) {
+  AROUND table, AROUND tbody, AROUND tr, AROUND caption { display: block !important; width: auto !important; }
+  AROUND thead { position: absolute; width: 1px; height: 1px; overflow: hidden; }
+  AROUND thead, AROUND th { clip-path: inset(50%); }
+  AROUND tr { border-bottom: 1px solid #8888; padding: 4px 0; }
+  AROUND td {
+    display: grid !important; grid-template-columns: 84px minmax(0, 1fr); gap: 0 8px; border-width: 0; padding: 0 !important;
+    text-align: left !important; white-space: normal !important; max-width: 100%;
+  }
+  AROUND td::before { content: attr(data-label); opacity: 0.85; font-size: 11px; line-height: 1.6; }
+  AROUND td > * { justify-self: start; max-width: 100%; }
+  AROUND td.mp-empty { display: none !important; }
+}
+"""
 
 
 # -- HTML -------------------------------------------------------------------------------------------------------------
 
+_TABLE_STYLE = "font-size: 12px; line-height: 1.35; margin: 0; table-layout: auto"
 _CAPTION_STYLE = "text-align: left; color: inherit; font-weight: bold; padding: 0.5em 0"
 
 
 def _cell_with_style(tag: str, column: TableColumn, text: str) -> str:
-    """Return a cell with its style, because notebooks drop style sheets when they are saved.
+    """Return a cell with its style, because some pages that show notebooks drop style sheets.
 
     Text keeps the colour that the page gives it, and tints are half transparent, so that both suit dark pages as well.
     """
     colour = _COLOURS.get(text)
-    style = (
-        f"text-align: {'right' if column.align_right else 'left'}; vertical-align: top; padding: 0.2em 0.7em"
-    )
+    style = f"text-align: {'right' if column.align_right else 'left'}; vertical-align: top; padding: 2px 7px"
     style += "" if column.wraps else "; white-space: nowrap"
+    style += "; overflow-wrap: anywhere; min-width: 7em" if column.wraps and column.width != "auto" else ""
     style += f"; border-left: 4px solid {colour}; background: {colour}33" if colour else ""
-    scope = ' scope="col"' if tag == "th" else ""
-    return f'<{tag}{scope} style="{style}">{html_text(text)}</{tag}>'
+    style += f"; width: {column.width}" if tag == "th" and column.width != "auto" else ""
+    attributes = ' scope="col"' if tag == "th" else stacked_attributes(column, text)
+    return f'<{tag}{attributes} style="{style}">{cell_html(text)}</{tag}>'
 
 
 # -- text -------------------------------------------------------------------------------------------------------------

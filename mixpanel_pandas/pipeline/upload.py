@@ -13,7 +13,7 @@ import pandas as pd
 
 from mixpanel_pandas.delivery.history import remember
 from mixpanel_pandas.delivery.steps import summary_of_frame
-from mixpanel_pandas.errors import OperationError, UploadError, UploadInterrupted, choices
+from mixpanel_pandas.errors import MixpanelError, OperationError, UploadError, UploadInterrupted, choices
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import project_of, rows_to_send_again, rows_with_outcomes, send
@@ -274,7 +274,9 @@ def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | Non
             raise
         reason = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
         msg = f"the upload is over, and failures={quoted(str(path))} was not written: {reason}"
-        raise UploadError(msg, summary) from error
+        unwritten = UploadError(msg, summary)
+        unwritten.cause_tells = not isinstance(error, MixpanelError | OSError)
+        raise unwritten from error
 
 
 def failures_with_results(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

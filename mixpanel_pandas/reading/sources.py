@@ -337,8 +337,11 @@ def _calling_source() -> Iterator[None]:
             raise
         what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
         hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
-        msg = f"the source failed while it was read, so nothing of it is used: {what}{hint}"
-        raise OperationError(msg) from error
+        failed = OperationError(
+            f"the source failed while it was read, so nothing of it is used: {what}{hint}"
+        )
+        failed.cause_tells = True
+        raise failed from error
 
 
 def _has_stream(source: Any) -> bool:

@@ -99,10 +99,11 @@ def steps() -> dict[str, float]:
     import pandera.pandas  # noqa: F401
 
     step("first import of pandera")
-    from tests.benchmarks.frames import wide
+    from tests.benchmarks.frames import customers, wide
 
     small = pd.DataFrame({"user_id": [f"user {number}" for number in range(10)], "plan": "pro", "score": 1.5})
     broad = wide(10, 2000)
+    long = customers(1_000_000)
     with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
         step("(the emulator, and the frames)")
         small.mixpanel.set("user_id")
@@ -111,6 +112,9 @@ def steps() -> dict[str, float]:
         step("second `set`, 10 rows")
         broad.mixpanel.set("user_id", check=True)
         step("`set`, 10 rows of 2,000 columns")
+        preview = long.mixpanel.preview("set", "user_id")
+        _ = preview.widget  # the map, as a notebook shows it first; the check goes on in the background
+        step("`preview`, 1,000,000 rows of 12 columns")
     return taken
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.conftest import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -233,7 +235,80 @@ def test_nothing_stands_in_the_way_of_anybody(opened: Any, barriers: Any, pictur
     assert found == {tab: [] for tab in TABS}
 
 
-@pytest.mark.parametrize("width", [1280, 1000])
+HUNDREDS = """
+import numpy as np
+random = np.random.default_rng(0)
+customers = pd.DataFrame({"customer_id": range(500)} | {f"{name} {n}": values for n in range(60) for name, values in {
+    "amount": random.lognormal(3, 1, 500),
+    "plan": random.choice(["free", "pro", "enterprise"], 500, p=[.6, .3, .1]),
+    "joined": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(random.integers(0, 500, 500), "D"),
+    "active": random.random(500) > .3,
+    "note": ["x" * length for length in random.integers(1, 90, 500)],
+}.items()})
+customers.loc[2, "note 7"] = "y" * 300
+"""
+
+
+def test_columns_in_the_hundreds(opened: Any, picture: Any) -> None:
+    from playwright.sync_api import expect
+
+    _page, preview = opened(setup=SETUP + HUNDREDS)
+    at = preview.open("Map")
+    expect(at).to_contain_text("300 of 300 columns sent")
+    assert at.locator("svg[role=img][aria-label]").count() == 12
+    picture("columns", preview.cell)
+    at.get_by_label("Sort").select_option("problems first")
+    expect(at.get_by_label(re.compile("^Property name")).first).to_have_value("note 7")
+    at.get_by_label("Find").fill("plan")
+    expect(at).to_contain_text("60 shown")
+    at.get_by_role("button", name="Send none").click()
+    expect(at).to_contain_text("240 of 300 columns sent, 60 shown")
+    expect(preview.code).not_to_contain_text("plan")
+    preview.node.get_by_label("Operator").select_option(
+        label="add: add numbers to properties; one that is not there counts as 0"
+    )
+    expect(preview.code).not_to_contain_text("active")
+    expect(preview.code).to_contain_text("amount 59")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_tables_fit_and_stand_in_nobodys_way(notebook: Any, barriers: Any, picture: Any, theme: str) -> None:
+    tables = (
+        "mpd.show(customers.mixpanel.inventory())",
+        "mpd.show(customers.mixpanel.validate('set', 'customer_id'))",
+    )
+    page = notebook(SETUP, *tables)
+    page.theme(f"JupyterLab {theme}")
+    for number in 1, 2, 3:
+        page.run(number)
+    for width in 1280, 800:
+        page.page.set_viewport_size({"width": width, "height": 1800})
+        for number in 2, 3:
+            assert page.output(number).locator(".mixpanel-table").evaluate(OVERFLOWING) == []
+        if width == 1280:
+            picture(f"{theme.lower()}-inventory", page.output(2))
+    assert barriers(page.page, ".mixpanel-table") == []
+
+
+@pytest.mark.parametrize(("width", "stacks"), [(1000, False), (390, True)])
+def test_the_saved_preview_fits_the_page(context: Any, width: int, stacks: bool) -> None:
+    import pandas as pd
+
+    customers = pd.read_csv(ROOT / "notebooks" / "data" / "customers.csv").assign(note="x" * 300)
+    html = customers.mixpanel.preview("set", "customer_id")._static()["text/html"]
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 1800})
+    page.set_content(f"<!doctype html><body style='margin: 8px; font-family: sans-serif'>{html}</body>")
+    saved = page.locator(".mixpanel-saved")
+    assert saved.evaluate(OVERFLOWING) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    first, second = (
+        saved.locator("tbody tr").first.locator("td").nth(number).bounding_box() for number in (0, 1)
+    )
+    assert (second["y"] > first["y"]) == stacks
+
+
+@pytest.mark.parametrize("width", [1280, 1000, 800])
 def test_nothing_overflows(opened: Any, width: int) -> None:
     page, preview = opened()
     page.page.set_viewport_size({"width": width, "height": 1800})

@@ -188,3 +188,18 @@ def test_it_finds_what_validate_finds():
     told = report.drop_duplicates(["check", "column"]).set_index(["column", "check"])["count"].to_dict()
     found = frame.mixpanel.inventory().set_index("column")["findings"]
     assert {(label, check): count for label, of in found.items() for check, count in of.items()} == told
+
+
+def test_how_the_values_are_spread_is_plain_data():
+    found = of(["pro", "free", "pro", None])["distribution"]
+    assert found == {
+        "of": "values",
+        "labels": ("pro", "free"),
+        "counts": (2, 1),
+        "low": "",
+        "high": "",
+        "rows": None,
+    }
+    assert of([None, None])["distribution"] is None
+    assert of(pd.to_timedelta([1, 2]))["distribution"] is None
+    assert of([-1e308, 1e308, *range(6)])["distribution"] is None

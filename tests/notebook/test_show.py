@@ -162,6 +162,35 @@ def test_an_inventory():
     assert (layout["type"], layout["fill"], layout["constant"]) == ("string", "100 %", "yes")
     assert mixed["type"] == "number 1, string 1"
     assert mixed["findings"] == "long_string 1, mixed_types 1"
+    assert (email["distribution"], layout["distribution"], mixed["distribution"]) == ("█", "█", "██")
+
+
+def test_an_inventory_has_a_picture_of_each_column():
+    page = mpd.show(
+        pd.DataFrame({"plan": ["pro", "pro", "free"], "n": [None] * 3}).mixpanel.inventory()
+    )._repr_html_()
+    assert page.count("<svg") == page.count("aria-label=") == 1
+    assert 'aria-label="values: pro (67 %), free (33 %)"' in page
+    assert "<script" not in page
+
+
+def test_what_the_lines_of_a_finding_have_alike_is_said_once():
+    frame = pd.DataFrame({"user_id": list("abc"), "s": [LONG, LONG, "x"], "email": "x"})
+    lines = cells(mpd.show(report_of(frame)))
+    assert [(line["index"], line["message"], line["limit"], line["count"]) for line in lines[:2]] == [
+        ("0", "the text is too long", "255 bytes", "2"),
+        ("1", "", "", ""),
+    ]
+    assert [line["severity"] for line in lines] == ["✗ error", "✗ error", "i hint"]
+    assert lines[2]["message"].startswith("looks like $email")
+
+
+def test_rows_stack_on_a_narrow_page():
+    page = mpd.show(pd.DataFrame({"a<b": [1], "c": ["x"]}))._repr_html_()
+    assert "@container (max-width" in page
+    assert 'data-label="a&lt;b"' in page
+    assert 'class="mp-empty"' not in page
+    assert 'class="mp-empty"' in mpd.show(pd.DataFrame({"a": ["x", None]}))._repr_html_()
 
 
 def test_a_summary_without_one_of_its_columns_is_shown(emulator):
@@ -205,7 +234,8 @@ def test_what_users_wrote_is_text_and_nothing_else():
     frame = pd.DataFrame({"user_id": [HOSTILE], HOSTILE: [HOSTILE * 9]}, index=[HOSTILE])
     for shown in (mpd.show(report_of(frame)), mpd.show(frame), mpd.show(frame.mixpanel.inventory())):
         page = html_of(shown)
-        assert set(page.tags) <= {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "p"}
+        of_tables = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "p"}
+        assert set(page.tags) <= of_tables | {"style", "svg", "path", "span"}  # the latter of pictures
         assert any("<script>alert(1)</script>" in cell for row in page.rows for cell in row)
         assert "\x1b" not in str(shown) + shown._repr_html_()
         assert "mathjax_ignore" in shown._repr_html_()  # $x$ is no formula

@@ -90,9 +90,11 @@ def test_text_and_html_show_cells_as_text() -> None:
 @pytest.mark.parametrize(
     ("kind", "cell"),
     [
-        pytest.param("text", "<td>error</td>", id="text"),
-        pytest.param("code", '<td><span class="mp-mono">error</span></td>', id="code"),
-        pytest.param("badge", '<td><span class="mp-badge mp-error">error</span></td>', id="badge"),
+        pytest.param("text", '<td data-label="severity">error</td>', id="text"),
+        pytest.param("code", '<td data-label="severity"><span class="mp-mono">error</span></td>', id="code"),
+        pytest.param(
+            "badge", '<td data-label="severity"><span class="mp-badge mp-error">error</span></td>', id="badge"
+        ),
     ],
 )
 def test_the_preview_shows_each_kind_of_column_in_its_way(kind: str, cell: str) -> None:

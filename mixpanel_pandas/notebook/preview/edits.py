@@ -5,7 +5,7 @@ Every edit calls `operation`, so an edit that makes no sense raises, and the ope
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.rules.operation import operation
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "explicit_names",
     "with_columns",
+    "with_fitting_columns",
     "with_group",
     "with_id",
+    "with_many_columns",
     "with_name",
     "with_option",
     "with_reading",
@@ -93,7 +95,19 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
     if verb == "unset":
         return _remade(asked, verb=verb, properties=names, options=options)
     everything = asked.properties is None
-    return _remade(asked, verb=verb, properties=None if everything else labels, options=options)
+    return with_fitting_columns(
+        _remade(asked, verb=verb, properties=None if everything else labels, options=options), layout
+    )
+
+
+def with_fitting_columns(asked: Operation, layout: Layout) -> Operation:
+    """Send only columns of numbers where the operator takes nothing else. If there are none, all are sent, which is a finding."""
+    takes_numbers = asked.verb in OPERATORS and OPERATORS[asked.verb].takes == "number"
+    columns = [column for column in layout.columns if column.kind == "number"] if takes_numbers else []
+    if not columns or len(columns) == len(layout.columns):
+        return asked
+    labels = list(dict.fromkeys(column.label for column in columns))
+    return _remade(asked, properties=labels, options=_restricted_to(asked.named, labels))
 
 
 def _fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
@@ -117,16 +131,30 @@ def with_columns(
     known : list of labels
         Every column that can be sent. Naming all of them is the same as naming none.
     """
+    return with_many_columns(asked, layout, known, [label], sent)
+
+
+def with_many_columns(
+    asked: Operation, layout: Layout, known: list[Hashable], labels: Collection[Hashable], sent: bool
+) -> Operation:
+    """Send columns or do not send them, as `with_columns` does with one. One of many has to be left: the first of them."""
     if asked.verb == "unset":
-        names = [name for name in asked.properties or () if name != label]
-        return _remade(asked, properties=[*names, str(label)] if sent else names)
-    before = list(asked.verbs or dict.fromkeys(column.label for column in layout.columns))
-    labels = [name for name in before if name != label] + [label] * sent
-    options = _restricted_to(asked.named, labels)
+        before: list[Hashable] = list(asked.properties or ())
+        changed: list[Hashable] = [str(label) for label in labels]
+    else:
+        before = list(asked.verbs or dict.fromkeys(column.label for column in layout.columns))
+        changed = list(labels)
+    kept = [name for name in before if name not in changed] + changed * sent
+    if not kept and len(changed) > 1:
+        kept = changed[:1]
+    if asked.verb == "unset":
+        return _remade(asked, properties=kept)
+    options = _restricted_to(asked.named, kept)
     if asked.verbs is not None:
-        verbs = {name: asked.verbs.get(name, "set") for name in labels}
-        return _remade(asked, properties=verbs, options=options)
-    return _remade(asked, properties=None if set(labels) == set(known) else labels, options=options)
+        return _remade(
+            asked, properties={name: asked.verbs.get(name, "set") for name in kept}, options=options
+        )
+    return _remade(asked, properties=None if set(kept) == set(known) else kept, options=options)
 
 
 def with_name(asked: Operation, layout: Layout, label: Hashable, name: str) -> Operation:

@@ -40,7 +40,7 @@ FINDING_COLUMNS = (
     TableColumn("check", width="14%"),
     TableColumn("column", width="14%"),
     TableColumn("rows", align_right=True, wraps=False, width="60px"),
-    TableColumn("what is wrong, and what invalid would do"),
+    TableColumn("what is wrong, and what invalid would do", short="what is wrong"),
 )
 EXAMPLES_COLUMN = TableColumn("first", kind="code", width="24%")
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from mixpanel_pandas.notebook.pictures import cell_html
+from mixpanel_pandas.notebook.tables import stacked_attributes, stacked_css
 from mixpanel_pandas.text import html_text
 
 if TYPE_CHECKING:
@@ -52,7 +54,19 @@ STYLE = """
 .mp-mono { font-family: var(--mp-mono); font-size: 12px; }
 .mp-quiet { color: var(--mp-quiet); opacity: 0.85; }
 .mp-message { border-left: 3px solid currentColor; padding: 4px 10px; margin: 4px 0; background: var(--mp-soft); }
-"""
+.mp-column-example .widget-html-content { min-width: 0; width: 100%; }
+.mp-column-example .mp-mono { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.mixpanel-preview, .mixpanel-saved { container-type: inline-size; }
+@container (max-width: 640px) {
+  .mixpanel-preview .mp-show-values, .mixpanel-preview .mp-show-values * { height: auto; white-space: normal; line-height: 1.4; }
+  .mixpanel-preview .mp-send { white-space: normal; height: auto; min-height: 28px; line-height: 1.4; }
+  .mixpanel-preview .mp-head { display: none; }
+  .mixpanel-preview .mp-row { grid-template-columns: 22px minmax(0, 1fr) minmax(0, 1fr) !important; padding: 4px 0; }
+  .mixpanel-preview .mp-row > :nth-child(2n + 4) { grid-column: 2; }
+  .mixpanel-preview .mp-row > :last-child:nth-child(n + 6) { grid-column: 2 / -1; }
+  .mixpanel-preview .lm-TabBar-tab { min-width: 0 !important; padding: 0 6px !important; }
+}
+""" + stacked_css(".mixpanel-saved")
 
 
 def badge(severity: str) -> str:
@@ -89,11 +103,11 @@ def table(described: Table) -> str:
 def _cell(tag: str, column: TableColumn, text: str) -> str:
     if tag == "th":
         return f'<th scope="col" style="width: {column.width}">{html_text(text)}</th>'
-    return f"<td>{_KINDS[column.kind](text)}</td>"
+    return f"<td{stacked_attributes(column, text)}>{_KINDS[column.kind](text)}</td>"
 
 
 #: Kind of a column -> what makes HTML of the text of its cells.
-_KINDS: dict[str, Callable[[str], str]] = {"text": html_text, "code": mono, "badge": badge}
+_KINDS: dict[str, Callable[[str], str]] = {"text": cell_html, "code": mono, "badge": badge}
 
 
 def page(parts: Iterable[str], css: str = "mp-html") -> str:

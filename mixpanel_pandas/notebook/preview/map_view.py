@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
+from mixpanel_pandas.notebook.preview.column_filter import ColumnFilter
+from mixpanel_pandas.notebook.preview.column_values import picture_of_column
 from mixpanel_pandas.notebook.preview.controls import (
     HIDDEN_NAME,
     Button,
@@ -53,7 +55,7 @@ PAGE = 12
 #: Widths of tick, column, property, operator (only for update), type, example and hint.
 WIDTHS = "22px minmax(0, 11fr) minmax(0, 12fr) 104px minmax(0, 13fr) minmax(0, 12fr)"
 WIDTHS_OF_UPDATE = "22px minmax(0, 13fr) minmax(0, 12fr) 86px 74px minmax(0, 10fr) minmax(0, 10fr)"
-HEAD = ("", "column", "property", "type, filled", "example", "hint")
+HEAD = ("", "column", "property", "type, filled", "values", "hint")
 
 #: Option -> its label, and the texts of its values.
 SHOWN_OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
@@ -93,6 +95,7 @@ class MapView:
         )
         self._verb.fill_row()
         self._options = {name: self._option(name, label) for name, (label, _) in SHOWN_OPTIONS.items()}
+        self._filter = ColumnFilter(host, self._refiltered)
         self._head = Html("columns-head")
         self._rows = _rows(host)
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
@@ -102,7 +105,9 @@ class MapView:
             columns="repeat(auto-fit, minmax(270px, 1fr))",
         )  # fmt: skip
         self._table = vbox()
-        self.box: Any = vbox(top, self._ids, self._head, self._table, self._nothing, self._pager.box)
+        self.box: Any = vbox(
+            top, self._ids, self._filter.box, self._head, self._table, self._nothing, self._pager.box
+        )
 
     def _option(self, name: str, label: str) -> Choice:
         return Choice(
@@ -141,10 +146,15 @@ class MapView:
             )
         self._refresh_columns()
 
+    def _refiltered(self) -> None:
+        """Show other columns, from the first page on."""
+        self._pager.number = 0
+        self._host.guarded(self._refresh_columns)
+
     def _refresh_columns(self) -> None:
         state = self._host.state
         deletes = state.operation.verb == "delete"
-        labels = [] if deletes else sendable_labels(state)
+        labels = self._filter.labels(PAGE)
         self._pager.set_count(len(labels))
         several = state.operation.verbs is not None
         head = HEAD[:3] + ("operator",) * several + HEAD[3:]
@@ -156,7 +166,9 @@ class MapView:
         self._nothing.value = html.page([html.note("Whole profiles are deleted: no column is sent.")])
         self._nothing.show(deletes)
         start, stop = self._pager.start, self._pager.stop
-        mappings = column_mappings(state, start, stop, unmasked=self._host.unmasked) if labels else []
+        mappings = (
+            column_mappings(state, start, stop, labels=labels, unmasked=self._host.unmasked) if labels else []
+        )
         rows = self._rows[: len(mappings)]
         for row, mapping in zip(rows, mappings, strict=True):
             row.show(mapping, several, widths)
@@ -212,7 +224,8 @@ class MapRow:
         )
         self._reading.name(f"Read text of {label} as")
         kind = vbox(self._type, self._reading, min_width="0") if mapping.readings else self._type
-        self._example.value = html.page([html.mono(shortened(mapping.example, Length.EXAMPLE))])
+        picture = picture_of_column(self._host.state, mapping.label, unmasked=self._host.unmasked)
+        self._example.value = html.page([picture.html, html.mono(shortened(mapping.example, Length.EXAMPLE))])
         verb = [self._verb] if several else []
         set_children(
             self.box,

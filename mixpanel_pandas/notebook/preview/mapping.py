@@ -21,7 +21,7 @@ from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import counted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.preview.state import State
@@ -156,14 +156,21 @@ def option_choices(state: State, option: str) -> list[Any]:
 
 
 def column_mappings(
-    state: State, start: int = 0, stop: int | None = None, *, unmasked: bool = False
+    state: State,
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    labels: Sequence[Hashable] | None = None,
+    unmasked: bool = False,
 ) -> list[ColumnMapping]:
     """Return what some columns become. Other columns are not read.
 
     Parameters
     ----------
     start, stop : int
-        Which of the `sendable_labels`.
+        Which of the labels.
+    labels : sequence of labels, optional
+        By default the `sendable_labels`.
     unmasked : bool
         Whether private values can be read.
     """
@@ -177,7 +184,7 @@ def column_mappings(
     readings = {finding.column: finding.readings for finding in looks}
     mappings = [
         _column_mapping(state, label, sent.get(label, []), tuple(remarks.get(label, ())), unmasked)
-        for label in sendable_labels(state)[start:stop]
+        for label in (sendable_labels(state) if labels is None else labels)[start:stop]
     ]
     return [
         replace(

@@ -7,13 +7,14 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.delivery.shell import in_notebook, shell
 from mixpanel_pandas.errors import MixpanelError
+from mixpanel_pandas.notebook.preview.edits import with_fitting_columns
 from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.notebook.preview.static import as_html, as_text
 from mixpanel_pandas.notebook.preview.window import Window
+from mixpanel_pandas.process.shell import in_notebook, shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +61,8 @@ class Preview:
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, *, save_values: bool = False) -> None:
         self.state: State = State(frame.copy(deep=False), operation)
+        if operation.properties is None:
+            self.state = self.state.changed(with_fitting_columns(self.state.operation, self.state.layout))
         self.unmasked: bool = save_values
         self.summary: pd.DataFrame | None = None
         self._frame_name = _name_of(frame, "df")

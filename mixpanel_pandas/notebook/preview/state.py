@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.checking.findings import Finding
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from mixpanel_pandas.project import Project
 
 __all__ = ["Measured", "State"]
+
+Made = TypeVar("Made")
 
 #: Frames of more cells are checked in the background.
 CHECKED_AT_ONCE = 2_000_000
@@ -76,6 +78,14 @@ class Facts:
         self._frame = frame
         self._columns: dict[int, tuple[Rule, int, int]] = {}
         self._ids: dict[tuple[Hashable, str | None], dict[str, int]] = {}
+        self._others: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what is known under a key; it is computed when it is first asked for."""
+        if key not in self._others:
+            self._others[key] = make()
+        made: Made = self._others[key]
+        return made
 
     def column(self, place: int, rule: Rule | None) -> tuple[Rule, int, int]:
         """Return the rule of a column, the number of its values, and the position of the first (-1 if there is none).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview import html
+from mixpanel_pandas.notebook.preview.column_values import picture_of_column
 from mixpanel_pandas.notebook.preview.finding_rows import finding_rows, findings_table
 from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_words, sendable_labels
 from mixpanel_pandas.notebook.preview.payload_page import payload_page
@@ -19,6 +20,7 @@ from mixpanel_pandas.text import counted, html_text, percent, printable, quoted,
 
 if TYPE_CHECKING:
     from mixpanel_pandas.checking.findings import Finding
+    from mixpanel_pandas.notebook.pictures import Picture
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
     from mixpanel_pandas.notebook.preview.payload_page import PayloadPage
     from mixpanel_pandas.notebook.preview.state import State
@@ -31,8 +33,9 @@ COLUMNS, FINDINGS, VALUES, PAYLOADS = 25, 12, 3, 2
 MAP_COLUMNS = (
     TableColumn("column"),
     TableColumn("property"),
-    TableColumn("type", width="70px"),
-    TableColumn("fill", align_right=True, wraps=False, width="50px"),
+    TableColumn("type", width="56px"),
+    TableColumn("fill", align_right=True, wraps=False, width="44px"),
+    TableColumn("values", wraps=False, width="170px"),
     TableColumn("example", kind="code"),
     TableColumn("hint"),
 )
@@ -127,17 +130,21 @@ def destination_in_words(state: State, place: str) -> str:
 
 def _map_table(state: State, unmasked: bool) -> Table:
     """Return the first columns of the map."""
-    rows = [_map_row(mapping) for mapping in column_mappings(state, 0, COLUMNS, unmasked=unmasked)]
+    rows = [
+        _map_row(mapping, picture_of_column(state, mapping.label, unmasked=unmasked))
+        for mapping in column_mappings(state, 0, COLUMNS, unmasked=unmasked)
+    ]
     rest = len(sendable_labels(state)) - COLUMNS
     return Table(MAP_COLUMNS, tuple(rows), note=f"and {counted(rest, 'more column')}" if rest > 0 else "")
 
 
-def _map_row(mapping: ColumnMapping) -> tuple[str, ...]:
+def _map_row(mapping: ColumnMapping, picture: Picture) -> tuple[str, ...]:
     return (
         shortened(mapping.label),
         shortened(mapping.name) if mapping.sent else "(not sent)",
         mapping.type,
         "" if mapping.fill is None else percent(mapping.fill),
+        picture,
         mapping.example,
         "; ".join(remark.text for remark in mapping.remarks),
     )

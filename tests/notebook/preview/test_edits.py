@@ -29,6 +29,9 @@ EDITS = st.one_of(
     st.tuples(COLUMNS, st.booleans()).map(
         lambda done: lambda s: edits.with_columns(s.operation, s.layout, sendable_labels(s), *done)
     ),
+    st.tuples(st.lists(COLUMNS, min_size=1, unique=True), st.booleans()).map(
+        lambda done: lambda s: edits.with_many_columns(s.operation, s.layout, sendable_labels(s), *done)
+    ),
     st.tuples(COLUMNS, st.sampled_from(["a", "$email", "bio"])).map(
         lambda done: lambda s: edits.with_name(s.operation, s.layout, *done)
     ),
@@ -77,6 +80,64 @@ def test_whatever_is_clicked_the_line_does_the_same(start: Any, clicks: list[Any
             lambda s: edits.with_columns(s.operation, s.layout, sendable_labels(s), "bio", True),
             "df.mixpanel.set('user_id')",
             id="all columns are the same as none named",
+        ),
+        pytest.param(
+            lambda: state(FRAME, rename={"bio": "about"}),
+            lambda s: edits.with_many_columns(
+                s.operation, s.layout, sendable_labels(s), ["bio", "tags"], False
+            ),
+            "df.mixpanel.set('user_id', ['email', 'name', 'visits'])",
+            id="two columns less",
+        ),
+        pytest.param(
+            lambda: state(FRAME, properties=["email", "bio"]),
+            lambda s: edits.with_many_columns(
+                s.operation, s.layout, sendable_labels(s), ["email", "bio", "tags"], False
+            ),
+            "df.mixpanel.set('user_id', ['email'])",
+            id="one column is left",
+        ),
+        pytest.param(
+            lambda: state(FRAME, properties=["email"]),
+            lambda s: edits.with_many_columns(
+                s.operation, s.layout, sendable_labels(s), sendable_labels(s), True
+            ),
+            "df.mixpanel.set('user_id')",
+            id="every column",
+        ),
+        pytest.param(
+            lambda: state(FRAME, "update", properties={"visits": "add", "bio": "set"}),
+            lambda s: edits.with_many_columns(
+                s.operation, s.layout, sendable_labels(s), ["visits", "tags"], True
+            ),
+            "df.mixpanel.update('user_id', {'bio': 'set', 'visits': 'add', 'tags': 'set'})",
+            id="more columns of several operators",
+        ),
+        pytest.param(
+            lambda: state(FRAME, "unset", properties=["fax", "bio"]),
+            lambda s: edits.with_many_columns(
+                s.operation, s.layout, sendable_labels(s), ["fax", "bio"], False
+            ),
+            "df.mixpanel.unset('user_id', ['fax'])",
+            id="one property is left to unset",
+        ),
+        pytest.param(
+            lambda: state(FRAME, rename={"bio": "about"}),
+            lambda s: edits.with_verb(s.operation, s.layout, "add"),
+            "df.mixpanel.add('user_id', ['visits'])",
+            id="only numbers are added",
+        ),
+        pytest.param(
+            lambda: state(FRAME[["user_id", "bio"]]),
+            lambda s: edits.with_verb(s.operation, s.layout, "add"),
+            "df.mixpanel.add('user_id')",
+            id="no numbers at all, which is a finding",
+        ),
+        pytest.param(
+            lambda: state(FRAME),
+            lambda s: edits.with_verb(s.operation, s.layout, "append"),
+            "df.mixpanel.append('user_id')",
+            id="anything is appended",
         ),
         pytest.param(
             lambda: state(FRAME, rename={"bio": "about"}),

@@ -218,6 +218,59 @@ def test_many_columns_are_paged() -> None:
     assert found.state_bytes() < 250_000
 
 
+def test_the_map_shows_how_values_are_spread() -> None:
+    found = screen()
+    row = next(
+        w for w in found.visible() if "mp-column-example" in w._dom_classes and "an***@e***" in w.value
+    )
+    assert 'aria-label="characters: ' in row.value
+    assert "4 distinct" in row.value
+    assert "ann@example.com" not in row.value
+    found.one("show-values").value = True
+    assert "values: ann@example.com (25 %)" in row.value
+
+
+def test_columns_are_found_and_sent_together() -> None:
+    frame = pd.DataFrame({f"{kind} {n}": [n] for n in range(50) for kind in ("geo", "amount")}).assign(
+        user_id="ann", email="x"
+    )
+    found = screen(frame)
+    assert "101 of 101 columns sent" in found.text()
+    found.one("columns-last").click()
+    found.one("find-column").value = "GEO"
+    assert "101 of 101 columns sent, 50 shown" in found.text()
+    assert found.one("columns-of").value == "of 5"
+    assert "geo 0" in found.text()
+    found.one("columns-none").click()
+    assert "geo" not in found.preview.code
+    assert "amount 49" in found.preview.code
+    assert "51 of 101 columns sent, 50 shown" in found.text()
+    found.one("columns-all").click()
+    assert found.preview.code == "df.mixpanel.set('user_id')"
+    found.one("find-column").value = ""
+    found.one("sort-columns").value = "problem"
+    assert [w.value for w in found.visible() if "mp-column-name" in w._dom_classes][:2] == ["email", "geo 0"]
+    found.one("columns-none").click()
+    assert found.preview.code == "df.mixpanel.set('user_id', ['email'])"
+    found.one("show-columns").value = "sent"
+    assert "1 of 101 columns sent, 1 shown" in found.text()
+    found.one("operator").value = "delete"
+    assert "columns sent" not in found.text()
+
+
+def test_few_columns_need_no_search() -> None:
+    assert not [w for w in screen().visible() if "mp-find-column" in w._dom_classes]
+
+
+def test_add_begins_with_what_is_numeric() -> None:
+    assert screen(verb="add").preview.code == "df.mixpanel.add('user_id', ['visits'])"
+    assert screen(verb="add", properties=["bio"]).preview.code == "df.mixpanel.add('user_id', ['bio'])"
+    assert screen(people()[["user_id", "bio"]], verb="add").preview.code == "df.mixpanel.add('user_id')"
+    found = screen()
+    found.one("operator").value = "add"
+    assert found.preview.code == "df.mixpanel.add('user_id', ['visits'])"
+
+
 # -- findings ---------------------------------------------------------------------------------------------------------
 
 
