@@ -31,7 +31,7 @@ FLOORS = (
     {"checking"},
     {"delivery"},
     {"profiles"},
-    {"pipeline", "notebook.show", "notebook.tables"},
+    {"pipeline", "notebook.pictures", "notebook.show", "notebook.tables"},
     {"plans"},
     {"notebook"},
     {"accessors"},

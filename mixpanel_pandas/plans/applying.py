@@ -23,7 +23,6 @@ from mixpanel_pandas.errors import (
     BackupError,
     DriftError,
     OptionError,
-    ProjectError,
     UploadError,
     UploadInterrupted,
     choices,
@@ -84,7 +83,7 @@ def apply_plan(
     if drift not in {None, "leave_out", "raise"}:
         msg = f"drift={drift!r} is not one of {choices(['leave_out', 'raise'])}"
         raise OptionError(msg)
-    project = project_for(plan, project)
+    project = project_of_plan(plan, project)
     guards.check(plan, project)
     applying = Applying(plan, project, guards, options)
     looks = drift is not None or backup is not None
@@ -95,29 +94,11 @@ def apply_plan(
 
 def drift_of_plan(plan: Planned, project: Project | None, wait: bool) -> pd.DataFrame:
     """Return what has changed since a plan was made."""
-    project = project_for(plan, project)
+    project = project_of_plan(plan, project)
     applying = Applying(plan, project, None, {})
     now = applying.read(plan.steps, wait)
     found = [compare(step, now, plan.origin).drift for step in plan.steps]
     return pd.concat(found, ignore_index=True)
-
-
-def project_for(plan: Planned, project: Project | None) -> Project:
-    """Return the project to which a plan is applied.
-
-    Raises
-    ------
-    ProjectError
-        If it was made for another one.
-    """
-    chosen = project_of_plan(plan, project)
-    if plan.identity is not None and plan.identity != chosen.identity:
-        msg = (
-            f"the plan was made for another project ({plan.identity}, not {chosen.identity}): pass project= or set the "
-            "environment to that of the plan"
-        )
-        raise ProjectError(msg)
-    return chosen
 
 
 @dataclass
@@ -224,9 +205,9 @@ class Applying:
         summaries: list[pd.DataFrame] = []
         for number in range(len(self.plan.steps)):
             try:
-                summaries.append(self._step(number, wait))
+                self._step(number, wait, summaries)
             except (UploadError, UploadInterrupted) as error:
-                error.summary = self._all_of([*summaries, error.summary])
+                error.summary = self._all_of(summaries)
                 raise
             except KeyboardInterrupt as error:
                 raise interrupted(self._all_of(summaries)) from error
@@ -234,14 +215,22 @@ class Applying:
                 raise_from(error, self._all_of(summaries))
         return joined_steps(summaries)
 
-    def _step(self, number: int, wait: bool) -> pd.DataFrame:
+    def _step(self, number: int, wait: bool, summaries: list[pd.DataFrame]) -> None:
+        """Send a step, and add its summary, before anything else is done that could fail."""
         step = self.plan.steps[number]
         decisions = step.make().copy()
         now = self.now
         if step.proof is not None and not self.options.get("dry_run"):
             now = self._proof(number, step, decisions, wait)
         self._leave_out(number, step, decisions, now)
-        return self._send(number, decisions)
+        try:
+            summaries.append(self._send(number, decisions))
+        except (UploadError, UploadInterrupted) as error:
+            summaries.append(error.summary)
+            self._remember(number, decisions, error.summary)
+            raise
+        self._has_sent |= bool(summaries[-1]["requests"].any())
+        self._remember(number, decisions, summaries[-1])
 
     def _all_of(self, summaries: list[pd.DataFrame]) -> pd.DataFrame:
         """Return the summary of all steps, of which some were not reached."""
@@ -259,14 +248,7 @@ class Applying:
         if asked.verb == "delete" and self.guards is not None:
             named["at_most"] = len(decisions.frame)  # the guard has counted them
         layout = replace(layout, operation=replace(asked, named=named))
-        try:
-            summary = send_checked(replace(decisions, layout=layout))
-        except (UploadError, UploadInterrupted) as error:
-            self._remember(number, decisions, error.summary)
-            raise
-        self._remember(number, decisions, summary)
-        self._has_sent |= bool(summary["requests"].any())
-        return summary
+        return send_checked(replace(decisions, layout=layout))
 
     def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
         """Write to the snapshot what was accepted, now or before, and what is there already."""

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.errors import OperationError, choices
+from mixpanel_pandas.errors import OperationError, ProjectError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.payloads.layout import FIELDS
 from mixpanel_pandas.payloads.sources import Source
@@ -37,12 +37,40 @@ STEP, PROOF = "step", "proof"
 
 
 def project_of_plan(plan: Planned, project: Project | None) -> Project:
-    """Return the project that a call names, that of the call that made the plan, or the current one."""
-    return current_project(project or plan.steps[0].operation.options.project)
+    """Return the project that a call names, that of the call that made the plan, or the current one.
+
+    Raises
+    ------
+    ProjectError
+        If the plan was made for another one.
+    """
+    chosen = current_project(project or plan.steps[0].operation.options.project)
+    if plan.identity is not None and plan.identity != chosen.identity:
+        msg = (
+            f"the plan was made for another project ({plan.identity}, not {chosen.identity}): pass project= or set the "
+            "environment to that of the plan"
+        )
+        raise ProjectError(msg)
+    return chosen
 
 
 def write_plan(plan: Planned, path: Path, project: Project | None) -> None:
-    """Write a plan to a file."""
+    """Write a plan to a file.
+
+    Raises
+    ------
+    OperationError
+        If it depends on columns that are no properties, or the file cannot be written.
+    """
+    labels = [
+        name
+        for step in plan.steps
+        for name in FIELDS
+        if isinstance(getattr(step.make().layout, name), Source)
+    ]
+    if labels:
+        msg = f"a plan with columns for {choices(labels)} cannot be saved: pass one value for all rows, or apply the plan without saving it"
+        raise OperationError(msg)
     refuse_unwritable(path, "plan ")
     write_file(path, _header(plan, project_of_plan(plan, project)), _table(plan))
 
@@ -100,25 +128,15 @@ def _header(plan: Planned, project: Project) -> Header:
 
 
 def _written(step: Step) -> dict[str, Any]:
-    """Return the operation of a step as JSON. What the rows have in common stands there as the layout has resolved it.
-
-    Raises
-    ------
-    OperationError
-        If it depends on columns that are no properties.
-    """
+    """Return the operation of a step as JSON. What the rows have in common stands there as the layout has resolved it."""
     layout = step.make().layout
     options = layout.operation.options
-    labels = [name for name in FIELDS if isinstance(getattr(layout, name), Source)]
-    if labels:
-        msg = f"a plan with columns for {choices(labels)} cannot be saved: pass one value for all rows, or apply the plan without saving it"
-        raise OperationError(msg)
     named = {
         "missing": options.missing,
-        "ip": None if layout.ip == "0" else layout.ip,
-        "latitude": layout.latitude,
-        "longitude": layout.longitude,
-        "updated_at": layout.time,
+        "ip": None if layout.ip == "0" else _constant(layout.ip),
+        "latitude": _constant(layout.latitude),
+        "longitude": _constant(layout.longitude),
+        "updated_at": _constant(layout.time),
         "ignore_alias": options.ignore_alias,
         "duplicates": options.duplicates,
     }
@@ -129,6 +147,11 @@ def _written(step: Step) -> dict[str, Any]:
         "named": named,
         "has_proof": step.proof is not None,
     }
+
+
+def _constant(source: Source | float | str | None) -> float | str | None:
+    """Return what all rows have; for a column, which is never written to a file, its name."""
+    return repr(source.label) if isinstance(source, Source) else source
 
 
 def _operation_of(written: dict[str, Any], group: str | None) -> Operation:

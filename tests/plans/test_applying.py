@@ -396,3 +396,34 @@ def test_where_a_file_cannot_be_written(project: mpd.Project, tmp_path: Path) ->
         df.mixpanel.plan("set", "id", project=project).apply(
             project=project, backup=tmp_path / "no" / "b.parquet"
         )
+
+
+def test_a_plan_with_columns_beside_the_properties_is_applied_and_not_saved(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"p": 1}})
+    df = pd.DataFrame({"id": ["a"], "p": [2], "seen": pd.to_datetime(["2026-01-01"], utc=True)})
+    plan = df.mixpanel.plan("set", "id", ["p"], updated_at="seen", project=project)
+    with pytest.raises(mpd.OperationError, match="columns for 'time' cannot be saved"):
+        plan.save(tmp_path / "plan.parquet")
+    plan.apply(backup=tmp_path / "backup.parquet")
+    assert mixpanel.profile("a", None) == {"p": 2}
+    undo = mpd.open_backup(tmp_path / "backup.parquet").plan()
+    other = mpd.Project("0" * 32, url="http://127.0.0.1:1")
+    with pytest.raises(mpd.ProjectError, match="another project"):
+        undo.save(tmp_path / "undo.parquet", project=other)
+
+
+def test_what_was_sent_is_said_also_if_the_snapshot_cannot_be_written(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    df = pd.DataFrame({"id": ["a"], "p": [2]})
+    plan = df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=project)
+
+    def fail(_snapshot: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mixpanel_pandas.plans.snapshot.Snapshot.save", fail)
+    with pytest.raises(mpd.UploadInterrupted) as raised:
+        plan.apply(backup=None)
+    assert raised.value.summary["accepted"].sum() == 1
