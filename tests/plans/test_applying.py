@@ -407,7 +407,7 @@ def test_a_plan_with_columns_beside_the_properties_is_applied_and_not_saved(
     with pytest.raises(mpd.OperationError, match="columns for 'time' cannot be saved"):
         plan.save(tmp_path / "plan.parquet")
     plan.apply(backup=tmp_path / "backup.parquet")
-    assert mixpanel.profile("a", None) == {"p": 2}
+    assert mixpanel.profile("a", None) == {"p": 2, "$last_seen": "2026-01-01T00:00:00"}
     undo = mpd.open_backup(tmp_path / "backup.parquet").plan()
     other = mpd.Project("0" * 32, url="http://127.0.0.1:1")
     with pytest.raises(mpd.ProjectError, match="another project"):
