@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reference import link_to, reference_pages, table
+
 from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS
 from mixpanel_pandas.cli.options import EVERY_OPTION, HEADINGS, REPORT
 from mixpanel_pandas.delivery.answers import NAMING
@@ -16,7 +18,7 @@ from mixpanel_pandas.emulator.selector import FUNCTIONS
 from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
-from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
+from mixpanel_pandas.rules.limits import JUNK_IDS
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ CHECKS_PAGE = """# What is checked
 
 Every row of a frame is checked before a byte is sent. An **error** is never sent: it refuses the frame, or the row, the
 value or the end of the string is left out, as `invalid=` says. **Warnings** and **hints** are sent; `df.mixpanel.validate`
-shows them all. This page is made from the tables that the checks walk.
+shows them all. This page is made from the table that the checks walk. A name leads to what it means and what to do, with an
+example; `mpd.explain` and `mixpanel-pandas explain` show the same. Numbers come from [Limits](limits.md).
 
 ## Checks
 
@@ -54,14 +57,6 @@ A mistyped column creates a new property, and Mixpanel does not object. `known=`
 - `new_properties="raise"` makes `new_property` an error, which refuses the frame. `invalid={{"new_property": "drop_value"}}` leaves such
   properties out. The same works for `type_drift`, `no_list` and `no_number`.
 - `$union`, `$append` and `$remove` on a property that is no list are answered with success, and change nothing: that is `no_list`.
-
-## Limits
-
-{limits}
-
-## Reserved properties
-
-{reserved}
 
 ## Ids that are no ids
 
@@ -595,12 +590,6 @@ def verbs_in_words(*, idempotent: bool) -> str:
     return f"{', '.join(names)} and {last}"
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
 def flag_of(row: CommandOption) -> str:
     """Return an option as it is mostly typed."""
     if row.kind == "flag":
@@ -615,21 +604,10 @@ def pages() -> dict[Path, str]:
     """Return path -> text of each page."""
     idempotent, others = verbs_in_words(idempotent=True), verbs_in_words(idempotent=False)
     checks = table(
-        ["check", "looks at", "severity", "limit", "what is wrong, and what would be right"],
+        ["check", "looks at", "severity", "limit", "what is wrong, and what would be right", "source"],
         [
-            [f"`{row.name}`", row.of, row.severity, str(LIMITS[row.limit]) if row.limit else "", row.says]
+            [link_to(row.name), row.of, row.severity, row.limit_text or "", row.says, f"[page]({row.source})"]
             for row in CHECKS.values()
-        ],
-    )
-    limits = table(
-        ["what", "most", "source", "note"],
-        [[row.of, str(row), f"[page]({row.source})", row.note] for row in LIMITS.values()],
-    )
-    reserved = table(
-        ["property", "Mixpanel shows", "role", "holds", "source"],
-        [
-            [f"`{row.name}`", row.display, row.role, row.expects.replace("_", " "), f"[page]({row.source})"]
-            for row in RESERVED_PROPERTIES.values()
         ],
     )
     decisions = table(
@@ -729,7 +707,8 @@ def pages() -> dict[Path, str]:
     events = table(["event", "when", "with"], [list(row) for row in EVENTS_IN_WORDS])
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
-        HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
+        **reference_pages(),
+        HERE / "checks.md": CHECKS_PAGE.format(checks=checks, junk=junk),
         HERE / "emulator.md": EMULATOR_PAGE.format(
             selectors=selectors, parameters=parameters, refused=refused, paths=paths
         ),

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.journal import settle as settle
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.emulator import Emulator as Emulator
+    from mixpanel_pandas.explanations import explain as explain
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
     from mixpanel_pandas.pipeline.upload import upload as upload
@@ -91,6 +92,7 @@ __all__ = [
     "UploadInterrupted",
     "ValidationError",
     "accessor",
+    "explain",
     "frame",
     "last_summary",
     "plot",
@@ -108,6 +110,7 @@ __all__ = [
 #: Public name -> the module that is imported when it is first asked for: importing the package stays quick.
 _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
+    "explain": "mixpanel_pandas.explanations",
     "frame": "mixpanel_pandas.reading.frame",
     "last_summary": "mixpanel_pandas.delivery.history",
     "read_journal": "mixpanel_pandas.delivery.journal",
