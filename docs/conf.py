@@ -49,6 +49,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "mixpanel_pandas"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_copyright = False
@@ -114,6 +115,16 @@ def parameters_of(page: str) -> set[str]:
     return set(inspect.signature(value).parameters) if callable(value) else set()
 
 
+def trim_code(_app: Sphinx, page: nodes.document) -> None:
+    """Take away the blank line that ends an example in Markdown: doctest needs it, readers do not."""
+    from docutils.nodes import Text, literal_block
+
+    for block in page.findall(literal_block):
+        block.rawsource = block.astext().rstrip("\n")
+        block.children = [Text(block.rawsource)]
+
+
 def setup(app: Sphinx) -> None:
     app.connect("config-inited", copy_notebooks)
+    app.connect("doctree-read", trim_code)
     app.connect("missing-reference", link_names)
