@@ -29,7 +29,7 @@ the value in the frame, and use `set`, or `union` for lists.
 {differ}
 
 - *Applied twice*: whether a profile is the same when an update is applied twice. Only such operators are
-  [idempotent](outcomes.md#what-an-answer-means), and are sent again after a doubtful answer.
+  [idempotent](faults.md), and are sent again after a doubtful answer.
 - *Missing values*: what `missing=` may be. The first is the default.
 - *Several rows*: what `duplicates=` is by default: see [Several rows of one id](guide/duplicates.md).
 - *Updated at*: what happens to this property of Mixpanel by default. `updated_at=` says otherwise.

@@ -207,7 +207,8 @@ Each row of the frame has one outcome:
 | `invalid` | Left out before sending: over a limit, or a bad id. | correct it, send it again |
 | `skipped` | Left out because there is nothing to do: superseded by a later row, or no value at all. | nothing |
 
-`df.mixpanel.failures(summary)` picks the retryable rows: those to send again, as they are or corrected.
+`df.mixpanel.failures(summary)` picks the retryable rows: those to send again, as they are or corrected. [What happens
+when...](faults.md) says which fault leads to which outcome, and which operators are idempotent.
 
 ## The summary
 
@@ -223,31 +224,6 @@ million rows with 1 % scattered bad ones make a summary of one or two MB.
 
 `summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
 `token_fingerprint` equals `project.fingerprint` of the project that was written to.
-
-## What an answer means
-
-What follows from an answer depends on whether the operators are idempotent: whether a profile is the same when an update is applied
-twice. {idempotent} are idempotent, {others} are not. The upload uses this table:
-
-{decisions}
-
-*Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
-with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does the same to find the rows that make
-the server refuse a request, until 24 requests in a row are refused with the same text; if that happens before anything is accepted,
-nothing else is sent. *Reject* does not search for them: every row of the request is refused. *Again* sends the others once more
-without the named rows.
-*Stop* sends nothing else: the rest is `not_sent`. An attempt that may have been applied turns a later `not_sent` or `rejected`
-into `unknown`.
-
-An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
-other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
-
-When as many requests in a row as there are workers have used up their tries without a clear answer, the circuit breaker opens: the
-rest is `not_sent`.
-
-Several rows of one id (`duplicates="all"`) are sent one after the other. A row is held back (`not_sent`) where the order could be
-lost: an earlier row of its id is `unknown` or `not_sent`, or was sent again after an attempt without a complete answer, which may
-still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
 
 ## When a call ends early
 
@@ -508,6 +484,20 @@ are, {others} are not. This page is made from the table that the upload uses.
 
 {faults}
 
+## How an answer is read
+
+- Before a request is sent again there is a pause. The very first connection is tried twice, then the upload ends with `ConnectionFailed`.
+- Halving goes down to a single row. It ends when 24 requests in a row are refused with the same text; if that happens before
+  anything is accepted, nothing else is sent.
+- An attempt that may have been applied turns a later `not_sent` or `rejected` into `unknown`.
+- An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
+  other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
+- When as many requests in a row as there are workers have used up their tries without a clear answer, the circuit breaker opens: the
+  rest is `not_sent`.
+- Several rows of one id (`duplicates="all"`) are sent one after the other. A row is held back (`not_sent`) where the order could be
+  lost: an earlier row of its id is `unknown` or `not_sent`, or was sent again after an attempt without a complete answer, which may
+  still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
+
 ## A run that goes on
 
 `df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
@@ -610,27 +600,6 @@ def pages() -> dict[Path, str]:
             for row in CHECKS.values()
         ],
     )
-    decisions = table(
-        [
-            "evidence",
-            "may it be applied?",
-            "idempotent",
-            "not idempotent",
-            "outcome in the end",
-            "what to do",
-        ],
-        [
-            [
-                row.words,
-                "yes" if row.may_be_applied else "no",
-                row.idempotent,
-                row.otherwise,
-                f"`{row.last}`",
-                row.remedy,
-            ]
-            for row in REACTIONS.values()
-        ],
-    )
     columns = table(
         ["column", "dtype", "what it tells"],
         [[f"`{name}`", dtype, COLUMNS_IN_WORDS[name]] for name, dtype in COLUMNS.items()],
@@ -717,9 +686,7 @@ def pages() -> dict[Path, str]:
         ),
         HERE / "faults.md": FAULTS_PAGE.format(faults=faults, idempotent=idempotent, others=others),
         HERE / "reading.md": READING_PAGE.format(readings=readings, na=sets),
-        HERE / "outcomes.md": OUTCOMES_PAGE.format(
-            decisions=decisions, columns=columns, idempotent=idempotent, others=others
-        ),
+        HERE / "outcomes.md": OUTCOMES_PAGE.format(columns=columns),
     }
 
 
