@@ -73,8 +73,9 @@ PLACES = ("mixpanel_pandas.", "pandas.DataFrame.mixpanel.", "mixpanel_pandas.Emu
 OTHERS = ("pandas", "pandera", "requests", "logging", "numpy", "SchemaErrors", "StrictShape", "FAULTS")
 
 
-def copy_notebooks(_app: Sphinx, _config: Any) -> None:
-    """Put the notebooks where Sphinx reads: below its own folder alone."""
+def start_afresh(_app: Sphinx, _config: Any) -> None:
+    """Remove the pages of the API, of which names may be gone, and put the notebooks where Sphinx reads: below its own folder."""
+    shutil.rmtree(HERE / "api", ignore_errors=True)
     folder = HERE / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -125,6 +126,6 @@ def trim_code(_app: Sphinx, page: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("config-inited", copy_notebooks)
+    app.connect("config-inited", start_afresh)
     app.connect("doctree-read", trim_code)
     app.connect("missing-reference", link_names)

@@ -129,7 +129,9 @@ def reference_pages() -> dict[Path, str]:
         HERE / "operators.md": _operators_page(),
         HERE / "limits.md": LIMITS_PAGE.format(limits=limits),
         HERE / "reserved-properties.md": RESERVED_PAGE.format(reserved=reserved),
-        HERE / "errors.md": ERRORS_PAGE.format(codes=codes, pages="\n".join(f"errors/{name}" for name in explanation_pages())),
+        HERE / "errors.md": ERRORS_PAGE.format(
+            codes=codes, pages="\n".join(f"errors/{name}" for name in explanation_pages())
+        ),
         **{
             HERE / "errors" / f"{name}.md": "\n\n".join(
                 [
@@ -160,7 +162,15 @@ def _operators_page() -> str:
         ],
     )
     differ = table(
-        ["verb", "applied twice", "order counts", "missing values", "several rows", "Updated at", "updates a request"],
+        [
+            "verb",
+            "applied twice",
+            "order counts",
+            "missing values",
+            "several rows",
+            "Updated at",
+            "updates a request",
+        ],
         [
             [
                 f"`{row.verb}`",

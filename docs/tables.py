@@ -260,6 +260,7 @@ mixpanel-pandas set users.csv --id user_id --rename reserved
   `inventory` shows what the columns hold. None of them sends anything, or needs a project.
 - `mixpanel-pandas set --help` lists the options of a verb in groups. `mixpanel-pandas completion bash` (or `zsh`, `fish`) prints what
   makes a shell complete them.
+- `mixpanel-pandas explain long_string` says what a check or an error means, and what to do: see [Errors and checks](errors.md).
 - With `--emulator` a verb writes to an emulated Mixpanel that ends with the command. `mixpanel-pandas emulator` runs one until Ctrl-C,
   and prints the address and the token that other commands need.
 

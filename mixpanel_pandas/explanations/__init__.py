@@ -148,7 +148,7 @@ def facts(code: str) -> str:
         return f"{_article(code).capitalize()} `{code}` is {' and '.join(bases)}."
     if code in CHECKS:
         return _facts_of_check(CHECKS[code])
-    return "An **error** about a record of a file: the file is refused, unless `invalid=` is `\"drop_row\"`."
+    return 'An **error** about a record of a file: the file is refused, unless `invalid=` is `"drop_row"`.'
 
 
 def _facts_of_check(check: Check) -> str:
