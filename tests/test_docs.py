@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,12 @@ def names_what_there_is(tree: ast.AST) -> None:
             of = node.func.value
             if isinstance(of, ast.Attribute) and of.attr == "mixpanel":
                 assert {keyword.arg for keyword in node.keywords} <= {*ALL_OPTIONS, "id", "properties"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_toml_of_a_page_is_toml(page: Path) -> None:
+    for block in blocks(page, "toml"):
+        tomllib.loads(block)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -12,3 +12,9 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 });
+
+// What the theme and notebooks leave without a name or out of reach of the keyboard.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const toggle of document.querySelectorAll("nav summary")) toggle.setAttribute("aria-label", "Pages below");
+  for (const output of document.querySelectorAll('.cell_output div[style*="overflow-x"]')) output.tabIndex = 0;
+});
