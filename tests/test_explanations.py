@@ -31,6 +31,29 @@ def test_the_example_of_a_check_shows_it(code: str) -> None:
     )
 
 
+#: Exceptions that no short example can raise: a stop button, a service account of a real project, a library that is not installed.
+WITHOUT_EXAMPLE = {
+    "AccessError",
+    "BudgetSpent",
+    "MissingExtraError",
+    "PageFailed",
+    "PlanError",
+    "ReadError",
+    "RegionError",
+    "UploadError",
+    "UploadInterrupted",
+}
+
+
+@pytest.mark.parametrize("code", sorted(set(errors.__all__) - WITHOUT_EXAMPLE))
+def test_the_example_of_an_exception_raises_it(code: str) -> None:
+    examples = doctest.DocTestParser().get_examples(mpd.explain(code).text)
+    assert any(
+        f"mixpanel_pandas.errors.{code}:" in example.want or f"except mpd.{code}" in example.source
+        for example in examples
+    )
+
+
 @pytest.mark.parametrize("code", codes())
 def test_a_page_begins_with_its_code_and_has_no_links_that_lead_nowhere(code: str) -> None:
     page = mpd.explain(code)
