@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pandera.pandas as pandera
@@ -14,6 +15,9 @@ from mixpanel_pandas import errors
 from mixpanel_pandas.cli import main
 from mixpanel_pandas.explanations import codes, explanation_pages, facts
 from mixpanel_pandas.rules.checks import CHECKS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FRAME = pd.DataFrame({"user_id": ["ann", None], "plan": ["pro", "free"]})
 
@@ -124,6 +128,14 @@ def test_a_check_of_a_users_schema_has_no_page() -> None:
     with pytest.raises(mpd.ValidationError) as raised:
         FRAME.dropna().assign(plan="free").mixpanel.set("user_id", schema=schema, dry_run=True)
     assert not [note for note in raised.value.__notes__ if "explain" in note]
+
+
+def test_an_error_of_a_command_names_the_command_that_explains_it(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    FRAME.to_csv(path, index=False)
+    done = CliRunner().invoke(main, ["set", str(path), "--id", "user_id", "--emulator"])
+    assert done.exit_code == 1
+    assert "\n`mixpanel-pandas explain missing_id` says more about a check.\n" in done.stderr
 
 
 def test_the_command_prints_a_page_and_lists_the_codes() -> None:
