@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reference import link_to, reference_pages, table
+
 from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS
 from mixpanel_pandas.cli.option import HEADINGS
 from mixpanel_pandas.cli.options import EVERY_OPTION, REPORT
@@ -18,7 +20,7 @@ from mixpanel_pandas.emulator.selector import FUNCTIONS
 from mixpanel_pandas.reading.cleaning import NA_TEXTS
 from mixpanel_pandas.reading.readings import READINGS
 from mixpanel_pandas.rules.checks import CHECKS
-from mixpanel_pandas.rules.limits import JUNK_IDS, LIMITS, RESERVED_PROPERTIES
+from mixpanel_pandas.rules.limits import JUNK_IDS
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ CHECKS_PAGE = """# What is checked
 
 Every row of a frame is checked before a byte is sent. An **error** is never sent: it refuses the frame, or the row, the
 value or the end of the string is left out, as `invalid=` says. **Warnings** and **hints** are sent; `df.mixpanel.validate`
-shows them all. This page is made from the tables that the checks walk.
+shows them all. This page is made from the table that the checks walk. A name leads to what it means and what to do, with an
+example; `mpd.explain` and `mixpanel-pandas explain` show the same. Numbers come from [Limits](limits.md).
 
 ## Checks
 
@@ -56,14 +59,6 @@ A mistyped column creates a new property, and Mixpanel does not object. `known=`
 - `new_properties="raise"` makes `new_property` an error, which refuses the frame. `invalid={{"new_property": "drop_value"}}` leaves such
   properties out. The same works for `type_drift`, `no_list` and `no_number`.
 - `$union`, `$append` and `$remove` on a property that is no list are answered with success, and change nothing: that is `no_list`.
-
-## Limits
-
-{limits}
-
-## Reserved properties
-
-{reserved}
 
 ## Ids that are no ids
 
@@ -227,7 +222,8 @@ Each row of the frame has one outcome:
 | `invalid` | Left out before sending: over a limit, or a bad id. | correct it, send it again |
 | `skipped` | Left out because there is nothing to do: superseded by a later row, or no value at all. | nothing |
 
-`df.mixpanel.failures(summary)` picks the retryable rows: those to send again, as they are or corrected.
+`df.mixpanel.failures(summary)` picks the retryable rows: those to send again, as they are or corrected. [What happens
+when...](faults.md) says which fault leads to which outcome, and which operators are idempotent.
 
 ## The summary
 
@@ -243,31 +239,6 @@ million rows with 1 % scattered bad ones make a summary of one or two MB.
 
 `summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
 `token_fingerprint` equals `project.fingerprint` of the project that was written to.
-
-## What an answer means
-
-What follows from an answer depends on whether the operators are idempotent: whether a profile is the same when an update is applied
-twice. {idempotent} are idempotent, {others} are not. The upload uses this table:
-
-{decisions}
-
-*Retry* waits and sends the same request again, at most 8 times; the very first connection is tried twice, then the upload ends
-with `ConnectionFailed`. *Halve* sends each half by itself, down to a single row. *Bisect* does the same to find the rows that make
-the server refuse a request, until 24 requests in a row are refused with the same text; if that happens before anything is accepted,
-nothing else is sent. *Reject* does not search for them: every row of the request is refused. *Again* sends the others once more
-without the named rows.
-*Stop* sends nothing else: the rest is `not_sent`. An attempt that may have been applied turns a later `not_sent` or `rejected`
-into `unknown`.
-
-An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
-other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
-
-When as many requests in a row as there are workers have used up their tries without a clear answer, the circuit breaker opens: the
-rest is `not_sent`.
-
-Several rows of one id (`duplicates="all"`) are sent one after the other. A row is held back (`not_sent`) where the order could be
-lost: an earlier row of its id is `unknown` or `not_sent`, or was sent again after an attempt without a complete answer, which may
-still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
 
 ## When a call ends early
 
@@ -304,6 +275,7 @@ mixpanel-pandas set users.csv --id user_id --rename reserved
   `inventory` shows what the columns hold. None of them sends anything, or needs a project.
 - `mixpanel-pandas set --help` lists the options of a verb in groups. `mixpanel-pandas completion bash` (or `zsh`, `fish`) prints what
   makes a shell complete them.
+- `mixpanel-pandas explain long_string` says what a check or an error means, and what to do: see [Errors and checks](errors.md).
 - With `--emulator` a verb writes to an emulated Mixpanel that ends with the command. `mixpanel-pandas emulator` runs one until Ctrl-C,
   and prints the address, the token and the service account that other commands need. With `--port 8001` the address is known before.
 
@@ -584,6 +556,20 @@ are, {others} are not. This page is made from the table that the upload uses.
 
 {faults}
 
+## How an answer is read
+
+- Before a request is sent again there is a pause. The very first connection is tried twice, then the upload ends with `ConnectionFailed`.
+- Halving goes down to a single row. It ends when 24 requests in a row are refused with the same text; if that happens before
+  anything is accepted, nothing else is sent.
+- An attempt that may have been applied turns a later `not_sent` or `rejected` into `unknown`.
+- An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
+  other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
+- When as many requests in a row as there are workers have used up their tries without a clear answer, the circuit breaker opens: the
+  rest is `not_sent`.
+- Several rows of one id (`duplicates="all"`) are sent one after the other. A row is held back (`not_sent`) where the order could be
+  lost: an earlier row of its id is `unknown` or `not_sent`, or was sent again after an attempt without a complete answer, which may
+  still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
+
 ## A run that goes on
 
 `df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
@@ -668,12 +654,6 @@ def verbs_in_words(*, idempotent: bool) -> str:
     return f"{', '.join(names)} and {last}"
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
 def flag_of(row: CommandOption) -> str:
     """Return an option as it is mostly typed."""
     if row.kind == "switch":
@@ -690,42 +670,10 @@ def pages() -> dict[Path, str]:
     """Return path -> text of each page."""
     idempotent, others = verbs_in_words(idempotent=True), verbs_in_words(idempotent=False)
     checks = table(
-        ["check", "looks at", "severity", "limit", "what is wrong, and what would be right"],
+        ["check", "looks at", "severity", "limit", "what is wrong, and what would be right", "source"],
         [
-            [f"`{row.name}`", row.of, row.severity, str(LIMITS[row.limit]) if row.limit else "", row.says]
+            [link_to(row.name), row.of, row.severity, row.limit_text or "", row.says, f"[page]({row.source})"]
             for row in CHECKS.values()
-        ],
-    )
-    limits = table(
-        ["what", "most", "source", "note"],
-        [[row.of, str(row), f"[page]({row.source})", row.note] for row in LIMITS.values()],
-    )
-    reserved = table(
-        ["property", "Mixpanel shows", "role", "holds", "source"],
-        [
-            [f"`{row.name}`", row.display, row.role, row.expects.replace("_", " "), f"[page]({row.source})"]
-            for row in RESERVED_PROPERTIES.values()
-        ],
-    )
-    decisions = table(
-        [
-            "evidence",
-            "may it be applied?",
-            "idempotent",
-            "not idempotent",
-            "outcome in the end",
-            "what to do",
-        ],
-        [
-            [
-                row.words,
-                "yes" if row.may_be_applied else "no",
-                row.idempotent,
-                row.otherwise,
-                f"`{row.last}`",
-                row.remedy,
-            ]
-            for row in REACTIONS.values()
         ],
     )
     columns = table(
@@ -804,7 +752,8 @@ def pages() -> dict[Path, str]:
     events = table(["event", "when", "with"], [list(row) for row in EVENTS_IN_WORDS])
     junk = ", ".join(f"`{word}`" for word in JUNK_IDS)
     return {
-        HERE / "checks.md": CHECKS_PAGE.format(checks=checks, limits=limits, reserved=reserved, junk=junk),
+        **reference_pages(),
+        HERE / "checks.md": CHECKS_PAGE.format(checks=checks, junk=junk),
         HERE / "emulator.md": EMULATOR_PAGE.format(
             selectors=selectors, parameters=parameters, refused=refused, paths=paths
         ),
@@ -813,9 +762,7 @@ def pages() -> dict[Path, str]:
         ),
         HERE / "faults.md": FAULTS_PAGE.format(faults=faults, idempotent=idempotent, others=others),
         HERE / "reading.md": READING_PAGE.format(readings=readings, na=sets),
-        HERE / "outcomes.md": OUTCOMES_PAGE.format(
-            decisions=decisions, columns=columns, idempotent=idempotent, others=others
-        ),
+        HERE / "outcomes.md": OUTCOMES_PAGE.format(columns=columns),
     }
 
 

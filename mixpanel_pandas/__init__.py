@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.delivery.journal import settle as settle
     from mixpanel_pandas.delivery.summary import totals as totals
     from mixpanel_pandas.emulator import Emulator as Emulator
+    from mixpanel_pandas.explanations import explain as explain
     from mixpanel_pandas.notebook.plotting import plot as plot
     from mixpanel_pandas.notebook.show import show as show
     from mixpanel_pandas.plans.clean_up import rename_property as rename_property
@@ -108,6 +109,7 @@ __all__ = [
     "ValidationError",
     "accessor",
     "deduplicate_profiles",
+    "explain",
     "frame",
     "last_summary",
     "open_backup",
@@ -130,6 +132,7 @@ __all__ = [
 _LATER = {
     "Emulator": "mixpanel_pandas.emulator",
     "deduplicate_profiles": "mixpanel_pandas.plans.duplicates",
+    "explain": "mixpanel_pandas.explanations",
     "frame": "mixpanel_pandas.reading.frame",
     "last_summary": "mixpanel_pandas.delivery.history",
     "open_backup": "mixpanel_pandas.plans.undo",

@@ -15,7 +15,7 @@ from mixpanel_pandas.checking.remedies import remedy_for
 from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
 from mixpanel_pandas.payloads.dtypes import as_objects
 from mixpanel_pandas.payloads.sources import values_at
-from mixpanel_pandas.rules.checks import SEVERITIES
+from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.code import validation_of
 from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, quoted, shortened
 
@@ -245,9 +245,12 @@ def raise_errors(decisions: Decisions) -> None:
     if standing:
         frame, layout = decisions.frame, decisions.layout
         report = make_report(frame, layout, decisions.findings)
-        raise ValidationError(
+        error = ValidationError(
             _message(frame, layout, standing), report, lambda: failure_cases(frame, standing)
         )
+        if of_ours := [finding.check for finding in standing if finding.check in CHECKS]:
+            error.add_note(f"mpd.explain({of_ours[0]!r}) says more about a check.")
+        raise error
 
 
 def _message(frame: pd.DataFrame, layout: Layout, standing: list[Finding]) -> str:

@@ -160,6 +160,33 @@ def _emulate(token: str | None, port: int) -> None:
     finish(Call("emulator", [], {}), work)
 
 
+def _codes(_ctx: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
+    """Complete a code."""
+    from mixpanel_pandas.explanations import codes
+
+    return [code for code in codes() if code.startswith(beginning)]
+
+
+@main.command("explain")
+@click.argument("code", required=False, shell_complete=_codes)
+def _explain(code: str | None) -> None:
+    """Explain a check or an error.
+
+    It prints what is wrong, why it matters, and what to do. A CODE stands in front of each finding, such as long_string. Without one, all of them are listed.
+
+    \b
+      mixpanel-pandas explain long_string
+    """
+    from mixpanel_pandas.explanations import explain, explanation_pages
+
+    if code is not None:
+        click.echo(explain(code).text)
+        return
+    for page in explanation_pages().values():
+        click.echo(f"{page.title}:")
+        click.echo(textwrap.fill(", ".join(page.sections), 78, initial_indent="  ", subsequent_indent="  "))
+
+
 @main.command("completion")
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def _completion(shell: str) -> None:
@@ -279,5 +306,5 @@ main.headings = {
     "Looking without sending": ("validate", "payloads", "inventory"),
     "Plans": ("plan", "show", "drift", "apply", "undo"),
     "Jobs": ("run", "journal"),
-    "Tools": ("emulator", "completion"),
+    "Tools": ("explain", "emulator", "completion"),
 }

@@ -39,7 +39,7 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
                 status = work(termination)
         except MixpanelError as error:
             status = status_of_error(error)
-            log_event(logging.ERROR, "error", str(error), status=int(status))
+            log_event(logging.ERROR, "error", _words_of(error), status=int(status))
         except (KeyboardInterrupt, click.Abort):
             status = ExitStatus.INTERRUPTED
             text = "interrupted" if termination.is_over else "interrupted: nothing was sent"
@@ -55,6 +55,12 @@ def finish(call: Call, work: Callable[[Termination], ExitStatus]) -> NoReturn:
             seconds=seconds,
         )
     raise click.exceptions.Exit(status)
+
+
+def _words_of(error: MixpanelError) -> str:
+    """Return the message, and the note that names the page about its first check."""
+    notes = [note for note in getattr(error, "__notes__", []) if note.startswith("mpd.explain(")]
+    return "\n".join([str(error), *notes])
 
 
 def _log_start(call: Call) -> None:

@@ -27,6 +27,7 @@ PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r", pass project=mpd\.Project\(token, region\), or call mpd\.set_project\(mpd\.Project\(token, region\)\)", " or pass --project FILE"),
     (r"\bchoose one of ('us'.*?) here or in MIXPANEL_REGION", r"choose one of \1 with --region or in MIXPANEL_REGION"),
     (r"\bdf\.mixpanel\.failures\(mpd\.last_summary\(\)\)", "--failures"),
+    (r"\bmpd\.explain\('(\w+)'\)", r"`mixpanel-pandas explain \1`"),
     (r"\bfirst at index (\d+)", lambda match: f"first in row {int(match[1]) + 1:,}"),
     (r"mpd\.open_backup\((.*?)\)\.plan\(\) puts it back", r"`mixpanel-pandas undo \1` makes the plan that puts it back"),
     (r"\bplan\.drift\(\)", "`mixpanel-pandas drift`"),

@@ -49,8 +49,6 @@ class Reaction:
 
     Attributes
     ----------
-    words : str
-        The evidence in words, for the documentation.
     may_be_applied : bool
         Whether updates that are not named may be applied.
     idempotent, otherwise : str
@@ -63,7 +61,6 @@ class Reaction:
         What the user can do.
     """
 
-    words: str
     may_be_applied: bool
     idempotent: FollowUp
     otherwise: FollowUp
@@ -77,52 +74,64 @@ class Reaction:
 
 
 REACTIONS: dict[Evidence, Reaction] = {
+    # no connection (refused, DNS, connect timeout, TLS, proxy)
     "no_connection": Reaction(
-        "no connection (refused, DNS, connect timeout, TLS, proxy)", False, "retry", "retry", "not_sent",
+        False, "retry", "retry", "not_sent",
         "no connection", "check the network, the proxy and the address, then send the failures again",
     ),
+    # 429
     "rate_limited": Reaction(
-        "429", False, "retry", "retry", "not_sent",
+        False, "retry", "retry", "not_sent",
         "rate limited", "send the failures again later, with fewer workers",
     ),
+    # 413
     "too_large": Reaction(
-        "413", False, "halve", "halve", "rejected",
+        False, "halve", "halve", "rejected",
         "too large", "send fewer or shorter values for this row",
     ),
+    # 401, 402, 403, 404, 405, 3xx but 303 (never followed), 400 that cannot authenticate
     "denied": Reaction(
-        "401, 402, 403, 404, 405, 3xx but 303 (never followed), 400 that cannot authenticate", False, "stop", "stop", "rejected",
+        False, "stop", "stop", "rejected",
         "denied", "check token, region and address, then send the failures again",
     ),
+    # 408, 5xx, 303, status 0 with a temporary failure, a broken or timed-out read, an answer of no known shape, cut short, oddly
+    # framed, compressed, or that contradicts itself
     "unclear": Reaction(
-        "408, 5xx, 303, status 0 with a temporary failure, a broken or timed-out read, an answer of no known shape, "
-        "cut short, oddly framed, compressed, or that contradicts itself", True, "retry", "unknown",
-        "unknown", "no clear answer", "it may have been applied: look at the profiles before sending it again",
+        True, "retry", "unknown", "unknown",
+        "no clear answer", "it may have been applied: look at the profiles before sending it again",
     ),
+    # 400 or status 0, nobody named
     "refused": Reaction(
-        "400 or status 0, nobody named", True, "bisect", "unknown", "rejected",
+        True, "bisect", "unknown", "rejected",
         "refused", "correct what the text names; rows beside the wrong one may have been applied",
     ),
+    # 400 or status 0, nobody named, 0 counted
     "none_applied": Reaction(
-        "400 or status 0, nobody named, 0 counted", False, "bisect", "bisect", "rejected",
+        False, "bisect", "bisect", "rejected",
         "refused", "correct what the text names, then send the failures again",
     ),
+    # a bare 0, 414
     "none_valid": Reaction(
-        "a bare 0, 414", False, "reject", "reject", "rejected",
+        False, "reject", "reject", "rejected",
         "refused", "correct what every row of the request has wrong, then send the failures again",
     ),
+    # some records named
     "named": Reaction(
-        "some records named", True, "again", "unknown", "unknown",
+        True, "again", "unknown", "unknown",
         "record refused", "correct the named rows; the others of their request may have been applied",
     ),
+    # some records named, all others counted
     "named_rest_applied": Reaction(
-        "some records named, all others counted", True, "accept", "accept", "accepted",
+        True, "accept", "accept", "accepted",
         "record refused", "correct the named rows, then send the failures again",
     ),
+    # some records named, 0 counted
     "named_none_applied": Reaction(
-        "some records named, 0 counted", False, "again", "again", "rejected",
+        False, "again", "again", "rejected",
         "record refused", "correct the named rows, then send the failures again",
     ),
-    "accepted": Reaction("a known shape of success", True, "accept", "accept", "accepted", "", ""),
+    # a known shape of success
+    "accepted": Reaction(True, "accept", "accept", "accepted", "", ""),
 }  # fmt: skip
 
 

@@ -205,9 +205,8 @@ def _time_words(rest: str) -> str:
     if not rest.strip():
         return ""
     clock = rest.count(":")
-    words = (
-        " hh:mm" + (":ss" if clock > 1 else "") + (".fff" if "." in rest.lower().replace("a.m.", "") else "")
-    )
+    fraction = ".fff" if "." in rest.lower().replace("a.m.", "") else ""
+    words = " hh:mm" + (f":ss{fraction}" if clock > 1 else "")
     half = re.search("( ?)(am|pm)$", rest.lower())
     return words + (f"{half[1]}am/pm" if half else "")
 

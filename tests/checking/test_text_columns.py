@@ -136,6 +136,8 @@ def test_a_hint_names_rows_and_three_values():
 QUIET = [
     pytest.param("v", ["1.10", "1.9", "2.0"], id="versions"),
     pytest.param("v", ["1.2.3", "1.10.0"], id="versions of three parts"),
+    pytest.param("v", ["203.0.113.7", "198.51.100.12"], id="IP addresses, which begin like dates"),
+    pytest.param("v", ["20.11.2026 10:30.5"], id="a date with a fraction and no seconds"),
     pytest.param("app_version", ["1.1", "2.3"], id="versions that only the name tells"),
     pytest.param("v", ["+15550100", "+4930123456"], id="phone numbers"),
     pytest.param("phone", ["5550100", "030123456"], id="a column of phone numbers"),

@@ -25,6 +25,7 @@ MESSAGES = {
     "rename={'it\\'s': 'x'} and so on": """--rename 'it'"'"'s=x' and so on""",
     "id column 'ui' is not in users.csv": "--id ui is not in users.csv",
     "invalid='drop_row' leaves such rows out": "--invalid drop_row leaves such rows out",
+    "mpd.explain('long_string') says more": "`mixpanel-pandas explain long_string` says more",
     "first at index 0: 'x'": "first in row 1: 'x'",
     "which column holds the ids? Name it first, as in set('user_id'); there are 'a'": "which column holds the ids? Name it with --id; there are 'a'",
     "update(id, {'plan': 'set', 'tags': 'union'})": "update --property plan=set --property tags=union",

@@ -268,7 +268,7 @@ REFUSED = [
     ),
     pytest.param(
         {"na": "comon"},
-        "na='comon' is no set of texts: did you mean 'common'? A text of your own goes in a list, na=['comon']",
+        "na='comon' is no set of texts (a text of your own goes in a list, na=['comon']): did you mean 'common'?",
         id="a set that does not exist",
     ),
     pytest.param(
