@@ -238,7 +238,8 @@ A run whose `positions` are missing, or fewer than its `rows`, holds all rows be
 million rows with 1 % scattered bad ones make a summary of one or two MB.
 
 `summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
-`token_fingerprint` equals `project.fingerprint` of the project that was written to.
+`token_fingerprint` equals `project.fingerprint` of the project that was written to, and `backup` is the file that keeps what `unset` or
+`delete` has removed: see [Undo](undo.md).
 
 ## When a call ends early
 
@@ -663,7 +664,7 @@ def flag_of(row: CommandOption) -> str:
             row.default, f"--{row.key}"
         )
     value = row.metavar or "/".join(row.choices) or row.kind.upper()
-    return f"--{row.key} {value}"
+    return f"--{row.key} {value}" + (f", --no-{row.key}" if row.off else "")
 
 
 def pages() -> dict[Path, str]:

@@ -560,6 +560,7 @@ class Profiles:
         updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
+        backup: str | PathLike[str] | Literal[True] | None = True,
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -574,7 +575,10 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Remove properties, for good.
+        """Remove properties. A backup keeps what they held.
+
+        Where the project has a service account, what is removed is read first, and kept in a file: `open_backup` puts it back.
+        Without one nothing is kept, and the properties are gone for good.
 
         Parameters
         ----------
@@ -585,6 +589,8 @@ class Profiles:
             Names of the properties to remove from the profiles of all ids; they need not be columns.
         invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
+        backup
+            The file that keeps what is removed; None: no file. `Options` describes it.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -596,6 +602,7 @@ class Profiles:
         See Also
         --------
         Options : Every option in full.
+        open_backup : Put back what was removed.
 
         Notes
         -----
@@ -609,6 +616,15 @@ class Profiles:
         ...     _ = df.mixpanel.unset("user_id", ["fax"])
         ...     emulator.profile("ann")
         {'plan': 'pro'}
+
+        It can be put back:
+
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df.mixpanel.unset("user_id", ["fax"], backup="fax.parquet")
+        ...     _ = mpd.open_backup("fax.parquet").plan().apply(backup=None)
+        ...     emulator.profile("ann")
+        {'plan': 'pro', 'fax': '+1 555'}
         """
         return self._send("unset", locals())
 
@@ -627,6 +643,7 @@ class Profiles:
         ignore_alias: bool | None = None,
         schema: pandera.DataFrameSchema | None = None,
         at_most: int = 1000,
+        backup: str | PathLike[str] | Literal[True] | None = True,
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -641,7 +658,10 @@ class Profiles:
         repeat: bool = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
-        """Remove whole profiles, for good. Their events stay.
+        """Remove whole profiles. Their events stay, and a backup keeps what the profiles held.
+
+        Where the project has a service account, the profiles are read first, and kept in a file: `open_backup` puts them back. Without
+        one nothing is kept, and the profiles are gone for good.
 
         Parameters
         ----------
@@ -654,6 +674,8 @@ class Profiles:
             How rows become updates; `Options` describes each.
         at_most
             A delete of more profiles is refused.
+        backup
+            The file that keeps what is removed; None: no file. `Options` describes it.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
@@ -665,6 +687,7 @@ class Profiles:
         See Also
         --------
         Options : Every option in full.
+        open_backup : Put back what was removed.
 
         Notes
         -----
@@ -786,6 +809,7 @@ class Profiles:
         known: Any = None,
         new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
+        backup: str | PathLike[str] | Literal[True] | None = True,
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -816,9 +840,10 @@ class Profiles:
             How rows become updates; `Options` describes each.
         known, new_properties
             The properties that Mixpanel has, and what becomes of others; `Options` describes both.
-        at_most, project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat,
-        progress
+        at_most, batch_size, workers, requests_per_hour, deadline, check, canary, journal, run, on_changed, repeat, progress
             Checked, and otherwise ignored, so that the arguments of a call can be reused here.
+        backup, project, dry_run
+            They decide whether unset and delete keep what they remove (``no_backup``), and are otherwise ignored.
 
         Returns
         -------
@@ -963,6 +988,7 @@ class Profiles:
         known: Any = None,
         new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
+        backup: str | PathLike[str] | Literal[True] | None = True,
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -1034,6 +1060,7 @@ class Profiles:
         known: Any = None,
         new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
+        backup: str | PathLike[str] | Literal[True] | None = True,
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -1133,6 +1160,7 @@ class Profiles:
         known: Any = None,
         new_properties: Literal["warn", "raise"] = "warn",
         at_most: int = 1000,
+        backup: str | PathLike[str] | Literal[True] | None = True,
         project: Project | None = None,
         batch_size: int | None = None,
         workers: int = 4,
@@ -1358,6 +1386,8 @@ class MixpanelAccessor(Profiles):
     - `ConnectionFailed` if no connection to Mixpanel is possible. Nothing was sent.
     - `AlreadySent` if updates that are not idempotent were already sent by this process, see the option `repeat`.
     - `JournalError` if the journal cannot be used. If it fails later, nothing else is sent.
+    - `ReadError` if what unset and delete remove cannot be read for the backup, and `BackupError` if it cannot be kept. Nothing was
+      sent.
     - `UploadFailed` as the option `check` says.
     - `CanaryFailed` if the option `canary` asks for a proof that updates arrive, and there was none.
     - `UploadInterrupted` after Ctrl-C or the stop button of a notebook.

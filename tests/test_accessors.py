@@ -84,6 +84,7 @@ VALUES: dict[str, Any] = {
     "known": ["plan", "tags", "credits", "note"],
     "new_properties": "raise",
     "at_most": 5,
+    "backup": "before.parquet",
     "project": mpd.Project("0" * 32, "eu"),
     "batch_size": 10,
     "workers": 2,
@@ -152,7 +153,8 @@ def test_a_verb_reaches_the_profile(emulator: mpd.Emulator, verb: str, propertie
 @pytest.mark.parametrize("verb", [verb for verb, operator in OPERATORS.items() if operator.groups])
 def test_groups_have_the_verb(emulator: mpd.Emulator, verb: str) -> None:
     properties = {"delete": None, "unset": ["fax"]}.get(verb, ["note"])
-    summary = getattr(FRAME.mixpanel.group("company"), verb)("user_id", properties)
+    options = {} if OPERATORS[verb].has_values else {"backup": None}
+    summary = getattr(FRAME.mixpanel.group("company"), verb)("user_id", properties, **options)
     assert summary["accepted"].sum() == 2
     request = emulator.requests[0]
     assert request.path == "/groups"

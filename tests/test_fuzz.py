@@ -371,6 +371,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "schema": ([None], ["schema", object()]),
     "known": ([None, ["n"], {"n": "list", "plan": "number"}, pd.DataFrame({"name": ["n"]})], ["nowhere.csv", 5, [5], False, pd.DataFrame({"n": [1]}), object()]),
     "at_most": ([1000], [1, 0, -1, True, "many"]),
+    "backup": ([None], ["", 5, False, "/nowhere/at/all.parquet"]),
     "project": ([None], ["0" * 32, 5, object()]),
     "canary": ([None], [0, -1, 1001, True, "many"]),
     "batch_size": ([None, 1, 2], [2001, 0, 1.5]),

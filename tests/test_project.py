@@ -522,7 +522,9 @@ def test_many_settings_take_no_memory() -> None:
 
 CALLS: dict[str, Callable[[Any, mpd.Project], Any]] = {
     **{
-        verb: lambda profiles, project, verb=verb: getattr(profiles, verb)("id", *ARGUMENTS.get(verb, ()), project=project)
+        verb: lambda profiles, project, verb=verb: getattr(profiles, verb)(
+            "id", *ARGUMENTS.get(verb, ()), project=project, **OPTIONS.get(verb, {})
+        )
         for verb in (*OPERATORS, "update")
     },
     "validate": lambda profiles, project: profiles.validate("set", "id", project=project),
@@ -531,6 +533,7 @@ CALLS: dict[str, Callable[[Any, mpd.Project], Any]] = {
     "schema": lambda profiles, project: profiles.schema("set", "id", project=project),
 }  # fmt: skip
 ARGUMENTS: dict[str, tuple[Any, ...]] = {"unset": (["x"],), "update": ({"x": "set"},)}
+OPTIONS: dict[str, dict[str, Any]] = {verb: {"backup": None} for verb in ("unset", "delete")}
 
 
 @pytest.mark.parametrize("name", CALLS)

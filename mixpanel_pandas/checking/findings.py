@@ -146,10 +146,10 @@ def severity_of(check: Check, layout: Layout) -> str:
 
 
 def _label(check: Check, layout: Layout, number: int | None) -> Hashable:
-    """Return the label of the column or index level that a check looks at; None for a whole row."""
+    """Return the label of the column or index level that a check looks at; None for a whole row, and for the call."""
     if number is not None:
         return layout.columns[number].label
-    sources: dict[str, Any] = {"row": None, "record": getattr(layout, check.name, None)}
+    sources: dict[str, Any] = {"row": None, "call": None, "record": getattr(layout, check.name, None)}
     source = sources.get(check.of, layout.id)
     return source.label if isinstance(source, Source) else None
 

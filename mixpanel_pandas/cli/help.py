@@ -39,8 +39,6 @@ class HeadedOption(click.Option):
         more: dict[str, Any] = {"metavar": row.metavar or None}
         if row.kind == "flag":
             flags, more = f"--{row.key}/--no-{row.key}", {}
-        elif row.kind == "switch":
-            more = {"is_flag": True, "flag_value": True}
         elif row.kind in {"integer", "number"}:
             more["type"] = int if row.kind == "integer" else float
         elif row.choices:
@@ -60,6 +58,20 @@ class HeadedOption(click.Option):
         elif self.row.default is not None:
             text += f"  [default: {self.row.default}]"
         return flag, text
+
+
+class OffSwitch(click.Option):
+    """The option that turns another one off: ``--no-backup``.
+
+    Attributes
+    ----------
+    row : CommandOption
+        The row of the other one.
+    """
+
+    def __init__(self, row: CommandOption) -> None:
+        self.row = row
+        super().__init__([row.off_name, f"--no-{row.key}"], is_flag=True, default=None, help=row.off)
 
 
 class Commands(click.Group):
@@ -121,7 +133,9 @@ class HeadedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options below headings."""
-        headed = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, HeadedOption)]
+        headed = [
+            parameter for parameter in self.get_params(ctx) if isinstance(parameter, HeadedOption | OffSwitch)
+        ]
         for heading in HEADINGS:
             records = [option.get_help_record(ctx) for option in headed if option.row.heading == heading]
             if records:
@@ -158,6 +172,10 @@ def is_table(word: str) -> bool:
     return word == "-" or any(mark in word for mark in "./*")
 
 
+def _options_of(row: CommandOption) -> list[click.Parameter]:
+    return [HeadedOption(row), OffSwitch(row)] if row.off else [HeadedOption(row)]
+
+
 def table_command(
     name: str, description: str, rows: Sequence[CommandOption], run: Callable[..., Any], example: str
 ) -> click.Command:
@@ -183,7 +201,7 @@ def _command(
 ) -> click.Command:
     return HeadedCommand(
         name,
-        params=[argument, *map(HeadedOption, rows)],
+        params=[argument, *(option for row in rows for option in _options_of(row))],
         callback=run,
         help=f"{description}\n\n\b\n  {example}",
         short_help=description,

@@ -79,6 +79,7 @@ def call_of(
         If the job cannot be read or meant, or no source is named.
     """
     by_name = {row.name: row for row in rows}
+    typed = _with_those_turned_off(rows, typed)
     values = {
         name: value_of_words(by_name[name], value) for name, value in typed.items() if value not in (None, ())
     }
@@ -92,6 +93,24 @@ def call_of(
         msg = f"name a table to read, such as users.csv{in_job}"
         raise OperationError(msg)
     return Call(verb, names, job)
+
+
+def _with_those_turned_off(rows: Sequence[CommandOption], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is typed, with False for the options that ``--no-...`` turns off.
+
+    Raises
+    ------
+    OperationError
+        If one of them is given as well.
+    """
+    values = dict(typed)
+    for row in rows:
+        if row.off and values.pop(row.off_name, None):
+            if values.get(row.name) is not None:
+                msg = f"--{row.key} and --no-{row.key} exclude each other"
+                raise OperationError(msg)
+            values[row.name] = False
+    return values
 
 
 def verb_of_job(path: str) -> str:

@@ -47,7 +47,6 @@ Kind = Literal[
     "integer",
     "number",
     "flag",
-    "switch",
 ]
 
 
@@ -73,6 +72,8 @@ class CommandOption:
         The default that the help shows. None: nothing is shown. A flag is shown as it changes the default.
     in_job : bool
         Whether it can stand in a job.
+    off : str
+        What ``--no-...`` does, for the help: its value is False then. Empty: it cannot be turned off.
     """
 
     name: str
@@ -83,11 +84,17 @@ class CommandOption:
     choices: tuple[str, ...] = ()
     default: Any = None
     in_job: bool = True
+    off: str = ""
 
     @property
     def key(self) -> str:
         """Its name on the command line, without the dashes, and in a job."""
         return option_key(self.name)
+
+    @property
+    def off_name(self) -> str:
+        """The name of what is typed to turn it off."""
+        return f"no_{self.name}"
 
     @property
     def is_path(self) -> bool:
@@ -151,7 +158,6 @@ _TYPES: dict[Kind, tuple[tuple[type, ...], str]] = {
     "integer": ((int,), "a whole number"),
     "number": ((int, float), "a number"),
     "flag": ((bool,), "true or false"),
-    "switch": ((bool,), "true or false"),
 }
 
 
@@ -163,11 +169,13 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
     ValueError
         If it has another type than the option, or is none of its choices.
     """
+    if row.off and value is False:
+        return False
     types, words = _TYPES[row.kind]
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
     is_true = isinstance(value, bool) and row.kind not in {"flag", "properties"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
-        msg = f"{row.key} takes {words}, not {quoted(value)}"
+        msg = f"{row.key} takes {words}{' or false' if row.off else ''}, not {quoted(value)}"
         raise ValueError(msg)
     if row.choices and value not in row.choices:
         msg = f"{row.key} takes one of {listed(row.choices)}, not {quoted(value)}"

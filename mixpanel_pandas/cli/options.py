@@ -80,6 +80,12 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "at_most": {
         "does": "The most profiles that may be changed. A delete of more is refused; other verbs take it with --since.",
     },
+    "backup": {
+        "kind": "path",
+        "metavar": "FILE",
+        "does": "The file that keeps what is removed. By default one in the working directory, if there is a service account.",
+        "off": "Keep nothing of what is removed.",
+    },
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
     "dry_run": {"does": "Do everything but send."},
@@ -111,6 +117,7 @@ _PLACE_OF: dict[str, Heading] = {
     "rows": "Profiles",
     "values": "What is sent",
     "sending": "Sending",
+    "removal": "Sending",
     "delete": "Sending",
 }
 
@@ -324,8 +331,11 @@ EVERY_OPTION: dict[str, CommandOption] = {
 def options_of_verb(verb: str) -> list[CommandOption]:
     """Return the options of the command of a verb."""
     asks = (YES,) if verb in WITH_YES else ()
-    since = [row for name, row in _PLANS.items() if name in SINCE and _takes(verb, name)]
     rows = _options_of_rows(verb, sending=True)
+    taken = {row.name for row in rows}
+    since = [
+        row for name, row in _PLANS.items() if name in SINCE and _takes(verb, name) and name not in taken
+    ]
     return [*rows, *since, *asks, *OF_COMMANDS, *LOG, *JOBS]
 
 

@@ -57,8 +57,8 @@ APPLYING = {
             "path",
             "Write what the profiles held to this .parquet file; undo makes a plan of it. apply writes one beside the plan by default.",
             "FILE",
+            off="Write no backup: there is no way back.",
         ),
-        CommandOption("no_backup", "Plans", "switch", "Write no backup: there is no way back.", in_job=False),
         CommandOption(
             "drift",
             "Plans",

@@ -165,12 +165,9 @@ def _print_drift(drift: pd.DataFrame, call: Call) -> None:
 def applying(file: str, **typed: Any) -> None:
     """Apply a plan."""
     call = call_of("apply", options_of_apply(), typed, [file])
-    if call["backup"] and call["no_backup"]:
-        msg = "--backup and --no-backup exclude each other: name one of them"
-        raise OperationError(msg)
-    outputs = {"--summary": call["summary"], "--backup": call["backup"]}
+    outputs = {"--summary": call["summary"], "--backup": call["backup"] or None}
     check_outputs([file], outputs, [call["journal"], call["project"]])
-    _refuse_ending("--backup", call["backup"])
+    _refuse_ending("--backup", call["backup"] or None)
     finish(call, lambda termination: _apply(call, file, termination))
 
 
@@ -179,7 +176,7 @@ def _apply(call: Call, file: str, termination: Termination) -> ExitStatus:
 
     plan = open_plan(file)
     options = call.of(("drift", "wait", *OF_GUARDS, *OF_SENDING))
-    options["backup"] = None if call["no_backup"] else call["backup"] or True
+    options["backup"] = True if call["backup"] is None else call["backup"] or None
     options["project"] = project_of_call(call)
     if call["quiet"] or call["log_format"] == "json":
         options["progress"] = False

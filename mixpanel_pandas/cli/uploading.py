@@ -45,7 +45,7 @@ def uploading(verb: str) -> Callable[..., Any]:
     def run(sources: tuple[str, ...], **typed: Any) -> None:
         call = call_of(verb, options_of_verb(verb), typed, sources)
         outputs = {f"--{option_key(name)}": call[name] for name in ("failures", "summary", "save_job")}
-        inputs = [call[name] for name in ("journal", "job", "project", "since", "backup")]
+        inputs = [call[name] or None for name in ("journal", "job", "project", "since", "backup")]
         check_outputs(call.sources, outputs, inputs)
         if call["save_job"]:
             finish(call, lambda _termination: _save_job(call))
@@ -72,6 +72,8 @@ def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termi
         options["progress"] = False
     with _emulator(bool(call["emulator"])) as emulator, _failures_file(call["failures"]) as failures:
         options["project"] = emulator.project if emulator else project_of_call(call)
+        if emulator and call.verb in CONFIRMED:
+            options.setdefault("backup", None)  # it would be that of a Mixpanel which ends with the command
         if asks:
             _ask(call, current_project(options["project"]))
         options |= {"group": call["group"], "failures": failures, **options_of_reading(call)}

@@ -102,7 +102,7 @@ def _option(name: str, literal: str) -> str:
         return f"{flag} {literal}".rstrip()
     if value is True:
         return flag if EVERY_OPTION[name].kind == "flag" else f"{flag} true"
-    if value is False:
+    if value is False or (value is None and EVERY_OPTION[name].off):
         return f"--no-{option_key(name)}"
     return " ".join(f"{flag} {_word(item)}" for item in _items(value))
 

@@ -21,10 +21,12 @@ from mixpanel_pandas.errors import AlreadySent
 from mixpanel_pandas.payloads.fingerprint import describe_call, digest_of_call, key_of
 from mixpanel_pandas.project import destination
 from mixpanel_pandas.rules.outcomes import OUTCOMES
+from mixpanel_pandas.text import Length, shortened
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from pathlib import Path
 
     import numpy as np
     import pandas as pd
@@ -65,13 +67,21 @@ class Sending:
         When the call began, on the clock of `time.perf_counter`.
     canaries : Canaries, optional
         Chooses the rows that are sent first, and looks for them.
+
+    Attributes
+    ----------
+    decisions, project
+        As above.
+    backup : Path or None
+        The file that keeps what the rows remove.
     """
 
     def __init__(
         self, decisions: Decisions, project: Project, began: float, canaries: Canaries | None = None
     ) -> None:
-        self._decisions, self._project, self._began = decisions, project, began
+        self.decisions, self.project, self._began = decisions, project, began
         self._canaries = canaries
+        self.backup: Path | None = None
         self._layout, self._operation = decisions.layout, decisions.layout.operation
         self._options = self._operation.options
         self._merged = decisions.changes.together
@@ -83,6 +93,11 @@ class Sending:
         self._stop_asked = True
         if self._parts is not None:
             self._parts.stop()
+
+    @property
+    def backup_in_words(self) -> str:
+        """Where what the rows remove is kept; empty where nothing is."""
+        return "" if self.backup is None else f"backup in {shortened(self.backup, Length.SENTENCE)}"
 
     def progress(self) -> Progress | None:
         """Return the progress; None while no request can be made."""
@@ -125,7 +140,7 @@ class Sending:
             raise interrupted(ended.summary)
         for strike in outcome.strikes:
             raise_from(strike, ended.summary)
-        ended.raise_if_broken(self._project.place)
+        ended.raise_if_broken(self.project.place)
         raise_if_failed(ended.summary, self._operation.verb, self._options.check)
         return ended.summary
 
@@ -204,7 +219,7 @@ class Sending:
         deadline = self._options.deadline
         until = math.inf if deadline is None else time.monotonic() + deadline
         notes = None if journal is None else Notes(journal, self._merged)
-        return Parts(self._operation, self._project, rows, reporter, notes, until, strikes)
+        return Parts(self._operation, self.project, rows, reporter, notes, until, strikes)
 
     def _first_rows(self, parts: Parts, rows: int, journal: Journal | None) -> np.ndarray | None:
         """Return the mask of the canaries' rows; None if there are none, or nothing is sent any more.
@@ -217,7 +232,7 @@ class Sending:
         canaries = self._canaries
         if canaries is None or not rows:
             return None
-        left = ~self._decisions.changes.excluded
+        left = ~self.decisions.changes.excluded
         if journal is not None:
             left &= ~journal.done()
         return unless_ended(lambda: canaries.choose(left), canaries.cut, parts.ended)
@@ -230,8 +245,8 @@ class Sending:
 
     def _waves(self, journal: Journal | None, without: np.ndarray | None = None) -> Waves:
         """Return the batches of all rows that are not done, and not in `without`, a mask."""
-        decisions, layout, changes = self._decisions, self._layout, self._decisions.changes
-        token = self._project.token
+        decisions, layout, changes = self.decisions, self._layout, self.decisions.changes
+        token = self.project.token
         if journal is None:
             if without is not None and self._operation.idempotent:  # nobody compares slices
                 changes, without = replace(changes, excluded=changes.excluded | without), None
@@ -247,7 +262,7 @@ class Sending:
             changes,
             decisions.duplicates,
             token,
-            key_of(self._project),
+            key_of(self.project),
             done=done if without is None else done | without,
             doubtful=journal.doubtful(),
             resent=journal.resent(),
@@ -255,7 +270,7 @@ class Sending:
 
     def _rows_left(self, journal: Journal | None) -> int:
         """Return how many updates are left to send."""
-        changes = self._decisions.changes
+        changes = self.decisions.changes
         if journal is not None:
             changes = replace(changes, excluded=changes.excluded | journal.done())
         return changes.sent
@@ -281,27 +296,31 @@ class Sending:
             held = [*journal.carried, *without_delivered(held, deliveries, self._layout.rows)]
         summary = summarise(
             deliveries,
-            [*self._decisions.excluded, *held],
+            [*self.decisions.excluded, *held],
             operator=self._operation.verb,
             rows=self._layout.rows,
-            digest=self._decisions.digest,
+            digest=self.decisions.digest,
             idempotent=self._operation.idempotent,
             stopped=stopped,
         )
-        identity = None if self._options.dry_run else self._project.identity
+        identity = None if self._options.dry_run else self.project.identity
+        backup = {} if self.backup is None else {"backup": str(self.backup)}
         summary.attrs["mixpanel"] |= {
             "id": repr(self._layout.id.label),
             "call": digest_of_call(describe_call(self._layout)),
             **destination(identity),
+            **backup,
         }
         return summary
 
     def _tell(self, summary: pd.DataFrame, reporter: Reporter | None = None, more: str = "") -> None:
         """Report in one line what became of the rows."""
         seconds = time.perf_counter() - self._began
-        text = words(summary, seconds, self._project.place)
+        text = words(summary, seconds, self.project.place)
         reporter = reporter or self._reporter(0)
-        reporter.say(f"{text}; {more}" if more else text, in_numbers(summary, seconds))
+        reporter.say(
+            "; ".join(filter(None, (text, self.backup_in_words, more))), in_numbers(summary, seconds)
+        )
 
     # -- what was sent before -----------------------------------------------------------------------------------------
 
@@ -320,7 +339,7 @@ class Sending:
         comparing = [True]
         reservation, slices = history.reserve(
             lambda: _unless_struck(lambda: comparing and strikes(), waves.every_slice()),
-            key_of(self._project),
+            key_of(self.project),
             repeat=self._options.repeat,
             journalled=None
             if journal is None
@@ -342,7 +361,7 @@ class Sending:
         return Journal(
             options.journal,
             options.run,
-            content_of(self._layout, self._decisions.digest, self._project, self._decisions.excluded),
+            content_of(self._layout, self.decisions.digest, self.project, self.decisions.excluded),
             remaining=options.on_changed == "remaining",
             hurried=lambda: bool(strikes()) or time.monotonic() >= until,
         )
@@ -376,8 +395,8 @@ class Sending:
 
     def _dry_run(self) -> Ended:
         """Make every batch, and send none."""
-        decisions = self._decisions
-        waves = Waves(self._layout, decisions.changes, decisions.duplicates, self._project.token)
+        decisions = self.decisions
+        waves = Waves(self._layout, decisions.changes, decisions.duplicates, self.project.token)
         deliveries = [
             Delivery(
                 batch=batch.number,

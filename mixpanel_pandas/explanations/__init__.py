@@ -30,6 +30,7 @@ LOOKS_AT = {
     "column": "a column",
     "row": "a row",
     "record": "what stands in an update beside the properties",
+    "call": "the call",
 }
 
 _HEADING = re.compile(r"^## (\w+)\n", flags=re.MULTILINE)
@@ -145,7 +146,11 @@ def facts(code: str) -> str:
     """
     if code in errors.__all__:
         bases_of_class = getattr(errors, code).__bases__
-        public = [base for base in bases_of_class if base.__module__ == "builtins" or base.__name__ in errors.__all__]
+        public = [
+            base
+            for base in bases_of_class
+            if base.__module__ == "builtins" or base.__name__ in errors.__all__
+        ]
         bases = [f"{_article(base.__name__)} `{base.__name__}`" for base in public]
         return f"{_article(code).capitalize()} `{code}` is {' and '.join(bases)}."
     if code in CHECKS:

@@ -26,6 +26,7 @@ from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.layout import layout_of_ids
 from mixpanel_pandas.payloads.slices import encode_slices
 from mixpanel_pandas.payloads.sources import labels_of, rows_of_frame
+from mixpanel_pandas.pipeline.backup import find_missing_backup, refuse_without_backup, with_backup
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.project import Project, current_project
 from mixpanel_pandas.reading.malformed import MALFORMED_REASON
@@ -63,17 +64,17 @@ logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 def send(frame: pd.DataFrame, operation: Operation, code: str = "df") -> pd.DataFrame:
     """Check `frame`, send it, and return the summary.
 
-    While the frame is checked, Ctrl-C ends the call at once. After that it stops the upload, and the summary accounts for every
+    While the frame is checked, and while a backup is read, Ctrl-C ends the call at once. After that it stops the upload, and the summary accounts for every
     row.
 
     Raises
     ------
     MixpanelError
-        As `prepare` and `Sending.result` raise it.
+        As `prepare`, `with_backup` and `Sending.result` raise it.
     UploadInterrupted
         After Ctrl-C, with the summary.
     """
-    return _with_interrupts(lambda: prepare(frame, operation, code))  # rows -> layout -> checks
+    return _with_interrupts(lambda: with_backup(prepare(frame, operation, code)))  # rows -> layout -> checks
 
 
 def send_checked(decisions: Decisions) -> pd.DataFrame:
@@ -120,15 +121,25 @@ def prepare(frame: pd.DataFrame, operation: Operation, code: str = "df") -> Send
         If the frame holds errors.
     OperationError
         If the call makes no sense on the frame, a column cannot be read, or more profiles than `at_most` would be deleted.
+    BackupError
+        If the call names a backup, and there can be none.
     """
     began = time.perf_counter()
     project = project_of(operation)
     _refuse_unseen_canaries(operation, project)
-    decisions = check_frame(frame, with_known_properties(operation))  # rows -> layout -> checks
+    refuse_without_backup(operation, project)
+    decisions = _checked(frame, operation)
     raise_errors(decisions)
     _refuse_many_deletes(decisions)
     warn(decisions, code)
     return _sending(decisions, project, began)
+
+
+def _checked(frame: pd.DataFrame, operation: Operation) -> Decisions:
+    """Check `frame` for an operation, and whether what it removes can be kept."""
+    decisions = check_frame(frame, with_known_properties(operation))  # rows -> layout -> checks
+    find_missing_backup(decisions)
+    return decisions
 
 
 def _ready(decisions: Decisions, began: float) -> Sending:
@@ -181,7 +192,7 @@ def _refuse_many_deletes(decisions: Decisions) -> None:
 
 def report(frame: pd.DataFrame, operation: Operation, first: int | None = 100) -> pd.DataFrame:
     """Check `frame`, and return its findings."""
-    decisions = check_frame(frame, with_known_properties(operation))
+    decisions = _checked(frame, operation)
     findings = make_report(decisions.frame, decisions.layout, decisions.findings, first)
     counts = {name: int(count) for name, count in findings.attrs["mixpanel"].items() if name != "creates"}
     extra = {"event": "validated", "numbers": counts}

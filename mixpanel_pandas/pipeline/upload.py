@@ -15,6 +15,7 @@ from mixpanel_pandas.delivery.history import remember
 from mixpanel_pandas.delivery.steps import summary_of_frame
 from mixpanel_pandas.errors import MixpanelError, OperationError, UploadError, UploadInterrupted, choices
 from mixpanel_pandas.payloads.layout import RESULT_COLUMNS
+from mixpanel_pandas.pipeline.backup import refuse_without_backup
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import project_of, rows_to_send_again, rows_with_outcomes, send
 from mixpanel_pandas.process.signals import ends_the_call
@@ -88,7 +89,7 @@ def upload_source(
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
-    project_of(asked)  # a call without a project reads nothing
+    refuse_without_backup(asked, project_of(asked))  # a call without a project reads nothing
     malformed = Malformed()
     parse = dict(asked.options.parse or {})
     table, asked = read_for(asked, source, malformed, of_reading)

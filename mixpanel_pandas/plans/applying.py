@@ -32,10 +32,10 @@ from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.plans.comparing import compare, proven
-from mixpanel_pandas.plans.rereading import read_now
 from mixpanel_pandas.plans.sealing import digest_of_plan, project_of_plan
 from mixpanel_pandas.plans.snapshot import Snapshot
 from mixpanel_pandas.profiles.backup import write_backup
+from mixpanel_pandas.profiles.rereading import read_now
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import counted
@@ -194,7 +194,8 @@ class Applying:
             pa.concat_arrays(ids).unique(),
             None if deletes else sorted(names),
             self.plan.group,
-            self.plan.origin,
+            where=self.plan.origin.where,
+            total=self.plan.origin.total,
             wait=wait,
         )
 

@@ -15,10 +15,10 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import project_of
 from mixpanel_pandas.plans.plan import plan_of
-from mixpanel_pandas.plans.rereading import read_profiles_of
 from mixpanel_pandas.plans.snapshot import Snapshot, step_of_gone
 from mixpanel_pandas.plans.steps import Origin, step_of
 from mixpanel_pandas.profiles.held import held_in_frame
+from mixpanel_pandas.profiles.rereading import read_profiles_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -81,7 +81,7 @@ def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tupl
     if snapshot is not None:
         return snapshot.held, Origin(is_read=False, remembered=len(snapshot.held.ids))
     if current is None:
-        return read_profiles_of(decisions, project_of(asked))
+        return read_profiles_of(decisions, project_of(asked)), Origin()
     held = held_in_frame(current, asked.group or "$distinct_id")
     read = current.attrs.get("mixpanel", {})
     origin = Origin(

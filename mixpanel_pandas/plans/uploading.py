@@ -25,6 +25,9 @@ __all__ = ["upload"]
 #: Options of sending that mean nothing beside `since`: what is sent follows from the file.
 _DECIDED = ("run", "on_changed", "repeat")
 
+#: Verbs that keep what they remove, also without a plan.
+_REMOVALS = ("unset", "delete")
+
 
 def upload(
     source: Any,
@@ -37,7 +40,6 @@ def upload(
     since: str | PathLike[str] | None = None,
     only: Literal["existing", "new"] | None = None,
     mirror: bool = False,
-    backup: str | PathLike[str] | None = None,
     at_most_share: float | None = None,
     at_most_emptied: int | None = None,
     **options: Any,
@@ -72,8 +74,6 @@ def upload(
     mirror : bool, default False
         For set: remove what a row no longer has, and what was written before and is no longer in the table. Malformed records
         then refuse the table.
-    backup : path, optional
-        Where what the profiles hold is kept before it is changed, for `open_backup`. It needs a service account.
     at_most_share : float, optional
         The largest share of the profiles in the file that may change, from 0 to 1.
     at_most_emptied : int, optional
@@ -81,7 +81,8 @@ def upload(
     **options
         Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
         and `trim` count while the source is read, too. With ``invalid="drop_row"``, or ``invalid={"malformed_record": "drop_row"}``,
-        malformed records are left out.
+        malformed records are left out. With `since`, `backup` is a path where what the profiles hold is kept before it is changed;
+        by default nothing is.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def upload(
     needs_since = {
         "only": only,
         "mirror": mirror or None,
-        "backup": backup,
+        "backup": None if verb in _REMOVALS else options.get("backup"),
         "at_most_share": at_most_share,
         "at_most_emptied": at_most_emptied,
         "at_most": None if verb == "delete" else options.get("at_most"),
@@ -137,6 +138,7 @@ def upload(
             [name for name in _DECIDED if name in options],
             "means nothing with since=, because what is sent follows from the file",
         )
+        backup = options.pop("backup", None)
         guards = Guards(options.pop("at_most", None), at_most_share, at_most_emptied)
         send_frame = _sending_what_differs(since, only, mirror, backup, guards)
     return upload_source(
@@ -156,7 +158,7 @@ def _sending_what_differs(
     since: str | PathLike[str],
     only: Literal["existing", "new"] | None,
     mirror: bool,
-    backup: str | PathLike[str] | None,
+    backup: str | PathLike[str] | Literal[True] | None,
     guards: Guards,
 ) -> Callable[[pd.DataFrame, Operation], pd.DataFrame]:
     """Return what sends of a frame only what differs from what was last accepted."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import BackupError
-from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
 from mixpanel_pandas.profiles.comparing import differ
 from mixpanel_pandas.profiles.files import Header, read_file, write_file
 from mixpanel_pandas.reading.spool import spooled
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.profiles.held import HeldProfiles
     from mixpanel_pandas.project import Project
 
-__all__ = ["COLUMNS_OF_BACKUP", "FORMAT", "edges", "write_backup"]
+__all__ = ["COLUMNS_OF_BACKUP", "FORMAT", "earlier_backup", "edges", "write_backup"]
 
 FORMAT = "mixpanel_pandas backup, 1"
 
@@ -46,7 +46,8 @@ def write_backup(
 ) -> None:
     """Write what profiles hold now, so far as cells change it.
 
-    If the file holds an earlier backup of the same change, what was changed already keeps its value of then.
+    If the file holds an earlier backup of the same change, what was changed already, and what is not there any more, stays as it was
+    kept then.
 
     Parameters
     ----------
@@ -61,12 +62,7 @@ def write_backup(
         If the file cannot be written, or holds something else.
     """
     shown = quoted(str(path), Length.SENTENCE)
-    old = COLUMNS_OF_BACKUP.empty_table()
-    if path.exists():
-        header, old = read_file(path, FORMAT, "backup")
-        if header.more.get("digest") != digest or header.identity != project.identity:
-            msg = f"{shown} is the backup of another change: name another file, so that none is lost"
-            raise BackupError(msg)
+    old = earlier_backup(path, digest, project)
     table = spooled(_kept(cells, now, old))
     table = table if table.num_columns else COLUMNS_OF_BACKUP.empty_table()
     try:
@@ -78,6 +74,25 @@ def write_backup(
     logger.info(
         "backup: what %s held is in %s; mpd.open_backup(%r).plan() puts it back", profiles, shown, str(path)
     )
+
+
+def earlier_backup(path: Path, digest: str, project: Project) -> pa.Table:
+    """Return what an earlier backup of the same change holds: nothing if there is none.
+
+    Raises
+    ------
+    BackupError
+        If the file is the backup of another change.
+    DamagedFile
+        If it is no backup.
+    """
+    if not path.exists():
+        return COLUMNS_OF_BACKUP.empty_table()
+    header, old = read_file(path, FORMAT, "backup")
+    if header.more.get("digest") != digest or header.identity != project.identity:
+        msg = f"{quoted(str(path), Length.SENTENCE)} is the backup of another change: name another file, so that none is lost"
+        raise BackupError(msg)
+    return old
 
 
 def edges(cells: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
@@ -92,7 +107,9 @@ def edges(cells: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
 
 
 def _kept(cells: pa.Table, now: HeldProfiles, old: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yield what is kept: what is changed, one property after the other, what is deleted, and what an earlier backup alone holds."""
     is_delete = pc.equal(cells["verb"], "delete")
+    is_kept = np.zeros(len(old), bool)
     changed = cells.filter(pc.invert(is_delete))
     for name in changed["property"].unique().to_pylist():
         ids, planned, after = edges(changed.filter(pc.equal(changed["property"], name)))
@@ -110,17 +127,18 @@ def _kept(cells: pa.Table, now: HeldProfiles, old: pa.Table) -> Iterator[pa.Reco
             pc.is_valid(places),
         )
         yield _batch(ids, found, name, kept, after)
+        is_kept |= mask_of(pc.and_(pc.equal(old["property"], name), pc.is_in(old["id"], value_set=ids)))
     deleted = cells.filter(pc.and_(is_delete, pc.is_null(cells["property"])))["id"].unique()
-    yield from _deleted(deleted, now, old)
+    deleted = deleted.filter(now.places_of(deleted).is_valid())
+    yield from _deleted(deleted, now)
+    is_kept |= mask_of(pc.is_in(old["id"], value_set=deleted))
+    yield from old.filter(pa.array(~is_kept)).to_batches()
 
 
-def _deleted(ids: pa.Array, now: HeldProfiles, old: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Yield whole profiles, and from an earlier backup those that are deleted already."""
-    if not len(ids):
+def _deleted(there: pa.Array, now: HeldProfiles) -> Iterator[pa.RecordBatch]:
+    """Yield whole profiles."""
+    if not len(there):
         return
-    is_there = ~nulls_in(now.places_of(ids))
-    gone, there = ids.filter(pa.array(~is_there)), ids.filter(pa.array(is_there))
-    yield from old.filter(pc.is_in(old["id"], value_set=gone)).to_batches()
     places = now.places_of(there)
     yield _batch(there, pa.repeat(True, len(there)), None, None, None)
     for name in now.names:

@@ -40,7 +40,14 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.project import Project
 
-__all__ = ["AT_ONCE", "QUERIES_PER_HOUR", "Queries", "SessionEnded", "UnreadableAnswer"]
+__all__ = [
+    "AT_ONCE",
+    "QUERIES_PER_HOUR",
+    "Queries",
+    "SessionEnded",
+    "UnreadableAnswer",
+    "refuse_without_account",
+]
 
 #: Queries that may run at once, and queries of an hour. Pages after the first one do not count as queries.
 #: https://developer.mixpanel.com/reference/rate-limits
@@ -132,7 +139,7 @@ class Queries:
     """
 
     def __init__(self, project: Project, clock: Callable[[], float] = time.monotonic) -> None:
-        _refuse_without_account(project)
+        refuse_without_account(project)
         self._project, self._clock = project, clock
         self._secrets = http.secrets_of(project)
         self._clients = [http.Client(project, project.query_base) for _ in range(AT_ONCE)]
@@ -320,7 +327,14 @@ def _login(project: Project) -> Secret:
     return Secret(f"Basic {base64.b64encode(account).decode()}")
 
 
-def _refuse_without_account(project: Project) -> None:
+def refuse_without_account(project: Project) -> None:
+    """Refuse a project that cannot be asked.
+
+    Raises
+    ------
+    AccountError
+        If it has no service account, or no number.
+    """
     names = {
         "username": "MIXPANEL_USERNAME",
         "secret": "MIXPANEL_SECRET",

@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from mixpanel_pandas.profiles.selection import Selection
     from mixpanel_pandas.project import Project
 
-__all__ = ["read_held", "read_profiles"]
+__all__ = ["LABEL", "not_found_in_words", "read_held", "read_profiles"]
 
 #: How often reading begins anew because Mixpanel has ended the session.
 SESSIONS = 3
+
+#: How lines in the log begin.
+LABEL = "read_profiles"
 
 Result = TypeVar("Result")
 
@@ -147,9 +150,17 @@ def read_held(
     properties: Iterable[str] | None = None,
     group: str | None = None,
     begun: Callable[[Queries], object] = lambda _queries: None,
+    label: str = LABEL,
 ) -> HeldProfiles:
-    """Return what profiles hold, each value as it is, and null told from absent. The arguments and errors are those of
-    `read_profiles`; `begun` is called with what asks, so that another thread can cut it.
+    """Return what profiles hold, each value as it is, and null told from absent. The other arguments and the errors are those of
+    `read_profiles`.
+
+    Parameters
+    ----------
+    begun : callable
+        Is called with what asks, so that another thread can cut it.
+    label : str
+        What the profiles are read for, as the log begins.
     """
     selection = select(project, where, ids, None, having, properties, group)
     return _read(
@@ -159,6 +170,7 @@ def read_held(
         profiles_as_texts,
         lambda reading: held_in_table(spooled(reading.batches()), selection.properties),
         begun,
+        label,
     )
 
 
@@ -169,12 +181,13 @@ def _read(
     as_batch: AsBatch,
     read: Callable[[_Reading], Result],
     begun: Callable[[Queries], object] = lambda _queries: None,
+    label: str = LABEL,
 ) -> Result:
     """Return what `read` makes of a reading. If Mixpanel ends the session, it starts again."""
     for _ in range(SESSIONS):
         with closing(Queries(project)) as queries:
             begun(queries)
-            reading = _Reading(queries, selection, folder, as_batch)
+            reading = _Reading(queries, selection, folder, as_batch, label)
             try:
                 return read(reading)
             except SessionEnded as ended:
@@ -185,7 +198,8 @@ def _read(
             except ReadError as error:
                 raise _with_kept(error, folder) from error.__cause__
             except KeyboardInterrupt as stop:
-                stop.add_note(_kept_in_words(folder))
+                if label == LABEL:
+                    stop.add_note(_kept_in_words(folder))
                 raise
     msg = f"Mixpanel has ended {SESSIONS} sessions before all their pages were read: make the same call again later"
     raise PageFailed(msg)
@@ -204,6 +218,8 @@ class _Reading:
         Where pages are kept.
     as_batch : callable
         Makes columns of profiles.
+    label : str
+        How lines in the log begin.
 
     Attributes
     ----------
@@ -212,13 +228,19 @@ class _Reading:
     """
 
     def __init__(
-        self, queries: Queries, selection: Selection, folder: Folder | None, as_batch: AsBatch
+        self,
+        queries: Queries,
+        selection: Selection,
+        folder: Folder | None,
+        as_batch: AsBatch,
+        label: str,
     ) -> None:
         self._queries, self._selection, self._folder, self._as_batch = queries, selection, folder, as_batch
+        self._label = label
         self.sessions: list[Session] = []
         self._rows = 0
         self._began = time.monotonic()
-        self._reporter = Reporter("read_profiles", selection.ids or 0, False, time.monotonic)
+        self._reporter = Reporter(label, selection.ids or 0, False, time.monotonic)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read everything, and yield it. With a folder nothing is yielded until all of it is kept.
@@ -287,12 +309,12 @@ class _Reading:
         total = self._selection.ids or session.total or 0
         requests = queries + session.pages - 1
         seconds = (time.monotonic() - self._began) * (missing / AT_ONCE + queries - 1)
-        self._reporter = Reporter("read_profiles", total, None, time.monotonic)
+        self._reporter = Reporter(self._label, total, None, time.monotonic)
         if requests > 1:
             self._reporter.begin()
         kept = session.pages - missing
         self._reporter.say(
-            f"read_profiles: {counted(total, 'id' if self._selection.ids else 'profile')} in {counted(queries, 'query')} and {counted(requests, 'request')}, "
+            f"{self._label}: {counted(total, 'id' if self._selection.ids else 'profile')} in {counted(queries, 'query')} and {counted(requests, 'request')}, "
             + (f"of which {kept:,} {'is' if kept == 1 else 'are'} kept, " if kept > 1 else "")
             + f"about {duration(seconds)}"
         )
@@ -314,13 +336,18 @@ class _Reading:
         totals = [session.total for session in self.sessions]
         announced = sum(total or 0 for total in totals)
         if None not in totals and announced != self._rows:
-            self.warn(f"read_profiles: Mixpanel announced {announced:,} profiles, and sent {self._rows:,}")
+            self.warn(f"{self._label}: Mixpanel announced {announced:,} profiles, and sent {self._rows:,}")
         not_found = (self._selection.ids or 0) - self._rows
         if not_found > 0:
-            self._reporter.say(
-                f"read_profiles: {not_found:,} of {counted(self._selection.ids or 0, 'id')} not found: Mixpanel finds a profile "
-                "only by its canonical id, so an id that was merged may still have one"
-            )
+            self._reporter.say(f"{self._label}: {not_found_in_words(not_found, self._selection.ids or 0)}")
+
+
+def not_found_in_words(missing: int, ids: int) -> str:
+    """Return what it means that some ids are not found."""
+    return (
+        f"{missing:,} of {counted(ids, 'id')} not found: Mixpanel finds a profile only by its canonical id, so an id that was merged "
+        "may still have one"
+    )
 
 
 def _source(project: Project, selection: Selection) -> dict[str, Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "ISO_DATE", "LOOKS", "SEVERITIES", "STRINGS", "Check", "has_offset"]
 
 Severity = Literal["error", "warning", "hint"]
-Of = Literal["id", "value", "reading", "property", "text", "column", "row", "frame", "record"]
+Of = Literal["id", "value", "reading", "property", "text", "column", "row", "frame", "record", "call"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "hint")
 
@@ -40,6 +40,7 @@ SUBJECTS: dict[Of, tuple[str, tuple[str, ...]]] = {
     "column": (PAGES["profiles"], ()),
     "row": (PAGES["limits"], ("drop_row",)),
     "record": (PAGES["set"], ("drop_row",)),
+    "call": (PAGES["delete"], ()),
 }
 
 
@@ -51,9 +52,9 @@ class Check:
     ----------
     name : str
         As the report shows it.
-    of : {"id", "value", "reading", "property", "text", "column", "row", "frame", "record"}
+    of : {"id", "value", "reading", "property", "text", "column", "row", "frame", "record", "call"}
         What it looks at: an id, a value, text that `parse` reads, a reserved property's value, all texts of a column together, a
-        whole column, a row, ids across the frame, or the parts of a record beside the properties; a key of `SUBJECTS`.
+        whole column, a row, ids across the frame, the parts of a record beside the properties, or the call itself; a key of `SUBJECTS`.
     severity : {"error", "warning", "hint"}
         An error is never sent; a warning or hint is.
     says : str
@@ -654,6 +655,14 @@ CHECKS: dict[str, Check] = {
             "error",
             "not a time: numbers are seconds since 1970, below 1e11",
             "time_seconds",
+        ),
+        # the call
+        Check(
+            "no_backup",
+            "call",
+            "hint",
+            "what is removed is not kept, and there is no way back: a backup needs a project with a service account, and for groups "
+            "the number of their key; backup=None does without",
         ),
     )
 }

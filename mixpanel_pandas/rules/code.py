@@ -61,6 +61,8 @@ def validation_of(operation: Operation, id: Hashable, longest: int, frame: str =
     """
     first = [literal(operation.verb), literal(id)]
     taken = {option.name for option in taken_by(operation.verb, sending=False)}
+    if operation.removes:  # whether there is a backup depends on the project
+        taken.add("project")
     options = [_option(name, value) for name, value in operation.named.items() if name in taken]
     shown = [*first, *_properties(operation), *options], [*first, "..."], ["..."]
     texts = [", ".join(arguments) for arguments in shown]

@@ -35,6 +35,7 @@ PAGES = {
     "profiles": _PROFILES,
     "limits": _USER_LIMITS,
     "set": "https://developer.mixpanel.com/reference/profile-set",
+    "delete": "https://developer.mixpanel.com/reference/delete-profile",
 }
 
 

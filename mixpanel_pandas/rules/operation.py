@@ -76,6 +76,11 @@ class Operation:
         return all(operator.idempotent for operator in self.operators)
 
     @property
+    def removes(self) -> bool:
+        """Whether it is a verb that only removes what profiles hold: unset or delete."""
+        return self.verb != "update" and not OPERATORS[self.verb].has_values
+
+    @property
     def ordered(self) -> bool:
         """Whether the order of two updates of one profile makes a difference."""
         return any(operator.ordered for operator in self.operators)
@@ -377,6 +382,13 @@ def _known_mistake(asked: Operation) -> str | None:
     return f"known={quoted(known)} must be a frame of read_properties, the path of a file, names of properties, or True to ask Mixpanel"
 
 
+def _backup_mistake(asked: Operation) -> str | None:
+    backup = asked.named.get("backup")
+    if backup is None or (isinstance(backup, str | PathLike) and str(backup)):
+        return None
+    return f"backup={backup!r} must be the path of a file, True for one in the working directory, or None"
+
+
 def _reading_mistake(name: str) -> str | None:
     try:
         reading(name)
@@ -415,4 +427,5 @@ _OPTION_CHECKS = (
     _na_mistake,
     _known_mistake,
     _journal_mistake,
+    _backup_mistake,
 )

@@ -90,6 +90,12 @@ class Options:
         `invalid` leaves such properties out. Not for unset and delete.
     at_most : int, default 1000
         A delete of more profiles is refused. Only for delete.
+    backup : path-like, True or None, default True
+        The file that keeps what is removed, so that `open_backup` can put it back: the profiles are read before anything is sent,
+        which takes one or more of the 60 queries that Mixpanel answers in an hour. True: ``mixpanel-delete-....backup.parquet`` or
+        ``mixpanel-unset-....backup.parquet`` in the working directory, which the log and ``attrs["mixpanel"]["backup"]`` of the
+        summary name; the same call has the same file. Without a service account there is none then, and the hint ``no_backup``
+        says so. None: nothing is read or kept. A dry run keeps nothing either. Only for unset and delete.
     project : Project, optional
         Where to write. By default the project that `set_project` has set for this context or for the process, or else
         the project that the environment names.
@@ -154,6 +160,7 @@ class Options:
     known: Any = None
     new_properties: Literal["warn", "raise"] = "warn"
     at_most: int = 1000
+    backup: str | PathLike[str] | Literal[True] | None = True
     project: Project | None = None
     batch_size: int = 2000
     workers: int = 4
@@ -183,8 +190,8 @@ class Option:
         Its type and default, as numpydoc writes it.
     does : str
         One sentence for documentation.
-    of : {"rows", "values", "sending", "delete"}
-        Who takes it: every operator, operators with values, the verbs that send, or delete.
+    of : {"rows", "values", "sending", "removal", "delete"}
+        Who takes it: every operator, operators with values, the verbs that send, those of them that only remove, or delete.
     choices : tuple
         The values that it may have. An empty tuple means any value.
     """
@@ -193,7 +200,7 @@ class Option:
     default: Any
     type: str
     does: str
-    of: Literal["rows", "values", "sending", "delete"] = "rows"
+    of: Literal["rows", "values", "sending", "removal", "delete"] = "rows"
     choices: tuple[Any, ...] = ()
 
 
@@ -295,6 +302,13 @@ ALL_OPTIONS: dict[str, Option] = {
             ("warn", "raise"),
         ),
         Option("at_most", 1000, "int, default 1000", "A delete of more profiles is refused.", "delete"),
+        Option(
+            "backup",
+            True,
+            "path-like, True or None, default True",
+            "The file that keeps what is removed. By default one in the working directory.",
+            "removal",
+        ),
         Option("project", None, "Project, optional", "Where to write.", "sending"),
         Option("batch_size", None, "int, optional", "Updates per request, at most 2000.", "sending"),
         Option("workers", 4, "int, default 4", "Requests in flight at once, at most 64.", "sending"),
@@ -361,5 +375,6 @@ ALL_OPTIONS: dict[str, Option] = {
 def taken_by(verb: str, *, sending: bool = True) -> list[Option]:
     """Return the options that a verb takes, in the order of the table; without those of sending if asked."""
     values = verb == "update" or OPERATORS[verb].has_values
-    takes = {"rows", *(["values"] if values else []), *(["sending"] if sending else []), verb}
+    of_sending = ["sending", *([] if values else ["removal"])] if sending else []
+    takes = {"rows", *(["values"] if values else []), *of_sending, verb}
     return [option for option in ALL_OPTIONS.values() if option.of in takes]

@@ -211,7 +211,48 @@ def test_a_saved_job_of_a_verb_without_values(emulator: mpd.Emulator, words: lis
     assert run(words[0], "users.csv", "--id", "uid", *words[1:], "--save-job", "job.toml").exit_code == 0
     done = run("run", "job.toml")
     assert done.exit_code == 0, done.output
-    assert len(emulator.requests) == 1
+    assert [request.path for request in emulator.requests] == ["/api/query/engage", "/engage"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "line", "written"),
+    [
+        pytest.param(["--backup", "b.parquet"], 'backup = "b.parquet"', ["b.parquet"], id="a file"),
+        pytest.param(["--no-backup"], "backup = false", [], id="none"),
+        pytest.param([], "", ["mixpanel-delete-"], id="by default"),
+    ],
+)
+def test_a_backup_is_named_or_turned_off(
+    emulator: mpd.Emulator, typed: list[str], line: str, written: list[str]
+) -> None:
+    words = ["users.csv", "--id", "uid"]
+    run("set", *words)
+    assert run("delete", *words, "--yes", *typed, "--save-job", "job.toml").exit_code == 0
+    assert line in Path("job.toml").read_text(encoding="utf-8")
+    done = run("run", "job.toml")
+    assert done.exit_code == 0, done.output
+    kept = [path.name for path in Path().glob("*.parquet")]
+    assert len(kept) == len(written)
+    assert all(name.startswith(beginning) for name, beginning in zip(kept, written, strict=True))
+
+
+def test_a_backup_is_not_both_named_and_turned_off(emulator: mpd.Emulator) -> None:
+    job = write_job('source = "users.csv"\nverb = "delete"\nid = "uid"\nyes = true\nbackup = "b.parquet"\n')
+    assert run("run", job, "--no-backup").exit_code == 0  # what is typed wins
+    done = run("delete", "users.csv", "--id", "uid", "--yes", "--backup", "b.parquet", "--no-backup")
+    assert done.exit_code == 2
+    assert "--backup and --no-backup exclude each other" in done.output
+    assert not Path("b.parquet").exists()
+    done = run("run", write_job(JOB + "backup = 5\n"))
+    assert "set has no backup" in done.output
+    done = run("run", write_job('source = "users.csv"\nverb = "delete"\nbackup = 5\n'))
+    assert "backup takes text or false, not 5" in done.output
+
+
+def test_the_emulator_of_a_command_leaves_no_backup(emulator: mpd.Emulator) -> None:
+    done = run("delete", "users.csv", "--id", "uid", "--emulator")
+    assert done.exit_code == 0, done.output
+    assert "backup" not in done.output
 
 
 def test_a_saved_job_keeps_its_placeholders_and_leaves_out_what_is_of_one_call(

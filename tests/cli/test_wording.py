@@ -16,6 +16,8 @@ MESSAGES = {
     "rename='reserved' does": "--rename reserved does",
     "duplicates='last' sends the last of them, duplicates='merge'": "--duplicates last sends the last of them, --duplicates merge",
     "pass at_most=59 if that": "pass --at-most 59 if that",
+    "nothing was sent; backup=None does without a backup": "nothing was sent; --no-backup does without a backup",
+    "name another file with backup=": "name another file with --backup",
     "more than at_most=1,000: nothing": "more than --at-most 1,000: nothing",
     "na=['-', '?']": "--na - --na '?'",
     "trim=True removes": "--trim removes",

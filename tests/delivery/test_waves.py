@@ -313,7 +313,7 @@ def test_verbs_without_values_send_one_update_for_an_id(emulator, verb, properti
     frame = pd.DataFrame({"id": ["a", "b", "a"], "x": [1, 2, 3]})
     frame.mixpanel.set("id", duplicates="last")
     options = {"at_most": 2} if verb == "delete" else {}
-    summary = getattr(frame.mixpanel, verb)("id", properties, duplicates="merge", **options)
+    summary = getattr(frame.mixpanel, verb)("id", properties, duplicates="merge", backup=None, **options)
     assert (summary["accepted"].sum(), summary["updates"].sum()) == (3, 2)
 
 

@@ -54,6 +54,7 @@ REMEDIES = {
     "column": set(),
     "row": {"drop_row"},
     "record": {"drop_row"},
+    "call": set(),
 }
 CUT = {"long_string", "long_item", "heavy_item"}
 DROPPED = {"computed_property", "identity_property", "new_property", "type_drift", "no_list", "no_number"}

@@ -38,6 +38,7 @@ ROWS = [
     ("known", None, "values", ()),
     ("new_properties", "warn", "values", ("warn", "raise")),
     ("at_most", 1000, "delete", ()),
+    ("backup", True, "removal", ()),
     ("project", None, "sending", ()),
     ("batch_size", None, "sending", ()),
     ("workers", 4, "sending", ()),
@@ -68,6 +69,7 @@ def test_every_option_has_its_verbs_its_type_and_its_place_in_signatures(option)
         "rows": set(VERBS),
         "sending": set(VERBS),
         "values": set(VERBS) - {"unset", "delete"},
+        "removal": {"unset", "delete"},
         "delete": {"delete"},
     }
     assert takers == expected[option.of]
@@ -241,6 +243,16 @@ REFUSED = [
         {"verb": "delete", "at_most": 1.5},
         "at_most=1.5 must be a whole number of 0 or more",
         id="a broken number",
+    ),
+    pytest.param(
+        {"verb": "delete", "backup": False},
+        "backup=False must be the path of a file, True for one in the working directory, or None",
+        id="False is no file",
+    ),
+    pytest.param(
+        {"verb": "delete", "backup": ""},
+        "backup='' must be the path of a file, True for one in the working directory, or None",
+        id="no name of a file",
     ),
     pytest.param(
         {"parse": "json"},

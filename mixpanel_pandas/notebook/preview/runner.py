@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.delivery.summary import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
+from mixpanel_pandas.pipeline.backup import with_backup
 from mixpanel_pandas.pipeline.line import prepare
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Runner:
         if self.summary is None:
             return self.error
         outcome = words(self.summary, self._seconds, self._place)
+        outcome = "; ".join(filter(None, (outcome, self._sending.backup_in_words)))
         return f"{outcome}. {self.error}" if self.error else outcome
 
     def _report(self) -> None:
@@ -106,7 +108,7 @@ class Runner:
 
     def _send(self) -> None:
         try:
-            self.summary = self._sending.result()
+            self.summary = with_backup(self._sending).result()
         except (MixpanelError, UploadInterrupted) as error:
             self.summary, self.error = getattr(error, "summary", None), str(error)
         except BaseException as error:  # noqa: BLE001  # a thread has no caller to raise to; messages of others may hold values

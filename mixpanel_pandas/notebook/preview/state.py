@@ -25,6 +25,7 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.layout import make_layout
 from mixpanel_pandas.payloads.slices import encode_merged, encode_rows
 from mixpanel_pandas.payloads.sources import Source
+from mixpanel_pandas.pipeline.backup import find_missing_backup
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of
@@ -174,7 +175,9 @@ class State:
     @cached_property
     def decisions(self) -> Decisions:
         """What is wrong, and what becomes of each row."""
-        return check_frame(self.frame, self.operation)
+        decisions = check_frame(self.frame, self.operation)
+        find_missing_backup(decisions)
+        return decisions
 
     @property
     def findings(self) -> list[Finding]:
