@@ -57,8 +57,11 @@ class Call:
         return self.values.get(name)
 
     def of(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the values of some options, as keywords."""
-        return {name: self.values[name] for name in names if name in self.values}
+        """Return the values of some options, as keywords. What is turned off is None in Python."""
+        named = {name: self.values[name] for name in names if name in self.values}
+        return {
+            name: None if value is False and EVERY_OPTION[name].off else value for name, value in named.items()
+        }
 
 
 def call_of(

@@ -98,8 +98,6 @@ def options_of_call(call: Call, *, sending: bool = True) -> dict[str, Any]:
     )
     if "na" in options:
         options["na"] = [text for word in options["na"] for text in NA_TEXTS.get(word, [word])]
-    if options.get("backup") is False:
-        options["backup"] = None
     if "run" in options:
         options["run"] = named_run(options["run"], dt.datetime.now().astimezone())
     return options

@@ -243,8 +243,6 @@ def test_a_backup_is_not_both_named_and_turned_off(emulator: mpd.Emulator) -> No
     assert done.exit_code == 2
     assert "--backup and --no-backup exclude each other" in done.output
     assert not Path("b.parquet").exists()
-    done = run("run", write_job(JOB + "backup = 5\n"))
-    assert "set has no backup" in done.output
     done = run("run", write_job('source = "users.csv"\nverb = "delete"\nbackup = 5\n'))
     assert "backup takes text or false, not 5" in done.output
 
