@@ -60,7 +60,8 @@ class Call:
         """Return the values of some options, as keywords. What is turned off is None in Python."""
         named = {name: self.values[name] for name in names if name in self.values}
         return {
-            name: None if value is False and EVERY_OPTION[name].off else value for name, value in named.items()
+            name: None if value is False and EVERY_OPTION[name].off else value
+            for name, value in named.items()
         }
 
 

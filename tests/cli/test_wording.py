@@ -39,7 +39,6 @@ MESSAGES = {
     "more than at_most_share=0.5: nothing": "more than --at-most-share 0.5: nothing",
     "all profiles (current=mpd.read_profiles())": "all profiles (--current with all of them)",
     "Pass backup=None to apply it": "Pass --no-backup to apply it",
-    "name another file with backup=": "name another file with --backup",
     "plan.drift() lists what changed": "`mixpanel-pandas drift` lists what changed",
     "mpd.open_backup('b.parquet').plan() puts it back": "`mixpanel-pandas undo 'b.parquet'` makes the plan that puts it back",
     "pass mpd.Project(..., username=, secret=), or set MIXPANEL_USERNAME": "pass --project FILE with username, secret, or set MIXPANEL_USERNAME",
