@@ -123,8 +123,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "rename": {
         "kind": "mapping or text",
         "metavar": "COLUMN=PROPERTY",
-        "does": "Send a column as another property. The word reserved alone does so for name, first_name, last_name, email, "
-        "phone, avatar and created: email becomes $email.",
+        "does": "Send a column as another property. The word reserved alone does so for columns that look like reserved "
+        "properties: Email Address becomes $email.",
     },
     "parse": {
         "kind": "mapping",
@@ -145,9 +145,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     },
     "invalid": {
         "kind": "mapping or text",
-        "metavar": "[CHECK=]REMEDY",
-        "does": "What an error does, for one check or for all: refuse the table (raise), leave out the row (drop_row) or the value "
-        "(drop_value), or cut the text (truncate).",
+        "metavar": "[[COLUMN:]CHECK=]REMEDY",
+        "does": "What an error does, for one check (of one column) or for all: refuse the table (raise), leave out the row (drop_row) "
+        "or the value (drop_value), or cut the text (truncate).",
     },
     "duplicates": {
         "does": "What several rows of one id do: refuse the table (by default for set and set_once), send the last (unset, delete), be "
@@ -429,7 +429,24 @@ def value_of_words(row: CommandOption, typed: Any) -> Any:
     if incomplete:
         msg = f"--{row.key} {quoted(incomplete[0])}: write it as {row.metavar}"
         raise OperationError(msg)
-    return dict(word.split("=", 1) for word in words)
+    pairs = dict(word.split("=", 1) for word in words)
+    return _remedies_of_columns(pairs) if row.name == "invalid" else pairs
+
+
+def _remedies_of_columns(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """Return the option `invalid` as Python takes it, with the checks of a column in a mapping of their own.
+
+    >>> _remedies_of_columns({"missing_id": "drop_row", "bio:long_string": "truncate"})
+    {'missing_id': 'drop_row', 'bio': {'long_string': 'truncate'}}
+    """
+    remedies: dict[str, Any] = {}
+    for name, remedy in pairs.items():
+        column, colon, check = name.rpartition(":")
+        if colon and isinstance(remedies.get(column, {}), dict):
+            remedies.setdefault(column, {})[check] = remedy
+        else:
+            remedies[name] = remedy
+    return remedies
 
 
 def _of_text(row: CommandOption, text: Any) -> Any:
@@ -468,6 +485,10 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
     """
     types, words = _TYPES[row.kind]
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    if row.name == "invalid":  # a column has a table of its own
+        items = [
+            inner for item in items for inner in (item.values() if isinstance(item, Mapping) else [item])
+        ]
     is_true = isinstance(value, bool) and row.kind not in {"flag", "properties"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
         msg = f"{row.key} takes {words}, not {quoted(value)}"
