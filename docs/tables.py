@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reference import link_to, reference_pages, table
+from reference_pages import link_to, reference_pages, table
 
 from mixpanel_pandas.cli.exit_status import STATUS_IN_WORDS
 from mixpanel_pandas.cli.option import HEADINGS

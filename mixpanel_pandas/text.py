@@ -21,6 +21,7 @@ __all__ = [
     "bounded",
     "counted",
     "duration",
+    "durations",
     "has_repr",
     "html_text",
     "is_text",
@@ -254,8 +255,17 @@ def duration(seconds: float) -> str:
     >>> duration(45), duration(150), duration(9000)
     ('45 s', '2.5 min', '2.5 h')
     """
-    unit, length = next(row for row in _TIMES if seconds >= 1.5 * row[1] or row[1] == 1)
-    return f"{rounded(seconds / length)} {unit}"
+    return durations(seconds)[0]
+
+
+def durations(*seconds: float) -> list[str]:
+    """Return several numbers of seconds in one unit, that of the longest.
+
+    >>> durations(150, 30), durations(45, 60)
+    (['2.5 min', '0.5 min'], ['45 s', '60 s'])
+    """
+    unit, length = next(row for row in _TIMES if max(seconds) >= 1.5 * row[1] or row[1] == 1)
+    return [f"{rounded(each / length)} {unit}" for each in seconds]
 
 
 def percent(share: float) -> str:

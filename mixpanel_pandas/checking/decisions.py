@@ -21,6 +21,7 @@ from mixpanel_pandas.checking.scan import (
     add_mask,
     email_column,
     id_digest,
+    key_of_column,
     scan_ids,
     scan_values,
 )
@@ -47,13 +48,15 @@ from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.limits import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
+    from mixpanel_pandas.checking.scan import ScanMemo
+    from mixpanel_pandas.checking.text_columns import ColumnLook
     from mixpanel_pandas.checking.user_schema import UserSchema
     from mixpanel_pandas.payloads.batches import Payloads
-    from mixpanel_pandas.payloads.layout import Layout
+    from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
     from mixpanel_pandas.payloads.measures import Masks
     from mixpanel_pandas.rules.operation import Operation
 
@@ -206,7 +209,12 @@ def user_schema_of(operation: Operation) -> UserSchema | None:
     return user_schema
 
 
-def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding] = ()) -> Decisions:
+def decide(
+    frame: pd.DataFrame,
+    layout: Layout,
+    user_findings: Iterable[Finding] = (),
+    memo: ScanMemo | None = None,
+) -> Decisions:
     """Return what is wrong with a frame, and what becomes of its rows.
 
     Parameters
@@ -214,19 +222,23 @@ def decide(frame: pd.DataFrame, layout: Layout, user_findings: Iterable[Finding]
     user_findings : iterable of Finding
         What the user's own schema finds. They count before rows with nothing to send are excluded: a schema may ask for values
         that are not there.
+    memo : ScanMemo, optional
+        What the latest check of the same frame has scanned.
     """
     decisions = Decisions(frame, layout, Changes(np.zeros(len(frame), bool)))
-    ids = _check_ids(decisions)
+    if memo is not None:
+        memo.begin()
+    ids = _check_ids(decisions, memo)
     numbers: dict[tuple[Any, str | None], int] = {
         (column.label, column.name): number for number, column in enumerate(layout.columns)
     }
     for finding in column_findings(layout):
         decisions.report(finding, None, numbers.get((finding.column, finding.name)))
     _report_user_findings(decisions, user_findings)
-    scan = scan_values(layout, _merging(decisions))
+    scan = scan_values(layout, _merging(decisions), memo)
     decisions.changes.read = scan.normalised
     _exclude_empty_rows(decisions, scan)
-    _check_values(decisions, ids, scan)
+    _check_values(decisions, ids, scan, memo)
     _exclude_empty_rows(decisions, scan)  # a row may have lost the rows with which it was to be merged
     _check_number_of_properties(decisions, scan)
     _check_sizes(decisions, scan.longest + ids.longest_record)
@@ -265,7 +277,7 @@ class CheckedIds:
     longest_record: int
 
 
-def _check_ids(decisions: Decisions) -> CheckedIds:
+def _check_ids(decisions: Decisions, memo: ScanMemo | None) -> CheckedIds:
     """Check each id, and the ids among each other."""
     layout = decisions.layout
     id_masks: Masks = {}
@@ -275,7 +287,7 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
     hashes = folded_hashes = np.zeros(layout.rows, np.uint64)  # one array until some of them differ
     usable = np.zeros(layout.rows, bool)
     spans = layout.spans()
-    scans = prefetch(partial(scan_ids, layout), spans, threaded=layout.threaded)
+    scans = prefetch(partial(scan_ids, layout, memo), spans, threaded=layout.threaded)
     for span, scan in zip(spans, scans, strict=True):
         digest.update(scan.ids)
         longest = max(longest, longest_text(scan.ids))
@@ -287,7 +299,9 @@ def _check_ids(decisions: Decisions) -> CheckedIds:
         for name, mask in scan.findings:
             add_mask(id_masks if CHECKS[name].of == "id" else record_masks, name, mask, span, layout.rows)
     options = layout.operation.options
-    if options.trim or options.na is not None:  # a summary is matched with the ids as the frame holds them
+    if (
+        options.trim or options.na is not None
+    ) and layout.id.place >= 0:  # a summary is matched with the ids as the frame holds them
         decisions.digest = id_digest(layout_of_ids(decisions.frame, layout.id.label))
     else:
         decisions.digest = digest.hexdigest()
@@ -375,7 +389,7 @@ def _rows_without_change(decisions: Decisions, scan: ValueScan) -> np.ndarray:
     return without_change
 
 
-def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> None:
+def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan, memo: ScanMemo | None) -> None:
     """Report what is wrong with ``$ip`` and ``$time``, and with the values of each column."""
     layout = decisions.layout
     for name, mask in _in_order(ids.record_masks):
@@ -392,7 +406,7 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
                 decisions.find(name, mask, number, email_message(layout, column, mask))
             else:
                 decisions.find(name, mask, number)
-        look = look_at_column(layout, column, scan.samples[number])
+        look = _look(layout, column, scan.samples[number], memo)
         if look is not None:
             decisions.report(look_finding(layout, number, look, na), None, number)
         if column is emails:
@@ -404,6 +418,14 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan) -> Non
                 lambda rows: folded(normalise_column(layout, emails, rows).array),
             )
             decisions.find("shared_email", shared, number)
+
+
+def _look(
+    layout: Layout, column: PropertyColumn, sample: Sequence[str], memo: ScanMemo | None
+) -> ColumnLook | None:
+    if memo is None:
+        return look_at_column(layout, column, sample)
+    return memo.once(("look", key_of_column(layout, column)), lambda: look_at_column(layout, column, sample))
 
 
 def _words_for_nothing(decisions: Decisions, scan: ValueScan) -> dict[int, list[str]]:

@@ -10,11 +10,11 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mixpanel_pandas.checking.findings import Finding
 
-__all__ = ["refuse_impossible_remedies", "remedy_for"]
+__all__ = ["named_remedy", "refuse_impossible_remedies", "remedy_for"]
 
 #: Checks that settings of a user's schema stand for: ``nullable`` and ``unique``, of a column and of several together.
 CHECKS_OF_SETTINGS = ("not_nullable", "field_uniqueness", "multiple_fields_uniqueness")
@@ -28,7 +28,7 @@ def remedy_for(finding: Finding, *, of_property: bool, invalid: Any) -> str:
     of_property : bool
         Whether the finding is about values of a property, which can be left out of their rows.
     invalid : str or mapping
-        The option. A mapping speaks of the checks that it names; errors of all other checks raise.
+        The option. A mapping speaks of the checks that it names, of a column or of all; errors of all other checks raise.
 
     Returns
     -------
@@ -36,13 +36,23 @@ def remedy_for(finding: Finding, *, of_property: bool, invalid: Any) -> str:
         The remedy; ``"raise"`` where the remedy asked for is impossible; ``""`` for warnings and hints, which are sent all the
         same unless a mapping names their check.
     """
-    named = invalid.get(finding.check) if isinstance(invalid, Mapping) else None
+    named = named_remedy(finding, invalid)
     if finding.severity != "error" and named is None:
         return ""
     remedy: str = named or ("raise" if isinstance(invalid, Mapping) else invalid)
     needs_property = finding.rows is None or remedy != "drop_row"
     possible = remedy in finding.remedies and (of_property or not needs_property)
     return remedy if possible else "raise"
+
+
+def named_remedy(finding: Finding, invalid: Any) -> str | None:
+    """Return the remedy that a mapping names for the check of a finding: that for its column, else that for all columns."""
+    if not isinstance(invalid, Mapping):
+        return None
+    of_column = invalid.get(finding.column)
+    named = of_column.get(finding.check) if isinstance(of_column, Mapping) else None
+    of_all = invalid.get(finding.check)
+    return named or (of_all if isinstance(of_all, str) else None)
 
 
 def refuse_impossible_remedies(invalid: Any, user_checks: Iterable[str] = ()) -> None:
@@ -61,14 +71,15 @@ def refuse_impossible_remedies(invalid: Any, user_checks: Iterable[str] = ()) ->
     if not isinstance(invalid, Mapping):
         return
     names = [*CHECKS, *CHECKS_OF_SETTINGS, *user_checks]
-    unknown = [name for name in invalid if name not in names]
+    pairs = list(_named_checks(invalid))
+    unknown = list(dict.fromkeys(name for name, _remedy in pairs if name not in names))
     if unknown:
         hints = "; ".join(f"no check {quoted(name)}: {did_you_mean(name, names)}" for name in unknown)
         msg = f"invalid names {hints}"
         raise OperationError(msg)
     impossible = {
         name: remedy
-        for name, remedy in invalid.items()
+        for name, remedy in pairs
         if name in CHECKS and remedy not in ("raise", *CHECKS[name].remedies)
     }
     if impossible:
@@ -78,3 +89,9 @@ def refuse_impossible_remedies(invalid: Any, user_checks: Iterable[str] = ()) ->
         )
         msg = f"invalid={quoted(invalid)}: {hints}"
         raise OperationError(msg)
+
+
+def _named_checks(invalid: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each check that a mapping names, of all columns or of one, and its remedy."""
+    for name, remedy in invalid.items():
+        yield from remedy.items() if isinstance(remedy, Mapping) else [(name, remedy)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from mixpanel_pandas.payloads.duplicates import Duplicates
     from mixpanel_pandas.payloads.layout import Layout, PropertyColumn
@@ -36,15 +36,57 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IdScan",
+    "ScanMemo",
     "ValueScan",
     "add_mask",
     "email_column",
     "findings_of_slice",
     "id_digest",
+    "key_of_column",
     "property_checks",
     "scan_ids",
     "scan_values",
 ]
+
+Made = TypeVar("Made")
+
+
+class ScanMemo:
+    """What the latest check of a frame has scanned, so that the next one scans only the columns that a change of the call touches.
+
+    It is of one frame. What the check before the latest one needed and the latest did not is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[Hashable, Any] = {}
+        self._now: dict[Hashable, Any] = {}
+
+    def begin(self) -> None:
+        """Begin another check."""
+        self._before, self._now = self._now, {}
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what was made under a key; it is made if it is not known."""
+        made: Made
+        made = self._now[key] = self._before[key] if key in self._before else make()
+        return made
+
+
+def key_of_column(layout: Layout, column: PropertyColumn) -> tuple[Hashable, ...]:
+    """Return what decides how a column of a frame is scanned, and what is found."""
+    options = layout.operation.options
+    parse = None if column.parse is None else (column.parse.reading.name, column.parse.type)
+    of_source = (column.source.place, column.source.in_index, column.key)
+    of_property = (column.name, column.operator.verb, is_looked_at(layout, column), parse)
+    return (*of_source, *of_property, options.blank, repr(options.na), options.trim)
+
+
+def _key_of_ids(layout: Layout) -> tuple[Hashable, ...]:
+    """Return what decides how ids, and the fields beside the properties, are scanned."""
+    options, operation = layout.operation.options, layout.operation
+    fields = tuple(repr(getattr(options, name)) for name in ("ip", "latitude", "longitude", "updated_at"))
+    return (layout.id.place, layout.id.in_index, operation.group, *fields, repr(options.na), options.trim)
+
 
 _VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
 _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
@@ -75,8 +117,15 @@ class IdScan:
     findings: list[tuple[str, np.ndarray]]
 
 
-def scan_ids(layout: Layout, span: slice) -> IdScan:
+def scan_ids(layout: Layout, memo: ScanMemo | None, span: slice) -> IdScan:
     """Scan the ids of a span, and the columns of ``$ip`` and ``$time``."""
+    if memo is None:
+        return _scan_ids(layout, span)
+    key = ("ids", _key_of_ids(layout), span.start, span.stop)
+    return memo.once(key, lambda: _scan_ids(layout, span))
+
+
+def _scan_ids(layout: Layout, span: slice) -> IdScan:
     parts = envelope(layout, span)
     ids, folded_ids = parts.ids, folded(parts.ids)
     hashes = hash_texts(ids)
@@ -153,17 +202,19 @@ class ValueScan:
     normalised: dict[int, Normalised] = field(default_factory=dict)
 
 
-def scan_values(layout: Layout, duplicates: Duplicates | None) -> ValueScan:
+def scan_values(layout: Layout, duplicates: Duplicates | None, memo: ScanMemo | None = None) -> ValueScan:
     """Scan every value once, column by column and span by span.
 
     Parameters
     ----------
+    memo : ScanMemo, optional
+        What was scanned by the latest check of the frame. It holds on to what is scanned, which takes memory.
     duplicates : Duplicates or None
         Rows whose values meet on one profile.
     """
     spans = layout.spans()
     scan = _empty_scan(layout, len(spans), duplicates)
-    pieces = _scanned_pieces(layout, spans)
+    pieces = _scanned_pieces(layout, spans, memo)
     counts_ids = duplicates is not None and len(scan.written_by_id) > 0
     for number, column in enumerate(layout.columns):
         before = scan.written.copy() if counts_ids else scan.written
@@ -242,7 +293,7 @@ class Piece:
     sample: list[str]
 
 
-def _scanned_pieces(layout: Layout, spans: list[slice]) -> Iterator[Piece]:
+def _scanned_pieces(layout: Layout, spans: list[slice], memo: ScanMemo | None) -> Iterator[Piece]:
     """Yield the pieces of all columns in their order, some of them scanned ahead in threads."""
     places = [
         (column, span, takes_sample)
@@ -251,7 +302,16 @@ def _scanned_pieces(layout: Layout, spans: list[slice]) -> Iterator[Piece]:
         for span in spans
     ]
     keep_values = len(layout.slices()) == 1
-    scan = partial(_scan_piece, layout, email_column(layout), keep_values)
+    emails = email_column(layout)
+
+    def scan(place: tuple[PropertyColumn, slice, bool]) -> Piece:
+        if memo is None:
+            return _scan_piece(layout, emails, keep_values, place)
+        column, span, _takes_sample = place
+        of_column = (*key_of_column(layout, column), column is emails, keep_values)
+        key = ("values", of_column, span.start, span.stop)
+        return memo.once(key, lambda: _scan_piece(layout, emails, keep_values, place))
+
     return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +19,7 @@ from pandera.api.base.checks import CheckResult
 
 from mixpanel_pandas.checking.decisions import check_frame, user_schema_of
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of
+from mixpanel_pandas.checking.remedies import named_remedy
 from mixpanel_pandas.checking.report import failure_cases
 from mixpanel_pandas.checking.scan import property_checks
 from mixpanel_pandas.errors import OperationError
@@ -83,8 +84,7 @@ def _kinds(layout: Layout) -> dict[tuple[Hashable, str], str]:
 
 def _is_named(finding: Finding, operation: Operation) -> bool:
     """Return whether the option `invalid` says what becomes of rows with such a finding."""
-    invalid = operation.options.invalid
-    return isinstance(invalid, Mapping) and finding.check in invalid
+    return named_remedy(finding, operation.options.invalid) is not None
 
 
 def _is_addressable(label: Any, frame: pd.DataFrame) -> bool:

@@ -132,7 +132,24 @@ def value_of_words(row: CommandOption, typed: Any) -> Any:
     if incomplete:
         msg = f"--{row.key} {quoted(incomplete[0])}: write it as {row.metavar}"
         raise OperationError(msg)
-    return dict(word.split("=", 1) for word in words)
+    pairs = dict(word.split("=", 1) for word in words)
+    return _remedies_of_columns(pairs) if row.name == "invalid" else pairs
+
+
+def _remedies_of_columns(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """Return the option `invalid` as Python takes it, with the checks of a column in a mapping of their own.
+
+    >>> _remedies_of_columns({"missing_id": "drop_row", "bio:long_string": "truncate"})
+    {'missing_id': 'drop_row', 'bio': {'long_string': 'truncate'}}
+    """
+    remedies: dict[str, Any] = {}
+    for name, remedy in pairs.items():
+        column, colon, check = name.rpartition(":")
+        if colon and isinstance(remedies.get(column, {}), dict):
+            remedies.setdefault(column, {})[check] = remedy
+        else:
+            remedies[name] = remedy
+    return remedies
 
 
 def _of_text(row: CommandOption, text: Any) -> Any:
@@ -173,6 +190,10 @@ def value_in_job(row: CommandOption, value: Any) -> Any:
         return False
     types, words = _TYPES[row.kind]
     items = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    if row.name == "invalid":  # a column has a table of its own
+        items = [
+            inner for item in items for inner in (item.values() if isinstance(item, Mapping) else [item])
+        ]
     is_true = isinstance(value, bool) and row.kind not in {"flag", "properties"}  # bool is a kind of int
     if not isinstance(value, types) or is_true or not all(isinstance(item, str) for item in items):
         msg = f"{row.key} takes {words}{' or false' if row.off else ''}, not {quoted(value)}"

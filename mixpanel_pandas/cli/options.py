@@ -39,8 +39,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "rename": {
         "kind": "mapping or text",
         "metavar": "COLUMN=PROPERTY",
-        "does": "Send a column as another property. The word reserved alone does so for name, first_name, last_name, email, "
-        "phone, avatar and created: email becomes $email.",
+        "does": "Send a column as another property. The word reserved alone does so for columns that look like reserved "
+        "properties: Email Address becomes $email.",
     },
     "parse": {
         "kind": "mapping",
@@ -61,9 +61,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     },
     "invalid": {
         "kind": "mapping or text",
-        "metavar": "[CHECK=]REMEDY",
-        "does": "What an error does, for one check or for all: refuse the table (raise), leave out the row (drop_row) or the value "
-        "(drop_value), or cut the text (truncate).",
+        "metavar": "[[COLUMN:]CHECK=]REMEDY",
+        "does": "What an error does, for one check (of one column) or for all: refuse the table (raise), leave out the row (drop_row) "
+        "or the value (drop_value), or cut the text (truncate).",
     },
     "duplicates": {
         "does": "What several rows of one id do: refuse the table (by default for set and set_once), send the last (unset, delete), be "

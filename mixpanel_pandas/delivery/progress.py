@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.process.shell import in_notebook
-from mixpanel_pandas.text import counted, duration, joined, percent, rounded, size_of
+from mixpanel_pandas.text import counted, durations, joined, percent, rounded, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +66,7 @@ class Progress:
         }
 
     def in_words(self, seconds: float) -> str:
-        """Return the progress in one line, with the rate and an estimate of the time left.
+        """Return the progress in one line, with the rate, the time so far and an estimate of the time left.
 
         Parameters
         ----------
@@ -74,16 +74,13 @@ class Progress:
             Since the upload began.
         """
         rate = self.rows / seconds if seconds > 0 else 0.0
+        elapsed, left = durations(seconds, (self.total - self.rows) / rate) if rate else ("", "")
         texts = [
             f"{self.rows:,} of {counted(self.total, 'row')}",
             *([f"{percent(self.rows / self.total)}"] if self.total else []),
             counted(self.requests, "request"),
             size_of(self.bytes),
-            *(
-                [f"{rounded(rate)} rows/s, about {duration((self.total - self.rows) / rate)} left"]
-                if rate
-                else []
-            ),
+            *([f"{rounded(rate)} rows/s, {elapsed} so far, about {left} left"] if rate else []),
         ]
         return joined(", ".join(texts), self.waiting)
 

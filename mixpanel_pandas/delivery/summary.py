@@ -13,7 +13,7 @@ from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
-from mixpanel_pandas.text import counted, printable, rounded, size_of
+from mixpanel_pandas.text import counted, duration, printable, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -442,7 +442,7 @@ def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") 
     how = [
         counted(int(summary["requests"].sum()), "request"),
         size_of(int(summary.loc[summary["requests"] > 0, "bytes"].sum())),
-        f"{rounded(_seconds(summary) if seconds is None else seconds)} s",
+        duration(_seconds(summary) if seconds is None else seconds),
         *([place] if place else []),
     ]
     return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.errors import ColumnNotFoundError, OperationError, calling, choices, did_you_mean
@@ -22,13 +23,13 @@ from mixpanel_pandas.payloads.slice_sizes import rows_per_slice
 from mixpanel_pandas.payloads.sources import Source, column_source, find_source, has_label, labels_of
 from mixpanel_pandas.payloads.spread import rules_of_keys
 from mixpanel_pandas.reading.cleaning import trimmed_name
-from mixpanel_pandas.rules.limits import RENAMED_BY_RESERVED
+from mixpanel_pandas.rules.limits import reserved_names
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.rules.operators import OPERATORS, Missing, Operator
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 __all__ = [
     "FIELDS",
@@ -178,8 +179,13 @@ def _cut_evenly(rows: slice, length: int) -> list[slice]:
     return [slice(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)]
 
 
-def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:
+def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False) -> Layout:
     """Return the layout for `operation` on `frame`.
+
+    Parameters
+    ----------
+    asks : bool, default False
+        Whether the column of the ids may still be open: then no row has an id.
 
     Raises
     ------
@@ -188,7 +194,8 @@ def make_layout(frame: pd.DataFrame, operation: Operation) -> Layout:
     """
     _refuse_levels(frame)
     _refuse_shared_labels(frame)
-    id_source = _cleaned(_id_source(frame, operation), operation)
+    no_ids = asks and operation.id is None
+    id_source = _no_ids(len(frame)) if no_ids else _cleaned(_id_source(frame, operation), operation)
     options = operation.options
     layout = Layout(
         operation,
@@ -235,8 +242,7 @@ def layout_of_columns(frame: pd.DataFrame) -> Layout:
         columns.append(
             PropertyColumn(source, _property_name(label), OPERATORS["set"], "skip", source.rule, parse)
         )
-    no_ids = Source(None, -1, True, MISSING)
-    return _sliced(Layout(Operation("set", None), len(frame), no_ids, tuple(columns)))
+    return _sliced(Layout(Operation("set", None), len(frame), _no_ids(len(frame)), tuple(columns)))
 
 
 def _sliced(layout: Layout) -> Layout:
@@ -289,6 +295,11 @@ def _id_source(frame: pd.DataFrame, operation: Operation) -> Source:
     raise OperationError(msg)
 
 
+def _no_ids(rows: int) -> Source:
+    """Return a column in which no row has an id, and which takes no memory."""
+    return Source(None, -1, False, MISSING, np.broadcast_to(np.array(None, object), (rows,)))
+
+
 def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Hashable, str]:
     """Return column -> verb for every column that is sent.
 
@@ -319,17 +330,27 @@ def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Ha
             else "properties names no column: leave it out to send all columns"
         )
         raise OperationError(msg)
-    _refuse_options_of_other_columns(operation, verbs)
+    _refuse_options_of_other_columns(operation, verbs, {layout.id.label, *layout.taken})
     return verbs
 
 
-def _refuse_options_of_other_columns(operation: Operation, verbs: Mapping[Hashable, str]) -> None:
-    """Refuse options that name columns which are not sent."""
+def _columns_of_remedies(operation: Operation) -> list[Hashable]:
+    """Return the columns for which the option `invalid` has remedies of their own."""
+    invalid = operation.options.invalid
+    items = invalid.items() if isinstance(invalid, Mapping) else ()
+    return [label for label, remedies in items if isinstance(remedies, Mapping)]
+
+
+def _refuse_options_of_other_columns(
+    operation: Operation, verbs: Mapping[Hashable, str], others: Collection[Hashable]
+) -> None:
+    """Refuse options that name columns which are not sent. Remedies may also name the columns of ids and fields, `others`."""
     rename = operation.options.rename
     named = {
         "parse": list(operation.options.parse or {}),
         "spread": list(operation.prefixes),
         "rename": list(rename) if isinstance(rename, Mapping) else [],
+        "invalid": [label for label in _columns_of_remedies(operation) if label not in others],
     }
     hints = [
         f"{option}: {quoted(label)} ({did_you_mean(label, verbs)})"
@@ -346,7 +367,7 @@ def _property_columns(
     frame: pd.DataFrame, operation: Operation, verbs: Mapping[Hashable, str]
 ) -> Iterator[PropertyColumn]:
     """Yield what each column becomes: one property, or if it is spread one for each key."""
-    name_of = _renamer(operation.options.rename)
+    name_of = _renamer(operation.options.rename, verbs)
     trim = trimmed_name if operation.options.trim else str
     parse = operation.options.parse or {}
     prefixes = operation.prefixes
@@ -377,12 +398,12 @@ def _spread(frame: pd.DataFrame, column: PropertyColumn, prefix: str) -> list[Pr
     return columns or [replace(column, missing="skip", rule=MISSING)]
 
 
-def _renamer(rename: Any) -> Callable[[Hashable], str]:
+def _renamer(rename: Any, labels: Iterable[Hashable]) -> Callable[[Hashable], str]:
     """Return the function that the option `rename` stands for: label -> property name."""
     if callable(rename):
         return lambda label: _renamed(rename, label)
     if rename == "reserved":
-        rename = {name: f"${name}" for name in RENAMED_BY_RESERVED}
+        rename = reserved_names(labels)
     names = rename or {}
     return lambda label: _property_name(names.get(label, label))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["frame_of", "line_of", "literal", "option_in_words", "validation_of"]
+__all__ = ["frame_of", "line_of", "literal", "option_in_words", "preview_of", "validation_of"]
 
 #: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "known": "known", "project": "project"}
@@ -37,10 +37,28 @@ def line_of(operation: Operation, frame: str = "df") -> str:
     >>> line_of(operation("set", "user_id", ["plan"], "company", {"missing": "null"}))
     "df.mixpanel.group('company').set('user_id', ['plan'], missing='null')"
     """
+    return f"{_accessor(operation, frame)}.{operation.verb}({', '.join(_arguments(operation))})"
+
+
+def preview_of(operation: Operation, frame: str = "df", *, save_values: bool = False) -> str:
+    """Return the code that opens the preview of `operation`.
+
+    Examples
+    --------
+    >>> from mixpanel_pandas.rules.operation import operation
+    >>> preview_of(operation("set", "user_id", ["plan"], None, {"missing": "null"}))
+    "df.mixpanel.preview('set', 'user_id', ['plan'], missing='null')"
+    """
+    saves = ["save_values=True"] if save_values else []
+    arguments = [literal(operation.verb), *_arguments(operation), *saves]
+    return f"{_accessor(operation, frame)}.preview({', '.join(arguments)})"
+
+
+def _arguments(operation: Operation) -> list[str]:
+    """Return the arguments of a call of the verb."""
     arguments = [] if operation.id is None else [literal(operation.id)]
     arguments += _properties(operation, named=operation.id is None)
-    arguments += [_option(name, value) for name, value in operation.named.items()]
-    return f"{_accessor(operation, frame)}.{operation.verb}({', '.join(arguments)})"
+    return [*arguments, *(_option(name, value) for name, value in operation.named.items())]
 
 
 def validation_of(operation: Operation, id: Hashable, longest: int, frame: str = "df") -> str:

@@ -130,7 +130,7 @@ def job_text(job: Mapping[str, Any], name: str = "job.toml") -> str:
     Parameters
     ----------
     job : mapping
-        Key -> value: text, a number, a bool, a date, a list of text, or a mapping from text to text.
+        Key -> value: text, a number, a bool, a date, a list of text, or a mapping from text to text or to such a mapping.
     name : str
         The name of the file, for the comment at the top.
 
@@ -197,6 +197,8 @@ def _value(key: str, value: Any) -> str:
         return repr(value)
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(inner)} = {_value(key, item)}' for inner, item in value.items())} }}"
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return f"[{', '.join(_value(key, item) for item in value)}]"
     msg = f"{key}={quoted(value)} cannot stand in a job: only text, numbers, dates and lists can"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
 
 __all__ = [
     "JUNK_IDS",
@@ -16,6 +19,7 @@ __all__ = [
     "Limit",
     "ReservedProperty",
     "plain",
+    "reserved_names",
 ]
 
 _PROFILES = "https://docs.mixpanel.com/docs/data-structure/user-profiles"
@@ -233,9 +237,6 @@ NEVER_WRITTEN = frozenset(
     row.name for row in RESERVED_PROPERTIES.values() if row.role in {"computed", "identity"}
 )
 
-#: Names that ``rename="reserved"`` turns into ``$`` + name.
-RENAMED_BY_RESERVED = ("name", "first_name", "last_name", "email", "phone", "avatar", "created")
-
 #: Further names that Mixpanel's SDKs and integrations give to properties, which may be set.
 KNOWN_PROPERTIES = re.compile(
     r"\$("
@@ -284,6 +285,25 @@ LOOKALIKES: dict[str, str] = {
     for lookalike in {plain(row.name), *row.lookalikes}
     if row.role == "editable"
 }
+
+
+def reserved_names(labels: Iterable[Hashable]) -> dict[Hashable, str]:
+    """Return column -> the reserved property that it looks like, as ``rename="reserved"`` turns them.
+
+    Of several columns that look like one property it is that of its very name, else the first. None of them is where a column has
+    the name of the property already.
+
+    >>> reserved_names(["Email Address", "email", "Full Name", "plan"])
+    {'email': '$email', 'Full Name': '$name'}
+    """
+    labels = list(labels)
+    meant = {label: LOOKALIKES[plain(label)] for label in labels if plain(label) in LOOKALIKES}
+    columns: dict[str, Hashable] = {}
+    for label, name in meant.items():
+        if name not in columns or name == f"${label}":
+            columns[name] = label
+    return {label: name for name, label in columns.items() if name not in labels}
+
 
 #: Column names that a frame picks up on its way and that nobody wants on a profile.
 HELPER_COLUMNS = re.compile(

@@ -263,8 +263,10 @@ def _duplicates_mistake(asked: Operation) -> str | None:
 
 def _invalid_mistake(asked: Operation) -> str | None:
     value = asked.named.get("invalid", "raise")
-    asked_for = value.values() if isinstance(value, Mapping) else [value]
-    wrong = [remedy for remedy in asked_for if remedy not in REMEDIES]
+    asked_for = list(value.values()) if isinstance(value, Mapping) else [value]
+    of_columns = [remedy for checks in asked_for if isinstance(checks, Mapping) for remedy in checks.values()]
+    of_checks = [remedy for remedy in asked_for if not isinstance(remedy, Mapping)]
+    wrong = [remedy for remedy in [*of_checks, *of_columns] if remedy not in REMEDIES]
     return f"invalid={value!r}: {choices(wrong)} is not one of {choices(REMEDIES)}" if wrong else None
 
 

@@ -32,9 +32,10 @@ class Options:
     Parameters
     ----------
     rename : mapping, callable or "reserved", optional
-        Column -> property name, as in ``DataFrame.rename``; other columns keep their names. ``"reserved"`` turns name,
-        first_name, last_name, email, phone, avatar and created into ``$name``, ``$first_name`` and so on. A mapping that names
-        the column of the ids sends them as a property, too. Not for unset and delete.
+        Column -> property name, as in ``DataFrame.rename``; other columns keep their names. ``"reserved"`` turns columns that
+        look like reserved properties into these: ``Email Address`` into ``$email``, ``first_name`` into ``$first_name``. Of
+        several that look like one, it turns that of its very name, else the first. A mapping that names the column of the ids
+        sends them as a property, too. Not for unset and delete.
     missing : {"skip", "null", "unset"}, default "skip"
         What a missing value (NaN, NaT, NA, None) does: leave the property as it is, send null, or remove the property.
         ``set`` takes all three, ``set_once`` takes skip and null, the others take skip only. Not for unset and delete.
@@ -57,8 +58,10 @@ class Options:
         from column to prefix puts the prefix before each key: ``{"address": "address_"}``. Not for unset and delete.
     invalid : {"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"
         What happens to a row with an error: the frame is refused, the row is not sent, the property is not sent, or the
-        string is cut to 255 bytes. A mapping from check to one of these decides for each check. An error of a whole column
-        raises, but for properties that Mixpanel computes or that name the profile, which ``"drop_value"`` leaves out.
+        string is cut to 255 bytes. A mapping from check to one of these decides for each check, and one from column to such a
+        mapping for the checks of that column: ``{"missing_id": "drop_row", "bio": {"long_string": "truncate"}}``. An error of
+        a whole column raises, but for properties that Mixpanel computes or that name the profile, which ``"drop_value"``
+        leaves out.
     duplicates : {"raise", "last", "merge", "all"}, optional
         What happens to several rows of one id: the frame is refused, the last row is sent, the rows are merged to one
         update, or all are sent in their order. By default set and set_once raise, unset and delete send the last row, and
@@ -149,7 +152,7 @@ class Options:
     na: str | Collection[str] | None = None
     trim: bool = False
     spread: Mapping[Any, str] | Iterable[Any] | None = None
-    invalid: Remedy | Mapping[str, Remedy] = "raise"
+    invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise"
     duplicates: Literal["raise", "last", "merge", "all"] = "raise"
     ip: Hashable = None
     latitude: Hashable = None

@@ -53,6 +53,31 @@ OVERFLOWING = """root => {
 TABS = ("Map", "Findings", "Payloads", "Send")
 
 
+LONG, ACCENTS = "x" * 300, "\u00e9" * 140
+
+#: A list as people keep it, with something of everything that happens to such lists.
+MESSY = f"""User ID,Full Name,Email Address, Phone Number ,Signup Date,Last Login,Amount,Newsletter,Tags,Zip,Bio,Visits
+00123,Ann Lee,ann@example.com,+4930123456,25/12/2022,2023-01-05,"1,234.50",Yes,a; b,01067,{LONG},3
+00124,Bob Ray,bob@example.com,+4930123457,05/07/2023,2023-02-11,7.00,No,b,10115,short,1
+00125,Cid Orr,cid@example.com,+4930123458,14/02/2023,2023-03-09,12.25,Yes,c; a,20095,ok,0
+00126,Dee Fox,dee@example.com,030 123459,31/01/2021,2023-01-30,"1,000.00",Yes,a,80331,{ACCENTS},12
+00127,Eve Hall,eve.example.com,+4930123460,01/02/2023,2023-05-21,3.50,No,b; c,50667,fine,2
+00124,Bob Ray,bob@example.com,+4930123457,05/07/2023,2023-02-11,9.75,No,b,10115,short,4
+,Kim Low,kim@example.com,+4930123461,06/06/2023,2023-06-01,6.10,No,a,28195,short,1
+00128,Leo Poe,leo@example.com,+4930123462,N/A,2023-06-02,4.40,Yes,c; b,30159,,7
+00129,Mia Qu,mia@example.com,+4930123463,12/12/2022,2023-04-17,"2,222.20",Yes,b,45127,short,5
+"""
+
+MESSY_SETUP = f"""
+from pathlib import Path
+import mixpanel_pandas as mpd
+emulator = mpd.Emulator().start()
+_ = mpd.set_project(emulator.project)
+_ = Path("messy.csv").write_text({MESSY!r}, encoding="utf-8")
+customers = mpd.frame("messy.csv")
+"""
+
+
 class Preview:
     """The preview in a cell."""
 
@@ -103,15 +128,14 @@ def test_from_the_map_to_the_summary(opened: Any, picture: Any) -> None:
     picture("map", preview.cell)
 
     at = preview.open("Findings")
-    expect(at).to_contain_text("3 errors, 0 warnings, 4 hints in 59 rows")
+    expect(at).to_contain_text("3 errors stop sending; 0 warnings, 4 hints in 59 rows")
     at.get_by_label("Severity").select_option("error")
-    expect(at.get_by_role("row").filter(has_text="hint")).to_have_count(0)
-    picture("findings", preview.cell)
-    at.get_by_label("What is invalid").select_option("cut the text")
-    expect(preview.code).to_contain_text("invalid='truncate'")
+    expect(at.locator(".mp-finding-row").filter(has_text="hint")).to_have_count(0)
+    at.get_by_label("What to do about long string in address").select_option("cut to 255 bytes in 1 row")
+    expect(preview.code).to_contain_text("invalid={'address': {'long_string': 'truncate'}}")
     preview.open("Map").get_by_label("Several rows of one id").select_option("send the last one")
     expect(preview.code).to_contain_text("duplicates='last'")
-    expect(preview.node.get_by_role("tab", name="Findings (1 error)")).to_be_visible()
+    expect(preview.node.get_by_role("tab", name="Findings (4 hints)")).to_be_visible()
 
     at = preview.open("Payloads")
     first = at.locator("pre").inner_text()
@@ -131,6 +155,41 @@ def test_from_the_map_to_the_summary(opened: Any, picture: Any) -> None:
     picture("sent", preview.cell)
     expect(page.run(3)).to_contain_text("accepted")
     expect(page.run(4)).to_contain_text("'$email': 'wyatt.girard@yahoo.fr'")
+
+
+def test_a_messy_table_becomes_right_by_clicks(opened: Any, picture: Any) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened(
+        "emulator.profile('00123')",
+        setup=MESSY_SETUP,
+        preview="preview = customers.mixpanel.preview()\npreview",
+    )
+    expect(preview.code).to_have_text("customers.mixpanel.set('User ID')")
+    at = preview.open("Map")
+    expect(at).to_contain_text("Guessed by its name: User ID holds the ids")
+    picture("messy-map", preview.cell)
+    at.get_by_role("button", name=re.compile("^Take all")).click()
+    expect(preview.code).to_contain_text("'Email Address': '$email'")
+    at.get_by_label("Read text of Zip as").select_option("leave out")
+    expect(preview.code).not_to_contain_text("Zip")
+    expect(at.get_by_label("Send Zip")).not_to_be_checked()
+
+    at = preview.open("Findings")
+    expect(at).to_contain_text("5 errors stop sending")
+    at.get_by_label("What to do about missing id").select_option("leave 1 row out")
+    at.get_by_label("What to do about long string in Bio").select_option("cut to 255 bytes in 2 rows")
+    expect(at).to_contain_text("2 errors stop sending, 3 taken care of")
+    at.get_by_role("button", name="2 rows", exact=True).first.click()
+    picture("remedies", preview.cell)
+    at.get_by_label("What to do about duplicate id").select_option("merge the rows of each id")
+    expect(at).to_contain_text("Nothing stops sending, 3 taken care of")
+
+    at = preview.open("Send")
+    at.get_by_role("button", name="Set 10 properties on 7 users in 127.0.0.1").click()
+    expect(at).to_contain_text("Sent. Change something to send again.")
+    expect(at).to_contain_text("set: 8 accepted, 1 invalid")
+    expect(page.run(3)).to_contain_text("'Amount': 1234.5")
 
 
 def test_a_slow_upload_is_stopped_while_the_kernel_is_free(opened: Any, picture: Any) -> None:
@@ -223,15 +282,13 @@ def test_the_keyboard_alone_is_enough(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_nothing_stands_in_the_way_of_anybody(opened: Any, barriers: Any, picture: Any, theme: str) -> None:
+def test_nothing_stands_in_the_way_of_anybody(opened: Any, barriers: Any, theme: str) -> None:
     page, preview = opened()
     page.theme(f"JupyterLab {theme}")
     found = {}
     for tab in TABS:
         preview.open(tab)
         found[tab] = barriers(page.page, ".mixpanel-preview")
-        if (theme, tab) == ("Dark", "Findings"):
-            picture("dark-findings", preview.cell)
     assert found == {tab: [] for tab in TABS}
 
 
@@ -306,6 +363,27 @@ def test_the_saved_preview_fits_the_page(context: Any, width: int, stacks: bool)
         saved.locator("tbody tr").first.locator("td").nth(number).bounding_box() for number in (0, 1)
     )
     assert (second["y"] > first["y"]) == stacks
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1400, 800])
+def test_a_messy_table_overflows_nowhere(
+    opened: Any, barriers: Any, picture: Any, width: int, theme: str
+) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened(
+        setup=MESSY_SETUP, preview="preview = customers.mixpanel.preview(invalid='drop_row')\npreview"
+    )
+    page.page.set_viewport_size({"width": width, "height": 1800})
+    page.theme(f"JupyterLab {theme}")
+    shown = {"Map": "Visits", "Findings": "duplicate id", "Payloads": "bytes", "Send": "updates"}
+    for tab in TABS:
+        expect(preview.open(tab)).to_contain_text(shown[tab])
+        if (theme, width, tab) == ("Dark", 1400, "Findings"):
+            picture("dark-findings", preview.cell)
+        assert preview.node.evaluate(OVERFLOWING) == []
+        assert barriers(page.page, ".mixpanel-preview") == []
 
 
 @pytest.mark.parametrize("width", [1280, 1000, 800])

@@ -84,6 +84,18 @@ REMEDIES = [
         id="each check goes its own way",
     ),
     pytest.param(
+        {"bio": ["a", LONG], "note": [LONG, "b"]},
+        {"long_string": "drop_value", "bio": {"long_string": "truncate"}},
+        {0: {"bio": "a"}, 1: {"bio": CUT, "note": "b"}},
+        id="a column has a remedy of its own, others that of the check",
+    ),
+    pytest.param(
+        {"email": ["a", LONG]},
+        {"email": {"long_string": "truncate"}},
+        {0: {"email": "a"}, 1: {"email": CUT}},
+        id="a column named like a check",
+    ),
+    pytest.param(
         {"$email": ["ann@x.com", "ann"], "n": [1, 2]},
         {"email": "drop_value"},
         {0: {"$email": "ann@x.com", "n": 1}, 1: {"n": 2}},
@@ -132,6 +144,12 @@ BEYOND_REMEDY = [
         {"n": [1.0, np.inf]}, {"long_string": "drop_row"}, "infinite", id="a mapping that names others"
     ),
     pytest.param({"n": [1.0, np.inf]}, {}, "infinite", id="an empty mapping"),
+    pytest.param(
+        {"n": [1.0, np.inf], "m": [1.0, 2.0]},
+        {"m": {"infinite": "drop_row"}},
+        "infinite",
+        id="a mapping of another column",
+    ),
     pytest.param({"$email": ["ann"]}, {"email": "raise"}, "email", id="a warning that was asked to raise"),
 ]
 
@@ -426,6 +444,11 @@ def test_invalid_has_no_say_in_duplicates():
     [
         ({"duplicate_id": "drop_row"}, "'duplicate_id' knows 'raise', not 'drop_row'"),
         ({"missing_id": "truncate"}, "'missing_id' knows 'raise', 'drop_row', not 'truncate'"),
+        (
+            {"n": {"infinite": "truncate"}},
+            "'infinite' knows 'raise', 'drop_row', 'drop_value', not 'truncate'",
+        ),
+        ({"n": {"infinitee": "drop_row"}}, "no check 'infinitee': did you mean 'infinite'?"),
     ],
 )
 def test_a_remedy_that_does_nothing_is_refused(invalid, message):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mixpanel_pandas as mpd
 from mixpanel_pandas.cli import main
 from mixpanel_pandas.cli.jobs import VERBS, call_of, job_of_call
-from mixpanel_pandas.cli.option import value_in_job
+from mixpanel_pandas.cli.option import value_in_job, value_of_words
 from mixpanel_pandas.cli.options import EVERY_OPTION, options_of_verb
 from mixpanel_pandas.rules.jobs import job_of, job_text
 from mixpanel_pandas.rules.operation import operation
@@ -282,6 +282,16 @@ def test_every_option_can_stand_in_a_job(verb: str) -> None:
         assert value_in_job(row, job[row.key]) == value
 
 
+def test_remedies_of_columns_are_typed_and_stand_in_a_job() -> None:
+    row = EVERY_OPTION["invalid"]
+    remedies = {"missing_id": "drop_row", "Bio: long": {"long_string": "truncate", "broken_text": "drop_row"}}
+    words = ["missing_id=drop_row", "Bio: long:long_string=truncate", "Bio: long:broken_text=drop_row"]
+    assert value_of_words(row, words) == remedies
+    assert value_in_job(row, tomllib.loads(job_text({"invalid": remedies}))["invalid"]) == remedies
+    with pytest.raises(ValueError, match="invalid takes a table or text"):
+        value_in_job(row, {"Bio": {"long_string": 5}})
+
+
 def test_the_name_of_a_run_holds_the_date(emulator: mpd.Emulator) -> None:
     lines = 'journal = "j.sqlite"\nrun = "users-{date}"\n'
     assert run("run", write_job(JOB + lines)).exit_code == 0
@@ -297,7 +307,7 @@ VALUES = st.one_of(
     st.booleans(),
     st.floats(allow_nan=False),
     st.lists(TEXT),
-    st.dictionaries(TEXT, TEXT),
+    st.dictionaries(TEXT, TEXT | st.dictionaries(TEXT, TEXT)),
 )
 
 

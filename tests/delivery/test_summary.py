@@ -296,7 +296,7 @@ def test_in_words():
     [
         pytest.param(999, 0.04, "1 request, 999 bytes, 0.0 s, us", id="little"),
         pytest.param(1_500, 9.94, "1 request, 1.5 kB, 9.9 s, us", id="kB"),
-        pytest.param(20_000_000_000, 3601, "1 request, 20 GB, 3,601 s, us", id="GB"),
+        pytest.param(20_000_000_000, 3601, "1 request, 20 GB, 60 min, us", id="GB"),
     ],
 )
 def test_sizes_and_times_in_words(size, seconds, ends):

@@ -470,8 +470,8 @@ def test_a_line_in_the_log_at_most_once_a_minute(kept):
         now[0] = moment
         reporter.show(progress)
     assert kept.texts == [
-        "set: 500 of 1,000 rows, 50 %, 5 requests, 2.0 MB, 8.3 rows/s, about 60 s left",
-        "set: 800 of 1,000 rows, 80 %, 8 requests, 3.0 MB, 3.2 rows/s, about 62 s left; 429, waiting 8 s",
+        "set: 500 of 1,000 rows, 50 %, 5 requests, 2.0 MB, 8.3 rows/s, 60 s so far, about 60 s left",
+        "set: 800 of 1,000 rows, 80 %, 8 requests, 3.0 MB, 3.2 rows/s, 4.2 min so far, about 1.0 min left; 429, waiting 8 s",
     ]
 
 

@@ -261,6 +261,13 @@ def with_columns(*labels):
         ),
         pytest.param(
             FRAME,
+            {"invalid": {"long_string": "truncate", "plann": {"long_string": "truncate"}}},
+            ColumnNotFoundError,
+            "not among the columns that are sent: invalid: 'plann' (did you mean 'plan'?)",
+            id="remedies of an unknown column",
+        ),
+        pytest.param(
+            FRAME,
             {"properties": ["plan"], "parse": {"tags": ";"}},
             ColumnNotFoundError,
             "not among the columns that are sent: parse: 'tags' (there are 'plan')",
@@ -385,6 +392,11 @@ def test_where_the_ids_are(frame, call, label, in_index):
             {"rename": str.upper}, ["EMAIL", "PLAN", "AGE", "TAGS", "AT"], id="renamed by a function"
         ),
         pytest.param({"rename": "reserved"}, ["$email", "plan", "age", "tags", "at"], id="reserved names"),
+        pytest.param(
+            {"invalid": {"user_id": {"missing_id": "drop_row"}}},
+            ["email", "plan", "age", "tags", "at"],
+            id="remedies of the ids",
+        ),
         pytest.param(
             {"id": "email", "rename": {"email": "$email"}},
             ["user_id", "$email", "plan", "age", "tags", "at"],

@@ -11,9 +11,9 @@ from mixpanel_pandas.rules.limits import (
     LIMITS,
     LOOKALIKES,
     PAGES,
-    RENAMED_BY_RESERVED,
     RESERVED_PROPERTIES,
     plain,
+    reserved_names,
 )
 
 PAGE = re.compile(r"https://(docs|developer)\.mixpanel\.com/[\w/-]+")
@@ -86,8 +86,26 @@ def test_lookalikes_are_found_in_any_case(name):
     assert LOOKALIKES[plain(name)] == "$email"
 
 
-def test_renaming_to_reserved_names():
-    assert {f"${name}" for name in RENAMED_BY_RESERVED} <= set(RESERVED_PROPERTIES)
+@pytest.mark.parametrize(
+    ("labels", "renamed"),
+    [
+        pytest.param(
+            ["Email Address", "Full Name", "Phone Number", 7, "plan"],
+            {"Email Address": "$email", "Full Name": "$name", "Phone Number": "$phone"},
+            id="as the hints name them",
+        ),
+        pytest.param(["E-Mail", "email", "mail"], {"email": "$email"}, id="the very name wins"),
+        pytest.param(["E-Mail", "Mail"], {"E-Mail": "$email"}, id="else the first"),
+        pytest.param(["$email", "email", "name"], {"name": "$name"}, id="what is there already"),
+    ],
+)
+def test_renaming_to_reserved_names(labels, renamed):
+    assert reserved_names(labels) == renamed
+
+
+def test_renaming_to_reserved_names_is_what_the_hints_say():
+    labels = [look for row in RESERVED_PROPERTIES.values() for look in row.lookalikes[:1]]
+    assert reserved_names(labels) == {label: LOOKALIKES[label] for label in labels if label in LOOKALIKES}
 
 
 def test_junk_ids_are_those_of_the_documentation_and_what_careless_text_makes_of_missing_values():

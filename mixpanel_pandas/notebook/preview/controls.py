@@ -31,6 +31,7 @@ __all__ = [
     "grid",
     "hbox",
     "set_children",
+    "stack",
     "tabs",
     "vbox",
 ]
@@ -87,6 +88,10 @@ class Control:
         """Set its label and tooltip. The class `HIDDEN_NAME` hides the label from all but screen readers."""
         self.widget.tooltip = printable(text)
         self.widget.description = printable(text).translate(NO_FORMULAS)
+
+    def label_width(self, width: str) -> None:
+        """Give its label the width that the labels above and below have."""
+        self.widget.style.description_width = width
 
     def fill_row(self) -> None:
         """Let it take a whole row of its grid."""
@@ -267,6 +272,11 @@ def hbox(*controls: Any, **layout: str) -> Widget:
 def vbox(*controls: Any, **layout: str) -> Widget:
     """Return controls below each other."""
     return widgets.VBox([_widget(control) for control in controls], layout=widgets.Layout(**layout))
+
+
+def stack(shared: Shared) -> Widget:
+    """Return an empty box for controls below each other, in one of the columns of a `grid`."""
+    return widgets.VBox(layout=appearance(shared, "stack", {"min_width": "0"})["layout"])
 
 
 def grid(*controls: Any, columns: str, shared: Shared | None = None) -> Widget:

@@ -6,18 +6,31 @@ Every edit calls `operation`, so an edit that makes no sense raises, and the ope
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.payloads.sources import labels_of
+from mixpanel_pandas.rules.limits import plain
 from mixpanel_pandas.rules.operation import operation
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
+from mixpanel_pandas.rules.options import taken_by
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mixpanel_pandas.payloads.layout import Layout
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = [
     "explicit_names",
+    "fitted_to",
+    "fitting",
+    "guessed_id",
+    "has_values",
+    "keeps_columns",
+    "restored",
+    "takes_numbers",
     "with_columns",
     "with_fitting_columns",
     "with_group",
@@ -25,13 +38,20 @@ __all__ = [
     "with_many_columns",
     "with_name",
     "with_option",
+    "with_options",
     "with_reading",
     "with_verb",
     "with_verb_of",
 ]
 
 #: Options that name single columns. Columns that are not sent are removed from them.
-OF_COLUMNS = ("rename", "parse", "spread")
+OF_COLUMNS = ("rename", "parse", "spread", "invalid")
+
+#: Options that may name a column, which is then no property.
+FIELD_OPTIONS = ("ip", "latitude", "longitude", "updated_at")
+
+#: Plain names of columns that hold ids of users, the likeliest first.
+ID_NAMES = ("distinctid", "userid", "customerid", "uid", "id")
 
 
 def _remade(asked: Operation, **changes: Any) -> Operation:
@@ -44,6 +64,10 @@ def _remade(asked: Operation, **changes: Any) -> Operation:
         "group": asked.group,
         "options": asked.named,
     } | changes
+    if parts["properties"] is not None and not len(parts["properties"]):
+        what = "property to remove" if parts["verb"] == "unset" else "column"
+        msg = f"Nothing would be left to {parts['verb']}: choose another {what} first."
+        raise OperationError(msg)
     takes = {option.name for option in taken_by(parts["verb"])}
     parts["options"] = {name: value for name, value in parts["options"].items() if name in takes}
     return operation(**parts)
@@ -52,10 +76,10 @@ def _remade(asked: Operation, **changes: Any) -> Operation:
 def with_id(asked: Operation, label: Hashable) -> Operation:
     """Take the ids from another column, which is then no property."""
     if asked.properties is None or asked.verb == "unset":
-        return _remade(asked, id=label, options=_restricted_to(asked.named, without=label))
+        return _remade(asked, id=label, options=_restricted_to(asked, without=label))
     kept = [name for name in asked.properties if name != label]
     properties = {name: asked.verbs[name] for name in kept} if asked.verbs else kept
-    return _remade(asked, id=label, properties=properties, options=_restricted_to(asked.named, kept))
+    return _remade(asked, id=label, properties=properties, options=_restricted_to(asked, kept))
 
 
 def with_group(asked: Operation, key: str | None) -> Operation:
@@ -69,12 +93,47 @@ def with_option(asked: Operation, name: str, value: Any) -> Operation:
     return _remade(asked, options={**options, name: value})
 
 
+def with_options(asked: Operation, layout: Layout, options: Mapping[str, Any]) -> Operation:
+    """Set several options. Those of columns keep what they say of other columns."""
+    before = dict(asked.named)
+    if "rename" in options:
+        before["rename"] = explicit_names(layout)
+    merged = {
+        name: {**before[name], **value}
+        if name in OF_COLUMNS and isinstance(before.get(name), Mapping) and isinstance(value, Mapping)
+        else value
+        for name, value in options.items()
+    }
+    return _remade(asked, options={**before, **merged})
+
+
 def with_reading(asked: Operation, label: Hashable, name: str | None) -> Operation:
     """Read the text of a column by a reading; None: leave it as it is."""
     parse = {column: other for column, other in (asked.options.parse or {}).items() if column != label}
     if name is not None:
         parse[label] = name
     return with_option(asked, "parse", parse or None)
+
+
+def restored(asked: Operation, kept: Operation) -> Operation:
+    """Return the columns, names and readings of an earlier operation, after a verb that has none, for the ids and profiles of now."""
+    takes = {option.name for option in taken_by(asked.verb)}
+    lost = {name: value for name, value in kept.named.items() if name not in takes}
+    back = with_id(kept, asked.id) if asked.id != kept.id else kept
+    lost = {name: back.named[name] for name in lost if name in back.named}
+    # names and readings of columns that were left out meanwhile come back, those of the others are as they are now
+    of_columns = {
+        name: {**value, **asked.named.get(name, {})}
+        for name, value in back.named.items()
+        if name in {"rename", "parse"}
+        and isinstance(value, dict)
+        and isinstance(asked.named.get(name, {}), dict)
+    }
+    return _remade(
+        back,
+        group=asked.group,
+        options=fitting({**lost, **of_columns, **asked.named, **of_columns}, back.verb),
+    )
 
 
 def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
@@ -86,7 +145,7 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
         return asked
     labels = list(dict.fromkeys(column.label for column in layout.columns))
     names = list(dict.fromkeys([*(column.name for column in layout.columns), *layout.removed]))
-    options = _fitting(asked.named, verb)
+    options = fitting(asked.named, verb)
     if verb == "update":
         of_each = asked.verb if asked.verb in OPERATORS and OPERATORS[asked.verb].has_values else "set"
         return _remade(asked, verb=verb, properties=dict.fromkeys(labels or names, of_each), options=options)
@@ -102,18 +161,41 @@ def with_verb(asked: Operation, layout: Layout, verb: str) -> Operation:
 
 def with_fitting_columns(asked: Operation, layout: Layout) -> Operation:
     """Send only columns of numbers where the operator takes nothing else. If there are none, all are sent, which is a finding."""
-    takes_numbers = asked.verb in OPERATORS and OPERATORS[asked.verb].takes == "number"
-    columns = [column for column in layout.columns if column.kind == "number"] if takes_numbers else []
+    columns = (
+        [column for column in layout.columns if column.kind == "number"] if takes_numbers(asked.verb) else []
+    )
     if not columns or len(columns) == len(layout.columns):
         return asked
     labels = list(dict.fromkeys(column.label for column in columns))
-    return _remade(asked, properties=labels, options=_restricted_to(asked.named, labels))
+    return _remade(asked, properties=labels, options=_restricted_to(asked, labels))
 
 
-def _fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
-    """Return the options without a value of `missing` that the verb does not take."""
-    knows = OPERATORS[verb].missing if verb in OPERATORS else ALL_OPTIONS["missing"].choices
-    return {name: value for name, value in options.items() if name != "missing" or value in knows}
+def has_values(verb: str) -> bool:
+    """Return whether a verb sends values of columns."""
+    return verb == "update" or OPERATORS[verb].has_values
+
+
+def keeps_columns(verb: str) -> bool:
+    """Return whether a verb sends the values of columns of any type: what another one leaves out comes back after it."""
+    return has_values(verb) and not takes_numbers(verb)
+
+
+def takes_numbers(verb: str) -> bool:
+    """Return whether a verb sends numbers alone."""
+    return verb in OPERATORS and OPERATORS[verb].takes == "number"
+
+
+def fitting(options: Mapping[str, Any], verb: str) -> dict[str, Any]:
+    """Return the options without values that a verb does not take."""
+    if verb not in OPERATORS:
+        return dict(options)
+    row = OPERATORS[verb]
+    return {
+        name: value
+        for name, value in options.items()
+        if not (name == "missing" and value not in row.missing)
+        and not (name == "duplicates" and value == "merge" and not row.merges)
+    }
 
 
 def with_verb_of(asked: Operation, label: Hashable, verb: str) -> Operation:
@@ -149,7 +231,7 @@ def with_many_columns(
         kept = changed[:1]
     if asked.verb == "unset":
         return _remade(asked, properties=kept)
-    options = _restricted_to(asked.named, kept)
+    options = _restricted_to(asked, kept)
     if asked.verbs is not None:
         return _remade(
             asked, properties={name: asked.verbs.get(name, "set") for name in kept}, options=options
@@ -173,18 +255,62 @@ def explicit_names(layout: Layout) -> dict[Hashable, str]:
     }
 
 
+def guessed_id(frame: pd.DataFrame, group: str | None) -> Hashable:
+    """Return the column or index level that is named like ids, the likeliest first; None if there is none.
+
+    >>> import pandas as pd
+    >>> guessed_id(pd.DataFrame(columns=["id", "User ID"]), None), guessed_id(pd.DataFrame(columns=["plan"]), None)
+    ('User ID', None)
+    """
+    of_group = (plain(group), f"{plain(group)}id", "groupid", "id") if group is not None else ID_NAMES
+    labels = labels_of(frame)
+    return next((label for name in of_group for label in labels if plain(label) == name), None)
+
+
+def fitted_to(frame: pd.DataFrame, asked: Operation) -> Operation:
+    """Return the operation without columns that a frame does not have. Without that of its ids, no column holds them."""
+    there = set(labels_of(frame))
+    kept = [label for label in asked.properties or () if label in there]
+    named = {
+        name: value
+        for name, value in asked.named.items()
+        if name not in FIELD_OPTIONS or value in there or not _names_column(name, value)
+    }
+    properties: Any = {label: asked.verbs[label] for label in kept} if asked.verbs else kept or None
+    if asked.verb == "unset":
+        properties = list(asked.properties or ())
+    options = _restricted_to(replace(asked, named=named), [*there])
+    return _remade(asked, id=asked.id if asked.id in there else None, properties=properties, options=options)
+
+
+def _names_column(option: str, value: Any) -> bool:
+    """Return whether the value of an option may be the label of a column: neither a number, a time, an address nor a choice."""
+    return (
+        isinstance(value, str)
+        and not (option == "ip" and value[:1].isdigit())
+        and value not in {"keep", "refresh"}
+    )
+
+
 def _restricted_to(
-    options: Mapping[str, Any], labels: list[Hashable] | None = None, *, without: Hashable = None
+    asked: Operation, labels: list[Hashable] | None = None, *, without: Hashable = None
 ) -> dict[str, Any]:
     """Return the options without columns that are not sent."""
 
     def kept(label: Hashable) -> bool:
         return label != without if labels is None else label in labels
 
-    restricted = dict(options)
+    restricted = dict(asked.named)
     for name in OF_COLUMNS:
         value = restricted.get(name)
-        if isinstance(value, Mapping):
+        if name == "invalid" and isinstance(value, Mapping):  # ids have remedies, and checks of all columns
+            of_columns = {label for label, how in value.items() if isinstance(how, Mapping)}
+            restricted[name] = {
+                label: how
+                for label, how in value.items()
+                if label not in of_columns or label == asked.id or kept(label)
+            }
+        elif isinstance(value, Mapping):
             restricted[name] = {label: how for label, how in value.items() if kept(label)}
         elif isinstance(value, list):
             restricted[name] = [label for label in value if kept(label)]

@@ -1,16 +1,20 @@
-"""The tables of the findings view: a row for each finding with what `invalid` does about it, and a row for each value."""
+"""What the findings view shows: the findings in words, what `invalid` does about them, and a row for each value."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.checking.report import make_report
+from mixpanel_pandas.checking.report import make_report, new_properties_in_words
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.notebook.tables import Table, TableColumn
+from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
+from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.text import Length, counted, quoted, shortened
 
 if TYPE_CHECKING:
@@ -22,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FindingRow",
     "effect_of_invalid",
+    "excluded_in_words",
     "finding_rows",
     "findings_table",
+    "remedies_in_words",
     "select_findings",
     "values_table",
 ]
@@ -44,11 +50,20 @@ FINDING_COLUMNS = (
 )
 EXAMPLES_COLUMN = TableColumn("first", kind="code", width="24%")
 
+#: Of the values of one finding, and of several.
 VALUE_COLUMNS = (
-    TableColumn("row", kind="code", width="16%"),
-    TableColumn("column", width="16%"),
-    TableColumn("check", width="16%"),
-    TableColumn("value", kind="code"),
+    TableColumn("row", kind="code", width="12%"),
+    TableColumn("id", kind="code", width="18%"),
+    TableColumn("value", kind="code", width="50%"),
+    TableColumn("length", align_right=True, width="20%"),
+)
+OF_SEVERAL = (
+    TableColumn("row", kind="code", width="10%"),
+    TableColumn("id", kind="code", width="15%"),
+    TableColumn("column", width="15%"),
+    TableColumn("check", width="15%"),
+    TableColumn("value", kind="code", width="29%"),
+    TableColumn("length", align_right=True, width="16%"),
 )
 
 
@@ -62,15 +77,21 @@ class FindingRow:
         As in the report.
     row : str
         Index label of the row; empty if the finding is about the column as a whole.
+    id : str
+        Id of the row; empty if it has none.
     value : str
-        The value as Python writes it; empty if there is none.
+        The value as Python writes it, or its beginning; empty if there is none.
+    length : str
+        Length of the whole value, of text; in the unit of the limit, if there is one.
     """
 
     severity: str
     check: str
     column: str
     row: str
+    id: str
     value: str
+    length: str
 
 
 def select_findings(state: State, severity: str | None = None, column: Hashable = None) -> list[Finding]:
@@ -106,9 +127,44 @@ def findings_table(findings: Sequence[Finding], examples: Sequence[str] = ()) ->
     return Table(columns, tuple(cells))
 
 
-def values_table(rows: Sequence[FindingRow]) -> Table:
-    """Return a table of the values with findings."""
-    return Table(VALUE_COLUMNS, tuple((row.row, row.column, row.check, row.value) for row in rows))
+def values_table(rows: Sequence[FindingRow], *, several: bool = True) -> Table:
+    """Return a table of the values with findings.
+
+    Parameters
+    ----------
+    several : bool
+        Whether they are of several findings, which are then named.
+    """
+    if several:
+        cells = [(row.row, row.id, row.column, row.check, row.value, row.length) for row in rows]
+        return Table(OF_SEVERAL, tuple(cells))
+    return Table(VALUE_COLUMNS, tuple((row.row, row.id, row.value, row.length) for row in rows))
+
+
+def remedies_in_words(state: State) -> str:
+    """Return how many errors stop sending and how many are taken care of, and what else there is, in one line."""
+    errors = [finding for finding in state.findings if finding.severity == "error"]
+    cared = sum(finding.count for finding in errors) - state.standing
+    counts = Counter[str]()
+    for finding in state.findings:
+        counts[finding.severity] += finding.count
+    stop = f"{counted(state.standing, 'error')} {'stops' if state.standing == 1 else 'stop'} sending"
+    parts = [
+        stop if state.standing else "Nothing stops sending",
+        *([f"{cared:,} taken care of"] if cared else []),
+    ]
+    others = [counted(counts[name], name) for name in SEVERITIES[1:]]
+    sizes = f"{counted(state.layout.rows, 'row')} x {counted(len(state.layout.columns) + len(state.layout.removed), 'property')}"
+    creates = (
+        [new] if (new := new_properties_in_words(state.findings, state.operation.options.invalid)) else []
+    )
+    return "; ".join([", ".join(parts), f"{', '.join(others)} in {sizes}", *creates])
+
+
+def excluded_in_words(state: State) -> str:
+    """Return how many rows are left out for which reason, in one line; empty if none is."""
+    reasons = [f"{len(excluded.positions):,} {excluded.reason}" for excluded in state.decisions.excluded]
+    return f"Rows left out: {', '.join(reasons)}." if reasons else ""
 
 
 def effect_of_invalid(finding: Finding) -> str:
@@ -143,7 +199,9 @@ def finding_rows(
     """
     page = list(_page_of(findings, start, stop))
     report = make_report(state.frame, state.layout, page, first=stop - start)
-    return [_finding_row(state, row, unmasked) for _number, row in report.iterrows()]
+    positions = report["position"].dropna().to_numpy(np.int64)
+    ids = dict(zip(positions.tolist(), ids_of(state.layout.id, positions).to_pylist(), strict=True))
+    return [_finding_row(state, row, ids, unmasked) for _number, row in report.iterrows()]
 
 
 def _page_of(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Finding]:
@@ -158,8 +216,9 @@ def _page_of(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Fin
             yield finding
 
 
-def _finding_row(state: State, row: pd.Series[Any], unmasked: bool) -> FindingRow:
+def _finding_row(state: State, row: pd.Series[Any], ids: dict[int, str | None], unmasked: bool) -> FindingRow:
     value = row["value"]
+    length = _length(value, row["limit"])
     has_row = not pd.isna(row["position"])  # otherwise the value is a name or a dtype
     if has_row and not unmasked:
         private = state.is_private(row["column"], row["property"])
@@ -169,5 +228,24 @@ def _finding_row(state: State, row: pd.Series[Any], unmasked: bool) -> FindingRo
         str(row["check"]),
         "" if row["column"] is None else str(row["column"]),
         state.row_label(int(row["position"]), unmasked=unmasked) if has_row else "",
-        "" if value is None else quoted(value, Length.NAME),
+        _shown_id(ids.get(int(row["position"])) if has_row else None, unmasked),
+        "" if _is_missing(value) else quoted(value, Length.NAME),
+        length,
     )
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _shown_id(id: str | None, unmasked: bool) -> str:
+    return "" if id is None else shortened(id if unmasked else masked(id))
+
+
+def _length(value: Any, limit: str | None) -> str:
+    """Return the length of text, in bytes where the limit is in bytes."""
+    if not isinstance(value, str):
+        return ""
+    if limit is not None and limit.endswith("bytes"):
+        return counted(len(value.encode("utf-8", "surrogatepass")), "byte")
+    return counted(len(value), "character")

@@ -1,25 +1,39 @@
-"""The tab Findings: what is wrong, what `invalid` would do about it, and the values, a page at a time."""
+"""The tab Findings: a row for each finding with what can be done about it, and the values, a page at a time."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.controls import Choice, Html, grid, vbox
-from mixpanel_pandas.notebook.preview.edits import with_option
+from mixpanel_pandas.notebook.preview.controls import (
+    HIDDEN_NAME,
+    Button,
+    Choice,
+    Html,
+    Shared,
+    grid,
+    hbox,
+    set_children,
+    vbox,
+)
 from mixpanel_pandas.notebook.preview.finding_rows import (
+    excluded_in_words,
     finding_rows,
-    findings_table,
+    remedies_in_words,
     select_findings,
     values_table,
 )
-from mixpanel_pandas.notebook.preview.mapping import option_choices
+from mixpanel_pandas.notebook.preview.fixes import applied_fix, fixes_of, taken_back, with_fixes
 from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.rules.checks import SEVERITIES
-from mixpanel_pandas.rules.options import REMEDIES
-from mixpanel_pandas.text import html_text
+from mixpanel_pandas.text import counted, html_text, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from mixpanel_pandas.checking.findings import Finding
+    from mixpanel_pandas.notebook.preview.fixes import Fix
     from mixpanel_pandas.notebook.preview.host import Host
 
 __all__ = ["FindingsView"]
@@ -27,13 +41,18 @@ __all__ = ["FindingsView"]
 #: How many findings and values a page shows.
 FINDINGS, VALUES = 8, 10
 
-#: Value of `invalid` -> what the choice is called.
-INVALID_IN_WORDS = {
-    "raise": "refuse the frame",
-    "drop_row": "leave the row out",
-    "drop_value": "leave the value out",
-    "truncate": "cut the text",
-}
+#: Widths of severity and check, column, rows, what is wrong, and what to do.
+WIDTHS = "minmax(0, 12fr) minmax(0, 11fr) 76px minmax(0, 25fr) minmax(0, 22fr)"
+HEAD = ("check", "column", "rows", "what is wrong", "what to do")
+
+#: What happens to an error, a warning or a hint about which nothing is done.
+NOTHING_DONE = {"error": "stop sending", "warning": "send it as it is", "hint": "send it as it is"}
+
+#: What a message says about options of Python; beside it stand the same as choices.
+_WAY_OUT = re.compile(r": \w+=.*", re.DOTALL)
+
+#: Number of a fix in a choice, if there is none.
+NOTHING = -1
 
 
 class FindingsView:
@@ -43,54 +62,80 @@ class FindingsView:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._chosen: tuple[str, Hashable] | None = None
         refresh = lambda _value=None: host.guarded(self.refresh)
         self._verdict = Html("verdict")
         self._severity = Choice("Severity", "severity", refresh)
         self._column = Choice("Column", "finding-column", refresh)
-        self._invalid = Choice("What is invalid", "invalid", self._choose_invalid)
-        self._table = Html("findings")
+        self._head = Html("findings-head")
+        shared: Shared = {}
+        self._lines = [FindingLine(host, shared, self._choose) for _ in range(FINDINGS)]
+        self._table = vbox()
+        self._none = Html("findings-none")
         self._findings_pager = Pager("page of findings", "findings-page", refresh, FINDINGS)
+        self._of = Html("values-of")
+        self._all = Button("Show all rows", "all-values", lambda: self._choose(None))
         self._values = Html("values")
         self._values_pager = Pager("page of values", "values-page", refresh, VALUES)
-        controls = grid(
-            self._severity, self._column, self._invalid, columns="repeat(auto-fit, minmax(200px, 1fr))"
-        )
+        for control in (self._severity, self._column):
+            control.label_width("70px")
         self.box: Any = vbox(
             self._verdict,
-            controls,
+            grid(self._severity, self._column, columns="repeat(auto-fit, minmax(200px, 1fr))"),
+            self._head,
             self._table,
+            self._none,
             self._findings_pager.box,
+            hbox(self._of, self._all),
             self._values,
             self._values_pager.box,
         )
+        self._head.show(False)
+        self._all.show(False)
         self._severity.offer([("all", None), *((name, name) for name in SEVERITIES)], None)
+        cells = "".join(f"<b>{html_text(name)}</b>" for name in HEAD)
+        self._head.value = html.page(
+            [f'<div class="mp-head" style="grid-template-columns: {WIDTHS}">{cells}</div>']
+        )
 
-    def _choose_invalid(self, value: Any) -> None:
-        if value is not None:
-            self._host.change(lambda state: with_option(state.operation, "invalid", value))
+    def _choose(self, finding: Finding | None) -> None:
+        """Show the values of one finding, or those of all."""
+        self._chosen = None if finding is None else (finding.check, finding.column)
+        self._values_pager.go_to(0)
 
     def refresh(self) -> None:
         """Show the state of now."""
         state = self._host.state
-        self._verdict.value = html.page([f"<b>{html_text(state.verdict())}</b>"])
+        excluded = excluded_in_words(state)
+        asks = [html.note("Which column holds the ids? Choose it on the Map.", "error")] if state.asks else []
+        verdict = f"<b>{html_text(remedies_in_words(state))}</b>"
+        self._verdict.value = html.page([*asks, verdict, *([html.note(excluded)] if excluded else [])])
         self._offer_columns()
-        invalid = state.operation.options.invalid
-        choices: list[tuple[str, Any]] = [(INVALID_IN_WORDS[name], name) for name in REMEDIES]
-        if invalid not in REMEDIES:
-            choices.append(("as the call says", None))
-        self._invalid.offer(choices, invalid if invalid in REMEDIES else None)
-        self._invalid.show(bool(option_choices(state, "invalid") or state.findings))
         findings = select_findings(state, self._severity.value, self._column.value)
         self._findings_pager.set_count(len(findings))
         page = findings[self._findings_pager.start : self._findings_pager.stop]
-        self._table.value = html.page(
-            [html.table(findings_table(page)) if page else html.note("Nothing is wrong here.")]
-        )
-        of_rows = [finding for finding in findings if finding.rows is not None]
-        self._values_pager.set_count(sum(finding.count for finding in of_rows))
+        lines = self._lines[: len(page)]
+        for line, finding in zip(lines, page, strict=True):
+            line.show(finding)
+        set_children(self._table, [line.box for line in lines])
+        self._head.show(bool(page))
+        self._none.value = "" if page else html.page([html.note("Nothing is wrong here.")])
+        self._show_values([finding for finding in findings if finding.rows is not None])
+
+    def _show_values(self, findings: list[Finding]) -> None:
+        chosen = [finding for finding in findings if (finding.check, finding.column) == self._chosen]
+        findings = chosen or findings
+        self._values_pager.set_count(sum(finding.count for finding in findings))
         start, stop = self._values_pager.start, self._values_pager.stop
-        rows = finding_rows(state, of_rows, start, stop, unmasked=self._host.unmasked)
-        self._values.value = html.page([html.table(values_table(rows))] if rows else [])
+        rows = finding_rows(self._host.state, findings, start, stop, unmasked=self._host.unmasked)
+        what = (
+            f"Rows of {chosen[0].check} in {shortened(chosen[0].column)}"
+            if chosen
+            else "Rows of these findings"
+        )
+        self._of.value = html.page([f"<b>{html_text(what)}</b>"] if rows else [])
+        self._all.show(bool(chosen))
+        self._values.value = html.page([html.table(values_table(rows, several=not chosen))] if rows else [])
 
     def _offer_columns(self) -> None:
         labels = dict.fromkeys(
@@ -98,3 +143,55 @@ class FindingsView:
         )
         chosen = self._column.value if self._column.value in labels else None
         self._column.offer([("all", None), *((str(label), label) for label in labels)], chosen)
+
+
+class FindingLine:
+    """The controls for one finding.
+
+    Parameters
+    ----------
+    choose : callable
+        Called with the finding when a person wants to see its rows.
+    """
+
+    def __init__(self, host: Host, shared: Shared, choose: Callable[[Finding], object]) -> None:
+        self._host = host
+        self._finding: Finding | None = None
+        self._fixes: list[Fix] = []
+        self._check = Html("finding-check", shared=shared)
+        self._column = Html("finding-label", shared=shared)
+        self._count = Html("finding-all", shared=shared)
+        self._rows = Button(
+            "", "finding-rows", lambda: self._finding and choose(self._finding), shared=shared
+        )
+        self._message = Html("finding-message", shared=shared)
+        self._fix = Choice("", "finding-fix", self._take, shared=shared)
+        self._fix.widget.add_class(HIDDEN_NAME)
+        self.box: Any = grid(columns=WIDTHS, shared=shared)
+        self.box.add_class("mp-finding-row")
+
+    def show(self, finding: Finding) -> None:
+        """Show a finding."""
+        state = self._host.state
+        self._finding, self._fixes = finding, fixes_of(state, finding)
+        column = "" if finding.column is None else shortened(finding.column)
+        self._check.value = html.page([html.badge(finding.severity), " ", html_text(finding.words)])
+        self._column.value = html.page([html_text(column)])
+        self._rows.set_text(counted(finding.count, "row"), f"Show the rows of {finding.words} in {column}")
+        self._count.value = html.page([html_text("the column")])
+        self._message.value = html.page([html_text(_WAY_OUT.sub("", finding.message))])
+        applied = applied_fix(state, finding, self._fixes)
+        options = [(NOTHING_DONE[finding.severity], NOTHING)]
+        options += [(fix.words, number) for number, fix in enumerate(self._fixes)]
+        self._fix.offer(options, NOTHING if applied is None else self._fixes.index(applied))
+        self._fix.name(f"What to do about {finding.words} in {column}")
+        self._fix.enable(len(options) > 1)
+        count = self._count if finding.rows is None else self._rows
+        set_children(self.box, [self._check, self._column, count, self._message, self._fix])
+
+    def _take(self, number: int) -> None:
+        finding, fixes = self._finding, self._fixes
+        if finding is not None and number == NOTHING:
+            self._host.change(lambda state: taken_back(state, finding))
+        elif finding is not None:
+            self._host.change(lambda state: with_fixes(state, [fixes[number]]))

@@ -30,6 +30,20 @@ class Host(Protocol):
     def code(self) -> str:
         """The line of Python that does what the preview shows now."""
 
+    @property
+    def preview_code(self) -> str:
+        """The line of Python that opens the same preview again."""
+
+    @property
+    def about_ids(self) -> str:
+        """How the column of the ids was found, in a sentence, if the call does not name it; else an empty text."""
+
+    def take_frame(self) -> None:
+        """Take the frame anew, as the notebook has it now."""
+
+    def is_outdated(self) -> bool:
+        """Return whether the frame was changed since the preview took it."""
+
     def save_job(self, path: str) -> None:
         """Write the operation that the preview shows now as a job, to be run on the source of the frame."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.notebook.tables import Table, TableColumn
 
-__all__ = ["STYLE", "badge", "code", "mono", "note", "page", "pre", "table"]
+__all__ = ["STYLE", "badge", "code", "details", "mono", "note", "page", "pre", "table"]
 
 #: Rules for everything inside ``.mixpanel-preview`` and ``.mixpanel-saved``.
 STYLE = """
@@ -39,15 +39,34 @@ STYLE = """
   font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; word-break: normal;
   max-height: 420px; overflow-y: auto;
 }
-.mp-html pre.mp-code, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; max-height: 110px; }
-.mixpanel-preview .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 90px !important; max-width: none !important; }
+.mp-html pre.mp-code, .mp-html pre.mp-again, .mixpanel-saved pre.mp-code { user-select: all; -webkit-user-select: all; max-height: 110px; }
+.mixpanel-preview { container-type: inline-size; }
+.mixpanel-preview .lm-TabBar-content { flex-wrap: wrap; }
+.mixpanel-preview .lm-TabBar-tab { flex: 0 0 auto !important; min-width: 76px !important; max-width: none !important; }
+.mixpanel-preview .widget-label { text-align: left; }
+.mixpanel-preview .mp-show-values, .mixpanel-preview .mp-repeat { height: auto; }
+.mixpanel-preview .mp-show-values label, .mixpanel-preview .mp-repeat label { white-space: normal; width: auto !important; line-height: 1.3; }
+body[data-jp-theme-light="false"] .mixpanel-preview .widget-dropdown > select { background-image: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath fill='%23e0e0e0' d='M5.2 5.9 9 9.7l3.8-3.8 1.2 1.2-5 5-5-5z'/%3E%3C/svg%3E"); }
+@container (max-width: 620px) {
+  .mixpanel-preview .mp-head { display: none; }
+  .mixpanel-preview .mp-row { grid-template-columns: 22px minmax(0, 1fr) minmax(0, 1fr) !important; }
+  .mixpanel-preview .mp-row > :nth-child(4) { grid-column: 2; }
+  .mixpanel-preview .mp-row > :nth-child(n+6) { grid-column: 2 / -1; }
+  .mixpanel-preview .mp-finding-row { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) 76px !important; }
+  .mixpanel-preview .mp-finding-row > :nth-child(n+4) { grid-column: 1 / -1; }
+}
 .mixpanel-preview .lm-TabBar-tab, .mixpanel-preview .lm-TabBar-tabLabel { color: var(--mp-text) !important; }
 .mp-head { display: grid; gap: 0 8px; font-size: 12px; margin-top: 6px; }
-.mixpanel-preview .mp-column-map { white-space: normal; height: auto; min-height: 28px; line-height: 1.3; overflow-wrap: anywhere; }
+.mixpanel-preview .mp-column-fix, .mixpanel-preview .mp-take-all, .mixpanel-preview .mp-finding-rows, .mixpanel-preview .mp-send {
+  white-space: normal; height: auto; min-height: 28px; line-height: 1.3; overflow-wrap: anywhere; padding: 3px 8px; text-align: left;
+}
+.mixpanel-preview .mp-column-fix { font-size: 12px; }
+.mp-sample { display: block; }
+.mp-html details > summary { cursor: pointer; }
 .mp-hidden-name .widget-label, .mp-hidden-name label > span {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }
-.mixpanel-preview .mp-row { border-bottom: 1px solid var(--mp-line); padding: 1px 0; }
+.mixpanel-preview .mp-row, .mixpanel-preview .mp-finding-row { border-bottom: 1px solid var(--mp-line); padding: 1px 0; }
 .mp-badge { border: 1px solid currentColor; border-radius: 3px; padding: 0 4px; font-size: 11px; white-space: nowrap; }
 .mp-error, .mp-warning { font-weight: 600; }
 .mp-badge.mp-error, .mp-message.mp-error { border-color: var(--jp-error-color1, #d32f2f); }
@@ -85,9 +104,14 @@ def pre(text: str) -> str:
     return f'<pre tabindex="0">{html_text(text)}</pre>'
 
 
-def code(line: str) -> str:
+def code(line: str, label: str = "The same in Python", css: str = "mp-code") -> str:
     """Return a line of Python. One click selects all of it."""
-    return f'<pre class="mp-code" tabindex="0" aria-label="The same in Python">{html_text(line)}</pre>'
+    return f'<pre class="{css}" tabindex="0" aria-label="{html_text(label)}">{html_text(line)}</pre>'
+
+
+def details(summary: str, inner: str) -> str:
+    """Return what a click on its summary shows."""
+    return f"<details><summary>{html_text(summary)}</summary>{inner}</details>"
 
 
 def mono(text: str) -> str:

@@ -52,6 +52,9 @@ def write_job(
     OperationError
         If no source is known, an option has no form in a job, or the file cannot be written.
     """
+    if state.asks:
+        msg = "which column holds the ids? A job names it"
+        raise OperationError(msg)
     names = source_names(state.frame.attrs.get("source") if source is None else source)
     if not names:
         msg = (

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.column_filter import ColumnFilter
+from mixpanel_pandas.notebook.preview.column_type import ColumnType, FixButtons, TakeAll, samples_html
 from mixpanel_pandas.notebook.preview.column_values import picture_of_column
 from mixpanel_pandas.notebook.preview.controls import (
     HIDDEN_NAME,
-    Button,
     Choice,
     Html,
     Input,
@@ -17,6 +17,7 @@ from mixpanel_pandas.notebook.preview.controls import (
     Tick,
     grid,
     set_children,
+    stack,
     vbox,
 )
 from mixpanel_pandas.notebook.preview.edits import (
@@ -25,8 +26,6 @@ from mixpanel_pandas.notebook.preview.edits import (
     with_id,
     with_name,
     with_option,
-    with_reading,
-    with_verb,
     with_verb_of,
 )
 from mixpanel_pandas.notebook.preview.mapping import (
@@ -40,7 +39,7 @@ from mixpanel_pandas.notebook.preview.mapping import (
 from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.rules import options as rules
 from mixpanel_pandas.rules.operators import OPERATORS
-from mixpanel_pandas.text import Length, html_text, percent, shortened
+from mixpanel_pandas.text import Length, html_text, quoted, shortened
 
 if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.host import Host
@@ -53,9 +52,12 @@ __all__ = ["MapView"]
 PAGE = 12
 
 #: Widths of tick, column, property, operator (only for update), type, example and hint.
-WIDTHS = "22px minmax(0, 11fr) minmax(0, 12fr) 104px minmax(0, 13fr) minmax(0, 12fr)"
-WIDTHS_OF_UPDATE = "22px minmax(0, 13fr) minmax(0, 12fr) 86px 74px minmax(0, 10fr) minmax(0, 10fr)"
+WIDTHS = "22px minmax(0, 9fr) minmax(0, 10fr) minmax(0, 11fr) minmax(0, 14fr) minmax(0, 12fr)"
+WIDTHS_OF_UPDATE = "22px minmax(0, 9fr) minmax(0, 9fr) 86px minmax(0, 10fr) minmax(0, 12fr) minmax(0, 11fr)"
 HEAD = ("", "column", "property", "type, filled", "values", "hint")
+
+#: Width of the labels above the columns.
+LABELS = "158px"
 
 #: Option -> its label, and the texts of its values.
 SHOWN_OPTIONS: dict[str, tuple[str, dict[Any, str]]] = {
@@ -90,23 +92,31 @@ class MapView:
         self._ids = Html("ids")
         self._kind = Choice("Profiles of", "profiles", self._choose_kind)
         self._group = Input("Group key", "group", self._choose_group, hint="company_id")
-        self._verb = Choice(
-            "Operator", "operator", lambda verb: host.change(lambda s: with_verb(s.operation, s.layout, verb))
-        )
+        self._verb = Choice("Operator", "operator", lambda verb: host.change(lambda s: s.with_verb(verb)))
         self._verb.fill_row()
         self._options = {name: self._option(name, label) for name, (label, _) in SHOWN_OPTIONS.items()}
         self._filter = ColumnFilter(host, self._refiltered)
+        self._all = TakeAll(host)
         self._head = Html("columns-head")
         self._rows = _rows(host)
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
         self._nothing = Html("columns-none")
         top = grid(
             self._id, self._kind, self._group, self._verb, *self._options.values(),
-            columns="repeat(auto-fit, minmax(270px, 1fr))",
+            columns="repeat(auto-fit, minmax(min(100%, 330px), 1fr))",
         )  # fmt: skip
+        for control in (self._id, self._kind, self._group, self._verb, *self._options.values()):
+            control.label_width(LABELS)
         self._table = vbox()
         self.box: Any = vbox(
-            top, self._ids, self._filter.box, self._head, self._table, self._nothing, self._pager.box
+            top,
+            self._ids,
+            self._filter.box,
+            self._all.box,
+            self._head,
+            self._table,
+            self._nothing,
+            self._pager.box,
         )
 
     def _option(self, name: str, label: str) -> Choice:
@@ -131,8 +141,10 @@ class MapView:
         """Show the state of now."""
         state = self._host.state
         operation = state.operation
-        self._id.offer([(str(label), label) for label in id_labels(state)], state.layout.id.label)
-        self._ids.value = html.page([html.note(f"Ids in {ids_in_words(state)}")])
+        asks: list[tuple[str, Any]] = [("choose a column", None)] if state.asks else []
+        self._id.offer([*asks, *((str(label), label) for label in id_labels(state))], operation.id)
+        self._ids.value = html.page([_about_ids(self._host)])
+        self._all.refresh()
         kind = "users" if operation.group is None else "group"
         self._kind.offer([("users", "users"), ("a group", "group")], kind)
         self._group.value = operation.group or ""
@@ -185,12 +197,12 @@ class MapRow:
         self._label = Html("column-label", shared=shared)
         self._name = Input("", "column-name", self._rename, shared=shared)
         self._verb = Choice("", "column-operator", self._choose_verb, shared=shared)
-        self._type = Html("column-type", shared=shared)
-        self._reading = Choice("", "column-reading", self._choose_reading, shared=shared)
+        self._type = ColumnType(host, shared)
         self._example = Html("column-example", shared=shared)
         self._hint = Html("column-hint", shared=shared)
-        self._map = Button("", "column-map", self._map_to_meant, shared=shared)
-        for control in (self._tick, self._name, self._verb, self._reading):
+        self._fixes = FixButtons(host, shared)
+        self._remarks = stack(shared)
+        for control in (self._tick, self._name, self._verb):
             control.widget.add_class(HIDDEN_NAME)
         self.box: Any = grid(columns=WIDTHS, shared=shared)
         self.box.add_class("mp-row")
@@ -210,37 +222,26 @@ class MapRow:
         label = str(mapping.label)
         self._tick.value = mapping.sent
         self._tick.name(f"Send {label}")
-        self._label.value = html.page([html_text(label)])
+        shown = quoted(label, Length.NAME) if label != label.strip() else label  # blanks would not be seen
+        self._label.value = html.page([html_text(shown)])
         self._name.value = mapping.name if mapping.sent else ""
         self._name.name(f"Property name for {label}")
         self._name.enable(mapping.renames)
         self._verb.offer([(verb, verb) for verb in _verbs_of_columns(self._host)], mapping.verb)
         self._verb.name(f"Operator for {label}")
         self._verb.enable(mapping.sent)
-        filled = "" if mapping.fill is None else f", {percent(mapping.fill)}"
-        self._type.value = html.page([html_text(f"{mapping.type}{filled}")])
-        self._reading.offer(
-            [("as it is", None), *((name, name) for name in mapping.readings)], mapping.reading
-        )
-        self._reading.name(f"Read text of {label} as")
-        kind = vbox(self._type, self._reading, min_width="0") if mapping.readings else self._type
+        self._type.show(mapping)
+        example = html.mono(shortened(mapping.example, Length.EXAMPLE))
         picture = picture_of_column(self._host.state, mapping.label, unmasked=self._host.unmasked)
-        self._example.value = html.page([picture.html, html.mono(shortened(mapping.example, Length.EXAMPLE))])
+        self._example.value = html.page([picture.html, samples_html(mapping) or example])
+        remarks = "; ".join(remark.text for remark in mapping.remarks if not remark.followed)
+        self._hint.value = html.page([html_text(remarks)])
+        set_children(self._remarks, [*self._fixes.shown(mapping), *([self._hint] if remarks else [])])
         verb = [self._verb] if several else []
         set_children(
             self.box,
-            [self._tick, self._label, self._name, *verb, kind, self._example, self._remarks(mapping)],
+            [self._tick, self._label, self._name, *verb, self._type.box, self._example, self._remarks],
         )
-
-    def _remarks(self, mapping: ColumnMapping) -> Any:
-        """Return the remarks: a button if one click follows the advice, else text."""
-        meant = _meant(mapping)
-        self._map.set_text(f"Send as {meant}", f"{mapping.label} looks like {meant}: send it as that")
-        remarks = "; ".join(remark.text for remark in mapping.remarks if remark.name is None)
-        self._hint.value = html.page([html_text(remarks)])
-        if meant and remarks:
-            return vbox(self._map, self._hint, min_width="0")
-        return self._map if meant else self._hint
 
     def _choose(self, sent: bool) -> None:
         if (mapping := self._mapping) is not None:
@@ -255,17 +256,9 @@ class MapRow:
             target = name.strip() or str(mapping.label)
             self._host.change(lambda state: with_name(state.operation, state.layout, mapping.label, target))
 
-    def _choose_reading(self, name: str | None) -> None:
-        if (mapping := self._mapping) is not None:
-            self._host.change(lambda state: with_reading(state.operation, mapping.label, name))
-
     def _choose_verb(self, verb: str) -> None:
         if (mapping := self._mapping) is not None:
             self._host.change(lambda state: with_verb_of(state.operation, mapping.label, verb))
-
-    def _map_to_meant(self) -> None:
-        if self._mapping is not None:
-            self._rename(_meant(self._mapping))
 
 
 def _rows(host: Host) -> list[MapRow]:
@@ -274,9 +267,10 @@ def _rows(host: Host) -> list[MapRow]:
     return [MapRow(host, shared) for _ in range(PAGE)]
 
 
-def _meant(mapping: ColumnMapping) -> str:
-    """Return the reserved property that a column looks like, if it can be sent as that; else an empty text."""
-    return next((remark.name for remark in mapping.remarks if remark.name and mapping.renames), "")
+def _about_ids(host: Host) -> str:
+    """Return what is wrong with the ids, and how their column was found."""
+    found = html.note(host.about_ids, "message") if host.about_ids else ""
+    return found if host.state.asks else found + html.note(f"Ids in {ids_in_words(host.state)}")
 
 
 def _as_named(operation: Operation, name: str) -> Any:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.findings import column_findings
 from mixpanel_pandas.errors import OperationError, naming_column, reading_column
+from mixpanel_pandas.notebook.preview.fixes import is_followed, lookalike_in_words, suggestions
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
 from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.normalise import normalise
+from mixpanel_pandas.payloads.normalise import normalise, normalise_column
 from mixpanel_pandas.payloads.parsing import TEXT_KINDS
 from mixpanel_pandas.payloads.sources import array_of
-from mixpanel_pandas.reading.readings import READINGS, reading
-from mixpanel_pandas.rules.checks import CHECKS, LOOKS
+from mixpanel_pandas.reading.cleaning import WORDS_FOR_NOTHING
+from mixpanel_pandas.reading.columns import matching
+from mixpanel_pandas.reading.readings import reading
+from mixpanel_pandas.rules.checks import CHECKS, ISO_DATE, LOOKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
-from mixpanel_pandas.text import counted, shortened
+from mixpanel_pandas.text import Length, counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from mixpanel_pandas.checking.findings import Finding
+    from mixpanel_pandas.notebook.preview.fixes import Fix
     from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.payloads.layout import PropertyColumn
 
@@ -62,12 +69,35 @@ IDS_IN_WORDS = {
 ALWAYS_COUNTED = ("missing_id", "junk_id", "duplicate_id")
 
 
+#: Different texts of a column that are shown before and after, of so many that are looked at.
+SAMPLES, LOOKED_AT = 3, 1_000
+
+#: Readings to choose from, beside those that fit.
+USUAL_READINGS = (
+    "number",
+    "number:1.234,5",
+    "number:money",
+    "number:percent",
+    "date",
+    "date:dd/mm/yyyy",
+    "date:mm/dd/yyyy",
+    "date:dd.mm.yyyy",
+    "boolean",
+    "boolean:Yes/No",
+    "list:comma",
+    "list:semicolon",
+    "list:pipe",
+    "json",
+    "text",
+)
+
+
 @dataclass(frozen=True)
 class Remark:
-    """Something to know about a column. If it probably means another property, `name` is the name of that."""
+    """Something to know about a column, and whether one of its fixes follows it."""
 
     text: str
-    name: str | None = None
+    followed: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +128,10 @@ class ColumnMapping:
         The reading of its text, as `parse` names it.
     readings : tuple of str
         The readings to choose from, those that read all of the text first; none where the column holds no text.
+    samples : tuple of pairs of str
+        Of text that is read, or is likely to be: its first different values, before and after.
+    fixes : tuple of Fix
+        What is suggested.
     """
 
     label: Hashable
@@ -108,13 +142,17 @@ class ColumnMapping:
     type: str
     fill: float | None
     example: str
-    remarks: tuple[Remark, ...]
+    remarks: tuple[Remark, ...] = ()
     reading: str | None = None
     readings: tuple[str, ...] = ()
+    samples: tuple[tuple[str, str], ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
 
 def ids_in_words(state: State) -> str:
     """Return what is wrong with the ids, in one line."""
+    if state.asks:
+        return f"{counted(state.layout.rows, 'row')}: which column holds the ids?"
     counts = state.facts.ids(state.layout.id.label, state.operation.group)
     parts = [
         f"{counts.get(name, 0):,} {words}"
@@ -150,8 +188,11 @@ def option_choices(state: State, option: str) -> list[Any]:
     row = next((row for row in taken_by(state.operation.verb) if row.name == option), None)
     if row is None:
         return []
+    operators = state.operation.operators
     if option == "missing":
-        return list(dict.fromkeys(way for row in state.operation.operators for way in row.missing))
+        return list(dict.fromkeys(way for row in operators for way in row.missing))
+    if option == "duplicates" and not all(row.merges for row in operators):
+        return [choice for choice in row.choices if choice != "merge"]
     return list(row.choices)
 
 
@@ -177,56 +218,28 @@ def column_mappings(
     sent: dict[Hashable, list[PropertyColumn]] = {}
     for column in state.layout.columns:
         sent.setdefault(column.label, []).append(column)
-    looks = _looks(state)
-    remarks: dict[Hashable, list[Remark]] = {}
-    for finding in (*column_findings(state.layout), *looks):
-        remarks.setdefault(finding.column, []).append(_remark(finding))
-    readings = {finding.column: finding.readings for finding in looks}
-    mappings = [
-        _column_mapping(state, label, sent.get(label, []), tuple(remarks.get(label, ())), unmasked)
-        for label in (sendable_labels(state) if labels is None else labels)[start:stop]
-    ]
+    shown = (sendable_labels(state) if labels is None else labels)[start:stop]
+    findings: dict[Hashable, list[Finding]] = {}
+    for finding in _findings_of_columns(state):
+        findings.setdefault(finding.column, []).append(finding)
     return [
-        replace(
-            mapping, **_reading_choices(state, sent.get(mapping.label, []), readings.get(mapping.label, ()))
-        )
-        for mapping in mappings
+        _column_mapping(state, label, sent.get(label, []), findings.get(label, []), unmasked)
+        for label in shown
     ]
 
 
-def _looks(state: State) -> list[Finding]:
-    """Return the findings of text that looks like more. What cannot be checked is shown without: Findings says why."""
+def _findings_of_columns(state: State) -> list[Finding]:
+    """Return the findings about columns as a whole. What cannot be checked is shown without: Findings says why."""
     try:
-        return [finding for finding in state.findings if finding.readings] if state.is_checked else []
+        if state.is_checked:
+            return [finding for finding in state.findings if finding.rows is None]
     except OperationError:
-        return []
-
-
-def _reading_choices(state: State, sent: list[PropertyColumn], fitting: tuple[str, ...]) -> dict[str, Any]:
-    """Return how the text of a column is read, and the readings to choose from: those that fit, then one of each kind."""
-    if len(sent) != 1 or sent[0].key is not None or sent[0].source.rule.kind not in TEXT_KINDS:
-        return {}
-    chosen = (state.operation.options.parse or {}).get(sent[0].label)
-    of_each_kind = [row.examples[0] for row in READINGS.values()]
-    names = dict.fromkeys([*fitting, *([chosen] if chosen else []), *of_each_kind])
-    return {"reading": chosen, "readings": tuple(names)}
-
-
-def _remark(finding: Finding) -> Remark:
-    """Return what a finding says. A look-alike names the property that is probably meant."""
-    if finding.check == "lookalike":
-        meant = LOOKALIKES[plain(str(finding.name))]
-        return Remark(f"looks like {meant}", meant)
-    if finding.readings:
-        return Remark(
-            f"looks like {LOOKS[reading(finding.readings[0]).kind]}: {' or '.join(finding.readings)}"
-        )
-    says_more = finding.message != CHECKS[finding.check].says
-    return Remark(finding.message if says_more else finding.words)
+        pass
+    return list(column_findings(state.layout))
 
 
 def _column_mapping(
-    state: State, label: Hashable, sent: list[PropertyColumn], remarks: tuple[Remark, ...], unmasked: bool
+    state: State, label: Hashable, sent: list[PropertyColumn], findings: list[Finding], unmasked: bool
 ) -> ColumnMapping:
     first = sent[0] if sent else None
     removed = str(label) in state.layout.removed
@@ -235,8 +248,102 @@ def _column_mapping(
     name = first.name if first else str(label)
     if first and first.key is not None:
         kind, name = f"{kind}, spread", counted(len(sent), "property")
-    renames = first is not None and first.key is None
-    return ColumnMapping(label, bool(sent) or removed, name, renames, verb, kind, fill, example, remarks)
+    fitting = next((finding.readings for finding in findings if finding.readings), ())
+    readings = _readings(state, label, first, fitting) if not removed else ()
+    reading_now = (state.operation.options.parse or {}).get(label) if readings else None
+    shown = reading_now or (fitting[0] if fitting else None)
+    fixes = _fixes(state, label) if first else ()
+    return ColumnMapping(
+        label,
+        sent=bool(sent) or removed,
+        name=name,
+        renames=first is not None and first.key is None,
+        verb=verb,
+        type=kind,
+        fill=fill,
+        example=example,
+        remarks=tuple(
+            Remark(_remark_text(state, finding), bool(fixes) and is_followed(state, finding, fixes))
+            for finding in findings
+        ),
+        reading=reading_now,
+        readings=readings,
+        samples=_samples(state, label, first, shown, unmasked) if readings and first and shown else (),
+        fixes=fixes,
+    )
+
+
+def _fixes(state: State, label: Hashable) -> tuple[Fix, ...]:
+    """Return what is suggested for a column."""
+    if not state.is_checked:
+        return ()
+    try:
+        clear, either = suggestions(state, label)
+    except OperationError:
+        return ()
+    return (*clear, *either)
+
+
+def _readings(
+    state: State, label: Hashable, column: PropertyColumn | None, fitting: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the readings to choose from: those that fit, that of now, then the usual ones. None where there is no text to read."""
+    takes_parse = any(option.name == "parse" for option in taken_by(state.operation.verb))
+    if not takes_parse or label not in state.frame.columns or (column is not None and column.key is not None):
+        return ()
+    place: Any = state.frame.columns.get_loc(label)
+    rule = column.source.rule if column is not None else state.facts.column(place, None)[0]
+    if rule.kind not in TEXT_KINDS:
+        return ()
+    chosen = (state.operation.options.parse or {}).get(label)
+    return tuple(dict.fromkeys([*fitting, *([chosen] if chosen else []), *USUAL_READINGS]))
+
+
+def _samples(
+    state: State, label: Hashable, column: PropertyColumn, name: str, unmasked: bool
+) -> tuple[tuple[str, str], ...]:
+    """Return the first different texts of a column, and what a reading makes of each."""
+    place: Any = state.frame.columns.get_loc(label)
+    texts = state.facts.once(("texts", place, column.source.rule.name), lambda: _first_texts(column))
+    read = reading(name).read(pa.array(texts, pa.large_string())).values.to_pylist()
+    pairs = []
+    for text, value in zip(texts, read, strict=True):
+        private = state.is_private(label, column.name) and not unmasked
+        shown = masked(text) if private else text
+        after = json.dumps(masked(value) if private else value, ensure_ascii=False, default=_iso)
+        nothing = "missing" if text.strip() in WORDS_FOR_NOTHING or not text.strip() else "cannot be read"
+        pairs.append(
+            (shortened(shown, Length.EXAMPLE), nothing if value is None else shortened(after, Length.EXAMPLE))
+        )
+    return tuple(pairs)
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat())
+
+
+def _first_texts(column: PropertyColumn) -> list[str]:
+    """Return the first different texts of a column."""
+    some = normalise(column.source.at(slice(0, LOOKED_AT)), column.source.rule)
+    if some.kinds is not None:  # of several types
+        kinds = some.kinds.astype(str) == "string"
+        texts = [json.loads(text) for text in some.array.filter(pa.array(kinds)).to_pylist()]
+    else:
+        texts = some.array.drop_null().to_pylist()
+    return list(dict.fromkeys(text for text in texts if text.strip()))[:SAMPLES]
+
+
+def _remark_text(state: State, finding: Finding) -> str:
+    """Return what a finding says."""
+    if finding.check == "lookalike":
+        if state.is_checked:
+            return lookalike_in_words(state, finding)
+        return f"looks like {LOOKALIKES[plain(str(finding.name))]}"
+    if finding.readings:
+        looks = LOOKS[reading(finding.readings[0]).kind]
+        return f"looks like {looks}: {' or '.join(finding.readings)}"
+    says_more = finding.message != CHECKS[finding.check].says
+    return finding.message if says_more else finding.words
 
 
 def _contents(
@@ -250,6 +357,8 @@ def _contents(
     if column is not None:
         rule = column.source.rule  # which may clean text
     kind = column.kind if column and column.key is None else rule.kind
+    if column is not None and kind == "string" and column.key is None and _are_iso_dates(state, column):
+        kind = "date"
     fill = count / max(state.layout.rows, 1)
     if first < 0:
         return kind, fill, ""
@@ -265,3 +374,21 @@ def _contents(
         mask = masked if state.is_private(label, column.name if column else None) else masked_record
         example = json.dumps(mask(json.loads(example)), ensure_ascii=False)
     return kind, fill, shortened(example)
+
+
+def _are_iso_dates(state: State, column: PropertyColumn) -> bool:
+    """Return whether all text of a column is ISO dates, which Mixpanel takes for dates."""
+    options = state.operation.options
+    key = ("iso", column.source.place, repr(options.na), options.trim, options.blank)
+    first = _first_texts(column)
+    if not first or not matching(pa.array(first, pa.large_string()), ISO_DATE).all():
+        return False
+
+    def all_are() -> bool:
+        for span in state.layout.spans():
+            texts = pc.unique(normalise_column(state.layout, column, span).array.drop_null())
+            if not matching(texts, ISO_DATE).all():
+                return False
+        return True
+
+    return state.facts.once(key, all_are)

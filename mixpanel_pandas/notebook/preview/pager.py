@@ -44,7 +44,9 @@ class Pager:
         self._of = Html(f"{name}-of")
         self._next = Button("Next", f"{name}-next", lambda: self.go_to(self.number + 1), f"Next {noun}")
         self._last = Button("Last", f"{name}-last", lambda: self.go_to(self.pages - 1), f"Last {noun}")
-        self.box: Any = hbox(self._first, self._back, self._typed, self._of, self._next, self._last)
+        self.box: Any = hbox(
+            self._first, self._back, self._typed, self._of, self._next, self._last, display="none"
+        )
 
     @property
     def pages(self) -> int:

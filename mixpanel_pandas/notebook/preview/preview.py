@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from mixpanel_pandas.errors import MixpanelError
-from mixpanel_pandas.notebook.preview.edits import with_fitting_columns
+from mixpanel_pandas.notebook.preview.edits import fitted_to, guessed_id, with_fitting_columns
 from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.notebook.preview.static import as_html, as_text
+from mixpanel_pandas.notebook.preview.taken_frame import is_changed
 from mixpanel_pandas.notebook.preview.window import Window
 from mixpanel_pandas.process.shell import in_notebook, shell
+from mixpanel_pandas.text import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from os import PathLike
-
-    import pandas as pd
 
     from mixpanel_pandas.rules.operation import Operation
 
@@ -38,12 +41,13 @@ ONE_OF_TWO = """
 class Preview:
     """One operation on one frame, to look at, to change and to send. ``df.mixpanel.preview`` makes it.
 
-    In a notebook it is a widget with four tabs, and HTML in the saved file. In a terminal it is text.
+    In a notebook it is a widget with four tabs, and HTML in the saved file. In a terminal it is text. Where the call names no ids, they
+    are guessed by the name of the column; where none is named like ids, the preview asks for it.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        What would be sent, as it is now. Columns that are assigned later are not sent.
+        What would be sent, as it is now. What is changed later is not sent, until `take_frame` takes it anew.
     operation : Operation
         The operation of the call.
     save_values : bool
@@ -57,12 +61,18 @@ class Preview:
         Whether private values can be read in the widget.
     summary : pandas.DataFrame or None
         What became of every row of the latest upload; None before.
+    guessed : hashable
+        The column of the ids, if it was guessed and not chosen since; else None.
     """
 
     def __init__(self, frame: pd.DataFrame, operation: Operation, *, save_values: bool = False) -> None:
+        self.guessed: Hashable = None
+        if operation.id is None:
+            operation = self._guess(frame, operation)
         self.state: State = State(frame.copy(deep=False), operation)
         if operation.properties is None:
             self.state = self.state.changed(with_fitting_columns(self.state.operation, self.state.layout))
+        self._original = frame
         self.unmasked: bool = save_values
         self.summary: pd.DataFrame | None = None
         self._frame_name = _name_of(frame, "df")
@@ -78,6 +88,11 @@ class Preview:
         return self.state.code(self._frame_name)
 
     @property
+    def preview_code(self) -> str:
+        """The line of Python that opens the same preview again."""
+        return self.state.preview_code(self._frame_name, save_values=self._save_values)
+
+    @property
     def operation(self) -> Operation:
         """The operation that the preview shows now."""
         return self.state.operation
@@ -87,6 +102,7 @@ class Preview:
         """The widget, to place among others. It is made when it is first asked for."""
         if self._window is None:
             self._window = Window(self, self._name)
+            self._window.refresh()  # what fails is shown in it
             self._check_in_background()
         return self._window.box
 
@@ -151,6 +167,53 @@ class Preview:
         """
         write_job(self.state, path, source)
 
+    def take_frame(self) -> None:
+        """Take the frame anew, as the notebook has it now, and show the same operation on it.
+
+        Columns that it does not have any more are left out of the operation.
+
+        Raises
+        ------
+        OperationError
+            If the operation cannot be meant on the frame.
+        """
+        frame = self._frame_now()
+        operation = fitted_to(frame, self.state.operation)
+        if operation.id is None:
+            operation = self._guess(frame, operation)
+        state = State(frame.copy(deep=False), operation)
+        if state.is_checked:
+            _ = state.findings
+        self._original, self.state = frame, state
+        if self._window is not None:
+            self._window.refresh()
+            self._check_in_background()
+        self.save()
+
+    @property
+    def about_ids(self) -> str:
+        """How the column of the ids was found, in a sentence, if the call does not name it; else an empty text."""
+        if self.state.asks:
+            return "Which column holds the ids? None is named like ids: choose it."
+        if self.guessed is None:
+            return ""
+        return f"Guessed by its name: {shortened(self.guessed)} holds the ids. Choose another column if it does not."
+
+    def is_outdated(self) -> bool:
+        """Return whether the frame was changed since the preview took it."""
+        return is_changed(self.state.frame, self._frame_now())
+
+    def _frame_now(self) -> pd.DataFrame:
+        """Return the frame that has the name of the frame now: often it is another object by then."""
+        variables: dict[str, object] = getattr(shell(), "user_ns", {})
+        named = variables.get(self._frame_name)
+        return named if isinstance(named, pd.DataFrame) else self._original
+
+    def _guess(self, frame: pd.DataFrame, operation: Operation) -> Operation:
+        """Return the operation with the column of ids that their name tells."""
+        self.guessed = guessed_id(frame, operation.group)
+        return operation if self.guessed is None else replace(operation, id=self.guessed)
+
     @property
     def names(self) -> tuple[str, str]:
         """The names of the frame and of the preview in the notebook."""
@@ -165,6 +228,8 @@ class Preview:
             if state.is_checked:
                 _ = state.findings
             self.state = state
+            if state.operation.id != self.guessed:
+                self.guessed = None
             message = ""
         except Exception as error:  # noqa: BLE001  # a notebook would show it with values of the frame
             message = _in_words(error)
@@ -236,6 +301,7 @@ class Preview:
             self._place,
             unmasked=self._save_values,
             outcome=outcome,
+            about_ids=self.about_ids,
             classes=f"mixpanel-saved-{self._name}",
         )
         style = f"<style>{STYLE}{ONE_OF_TWO.format(name=self._name)}</style>"
@@ -244,7 +310,9 @@ class Preview:
     def __repr__(self) -> str:
         if self._window is None:
             _ = self.state.findings  # no widget shows them later
-        return as_text(self.state, self.code, self._place, unmasked=self._save_values)
+        return as_text(
+            self.state, self.code, self._place, unmasked=self._save_values, about_ids=self.about_ids
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return the widget, and HTML and text for front ends that cannot show it."""
@@ -276,7 +344,7 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, MixpanelError):
         return str(error)
     _logger.debug("a view of the preview failed", exc_info=error)
-    return f"this failed with {type(error).__name__}; the logger mixpanel_pandas tells more at level DEBUG"
+    return "This cannot be shown, by a fault of mixpanel_pandas: please report it. Its logger tells more at level DEBUG."
 
 
 def _name_of(thing: object, default: str) -> str:

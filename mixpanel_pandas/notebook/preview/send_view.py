@@ -31,6 +31,9 @@ __all__ = ["SendView"]
 #: How many reasons are shown for rows that were not accepted.
 REASONS = 10
 
+#: Why the button is not enabled after an upload.
+SENT = "Sent. Change something to send again."
+
 #: Where a job is written, unless a person names another file.
 JOB_PATH = "job.toml"
 
@@ -64,6 +67,7 @@ class SendView:
             "Confirm", "confirm", lambda _text: host.guarded(self._enable_send), each_key=True
         )
         self._send = Button("Send", "send", lambda: host.guarded(self._begin), style="primary")
+        self._again = Html("sent-already")
         self._stop = Button("Stop", "stop", self._stop_sending, "Send nothing else", style="warning")
         self._bar = Bar("progress")
         self._progress = Html("progress-words")
@@ -75,7 +79,7 @@ class SendView:
         self._save_job = Button("Save job", "save-job", lambda: host.guarded(self._write_job), SAVE_JOB)
         self._job = Html("job")
         self.box: Any = vbox(
-            self._about, hbox(self._count, self._repeat), self._typed, hbox(self._send, self._stop),
+            self._about, hbox(self._count, self._repeat), self._typed, hbox(self._send, self._stop, self._again),
             self._bar, self._progress, self._outcome, hbox(self._job_path, self._save_job), self._job,
         )  # fmt: skip
         for control in (self._stop, self._bar, self._progress):
@@ -132,7 +136,9 @@ class SendView:
     def _refusals(self, state: State, rows: int) -> list[str]:
         """Return why it cannot be sent as it is."""
         refusals = []
-        if state.standing:
+        if state.asks:
+            refusals.append("Which column holds the ids? Choose it on the Map.")
+        elif state.standing:
             refusals.append(
                 f"{counted(state.standing, 'error')} would refuse the frame: nothing can be sent. See Findings."
             )
@@ -149,9 +155,11 @@ class SendView:
         """Enable the button if nothing prevents sending."""
         state = self._host.state
         size = upload_size(state)
-        confirmed = self._typed.value.strip() == confirmation_text(state, size)
-        done = self._sent is state
-        free = not self.running and not done and not self._refusals(state, size.rows)
+        typed, asked = self._typed.value.strip(), confirmation_text(state, size)
+        confirmed = typed in {asked, asked.replace(",", "")}
+        done = self._sent is state and not self.running
+        self._again.value = html.page([html.note(SENT)] if done else [])
+        free = not self.running and self._sent is not state and not self._refusals(state, size.rows)
         self._send.enable(free and confirmed)
         self._typed.enable(free)
 
@@ -193,10 +201,11 @@ class SendView:
     def _show_job(self, message: str = "") -> None:
         """Show what was written. Without a source nothing can be written, which is shown in its place."""
         path = self._job_path.value.strip()
-        possible = has_source(self._host.state.frame)
+        possible = has_source(self._host.state.frame) and not self._host.state.asks
         self._job_path.enable(possible)
         self._save_job.enable(possible and bool(path))
-        text = message if possible else NO_SOURCE.format(preview=self._host.names[1], path=JOB_PATH)
+        has_none = not has_source(self._host.state.frame)
+        text = NO_SOURCE.format(preview=self._host.names[1], path=JOB_PATH) if has_none else message
         self._job.value = html.page([html.note(text)] if text else [])
 
     def _write_job(self) -> None:

@@ -13,11 +13,18 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from mixpanel_pandas.checking.decisions import check_frame, decide
+from mixpanel_pandas.checking.decisions import decide, user_schema_of
 from mixpanel_pandas.checking.report import make_report, report_in_words
+from mixpanel_pandas.checking.scan import ScanMemo
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import reading_column
-from mixpanel_pandas.notebook.preview.edits import explicit_names
+from mixpanel_pandas.notebook.preview.edits import (
+    explicit_names,
+    has_values,
+    keeps_columns,
+    restored,
+    with_verb,
+)
 from mixpanel_pandas.notebook.preview.masking import is_private, masked
 from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.dtypes import rule_for
@@ -28,7 +35,7 @@ from mixpanel_pandas.payloads.sources import Source
 from mixpanel_pandas.pipeline.backup import find_missing_backup
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import NOWHERE, project_of
-from mixpanel_pandas.rules.code import line_of
+from mixpanel_pandas.rules.code import line_of, preview_of
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
@@ -80,6 +87,7 @@ class Facts:
         self._columns: dict[int, tuple[Rule, int, int]] = {}
         self._ids: dict[tuple[Hashable, str | None], dict[str, int]] = {}
         self._others: dict[Hashable, Any] = {}
+        self.memo = ScanMemo()
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what is known under a key; it is computed when it is first asked for."""
@@ -125,6 +133,8 @@ class State:
         What is asked for. A function as ``rename`` becomes the mapping that it makes of the columns.
     facts : Facts, optional
         What is known of the frame from another state.
+    kept : Operation, optional
+        The latest operation whose verb sends values. Its mapping comes back after a verb that has none.
 
     Raises
     ------
@@ -134,26 +144,55 @@ class State:
         If the properties that `known` names cannot be read.
     """
 
-    def __init__(self, frame: pd.DataFrame, operation: Operation, facts: Facts | None = None) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        operation: Operation,
+        facts: Facts | None = None,
+        kept: Operation | None = None,
+    ) -> None:
         self.frame: pd.DataFrame = frame
         self.facts: Facts = facts or Facts(frame)
         operation = with_known_properties(operation)
-        layout = make_layout(frame, operation)
+        layout = make_layout(frame, operation, asks=True)
         if callable(operation.options.rename):
             named = {name: value for name, value in operation.named.items() if name != "rename"}
             names = explicit_names(layout)
             operation = replace(operation, named={**named, **({"rename": names} if names else {})})
-            layout = make_layout(frame, operation)
+            layout = make_layout(frame, operation, asks=True)
         self.operation: Operation = operation
         self.layout: Layout = layout
+        self._kept: Operation | None = operation if keeps_columns(operation.verb) else kept
 
     def changed(self, operation: Operation) -> State:
         """Return the state of another operation on the same frame."""
-        return State(self.frame, operation, self.facts)
+        return State(self.frame, operation, self.facts, self._kept)
+
+    def with_verb(self, verb: str) -> Operation:
+        """Return the operation with another verb, and the mapping that the latest verb had that takes columns of any type."""
+        lost = not keeps_columns(self.operation.verb) and verb != self.operation.verb
+        if self._kept is not None and lost and (has_values(verb) or verb == "unset"):
+            before = self.changed(restored(self.operation, self._kept))
+            return with_verb(before.operation, before.layout, verb)
+        made = with_verb(self.operation, self.layout, verb)
+        if self.operation.verbs is None or made.properties is None or not has_values(made.verb):
+            return made
+        every = self.changed(replace(made, properties=None))  # `update` names the columns, also all of them
+        is_every = {column.label for column in every.layout.columns} == set(made.properties)
+        return every.operation if is_every else made
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is still open which column holds the ids."""
+        return self.operation.id is None
 
     def code(self, frame: str = "df") -> str:
         """Return the line of Python that does the same to the frame of that name."""
         return line_of(self.operation, frame)
+
+    def preview_code(self, frame: str = "df", *, save_values: bool = False) -> str:
+        """Return the line of Python that opens the same preview of the frame of that name."""
+        return preview_of(self.operation, frame, save_values=save_values)
 
     def project(self) -> Project:
         """Return the project that would be written to.
@@ -175,7 +214,10 @@ class State:
     @cached_property
     def decisions(self) -> Decisions:
         """What is wrong, and what becomes of each row."""
-        decisions = check_frame(self.frame, self.operation)
+        user_schema = user_schema_of(self.operation)
+        findings = user_schema.findings(self.frame) if user_schema is not None else ()
+        memo = self.facts.memo if self.frame.size <= CHECKED_AT_ONCE else None  # it takes memory
+        decisions = decide(self.frame, self.layout, findings, memo)
         find_missing_backup(decisions)
         return decisions
 

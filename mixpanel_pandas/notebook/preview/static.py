@@ -44,7 +44,7 @@ NOT_CHECKED = "not checked yet: a large frame is checked in the background"
 NO_COLUMNS = "Whole profiles are deleted: no column is sent."
 
 
-def as_text(state: State, line: str, place: str, *, unmasked: bool = False) -> str:
+def as_text(state: State, line: str, place: str, *, unmasked: bool = False, about_ids: str = "") -> str:
     """Return the preview for a terminal.
 
     Parameters
@@ -55,10 +55,13 @@ def as_text(state: State, line: str, place: str, *, unmasked: bool = False) -> s
         Where the updates would be sent.
     unmasked : bool
         Whether private values can be read.
+    about_ids : str
+        How the column of the ids was found, if the call does not name it.
     """
     parts = [
         operation_in_words(state),
         line,
+        *([about_ids] if about_ids else []),
         f"ids in {ids_in_words(state)}",
         "",
         NO_COLUMNS if state.operation.verb == "delete" else _map_table(state, unmasked).text(),
@@ -75,7 +78,14 @@ def as_text(state: State, line: str, place: str, *, unmasked: bool = False) -> s
 
 
 def as_html(
-    state: State, line: str, place: str, *, unmasked: bool = False, outcome: str = "", classes: str = ""
+    state: State,
+    line: str,
+    place: str,
+    *,
+    unmasked: bool = False,
+    outcome: str = "",
+    about_ids: str = "",
+    classes: str = "",
 ) -> str:
     """Return the preview for a saved notebook.
 
@@ -89,11 +99,14 @@ def as_html(
         Whether private values can be read.
     outcome : str
         What became of the upload, if there was one.
+    about_ids : str
+        How the column of the ids was found, if the call does not name it.
     classes : str
         Further classes of the element around it.
     """
     parts = [f"<h4>{html_text(operation_in_words(state))}</h4>", html.code(line)]
     parts += [html.note(outcome, "message")] if outcome else []
+    parts += [html.note(about_ids, "message")] if about_ids else []
     parts.append(html.note(f"Ids in {ids_in_words(state)}"))
     parts += (
         [html.note(NO_COLUMNS)]
@@ -114,7 +127,8 @@ def operation_in_words(state: State) -> str:
     """Return what the operation does, to which profiles, and where their ids are."""
     group = state.operation.group
     profiles = "user profiles" if group is None else f"profiles of group {quoted(group)}"
-    return f"{state.operation.verb} on {profiles}, ids in {quoted(state.layout.id.label)}"
+    ids = "and no column of ids yet" if state.asks else f"ids in {quoted(state.layout.id.label)}"
+    return f"{state.operation.verb} on {profiles}, {ids}"
 
 
 def destination_in_words(state: State, place: str) -> str:

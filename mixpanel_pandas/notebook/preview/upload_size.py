@@ -137,4 +137,4 @@ def button_text(state: State, size: UploadSize, place: str) -> str:
 def confirmation_text(state: State, size: UploadSize) -> str:
     """Return what a person has to type before it is sent; empty if nothing is removed."""
     verbs = {operator.verb for operator in state.operation.operators}
-    return next((f"{verb} {size.profiles}" for verb in CONFIRMED if verb in verbs), "")
+    return next((f"{verb} {size.profiles:,}" for verb in CONFIRMED if verb in verbs), "")

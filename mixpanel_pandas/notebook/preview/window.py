@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.controls import Html, Tick, tabs, vbox
+from mixpanel_pandas.notebook.preview.controls import Button, Html, Tick, hbox, tabs, vbox
 from mixpanel_pandas.notebook.preview.findings_view import FindingsView
 from mixpanel_pandas.notebook.preview.map_view import MapView
 from mixpanel_pandas.notebook.preview.payloads_view import PayloadsView
@@ -15,12 +16,17 @@ from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.host import Host, View
+    from mixpanel_pandas.notebook.preview.state import State
 
 __all__ = ["Window"]
 
 #: Label and tooltip of the box that shows private values.
 SHOW_VALUES = "Show ids, e-mail addresses, phone numbers and names"
 SHOW_VALUES_TOOLTIP = "What is shown here is part of the widget's state, which JupyterLab saves only with Save Widget State Automatically"
+
+
+#: What the second line of Python is.
+AGAIN = "The line that opens this preview again"
 
 
 class Window:
@@ -41,22 +47,34 @@ class Window:
         self._code = Html("code")
         self._message = Html("message")
         self._unmasked = Tick(SHOW_VALUES, "show-values", host.set_unmasked, SHOW_VALUES_TOOLTIP)
+        self._take = Button("", "take-frame", lambda: host.guarded(host.take_frame))
         self._tabs = tabs([(view.title, view.box) for view in self.views], self._open)
-        self.box: Any = vbox(self._code, self._unmasked, self._message, self._tabs)
+        self.box: Any = vbox(self._code, hbox(self._unmasked, self._take), self._message, self._tabs)
         for css in ("mixpanel-preview", f"mixpanel-live-{name}"):
             self.box.add_class(css)
-        self.refresh()
 
     def refresh(self, error: str = "") -> None:
         """Show the state of now in the open tab, and an error if there is one."""
         host = self._host
         self._code.value = f"<style>{html.STYLE}</style>" + html.page(
-            [html.note(operation_in_words(host.state)), html.code(host.code)]
+            [
+                html.note(operation_in_words(host.state)),
+                html.code(host.code),
+                html.details(AGAIN, html.code(host.preview_code, AGAIN, "mp-again")),
+            ]
         )
+        self._show_age()
         self._unmasked.value = host.unmasked
         self.show_error(error)
         host.guarded(self.refresh_titles)
         self._refresh_view(self._tabs.selected_index)
+
+    def _show_age(self) -> None:
+        """Say on the button whether the frame was changed."""
+        frame, changed = self._host.names[0], self._host.is_outdated()
+        text = f"{frame} was changed: take it anew" if changed else f"Take {frame} anew"
+        self._take.set_text(text, f"Show {frame} as it is now, with the same mapping")
+        self._take.widget.button_style = "warning" if changed else ""
 
     def show_error(self, text: str) -> None:
         """Show an error; an empty text hides the last one."""
@@ -65,6 +83,7 @@ class Window:
 
     def _open(self, number: int | None) -> None:
         self.show_error("")
+        self._show_age()
         self._refresh_view(number)
         self.refresh_titles()
 
@@ -77,15 +96,25 @@ class Window:
         state = self._host.state
         if not state.is_checked:
             return
-        worst = next(iter(state.findings), None)
-        count = sum(
-            finding.count for finding in state.findings if worst and finding.severity == worst.severity
-        )
         counts = {
-            "Findings": counted(count, worst.severity) if worst else "none",
+            "Findings": _worst_in_words(state),
             "Payloads": f"{len(state.sent_rows):,}",
         }
         self._tabs.titles = [
             f"{view.title} ({counts[view.title]})" if view.title in counts else view.title
             for view in self.views
         ]
+
+
+def _worst_in_words(state: State) -> str:
+    """Return the number of errors that stop sending, or else of what is worst after them."""
+    if state.standing:
+        return counted(state.standing, "error")
+    errors = sum(finding.count for finding in state.findings if finding.severity == "error")
+    others = Counter[str]()
+    for finding in state.findings:
+        others[finding.severity] += finding.count
+    worst = next((name for name in ("warning", "hint") if others[name]), None)
+    if worst is not None:
+        return counted(others[worst], worst)
+    return f"{errors:,} taken care of" if errors else "none"

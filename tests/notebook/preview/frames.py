@@ -26,6 +26,33 @@ def people() -> pd.DataFrame:
     )
 
 
+def messy() -> pd.DataFrame:
+    """Return a list as people keep it, with something of everything that happens to such lists."""
+    return pd.DataFrame(
+        {
+            "User ID": ["00123", "00124", "00125", "00126", "00124", None],
+            "Full Name": ["Ann Lee", "Bob Ray", "Cid Orr", "Dee Fox", "Bob Ray", "Kim Low"],
+            "Email Address": ["ann@x.com", "bob@x.com", "cid@x.com", "dee.x.com", "bob@x.com", "kim@x.com"],
+            " Phone Number ": ["+491", "+492", "+493", "030 4", "+492", "+495"],
+            "Signup Date": ["25/12/2022", "05/07/2023", "N/A", "31/01/2021", "05/07/2023", "06/06/2023"],
+            "Last Login": [
+                "2023-01-05",
+                "2023-02-11",
+                "2023-03-09",
+                "2023-01-30",
+                "2023-02-11",
+                "2023-06-01",
+            ],
+            "Amount": ["1,234.50", "7.00", "12.25", "1,000.00", "9.75", "6.10"],
+            "Newsletter": ["Yes", "No", "Yes", "Yes", "No", "No"],
+            "Tags": ["a; b", "b", "c; a", "b; c", "b", "a"],
+            "Zip": ["01067", "10115", "20095", "80331", "10115", "28195"],
+            "Bio": ["x" * 300, "short", "ok", "\u00e9" * 140, "short", ""],
+            "Visits": [3, 1, 0, 12, 4, 1],
+        }
+    )
+
+
 def state(
     frame: pd.DataFrame, verb: str = "set", id: str = "user_id", properties=None, group=None, **options
 ):

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.checking import scan
 from mixpanel_pandas.errors import ColumnNotFoundError
-from mixpanel_pandas.notebook.preview.edits import with_group, with_name
+from mixpanel_pandas.notebook.preview.edits import with_group, with_name, with_option, with_reading
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.rules.operation import operation
 from tests.notebook.preview.frames import people, state
@@ -88,3 +89,30 @@ def test_mixpanel_is_asked_once_for_its_properties_and_again_for_a_group(emulato
     assert len(emulator.requests) == sent + 1
     with pytest.raises(mpd.OperationError, match="group key 'company' is not known"):
         renamed.changed(with_group(renamed.operation, "company"))
+
+
+def test_a_change_scans_only_the_columns_that_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
+    scanned: list[str] = []
+    scan_piece = scan._scan_piece
+    monkeypatch.setattr(
+        scan,
+        "_scan_piece",
+        lambda layout, emails, keep, place: (
+            scanned.append(place[0].name) or scan_piece(layout, emails, keep, place)
+        ),
+    )
+    now = state(people())
+    assert now.findings
+    assert scanned == ["email", "name", "bio", "visits", "tags"]
+    for edit, names in [
+        (lambda s: with_reading(s.operation, "bio", "json"), ["bio"]),
+        (lambda s: with_option(s.operation, "missing", "null"), []),
+        (lambda s: with_name(s.operation, s.layout, "email", "$email"), ["$email"]),
+        (lambda s: with_option(s.operation, "duplicates", "last"), []),
+        (lambda s: with_option(s.operation, "invalid", "drop_row"), []),
+        (lambda s: with_option(s.operation, "trim", True), ["$email", "name", "bio", "visits", "tags"]),
+    ]:
+        scanned.clear()
+        now = now.changed(edit(now))
+        assert now.findings
+        assert scanned == names

@@ -102,9 +102,9 @@ def test_pace_limits_are_told() -> None:
     ("verb", "properties", "word"),
     [
         ("set", None, ""),
-        ("delete", None, "delete 4000"),
-        ("unset", ["plan"], "unset 4000"),
-        ("update", {"plan": "unset", "n": "set"}, "unset 4000"),
+        ("delete", None, "delete 4,000"),
+        ("unset", ["plan"], "unset 4,000"),
+        ("update", {"plan": "unset", "n": "set"}, "unset 4,000"),
     ],
 )
 def test_what_is_lost_has_to_be_confirmed(verb: str, properties, word: str) -> None:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from mixpanel_pandas.notebook.preview.column_type import ANOTHER, LEAVE_OUT
+from tests.notebook.preview.frames import messy
+from tests.notebook.preview.screens import Screen, screen
+
+
+def dates() -> pd.DataFrame:
+    return pd.DataFrame({"user_id": ["a", "b"], "day": ["05.07.2023 10:30", "x"], "plan": ["pro", "free"]})
+
+
+def test_any_reading_can_be_written() -> None:
+    found = screen(dates())
+    found.one("column-reading", "Read text of day as").value = ANOTHER
+    line = found.one("column-format", "Reading of day")
+    line.value = "date:dd.mm.yyyy hh:mm"
+    assert found.preview.code == "df.mixpanel.set('user_id', parse={'day': 'date:dd.mm.yyyy hh:mm'})"
+    assert found.one("column-reading", "Read text of day as").value == "date:dd.mm.yyyy hh:mm"
+    assert not [w for w in found.visible() if "mp-column-format" in w._dom_classes]
+    assert '05.07.2023 10:30 \u2192 "2023-07-05T10:30:00"' in found.text()
+    assert "x \u2192 cannot be read" in found.text()
+
+
+def test_a_reading_that_is_none_is_told_and_changes_nothing() -> None:
+    found = screen(dates())
+    found.one("column-reading", "Read text of day as").value = ANOTHER
+    found.one("column-format", "Reading of day").value = "date:dd.mm.yyyy hh:xx"
+    assert "no reading 'date:dd.mm.yyyy hh:xx'" in found.text()
+    assert found.preview.code == "df.mixpanel.set('user_id')"
+    assert found.one("column-reading", "Read text of day as").value is None
+
+
+def test_a_column_is_left_out_and_sent_again_with_a_reading() -> None:
+    found = screen(dates())
+    found.one("column-reading", "Read text of day as").value = LEAVE_OUT
+    assert found.preview.code == "df.mixpanel.set('user_id', ['plan'])"
+    assert not found.one("column-sent", "Send day").value
+    assert found.one("column-reading", "Read text of day as").value == LEAVE_OUT
+    found.one("column-reading", "Read text of day as").value = "list:pipe"
+    assert found.preview.code == "df.mixpanel.set('user_id', parse={'day': 'list:pipe'})"
+    assert found.one("column-sent", "Send day").value
+
+
+@pytest.mark.parametrize(
+    ("label", "type"), [("Last Login", "date"), ("Signup Date", "string"), ("Visits", "number")]
+)
+def test_types_are_those_of_mixpanel(label: str, type: str) -> None:
+    found = screen(messy(), id="User ID")
+    assert f"Property name for {label} {label} {type}, 100 %" in found.text()
+
+
+def test_one_click_takes_one_suggestion_and_one_takes_all() -> None:
+    found = screen(messy(), id="User ID")
+    found.one("column-fix", "Read as yes/no: Yes/No").click()
+    assert found.preview.code == "df.mixpanel.set('User ID', parse={'Newsletter': 'boolean:Yes/No'})"
+    assert "Yes \u2192 true" in found.text()
+    found.one("take-all").click()
+    assert not [w for w in found.visible() if {"mp-take-all", "mp-column-fix"} & set(w._dom_classes)]
+    assert set(found.preview.operation.options.parse) == {"Newsletter", "Signup Date", "Amount", "Tags"}
+
+
+def test_values_of_people_are_masked_before_and_after() -> None:
+    frame = pd.DataFrame({"user_id": ["a", "b"], "name": ["Ann Lee", "Bob"]})
+    found = screen(frame, parse={"name": "list:comma"})
+    assert 'An*** \u2192 ["An***"]' in found.text()
+    assert "Ann Lee" not in found.text()
+    found.one("show-values").value = True
+    assert 'Ann Lee \u2192 ["Ann Lee"]' in found.text()
+
+
+def test_a_choice_between_two_readings_is_told() -> None:
+    frame = pd.DataFrame({"user_id": ["a", "b"], "day": ["05/07/2023", "01/02/2023"]})
+    found = Screen(frame.mixpanel.preview())
+    assert "1 column may be read in more than one way: choose below." in found.text()
+    assert not [w for w in found.visible() if "mp-take-all" in w._dom_classes]
+    found.one("column-fix", "Read as date: mm/dd/yyyy").click()
+    assert "more than one way" not in found.text()
