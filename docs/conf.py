@@ -66,7 +66,14 @@ html_theme_options = {
 }
 
 #: Where a name in single backticks is looked for.
-PLACES = ("mixpanel_pandas.", "pandas.DataFrame.mixpanel.", "mixpanel_pandas.Emulator.", "")
+PLACES = (
+    "mixpanel_pandas.",
+    "pandas.DataFrame.mixpanel.",
+    "mixpanel_pandas.Emulator.",
+    "mixpanel_pandas.plans.plan.",
+    "mixpanel_pandas.plans.undo.",
+    "",
+)
 
 #: Names that are no links: of libraries, whose own sites are not read, so that the site is made without a network; and of objects
 #: of this package that are not public.
@@ -92,8 +99,9 @@ def link_names(app: Sphinx, env: Any, node: Any, contnode: nodes.Element) -> nod
     if (node["refdomain"], node["reftype"]) != ("py", "obj") or name in parameters_of(node["refdoc"]):
         return contnode if node["refdomain"] == "py" else None
     objects = env.get_domain("py").objects
-    for place in PLACES:
-        if entry := objects.get(place + name):
+    of_class = name.rpartition(".")[0]  # a member without a page of its own leads to that of its class
+    for wanted in [f"{place}{each}" for each in (name, of_class) if each for place in PLACES]:
+        if entry := objects.get(wanted):
             uri = app.builder.get_relative_uri(node["refdoc"], entry.docname)
             contnode.parent = None
             return link_to(f"{uri}#{entry.node_id}", contnode)
