@@ -170,7 +170,9 @@ class State:
 
     def with_verb(self, verb: str) -> Operation:
         """Return the operation with another verb, and the mapping that the latest verb had that takes columns of any type."""
-        lost = not keeps_columns(self.operation.verb) and verb != self.operation.verb
+        if verb == self.operation.verb:
+            return self.operation
+        lost = not keeps_columns(self.operation.verb)
         if self._kept is not None and lost and (has_values(verb) or verb == "unset"):
             before = self.changed(restored(self.operation, self._kept))
             return with_verb(before.operation, before.layout, verb)
