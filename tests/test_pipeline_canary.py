@@ -82,6 +82,12 @@ class Mixpanel:
         return sum(request.path == "/api/query/engage" for request in self.emulator.requests)
 
 
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let backups lie in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def mixpanel(monkeypatch: pytest.MonkeyPatch) -> Mixpanel:
     return place(Mixpanel(), monkeypatch)

@@ -52,8 +52,9 @@ def test_an_error_of_the_work_is_raised_with_its_own_traceback() -> None:
 
 
 @pytest.fixture
-def alarms():
-    """Let a signal's handler raise in the main thread, again and again."""
+def alarms(monkeypatch: pytest.MonkeyPatch):
+    """Let a signal's handler raise in the main thread, again and again; also in finalizers, of which nobody can be told."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
 
     def strike(*_: object) -> None:
         raise Limit
