@@ -98,7 +98,7 @@ def test_unset_and_delete_are_compared_by_what_is_absent(
 ) -> None:
     frame = pd.DataFrame({"id": ["ann", "bob", "cem"]})
     hold(mixpanel, ann={"fax": 1, "tel": 2}, bob={"fax": 1}, cem={"fax": 1})
-    summary = frame.mixpanel.unset("id", ["fax", "tel"], project=project)
+    summary = frame.mixpanel.unset("id", ["fax", "tel"], project=project, backup=None)
     hold(mixpanel, bob={"tel": 5}, cem=None)
     assert rows_of(frame.mixpanel.verify(summary, ["fax", "tel"], project=project)) == [
         ("ann", "fax", None, None, True, None),
@@ -108,7 +108,7 @@ def test_unset_and_delete_are_compared_by_what_is_absent(
         ("cem", "fax", None, None, None, NOT_FOUND),
         ("cem", "tel", None, None, None, NOT_FOUND),
     ]
-    summary = frame.mixpanel.delete("id", project=project)
+    summary = frame.mixpanel.delete("id", project=project, backup=None)
     hold(mixpanel, bob={"tel": 5})
     comparison = frame.mixpanel.verify(summary, project=project)
     assert comparison["matches"].tolist() == [True, False, True]
