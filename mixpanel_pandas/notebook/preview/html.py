@@ -61,7 +61,7 @@ body[data-jp-theme-light="false"] .mixpanel-preview .widget-dropdown > select { 
   white-space: normal; height: auto; min-height: 28px; line-height: 1.3; overflow-wrap: anywhere; padding: 3px 8px; text-align: left;
 }
 .mixpanel-preview .mp-column-fix { font-size: 12px; }
-.mp-sample { display: block; }
+.mp-sample { display: block; overflow-wrap: anywhere; }
 .mp-html details > summary { cursor: pointer; }
 .mp-hidden-name .widget-label, .mp-hidden-name label > span {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
@@ -75,6 +75,7 @@ body[data-jp-theme-light="false"] .mixpanel-preview .widget-dropdown > select { 
 .mp-message { border-left: 3px solid currentColor; padding: 4px 10px; margin: 4px 0; background: var(--mp-soft); }
 .mp-column-example .widget-html-content { min-width: 0; width: 100%; }
 .mp-column-example .mp-mono { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.mp-column-example .mp-sample .mp-mono { display: inline; white-space: normal; overflow: visible; }
 .mixpanel-preview, .mixpanel-saved { container-type: inline-size; }
 @container (max-width: 640px) {
   .mixpanel-preview .mp-show-values, .mixpanel-preview .mp-show-values * { height: auto; white-space: normal; line-height: 1.4; }
