@@ -153,10 +153,10 @@ def _compare(call: Call, file: str) -> ExitStatus:
 
 
 def _print_drift(drift: pd.DataFrame, call: Call) -> None:
-    from mixpanel_pandas.notebook.show import show_drift
+    from mixpanel_pandas.notebook.show import show
 
     if not call["quiet"]:
-        echo(show_drift(drift, 20 if call["rows"] is None else call["rows"]), error=call["summary"] == STDOUT)
+        echo(show(drift, 20 if call["rows"] is None else call["rows"]), error=call["summary"] == STDOUT)
 
 
 # -- applied ----------------------------------------------------------------------------------------------------------

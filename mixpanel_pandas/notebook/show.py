@@ -25,7 +25,7 @@ from mixpanel_pandas.text import NOT_SHOWN, Length, counted, percent, shortened,
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-__all__ = ["show", "show_drift", "table_of"]
+__all__ = ["show", "table_of"]
 
 
 def show(frame: pd.DataFrame, rows: int = 20) -> Table:
@@ -74,17 +74,6 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     return table_of(
         kind.prepare(first), kind.caption(frame), kind.columns, _note(len(first), len(frame), kind)
     )
-
-
-def show_drift(drift: pd.DataFrame, rows: int) -> Table:
-    """Return what has changed since a plan was made as a table."""
-    profiles = counted(drift["id"].nunique(), "profile")
-    caption = (
-        f"{profiles} changed since the plan was made"
-        if len(drift)
-        else "nothing has changed since the plan was made"
-    )
-    return table_of(drift.iloc[:rows], caption, note=_note(min(rows, len(drift)), len(drift), VALUES))
 
 
 def table_of(frame: pd.DataFrame, caption: str, columns: Sequence[str] = (), note: str = "") -> Table:
@@ -287,6 +276,12 @@ def _comparison_in_words(comparison: pd.DataFrame) -> str:
     return f"{counted(len(comparison), 'value')} in {profiles}{f': {parts}' if parts else ''}"
 
 
+def _drift_in_words(drift: pd.DataFrame) -> str:
+    if drift.empty:
+        return "nothing has changed since the plan was made"
+    return f"{counted(drift['id'].nunique(), 'profile')} changed since the plan was made"
+
+
 def _shape_in_words(frame: pd.DataFrame) -> str:
     return f"{counted(len(frame), 'row')} x {counted(frame.shape[1], 'column')}"
 
@@ -407,6 +402,12 @@ KINDS: tuple[Kind, ...] = (
         _inventory_in_words,
         _with_types_and_examples,
     ),
+    Kind(  # the drift of a plan
+        ("id", "property", "before", "now", "after"),
+        ("id", "property", "before", "now", "after"),
+        _drift_in_words,
+        noun="value",
+    ),
     Kind(  # the cells of a plan
         ("position", "id", "property", "before", "after", "change"),
         ("id", "property", "before", "after", "change"),
@@ -422,9 +423,6 @@ KINDS: tuple[Kind, ...] = (
         first="those that differ first",
     ),
 )  # fmt: skip
-
-#: The values of a backup.
-VALUES = Kind((), (), _shape_in_words, noun="value")
 
 #: Any other frame.
 ANY = Kind((), (), _shape_in_words, noun="row")

@@ -174,7 +174,8 @@ class Applying:
             logger.warning("apply: %s and left out; plan.drift() lists what changed", words)
         if backup is not None:
             path = self._default_backup() if backup is True else Path(backup).expanduser()
-            cells = pa.concat_tables([step.cells for step in self.plan.steps])
+            left_out = pa.array(changed["id"], pa.large_string())
+            cells = self.plan.table.filter(pc.invert(pc.is_in(self.plan.table["id"], value_set=left_out)))
             write_backup(path, self.digest, self.project, self.plan.group, cells, self.now)
 
     def _default_backup(self) -> Path:
@@ -269,7 +270,8 @@ class Applying:
     def sent_before(self, number: int) -> pd.DataFrame:
         """Return by id what earlier calls have sent of a step, as the journal tells."""
         if number not in self._sent_before:
-            self._sent_before[number] = applied_in_run(self.journal, self._run(number))
+            run = None if self.journal is None else self._run(number)  # to name it takes a look at all cells
+            self._sent_before[number] = applied_in_run(self.journal, run)
         return self._sent_before[number]
 
     def _leave_out(self, number: int, step: Step, decisions: Decisions, now: HeldProfiles | None) -> None:

@@ -14,6 +14,7 @@ from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, null
 from mixpanel_pandas.profiles.backup import edges
 from mixpanel_pandas.profiles.cells import ALWAYS_SENT
 from mixpanel_pandas.profiles.comparing import differ
+from mixpanel_pandas.rules.limits import NEVER_WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,12 @@ def compare(step: Step, now: HeldProfiles, origin: Origin) -> Compared:
         has_drift[at] |= drifts
         is_open[at] |= ~values.is_after
         parts.append(_drift(values, drifts))
+    for values in _of_deletes(step, now):
+        at = np.asarray(pc.index_in(values.ids, value_set=ids))
+        is_open[at] |= ~values.is_after
+        if origin.tells_all:
+            has_drift[at] |= ~values.is_before
+            parts.append(_drift(values, ~values.is_before))
     return Compared(
         ids.filter(pa.array(~has_drift & ~is_open)),
         ids.filter(pa.array(has_drift)),
@@ -96,9 +103,14 @@ def proven(steps: list[Step], of: pa.Array, now: HeldProfiles) -> pa.Array:
 
 
 def _values(step: Step, now: HeldProfiles, tells_null: bool) -> Iterator[_Values]:
-    """Yield each property of a step. Sums and lists never count as what the step leaves: another writer may have made them."""
+    """Yield each property of a step, but for those that Mixpanel computes.
+
+    Sums and lists never count as what the step leaves: another writer may have made them.
+    """
     named = step.cells.filter(step.cells["property"].is_valid())
     for name in named["property"].unique().to_pylist():
+        if name in NEVER_WRITTEN:
+            continue
         cells = named.filter(pc.equal(named["property"], name))
         ids, before, after = edges(cells)
         at_first = pc.index_in(ids, value_set=cells["id"].combine_chunks())
@@ -110,6 +122,24 @@ def _values(step: Step, now: HeldProfiles, tells_null: bool) -> Iterator[_Values
         if cells["verb"][0].as_py() in ALWAYS_SENT:
             is_after[:] = False
         yield _Values(name, ids, before, held, after, is_before, is_after, is_found & nulls_in(places))
+
+
+def _of_deletes(step: Step, now: HeldProfiles) -> Iterator[_Values]:
+    """Yield the profiles to delete, which are open as long as they are there, and each property that is new on them."""
+    ids = step.cells.filter(step.cells["property"].is_null())["id"].unique()
+    if not len(ids):
+        return
+    places = now.places_of(ids)
+    is_lost, every = nulls_in(places), np.ones(len(ids), bool)
+    none = pa.nulls(len(ids), LARGE_STRING)
+    yield _Values("", ids, none, none, none, every, is_lost, is_lost)
+    for name in now.names:
+        if name in NEVER_WRITTEN:
+            continue
+        planned = step.cells.filter(pc.equal(step.cells["property"], name))["id"].unique()
+        held = now.values_of(name, places)
+        is_new = mask_of(held.is_valid()) & ~mask_of(pc.is_in(ids, value_set=planned))
+        yield _Values(name, ids, none, held, none, ~is_new, every, is_lost)
 
 
 def _drift(values: _Values, drifts: np.ndarray) -> pa.Table:

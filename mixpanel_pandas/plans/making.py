@@ -89,6 +89,7 @@ def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tupl
         is_whole=bool(read.get("is_whole")),
         total=len(current),
         tells_null=False,
+        tells_all="mixpanel" in current.attrs and held.only is None,
     )
     return held, origin
 

@@ -43,6 +43,8 @@ class Origin:
         How many profiles were read.
     tells_null : bool
         Whether a null that a profile holds is told from a property that it lacks.
+    tells_all : bool
+        Whether all properties of the profiles were read, so that one that is new shows.
     remembered : int or None
         How many profiles the snapshot holds. None: there is none.
     """
@@ -52,6 +54,7 @@ class Origin:
     is_whole: bool = False
     total: int | None = None
     tells_null: bool = True
+    tells_all: bool = True
     remembered: int | None = None
 
 

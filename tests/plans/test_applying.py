@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,47 +8,18 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.emulator.moments import without_fractions
 from mixpanel_pandas.rules.operators import OPERATORS
-from tests.profiles.held import hold
+from tests.profiles.held import OPERANDS, held_in, hold, values_after
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore::mixpanel_pandas.errors.ProfileWarning")
 
-OPERANDS: dict[str, list[Any]] = {
-    "set": [5, 5.0, "x", "2026-01-01T10:00:00.500", True, [1, "a"], {"b": 1, "a": 2}],
-    "set_once": [5, "x", [1]],
-    "add": [1, 2.5],
-    "union": ["a", ["a", "b"], [1]],
-    "append": ["a", 1, {"k": 2}],
-    "remove": ["a", 1],
-}
 HELD = [
     5, 0.5, "x", "2026-01-01T10:00:00", True, 1, ["a"], ["a", 1, "a"], [1, "a"], {"a": 2, "b": 1}, 1e20, [1e20], "null", "",
 ]  # fmt: skip
 ABSENT = object()
-
-
-@pytest.fixture
-def mixpanel() -> mpd.Emulator:
-    return mpd.Emulator()
-
-
-@pytest.fixture
-def project(mixpanel: mpd.Emulator) -> mpd.Project:
-    return replace(mixpanel.project, adapter=mixpanel.adapter())
-
-
-def held_in(mixpanel: mpd.Emulator) -> dict[str, dict[str, Any]]:
-    """Return what can be read of the profiles that hold anything, without what Mixpanel computes."""
-    profiles = mixpanel._store.kind(mixpanel.token, None)
-    shown = {
-        key: {name: without_fractions(value) for name, value in profile.items() if name != "$last_seen"}
-        for key, profile in profiles.items()
-    }
-    return {key: profile for key, profile in shown.items() if profile}
 
 
 class World:
@@ -95,9 +65,7 @@ def test_what_is_saved_does_what_was_planned_and_undo_puts_back_what_was(
     after = held_in(mixpanel)
 
     hold(mixpanel, before)
-    if (
-        OPERATORS[verb].idempotent if verb != "update" else False
-    ):  # this process does not send the others twice
+    if verb != "update" and OPERATORS[verb].idempotent:  # this process does not send the others twice
         direct = world.frame.mixpanel.plan(verb, "id", world.properties, project=project, **world.options)
         direct.apply(project=project, backup=None)
         assert held_in(mixpanel) == after
@@ -141,6 +109,43 @@ def test_drift_is_listed_and_left_out(mixpanel: mpd.Emulator, project: mpd.Proje
     rows = summary.set_index("reason")["rows"]
     assert (rows["already so"], rows["drift"]) == (1, 3)
     assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}, "c": {"p": 9}, "new": {"p": 3}}
+
+
+def test_an_undo_leaves_alone_what_was_left_out(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"p": 1}, "b": {"p": 1}})
+    plan = pd.DataFrame({"id": ["a", "b"], "p": 2}).mixpanel.plan("set", "id", project=project)
+    hold(mixpanel, {"a": {"p": 1}, "b": {"p": 9}})
+    plan.apply(project=project, backup=tmp_path / "backup.parquet")
+    undo = mpd.open_backup(tmp_path / "backup.parquet").plan()
+    assert undo.cells["id"].tolist() == ["a"]
+    drift = plan.drift(project=project)
+    assert mpd.show(drift).caption == "1 profile changed since the plan was made"
+    assert mpd.show(drift[:0]).caption == "nothing has changed since the plan was made"
+
+
+@pytest.mark.parametrize("is_read_before", [True, False])
+def test_a_profile_that_holds_more_than_was_planned_is_not_deleted(
+    is_read_before: bool, mixpanel: mpd.Emulator, project: mpd.Project
+) -> None:
+    hold(mixpanel, {"empty": {}, "same": {"p": 1, "$last_seen": "2026-01-01T00:00:00"}, "more": {"p": 1}})
+    current = mpd.read_profiles(project=project) if is_read_before else None
+    df = pd.DataFrame({"id": ["empty", "same", "more"]})
+    plan = df.mixpanel.plan("delete", "id", current=current, project=project)
+    later = {"empty": {}, "same": {"p": 1, "$last_seen": "2026-02-02T00:00:00"}, "more": {"p": 1, "q": 2}}
+    hold(mixpanel, later)
+    assert plan.drift(project=project)[["id", "property", "now"]].to_numpy().tolist() == [["more", "q", "2"]]
+    plan.apply(project=project, backup=None)
+    assert set(mixpanel._store.kind(mixpanel.token, None)) == {"more"}
+
+
+def test_properties_that_were_not_read_are_no_drift(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
+    hold(mixpanel, {"a": {"p": 1, "q": 2}})
+    current = mpd.read_profiles(properties=["p"], project=project)
+    plan = pd.DataFrame({"id": ["a"]}).mixpanel.plan("delete", "id", current=current, project=project)
+    plan.apply(project=project, backup=None)
+    assert held_in(mixpanel) == {}
 
 
 def test_sums_that_the_journal_does_not_know_are_drift(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
@@ -302,15 +307,8 @@ def test_several_rows_of_an_id(verb: str, seed: int, mixpanel: mpd.Emulator, pro
     for way in choices:
         hold(mixpanel, {"a": {"p": 1, "q": ["a"]}, "b": {"p": ["a", 1]}, "c": {}})
         plan = df.mixpanel.plan(verb, "id", duplicates=way, project=project, invalid="drop_value")
-        after = {key: dict(profile) for key, profile in held_in(mixpanel).items()}
-        for cell in plan.cells.sort_values("position").itertuples():
-            profile = after.setdefault(cell.id, {})
-            if pd.isna(cell.after):
-                profile.pop(cell.property)
-            else:
-                profile[cell.property] = without_fractions(json.loads(cell.after))
+        planned = values_after(plan, held_in(mixpanel))
         plan.apply(project=project, backup=None)
-        planned = {key: profile for key, profile in after.items() if profile}
         assert held_in(mixpanel) == planned
         again = held_in(mixpanel)
         hold(mixpanel, {})

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,56 +9,10 @@ import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.emulator.moments import without_fractions
 from mixpanel_pandas.profiles.comparing import differ
-from tests.profiles.held import hold
+from tests.profiles.held import OPERANDS, held_in, hold, values_after
 
-OPERANDS: dict[str, list[Any]] = {
-    "set": [5, 5.0, "x", "2026-01-01T10:00:00.500", True, [1, "a"], {"b": 1, "a": 2}],
-    "set_once": [5, "x", [1]],
-    "add": [1, 2.5],
-    "union": ["a", ["a", "b"], [1]],
-    "append": ["a", 1, {"k": 2}],
-    "remove": ["a", 1],
-}
 HELD = [None, 5, 0.5, "x", "2026-01-01T10:00:00", True, 1, ["a"], ["a", 1, "a"], [1, "a"], {"a": 2, "b": 1}]
-
-
-@pytest.fixture
-def mixpanel() -> mpd.Emulator:
-    return mpd.Emulator()
-
-
-@pytest.fixture
-def project(mixpanel: mpd.Emulator) -> mpd.Project:
-    return replace(mixpanel.project, adapter=mixpanel.adapter())
-
-
-def values_after(plan: Any, current: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the profiles with the cells of a plan in them."""
-    after = {key: dict(properties) for key, properties in current.items()}
-    for cell in plan.cells.itertuples():
-        profile = after.setdefault(cell.id, {})
-        if pd.isna(cell.after):
-            del profile[cell.property]
-        else:
-            profile[cell.property] = json.loads(cell.after)
-    return after
-
-
-def held_in(mixpanel: mpd.Emulator) -> dict[str, dict[str, Any]]:
-    profiles = mixpanel._store.kind(mixpanel.token, None)
-    return {
-        key: {name: value for name, value in profile.items() if name != "$last_seen"}
-        for key, profile in profiles.items()
-    }
-
-
-def seconds(profiles: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {
-        key: {name: without_fractions(value) for name, value in profile.items()}
-        for key, profile in profiles.items()
-    }
 
 
 @pytest.mark.filterwarnings("ignore::mixpanel_pandas.errors.ProfileWarning")
@@ -87,12 +40,8 @@ def test_after_is_what_mixpanel_holds_after_sending(
     plan = df.mixpanel.plan(verb, "id", properties, current=current, invalid="drop_value")
     summary = plan.apply(project=project, backup=None)
     assert set(summary["outcome"]) <= {"accepted", "skipped"}
-    expected = values_after(plan, before)
-    if verb == "delete":
-        expected = {}
-    # What is unchanged for Mixpanel is not sent, so the value before stays.
-    held = {key: profile for key, profile in seconds(held_in(mixpanel)).items() if profile}
-    assert held == {key: profile for key, profile in seconds(expected).items() if profile}
+    # what is unchanged for Mixpanel is not sent, so the value before stays
+    assert held_in(mixpanel) == ({} if verb == "delete" else values_after(plan, before))
 
 
 def test_the_same_frame_twice_sends_nothing_and_edits_send_themselves(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,21 +7,10 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.delivery import canary
-from tests.plans.test_applying import held_in
-from tests.profiles.held import hold
+from tests.profiles.held import held_in, hold
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def mixpanel() -> mpd.Emulator:
-    return mpd.Emulator()
-
-
-@pytest.fixture
-def project(mixpanel: mpd.Emulator) -> mpd.Project:
-    return replace(mixpanel.project, adapter=mixpanel.adapter())
 
 
 @pytest.fixture(autouse=True)

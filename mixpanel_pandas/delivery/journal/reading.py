@@ -120,12 +120,12 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
         )
 
 
-def applied_in_run(path: str | os.PathLike[str] | None, run: str) -> pd.DataFrame:
+def applied_in_run(path: str | os.PathLike[str] | None, run: str | None) -> pd.DataFrame:
     """Return by id what a run has sent so far, as `applied_by_id` does. It is empty if there is no journal or no such run."""
     nothing = pd.DataFrame(
         {"whole": [], "some": [], "doubt": []}, dtype=bool, index=pd.Index([], dtype=object)
     )
-    if path is None or not Path(path).exists():
+    if path is None or run is None or not Path(path).exists():
         return nothing
     with closing(File(path, writes=False)) as file:
         if all(record.values["name"] != run for record in file.records(None, "run")):
