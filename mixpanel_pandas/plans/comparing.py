@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.plans.steps import Origin, Step
     from mixpanel_pandas.profiles.held import HeldProfiles
 
-__all__ = ["Compared", "compare", "proven"]
+__all__ = ["DRIFT", "Compared", "compare", "proven"]
 
 DRIFT = pa.schema([(name, LARGE_STRING) for name in ("id", "property", "before", "now", "after")])
 

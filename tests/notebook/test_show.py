@@ -14,6 +14,7 @@ from mixpanel_pandas.checking.inventory import COLUMNS as INVENTORY
 from mixpanel_pandas.delivery.summary import COLUMNS
 from mixpanel_pandas.notebook.show import FORMATS, KINDS
 from mixpanel_pandas.notebook.tables import MARKS
+from mixpanel_pandas.plans.comparing import DRIFT
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.rules.outcomes import OUTCOMES
 
@@ -269,7 +270,7 @@ def test_kinds_and_formats_speak_of_columns_that_there_are(summary):
     cells = pd.DataFrame({"user_id": ["a"], "n": [1]}).mixpanel.plan("set", "user_id", current=held).cells
     frame = pd.DataFrame({"user_id": ["a"], "n": [1]})
     compared = frame.mixpanel.verify(frame.mixpanel.set("user_id")).columns
-    columns = {*COLUMNS, *report.columns, *INVENTORY, *cells.columns, *compared, "of them"}
+    columns = {*COLUMNS, *report.columns, *INVENTORY, *cells.columns, *DRIFT.names, *compared, "of them"}
     assert set(FORMATS) <= columns
     assert {name for kind in KINDS for name in (*kind.required, *kind.columns)} <= columns
     for frame, kind in zip((summary, report, mpd.totals(summary)), KINDS, strict=False):
