@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
 from mixpanel_pandas.profiles.backup import edges
-from mixpanel_pandas.profiles.cells import ALWAYS_SENT
+from mixpanel_pandas.profiles.cells import ALWAYS_SENT, by_property
 from mixpanel_pandas.profiles.comparing import differ
 from mixpanel_pandas.rules.limits import NEVER_WRITTEN
 
@@ -107,11 +107,9 @@ def _values(step: Step, now: HeldProfiles, tells_null: bool) -> Iterator[_Values
 
     Sums and lists never count as what the step leaves: another writer may have made them.
     """
-    named = step.cells.filter(step.cells["property"].is_valid())
-    for name in named["property"].unique().to_pylist():
+    for name, cells in by_property(step.cells).items():
         if name in NEVER_WRITTEN:
             continue
-        cells = named.filter(pc.equal(named["property"], name))
         ids, before, after = edges(cells)
         at_first = pc.index_in(ids, value_set=cells["id"].combine_chunks())
         is_found = np.asarray(cells["is_found"].take(at_first))
@@ -132,13 +130,15 @@ def _of_deletes(step: Step, now: HeldProfiles) -> Iterator[_Values]:
     places = now.places_of(ids)
     is_lost, every = nulls_in(places), np.ones(len(ids), bool)
     none = pa.nulls(len(ids), LARGE_STRING)
+    planned = by_property(step.cells)
     yield _Values("", ids, none, none, none, every, is_lost, is_lost)
     for name in now.names:
         if name in NEVER_WRITTEN:
             continue
-        planned = step.cells.filter(pc.equal(step.cells["property"], name))["id"].unique()
         held = now.values_of(name, places)
-        is_new = mask_of(held.is_valid()) & ~mask_of(pc.is_in(ids, value_set=planned))
+        is_new = mask_of(held.is_valid())
+        if name in planned:
+            is_new &= ~mask_of(pc.is_in(ids, value_set=planned[name]["id"].combine_chunks()))
         yield _Values(name, ids, none, held, none, ~is_new, every, is_lost)
 
 

@@ -16,6 +16,7 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.plans.steps import step_of
 from mixpanel_pandas.plans.texts import checked_texts
+from mixpanel_pandas.profiles.cells import by_property
 from mixpanel_pandas.profiles.columns import ID, column_of_property
 from mixpanel_pandas.profiles.files import Header, read_file, refuse_unwritable, write_file
 from mixpanel_pandas.profiles.held import HeldProfiles, held_in_table
@@ -92,8 +93,7 @@ class Snapshot:
         new = new.filter(pc.is_null(pc.index_in(new, value_set=old)))
         ids = pa.concat_arrays([old, new.cast(LARGE_STRING)])
         columns = {name: self.table[name] for name in self.table.column_names if name != ID}
-        for name in cells["property"].unique().drop_null().to_pylist():
-            rows = cells.filter(pc.equal(cells["property"], name))
+        for name, rows in by_property(cells).items():
             column = column_of_property(name)
             before = columns.get(column, pa.nulls(len(old), LARGE_STRING))
             columns[column] = _overwritten(before, ids, rows["id"], rows["after"])

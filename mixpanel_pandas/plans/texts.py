@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.payloads.json_text import json_array
 from mixpanel_pandas.payloads.row_set import RowSet
+from mixpanel_pandas.profiles.cells import by_property
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["checked_cells", "checked_texts", "label_beside", "series_of"]
+__all__ = ["checked_cells", "checked_texts", "columns_of", "label_beside", "series_of"]
 
 
 def checked_texts(
@@ -71,15 +71,34 @@ def checked_cells(asked: Operation, cells: pa.Table) -> Decisions:
     positions = cells["position"].to_numpy()
     rows, first, row_of_cell = np.unique(positions, return_index=True, return_inverse=True)
     ids = cells["id"].take(pa.array(first)).combine_chunks()
-    columns: dict[str, pa.Array] = {}
-    said: dict[str, np.ndarray] = {}
-    for name in _written(asked):
-        at = np.flatnonzero(np.asarray(pc.equal(cells["property"], name)))
-        place, has = np.zeros(len(rows), np.int64), np.zeros(len(rows), bool)
-        place[row_of_cell[at]], has[row_of_cell[at]] = at, True
-        columns[name] = cells["operand"].take(pa.array(place, mask=~has)).combine_chunks()
+    of_names = by_property(cells.append_column("row", pa.array(row_of_cell)))
+    nothing = cells.slice(0, 0).append_column("row", pa.array([], pa.int64()))
+    named = {name: of_names.get(name, nothing) for name in _written(asked)}
+    return checked_texts(asked, ids, *columns_of(named, "operand", len(rows)))
+
+
+def columns_of(
+    cells: Mapping[str, pa.Table], values: str, rows: int
+) -> tuple[dict[str, pa.Array], dict[str, np.ndarray]]:
+    """Return cells as columns: the values of each property, and the mask of the rows that say something about it.
+
+    Parameters
+    ----------
+    cells : mapping
+        Property -> its cells, with the place of each one in a column ``row``.
+    values : str
+        The column of the values.
+    rows : int
+        How many rows there are.
+    """
+    columns, said = {}, {}
+    for name, of_name in cells.items():
+        place, has = np.zeros(rows, np.int64), np.zeros(rows, bool)
+        at = of_name["row"].to_numpy()
+        place[at], has[at] = np.arange(len(at)), True
+        columns[name] = of_name[values].take(pa.array(place, mask=~has)).combine_chunks()
         said[name] = has
-    return checked_texts(asked, ids, columns, said)
+    return columns, said
 
 
 def _written(asked: Operation) -> list[str]:

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.notebook.show import table_of
-from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of
 from mixpanel_pandas.plans.plan import plan_of
 from mixpanel_pandas.plans.steps import Origin, step_of
-from mixpanel_pandas.plans.texts import checked_texts
+from mixpanel_pandas.plans.texts import checked_texts, columns_of
 from mixpanel_pandas.profiles.backup import FORMAT
+from mixpanel_pandas.profiles.cells import by_property
 from mixpanel_pandas.profiles.files import read_file
 from mixpanel_pandas.profiles.held import HeldProfiles
 from mixpanel_pandas.rules.limits import NEVER_WRITTEN
@@ -162,22 +163,14 @@ def _expected(values: pa.Table, deleted: pa.Array) -> HeldProfiles:
     ids = values["id"].unique()
     ids = ids.filter(pc.invert(pc.is_in(ids, value_set=deleted)))
 
-    def after(name: str) -> pa.Array:
-        rows = values.filter(pc.equal(values["property"], name))
-        at = pc.index_in(ids, value_set=rows["id"].combine_chunks())
-        return rows["after"].take(at).combine_chunks()
-
-    names = values["property"].unique().drop_null().to_pylist()
-    return HeldProfiles(ids, {name: partial(after, name) for name in names})
+    rows = pc.index_in(values["id"], value_set=ids)
+    there = values.append_column("row", rows).filter(rows.is_valid())
+    columns, _said = columns_of(by_property(there), "after", len(ids))
+    return HeldProfiles(ids, {name: partial(lambda texts: texts, texts) for name, texts in columns.items()})
 
 
 def _checked(cells: pa.Table, asked: Operation) -> Decisions:
     """Return the rows that write the values of a backup."""
     ids = cells["id"].unique()
-    columns, said = {}, {}
-    for name in cells["property"].unique().to_pylist():
-        rows = cells.filter(pc.equal(cells["property"], name))
-        at = pc.index_in(ids, value_set=rows["id"].combine_chunks())
-        columns[name] = rows["before"].take(at).combine_chunks()
-        said[name] = ~nulls_in(at)
-    return checked_texts(asked, ids, columns, said)
+    cells = cells.append_column("row", pc.index_in(cells["id"], value_set=ids))
+    return checked_texts(asked, ids, *columns_of(by_property(cells), "before", len(ids)))

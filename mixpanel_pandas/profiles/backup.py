@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import BackupError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of, nulls_in
+from mixpanel_pandas.profiles.cells import by_property
 from mixpanel_pandas.profiles.comparing import differ
 from mixpanel_pandas.profiles.files import Header, read_file, write_file
 from mixpanel_pandas.reading.spool import spooled
@@ -109,13 +110,14 @@ def edges(cells: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
 def _kept(cells: pa.Table, now: HeldProfiles, old: pa.Table) -> Iterator[pa.RecordBatch]:
     """Yield what is kept: what is changed, one property after the other, what is deleted, and what an earlier backup alone holds."""
     is_delete = pc.equal(cells["verb"], "delete")
+    old = old.append_column("place", pa.array(np.arange(len(old))))
     is_kept = np.zeros(len(old), bool)
-    changed = cells.filter(pc.invert(is_delete))
-    for name in changed["property"].unique().to_pylist():
-        ids, planned, after = edges(changed.filter(pc.equal(changed["property"], name)))
+    old_of = by_property(old)
+    for name, changed in by_property(cells.filter(pc.invert(is_delete))).items():
+        ids, planned, after = edges(changed)
         places = now.places_of(ids)
         values = now.values_of(name, places)
-        earlier = old.filter(pc.equal(old["property"], name))
+        earlier = old_of.get(name, old.slice(0, 0))
         in_old = pc.index_in(ids, value_set=earlier["id"].combine_chunks())
         is_changed_already = differ(values, planned) & ~nulls_in(in_old)
         kept = pc.if_else(
@@ -127,12 +129,12 @@ def _kept(cells: pa.Table, now: HeldProfiles, old: pa.Table) -> Iterator[pa.Reco
             pc.is_valid(places),
         )
         yield _batch(ids, found, name, kept, after)
-        is_kept |= mask_of(pc.and_(pc.equal(old["property"], name), pc.is_in(old["id"], value_set=ids)))
+        is_kept[earlier["place"].filter(pc.is_in(earlier["id"], value_set=ids)).to_numpy()] = True
     deleted = cells.filter(pc.and_(is_delete, pc.is_null(cells["property"])))["id"].unique()
     deleted = deleted.filter(now.places_of(deleted).is_valid())
     yield from _deleted(deleted, now)
     is_kept |= mask_of(pc.is_in(old["id"], value_set=deleted))
-    yield from old.filter(pa.array(~is_kept)).to_batches()
+    yield from old.drop_columns("place").filter(pa.array(~is_kept)).to_batches()
 
 
 def _deleted(there: pa.Array, now: HeldProfiles) -> Iterator[pa.RecordBatch]:

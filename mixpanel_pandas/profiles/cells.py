@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.profiles.held import HeldProfiles
 
-__all__ = ["CELLS", "EMPTIED", "KINDS_OF_CHANGE", "PlannedRows", "cells_of"]
+__all__ = ["CELLS", "EMPTIED", "KINDS_OF_CHANGE", "PlannedRows", "by_property", "cells_of"]
 
 #: What happens to a value. A cell without a change is sent all the same: sums and lists, and the profile itself of a delete.
 KINDS_OF_CHANGE = ("new", "changed", "emptied")
@@ -51,6 +52,35 @@ CELLS = pa.schema(
 ALWAYS_SENT = frozenset({"add", "append", "remove"})
 
 _NULL = "null"
+
+
+def by_property(cells: pa.Table) -> dict[str, pa.Table]:
+    """Return the cells of each property, in their order and without a copy. Cells of profiles as a whole are left out.
+
+    Cells of a property are neighbours, so a property is a few slices of the table.
+
+    Parameters
+    ----------
+    cells : pyarrow.Table
+        With a column ``property``.
+
+    Examples
+    --------
+    >>> cells = pa.table({"property": ["p", "p", None, "q", "p"], "n": [1, 2, 3, 4, 5]})
+    >>> {name: of_name["n"].to_pylist() for name, of_name in by_property(cells).items()}
+    {'p': [1, 2, 5], 'q': [4]}
+    """
+    slices: dict[str, list[pa.Table]] = {}
+    start = 0
+    for chunk in cells["property"].chunks:
+        encoded = chunk.dictionary_encode()
+        codes, names = np.asarray(encoded.indices.fill_null(-1)), encoded.dictionary.to_pylist()
+        begins = np.flatnonzero(np.diff(codes, prepend=-2))
+        for begin, end in pairwise([*begins, len(codes)]):
+            if codes[begin] >= 0:
+                slices.setdefault(names[codes[begin]], []).append(cells.slice(start + begin, end - begin))
+        start += len(chunk)
+    return {name: pa.concat_tables(tables) for name, tables in slices.items()}
 
 
 class PlannedRows:
