@@ -1282,7 +1282,7 @@ class Profiles:
         ----------
         summary : pandas.DataFrame
             From a verb on this frame, or from Parquet.
-        properties
+        properties : label, list of labels or mapping, optional
             As the verb was called with.
         sample : int, default 200
             How many ids to read at most, spread over the frame; up to 60,000.

@@ -60,8 +60,10 @@ def deduplicate_profiles(
         Whether the profile that stays gets what it lacks, from the latest of the others that has it.
     where : str, optional
         Which profiles, as a condition of Mixpanel; see `read_profiles`. By default all.
-    group, project
-        As for `rename_property`.
+    group : str, optional
+        The group key, for profiles of groups.
+    project : Project, optional
+        The project. By default that of `set_project`, else that of the environment.
 
     Returns
     -------

@@ -54,7 +54,7 @@ def upload(
     source : path, list of paths, binary file, frame, or iterable of frames
         As `frame` takes it.
     verb : str
-        set, set_once, add, union, append, remove, unset, delete or update.
+        The operator: set, set_once, add, union, append, remove, unset, delete or update.
     id : label, optional
         Column of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups ``$group_id``, ``group_id`` or the column named
         like the group key.
