@@ -282,7 +282,7 @@ def plain(name: object) -> str:
 LOOKALIKES: dict[str, str] = {
     lookalike: row.name
     for row in RESERVED_PROPERTIES.values()
-    for lookalike in {plain(row.name), *row.lookalikes}
+    for lookalike in (plain(row.name), *row.lookalikes)
     if row.role == "editable"
 }
 

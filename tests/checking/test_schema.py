@@ -229,7 +229,7 @@ def checked(values, value):
     return frame, report
 
 
-VALUE_IDS = [f"{check}: {row['bad']!r:.30} ({place})" for place, (check, _s, _l, row) in enumerate(VALUES)]
+VALUE_IDS = [f"{check}: {row['bad']!r:.16} ({place})" for place, (check, _s, _l, row) in enumerate(VALUES)]
 
 
 @pytest.mark.parametrize(("check", "severity", "limit", "values"), VALUES, ids=VALUE_IDS)
@@ -398,7 +398,7 @@ def test_every_check_has_a_case():
     assert {row[0] for row in [*VALUES, *COLUMNS]} | BY_SIZE | BY_DTYPE | OF_CALLS == set(CHECKS)
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=str)
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_severities_of_the_table_are_those_of_the_cases(check):
     told = {row[1] for row in [*VALUES, *COLUMNS] if row[0] == check.name}
     assert told == ({check.severity} if check.name not in BY_SIZE | BY_DTYPE | OF_CALLS else set())
