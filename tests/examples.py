@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import settings
 
 
-def examples(whole: int) -> int:
-    """Return how many examples to try of a test that tries `whole` of them in the whole suite.
+def examples(number: int) -> int:
+    """Return how many examples a test tries: the profiles of `conftest.py` scale `number`.
 
-    The profiles of `conftest.py` scale the number: ``quick`` tries a fifth, ``thorough`` thirty times as many.
+    The quick subset tries a fifth, all tests half, the profile ``thorough`` thirty times as many.
     """
-    return max(5, whole * settings().max_examples // 100)
+    return max(5, number * settings().max_examples // 100)

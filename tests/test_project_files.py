@@ -66,7 +66,8 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def imports(tree: ast.Module, *, types: bool = False) -> set[str]:
+@cache
+def imports(tree: ast.Module, *, types: bool = False) -> frozenset[str]:
     """Return what a module imports; with `types` also what only type checkers import."""
     only_types = {
         id(inner)
@@ -74,7 +75,7 @@ def imports(tree: ast.Module, *, types: bool = False) -> set[str]:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if id(node) in only_types and not types:
             continue
@@ -82,7 +83,7 @@ def imports(tree: ast.Module, *, types: bool = False) -> set[str]:
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def within(tree: ast.Module, *, types: bool = False) -> set[str]:
