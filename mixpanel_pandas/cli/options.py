@@ -110,7 +110,7 @@ PLACES: dict[str, Heading] = {
     **dict.fromkeys(
         ("invalid", "duplicates", "missing", "blank", "known", "new_properties"), "Wrong and missing values"
     ),
-    **dict.fromkeys(("journal", "run", "on_changed"), "A run that goes on"),
+    **dict.fromkeys(("journal", "run", "on_changed"), "Resuming an upload"),
     "at_most": "Guards",
 }
 _PLACE_OF: dict[str, Heading] = {

@@ -244,7 +244,7 @@ def _never(type: pa.DataType) -> bool:
 
 #: First word of a name -> what such readings read.
 READINGS: dict[str, ReadingRow] = {
-    "text": ReadingRow(("text",), "text as it stands", "nothing", "string", _never, _text),
+    "text": ReadingRow(("text",), "text as it is", "nothing", "string", _never, _text),
     "number": ReadingRow(
         (
             "number",
@@ -255,9 +255,9 @@ READINGS: dict[str, ReadingRow] = {
             "number:money:1.234,5",
             "number:percent",
         ),
-        "12, -3.5, +5, .5, 1e5; with the marks that an example shows; amounts without sign or code of the currency, a minus "
-        "in front or behind, parentheses as a minus; 5% as 5",
-        "1,234 without an example, groups that have not three digits, NaN, inf, digits that would be lost, a second currency",
+        "12, -3.5, +5, .5, 1e5; the marks of the example; with money, amounts without the currency, a minus "
+        "in front or behind, parentheses as a minus; with percent, 5% as 5",
+        "1,234 without an example, groups of other than three digits, NaN, inf, digits that would be lost, a second currency",
         "number",
         _is_number,
         _number,
@@ -270,7 +270,7 @@ READINGS: dict[str, ReadingRow] = {
             "date:%d.%m.%Y",
             "date:dd/mm/yyyy hh:mm Europe/Berlin",
         ),
-        "ISO 8601, offsets to UTC; a format in words or as for strptime; a last word may be the time zone",
+        "ISO 8601, with offsets converted to UTC; a format in words or as for strptime; the last word may be a time zone",
         "05/07/2024 without a format, times that do not exist or exist twice in the time zone, years before 1 and after 9999",
         "date",
         _is_date,
@@ -285,12 +285,12 @@ READINGS: dict[str, ReadingRow] = {
         _boolean,
     ),
     "json": ReadingRow(
-        ("json",), "JSON", "an object that holds a key twice", "mixed", pa.types.is_nested, _json
+        ("json",), "JSON", "an object with a key twice", "mixed", pa.types.is_nested, _json
     ),
     "list": ReadingRow(
         (*(f"list:{word}" for word in SEPARATORS), "list:python", "list:postgres"),
-        "items between separators, without outer blanks, empty ones and double quotes around; ['a', 'b']; {a,\"b c\",NULL}",
-        "quotes that do not end, lists in lists, items of several types",
+        "items between separators, without outer blanks, outer double quotes and empty items; ['a', 'b']; {a,\"b c\",NULL}",
+        "unclosed quotes, lists in lists, items of several types",
         "list",
         _is_list,
         _list,
