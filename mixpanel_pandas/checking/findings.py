@@ -355,12 +355,12 @@ def _leaving_out(check: str) -> str:
 
 
 def _padded_message(_label: Hashable, _name: str, _names: Names) -> str:
-    return f"the name has blanks at an end, or characters that nobody sees: {option_in_words('trim', True)} takes them away"
+    return f"the name has outer blanks or invisible characters: {option_in_words('trim', True)} removes them"
 
 
 def _similar_message(label: Hashable, name: str, names: Names) -> str:
     other = names.similar[name][0]
-    message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or characters that nobody sees, and is another property"
+    message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or invisible characters, but is another property"
     if other in RESERVED_PROPERTIES:
         return message
     return f"{message}: leave one out, or name it otherwise with {option_in_words('rename', {label: 'another name'})}"

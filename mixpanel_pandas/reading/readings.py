@@ -32,15 +32,15 @@ __all__ = ["FINDINGS", "READINGS", "Reading", "ReadingRow", "common_type", "read
 
 #: Name of a finding -> what is wrong with the text, in words.
 FINDINGS = {
-    "unreadable": "the text cannot be read as parse= says",
-    "inexact": "has more digits than the type keeps",
+    "unreadable": "parse= cannot convert the text",
+    "inexact": "has more digits than the type can store",
     "other_currency": "in another currency than most of the column",
     "two_way_date": "the day and the month may be either: date:dd/mm/yyyy or date:mm/dd/yyyy says which",
-    "no_offset": "a time without an offset among times with one: a last word such as Europe/Berlin names its time zone",
-    "nonexistent_time": "no clock of the time zone shows this time: it is skipped when summer time begins",
-    "ambiguous_time": "the clocks of the time zone show this time twice, when summer time ends",
+    "no_offset": "a time without an offset among times with one: add the time zone as a last word, such as Europe/Berlin",
+    "nonexistent_time": "this time does not exist in the time zone: it is skipped when summer time begins",
+    "ambiguous_time": "this time exists twice in the time zone, because summer time ends",
     "out_of_range": "before the year 1 or after the year 9999, in UTC",
-    "repeated_key": "an object holds a key twice",
+    "repeated_key": "an object has a key twice",
     "mixed_items": "items of another type than the column's other lists",
 }
 
