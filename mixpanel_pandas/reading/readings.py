@@ -32,7 +32,7 @@ __all__ = ["FINDINGS", "READINGS", "Reading", "ReadingRow", "common_type", "read
 
 #: Name of a finding -> what is wrong with the text, in words.
 FINDINGS = {
-    "unreadable": "parse= cannot convert the text",
+    "unreadable": "the text cannot be read as parse= says",
     "inexact": "has more digits than the type can store",
     "other_currency": "in another currency than most of the column",
     "two_way_date": "the day and the month may be either: date:dd/mm/yyyy or date:mm/dd/yyyy says which",
