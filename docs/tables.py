@@ -591,7 +591,7 @@ The summary covers the whole frame.
 
 - If the run is complete, the same call sends nothing and returns the summary.
 - Without `run=`, the operator, the columns and the ids identify the run. When the run is complete, an idempotent operator begins a new
-  one. Another operator raises `AlreadySent` if the values are the same, and begins a new run if they differ. `repeat=True` is refused:
+  one. An operator that is not idempotent raises `AlreadySent` if the values are the same, and begins a new run if they differ. `repeat=True` is refused:
   use another `run=` to send the same again.
 - If the content of a `run=` has changed, the call is refused, and the message says what changed. `on_changed="remaining"` sends only the ids that have
   no outcome in that run.
@@ -636,9 +636,9 @@ FAULTS_IN_WORDS: tuple[tuple[str, Evidence], ...] = (
     ("the request is refused as a whole (400, or status 0), and the answer names no record", "refused"),
     ("the same, and the answer counts 0 applied records", "none_applied"),
     ("a bare `0`, which means that no record is valid; an address that is too long (414)", "none_valid"),
-    ("the answer names the wrong records", "named"),
-    ("the answer names the wrong records and counts all others as applied", "named_rest_applied"),
-    ("the answer names the wrong records and counts 0 applied records", "named_none_applied"),
+    ("the answer names the records at fault", "named"),
+    ("the answer names the records at fault, and counts all others as applied", "named_rest_applied"),
+    ("the answer names the records at fault, and counts 0 applied records", "named_none_applied"),
 )
 
 #: What follows -> what you see, in the end with this outcome.
@@ -646,7 +646,7 @@ ACTIONS_IN_WORDS: dict[FollowUp, str] = {
     "accept": "the named rows are `rejected`, the others `accepted`",
     "retry": "retried, at most 8 times; then `{last}`",
     "halve": "each half is sent by itself; a single row is `{last}`",
-    "bisect": "halved to find the wrong rows; these are `{last}`, or `unknown` if an earlier attempt may have been applied",
+    "bisect": "halved to find the rows at fault; these are `{last}`, or `unknown` if an earlier attempt may have been applied",
     "reject": "`{last}`, and not retried",
     "again": "the named rows are `rejected`; the others are sent once more, and are then `{last}`",
     "stop": "the batch is `{last}`, all remaining rows are `not_sent`",
