@@ -556,9 +556,9 @@ COLUMNS_IN_WORDS = {
 
 FAULTS_PAGE = """# What happens when...
 
-...something goes wrong during an upload. The table shows which outcome follows. [What happens to a row](outcomes.md) explains the outcomes.
-It has two columns of outcomes, because {idempotent} are [idempotent](operators.md#how-they-differ), and
-{others} are not. This page is generated from the table that the upload uses.
+...something goes wrong during an upload. The table shows which [outcome](outcomes.md) follows. The outcome depends on the verb:
+{idempotent} are [idempotent](operators.md#how-they-differ), {others} are not. The
+table is generated from the one that the upload uses.
 
 {faults}
 
@@ -700,7 +700,7 @@ def pages() -> dict[Path, str]:
         ],
         [
             [
-                words,
+                "<br><br>".join(words for words, of in FAULTS_IN_WORDS if of == evidence),
                 *(
                     ACTIONS_IN_WORDS[action]
                     .format(last=row.last)
@@ -710,7 +710,7 @@ def pages() -> dict[Path, str]:
                 "all or some of the updates" if row.may_be_applied else "none of the updates",
                 row.remedy,
             ]
-            for words, evidence in FAULTS_IN_WORDS
+            for evidence in dict.fromkeys(evidence for _words, evidence in FAULTS_IN_WORDS)
             for row in [REACTIONS[evidence]]
         ],
     )
