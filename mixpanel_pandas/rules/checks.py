@@ -579,7 +579,10 @@ CHECKS: dict[str, Check] = {
         ),
         Check("bucket", "column", "warning", "Mixpanel hides data with a property of this name: rename it"),
         Check(
-            "lookalike", "column", "hint", "looks like a reserved property, but is another property: see rename"
+            "lookalike",
+            "column",
+            "hint",
+            "looks like a reserved property, but is another property: see rename",
         ),
         Check(
             "dollar_name",
