@@ -284,9 +284,7 @@ READINGS: dict[str, ReadingRow] = {
         pa.types.is_boolean,
         _boolean,
     ),
-    "json": ReadingRow(
-        ("json",), "JSON", "an object with a key twice", "mixed", pa.types.is_nested, _json
-    ),
+    "json": ReadingRow(("json",), "JSON", "an object with a key twice", "mixed", pa.types.is_nested, _json),
     "list": ReadingRow(
         (*(f"list:{word}" for word in SEPARATORS), "list:python", "list:postgres"),
         "items between separators, without outer blanks, outer double quotes and empty items; ['a', 'b']; {a,\"b c\",NULL}",
