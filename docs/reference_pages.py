@@ -21,8 +21,8 @@ the verbs use.
 
 `df.mixpanel.update(id, {{column: verb}})` applies several of them in one pass.
 
-Groups have no `add` and `append`. One page of Mixpanel says that they are not supported, and no SDK offers them, although another page lists `$add`. Compute
-the value in pandas and use `set`, or use `union` for lists.
+Groups have no `add` and `append`. One page of Mixpanel says that they are not supported, and no SDK offers them, although another page
+lists `$add`. Compute the value in pandas and use `set`, or use `union` for lists.
 
 ## How they differ
 
@@ -48,9 +48,9 @@ limit](guide/limits.md) shows what happens to such values. For rate limits, see 
 
 RESERVED_PAGE = """# Reserved properties
 
-Mixpanel gives a meaning to properties whose name begins with `$`. `email` is not `$email`. `rename="reserved"` renames columns such as `name`, `first_name`,
-`last_name`, `email`, `phone`, `avatar` and `created` to the reserved properties; a mapping renames any other column. This page is generated from the table that the checks use,
-`mpd.RESERVED_PROPERTIES`.
+Mixpanel gives a meaning to properties whose name begins with `$`. `email` is not `$email`. `rename="reserved"` renames columns such as
+`name`, `first_name`, `last_name`, `email`, `phone`, `avatar` and `created` to the reserved properties; a mapping renames any other column.
+This page is generated from the table that the checks use, `mpd.RESERVED_PROPERTIES`.
 
 {reserved}
 
@@ -64,8 +64,8 @@ Mixpanel gives a meaning to properties whose name begins with `$`. `email` is no
 
 ERRORS_PAGE = """# Errors and checks
 
-Each finding begins with the name of its check, such as `long_string`. These pages explain every check and every exception. `mpd.explain("long_string")` shows
-the same text in Python, `mixpanel-pandas explain long_string` in a terminal. All examples start with
+Each finding begins with the name of its check, such as `long_string`. These pages explain every check and every exception.
+`mpd.explain("long_string")` shows the same text in Python, `mixpanel-pandas explain long_string` in a terminal. All examples start with
 
 ```python
 >>> import pandas as pd

@@ -85,9 +85,9 @@ answers queries, and [simulates failures](#simulating-failures). Nothing leaves 
 
 ```
 
-Other clients run against it unchanged: the tests use `mixpanel`, `mixpanel-utils`, `mixpanel-headless`, the Singer tap and Airbyte's source.
-Where Mixpanel's documentation is silent, the emulator has to choose, and a comment in the code says so. Such a choice is not a fact about Mixpanel. [`poe live`](live.md)
-compares the emulator with a real project.
+Other clients run against it unchanged: the tests use `mixpanel`, `mixpanel-utils`, `mixpanel-headless`, the Singer tap and Airbyte's
+source. Where Mixpanel's documentation is silent, the emulator has to choose, and a comment in the code says so. Such a choice is not a fact
+about Mixpanel. [`poe live`](live.md) compares the emulator with a real project.
 
 ## What it answers
 
@@ -134,9 +134,9 @@ use. `emulator.add_cohort("paying", ["ann"])` returns the number for `filter_by_
 ## Selectors
 
 `where` and `selector` take an expression. It consists of properties (`properties["plan"]` or `user["plan"]`), strings in double quotes
-(with a backslash before quotes and backslashes), numbers, `true` and `false`, lists of these in brackets, `NOW` (seconds since 1970), and the
-operators and functions of this table. An invalid expression is answered with 400. A property that a profile does not have is undefined, and so is an operation on values
-of the wrong type. A query finds the profiles for which the expression is true.
+(with a backslash before quotes and backslashes), numbers, `true` and `false`, lists of these in brackets, `NOW` (seconds since 1970), and
+the operators and functions of this table. An invalid expression is answered with 400. A property that a profile does not have is undefined,
+and so is an operation on values of the wrong type. A query finds the profiles for which the expression is true.
 
 {selectors}
 
@@ -229,9 +229,9 @@ outcome follows from which fault.
 
 ## The summary
 
-A verb returns a frame, the summary. A row of it stands for rows with the same final answer (a batch, or a part of one), or for
-all rows that were left out for one reason. With `mpd.upload` the summary also counts malformed records of the source, with the reason `malformed record`;
-their `start` and `stop` are the end of the frame.
+A verb returns a frame, the summary. A row of it stands for rows with the same final answer (a batch, or a part of one), or for all rows
+that were left out for one reason. With `mpd.upload` the summary also counts malformed records of the source, with the reason `malformed
+record`; their `start` and `stop` are the end of the frame.
 
 `mpd.totals(summary)` adds the summary up. `df.mixpanel.outcomes(summary)` returns the outcome of each row of the frame. To use them later in another
 process, save the summary as Parquet.
@@ -350,9 +350,9 @@ credits = "number"
 - Options on the command line, after `run users.toml` or beside `--job users.toml`, override those of the job. Pairs such as those of
   `--parse` are added to those of the job.
 - A job contains no token.
-- In the name of a run, `{{date}}` is replaced by today's date, and `{{hour}}` by the current hour in UTC, such as `2026-11-21T14Z`. With
-  a journal and `run = "users-{{date}}"`, a second start on the same day sends only the rows that are left. The next day is a new run and sends everything.
-  If a retry may come after midnight, set the run: `mixpanel-pandas run users.toml --run users-2026-11-21`.
+- In the name of a run, `{{date}}` is replaced by today's date, and `{{hour}}` by the current hour in UTC, such as `2026-11-21T14Z`. With a
+  journal and `run = "users-{{date}}"`, a second start on the same day sends only the rows that are left. The next day is a new run and
+  sends everything. If a retry may come after midnight, set the run: `mixpanel-pandas run users.toml --run users-2026-11-21`.
 
 ### A job that sends what has changed
 
@@ -393,8 +393,9 @@ mixpanel-pandas undo plan.backup.parquet --to undo.parquet
 mixpanel-pandas apply undo.parquet
 ```
 
-- `plan` reads the profiles of the table, which needs a service account, and prints how much would change. With `--current` it uses
-  profiles that you have read before. With `--since` it uses the values that were last accepted, and reads nothing. `plan --job users.toml` plans the call of a job.
+- `plan` reads the profiles of the table, which needs a service account, and prints how much would change. With `--current` it uses profiles
+  that you have read before. With `--since` it uses the values that were last accepted, and reads nothing. `plan --job users.toml` plans the
+  call of a job.
 - `show` prints the changes of a plan or the contents of a backup; `--markdown` is for a pull request.
 - `apply` reads the profiles again and leaves out those that somebody has changed since; with `--drift raise` it refuses the plan. `drift` lists
   these changes. Then `apply` writes the current values to `plan.backup.parquet` (unless `--no-backup`), and sends the planned changes.
@@ -416,8 +417,9 @@ Plans and backups contain ids and values of profiles, and no token.
 
 ## The log
 
-A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a UTC time stamp. With
-`--quiet` it gets only warnings and errors, and no tables are printed; if rows fail, a warning counts the outcomes. With `--log-format json`, each line is an object:
+A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a UTC time stamp. With `--quiet` it gets only
+warnings and errors, and no tables are printed; if rows fail, a warning counts the outcomes. With `--log-format json`, each line is an
+object:
 
 ```json
 {{"time":"2026-11-21T03:15:09Z","level":"info","event":"uploaded","message":"set: 59 accepted; ...","accepted":59,"rejected":0, ...}}
@@ -590,11 +592,11 @@ after its answer. After a crash, `kill -9` or a power cut, make the same call ag
 The summary covers the whole frame.
 
 - If the run is complete, the same call sends nothing and returns the summary.
-- Without `run=`, the operator, the columns and the ids identify the run. When the run is complete, an idempotent operator begins a new
-  one. An operator that is not idempotent raises `AlreadySent` if the values are the same, and begins a new run if they differ. `repeat=True` is refused:
-  use another `run=` to send the same again.
-- If the content of a `run=` has changed, the call is refused, and the message says what changed. `on_changed="remaining"` sends only the ids that have
-  no outcome in that run.
+- Without `run=`, the operator, the columns and the ids identify the run. When the run is complete, an idempotent operator begins a new one.
+  An operator that is not idempotent raises `AlreadySent` if the values are the same, and begins a new run if they differ. `repeat=True` is
+  refused: use another `run=` to send the same again.
+- If the content of a `run=` has changed, the call is refused, and the message says what changed. `on_changed="remaining"` sends only the
+  ids that have no outcome in that run.
 - If the operator is not idempotent, an `unknown` row stays `unknown`, and later rows of its id are not sent. Look at the profile. Then
   record that the update was applied with `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)`, or that it was not with
   `applied=False`. Make the same call again, and the run resumes.
@@ -615,9 +617,9 @@ A wrong token, or that of another project, is answered with success. [Canaries](
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)).
 
-A process refuses to send the same updates of `add`, `append` or `remove` twice: the call raises `AlreadySent`. For that it remembers 100,000 such uploads, in about
-50 MB. After that it refuses further ones with an `OperationError`, because it could no longer detect a repetition. A process that runs for
-months should use `journal=`, which keeps its own record.
+A process refuses to send the same updates of `add`, `append` or `remove` twice: the call raises `AlreadySent`. For that it remembers
+100,000 such uploads, in about 50 MB. After that it refuses further ones with an `OperationError`, because it could no longer detect a
+repetition. A process that runs for months should use `journal=`, which keeps its own record.
 """
 
 #: What goes wrong, in words -> what it proves.
