@@ -107,6 +107,9 @@ def csv_batches(
             _ended(reader, rest),
         ):
             for arrows in reader:
+                if arrows.num_columns > columns:
+                    msg = f"{name} has {arrows.num_columns:,} columns: at most {columns:,} can be read"
+                    raise OperationError(msg)
                 batch = records.decided(arrows, has_names=names is None and dialect.header)
                 if names is None:
                     names = _names(batch, name, dialect)

@@ -291,14 +291,15 @@ def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None, zone: str) ->
     if len(texts) == texts.null_count or set(np.flatnonzero(byte_counts(texts))) - set(b"0123456789-+:.TZ "):
         return None
     for form in (DATE, NAIVE, UTC):
-        wanted = type or (UTC if zone and form == NAIVE else form)
-        if wanted != form and not (zone and form == NAIVE):
+        is_local = bool(zone) and form == NAIVE
+        makes = UTC if is_local else form
+        if type not in {None, makes}:
             continue
         try:
             values = texts.cast(form)
         except pa.ArrowInvalid:
             continue
-        if form == NAIVE and zone:
+        if is_local:
             instants, findings = _localised(values, zone)
             return None if findings else ReadColumn(instants)
         bounds = pc.min_max(values.cast(NAIVE if form == DATE else form).cast(pa.int64()))

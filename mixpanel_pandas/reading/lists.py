@@ -309,7 +309,7 @@ def _json_finding(text: str) -> str:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return "unreadable"
-    if not isinstance(value, dict | list) or ('":' not in text and '" ' not in text):
+    if not isinstance(value, dict | list) or ":" not in text:
         return ""
     try:
         if text.count('"') == orjson.dumps(value).count(b'"') and "\\" not in text:

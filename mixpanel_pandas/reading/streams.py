@@ -49,7 +49,7 @@ def without_secrets(address: str) -> str:
     >>> without_secrets("https://me:secret@host/users.csv?signature=abc")
     'https://host/users.csv'
     """
-    return re.sub(r"//[^/@]*@", "//", address.partition("?")[0]) if "://" in address else address
+    return re.sub(r"//[^/]*@", "//", address.partition("?")[0]) if "://" in address else address
 
 
 def shown_address(address: str) -> str:

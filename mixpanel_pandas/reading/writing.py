@@ -100,13 +100,16 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     if path.suffix.lower() in {".parquet", ".pq"}:
         frame.to_parquet(path, index=False)
         return
-    nested = {
-        label: column.map(_as_json)
-        for label, column in frame.items()
-        if column.dtype == object
-        or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
-    }
-    frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+    frame.apply(_nested_as_json).to_csv(path, index=False)
+
+
+def _nested_as_json(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with its lists and objects as JSON; one that holds none is not looked into."""
+    dtype = column.dtype
+    may_be_nested = dtype == object or (
+        isinstance(dtype, pd.ArrowDtype) and pa.types.is_nested(dtype.pyarrow_dtype)
+    )
+    return column.map(_as_json) if may_be_nested else column
 
 
 def rows_as_json(frame: pd.DataFrame) -> Iterator[bytes]:

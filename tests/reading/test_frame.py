@@ -128,6 +128,11 @@ def test_lists_and_objects_come_back(tmp_path: Path) -> None:
         assert back.iloc[0]["$set"] == {"tags": list(range(2000)), "o": {"k": "v"}}
 
 
+def test_a_column_keeps_its_place_and_its_label_in_csv(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({0: [["a"]], "plan": ["pro"]}), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8") == '0,plan\n"[""a""]",pro\n'
+
+
 @pytest.mark.parametrize(
     ("name", "content", "id", "message"),
     [

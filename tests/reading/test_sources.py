@@ -173,7 +173,7 @@ def test_an_address(tmp_path: Path) -> None:
 def test_messages_hold_no_secrets_of_an_address() -> None:
     pytest.importorskip("fsspec")
     with pytest.raises(mpd.OperationError) as raised:
-        mpd.frame("nothing://me:secret@host/users.csv?signature=abc")
+        mpd.frame("nothing://me:my@secret@host/users.csv?signature=abc")
     assert str(raised.value).startswith("cannot read nothing://host/users.csv: ")
     assert "secret" not in str(raised.value)
     assert "abc" not in str(raised.value)
