@@ -7,6 +7,7 @@ excludes is not looked at by the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -21,8 +22,8 @@ from mixpanel_pandas.checking.text_columns import (
     email_message,
     look_at_column,
     look_finding,
+    missing_markers,
     missing_message,
-    missing_words,
     na_for,
 )
 from mixpanel_pandas.payloads.changes import Changes, Excluded
@@ -376,17 +377,16 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan, memo: 
     for name, mask in _in_order(ids.record_masks):
         decisions.find(name, mask)
     emails = email_column(layout)
-    words = _words_for_nothing(decisions, scan)
-    na = na_for((word for of_column in words.values() for word in of_column), layout.operation.options.na)
+    markers = _markers_of_columns(layout, scan)
+    na = na_for(chain.from_iterable(markers.values()), layout.operation.options.na)
     for number, (column, failing) in enumerate(zip(layout.columns, scan.failing, strict=True)):
         for name, rows in _in_order(failing):
-            mask = rows.mask(layout.rows)
+            mask, message = rows.mask(layout.rows), None
             if name == "missing_as_text":
-                decisions.find(name, mask, number, missing_message(words[number], na))
+                message = missing_message(markers[number], na)
             elif name == "email":
-                decisions.find(name, mask, number, email_message(layout, column, mask))
-            else:
-                decisions.find(name, mask, number)
+                message = email_message(layout, column, mask)
+            decisions.find(name, mask, number, message)
         look = _look(layout, column, scan.samples[number], memo)
         if look is not None:
             decisions.report(look_finding(layout, number, look, na), None, number)
@@ -409,13 +409,14 @@ def _look(
     return memo.once(("look", key_of_column(layout, column)), lambda: look_at_column(layout, column, sample))
 
 
-def _words_for_nothing(decisions: Decisions, scan: ValueScan) -> dict[int, list[str]]:
-    """Return number of a column -> its words for nothing. One `na` is for all columns, so all are needed before the first is reported."""
+def _markers_of_columns(layout: Layout, scan: ValueScan) -> dict[int, list[str]]:
+    """Return number of a column -> its missing-value markers.
+
+    A finding names one value of `na` for all columns, so the markers of all columns are needed before the first is reported.
+    """
     return {
-        number: missing_words(
-            decisions.layout, column, failing["missing_as_text"].mask(decisions.layout.rows)
-        )
-        for number, (column, failing) in enumerate(zip(decisions.layout.columns, scan.failing, strict=True))
+        number: missing_markers(layout, layout.columns[number], failing["missing_as_text"].mask(layout.rows))
+        for number, failing in enumerate(scan.failing)
         if "missing_as_text" in failing
     }
 

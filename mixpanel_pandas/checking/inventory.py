@@ -71,10 +71,10 @@ def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
     rows = [_row(layout, column, names) for column in layout.columns]
     inventory = pd.DataFrame(
         {
-            name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
+            name: pd.Series(as_objects([row[name] for row in rows]), dtype=dtype)
             for name, dtype in COLUMNS.items()
         }
-    )  # fmt: skip
+    )
     inventory.attrs["mixpanel"] = {"rows": str(layout.rows)}
     return inventory
 
@@ -182,9 +182,9 @@ def _types(values: Normalised, column: PropertyColumn) -> dict[str, int]:
 def _type(scan: ColumnScan, column: PropertyColumn) -> str:
     """Return the one type of all values; that of the dtype where there is no value."""
     types = set(scan.types) - {"none"}
-    if len(types) > 1:
-        return "mixed"
-    return types.pop() if types else "none" if scan.present.any() or column.kind == "missing" else column.kind
+    if types:
+        return types.pop() if len(types) == 1 else "mixed"
+    return "none" if scan.present.any() or column.kind == "missing" else column.kind
 
 
 def _largest(values: Normalised, texts: pa.Array) -> int:

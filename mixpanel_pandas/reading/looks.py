@@ -1,4 +1,4 @@
-"""What a column of text looks like: the reading that would read all of it, and its words for nothing.
+"""What a column of text looks like: the reading that would read all of it, and its missing-value markers.
 
 Whatever may be a code, a name or a sentence looks like text: a hint that is missing costs less than one that is wrong.
 """
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import mask_of
-from mixpanel_pandas.reading.cleaning import mean_missing
+from mixpanel_pandas.reading.cleaning import is_missing_marker
 from mixpanel_pandas.reading.columns import as_texts, matching, without_blanks
 from mixpanel_pandas.reading.inference import TypeEvidence
 from mixpanel_pandas.reading.readings import reading
@@ -86,7 +86,7 @@ class Look:
         The name of the reading that reads all values. Two where it may be either, such as ``date:dd/mm/yyyy`` and
         ``date:mm/dd/yyyy``. Empty if it looks like text.
     missing : tuple of str
-        The words for nothing among the values, which `readings` leaves out of account: ``na=`` takes them.
+        The missing-value markers among the values, which `readings` leaves out of account: ``na=`` takes them.
     """
 
     readings: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def looks_like(distinct: pa.Array) -> Look:
     ('date:dd/mm/yyyy', 'date:mm/dd/yyyy')
     """
     texts = without_blanks(as_texts(distinct)).drop_null()
-    nothing = mean_missing(texts)
+    nothing = is_missing_marker(texts)
     missing = tuple(texts.filter(pa.array(nothing)).to_pylist())
     texts = texts.filter(pa.array(~nothing))
     if not len(texts):

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import bytes_of, mask_of, offsets_of
-from mixpanel_pandas.reading.cleaning import mean_missing
+from mixpanel_pandas.reading.cleaning import is_missing_marker
 from mixpanel_pandas.reading.readings import FINDINGS, READINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
@@ -435,7 +435,7 @@ CHECKS: dict[str, Check] = {
             "value",
             "hint",
             "the text probably means a missing value, but is sent as text: na treats it as missing",
-            finds=mean_missing,
+            finds=is_missing_marker,
             kinds=STRINGS,
         ),
         # text that may be more than text

@@ -1,4 +1,4 @@
-"""What a clean frame pays for the findings of its text: what ids and columns of text look like, and words for nothing.
+"""What a clean frame pays for the findings of its text: what ids and columns of text look like, and missing-value markers.
 
     python -m tests.benchmarks.findings [ROWS] [--runs N]
 
