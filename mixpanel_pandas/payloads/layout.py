@@ -194,8 +194,10 @@ def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False
     """
     _refuse_levels(frame)
     _refuse_shared_labels(frame)
-    no_ids = asks and operation.id is None
-    id_source = _no_ids(len(frame)) if no_ids else _cleaned(_id_source(frame, operation), operation)
+    if asks and operation.id is None:
+        id_source = _no_ids(len(frame))
+    else:
+        id_source = _cleaned(_id_source(frame, operation), operation)
     options = operation.options
     layout = Layout(
         operation,
@@ -207,16 +209,15 @@ def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False
         longitude=degrees_source(frame, "longitude", options.longitude),
         time=time_source(frame, options.updated_at),
     )
-    columns: tuple[PropertyColumn, ...] = ()
-    removed: tuple[str, ...] = ()
+    if operation.verb == "delete":
+        return _sliced(layout)
     if operation.verb == "unset":
-        removed = tuple(map(_property_name, operation.properties or ()))
-    elif operation.verb != "delete":
-        verbs = _verbs(frame, operation, layout)
-        trim = trimmed_name if options.trim else str
-        removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
-        written = {label: verb for label, verb in verbs.items() if verb != "unset"}
-        columns = tuple(_property_columns(frame, operation, written))
+        return _sliced(replace(layout, removed=tuple(map(_property_name, operation.properties or ()))))
+    verbs = _verbs(frame, operation, layout)
+    trim = trimmed_name if options.trim else str
+    removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
+    written = {label: verb for label, verb in verbs.items() if verb != "unset"}
+    columns = tuple(_property_columns(frame, operation, written))
     return _sliced(replace(layout, columns=columns, removed=removed))
 
 

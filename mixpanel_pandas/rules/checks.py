@@ -7,6 +7,7 @@ found on the way: by the layout (a whole column), while values are normalised, o
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -128,7 +129,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
 
 def begins_with(prefixes: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
     """Return a function that finds strings with one of some beginnings, whatever their case."""
-    pattern = "|".join(prefix.replace("$", r"\$") for prefix in prefixes)
+    pattern = "|".join(map(re.escape, prefixes))
     return lambda strings: pc.match_substring_regex(strings, f"(?i)^(?:{pattern})")
 
 

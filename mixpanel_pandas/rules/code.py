@@ -155,17 +155,19 @@ def literal(value: Any) -> str:
     >>> literal([1, "a", pd.Timestamp("2024-01-01"), float("nan")])
     "[1, 'a', pd.Timestamp('2024-01-01 00:00:00'), float('nan')]"
     """
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         return f"{{{', '.join(f'{literal(key)}: {literal(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
-    if isinstance(value, np.datetime64 | np.timedelta64 | dt.datetime):
-        value = pd.Timedelta(value) if isinstance(value, np.timedelta64) else pd.Timestamp(value)
-    if value is pd.NaT or value is pd.NA:
-        return f"pd.{value!r}" if value is pd.NaT else "pd.NA"
-    if isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period | pd.Interval):
+    if value is pd.NA:
+        return "pd.NA"
+    if isinstance(value, np.timedelta64):
+        value = pd.Timedelta(value)
+    if isinstance(value, np.datetime64 | dt.datetime):
+        value = pd.Timestamp(value)
+    if value is pd.NaT or isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period | pd.Interval):
         return f"pd.{value!r}"
     if isinstance(value, dt.date):
         return f"pd.Timestamp({value.isoformat()!r}).date()"
