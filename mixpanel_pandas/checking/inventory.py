@@ -22,7 +22,7 @@ from mixpanel_pandas.checking.report import shown_values
 from mixpanel_pandas.checking.scan import findings_of_slice
 from mixpanel_pandas.checking.text_columns import is_looked_at, look_at_column, sample_of
 from mixpanel_pandas.errors import reading_column
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.arrays import as_objects
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
 from mixpanel_pandas.payloads.memory import give_back

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mixpanel_pandas.checking.remedies import remedy_for
 from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.arrays import as_objects
 from mixpanel_pandas.payloads.sources import values_at
 from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.code import validation_of

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
-from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, as_objects
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed
