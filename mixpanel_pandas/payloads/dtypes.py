@@ -283,10 +283,6 @@ def _categorical(column: pd.Series[Any]) -> Rule:
     return replace(rule, name=f"categories of {rule.name}", read=read, plain=False)
 
 
-def _period(column: pd.Series[Any]) -> Rule:
-    return Rule("periods", "date", _objects)
-
-
 def _sparse(column: pd.Series[Any]) -> Rule:
     rule = rule_for(pd.Series(np.asarray(column.array)))
     name = f"sparse {rule.name}"
@@ -295,10 +291,6 @@ def _sparse(column: pd.Series[Any]) -> Rule:
 
 def _lists_of_a_slice(values: np.ndarray) -> pa.Array | np.ndarray:
     return _rule_for_items(values[~pd.isna(values)]).read(values)
-
-
-def _string_dtype(column: pd.Series[Any]) -> Rule:
-    return STRINGS
 
 
 def _other_extension(column: pd.Series[Any]) -> Rule:
@@ -376,10 +368,10 @@ NUMPY_RULES: dict[str, Rule] = {
 EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...] = (
     (pd.CategoricalDtype, _categorical),
     (pd.DatetimeTZDtype, AWARE),
-    (pd.PeriodDtype, _period),
+    (pd.PeriodDtype, Rule("periods", "date", _objects)),
     (pd.IntervalDtype, INTERVALS),
     (pd.SparseDtype, _sparse),
-    (pd.StringDtype, _string_dtype),
+    (pd.StringDtype, STRINGS),
     (pd.ArrowDtype, _arrow_dtype),
     (pd.api.extensions.ExtensionDtype, _other_extension),
 )

@@ -124,10 +124,9 @@ def _texts_of(source: Source) -> Iterator[ReadColumn]:
 
 def _joined(texts: list[ReadColumn], read: ReadColumn) -> ReadColumn:
     """Return what was read, with what is wrong with the texts themselves."""
-    broken = [piece.findings.get("broken_text", np.zeros(len(piece.values), bool)) for piece in texts]
-    return ReadColumn(
-        read.values, read.findings | ({"broken_text": np.concatenate(broken)} if broken else {})
-    )
+    no_row = np.zeros(0, bool)
+    broken = np.concatenate([no_row, *(piece.mask("broken_text") for piece in texts)])
+    return ReadColumn(read.values, read.findings | {"broken_text": broken})
 
 
 def at(column: ReadColumn, rows: Rows) -> ReadColumn:

@@ -45,13 +45,16 @@ class ReadColumn:
             self, "findings", {name: mask for name, mask in self.findings.items() if mask.any()}
         )
 
+    def mask(self, finding: str) -> np.ndarray:
+        """Return the mask of the rows of a finding; also of one that has none."""
+        return self.findings.get(finding, np.zeros(len(self.values), bool))
+
     @property
     def refused(self) -> np.ndarray:
         """The mask of all rows whose text was not read."""
-        mask = np.zeros(len(self.values), bool)
-        for rows in self.findings.values():
-            mask |= rows
-        return mask
+        no_row = np.zeros(len(self.values), bool)
+        refused: np.ndarray = np.logical_or.reduce([no_row, *self.findings.values()])
+        return refused
 
 
 def is_text_type(type: pa.DataType) -> bool:

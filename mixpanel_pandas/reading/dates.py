@@ -11,18 +11,15 @@ import re
 import zoneinfo
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import did_you_mean
-from mixpanel_pandas.payloads.arrays import byte_counts, emptied, mask_of
+from mixpanel_pandas.payloads.arrays import byte_counts, bytes_of, emptied, mask_of, offsets_of
 from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["ISO", "NAIVE", "UTC", "DateFormat", "Token", "date_format", "read_dates"]
 
@@ -325,40 +322,26 @@ def _fit(texts: pa.LargeStringArray, pattern: tuple[Token, ...], parts: _Parts) 
     rows = np.flatnonzero(mask_of(texts.is_valid()) & ~parts.matched)
     if not len(rows):
         return
-    starts = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    content = np.frombuffer(texts.buffers()[2], np.uint8)
-    lengths = (starts[1:] - starts[:-1])[rows]
+    content, offsets = bytes_of(texts), offsets_of(texts)
+    starts, lengths = offsets[:-1] - offsets[0], np.diff(offsets)[rows]
     for length in np.flatnonzero(np.bincount(np.minimum(lengths, 64))):  # no date is that long
-        layouts = _layouts(pattern, int(length))
-        if not layouts:
-            continue
         left = rows[lengths == length]
-        for widths in layouts:
+        for widths in _widths(pattern, int(length)):
             block = content[starts[left][:, None] + np.arange(length)].T
-            fits = _fit_layout(block, pattern, widths, left, parts)
+            fits = _fit_widths(block, pattern, widths, left, parts)
             left = left[~fits]
             if not len(left):
                 break
 
 
 @cache
-def _layouts(pattern: tuple[Token, ...], length: int) -> tuple[tuple[int, ...], ...]:
+def _widths(pattern: tuple[Token, ...], length: int) -> tuple[tuple[int, ...], ...]:
     """Return the widths of all tokens, in each way that makes a text of `length` bytes."""
-    return tuple(_ways(pattern, length))
+    ways = product(*(token.widths for token in pattern))
+    return tuple(widths for widths in ways if sum(widths) == length)
 
 
-def _ways(pattern: tuple[Token, ...], length: int) -> Iterator[tuple[int, ...]]:
-    if not pattern:
-        if length == 0:
-            yield ()
-        return
-    for width in pattern[0].widths:
-        if width <= length:
-            for rest in _ways(pattern[1:], length - width):
-                yield (width, *rest)
-
-
-def _fit_layout(
+def _fit_widths(
     block: np.ndarray, pattern: tuple[Token, ...], widths: tuple[int, ...], rows: np.ndarray, parts: _Parts
 ) -> np.ndarray:
     """Read texts of one length, a column each, by tokens of these widths; return the mask of those that fit."""
@@ -465,9 +448,7 @@ def _converted(
     if format.iso and findings["unreadable"].any():
         findings["two_way_date"] = findings["unreadable"] & matching(texts, _TWO_WAYS)
         findings["unreadable"] = findings["unreadable"] & ~findings["two_way_date"]
-    needed = type
-    if needed is None:
-        needed = DATE if not parts.has_time.any() else UTC if format.zone or parts.has_offset.any() else NAIVE
+    needed = type or _needed_type(parts, format)
     if needed == DATE:
         findings["unreadable"] = findings["unreadable"] | parts.has_time
         days = (parts.micros // _DAY).astype(np.int32)
@@ -486,11 +467,16 @@ def _converted(
         findings["no_offset"] = parts.matched & ~parts.has_offset
         micros = micros - parts.offset
     beyond = parts.matched & ((micros < _FIRST) | (micros >= _END))
-    findings["out_of_range"] = findings.get("out_of_range", beyond) | beyond
-    refused = ~parts.matched
-    for mask in findings.values():
-        refused = refused | mask
+    findings["out_of_range"] = beyond | findings.get("out_of_range", False)
+    refused = np.logical_or.reduce([~parts.matched, *findings.values()])
     return ReadColumn(pa.array(micros, mask=refused).cast(needed), findings)
+
+
+def _needed_type(parts: _Parts, format: DateFormat) -> pa.DataType:
+    """Return the type that texts need: dates, or times if one of them has a time; in UTC if that can be told."""
+    if not parts.has_time.any():
+        return DATE
+    return UTC if format.zone or parts.has_offset.any() else NAIVE
 
 
 def _localised(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[str, np.ndarray]]:

@@ -113,11 +113,11 @@ def _files_of_one(source: str, format: str | None) -> list[SourceFile]:
     if path.is_dir():
         _refuse_table(path)
         return _listed([str(inner) for inner in path.rglob("*") if inner.is_file()], str(path), format)
-    if not path.exists() and not glob.has_magic(source):
-        msg = f"cannot read {shortened(source, Length.SENTENCE)}: {os.strerror(errno.ENOENT)}"
-        raise OperationError(msg)
     if path.exists():
         return [_file(str(path), str(path.parent), format)]
+    if not glob.has_magic(source):
+        msg = f"cannot read {shortened(source, Length.SENTENCE)}: {os.strerror(errno.ENOENT)}"
+        raise OperationError(msg)
     # glob.glob, because Path.glob takes no absolute patterns
     matches = [match for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207
     root = str(path)[: re.search(r"[*?\[]", str(path)).start()]  # type: ignore[union-attr]  # it has magic

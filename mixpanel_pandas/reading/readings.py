@@ -20,7 +20,7 @@ from mixpanel_pandas.reading.lists import (
     read_python_lists,
     read_separated,
 )
-from mixpanel_pandas.reading.numbers import marks_of, read_money, read_numbers, read_percent
+from mixpanel_pandas.reading.numbers import PLAIN, marks_of, read_money, read_numbers, read_percent
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
@@ -103,19 +103,16 @@ class Reading:
         return self._reader(as_texts(column), type)
 
     def _read_chunks(self, column: pa.ChunkedArray, type: pa.DataType | None) -> ReadColumn:
-        pieces = [self.read(chunk, type) for chunk in column.chunks or [pa.nulls(0, column.type)]]
+        chunks = column.chunks or [pa.nulls(0, column.type)]
+        pieces = [self.read(chunk, type) for chunk in chunks]
         shared = common_type(piece.values.type for piece in pieces)
         pieces = [
             piece if piece.values.type == shared else self.read(chunk, shared)
-            for piece, chunk in zip(pieces, column.chunks, strict=False)
-        ] or pieces
-        names = {name for piece in pieces for name in piece.findings}
-        nothing = [np.zeros(len(piece.values), bool) for piece in pieces]
+            for piece, chunk in zip(pieces, chunks, strict=True)
+        ]
         findings = {
-            name: np.concatenate(
-                [piece.findings.get(name, no) for piece, no in zip(pieces, nothing, strict=True)]
-            )
-            for name in names
+            name: np.concatenate([piece.mask(name) for piece in pieces])
+            for name in {name for piece in pieces for name in piece.findings}
         }
         return ReadColumn(pa.concat_arrays([piece.values for piece in pieces]), findings)
 
@@ -142,15 +139,20 @@ def _text(detail: str) -> Reader:
     return lambda texts, _type: ReadColumn(texts)  # all readers take the same
 
 
+#: First word of the detail -> what reads such numbers.
+_KINDS_OF_NUMBERS = {"money": read_money, "percent": read_percent}
+
+
 def _number(detail: str) -> Reader:
     word, _colon, example = detail.partition(":")
-    special = {"money": read_money, "percent": read_percent}.get(word)
-    if special is None and word.isalpha():
-        raise ValueError(did_you_mean(word, ["money", "percent"]))
-    if special is None:
-        special, example = read_numbers, detail
-    marks = marks_of(example) if example else marks_of("0.5")
-    return lambda texts, needed: special(texts, needed, marks)
+    if word in _KINDS_OF_NUMBERS:
+        read = _KINDS_OF_NUMBERS[word]
+    elif word.isalpha():
+        raise ValueError(did_you_mean(word, _KINDS_OF_NUMBERS))
+    else:
+        read, example = read_numbers, detail
+    marks = marks_of(example) if example else PLAIN
+    return lambda texts, needed: read(texts, needed, marks)
 
 
 def _date(detail: str) -> Reader:

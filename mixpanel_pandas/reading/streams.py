@@ -39,6 +39,14 @@ NO_TEXT: dict[bytes, str] = {
     b"ARRO": "an Arrow file: read it with format='arrow'",
 }
 
+#: Byte order mark -> encoding. That of UTF-32 may begin as that of UTF-16 does.
+MARKS: dict[bytes, str] = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
 #: Bytes of another encoding that are decoded at once.
 DECODED_BYTES = 1 << 20
 
@@ -252,13 +260,10 @@ class Utf8(Replayed):
         if start in NO_TEXT:
             msg = f"{name} is {NO_TEXT[start]}"
             raise OperationError(msg)
-        if encoding is None and start in {codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE}:
-            encoding = "utf-32"
         if encoding is None and (unmarked := _utf16_without_mark(start)):
             msg = f'{name} looks like UTF-16 without a byte order mark: name its encoding, as encoding="{unmarked}"'
             raise OperationError(msg)
-        if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            encoding = "utf-16"
+        encoding = encoding or next((how for mark, how in MARKS.items() if start.startswith(mark)), None)
         if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
             self._start, encoding = start.removeprefix(codecs.BOM_UTF8), None
         self._decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
