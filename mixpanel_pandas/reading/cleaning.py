@@ -142,7 +142,7 @@ def is_missing_marker(array: pa.Array) -> np.ndarray:
 
 
 #: Bytes of the longest missing-value marker, and of all others, with room for some blanks around most of them.
-_LONGEST, _SHORT = 26, 15
+_LONGEST, _SHORT = max(len(text.encode()) for text in MISSING_MARKERS), 15
 
 
 @cache
@@ -287,7 +287,8 @@ def _suspects(texts: pa.LargeStringArray) -> np.ndarray:
 
     Where an id is too short for a place, the byte is that of a neighbour, which at worst makes a suspect of it.
     """
-    content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
+    content, offsets = bytes_of(texts), offsets_of(texts)
+    offsets = offsets - offsets[0]
     if not content.size:
         return np.zeros(len(texts), bool)
     first = content.take(offsets[:-1], mode="clip")

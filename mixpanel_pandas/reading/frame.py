@@ -47,7 +47,7 @@ from mixpanel_pandas.reading.text_columns import (
 from mixpanel_pandas.text import counted, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 
 __all__ = ["READING_OPTIONS", "SourceTable", "frame", "invalid_records", "read_table"]
 
@@ -324,14 +324,8 @@ def read_table(
     if not (texts.num_columns or texts.num_rows or malformed.count) and isinstance(source, str | PathLike):
         msg = f"cannot read {_named(source)}: it is empty"
         raise OperationError(msg)
-    for label, what in [(id, "id column"), *((name, "parse: column") for name in readings)]:
-        if label is not None and label not in texts.column_names:
-            if malformed.count and not texts.num_columns:
-                msg = f"no record can be read: {malformed.words()}"
-                raise OperationError(msg)
-            place = _named(source).rpartition("/")[-1]
-            msg = f"{what} {quoted(label)} is not in {place}: {did_you_mean(label, texts.column_names)}"
-            raise ColumnNotFoundError(msg)
+    named = [(id, "id column"), *((name, "parse: column") for name in readings)]
+    _refuse_unknown_columns(texts, source, malformed, named)
     inferred = evidence.types() if evidence is not None else {}
     columns = [*stated_columns(texts, readings), *inferred_columns(inferred, decimal)]
     result, unread = read_columns(texts, columns, spool)
@@ -341,6 +335,30 @@ def read_table(
         text = "frame: inferred parse=%r; with infer=False it reads the next file alike"
         logger.info(text, inferred_line, extra=extra)
     return SourceTable(result, line, unread, opened.is_text and header)
+
+
+def _refuse_unknown_columns(
+    texts: pa.Table, source: Any, malformed: Malformed, named: Iterable[tuple[Hashable, str]]
+) -> None:
+    """Raise for the first column that the call names and that is not there.
+
+    Parameters
+    ----------
+    named : iterable of tuple
+        Label, or None where the call names no column, and what it is, as the message begins.
+    """
+    unknown = [
+        (label, what) for label, what in named if label is not None and label not in texts.column_names
+    ]
+    if not unknown:
+        return
+    if malformed.count and not texts.num_columns:
+        msg = f"no record can be read: {malformed.words()}"
+        raise OperationError(msg)
+    label, what = unknown[0]
+    place = _named(source).rpartition("/")[-1]
+    msg = f"{what} {quoted(label)} is not in {place}: {did_you_mean(label, texts.column_names)}"
+    raise ColumnNotFoundError(msg)
 
 
 def _named(source: Any) -> str:
