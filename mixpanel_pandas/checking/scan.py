@@ -127,9 +127,9 @@ def scan_values(layout: Layout, duplicates: Duplicates | None, memo: ScanMemo | 
     spans = layout.spans()
     scan = _empty_scan(layout, len(spans), duplicates)
     pieces = _scanned_pieces(layout, spans, memo)
-    counts_ids = duplicates is not None and len(scan.written_by_id) > 0
+    counted = duplicates if len(scan.written_by_id) else None
     for number, column in enumerate(layout.columns):
-        before = scan.written.copy() if counts_ids else scan.written
+        before = scan.written.copy() if counted is not None else scan.written
         longest = 0
         masks: Masks = {}
         for place, span in enumerate(spans):
@@ -148,9 +148,9 @@ def scan_values(layout: Layout, duplicates: Duplicates | None, memo: ScanMemo | 
                 scan.normalised[number] = piece.values
         scan.failing.append({name: RowSet.of_mask(mask) for name, mask in masks.items()})
         scan.longest[-1] += longest
-        if counts_ids and duplicates is not None:
-            writes = (scan.written > before)[duplicates.positions]
-            scan.written_by_id[np.unique(duplicates.groups[writes])] += 1
+        if counted is not None:
+            writes = (scan.written > before)[counted.positions]
+            scan.written_by_id[np.unique(counted.groups[writes])] += 1
     return scan
 
 

@@ -58,53 +58,12 @@ DISTINCT = 100_000
 SHOWN = 3
 
 #: Last words of names whose numbers, dates and words are codes. Names that end in "number" are; "number of seats" is not.
-_CODES = frozenset(
-    [
-        "id",
-        "ids",
-        "uuid",
-        "guid",
-        "key",
-        "code",
-        "codes",
-        "zip",
-        "zipcode",
-        "plz",
-        "postal",
-        "postcode",
-        "postalcode",
-        "pin",
-        "phone",
-        "tel",
-        "telephone",
-        "mobile",
-        "cell",
-        "fax",
-        "sku",
-        "ean",
-        "upc",
-        "isbn",
-        "iban",
-        "bic",
-        "vat",
-        "version",
-        "release",
-        "build",
-        "serial",
-        "account",
-        "number",
-        "no",
-        "nr",
-        "num",
-        "ref",
-        "reference",
-        "token",
-        "hash",
-        "ip",
-        "address",
-        "street",
-    ]
-)
+_CODES = frozenset([
+    "id", "ids", "uuid", "guid", "key", "code", "codes", "zip", "zipcode", "plz", "postal", "postcode", "postalcode",
+    "pin", "phone", "tel", "telephone", "mobile", "cell", "fax", "sku", "ean", "upc", "isbn", "iban", "bic", "vat",
+    "version", "release", "build", "serial", "account", "number", "no", "nr", "num", "ref", "reference", "token",
+    "hash", "ip", "address", "street",
+])  # fmt: skip
 _CODES_TOGETHER = re.compile(
     "(?:code|number|version|phone|uuid|zip)$"
     "|(?:user|customer|client|account|company|member|contact|lead|employee|order|product|item|invoice|ticket|device|session|parent)ids?$"
@@ -223,7 +182,7 @@ def look_at_column(layout: Layout, column: PropertyColumn, sample: Sequence[str]
     if texts and not may_be_read(texts[:FIRST]):
         return None
     kinds = kinds_looked_for(column)
-    if not kinds or (texts and not _readings(looks_like(pa.array(texts)), texts, kinds)):
+    if not kinds or (texts and not _readings_to_name(looks_like(pa.array(texts)), texts, kinds)):
         return None
     return _look_at_all(_texts_of_spans(layout, column), kinds)
 
@@ -253,21 +212,21 @@ def _look_at_all(parts: Iterable[pa.LargeStringArray], kinds: Collection[str]) -
             look = Look(tuple(name for name in look.readings if not reading(name).read(texts).findings))
         if look is not None and not look.readings:
             return None
-    readings = _readings(look or looks_like(distinct), distinct, kinds)
+    readings = _readings_to_name(look or looks_like(distinct), distinct, kinds)
     if not readings:
         return None
     return ColumnLook(readings, count, tuple(distinct[:SHOWN].to_pylist()), missing > 0)
 
 
-def _readings(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str]) -> tuple[str, ...]:
+def _readings_to_name(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str]) -> tuple[str, ...]:
     """Return the readings that are worth a hint: ISO dates in UTC are dates for Mixpanel, and ``offset_date`` names the others."""
     if not look.readings or reading(look.readings[0]).kind not in kinds:
         return ()
     if look.readings != ("date",):
         return look.readings
     dates = pa.array(texts, LARGE_STRING)
-    told = matching(dates, ISO_DATE) | has_offset(dates)
-    return () if told.all() else look.readings
+    needs_no_hint = matching(dates, ISO_DATE) | has_offset(dates)
+    return () if needs_no_hint.all() else look.readings
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------

@@ -223,14 +223,13 @@ def _check(tokens: list[Token], written: str) -> None:
 def _fixed(tokens: list[Token]) -> tuple[Token, ...]:
     """Return tokens of which those that touch digits on a side have two digits, so that 112024 is not read somehow."""
     numbers = {"year", "short_year", "month", "day", "hour", "minute", "second"}
+    fields = ["", *(token.field for token in tokens), ""]
+    touches_digits = [
+        before in numbers or behind in numbers for before, behind in zip(fields, fields[2:], strict=False)
+    ]
     return tuple(
-        Token(token.field, _TWO)
-        if token.widths == _ONE_OR_TWO
-        and any(
-            0 <= beside < len(tokens) and tokens[beside].field in numbers for beside in (place - 1, place + 1)
-        )
-        else token
-        for place, token in enumerate(tokens)
+        Token(token.field, _TWO) if touches and token.widths == _ONE_OR_TWO else token
+        for token, touches in zip(tokens, touches_digits, strict=True)
     )
 
 

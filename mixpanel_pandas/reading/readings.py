@@ -135,7 +135,7 @@ _BREADTH = [pa.null(), pa.int64(), pa.float64(), pa.date32(), NAIVE, UTC]
 
 
 def _text(detail: str) -> Reader:
-    _nothing(detail)
+    _refuse_detail(detail)
     return lambda texts, _type: ReadColumn(texts)  # all readers take the same
 
 
@@ -169,7 +169,7 @@ def _boolean(detail: str) -> Reader:
 
 
 def _json(detail: str) -> Reader:
-    _nothing(detail)
+    _refuse_detail(detail)
     return lambda texts, _type: read_json_texts(texts)  # it stays text
 
 
@@ -187,7 +187,7 @@ def _separated(separator: str, *, quotes: bool) -> Reader:
     return lambda texts, _type: read_separated(texts, separator, quotes=quotes)  # items are text
 
 
-def _nothing(detail: str) -> None:
+def _refuse_detail(detail: str) -> None:
     if detail:
         msg = "it takes no detail"
         raise ValueError(msg)

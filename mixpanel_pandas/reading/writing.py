@@ -46,20 +46,25 @@ def refuse_output(path: Path, inputs: Iterable[Path], what: str) -> None:
     OperationError
         If the ending of the name is not known, the folder cannot be written to, or the path leads to one of `inputs`.
     """
-    target = link_target(path)
-    shown = quoted(str(path), Length.SENTENCE)
+    mistake = _output_mistake(path, link_target(path), inputs)
+    if mistake is not None:
+        msg = f"{what}={quoted(str(path), Length.SENTENCE)}{mistake}"
+        raise OperationError(msg)
+
+
+def _output_mistake(path: Path, target: Path, inputs: Iterable[Path]) -> str | None:
+    """Return why a path, or the file that its links lead to, cannot be written to; None if it can."""
     if not path.name.lower().endswith(WRITTEN_ENDINGS):
-        msg = f"{what}={shown}: the name of the file must end in {choices(WRITTEN_ENDINGS)}"
-    elif not os.access(target.parent, os.W_OK):
-        msg = f"{what}={shown}: {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
-    elif any(
-        link_target(one) == target or (one.exists() and target.exists() and one.samefile(target))
-        for one in inputs
-    ):
-        msg = f"{what}={shown} is a file that is read: choose another"
-    else:
-        return
-    raise OperationError(msg)
+        return f": the name of the file must end in {choices(WRITTEN_ENDINGS)}"
+    if not os.access(target.parent, os.W_OK):
+        return f": {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
+    if any(_is_same_file(one, target) for one in inputs):
+        return " is a file that is read: choose another"
+    return None
+
+
+def _is_same_file(one: Path, target: Path) -> bool:
+    return link_target(one) == target or (one.exists() and target.exists() and one.samefile(target))
 
 
 def link_target(path: Path) -> Path:

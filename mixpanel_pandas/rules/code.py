@@ -77,14 +77,16 @@ def validation_of(operation: Operation, id: Hashable, longest: int, frame: str =
     >>> validation_of(operation("set", None, ["plan"], None, {"workers": 2, "missing": "null"}), "user_id", 100)
     "df.mixpanel.validate('set', 'user_id', ['plan'], missing='null')"
     """
-    first = [literal(operation.verb), literal(id)]
+    required = [literal(operation.verb), literal(id)]
     taken = {option.name for option in taken_by(operation.verb, sending=False)}
     if operation.removes:  # whether there is a backup depends on the project
         taken.add("project")
     options = [_option(name, value) for name, value in operation.named.items() if name in taken]
-    shown = [*first, *_properties(operation), *options], [*first, "..."], ["..."]
-    texts = [", ".join(arguments) for arguments in shown]
-    text = next(text for text in texts if len(text) <= longest or text == texts[-1])
+    texts = (
+        ", ".join([*required, *_properties(operation), *options]),
+        ", ".join([*required, "..."]),
+    )
+    text = next((text for text in texts if len(text) <= longest), "...")
     return f"{_accessor(operation, frame, longest)}.validate({text})"
 
 
@@ -160,7 +162,7 @@ def literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, tuple):
-        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
     if value is pd.NA:
         return "pd.NA"
     if isinstance(value, np.timedelta64):
