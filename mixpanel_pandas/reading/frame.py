@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,7 +48,7 @@ from mixpanel_pandas.reading.text_columns import (
 from mixpanel_pandas.text import counted, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["READING_OPTIONS", "SourceTable", "frame", "invalid_records", "read_table"]
 
@@ -61,7 +62,7 @@ READING_OPTIONS = ("infer", "encoding", "delimiter", "header", "names", "decimal
 
 #: Option of `frame` that says how the content of files is read -> its default.
 _DEFAULTS: dict[str, Any] = {
-    "na": (),
+    "na": [],
     "trim": False,
     "encoding": None,
     "delimiter": None,
@@ -169,12 +170,12 @@ def frame(
     >>> df.attrs["parse"]
     "parse={'credits': 'number'}"
     """
-    if invalid not in {"raise", "drop_row"}:
+    if not isinstance(invalid, str) or invalid not in {"raise", "drop_row"}:
         msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
         raise OperationError(msg)
     malformed = Malformed()
     content: dict[str, Any] = {
-        "na": na or (),
+        "na": () if na is None else na,
         "trim": trim,
         "encoding": encoding,
         "delimiter": delimiter,
@@ -203,11 +204,11 @@ def frame(
 
 def _not_default(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that differ from their defaults, as values that JSON has."""
-    return {
-        name: value if isinstance(value, str | bool) else list(value)
+    plain = {
+        name: value if value is None or isinstance(value, str | bool) else list(value)
         for name, value in content.items()
-        if value != _DEFAULTS[name]
     }
+    return {name: value for name, value in plain.items() if value != _DEFAULTS[name]}
 
 
 def _warn(counts: str) -> None:
@@ -300,7 +301,17 @@ def read_table(
     OperationError
         As `frame` raises it, but for malformed records and text that cannot be read.
     """
-    _refuse_mistakes(na, encoding, delimiter, names, decimal, format)
+    options = {
+        "id": id,
+        "group": group,
+        "parse": parse,
+        "na": na,
+        "encoding": encoding,
+        "delimiter": delimiter,
+    }
+    _refuse_mistakes(options | {"header": header, "names": names, "decimal": decimal, "format": format})
+    names = None if names is None else list(names)
+    na = na if isinstance(na, str) else list(na)
     readings = {name: reading(how) for name, how in (parse or {}).items()}
     dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
     opened = open_source(
@@ -368,36 +379,72 @@ def _named(source: Any) -> str:
     return f"the {type(source).__name__}"
 
 
-def _refuse_mistakes(na: Any, encoding: Any, delimiter: Any, names: Any, decimal: Any, format: Any) -> None:
-    """Raise if options make no sense, with all that is wrong with them."""
-    mistakes = []
-    if (
-        delimiter is not None
-        and delimiter not in SEPARATORS
-        and (not isinstance(delimiter, str) or not re.fullmatch(r"[\t !#-~]", delimiter))
-    ):
-        mistakes.append(
-            f"delimiter={delimiter!r} must be one ASCII character, other than a quote or a line end, or one of {choices(SEPARATORS)}"
-        )
-    if decimal not in {".", ","}:
-        mistakes.append(f"decimal={decimal!r} is neither '.' nor ','")
-    if format is not None and format not in FORMATS.values():
-        mistakes.append(f"format={format!r} is not one of {choices(dict.fromkeys(FORMATS.values()))}")
-    if encoding is not None:
-        try:
-            "".encode(encoding)
-        except (LookupError, TypeError):
-            mistakes.append(f"encoding={encoding!r} is not known; it is a name such as 'cp1252'")
-    if names is not None and (
-        isinstance(names, str)
-        or not all(isinstance(name, str) and name for name in names)
-        or len(set(names)) < len(names)
-    ):
-        mistakes.append(f"names={quoted(names)} must be a list of different texts, one for each column")
+def _is_encoding(value: Any) -> bool:
     try:
-        missing_texts(na)
-    except OperationError as error:
-        mistakes.append(str(error))
+        "".encode(value)
+    except (LookupError, TypeError):
+        return False
+    return True
+
+
+def _is_separator(value: Any) -> bool:
+    return isinstance(value, str) and (value in SEPARATORS or re.fullmatch(r"[\t !#-~]", value) is not None)
+
+
+def _are_names(value: Any) -> bool:
+    return (
+        isinstance(value, Collection)
+        and not isinstance(value, str)
+        and all(isinstance(name, str) and name for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def _are_readings(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(how, str) for how in value.values())
+
+
+def _are_texts(value: Any) -> bool:
+    is_collection = isinstance(value, Collection) and not isinstance(value, Mapping)
+    return is_collection and all(isinstance(text, str) for text in value)
+
+
+#: Option of `frame` -> whether a value makes sense, and what is wrong if it does not. None is the default of most, and always does.
+_OPTION_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (lambda value: isinstance(value, Hashable), "is no name of a column"),
+    "group": (lambda value: isinstance(value, str), "is no name of a group key"),
+    "parse": (_are_readings, "must be a mapping from column to reading, such as {'amount': 'number'}"),
+    "na": (
+        _are_texts,
+        "must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'",
+    ),
+    "delimiter": (
+        _is_separator,
+        f"must be one ASCII character, other than a quote or a line end, or one of {choices(SEPARATORS)}",
+    ),
+    "header": (lambda value: isinstance(value, bool | np.bool_), "must be True or False"),
+    "decimal": (lambda value: isinstance(value, str) and value in {".", ","}, "is neither '.' nor ','"),
+    "format": (
+        lambda value: isinstance(value, str) and value in FORMATS.values(),
+        f"is not one of {choices(dict.fromkeys(FORMATS.values()))}",
+    ),
+    "encoding": (_is_encoding, "is not known; it is a name such as 'cp1252'"),
+    "names": (_are_names, "must be a list of different texts, one for each column"),
+}
+
+
+def _refuse_mistakes(options: Mapping[str, Any]) -> None:
+    """Raise if options make no sense, with all that is wrong with them."""
+    mistakes = [
+        f"{name}={quoted(options[name])} {wrong}"
+        for name, (fits, wrong) in _OPTION_CHECKS.items()
+        if options[name] is not None and not fits(options[name])
+    ]
+    if isinstance(options["na"], str) and options["na"]:
+        try:
+            missing_texts(options["na"])
+        except OperationError as error:
+            mistakes.append(str(error))
     if mistakes:
         raise OperationError("; ".join(mistakes))
 

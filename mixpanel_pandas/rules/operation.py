@@ -123,6 +123,8 @@ def operation(
         raise OperationError(msg)
     named = {name: value for name, value in options.items() if not _is_default(name, value)}
     refuse_unknown_options(verb, named, [option.name for option in taken_by(verb)])
+    if isinstance(properties, Iterator):
+        properties = list(properties)
     named |= {name: listed(named[name]) for name, listed in _LISTED.items() if name in named}
     mistake = next(filter(None, (check(verb, id, properties) for check in _CALL_MISTAKES)), None)
     if mistake is not None:
@@ -156,7 +158,7 @@ def refuse_unknown_options(verb: str, names: Iterable[str], taken: Sequence[str]
 def _labels(properties: Any) -> tuple[Hashable, ...] | None:
     if properties is None:
         return None
-    if isinstance(properties, Hashable) and not isinstance(properties, tuple):
+    if isinstance(properties, Hashable) and not isinstance(properties, tuple | frozenset):
         return (properties,)
     return tuple(_in_order(properties))
 

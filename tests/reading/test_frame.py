@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import json
 import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -266,6 +268,38 @@ def test_mistakes_are_named_at_once() -> None:
     ]:
         with pytest.raises(mpd.OperationError, match=message):
             read(CSV, **{"format": "csv", **options})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("id", ["uid"]),
+        ("group", ["company"]),
+        ("parse", "number"),
+        ("parse", {"plan": 5}),
+        ("na", [5]),
+        ("na", 5),
+        ("names", "abc"),
+        ("names", 5),
+        ("delimiter", np.array([",", ";"])),
+        ("decimal", [","]),
+        ("format", ["csv"]),
+        ("encoding", 5),
+        ("header", "yes"),
+        ("invalid", np.array(["raise", "drop_row"])),
+    ],
+)
+def test_a_value_of_another_type_is_a_mistake(option: str, value: object) -> None:
+    with pytest.raises(mpd.OperationError, match=f"^{option}="):
+        mpd.frame(io.BytesIO(CSV), **{"format": "csv", option: value})
+
+
+def test_names_and_texts_may_be_an_array_or_an_index(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,-\n", encoding="utf-8")
+    for make in (np.array, pd.Index):
+        table = mpd.frame(tmp_path / "t.csv", names=make(["x", "y"]), na=make(["-", "?"]))
+        assert rows(table) == [[1, None]]
+        assert table.attrs["source_options"] == {"names": ["x", "y"], "na": ["-", "?"]}
 
 
 # -- malformed records, and text that cannot be read ------------------------------------------------------------------

@@ -418,5 +418,12 @@ def test_a_set_has_the_same_order_in_each_process():
     assert list(asked.properties) == asked.options.spread == asked.options.na == sorted(labels)
 
 
+def test_the_labels_of_a_generator_are_its_items():
+    assert ask(properties=(label for label in ("a", "b"))).properties == ("a", "b")
+    assert ask(properties=frozenset(["b", "a"])).properties == ("a", "b")
+    with pytest.raises(OperationError, match="unset needs the names"):
+        operation("unset", "user_id", iter([]), None, {})
+
+
 def test_a_label_of_numpy_is_a_label():
     assert ask(id=np.int64(3)).id == 3
