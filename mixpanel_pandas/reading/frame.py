@@ -79,7 +79,7 @@ def frame(
     id: str | None = None,
     group: str | None = None,
     parse: Mapping[str, str] | None = None,
-    na: str | Collection[str] = (),
+    na: str | Collection[str] | None = (),
     trim: bool = False,
     infer: bool = True,
     invalid: Literal["raise", "drop_row"] = "raise",
@@ -170,9 +170,7 @@ def frame(
     >>> df.attrs["parse"]
     "parse={'credits': 'number'}"
     """
-    if not isinstance(invalid, str) or invalid not in {"raise", "drop_row"}:
-        msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
-        raise OperationError(msg)
+    _refuse_remedy(invalid)
     malformed = Malformed()
     content: dict[str, Any] = {
         "na": () if na is None else na,
@@ -200,6 +198,12 @@ def frame(
         result.attrs["source"] = sources if len(sources) > 1 else sources[0]
         result.attrs |= {"source_options": options} if (options := _not_default(content)) else {}
     return result
+
+
+def _refuse_remedy(invalid: Any) -> None:
+    if not isinstance(invalid, str) or invalid not in {"raise", "drop_row"}:
+        msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
+        raise OperationError(msg)
 
 
 def _not_default(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +277,7 @@ def read_table(
     id: Hashable = None,
     group: str | None = None,
     parse: Mapping[Any, str] | None = None,
-    na: str | Collection[str] = (),
+    na: str | Collection[str] | None = (),
     trim: bool = False,
     infer: bool = True,
     encoding: str | None = None,
@@ -301,19 +305,22 @@ def read_table(
     OperationError
         As `frame` raises it, but for malformed records and text that cannot be read.
     """
-    options = {
-        "id": id,
-        "group": group,
-        "parse": parse,
-        "na": na,
-        "encoding": encoding,
-        "delimiter": delimiter,
-    }
-    _refuse_mistakes(options | {"header": header, "names": names, "decimal": decimal, "format": format})
-    names = None if names is None else list(names)
-    na = na if isinstance(na, str) else list(na)
+    _refuse_mistakes(
+        id=id,
+        group=group,
+        parse=parse,
+        na=na,
+        delimiter=delimiter,
+        header=header,
+        decimal=decimal,
+        format=format,
+        encoding=encoding,
+        names=names,
+    )
+    names = None if names is None else tuple(names)
+    missing: frozenset[str] = missing_texts(na) if na is not None and len(na) else frozenset()
     readings = {name: reading(how) for name, how in (parse or {}).items()}
-    dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
+    dialect = Dialect(delimiter, encoding, header, names)
     opened = open_source(
         source, FileOptions(format, dialect, None if spool is None else str(spool), malformed)
     )
@@ -322,7 +329,7 @@ def read_table(
         _refuse_options_of_csv([name for name, value in of_csv.items() if value])
     stays_text = {*ID_NAMES, id, group, *as_text, *readings, *opened.stays_text}
     evidence = InferredTypes(stays_text, decimal) if opened.is_text and infer else None
-    clean = _cleaning(na, trim=trim)
+    clean = _cleaning(missing, trim=trim)
 
     def prepared() -> Iterator[pa.RecordBatch]:
         for batch in coalesced(opened.batches):
@@ -433,7 +440,7 @@ _OPTION_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _refuse_mistakes(options: Mapping[str, Any]) -> None:
+def _refuse_mistakes(**options: Any) -> None:
     """Raise if options make no sense, with all that is wrong with them."""
     mistakes = [
         f"{name}={quoted(options[name])} {wrong}"
@@ -455,9 +462,8 @@ def _refuse_options_of_csv(named: list[str]) -> None:
         raise OperationError(msg)
 
 
-def _cleaning(na: str | Collection[str], *, trim: bool) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+def _cleaning(missing: Collection[str], *, trim: bool) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     """Return the function that cleans the names and the text of a batch."""
-    missing = missing_texts(na)
 
     def clean(column: pa.Array) -> pa.Array:
         if not is_text_type(column.type):

@@ -23,7 +23,14 @@ from mixpanel_pandas.reading.json_lines import as_json, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
 from mixpanel_pandas.reading.streams import open_decompressed, seekable, without_secrets
-from mixpanel_pandas.reading.tables import ROWS, TABLES, TableKind, batches_of_iterable, cut, no_rows
+from mixpanel_pandas.reading.tables import (
+    ROWS_PER_BATCH,
+    TABLES,
+    TableKind,
+    batches_of_iterable,
+    in_batches,
+    no_rows,
+)
 from mixpanel_pandas.text import Length, shortened
 
 __all__ = ["SOURCES", "Opened", "local_files", "open_source", "source_names"]
@@ -229,7 +236,7 @@ def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterat
         nameless = _nameless_index(file.schema_arrow)
         columns = [place for place, name in enumerate(file.schema_arrow.names) if name not in nameless]
         yield no_rows(file.schema_arrow).select(columns)
-        for batch in file.iter_batches(ROWS, use_threads=False):
+        for batch in file.iter_batches(ROWS_PER_BATCH, use_threads=False):
             yield batch.select(columns)
 
 
@@ -259,7 +266,7 @@ def _read_arrow(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[
         with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
             yield no_rows(reader.schema)
             for number in range(reader.num_record_batches):
-                yield from cut(reader.get_batch(number))
+                yield from in_batches(reader.get_batch(number))
 
 
 def _seekable(stream: IO[bytes], options: FileOptions) -> IO[bytes]:

@@ -19,10 +19,10 @@ from mixpanel_pandas.reading.json_lines import column_of_values
 from mixpanel_pandas.reading.partitions import Literals, partitions
 from mixpanel_pandas.text import Length, quoted, shortened
 
-__all__ = ["ROWS", "TABLES", "TableKind", "batches_of_iterable", "cut", "no_rows"]
+__all__ = ["ROWS_PER_BATCH", "TABLES", "TableKind", "batches_of_iterable", "in_batches", "no_rows"]
 
 #: Rows of a record batch.
-ROWS = 65_536
+ROWS_PER_BATCH = 65_536
 
 #: What `next` returns behind the last item.
 _END = object()
@@ -33,10 +33,10 @@ def no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch([pa.nulls(0, held) for held in schema.types], names=schema.names)
 
 
-def cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yield a batch in pieces of at most `ROWS` rows; one of no rows as it is."""
-    for start in range(0, max(batch.num_rows, 1), ROWS):
-        yield batch.slice(start, ROWS)
+def in_batches(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a batch in batches of at most `ROWS_PER_BATCH` rows; one of no rows as it is."""
+    for start in range(0, max(batch.num_rows, 1), ROWS_PER_BATCH):
+        yield batch.slice(start, ROWS_PER_BATCH)
 
 
 def batches_of_iterable(source: Iterable[Any]) -> Iterator[pa.RecordBatch]:
@@ -99,7 +99,7 @@ def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
             batch = next(reader, None)
         if batch is None:
             return
-        yield from cut(batch)
+        yield from in_batches(batch)
 
 
 def _refuse_wide_integers(source: Any) -> None:
@@ -115,7 +115,7 @@ def _refuse_wide_integers(source: Any) -> None:
 def _batches_of_array(source: Any) -> Iterator[pa.RecordBatch]:
     with _calling_source():
         batch = pa.record_batch(source)
-    yield from cut(batch)
+    yield from in_batches(batch)
 
 
 def _is_lazy(source: Any) -> bool:
@@ -154,7 +154,7 @@ def _is_ray(source: Any) -> bool:
 def _batches_of_ray(source: Any) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a dataset of Ray, whose blocks the cluster computes while they are read."""
     with _calling_source():
-        batches = source.iter_batches(batch_format="pyarrow", batch_size=ROWS)
+        batches = source.iter_batches(batch_format="pyarrow", batch_size=ROWS_PER_BATCH)
     return batches_of_iterable(batches)
 
 
@@ -174,8 +174,8 @@ def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
     if names:
         frame = frame.reset_index(names)
     labels = ["" if _is_missing(label) else str(label) for label in frame.columns]
-    for start in range(0, max(len(frame), 1), ROWS):
-        piece = frame.iloc[start : start + ROWS]
+    for start in range(0, max(len(frame), 1), ROWS_PER_BATCH):
+        piece = frame.iloc[start : start + ROWS_PER_BATCH]
         columns = [_of_pandas(label, piece.iloc(axis=1)[place]) for place, label in enumerate(labels)]
         yield pa.record_batch(columns, names=labels)
 
