@@ -12,7 +12,8 @@ import pyarrow as pa
 from mixpanel_pandas.errors import OperationError, choices, did_you_mean
 from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.reading.columns import ReadColumn, as_texts, is_text_type, without_blanks
-from mixpanel_pandas.reading.dates import NAIVE, UTC, date_format, read_dates
+from mixpanel_pandas.reading.date_formats import date_format
+from mixpanel_pandas.reading.dates import NAIVE, UTC, read_dates
 from mixpanel_pandas.reading.lists import (
     SEPARATORS,
     read_json_texts,

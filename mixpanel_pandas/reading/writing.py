@@ -125,8 +125,17 @@ def rows_as_json(frame: pd.DataFrame) -> Iterator[bytes]:
     """
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
     for start in range(0, len(frame), ROWS_AT_ONCE):
-        for record in frame.iloc[start : start + ROWS_AT_ONCE].to_dict("records"):
+        rows = frame.iloc[start : start + ROWS_AT_ONCE].apply(_infinite_as_text)
+        for record in rows.to_dict("records"):
             yield orjson.dumps(record, default=_null_or_text, option=option)
+
+
+def _infinite_as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of numbers with text for those that are infinite, of which orjson would make null."""
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return column
+    is_infinite = column.isin([np.inf, -np.inf])
+    return column.astype(object).mask(is_infinite, column.astype(str)) if is_infinite.any() else column
 
 
 def _null_or_text(value: Any) -> Any:

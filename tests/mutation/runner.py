@@ -49,6 +49,7 @@ TESTED_IN = {
     "delivery/reply.py": "test_http.py",
     "payloads/nested.py": "test_dtypes.py",
     "payloads/slice_sizes.py": "test_layout.py",
+    "reading/date_formats.py": "test_dates.py",
     "reading/tables.py": "test_sources.py",
     "rules/operation.py": "test_options.py",
 }

@@ -22,7 +22,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.reading import csv as csv_module
 from mixpanel_pandas.reading import json_lines as json_module
 from mixpanel_pandas.reading import spool as spool_module
-from mixpanel_pandas.reading.writing import write_table
+from mixpanel_pandas.reading.writing import rows_as_json, write_table
 from tests.examples import examples
 from tests.reading.tables import CSV, read, rows
 
@@ -128,6 +128,17 @@ def test_lists_and_objects_come_back(tmp_path: Path) -> None:
             "set", "id", parse={"tags": "json", "o": "json"}
         )
         assert back.iloc[0]["$set"] == {"tags": list(range(2000)), "o": {"k": "v"}}
+
+
+def test_infinite_numbers_are_text_in_json_lines() -> None:
+    numbers = pd.DataFrame({"a": [1.5, np.inf, np.nan]})
+    numbers["b"] = pd.array([None, -np.inf, 2.0], dtype=pd.ArrowDtype(pa.float64()))
+    assert [*rows_as_json(numbers)] == [
+        b'{"a":1.5,"b":null}\n',
+        b'{"a":"inf","b":"-inf"}\n',
+        b'{"a":null,"b":2.0}\n',
+    ]
+    assert [*rows_as_json(pd.DataFrame())] == []
 
 
 def test_a_column_keeps_its_place_and_its_label_in_csv(tmp_path: Path) -> None:
