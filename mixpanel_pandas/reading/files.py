@@ -107,7 +107,7 @@ def files_of(source: Any, format: str | None = None) -> list[SourceFile]:
 
 def _files_of_one(source: str, format: str | None) -> list[SourceFile]:
     if "://" in source:
-        root, addresses = _remote(source)
+        root, addresses = calling_fsspec(source, lambda fsspec: _remote(fsspec, source))
         return [_file(address, root, format) for address in addresses]
     path = Path(source).expanduser()
     if path.is_dir():
@@ -149,9 +149,9 @@ def _is_hidden(relative: str) -> bool:
     return any(part.startswith(("_", ".")) and "=" not in part and part not in {".", ".."} for part in parts)
 
 
-def _remote(address: str) -> tuple[str, list[str]]:
+def _remote(fsspec: Any, address: str) -> tuple[str, list[str]]:
     """Return where the files of an address, a folder or a glob lie, and their addresses."""
-    filesystem, path = calling_fsspec(address, lambda fsspec: fsspec.core.url_to_fs(address))
+    filesystem, path = fsspec.core.url_to_fs(address)
     if glob.has_magic(path):
         paths = sorted(filesystem.glob(path))
     elif filesystem.isdir(path):

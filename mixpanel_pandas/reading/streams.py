@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mixpanel_pandas.errors import MissingExtraError, OperationError, from_extra
+from mixpanel_pandas.errors import MissingExtraError, MixpanelError, OperationError, from_extra
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.text import Length, shortened
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ def without_secrets(address: str) -> str:
     'https://host/users.csv'
     """
     return re.sub(r"//[^/]*@", "//", address.partition("?")[0]) if "://" in address else address
+
+
+def _without_secrets_of_addresses(text: str) -> str:
+    """Return a text of somebody else with its addresses as `without_secrets` leaves them.
+
+    >>> _without_secrets_of_addresses("403, url='https://me:secret@host/users.csv?signature=abc'")
+    "403, url='https://host/users.csv'"
+    """
+    return re.sub(r"\w+://[^\s'\"]+", lambda address: without_secrets(address[0]), text)
 
 
 def shown_address(address: str) -> str:
@@ -116,13 +126,13 @@ def _open(source: str | Path | IO[bytes]) -> IO[bytes]:
     if not isinstance(source, str | Path):
         return Borrowed(source)
     address = str(source)
+    if "://" in address:
+        return calling_fsspec(address, lambda fsspec: fsspec.open(address, "rb").open())  # type: ignore[no-any-return]
     try:
-        if "://" in address:
-            return calling_fsspec(address, lambda fsspec: fsspec.open(address, "rb").open())  # type: ignore[no-any-return]
         return Path(source).open("rb")
     except OSError as error:
-        what = str(error.strerror or error).replace(address, shown_address(address))
-        msg = f"cannot read {shown_address(address)}: {shortened(what, Length.SENTENCE)}"
+        what = shortened(error.strerror or error, Length.SENTENCE)
+        msg = f"cannot read {shown_address(address)}: {what}"
         raise OperationError(msg) from error
 
 
@@ -134,7 +144,7 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
     MissingExtraError
         If fsspec, or the library of the address's protocol, is not installed.
     OperationError
-        If there is no such protocol.
+        If there is no such protocol, or the file system refuses.
     """
     with from_extra("files", f"{shown_address(address)} needs fsspec"):
         import fsspec
@@ -144,9 +154,18 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
         what = shortened(error, Length.SENTENCE)
         msg = f"{shown_address(address)} needs the library of its protocol: {what}"
         raise MissingExtraError(msg) from error
-    except ValueError as error:
-        msg = f"cannot read {shown_address(address)}: {shortened(error, Length.SENTENCE)}"
-        raise OperationError(msg) from error
+    except MixpanelError:
+        raise
+    except Exception as error:  # a file system may raise anything, such as what its HTTP library raises
+        if ends_the_call(error):
+            raise
+        what = str(getattr(error, "strerror", None) or error)
+        if not isinstance(error, OSError | ValueError):
+            what = f"{type(error).__name__}: {what}"
+        what = shortened(_without_secrets_of_addresses(what), Length.SENTENCE)
+        msg = f"cannot read {shown_address(address)}: {what}"
+        has_secrets = without_secrets(address) != address  # which the text of the cause may hold
+        raise OperationError(msg) from (None if has_secrets else error)
 
 
 def seekable(stream: IO[bytes], make_file: Callable[[], IO[bytes]]) -> IO[bytes]:

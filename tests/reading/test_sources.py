@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -177,6 +178,29 @@ def test_messages_hold_no_secrets_of_an_address() -> None:
     assert str(raised.value).startswith("cannot read nothing://host/users.csv: ")
     assert "secret" not in str(raised.value)
     assert "abc" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["users.csv", "*.csv"])
+def test_what_a_file_system_raises_names_the_address_without_secrets(name: str) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    password = "pass1234"
+
+    class Refusing(fsspec.AbstractFileSystem):
+        protocol = "refusing"
+
+        def ls(self, path: str, **_options: object) -> list[str]:
+            message = f"403, url='refusing://me:{password}@{path}?signature=abc'"
+            raise RuntimeError(message)  # as HTTP libraries raise errors of their own
+
+        glob = isdir = ls
+
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    with pytest.raises(mpd.OperationError) as raised:
+        mpd.frame(f"refusing://me:{password}@host/{name}")
+    assert str(raised.value).startswith(
+        f"cannot read refusing://host/{name}: RuntimeError: 403, url='refusing://"
+    )
+    assert password not in "".join(traceback.format_exception(raised.value))
 
 
 def test_the_library_of_an_address_is_missing() -> None:
