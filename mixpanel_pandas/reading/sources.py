@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.csv import csv_batches
 from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
 from mixpanel_pandas.reading.json_lines import as_json, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
-from mixpanel_pandas.reading.streams import open_decompressed, seekable, without_secrets
+from mixpanel_pandas.reading.streams import open_decompressed, reading_error, seekable, without_secrets
 from mixpanel_pandas.reading.tables import (
     ROWS_PER_BATCH,
     TABLES,
@@ -31,7 +32,6 @@ from mixpanel_pandas.reading.tables import (
     in_batches,
     no_rows,
 )
-from mixpanel_pandas.text import Length, shortened
 
 __all__ = ["SOURCES", "Opened", "local_files", "open_source", "source_names"]
 
@@ -203,10 +203,14 @@ def _reading(file: SourceFile) -> Iterator[None]:
         yield
     except MixpanelError:
         raise
-    except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
-        what = str(error).replace(file.address, file.name)
-        msg = f"cannot read {file.name}: {shortened(what, Length.SENTENCE)}"
-        raise OperationError(msg) from error
+    except Exception as error:
+        is_of_file = isinstance(error, OSError | UnicodeError | EOFError | pa.ArrowException)
+        # libraries of file systems have classes of their own; a bug of ours is of a built-in class
+        is_of_library = "://" in file.address and type(error).__module__ != "builtins"
+        if ends_the_call(error) or not (is_of_file or is_of_library):
+            raise
+        failed = reading_error(file.address, error)
+        raise failed from failed.__cause__
 
 
 def _read_csv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:

@@ -24,6 +24,7 @@ __all__ = [
     "Utf8",
     "calling_fsspec",
     "open_decompressed",
+    "reading_error",
     "seekable",
     "shown_address",
     "without_secrets",
@@ -39,6 +40,9 @@ NO_TEXT: dict[bytes, str] = {
     b"PAR1": "a Parquet file: read it with format='parquet'",
     b"ARRO": "an Arrow file: read it with format='arrow'",
 }
+
+#: What a file that cannot be read raises. Errors of other classes are named by their class.
+_EXPECTED = (OSError, ValueError, EOFError, pa.ArrowException)
 
 #: Byte order mark -> encoding. That of UTF-32 may begin as that of UTF-16 does.
 MARKS: dict[bytes, str] = {
@@ -131,9 +135,7 @@ def _open(source: str | Path | IO[bytes]) -> IO[bytes]:
     try:
         return Path(source).open("rb")
     except OSError as error:
-        what = shortened(error.strerror or error, Length.SENTENCE)
-        msg = f"cannot read {shown_address(address)}: {what}"
-        raise OperationError(msg) from error
+        raise reading_error(address, error) from error
 
 
 def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
@@ -159,13 +161,22 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
     except Exception as error:  # a file system may raise anything, such as what its HTTP library raises
         if ends_the_call(error):
             raise
-        what = str(getattr(error, "strerror", None) or error)
-        if not isinstance(error, OSError | ValueError):
-            what = f"{type(error).__name__}: {what}"
-        what = shortened(_without_secrets_of_addresses(what), Length.SENTENCE)
-        msg = f"cannot read {shown_address(address)}: {what}"
-        has_secrets = without_secrets(address) != address  # which the text of the cause may hold
-        raise OperationError(msg) from (None if has_secrets else error)
+        failed = reading_error(address, error)
+        raise failed from failed.__cause__
+
+
+def reading_error(address: str, error: Exception) -> OperationError:
+    """Return the error to raise where a path or an address cannot be read.
+
+    Its cause is `error`, unless the address has secrets: the text of the cause may hold them.
+    """
+    what = str(getattr(error, "strerror", None) or error)
+    if not isinstance(error, _EXPECTED):
+        what = f"{type(error).__name__}: {what}"
+    what = shortened(_without_secrets_of_addresses(what), Length.SENTENCE)
+    failed = OperationError(f"cannot read {shown_address(address)}: {what}")
+    failed.__cause__ = error if without_secrets(address) == address else None
+    return failed
 
 
 def seekable(stream: IO[bytes], make_file: Callable[[], IO[bytes]]) -> IO[bytes]:

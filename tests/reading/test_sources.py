@@ -180,6 +180,36 @@ def test_messages_hold_no_secrets_of_an_address() -> None:
     assert "abc" not in str(raised.value)
 
 
+def test_what_a_library_raises_on_the_way_is_an_error_of_the_file() -> None:
+    fsspec = pytest.importorskip("fsspec")
+
+    class ConnectionLost(Exception):
+        """As libraries of file systems have errors of their own."""
+
+    class Breaking(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 100:
+                message = "url='breaking://host/users.csv?signature=abc'"
+                raise ConnectionLost(message)
+            return super().read(size)
+
+    class BreakingFiles(fsspec.AbstractFileSystem):
+        protocol = "breaking"
+
+        def isdir(self, _path: str) -> bool:
+            return False
+
+        def _open(self, _path: str, **_options: object) -> Breaking:
+            return Breaking(b"id,n\n" + b"a,1\n" * 10**6)
+
+    fsspec.register_implementation("breaking", BreakingFiles, clobber=True)
+    with pytest.raises(
+        mpd.OperationError,
+        match=r"^cannot read breaking://host/users.csv: ConnectionLost: url='breaking://host/users.csv'$",
+    ):
+        mpd.frame("breaking://host/users.csv")
+
+
 @pytest.mark.parametrize("name", ["users.csv", "*.csv"])
 def test_what_a_file_system_raises_names_the_address_without_secrets(name: str) -> None:
     fsspec = pytest.importorskip("fsspec")
