@@ -147,17 +147,27 @@ class TakeAll:
         self._button.set_text(
             f"Take all {counted(len(clear), 'suggestion')}" if len(clear) > 1 else "Take the suggestion"
         )
-        columns = {label for fix in either for option in fix.options.values() for label in option}
-        rest = (
-            f"{counted(len(columns), 'column')} may be read in more than one way: choose below."
-            if columns
-            else ""
-        )
+        rest = _open_in_words(either)
         self._words.value = html.page([html.note(rest)] if rest else [])
         self.box.layout.display = None if clear or rest else "none"
 
     def _take(self) -> None:
         self._host.change(lambda state: with_fixes(state, suggestions(state)[0]))
+
+
+def _open_in_words(fixes: list[Fix]) -> str:
+    """Return how many columns have suggestions of which a person has to choose; an empty text if none has."""
+
+    def columns(*, certain: bool) -> int:
+        some = [fix for fix in fixes if fix.certain == certain]
+        return len({label for fix in some for option in fix.options.values() for label in option})
+
+    ways, names = columns(certain=True), columns(certain=False)
+    parts = [
+        *([f"{counted(ways, 'column')} may be read in more than one way"] if ways else []),
+        *([f"{counted(names, 'new property')} may be meant as one that Mixpanel has"] if names else []),
+    ]
+    return f"{', '.join(parts)}: choose below." if parts else ""
 
 
 def samples_html(mapping: ColumnMapping) -> str:

@@ -101,6 +101,10 @@ class Control:
         """Show or hide it."""
         self.widget.layout.display = None if visible else "none"
 
+    def focus(self) -> None:
+        """Let the next key go to it."""
+        self.widget.focus()
+
 
 class Choice(Control):
     """One of several values, each with a text."""
@@ -126,7 +130,10 @@ class Choice(Control):
 
 
 class Input(Control):
-    """A line of text. `changed` is called on Enter and when the input is left, or with `each_key` after each key."""
+    """A line of text. `changed` is called on Enter and when the input is left, or with `each_key` after each key.
+
+    With `completes` the texts that `offer` sets complete what is typed; any other text may be typed as well.
+    """
 
     def __init__(
         self,
@@ -136,9 +143,11 @@ class Input(Control):
         *,
         hint: str = "",
         each_key: bool = False,
+        completes: bool = False,
         shared: Shared | None = None,
     ) -> None:
-        widget = widgets.Text(
+        kind = widgets.Combobox if completes else widgets.Text
+        widget = kind(
             description=label,
             placeholder=hint,
             tooltip=label,
@@ -146,6 +155,11 @@ class Input(Control):
             **appearance(shared, name, FULL_WIDTH),
         )
         super().__init__(widget, name, changed)
+
+    def offer(self, texts: tuple[str, ...]) -> None:
+        """Set the texts that complete what is typed."""
+        if self.widget.options != texts:
+            self.widget.options = texts
 
 
 class Number(Control):

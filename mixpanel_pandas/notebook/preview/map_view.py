@@ -33,6 +33,7 @@ from mixpanel_pandas.notebook.preview.mapping import (
     column_mappings,
     id_labels,
     ids_in_words,
+    known_names,
     option_choices,
     sendable_labels,
 )
@@ -195,7 +196,11 @@ class MapRow:
         self._mapping: ColumnMapping | None = None
         self._tick = Tick("", "column-sent", self._choose, shared=shared)
         self._label = Html("column-label", shared=shared)
-        self._name = Input("", "column-name", self._rename, shared=shared)
+        self._name = Input(
+            "", "column-name", self._rename, completes=host.state.known is not None, shared=shared
+        )
+        self._mark = Html("column-mark", shared=shared)
+        self._property = stack(shared)
         self._verb = Choice("", "column-operator", self._choose_verb, shared=shared)
         self._type = ColumnType(host, shared)
         self._example = Html("column-example", shared=shared)
@@ -227,6 +232,10 @@ class MapRow:
         self._name.value = mapping.name if mapping.sent else ""
         self._name.name(f"Property name for {label}")
         self._name.enable(mapping.renames)
+        if self._host.state.known is not None:
+            self._name.offer(known_names(self._host.state))
+        self._mark.value = html.page(map(html.mark, mapping.marks))
+        set_children(self._property, [self._name, *([self._mark] if mapping.marks else [])])
         self._verb.offer([(verb, verb) for verb in _verbs_of_columns(self._host)], mapping.verb)
         self._verb.name(f"Operator for {label}")
         self._verb.enable(mapping.sent)
@@ -240,7 +249,7 @@ class MapRow:
         verb = [self._verb] if several else []
         set_children(
             self.box,
-            [self._tick, self._label, self._name, *verb, self._type.box, self._example, self._remarks],
+            [self._tick, self._label, self._property, *verb, self._type.box, self._example, self._remarks],
         )
 
     def _choose(self, sent: bool) -> None:

@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import PropertyColumn
 
 __all__ = [
+    "KNOWN_STATES",
     "ColumnMapping",
     "Remark",
     "available_verbs",
     "column_mappings",
     "id_labels",
     "ids_in_words",
+    "known_names",
     "option_choices",
     "sendable_labels",
 ]
@@ -68,6 +70,18 @@ IDS_IN_WORDS = {
 #: These are counted even if there are none.
 ALWAYS_COUNTED = ("missing_id", "junk_id", "duplicate_id")
 
+
+#: Check in view of what Mixpanel has -> the state of the column, by which the map is filtered.
+KNOWN_STATES = {
+    "new_property": "new",
+    "absent_property": "new",
+    "type_drift": "other type",
+    "no_number": "other type",
+    "no_list": "other type",
+}
+
+#: So many names complete what is typed: a browser that gets more of them for each column is slow.
+NAMES_OFFERED = 5_000
 
 #: Different texts of a column that are shown before and after, of so many that are looked at.
 SAMPLES, LOOKED_AT = 3, 1_000
@@ -124,6 +138,8 @@ class ColumnMapping:
         The first value, as JSON.
     remarks : tuple of Remark
         What to know about it.
+    marks : tuple of str
+        How it differs from what Mixpanel has.
     reading : str or None
         The reading of its text, as `parse` names it.
     readings : tuple of str
@@ -143,6 +159,7 @@ class ColumnMapping:
     fill: float | None
     example: str
     remarks: tuple[Remark, ...] = ()
+    marks: tuple[str, ...] = ()
     reading: str | None = None
     readings: tuple[str, ...] = ()
     samples: tuple[tuple[str, str], ...] = ()
@@ -265,7 +282,9 @@ def _column_mapping(
         remarks=tuple(
             Remark(_remark_text(state, finding), bool(fixes) and is_followed(state, finding, fixes))
             for finding in findings
+            if finding.check not in KNOWN_STATES
         ),
+        marks=tuple(_mark(state, finding) for finding in findings if finding.check in KNOWN_STATES),
         reading=reading_now,
         readings=readings,
         samples=_samples(state, label, first, shown, unmasked) if readings and first and shown else (),
@@ -344,6 +363,22 @@ def _remark_text(state: State, finding: Finding) -> str:
         return f"looks like {looks}: {' or '.join(finding.readings)}"
     says_more = finding.message != CHECKS[finding.check].says
     return finding.message if says_more else finding.words
+
+
+def _mark(state: State, finding: Finding) -> str:
+    """Return how a property differs from what Mixpanel has, as briefly as it can be said."""
+    if KNOWN_STATES[finding.check] == "new":
+        text = "new" if finding.check == "new_property" else "not in Mixpanel"
+        return text if finding.like is None else f"{text}, like {shortened(finding.like)}"
+    has = f"Mixpanel has {state.known.type_of(str(finding.name)) if state.known else None}"
+    if finding.check == "type_drift":
+        return f"{has}, this sends {finding.value}"
+    return f"{has}, not {finding.check.removeprefix('no_')}"
+
+
+def known_names(state: State) -> tuple[str, ...]:
+    """Return the names of the properties that Mixpanel has, in their order, if the call names them."""
+    return tuple(state.known.types)[:NAMES_OFFERED] if state.known else ()
 
 
 def _contents(

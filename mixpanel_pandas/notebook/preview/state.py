@@ -36,6 +36,7 @@ from mixpanel_pandas.pipeline.backup import find_missing_backup
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of, preview_of
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import Operation
 from mixpanel_pandas.text import shortened
 
@@ -182,6 +183,12 @@ class State:
         every = self.changed(replace(made, properties=None))  # `update` names the columns, also all of them
         is_every = {column.label for column in every.layout.columns} == set(made.properties)
         return every.operation if is_every else made
+
+    @property
+    def known(self) -> KnownProperties | None:
+        """The properties that Mixpanel has, if the call names them."""
+        known = self.operation.options.known
+        return known if isinstance(known, KnownProperties) else None
 
     @property
     def asks(self) -> bool:

@@ -160,7 +160,7 @@ def _map_row(mapping: ColumnMapping, picture: Picture) -> tuple[str, ...]:
         "" if mapping.fill is None else percent(mapping.fill),
         picture,
         mapping.example,
-        "; ".join(remark.text for remark in mapping.remarks),
+        "; ".join([*mapping.marks, *(remark.text for remark in mapping.remarks)]),
     )
 
 

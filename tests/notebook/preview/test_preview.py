@@ -59,12 +59,102 @@ def test_the_type_choice_reads_text_as_the_hint_says() -> None:
     assert found.preview.code == "df.mixpanel.set('user_id')"
 
 
-def test_what_mixpanel_has_is_kept_and_compared_with() -> None:
-    found = screen(good(), properties=["plan"], known=["plna"])
-    assert "creates the property 'plan', which Mixpanel does not have; 'plna' is like it" in found.text()
-    assert found.titles()[FINDINGS] == "Findings (1 warning)"
-    assert found.preview.state.verdict().endswith("; creates 1 property: plan (like plna)")
-    assert found.preview.code == "df.mixpanel.set('user_id', ['plan'], known=['plna'])"
+KNOWN = pd.DataFrame(
+    {"name": ["plan", "seats", "$email", "is_vip"], "type": ["string", "number", "string", "boolean"]}
+)
+
+
+def marks(found: Screen) -> list[str]:
+    """What the map says about a property in view of what Mixpanel has."""
+    return [
+        mark
+        for w in found.visible()
+        if "mp-column-mark" in w._dom_classes
+        for mark in re.findall(r'"mp-mark">([^<]*)<', w.value)
+    ]
+
+
+def test_the_map_marks_what_mixpanel_does_not_have_or_has_of_another_type() -> None:
+    frame = good().assign(seats="seven", plna="pro", is_vip=[True] * 5, colour="red")
+    found = screen(frame, known=KNOWN, rename={"email": "$email"})
+    assert marks(found) == ["Mixpanel has number, this sends string", "new, like plan", "new"]
+    assert found.titles()[FINDINGS] == "Findings (3 warnings)"
+    assert found.preview.state.verdict().endswith("; creates 2 properties: plna (like plan), colour")
+    assert "new, like plan" in repr(found.preview)
+    assert found.preview.code == "df.mixpanel.set('user_id', rename={'email': '$email'}, known=known)"
+
+
+def test_a_new_name_becomes_the_one_that_it_is_like_by_one_click() -> None:
+    found = screen(good().rename(columns={"plan": "Plan"}), known=["plan", "email"])
+    assert marks(found) == ["new, like plan"]
+    assert "1 new property may be meant as one that Mixpanel has: choose below." in found.text()
+    found.one("column-fix", "Send as plan").click()
+    assert (
+        found.preview.code == "df.mixpanel.set('user_id', known=['plan', 'email'], rename={'Plan': 'plan'})"
+    )
+    assert marks(found) == []
+    assert found.one("column-name", "name for Plan").value == "plan"
+    found = screen(good().assign(plna="pro"), known=["plan", "email"])
+    assert marks(found) == ["new, like plan"]
+    assert "Send as plan" not in [w.description for w in found.visible() if "mp-column-fix" in w._dom_classes]
+
+
+def test_names_that_mixpanel_has_complete_the_field_of_a_name() -> None:
+    found = screen(good(), properties=["plan"], known=KNOWN)
+    name = found.one("column-name", "name for plan")
+    assert isinstance(name, ipywidgets.Combobox)
+    assert name.options == ("plan", "seats", "$email", "is_vip")
+    name.value = "is_vip"
+    assert marks(found) == ["Mixpanel has boolean, this sends string"]
+    assert (
+        found.preview.code == "df.mixpanel.set('user_id', ['plan'], known=known, rename={'plan': 'is_vip'})"
+    )
+    assert not isinstance(screen(good()).one("column-name", "name for plan"), ipywidgets.Combobox)
+
+
+def test_thousands_of_names_and_hundreds_of_columns_are_sent_once() -> None:
+    names = [f"property {number}" for number in range(7_000)]
+    frame = pd.DataFrame({f"c{number}": [number] for number in range(300)}).assign(user_id="ann")
+    found = screen(frame, known=names)
+    shown = [w for w in found.visible() if "mp-column-name" in w._dom_classes]
+    assert len(shown) == map_view.PAGE
+    assert {w.options for w in shown} == {tuple(names[:5_000])}
+    sent: list[str] = []
+    for w in shown:
+        w.observe(lambda change: sent.append(change["name"]), names="options")
+    found.one("columns-next").click()
+    found.one("column-sent", "Send c20").value = False
+    assert not sent
+
+
+def test_columns_are_found_by_what_mixpanel_has() -> None:
+    frame = pd.DataFrame({f"c{number}": [number] for number in range(30)}).assign(user_id="ann", plan=3)
+    known = {f"c{number}": "number" for number in range(29)} | {"plan": "string"}
+    found = screen(frame, known=known)
+    show = found.one("show-columns")
+    show.value = "new"
+    assert [w.value for w in found.visible() if "mp-column-name" in w._dom_classes] == ["c29"]
+    show.value = "other type"
+    assert [w.value for w in found.visible() if "mp-column-name" in w._dom_classes] == ["plan"]
+    assert marks(found) == ["Mixpanel has string, this sends number"]
+    unknown = screen(frame).one("show-columns")
+    assert not {"new", "other type"} & {name for _words, name in unknown.options}
+
+
+@pytest.mark.parametrize(
+    ("verb", "frame", "known", "mark"),
+    [
+        pytest.param("add", {"n": 1}, {"n": "string"}, "Mixpanel has string, not number", id="add"),
+        pytest.param("union", {"n": "a"}, {"n": "string"}, "Mixpanel has string, not list", id="union"),
+        pytest.param("remove", {"tags": "a"}, {"n": "list"}, "not in Mixpanel", id="remove"),
+        pytest.param("remove", {"tags": "a"}, {"tag": "list"}, "not in Mixpanel, like tag", id="like"),
+    ],
+)
+def test_each_check_in_view_of_what_mixpanel_has_is_a_mark(
+    verb: str, frame: dict[str, Any], known: dict[str, str], mark: str
+) -> None:
+    found = screen(pd.DataFrame({"user_id": ["ann"], **frame}), verb, known=known)
+    assert marks(found) == [mark]
 
 
 def test_clicks_become_the_line_and_the_operation() -> None:
