@@ -23,6 +23,8 @@ from mixpanel_pandas.notebook.preview.mapping import sendable_labels
 from mixpanel_pandas.text import counted, html_text, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mixpanel_pandas.notebook.preview.fixes import Fix
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
@@ -107,10 +109,16 @@ def _read(state: State, mapping: ColumnMapping, name: str | None) -> Operation:
 
 
 class FixButtons:
-    """A button for each suggestion about a column."""
+    """A button for each suggestion about a column.
 
-    def __init__(self, host: Host, shared: Shared) -> None:
-        self._host, self._shared = host, shared
+    Parameters
+    ----------
+    taken : callable
+        Called after a click on a button that is not shown any more, which has lost the focus.
+    """
+
+    def __init__(self, host: Host, shared: Shared, taken: Callable[[], object]) -> None:
+        self._host, self._shared, self._taken = host, shared, taken
         self._fixes: tuple[Fix, ...] = ()
         self._buttons: list[Button] = []
 
@@ -128,13 +136,21 @@ class FixButtons:
     def _take(self, number: int) -> None:
         fix = self._fixes[number]
         self._host.change(lambda state: with_fixes(state, [fix]))
+        if number >= len(self._fixes):
+            self._taken()
 
 
 class TakeAll:
-    """A button that takes all suggestions, with what they are."""
+    """A button that takes all suggestions, with what they are.
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    Parameters
+    ----------
+    taken : callable
+        As for `FixButtons`.
+    """
+
+    def __init__(self, host: Host, taken: Callable[[], object]) -> None:
+        self._host, self._taken = host, taken
         self._button = Button("", "take-all", self._take, style="primary")
         self._words = Html("suggestions")
         self.box: Any = vbox(self._button, self._words, align_items="flex-start")
@@ -153,6 +169,8 @@ class TakeAll:
 
     def _take(self) -> None:
         self._host.change(lambda state: with_fixes(state, suggestions(state)[0]))
+        if not self._button.visible:
+            self._taken()
 
 
 def _open_in_words(fixes: list[Fix]) -> str:

@@ -101,6 +101,11 @@ class Control:
         """Show or hide it."""
         self.widget.layout.display = None if visible else "none"
 
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown, so far as it decides that itself."""
+        return bool(self.widget.layout.display != "none")
+
     def focus(self) -> None:
         """Let the next key go to it."""
         self.widget.focus()
@@ -290,7 +295,9 @@ def vbox(*controls: Any, **layout: str) -> Widget:
 
 def stack(shared: Shared) -> Widget:
     """Return an empty box for controls below each other, in one of the columns of a `grid`."""
-    return widgets.VBox(layout=appearance(shared, "stack", {"min_width": "0"})["layout"])
+    return widgets.VBox(
+        layout=appearance(shared, "stack", {"min_width": "0", "overflow": "visible"})["layout"]
+    )
 
 
 def grid(*controls: Any, columns: str, shared: Shared | None = None) -> Widget:

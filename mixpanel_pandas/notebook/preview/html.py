@@ -33,7 +33,7 @@ STYLE = """
   border: 0; border-bottom: 1px solid var(--mp-line); padding: 3px 8px 3px 0; text-align: left !important; vertical-align: top;
   overflow-wrap: anywhere; white-space: normal; background: none; color: var(--mp-text);
 }
-.mp-html th, .mixpanel-saved th { font-weight: 600; }
+.mp-html th, .mixpanel-saved th { font-weight: 600; padding-right: 2px; }
 .mp-html pre, .mixpanel-saved pre {
   background: var(--mp-soft) !important; color: var(--mp-text); padding: 8px 10px !important; margin: 4px 0; border-radius: 3px;
   font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; word-break: normal;

@@ -97,7 +97,7 @@ class MapView:
         self._verb.fill_row()
         self._options = {name: self._option(name, label) for name, (label, _) in SHOWN_OPTIONS.items()}
         self._filter = ColumnFilter(host, self._refiltered)
-        self._all = TakeAll(host)
+        self._all = TakeAll(host, lambda: self._rows[0].focus())
         self._head = Html("columns-head")
         self._rows = _rows(host)
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
@@ -196,16 +196,16 @@ class MapRow:
         self._mapping: ColumnMapping | None = None
         self._tick = Tick("", "column-sent", self._choose, shared=shared)
         self._label = Html("column-label", shared=shared)
-        self._name = Input(
-            "", "column-name", self._rename, completes=host.state.known is not None, shared=shared
-        )
-        self._mark = Html("column-mark", shared=shared)
-        self._property = stack(shared)
+        self._is_known = host.state.known is not None
+        self._name = Input("", "column-name", self._rename, completes=self._is_known, shared=shared)
+        self._property: Any = self._name
+        if self._is_known:
+            self._mark, self._property = Html("column-mark", shared=shared), stack(shared)
         self._verb = Choice("", "column-operator", self._choose_verb, shared=shared)
         self._type = ColumnType(host, shared)
         self._example = Html("column-example", shared=shared)
         self._hint = Html("column-hint", shared=shared)
-        self._fixes = FixButtons(host, shared)
+        self._fixes = FixButtons(host, shared, self.focus)
         self._remarks = stack(shared)
         for control in (self._tick, self._name, self._verb):
             control.widget.add_class(HIDDEN_NAME)
@@ -232,10 +232,10 @@ class MapRow:
         self._name.value = mapping.name if mapping.sent else ""
         self._name.name(f"Property name for {label}")
         self._name.enable(mapping.renames)
-        if self._host.state.known is not None:
+        if self._is_known:
             self._name.offer(known_names(self._host.state))
-        self._mark.value = html.page(map(html.mark, mapping.marks))
-        set_children(self._property, [self._name, *([self._mark] if mapping.marks else [])])
+            self._mark.value = html.page(map(html.mark, mapping.marks))
+            set_children(self._property, [self._name, *([self._mark] if mapping.marks else [])])
         self._verb.offer([(verb, verb) for verb in _verbs_of_columns(self._host)], mapping.verb)
         self._verb.name(f"Operator for {label}")
         self._verb.enable(mapping.sent)
@@ -251,6 +251,11 @@ class MapRow:
             self.box,
             [self._tick, self._label, self._property, *verb, self._type.box, self._example, self._remarks],
         )
+
+    def focus(self) -> None:
+        """Let the next key go to the name of the property, or where that is fixed to the box to tick."""
+        control = self._name if self._mapping is not None and self._mapping.renames else self._tick
+        control.focus()
 
     def _choose(self, sent: bool) -> None:
         if (mapping := self._mapping) is not None:

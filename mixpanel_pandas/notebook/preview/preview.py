@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
     from os import PathLike
 
+    from mixpanel_pandas.plans.plan import Plan
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Preview"]
@@ -41,7 +42,7 @@ ONE_OF_TWO = """
 class Preview:
     """One operation on one frame, to look at, to change and to send. ``df.mixpanel.preview`` makes it.
 
-    In a notebook it is a widget with four tabs, and HTML in the saved file. In a terminal it is text. Where the call names no ids, they
+    In a notebook it is a widget with five tabs, and HTML in the saved file. In a terminal it is text. Where the call names no ids, they
     are guessed by the name of the column; where none is named like ids, the preview asks for it.
 
     Parameters
@@ -52,6 +53,8 @@ class Preview:
         The operation of the call.
     save_values : bool
         Whether private values can be read in the saved file.
+    current : pandas.DataFrame, optional
+        What profiles hold, to compare with. By default Mixpanel is asked when somebody wants to compare.
 
     Attributes
     ----------
@@ -61,11 +64,21 @@ class Preview:
         Whether private values can be read in the widget.
     summary : pandas.DataFrame or None
         What became of every row of the latest upload; None before.
+    plan : Plan or None
+        What the latest comparison of the tab Changes has found; None before.
     guessed : hashable
         The column of the ids, if it was guessed and not chosen since; else None.
     """
 
-    def __init__(self, frame: pd.DataFrame, operation: Operation, *, save_values: bool = False) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        operation: Operation,
+        *,
+        save_values: bool = False,
+        current: pd.DataFrame | None = None,
+    ) -> None:
+        self.current: pd.DataFrame | None = current
         self.guessed: Hashable = None
         if operation.id is None:
             operation = self._guess(frame, operation)
@@ -75,6 +88,7 @@ class Preview:
         self._original = frame
         self.unmasked: bool = save_values
         self.summary: pd.DataFrame | None = None
+        self.plan: Plan | None = None
         self._frame_name = _name_of(frame, "df")
         self._save_values, self._name = save_values, uuid.uuid4().hex[:8]
         self._window: Window | None = None
@@ -90,7 +104,9 @@ class Preview:
     @property
     def preview_code(self) -> str:
         """The line of Python that opens the same preview again."""
-        return self.state.preview_code(self._frame_name, save_values=self._save_values)
+        return self.state.preview_code(
+            self._frame_name, save_values=self._save_values, current=self.current is not None
+        )
 
     @property
     def operation(self) -> Operation:
@@ -107,7 +123,7 @@ class Preview:
         return self._window.box
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for what runs in the background: the check of a large frame, and the upload that the Send button began.
+        """Wait for what runs in the background: the check of a large frame, a comparison, and the upload that the Send button began.
 
         Parameters
         ----------
@@ -119,12 +135,12 @@ class Preview:
         bool
             Whether all of it has ended; also True if nothing was begun.
         """
-        runner = self._window.send.runner if self._window is not None else None
         checking = self._checking
         if checking is not None:
             checking.join(timeout)
-        sent = runner is None or runner.join(timeout)
-        return sent and (checking is None or not checking.is_alive())
+        begun = () if self._window is None else (self._window.changes.maker, self._window.send.runner)
+        ended = [one.join(timeout) for one in begun if one is not None]
+        return all(ended) and (checking is None or not checking.is_alive())
 
     def save_job(
         self,
@@ -295,12 +311,14 @@ class Preview:
     def _static(self) -> dict[str, str]:
         """Return the output that is saved."""
         outcome = self._window.send.outcome() if self._window is not None else ""
+        changes = self._window.changes.saved(unmasked=self._save_values) if self._window is not None else []
         page = as_html(
             self.state,
             self.code,
             self._place,
             unmasked=self._save_values,
             outcome=outcome,
+            changes=changes,
             about_ids=self.about_ids,
             classes=f"mixpanel-saved-{self._name}",
         )

@@ -119,7 +119,7 @@ class SendView:
             lines.append(html.note("A dry run: nothing is sent"))
         elif self._shown_project:
             lines.append(html.note(f"To {place}, as {self._shown_project!r}"))
-        self._about.value = html.page([*lines, *map(_as_error, self._refusals(state, size.rows))])
+        self._about.value = html.page([*lines, *map(_as_error, self._refusals(state))])
         self._send.set_text(button_text(state, size, place), "Send it now")
         confirmation = confirmation_text(state, size)
         self._typed.show(bool(confirmation))
@@ -133,17 +133,9 @@ class SendView:
         except MixpanelError:
             return None
 
-    def _refusals(self, state: State, rows: int) -> list[str]:
+    def _refusals(self, state: State) -> list[str]:
         """Return why it cannot be sent as it is."""
-        refusals = []
-        if state.asks:
-            refusals.append("Which column holds the ids? Choose it on the Map.")
-        elif state.standing:
-            refusals.append(
-                f"{counted(state.standing, 'error')} would refuse the frame: nothing can be sent. See Findings."
-            )
-        elif not rows:
-            refusals.append("No row would be sent.")
+        refusals = list(filter(None, [state.refusal()]))
         if self._shown_project is None:
             try:
                 state.project()
@@ -159,7 +151,7 @@ class SendView:
         confirmed = typed in {asked, asked.replace(",", "")}
         done = self._sent is state and not self.running
         self._again.value = html.page([html.note(SENT)] if done else [])
-        free = not self.running and self._sent is not state and not self._refusals(state, size.rows)
+        free = not self.running and self._sent is not state and not self._refusals(state)
         self._send.enable(free and confirmed)
         self._typed.enable(free)
 

@@ -38,7 +38,7 @@ from mixpanel_pandas.pipeline.line import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of, preview_of
 from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import Operation
-from mixpanel_pandas.text import shortened
+from mixpanel_pandas.text import counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -199,9 +199,9 @@ class State:
         """Return the line of Python that does the same to the frame of that name."""
         return line_of(self.operation, frame)
 
-    def preview_code(self, frame: str = "df", *, save_values: bool = False) -> str:
+    def preview_code(self, frame: str = "df", *, save_values: bool = False, current: bool = False) -> str:
         """Return the line of Python that opens the same preview of the frame of that name."""
-        return preview_of(self.operation, frame, save_values=save_values)
+        return preview_of(self.operation, frame, save_values=save_values, current=current)
 
     def project(self) -> Project:
         """Return the project that would be written to.
@@ -302,6 +302,19 @@ class State:
             sizes.append(np.diff(batch.payloads.offsets))
             updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
         return Measured(np.concatenate(positions), np.concatenate(sizes), updates, requests, nbytes)
+
+    @property
+    def profiles(self) -> int:
+        """Number of profiles that are written."""
+        return len(self.sent_rows) - self.repeated_rows()
+
+    def refusal(self) -> str:
+        """Return why nothing can be sent, in the words of the widget; an empty text if something can."""
+        if self.asks:
+            return "Which column holds the ids? Choose it on the Map."
+        if self.standing:
+            return f"{counted(self.standing, 'error')} would refuse the frame: nothing can be sent. See Findings."
+        return "" if len(self.sent_rows) else "No row would be sent."
 
     @property
     def is_measured(self) -> bool:

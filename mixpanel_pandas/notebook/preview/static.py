@@ -19,6 +19,8 @@ from mixpanel_pandas.notebook.tables import Table, TableColumn
 from mixpanel_pandas.text import counted, html_text, percent, printable, quoted, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.pictures import Picture
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
@@ -84,6 +86,7 @@ def as_html(
     *,
     unmasked: bool = False,
     outcome: str = "",
+    changes: Sequence[str] = (),
     about_ids: str = "",
     classes: str = "",
 ) -> str:
@@ -99,6 +102,8 @@ def as_html(
         Whether private values can be read.
     outcome : str
         What became of the upload, if there was one.
+    changes : sequence of str
+        What it would change in profiles, as HTML, if that was compared.
     about_ids : str
         How the column of the ids was found, if the call does not name it.
     classes : str
@@ -116,7 +121,7 @@ def as_html(
     if state.is_checked:
         parts.append(f"<p><b>{html_text(state.verdict())}</b></p>")
         parts += _html_table(_findings_table(state, _examples(state, unmasked)))
-        parts += _html_payloads(state, unmasked)
+        parts += [*_html_payloads(state, unmasked), *changes]
         parts += [] if outcome else [html.note(destination_in_words(state, place), "message")]
     else:
         parts.append(html.note(NOT_CHECKED))

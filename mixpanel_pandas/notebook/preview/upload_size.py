@@ -91,7 +91,7 @@ def upload_size(state: State) -> UploadSize:
     names = {column.name for column in state.layout.columns} | set(state.layout.removed)
     return UploadSize(
         rows=state.layout.rows - state.excluded,
-        profiles=payloads - state.repeated_rows(),
+        profiles=state.profiles,
         properties=len(names),
         updates=updates,
         requests=requests,
