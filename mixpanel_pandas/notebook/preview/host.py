@@ -41,6 +41,10 @@ class Host(Protocol):
         """The line of Python that opens the same preview again."""
 
     @property
+    def about_frame(self) -> list[str]:
+        """What was wrong with the frame as a whole and what to do, in sentences."""
+
+    @property
     def about_ids(self) -> str:
         """How the column of the ids was found, in a sentence, if the call does not name it; else an empty text."""
 

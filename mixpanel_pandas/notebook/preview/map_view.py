@@ -97,9 +97,9 @@ class MapView:
         self._verb.fill_row()
         self._options = {name: self._option(name, label) for name, (label, _) in SHOWN_OPTIONS.items()}
         self._filter = ColumnFilter(host, self._refiltered)
-        self._all = TakeAll(host, lambda: self._rows[0].focus())
-        self._head = Html("columns-head")
         self._rows = _rows(host)
+        self._all = TakeAll(host, self._rows[0].focus)
+        self._head = Html("columns-head")
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
         self._nothing = Html("columns-none")
         top = grid(

@@ -191,6 +191,11 @@ class State:
         return known if isinstance(known, KnownProperties) else None
 
     @property
+    def has_nothing(self) -> bool:
+        """Whether there is no column to send, and no property to remove."""
+        return not (self.layout.columns or self.layout.removed or self.operation.verb == "delete")
+
+    @property
     def asks(self) -> bool:
         """Whether it is still open which column holds the ids."""
         return self.operation.id is None
@@ -254,7 +259,7 @@ class State:
     @cached_property
     def sent_rows(self) -> np.ndarray:
         """Positions of the rows with a payload: not excluded, without an error, and of merged rows the last."""
-        if self.refused_columns:
+        if self.refused_columns or self.has_nothing:
             return np.zeros(0, np.int64)
         together = self._changes.together
         sent = ~self._changes.excluded
@@ -265,7 +270,11 @@ class State:
     @property
     def excluded(self) -> int:
         """Number of rows that are in no payload."""
-        return self.layout.rows if self.refused_columns else int(self._changes.excluded.sum())
+        return (
+            self.layout.rows
+            if self.refused_columns or self.has_nothing
+            else int(self._changes.excluded.sum())
+        )
 
     @cached_property
     def _changes(self) -> Changes:
@@ -297,7 +306,7 @@ class State:
         waves = Waves(decisions.layout, self._changes, decisions.duplicates, NOWHERE.token)
         positions, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         updates = requests = nbytes = 0
-        for batch in [] if self.refused_columns else waves.every():
+        for batch in [] if self.refused_columns or self.has_nothing else waves.every():
             positions.append(batch.positions)
             sizes.append(np.diff(batch.payloads.offsets))
             updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
@@ -312,6 +321,8 @@ class State:
         """Return why nothing can be sent, in the words of the widget; an empty text if something can."""
         if self.asks:
             return "Which column holds the ids? Choose it on the Map."
+        if self.has_nothing:
+            return f"No column is left to {self.operation.verb}."
         if self.standing:
             return f"{counted(self.standing, 'error')} would refuse the frame: nothing can be sent. See Findings."
         return "" if len(self.sent_rows) else "No row would be sent."

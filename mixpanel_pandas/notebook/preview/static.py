@@ -46,7 +46,7 @@ NOT_CHECKED = "not checked yet: a large frame is checked in the background"
 NO_COLUMNS = "Whole profiles are deleted: no column is sent."
 
 
-def as_text(state: State, line: str, place: str, *, unmasked: bool = False, about_ids: str = "") -> str:
+def as_text(state: State, line: str, place: str, *, unmasked: bool = False, about: Sequence[str] = ()) -> str:
     """Return the preview for a terminal.
 
     Parameters
@@ -57,18 +57,18 @@ def as_text(state: State, line: str, place: str, *, unmasked: bool = False, abou
         Where the updates would be sent.
     unmasked : bool
         Whether private values can be read.
-    about_ids : str
-        How the column of the ids was found, if the call does not name it.
+    about : sequence of str
+        What is to be known of the frame and its ids.
     """
     parts = [
         operation_in_words(state),
         line,
-        *([about_ids] if about_ids else []),
+        *about,
         f"ids in {ids_in_words(state)}",
         "",
-        NO_COLUMNS if state.operation.verb == "delete" else _map_table(state, unmasked).text(),
-        "",
     ]
+    if not state.has_nothing:
+        parts += [NO_COLUMNS if state.operation.verb == "delete" else _map_table(state, unmasked).text(), ""]
     if state.is_checked:
         parts.append(_findings_table(state).text())
         for page in _payload_pages(state, unmasked)[:1]:
@@ -87,7 +87,7 @@ def as_html(
     unmasked: bool = False,
     outcome: str = "",
     changes: Sequence[str] = (),
-    about_ids: str = "",
+    about: Sequence[str] = (),
     classes: str = "",
 ) -> str:
     """Return the preview for a saved notebook.
@@ -104,14 +104,14 @@ def as_html(
         What became of the upload, if there was one.
     changes : sequence of str
         What it would change in profiles, as HTML, if that was compared.
-    about_ids : str
-        How the column of the ids was found, if the call does not name it.
+    about : sequence of str
+        What is to be known of the frame and its ids.
     classes : str
         Further classes of the element around it.
     """
     parts = [f"<h4>{html_text(operation_in_words(state))}</h4>", html.code(line)]
     parts += [html.note(outcome, "message")] if outcome else []
-    parts += [html.note(about_ids, "message")] if about_ids else []
+    parts += [html.note(sentence, "message") for sentence in about]
     parts.append(html.note(f"Ids in {ids_in_words(state)}"))
     parts += (
         [html.note(NO_COLUMNS)]
@@ -138,6 +138,8 @@ def operation_in_words(state: State) -> str:
 
 def destination_in_words(state: State, place: str) -> str:
     """Return what would be sent, and where to, in one line."""
+    if state.has_nothing:
+        return f"Nothing would be sent: no column is left to {state.operation.verb}."
     if state.standing:
         return f"Nothing would be sent: {counted(state.standing, 'error')} would refuse the frame."
     size = upload_size(state)

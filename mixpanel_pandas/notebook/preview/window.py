@@ -67,6 +67,7 @@ class Window:
         self._code.value = f"<style>{html.STYLE}</style>" + html.page(
             [
                 html.note(operation_in_words(host.state)),
+                *(html.note(sentence, "message") for sentence in host.about_frame),
                 html.code(host.code),
                 html.details(AGAIN, html.code(host.preview_code, AGAIN, "mp-again")),
             ]

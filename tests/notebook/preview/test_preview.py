@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import tomllib
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -359,14 +360,102 @@ def test_the_frame_is_taken_anew_by_one_click(monkeypatch: pytest.MonkeyPatch) -
     assert found.preview.code == "users.mixpanel.set(rename={'plan': 'Plan'})"
 
 
-def test_a_frame_that_no_longer_fits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_is_taken_anew_is_repaired_too(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"users": good()}
     monkeypatch.setattr(module, "shell", lambda: SimpleNamespace(user_ns=names))
     found = Screen(names["users"].mixpanel.preview())
     names["users"] = pd.concat([good(), good()["plan"]], axis=1)
     found.one("take-frame").click()
-    assert "columns 'plan' stand in the frame more than once" in found.text()
-    assert found.preview.state.frame.shape == good().shape
+    assert "Columns 'plan' stand in the frame more than once: the first of each is shown" in found.text()
+    line = "users = users.loc[:, ~users.columns.duplicated()]"
+    assert found.preview.code == f"{line}\nusers.mixpanel.set('user_id')"
+    assert found.one("take-frame").description == "Take users anew"
+    names["users"] = good()
+    found.one("take-frame").click()
+    assert found.preview.code == "users.mixpanel.set('user_id')"
+    assert "more than once" not in found.text()
+
+
+TWO_LEVELS = pd.MultiIndex.from_tuples([("user", "id"), ("plan", ""), ("user", "email")])
+
+
+@pytest.mark.parametrize(
+    ("frame", "arguments", "said"),
+    [
+        pytest.param(
+            pd.concat([good(), good()], axis=1), (), "the first of each is shown", id="shared labels"
+        ),
+        pytest.param(good().set_axis(TWO_LEVELS, axis=1), (), "a MultiIndex of 2 levels", id="two levels"),
+        pytest.param(
+            good().set_axis(TWO_LEVELS, axis=1),
+            ("set", "user_id", [("plan", "")]),
+            "a MultiIndex of 2 levels",
+            id="a call that names a column of two levels",
+        ),
+        pytest.param(
+            good().set_index(["user_id", "user_id"]),
+            (),
+            "Levels of the index share a name",
+            id="shared levels",
+        ),
+        pytest.param(
+            pd.concat([good().set_axis(TWO_LEVELS, axis=1)] * 2, axis=1), (), "more than once", id="both"
+        ),
+    ],
+)
+def test_a_frame_on_which_no_call_can_be_meant_opens_and_the_code_says_what_was_done(
+    emulator: mpd.Emulator, frame: pd.DataFrame, arguments: Any, said: str
+) -> None:
+    before = frame.copy()
+    found = Screen(frame.mixpanel.preview(*arguments))
+    for tab in range(5):
+        found.open(tab)
+        assert said in found.text()
+    assert all(said in text for text in found.preview._static().values())
+    assert said in repr(found.preview)
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    sent = emulator.requests[-1].records
+    names = {"df": frame.copy(), "pd": pd}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mpd.ProfileWarning)
+        exec(found.preview.code, names)  # noqa: S102  # the code that the preview shows
+    assert emulator.requests[-1].records == sent
+    assert len(sent) == 5
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    ("frame", "verb"),
+    [
+        pytest.param(good()[["user_id"]], "set", id="ids alone"),
+        pytest.param(good()[["user_id"]], "add", id="ids alone, to add"),
+        pytest.param(good().set_index("user_id")[[]], "set", id="ids alone, in the index"),
+        pytest.param(good()[["user_id"]].iloc[:0], "set", id="no row"),
+    ],
+)
+def test_a_frame_of_ids_alone_opens_and_says_what_is_missing(
+    emulator: mpd.Emulator, frame: pd.DataFrame, verb: str
+) -> None:
+    found = Screen(frame.mixpanel.preview(verb))
+    said = f"No column is left to {verb}: the frame has none beside the ids"
+    for tab in range(5):
+        found.open(tab)
+        assert said in found.text()
+    assert found.one("send").disabled
+    assert f"Nothing would be sent: no column is left to {verb}." in repr(found.preview)
+    assert all(said in text for text in found.preview._static().values())
+    found.open(MAP)
+    found.one("operator").value = "delete"
+    assert said not in found.text()
+    found.open(SEND)
+    assert len(frame) == 0 or not found.one("confirm").disabled
+
+
+def test_a_frame_without_columns_opens() -> None:
+    found = Screen(pd.DataFrame().mixpanel.preview())
+    assert "Which column holds the ids?" in found.text()
+    assert "No column is left to set" in found.text()
 
 
 @pytest.mark.parametrize("verb", ["unset", "delete", "add", "update"])
