@@ -281,6 +281,34 @@ def test_the_keyboard_alone_is_enough(opened: Any) -> None:
     expect(page.run(3)).to_contain_text("57")
 
 
+def test_the_focus_stays_where_it_is(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    _page, preview = opened(setup=MESSY_SETUP, preview="preview = customers.mixpanel.preview()\npreview")
+    at = preview.open("Map")
+    name = at.get_by_label("Property name for Amount")
+    name.fill("amount")
+    name.press("Tab")
+    expect(preview.code).to_contain_text("'Amount': 'amount'")
+    reading = at.get_by_label("Read text of Amount as")
+    expect(reading).to_be_focused()
+    reading.select_option("number: 1,234.5")
+    expect(preview.code).to_contain_text("'Amount': 'number:1,234.5'")
+    expect(reading).to_be_focused()
+    reading.select_option("another reading ...")
+    line = at.get_by_label("Reading of Amount")
+    line.fill("number:money")
+    line.press("Enter")
+    expect(preview.code).to_contain_text("'Amount': 'number:money'")
+    expect(line).to_be_focused()
+    at.get_by_label("Send Visits").press("Space")
+    expect(preview.code).not_to_contain_text("Visits")
+    expect(at.get_by_label("Send Visits")).to_be_focused()
+    at.get_by_role("button", name="Read as yes/no: Yes/No").press("Enter")
+    expect(preview.code).to_contain_text("'Newsletter': 'boolean:Yes/No'")
+    expect(at.get_by_label("Property name for Newsletter")).to_be_focused()
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_nothing_stands_in_the_way_of_anybody(opened: Any, barriers: Any, theme: str) -> None:
     page, preview = opened()

@@ -78,12 +78,15 @@ class ColumnType:
             )
             self._other.widget.add_class(HIDDEN_NAME)
         self._other.name(f"Reading of {mapping.label}")
-        self._other.value = mapping.reading or ""
+        if mapping.reading is not None:  # else what was typed is no reading, and stays to be mended
+            self._other.value = mapping.reading
         return self._other
 
     def _choose(self, name: str | None) -> None:
         self._types = name == ANOTHER
         if self._mapping is not None and self._types:
+            if self._other is not None:
+                self._other.value = ""
             self.show(self._mapping)
         else:
             self._read_as(name)
@@ -93,8 +96,7 @@ class ColumnType:
             return
         if name == LEAVE_OUT:
             self._host.change(lambda state: _sent(state, mapping, sent=False))
-        else:
-            self._types = False
+        else:  # a line for any other reading stays: it may have the focus
             self._host.change(lambda state: _read(state, mapping, (name or "").strip() or None))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ipywidgets
 import pandas as pd
 import pytest
 
@@ -18,8 +19,9 @@ def test_any_reading_can_be_written() -> None:
     line = found.one("column-format", "Reading of day")
     line.value = "date:dd.mm.yyyy hh:mm"
     assert found.preview.code == "df.mixpanel.set('user_id', parse={'day': 'date:dd.mm.yyyy hh:mm'})"
-    assert found.one("column-reading", "Read text of day as").value == "date:dd.mm.yyyy hh:mm"
-    assert not [w for w in found.visible() if "mp-column-format" in w._dom_classes]
+    assert found.one("column-reading", "Read text of day as").value == ANOTHER
+    assert found.one("column-format", "Reading of day") is line  # which has the focus
+    assert line.value == "date:dd.mm.yyyy hh:mm"
     assert '05.07.2023 10:30 \u2192 "2023-07-05T10:30:00"' in found.text()
     assert "x \u2192 cannot be read" in found.text()
 
@@ -30,7 +32,39 @@ def test_a_reading_that_is_none_is_told_and_changes_nothing() -> None:
     found.one("column-format", "Reading of day").value = "date:dd.mm.yyyy hh:xx"
     assert "no reading 'date:dd.mm.yyyy hh:xx'" in found.text()
     assert found.preview.code == "df.mixpanel.set('user_id')"
-    assert found.one("column-reading", "Read text of day as").value is None
+    assert found.one("column-format", "Reading of day").value == "date:dd.mm.yyyy hh:xx"
+    found.one("column-reading", "Read text of day as").value = "text"
+    assert not [w for w in found.visible() if "mp-column-format" in w._dom_classes]
+    found.one("column-reading", "Read text of day as").value = ANOTHER
+    assert found.one("column-format", "Reading of day").value == "text"
+
+
+def test_a_choice_redraws_nothing_but_what_differs() -> None:
+    """A box whose children are set anew loses the focus of the control that somebody has just used."""
+    found = Screen(messy().mixpanel.preview())
+    drawn: list[ipywidgets.Box] = []
+    for box in [w for w in found.all() if isinstance(w, ipywidgets.Box)]:
+        box.observe(lambda change: drawn.append(change["owner"]), names="children")
+    found.one("column-name", "name for Bio").value = "about"
+    found.one("column-sent", "Send Visits").value = False
+    found.one("column-reading", "Read text of Zip as").value = LEAVE_OUT
+    found.one("missing").value = "null"
+    assert drawn == []
+    reading = found.one("column-reading", "Read text of Amount as")
+    reading.value = "number:1,234.5"
+    assert drawn
+    assert not [box for box in drawn if reading in box.children]
+    assert found.one("column-reading", "Read text of Amount as") is reading
+
+
+def test_the_focus_goes_on_where_a_suggestion_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    focused: list[str] = []
+    monkeypatch.setattr(ipywidgets.DOMWidget, "focus", lambda widget: focused.append(widget.description))
+    found = Screen(messy().mixpanel.preview())
+    found.one("column-fix", "Read as yes/no: Yes/No").click()
+    assert focused[-1] == "Property name for Newsletter"
+    found.one("take-all").click()
+    assert focused[-1] == "Property name for Full Name"
 
 
 def test_a_column_is_left_out_and_sent_again_with_a_reading() -> None:
