@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from mixpanel_pandas.notebook.tables import Table, TableColumn
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.rules.checks import SEVERITIES
+from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import Length, counted, quoted, shortened
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = [
     "excluded_in_words",
     "finding_rows",
     "findings_table",
+    "in_words_of_the_widget",
     "remedies_in_words",
     "select_findings",
     "values_table",
@@ -49,6 +52,19 @@ FINDING_COLUMNS = (
     TableColumn("what is wrong, and what invalid would do", short="what is wrong"),
 )
 EXAMPLES_COLUMN = TableColumn("first", kind="code", width="24%")
+
+#: An option with a value, as Python writes it.
+_OPTION = rf"(?:{'|'.join(ALL_OPTIONS)})="
+
+#: What a message says about options of Python -> what stands there in the widget, beside controls that do the same.
+_WAYS_OUT = (
+    (
+        re.compile(r"pass repeat=True.* to send them again"),
+        "tick the box above the button to send them again",
+    ),
+    (re.compile(rf" \({_OPTION}.*?\)(?=[,.;]|$)", re.DOTALL), ""),
+    (re.compile(rf"(?:[:;]|; for \S+ pass| with) {_OPTION}.*", re.DOTALL), ""),
+)
 
 #: Of the values of one finding, and of several.
 VALUE_COLUMNS = (
@@ -183,6 +199,19 @@ def effect_of_invalid(finding: Finding) -> str:
     others = " and ".join(f'"{remedy}"' for remedy in EFFECTS if remedy not in effects)
     now = "" if finding.stands else "Taken care of: "
     return f"{now}invalid={choices}{f'; {others} would refuse the frame' if others else ''}."
+
+
+def in_words_of_the_widget(message: str) -> str:
+    """Return a message without what Python would say to mend it: in the widget that is a choice or a button.
+
+    >>> in_words_of_the_widget("looks like $email, which is another property: rename={'e': '$email'} sends it as that")
+    'looks like $email, which is another property'
+    >>> in_words_of_the_widget("$add takes numbers (parse={'plan': 'number'} reads those in text), not str")
+    '$add takes numbers, not str'
+    """
+    for pattern, words in _WAYS_OUT:
+        message = pattern.sub(words, message)
+    return message
 
 
 def finding_rows(

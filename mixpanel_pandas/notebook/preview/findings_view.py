@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
@@ -20,6 +19,7 @@ from mixpanel_pandas.notebook.preview.controls import (
 from mixpanel_pandas.notebook.preview.finding_rows import (
     excluded_in_words,
     finding_rows,
+    in_words_of_the_widget,
     remedies_in_words,
     select_findings,
     values_table,
@@ -47,9 +47,6 @@ HEAD = ("check", "column", "rows", "what is wrong", "what to do")
 
 #: What happens to an error, a warning or a hint about which nothing is done.
 NOTHING_DONE = {"error": "stop sending", "warning": "send it as it is", "hint": "send it as it is"}
-
-#: What a message says about options of Python; beside it stand the same as choices.
-_WAY_OUT = re.compile(r": \w+=.*", re.DOTALL)
 
 #: Number of a fix in a choice, if there is none.
 NOTHING = -1
@@ -179,7 +176,7 @@ class FindingLine:
         self._column.value = html.page([html_text(column)])
         self._rows.set_text(counted(finding.count, "row"), f"Show the rows of {finding.words} in {column}")
         self._count.value = html.page([html_text("the column")])
-        self._message.value = html.page([html_text(_WAY_OUT.sub("", finding.message))])
+        self._message.value = html.page([html_text(in_words_of_the_widget(finding.message))])
         applied = applied_fix(state, finding, self._fixes)
         options = [(NOTHING_DONE[finding.severity], NOTHING)]
         options += [(fix.words, number) for number, fix in enumerate(self._fixes)]

@@ -28,6 +28,7 @@ from mixpanel_pandas.notebook.preview.edits import (
     with_option,
     with_verb_of,
 )
+from mixpanel_pandas.notebook.preview.finding_rows import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.mapping import (
     available_verbs,
     column_mappings,
@@ -243,7 +244,8 @@ class MapRow:
         example = html.mono(shortened(mapping.example, Length.EXAMPLE))
         picture = picture_of_column(self._host.state, mapping.label, unmasked=self._host.unmasked)
         self._example.value = html.page([picture.html, samples_html(mapping) or example])
-        remarks = "; ".join(remark.text for remark in mapping.remarks if not remark.followed)
+        texts = [in_words_of_the_widget(remark.text) for remark in mapping.remarks if not remark.followed]
+        remarks = "; ".join(texts)
         self._hint.value = html.page([html_text(remarks)])
         set_children(self._remarks, [*self._fixes.shown(mapping), *([self._hint] if remarks else [])])
         verb = [self._verb] if several else []

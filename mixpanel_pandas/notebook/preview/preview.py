@@ -12,6 +12,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview.edits import fitted_to, guessed_id, with_fitting_columns, with_labels
+from mixpanel_pandas.notebook.preview.finding_rows import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
@@ -386,7 +387,7 @@ class Preview:
 def _in_words(error: Exception) -> str:
     """Return the message of an error of ours. Other errors lose their message, which may hold values of the frame."""
     if isinstance(error, MixpanelError):
-        return str(error)
+        return in_words_of_the_widget(str(error))
     _logger.debug("a view of the preview failed", exc_info=error)
     return "This cannot be shown, by a fault of mixpanel_pandas: please report it. Its logger tells more at level DEBUG."
 

@@ -10,6 +10,7 @@ from mixpanel_pandas.errors import MixpanelError, ValidationError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Bar, Button, Html, Input, Tick, hbox, vbox
 from mixpanel_pandas.notebook.preview.edits import with_option
+from mixpanel_pandas.notebook.preview.finding_rows import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.job import has_source
 from mixpanel_pandas.notebook.preview.runner import Runner
 from mixpanel_pandas.notebook.preview.upload_size import (
@@ -238,7 +239,8 @@ def _as_error(text: str) -> str:
 
 def _outcome(runner: Runner, frame: str, preview: str) -> list[str]:
     """Return what became of an upload: one line, its totals, and why rows were not accepted."""
-    parts = [html.note(runner.outcome(), "error" if runner.error else "message")]
+    outcome = in_words_of_the_widget(runner.outcome())
+    parts = [html.note(outcome, "error" if runner.error else "message")]
     summary = runner.summary
     if summary is None:
         return parts

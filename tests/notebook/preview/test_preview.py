@@ -5,6 +5,7 @@ import re
 import threading
 import tomllib
 import warnings
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -577,6 +578,60 @@ def test_values_are_paged() -> None:
     assert "009009" not in found.text()
 
 
+def odd_names() -> pd.DataFrame:
+    """Return a frame whose messages name options of many kinds."""
+    columns = (
+        " plan ",
+        "Plan",
+        "$ip",
+        "$time",
+        "ip",
+        "latitude",
+        "$last_seen",
+        "$distinct_id",
+        "Unnamed: 0",
+        "$foo",
+        "big",
+        0,
+    )
+    frame = pd.DataFrame({name: ["1", "2"] for name in columns})
+    return frame.assign(user_id=["a", "b "], when=["2020-01-01T10:00:00+02:00"] * 2, n=[2**60, 2**63 - 1])
+
+
+FACES = {"people": people(), "messy": messy().rename(columns={"User ID": "user_id"}), "names": odd_names()}
+
+OPTION = re.compile(rf"\b(?:{'|'.join(ALL_OPTIONS)})=")
+
+
+@pytest.mark.parametrize("verb", ["set", "add", "union"])
+@pytest.mark.parametrize("frame", FACES.values(), ids=FACES)
+def test_the_widget_does_not_speak_of_options(emulator: mpd.Emulator, frame: pd.DataFrame, verb: str) -> None:
+    found = screen(frame, verb)
+    for tab in range(5):
+        found.open(tab)
+        words = "\n".join(
+            re.sub(r"<(style|pre).*?</\1>", "", w.value, flags=re.DOTALL)
+            if isinstance(w, ipywidgets.HTML)
+            else f"{getattr(w, 'description', '')} {getattr(w, 'tooltip', '')} {getattr(w, 'options', '')}"
+            for w in found.visible()
+        )
+        assert not OPTION.findall(words)
+
+
+@pytest.mark.parametrize("frame", FACES.values(), ids=FACES)
+def test_what_is_saved_and_a_terminal_speak_of_options_and_not_of_clicks(frame: pd.DataFrame) -> None:
+    for preview in (
+        frame.mixpanel.preview("set", "user_id"),
+        frame.rename(columns={"user_id": "x"}).mixpanel.preview(),
+    ):
+        for text in preview._static().values():
+            assert OPTION.search(unescape(text))
+            assert not re.search(
+                r"choose|click|tick|button|See Findings|on the Map",
+                re.sub("<style>.*?</style>", "", text, flags=re.DOTALL),
+            )
+
+
 # -- payloads ---------------------------------------------------------------------------------------------------------
 
 
@@ -747,6 +802,8 @@ def test_updates_that_must_not_be_applied_twice(emulator: mpd.Emulator) -> None:
     found.one("send").click()
     assert found.preview.wait(SECONDS)
     assert "already sent by this process" in found.text()
+    assert "tick the box above the button to send them again" in found.text()
+    assert "repeat=True" in found.preview._static()["text/html"]
     found.one("repeat").value = True
     assert found.preview.code == "df.mixpanel.add('user_id', ['credits'], repeat=True)"
     found.one("send").click()
