@@ -13,7 +13,7 @@ from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.column_values import picture_of_column
 from mixpanel_pandas.notebook.preview.finding_rows import finding_rows, findings_table
 from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_words, sendable_labels
-from mixpanel_pandas.notebook.preview.payload_page import payload_page
+from mixpanel_pandas.notebook.preview.payloads_view import payload_page
 from mixpanel_pandas.notebook.preview.upload_size import button_text, size_in_words, upload_size
 from mixpanel_pandas.notebook.tables import Table, TableColumn
 from mixpanel_pandas.text import counted, html_text, percent, printable, quoted, shortened
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.pictures import Picture
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
-    from mixpanel_pandas.notebook.preview.payload_page import PayloadPage
+    from mixpanel_pandas.notebook.preview.payloads_view import PayloadPage
     from mixpanel_pandas.notebook.preview.state import State
 
 __all__ = ["as_html", "as_text", "destination_in_words", "operation_in_words"]
