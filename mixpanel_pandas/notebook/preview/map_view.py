@@ -28,7 +28,7 @@ from mixpanel_pandas.notebook.preview.edits import (
     with_option,
     with_verb_of,
 )
-from mixpanel_pandas.notebook.preview.finding_rows import in_words_of_the_widget
+from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.mapping import (
     available_verbs,
     column_mappings,

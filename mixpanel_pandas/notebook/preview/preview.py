@@ -12,7 +12,7 @@ import pandas as pd
 
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview.edits import fitted_to, guessed_id, with_fitting_columns, with_labels
-from mixpanel_pandas.notebook.preview.finding_rows import in_words_of_the_widget
+from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State

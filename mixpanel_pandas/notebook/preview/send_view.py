@@ -10,7 +10,7 @@ from mixpanel_pandas.errors import MixpanelError, ValidationError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Bar, Button, Html, Input, Tick, hbox, vbox
 from mixpanel_pandas.notebook.preview.edits import with_option
-from mixpanel_pandas.notebook.preview.finding_rows import in_words_of_the_widget
+from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.job import has_source
 from mixpanel_pandas.notebook.preview.runner import Runner
 from mixpanel_pandas.notebook.preview.upload_size import (

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.column_values import picture_of_column
-from mixpanel_pandas.notebook.preview.finding_rows import finding_rows, findings_table
+from mixpanel_pandas.notebook.preview.findings_view import finding_rows
 from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_words, sendable_labels
 from mixpanel_pandas.notebook.preview.payloads_view import payload_page
 from mixpanel_pandas.notebook.preview.upload_size import button_text, size_in_words, upload_size
 from mixpanel_pandas.notebook.tables import Table, TableColumn
-from mixpanel_pandas.text import counted, html_text, percent, printable, quoted, shortened
+from mixpanel_pandas.text import Length, counted, html_text, percent, printable, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.payloads_view import PayloadPage
     from mixpanel_pandas.notebook.preview.state import State
 
-__all__ = ["as_html", "as_text", "destination_in_words", "operation_in_words"]
+__all__ = [
+    "as_html",
+    "as_text",
+    "destination_in_words",
+    "effect_of_invalid",
+    "findings_table",
+    "operation_in_words",
+]
 
 #: How many columns, findings, values of each finding, and payloads are shown.
 COLUMNS, FINDINGS, VALUES, PAYLOADS = 25, 12, 3, 2
@@ -41,6 +48,22 @@ MAP_COLUMNS = (
     TableColumn("example", kind="code"),
     TableColumn("hint"),
 )
+
+#: Value of `invalid` -> what it does to the rows that do not pass a check.
+EFFECTS = {
+    "drop_row": "leaves out {rows}",
+    "drop_value": "leaves {name} out of {rows}",
+    "truncate": "cuts {name} to {limit} in {rows}",
+}
+
+FINDING_COLUMNS = (
+    TableColumn("severity", wraps=False, kind="badge", width="68px"),
+    TableColumn("check", width="14%"),
+    TableColumn("column", width="14%"),
+    TableColumn("rows", align_right=True, wraps=False, width="60px"),
+    TableColumn("what is wrong, and what invalid would do", short="what is wrong"),
+)
+EXAMPLES_COLUMN = TableColumn("first", kind="code", width="24%")
 
 NOT_CHECKED = "not checked yet: a large frame is checked in the background"
 NO_COLUMNS = "Whole profiles are deleted: no column is sent."
@@ -179,6 +202,48 @@ def _findings_table(state: State, examples: list[str] | None = None) -> Table:
         caption=state.verdict(),
         note=f"and {counted(rest, 'more finding')}" if rest > 0 else "",
     )
+
+
+def findings_table(findings: Sequence[Finding], examples: Sequence[str] = ()) -> Table:
+    """Return a table of findings, with examples of their values if there are any.
+
+    Parameters
+    ----------
+    examples : sequence of str
+        One for each finding, or none.
+    """
+    examples = examples if any(examples) else ()
+    columns = (*FINDING_COLUMNS, EXAMPLES_COLUMN) if examples else FINDING_COLUMNS
+    cells = [
+        (
+            finding.severity,
+            finding.check,
+            "" if finding.column is None else shortened(finding.column),
+            "all" if finding.rows is None else f"{finding.count:,}",
+            f"{finding.message}. {effect_of_invalid(finding)}",
+            *examples[number : number + 1],
+        )
+        for number, finding in enumerate(findings)
+    ]
+    return Table(columns, tuple(cells))
+
+
+def effect_of_invalid(finding: Finding) -> str:
+    """Return what the option `invalid` would do, or does, to how many rows, in one sentence."""
+    if finding.severity != "error":
+        return "Sent anyway."
+    rows = counted(finding.count, "row")
+    effects = {
+        remedy: effect.format(rows=rows, name=quoted(finding.name, Length.NAME), limit=finding.limit)
+        for remedy, effect in EFFECTS.items()
+        if remedy in finding.remedies and finding.rows is not None
+    }
+    if not effects:
+        return "No choice of invalid mends this: change the frame or the call."
+    choices = ", ".join(f'"{remedy}" {effect}' for remedy, effect in effects.items())
+    others = " and ".join(f'"{remedy}"' for remedy in EFFECTS if remedy not in effects)
+    now = "" if finding.stands else "Taken care of: "
+    return f"{now}invalid={choices}{f'; {others} would refuse the frame' if others else ''}."
 
 
 def _examples(state: State, unmasked: bool) -> list[str]:
