@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
+from mixpanel_pandas.notebook.preview.column_cells import (
+    ColumnType,
+    FixButtons,
+    TakeAll,
+    picture_of_column,
+    samples_html,
+)
 from mixpanel_pandas.notebook.preview.column_filter import ColumnFilter
-from mixpanel_pandas.notebook.preview.column_type import ColumnType, FixButtons, TakeAll, samples_html
-from mixpanel_pandas.notebook.preview.column_values import picture_of_column
 from mixpanel_pandas.notebook.preview.controls import (
     HIDDEN_NAME,
     Choice,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.column_values import picture_of_column
+from mixpanel_pandas.notebook.preview.column_cells import picture_of_column
 from mixpanel_pandas.notebook.preview.findings_view import finding_rows
 from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_words, sendable_labels
 from mixpanel_pandas.notebook.preview.payloads_view import payload_page

@@ -1,10 +1,13 @@
-"""How the text of a column is read, as controls: a choice of types, a line for any other reading, and a button for each suggestion."""
+"""The cells of a column in the map: its type and how its text is read, a button for each suggestion, and what its values look like."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mixpanel_pandas.checking.distribution import distribution_of
+from mixpanel_pandas.errors import OperationError, naming_column, reading_column
+from mixpanel_pandas.notebook.pictures import Picture, picture_of
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import (
     HIDDEN_NAME,
@@ -20,18 +23,85 @@ from mixpanel_pandas.notebook.preview.controls import (
 from mixpanel_pandas.notebook.preview.edits import with_columns, with_reading
 from mixpanel_pandas.notebook.preview.fixes import reading_in_words, suggestions, with_fixes
 from mixpanel_pandas.notebook.preview.mapping import sendable_labels
+from mixpanel_pandas.payloads.normalise import normalise
+from mixpanel_pandas.payloads.sources import array_of
 from mixpanel_pandas.text import counted, html_text, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
+    from mixpanel_pandas.checking.distribution import Distribution
     from mixpanel_pandas.notebook.preview.fixes import Fix
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
     from mixpanel_pandas.notebook.preview.state import State
+    from mixpanel_pandas.payloads.layout import PropertyColumn
+    from mixpanel_pandas.payloads.normalise import Normalised
+    from mixpanel_pandas.payloads.sources import Rows
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["ColumnType", "FixButtons", "TakeAll", "samples_html"]
+__all__ = [
+    "ColumnType",
+    "FixButtons",
+    "TakeAll",
+    "column_distribution",
+    "distinct_in_words",
+    "picture_of_column",
+    "samples_html",
+]
+
+NO_PICTURE = Picture()
+
+
+def picture_of_column(state: State, label: Hashable, *, unmasked: bool = False) -> Picture:
+    """Return a small picture of the values of a column; an empty one if there is nothing to show."""
+    spread = column_distribution(state, label, unmasked=unmasked)
+    return picture_of(spread, distinct_in_words(spread)) if spread is not None else NO_PICTURE
+
+
+def distinct_in_words(spread: Distribution) -> str:
+    """Return how many values differ; at least so many if not all rows were looked at."""
+    return f"{spread.distinct:,}{'' if spread.rows is None else '+'} distinct"
+
+
+def column_distribution(state: State, label: Hashable, *, unmasked: bool = False) -> Distribution | None:
+    """Return how the values of a column are spread as they would be sent.
+
+    Of private values only lengths are told, unless `unmasked`. None for a property that is no column, a column without a value, and one
+    that cannot be read: that is a finding.
+    """
+    if label not in state.frame.columns:
+        return None
+    column = next((column for column in state.layout.columns if column.label == label), None)
+    hides_values = not unmasked and state.is_private(label, column.name if column else None)
+    options = state.operation.options
+    how = repr(((options.parse or {}).get(label), options.blank, options.na, options.trim)) if column else ""
+
+    def make() -> Distribution | None:
+        try:
+            return distribution_of(
+                _reader(state, label, column), state.layout.rows, hides_values=hides_values
+            )
+        except OperationError:
+            return None
+
+    return state.facts.once(("distribution", label, how, hides_values), make)
+
+
+def _reader(state: State, label: Hashable, column: PropertyColumn | None) -> Any:
+    """Return what reads some rows of a column, of which each key may become a property, or which is not sent."""
+    place: Any = state.frame.columns.get_loc(label)
+    rule = column.source.rule if column else state.facts.column(place, None)[0]
+    parse, blank = (column.parse if column else None), state.operation.options.blank
+
+    def read(rows: Rows) -> Normalised:
+        with reading_column(label):
+            values = array_of(state.frame.iloc[rows, place])
+        with naming_column(label):
+            return normalise(values, rule, parse=parse, blank=blank, rows=rows)
+
+    return read
+
 
 #: Choices that are no readings.
 ANOTHER, LEAVE_OUT = "another reading", "leave out"
