@@ -11,9 +11,8 @@ from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.controls import Button, Choice, Html, hbox, vbox
+from mixpanel_pandas.notebook.preview.controls import Button, Choice, Html, Pager, hbox, vbox
 from mixpanel_pandas.notebook.preview.masking import is_private, masked, masked_record
-from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.notebook.show import show
 from mixpanel_pandas.pipeline.backup import obstacle_to_reading
 from mixpanel_pandas.plans.making import plan_of_checked

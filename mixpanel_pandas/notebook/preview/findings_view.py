@@ -17,6 +17,7 @@ from mixpanel_pandas.notebook.preview.controls import (
     Button,
     Choice,
     Html,
+    Pager,
     Shared,
     grid,
     hbox,
@@ -25,7 +26,6 @@ from mixpanel_pandas.notebook.preview.controls import (
 )
 from mixpanel_pandas.notebook.preview.fixes import applied_fix, fixes_of, taken_back, with_fixes
 from mixpanel_pandas.notebook.preview.masking import masked, masked_record
-from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.notebook.tables import Table, TableColumn
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet

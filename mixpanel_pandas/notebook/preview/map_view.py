@@ -18,6 +18,7 @@ from mixpanel_pandas.notebook.preview.controls import (
     Choice,
     Html,
     Input,
+    Pager,
     Shared,
     Tick,
     grid,
@@ -43,7 +44,6 @@ from mixpanel_pandas.notebook.preview.mapping import (
     option_choices,
     sendable_labels,
 )
-from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.rules import options as rules
 from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.text import Length, html_text, quoted, shortened

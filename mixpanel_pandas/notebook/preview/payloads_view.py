@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.controls import Button, Html, Input, hbox, vbox
+from mixpanel_pandas.notebook.preview.controls import Button, Html, Input, Pager, hbox, vbox
 from mixpanel_pandas.notebook.preview.masking import masked_record
-from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
