@@ -14,7 +14,7 @@ from mixpanel_pandas.notebook.preview.column_cells import picture_of_column
 from mixpanel_pandas.notebook.preview.findings_view import finding_rows
 from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_words, sendable_labels
 from mixpanel_pandas.notebook.preview.payloads_view import payload_page
-from mixpanel_pandas.notebook.preview.upload_size import button_text, size_in_words, upload_size
+from mixpanel_pandas.notebook.preview.send_view import button_text, size_in_words, upload_size
 from mixpanel_pandas.notebook.tables import Table, TableColumn
 from mixpanel_pandas.text import Length, counted, html_text, percent, printable, quoted, shortened
 
