@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mixpanel_pandas.checking.decisions import check_frame
-from mixpanel_pandas.checking.report import raise_errors
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Button, Choice, Html, Pager, hbox, vbox
 from mixpanel_pandas.notebook.preview.masking import is_private, masked, masked_record
+from mixpanel_pandas.notebook.preview.runner import PlanMaker
 from mixpanel_pandas.notebook.show import show
 from mixpanel_pandas.pipeline.backup import obstacle_to_reading
-from mixpanel_pandas.plans.making import plan_of_checked
 from mixpanel_pandas.profiles.cells import KINDS_OF_CHANGE
 from mixpanel_pandas.profiles.query import QUERIES_PER_HOUR
 from mixpanel_pandas.profiles.rereading import queries_of_ids
@@ -23,16 +20,13 @@ from mixpanel_pandas.rules.code import planning_of
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.plans.plan import Plan
-    from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["ChangesView", "PlanMaker", "cells_shown", "cost_in_words"]
+__all__ = ["ChangesView", "cells_shown", "cost_in_words"]
 
 #: Cells on a page, and in what is saved.
 PAGE, SAVED = 12, 10
@@ -42,71 +36,6 @@ USES = (
     "Send writes all rows, also what stays the same. {preview}.plan holds this plan: {preview}.plan.apply() sends only what changes, "
     "and keeps a backup. The same in Python:"
 )
-
-
-class PlanMaker:
-    """What an operation would change, found in a thread of its own: reading profiles may take minutes.
-
-    Parameters
-    ----------
-    state : State
-        The operation and the frame. They are checked at once.
-    operation : Operation
-        The operation of the state, with the project that is asked.
-    current : pandas.DataFrame or None
-        What profiles hold. None: they are read.
-    ended : callable
-        Called from the thread at the end.
-
-    Attributes
-    ----------
-    plan : Plan or None
-        What would change; None until the end.
-    error : str
-        Why there is no plan, without any value of the frame.
-
-    Raises
-    ------
-    MixpanelError
-        If the frame holds errors.
-    """
-
-    def __init__(
-        self, state: State, operation: Operation, current: pd.DataFrame | None, ended: Callable[[], object]
-    ) -> None:
-        self.state: State = state
-        self.plan: Plan | None = None
-        self.error: str = ""
-        self._decisions = check_frame(state.frame.copy(), operation)  # what is planned is what is sent
-        raise_errors(self._decisions)
-        self._current, self._tell = current, ended
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._make, daemon=True, name="mixpanel_pandas plan")
-
-    def begin(self) -> None:
-        """Compare, in a thread of its own."""
-        self._thread.start()
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end. Return whether it has come."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is a plan, or an error."""
-        return self._ended.is_set()
-
-    def _make(self) -> None:
-        try:
-            self.plan = plan_of_checked(self._decisions, self._current)
-        except MixpanelError as error:
-            self.error = str(error)
-        except BaseException as error:  # noqa: BLE001  # a thread has no caller to raise to; messages of others may hold values
-            self.error = f"the comparison ended with {type(error).__name__}"
-        finally:
-            self._ended.set()
-        self._tell()
 
 
 def cost_in_words(state: State, current: pd.DataFrame | None) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.notebook.preview import changes_view
+from mixpanel_pandas.notebook.preview import changes_view, runner
 from mixpanel_pandas.notebook.preview.changes_view import cells_shown, cost_in_words
 from tests.notebook.preview.frames import people, state
 from tests.notebook.preview.screens import CHANGES, MAP, Screen, good, screen
@@ -167,7 +167,7 @@ def test_what_fails_on_the_way_is_told(emulator: mpd.Emulator, monkeypatch: pyte
         msg = "ann@example.com"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr(changes_view, "plan_of_checked", broken)
+    monkeypatch.setattr(runner, "plan_of_checked", broken)
     compared(found)
     assert "the comparison ended with ZeroDivisionError" in found.text()
     assert "ann@example.com" not in found.text()
