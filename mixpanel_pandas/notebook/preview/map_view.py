@@ -36,24 +36,25 @@ from mixpanel_pandas.notebook.preview.edits import (
 )
 from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.mapping import (
-    available_verbs,
     column_mappings,
-    id_labels,
     ids_in_words,
     known_names,
-    option_choices,
     sendable_labels,
 )
 from mixpanel_pandas.rules import options as rules
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, html_text, quoted, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
+    from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["MapView"]
+__all__ = ["MapView", "available_verbs", "id_labels", "option_choices"]
 
 #: Columns on a page.
 PAGE = 12
@@ -307,3 +308,29 @@ def _verb_in_words(verb: str) -> str:
 
 def _verbs_of_columns(host: Host) -> list[str]:
     return [verb for verb in available_verbs(host.state) if verb not in {"delete", "update"}]
+
+
+def id_labels(state: State) -> list[Hashable]:
+    """Return the columns and index levels that may hold the ids."""
+    return [*state.frame.columns, *(name for name in state.frame.index.names if name is not None)]
+
+
+def available_verbs(state: State) -> list[str]:
+    """Return the verbs for users, or those for groups."""
+    group = state.operation.group
+    return [verb for verb, row in OPERATORS.items() if (row.users if group is None else row.groups)] + [
+        "update"
+    ]
+
+
+def option_choices(state: State, option: str) -> list[Any]:
+    """Return the values that an option can have; none if the verb does not take it."""
+    row = next((row for row in taken_by(state.operation.verb) if row.name == option), None)
+    if row is None:
+        return []
+    operators = state.operation.operators
+    if option == "missing":
+        return list(dict.fromkeys(way for row in operators for way in row.missing))
+    if option == "duplicates" and not all(row.merges for row in operators):
+        return [choice for choice in row.choices if choice != "merge"]
+    return list(row.choices)

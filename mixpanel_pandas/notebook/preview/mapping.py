@@ -22,7 +22,6 @@ from mixpanel_pandas.reading.columns import matching
 from mixpanel_pandas.reading.readings import reading
 from mixpanel_pandas.rules.checks import CHECKS, ISO_DATE, LOOKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
-from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, counted, shortened
 
@@ -38,12 +37,9 @@ __all__ = [
     "KNOWN_STATES",
     "ColumnMapping",
     "Remark",
-    "available_verbs",
     "column_mappings",
-    "id_labels",
     "ids_in_words",
     "known_names",
-    "option_choices",
     "sendable_labels",
 ]
 
@@ -179,38 +175,12 @@ def ids_in_words(state: State) -> str:
     return f"{counted(state.layout.rows, 'row')}: {', '.join(parts)}"
 
 
-def id_labels(state: State) -> list[Hashable]:
-    """Return the columns and index levels that may hold the ids."""
-    return [*state.frame.columns, *(name for name in state.frame.index.names if name is not None)]
-
-
 def sendable_labels(state: State) -> list[Hashable]:
     """Return the columns that could be sent, and for ``unset`` also the names that are not columns."""
     layout = state.layout
     sent = {column.label for column in layout.columns}
     labels = [label for label in state.frame.columns if label not in layout.taken or label in sent]
     return [*labels, *(name for name in layout.removed if name not in set(map(str, labels)))]
-
-
-def available_verbs(state: State) -> list[str]:
-    """Return the verbs for users, or those for groups."""
-    group = state.operation.group
-    return [verb for verb, row in OPERATORS.items() if (row.users if group is None else row.groups)] + [
-        "update"
-    ]
-
-
-def option_choices(state: State, option: str) -> list[Any]:
-    """Return the values that an option can have; none if the verb does not take it."""
-    row = next((row for row in taken_by(state.operation.verb) if row.name == option), None)
-    if row is None:
-        return []
-    operators = state.operation.operators
-    if option == "missing":
-        return list(dict.fromkeys(way for row in operators for way in row.missing))
-    if option == "duplicates" and not all(row.merges for row in operators):
-        return [choice for choice in row.choices if choice != "merge"]
-    return list(row.choices)
 
 
 def column_mappings(
