@@ -409,7 +409,7 @@ def test_a_messy_table_overflows_nowhere(
         "Map": "Visits",
         "Findings": "duplicate id",
         "Payloads": "bytes",
-        "Changes": "queries",
+        "Changes": "would refuse",
         "Send": "updates",
     }
     for tab in TABS:
