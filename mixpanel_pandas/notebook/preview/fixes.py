@@ -210,7 +210,7 @@ def _invalid_with(state: State, finding: Finding, remedy: str) -> dict[Any, Any]
     invalid: dict[Any, Any] = {}
     if isinstance(before, Mapping):
         invalid = {name: dict(how) if isinstance(how, Mapping) else how for name, how in before.items()}
-    else:
+    elif before != "raise":
         for other in state.findings:
             if (now := _remedy_now(state, other)) in REMEDIES_IN_WORDS:
                 _set_remedy(invalid, other, now)
