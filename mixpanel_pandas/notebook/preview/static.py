@@ -42,8 +42,8 @@ COLUMNS, FINDINGS, VALUES, PAYLOADS = 25, 12, 3, 2
 MAP_COLUMNS = (
     TableColumn("column"),
     TableColumn("property"),
-    TableColumn("type", width="56px"),
-    TableColumn("fill", align_right=True, wraps=False, width="44px"),
+    TableColumn("type", width="64px"),
+    TableColumn("fill", align_right=True, wraps=False, width="56px"),
     TableColumn("values", wraps=False, width="170px"),
     TableColumn("example", kind="code"),
     TableColumn("hint"),
