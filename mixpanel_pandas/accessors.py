@@ -1042,6 +1042,7 @@ class Profiles:
         properties: Any = None,
         *,
         save_values: bool = False,
+        current: pd.DataFrame | None = None,
         rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
         missing: Literal["skip", "null", "unset"] = "skip",
         blank: Literal["keep", "missing"] = "keep",
@@ -1077,9 +1078,9 @@ class Profiles:
     ) -> Preview:
         """Return a preview, which shows what would be sent, and can change and send it.
 
-        In a notebook it is a widget with four views: Map (which column becomes which property), Findings (what `validate` finds
-        and what `invalid` does about it), Payloads (the JSON of each row) and Send (how much, where to, and the button that
-        sends). Where widgets do not run (a saved notebook, GitHub, nbconvert) it is HTML, and in a terminal a text table.
+        In a notebook it is a widget with five views: Map (which column becomes which property), Findings (what `validate` finds
+        and what to do about it), Payloads (the JSON of each row), Changes (each value before and after, once its button
+        has compared) and Send (how much, where to, and the button that sends). Where widgets do not run (a saved notebook, GitHub, nbconvert) it is HTML, and in a terminal a text table.
 
         Parameters
         ----------
@@ -1089,12 +1090,14 @@ class Profiles:
         save_values : bool, default False
             Whether the notebook may save ids and the values of ``$email``, ``$phone``, the name properties and columns that look
             like them. By default they are masked in what is saved, and in the widget until its tick box shows them.
+        current : pandas.DataFrame, optional
+            The profiles as `read_profiles` returned them, for the view Changes. By default its button reads them.
 
         Returns
         -------
         Preview
-            ``.code`` is the line of Python for what it shows, ``.summary`` the summary once something was sent, and ``.widget``
-            the ipywidgets widget.
+            ``.code`` is the line of Python for what it shows, ``.summary`` the summary once something was sent, ``.plan`` the plan
+            once something was compared, and ``.widget`` the ipywidgets widget.
 
         Raises
         ------
@@ -1134,7 +1137,7 @@ class Profiles:
         asked = self._operation(operator, locals())
         from mixpanel_pandas.notebook.preview.preview import Preview
 
-        return Preview(self._frame, asked, save_values=save_values)
+        return Preview(self._frame, asked, save_values=save_values, current=current)
 
     @hint_options
     def schema(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIELDS",
+    "FLATTENING",
     "RESULT_COLUMNS",
     "Layout",
     "PropertyColumn",
@@ -55,6 +56,9 @@ SLICES_PER_SPAN = 2
 
 #: Rows of a slice where nothing but ids is read.
 IDS_PER_SLICE = 100_000
+
+#: What gives columns of several levels one name each, in pandas' words.
+FLATTENING = "df.columns = ['_'.join(filter(None, map(str, names))) for names in df.columns]"
 
 #: Operator's operand -> Mixpanel types that fit it. A union wraps what is no list.
 OPERANDS: dict[str, set[str]] = {
@@ -185,7 +189,7 @@ def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False
     Parameters
     ----------
     asks : bool, default False
-        Whether the column of the ids may still be open: then no row has an id.
+        Whether the column of the ids may still be open, so that no row has an id, and whether no column may be left to send.
 
     Raises
     ------
@@ -213,7 +217,7 @@ def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False
         return _sliced(layout)
     if operation.verb == "unset":
         return _sliced(replace(layout, removed=tuple(map(_property_name, operation.properties or ()))))
-    verbs = _verbs(frame, operation, layout)
+    verbs = _verbs(frame, operation, layout, asks=asks)
     trim = trimmed_name if options.trim else str
     removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
     written = {label: verb for label, verb in verbs.items() if verb != "unset"}
@@ -261,7 +265,7 @@ def _refuse_levels(frame: pd.DataFrame) -> None:
     if isinstance(frame.columns, pd.MultiIndex):
         msg = (
             f"the columns are a MultiIndex of {frame.columns.nlevels} levels: a property has one name, so flatten them first, with "
-            "df.columns = ['_'.join(map(str, names)) for names in df.columns]"
+            f"{FLATTENING}"
         )
         raise OperationError(msg)
 
@@ -301,7 +305,9 @@ def _no_ids(rows: int) -> Source:
     return Source(None, -1, False, MISSING, np.broadcast_to(np.array(None, object), (rows,)))
 
 
-def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Hashable, str]:
+def _verbs(
+    frame: pd.DataFrame, operation: Operation, layout: Layout, *, asks: bool = False
+) -> dict[Hashable, str]:
     """Return column -> verb for every column that is sent.
 
     Columns of ids, addresses, locations and times are sent only if `properties` or `rename` name them; of index levels that of
@@ -311,7 +317,7 @@ def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Ha
     verbs = {label: operation.verbs[label] if operation.verbs else operation.verb for label in labels}
     read = [label for label, verb in verbs.items() if verb != "unset" and label != layout.id.label]
     _refuse_unknown_columns(frame, read)
-    if not verbs:
+    if not verbs and not (asks and operation.properties is None):
         msg = (
             f"no column is left to {operation.verb}: the frame has {choices(frame.columns)}, all of them in use already"
             if operation.properties is None

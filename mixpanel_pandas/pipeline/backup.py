@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["find_missing_backup", "refuse_without_backup", "with_backup"]
+__all__ = ["find_missing_backup", "obstacle_to_reading", "refuse_without_backup", "with_backup"]
 
 WAY_OUT = "nothing was sent; backup=None does without a backup"
 
@@ -32,7 +32,11 @@ def refuse_without_backup(asked: Operation, project: Project) -> None:
     BackupError
         If the profiles cannot be read, for want of a service account or the number of the group key.
     """
-    if _wants_backup(asked) and asked.options.backup is not True and (obstacle := _obstacle(asked, project)):
+    if (
+        _wants_backup(asked)
+        and asked.options.backup is not True
+        and (obstacle := obstacle_to_reading(asked, project))
+    ):
         msg = f"backup={str(asked.options.backup)!r} cannot be made: {obstacle}; {WAY_OUT}"
         raise BackupError(msg)
 
@@ -46,7 +50,7 @@ def find_missing_backup(decisions: Decisions) -> None:
         project = current_project(asked.options.project)
     except ProjectError:
         return
-    if _obstacle(asked, project):
+    if obstacle_to_reading(asked, project):
         decisions.report(finding_of(CHECKS["no_backup"], decisions.layout), None)
 
 
@@ -65,7 +69,7 @@ def with_backup(sending: Sending) -> Sending:
         If it is no backup, or was changed.
     """
     asked = sending.decisions.layout.operation
-    if _wants_backup(asked) and sending.decisions.sent and not _obstacle(asked, sending.project):
+    if _wants_backup(asked) and sending.decisions.sent and not obstacle_to_reading(asked, sending.project):
         sending.backup = _write(sending.decisions, sending.project)
     return sending
 
@@ -110,7 +114,7 @@ def _wants_backup(asked: Operation) -> bool:
     return asked.removes and asked.options.backup is not None and not asked.options.dry_run
 
 
-def _obstacle(asked: Operation, project: Project) -> str | None:
+def obstacle_to_reading(asked: Operation, project: Project) -> str | None:
     """Return why the profiles cannot be read, as far as the project tells. None: nothing is in the way."""
     # imported here: a call that reads nothing does without
     from mixpanel_pandas.profiles.query import refuse_without_account

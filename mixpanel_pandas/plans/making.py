@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.profiles.held import HeldProfiles
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["make_plan"]
+__all__ = ["make_plan", "plan_of_checked"]
 
 ONLY = ("existing", "new")
 
@@ -63,6 +63,18 @@ def make_plan(
     decisions = check_frame(frame.copy(), with_known_properties(asked))
     raise_errors(decisions)
     warn(decisions)
+    return plan_of_checked(decisions, current, since, only, mirror)
+
+
+def plan_of_checked(
+    decisions: Decisions,
+    current: Any = None,
+    since: str | PathLike[str] | None = None,
+    only: Literal["existing", "new"] | None = None,
+    mirror: bool = False,
+) -> Plan:
+    """Return the plan of a frame that was checked, which nobody else changes. What changes nothing is excluded from `decisions`."""
+    asked = decisions.layout.operation
     snapshot = None if since is None else Snapshot.of(since, project_of(asked), asked.group)
     held, origin = _held(decisions, current, snapshot)
     if only is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.project import Project
 
-__all__ = ["read_now", "read_profiles_of"]
+__all__ = ["queries_of_ids", "read_now", "read_profiles_of"]
 
 #: Up to so many queries of ids are made rather than one of all profiles, where nothing is known of their number.
 QUERIES_OF_IDS = 5
@@ -39,6 +39,19 @@ def read_profiles_of(decisions: Decisions, project: Project, label: str = LABEL)
     if layout.operation.verb != "delete":
         names = list(dict.fromkeys([*(column.name for column in layout.columns), *layout.removed]))
     return read_now(project, ids.unique(), names, layout.operation.group, label=label)
+
+
+def queries_of_ids(count: int, total: int | None = None) -> int | None:
+    """Return how many queries read so many profiles by their ids. None: one query of all profiles costs less.
+
+    Parameters
+    ----------
+    total : int, optional
+        How many profiles there are, if that is known.
+    """
+    queries = -(-count // IDS_AT_ONCE)
+    pages = -(-total // (AT_ONCE * IDS_AT_ONCE)) if total else QUERIES_OF_IDS
+    return queries if queries <= min(max(pages, 1), QUERIES_PER_HOUR) else None
 
 
 def read_now(
@@ -85,9 +98,7 @@ def read_now(
             lambda: read_held(project, properties=names, group=group, label=label, **selection), wait
         )
 
-    queries = -(-len(ids) // IDS_AT_ONCE)
-    pages = -(-total // (AT_ONCE * IDS_AT_ONCE)) if total else QUERIES_OF_IDS
-    if queries <= min(max(pages, 1), QUERIES_PER_HOUR):
+    if queries_of_ids(len(ids), total) is not None:
         return read(ids=ids.to_pylist())
     found = read(where=where)
     missing = ids.filter(pa.array(nulls_in(found.places_of(ids))))

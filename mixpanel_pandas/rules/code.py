@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["frame_of", "line_of", "literal", "option_in_words", "preview_of", "validation_of"]
+__all__ = ["frame_of", "line_of", "literal", "option_in_words", "planning_of", "preview_of", "validation_of"]
 
 #: Option whose value has no literal -> the name that stands for the value.
 NAMED = {"schema": "schema", "known": "known", "project": "project"}
@@ -40,8 +41,15 @@ def line_of(operation: Operation, frame: str = "df") -> str:
     return f"{_accessor(operation, frame)}.{operation.verb}({', '.join(_arguments(operation))})"
 
 
-def preview_of(operation: Operation, frame: str = "df", *, save_values: bool = False) -> str:
+def preview_of(
+    operation: Operation, frame: str = "df", *, save_values: bool = False, current: bool = False
+) -> str:
     """Return the code that opens the preview of `operation`.
+
+    Parameters
+    ----------
+    current : bool, default False
+        Whether the profiles to compare with are those of the frame named ``current``.
 
     Examples
     --------
@@ -49,9 +57,29 @@ def preview_of(operation: Operation, frame: str = "df", *, save_values: bool = F
     >>> preview_of(operation("set", "user_id", ["plan"], None, {"missing": "null"}))
     "df.mixpanel.preview('set', 'user_id', ['plan'], missing='null')"
     """
-    saves = ["save_values=True"] if save_values else []
-    arguments = [literal(operation.verb), *_arguments(operation), *saves]
+    others = [*(["save_values=True"] * save_values), *(["current=current"] * current)]
+    arguments = [literal(operation.verb), *_arguments(operation), *others]
     return f"{_accessor(operation, frame)}.preview({', '.join(arguments)})"
+
+
+def planning_of(operation: Operation, frame: str = "df", *, current: bool = False) -> str:
+    """Return the code that makes the plan of `operation`, without options of sending and guards: those are ``Plan.apply``'s.
+
+    Parameters
+    ----------
+    current : bool, default False
+        As for `preview_of`.
+
+    Examples
+    --------
+    >>> from mixpanel_pandas.rules.operation import operation
+    >>> planning_of(operation("set", "user_id", ["plan"], None, {"missing": "null", "workers": 2}), current=True)
+    "df.mixpanel.plan('set', 'user_id', ['plan'], missing='null', current=current)"
+    """
+    taken = {"project", *(option.name for option in taken_by(operation.verb, sending=False))} - {"at_most"}
+    named = {name: value for name, value in operation.named.items() if name in taken}
+    arguments = [literal(operation.verb), *_arguments(replace(operation, named=named))]
+    return f"{_accessor(operation, frame)}.plan({', '.join([*arguments, *(['current=current'] * current)])})"
 
 
 def _arguments(operation: Operation) -> list[str]:

@@ -50,7 +50,7 @@ OVERFLOWING = """root => {
         .map(node => node.outerHTML.slice(0, 200));
 }"""
 
-TABS = ("Map", "Findings", "Payloads", "Send")
+TABS = ("Map", "Findings", "Payloads", "Changes", "Send")
 
 
 LONG, ACCENTS = "x" * 300, "\u00e9" * 140
@@ -270,7 +270,7 @@ def test_the_keyboard_alone_is_enough(opened: Any) -> None:
     page.cell(2).locator(".cm-content").focus()
     keyboard.press("Escape")
     go_to(preview.node.get_by_role("tab", name="Map"))
-    for _ in range(3):
+    for _ in range(4):
         keyboard.press("ArrowRight")
     keyboard.press("Enter")
     button = preview.node.get_by_role("button", name=re.compile("^Set 12 properties on 57 users"))
@@ -279,6 +279,34 @@ def test_the_keyboard_alone_is_enough(opened: Any) -> None:
     keyboard.press("Enter")
     expect(preview.node).to_contain_text("set: 57 accepted")
     expect(page.run(3)).to_contain_text("57")
+
+
+def test_the_focus_stays_where_it_is(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    _page, preview = opened(setup=MESSY_SETUP, preview="preview = customers.mixpanel.preview()\npreview")
+    at = preview.open("Map")
+    name = at.get_by_label("Property name for Amount")
+    name.fill("amount")
+    name.press("Tab")
+    expect(preview.code).to_contain_text("'Amount': 'amount'")
+    reading = at.get_by_label("Read text of Amount as")
+    expect(reading).to_be_focused()
+    reading.select_option("number: 1,234.5")
+    expect(preview.code).to_contain_text("'Amount': 'number:1,234.5'")
+    expect(reading).to_be_focused()
+    reading.select_option("another reading ...")
+    line = at.get_by_label("Reading of Amount")
+    line.fill("number:money")
+    line.press("Enter")
+    expect(preview.code).to_contain_text("'Amount': 'number:money'")
+    expect(line).to_be_focused()
+    at.get_by_label("Send Visits").press("Space")
+    expect(preview.code).not_to_contain_text("Visits")
+    expect(at.get_by_label("Send Visits")).to_be_focused()
+    at.get_by_role("button", name="Read as yes/no: Yes/No").press("Enter")
+    expect(preview.code).to_contain_text("'Newsletter': 'boolean:Yes/No'")
+    expect(at.get_by_label("Property name for Newsletter")).to_be_focused()
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -377,7 +405,13 @@ def test_a_messy_table_overflows_nowhere(
     )
     page.page.set_viewport_size({"width": width, "height": 1800})
     page.theme(f"JupyterLab {theme}")
-    shown = {"Map": "Visits", "Findings": "duplicate id", "Payloads": "bytes", "Send": "updates"}
+    shown = {
+        "Map": "Visits",
+        "Findings": "duplicate id",
+        "Payloads": "bytes",
+        "Changes": "would refuse",
+        "Send": "updates",
+    }
     for tab in TABS:
         expect(preview.open(tab)).to_contain_text(shown[tab])
         if (theme, width, tab) == ("Dark", 1400, "Findings"):
@@ -393,3 +427,65 @@ def test_nothing_overflows(opened: Any, width: int) -> None:
     for tab in TABS:
         preview.open(tab)
         assert preview.node.evaluate(OVERFLOWING) == []
+
+
+COMPARED = """
+from pathlib import Path
+import pandas as pd
+import mixpanel_pandas as mpd
+emulator = mpd.Emulator().start()
+_ = mpd.set_project(emulator.project)
+before = pd.DataFrame({"customer": ["ann", "bob", "cem"], "plan": ["free", "free", "pro"], "seats": [3, 5, 12],
+    "city": ["Oslo", None, "Bonn"], "$email": ["ann@example.com", "bob@example.com", "cem@example.com"]})
+_ = before.mixpanel.set("customer")
+customers = pd.DataFrame({"id": ["ann", "bob", "cem", "dee"], "Plan": ["pro", "free", "pro", "free"],
+    "seats": ["4", "five", "12", "1"], "city": ["Oslo", "Bergen", None, "Ulm"],
+    "email": ["ann@example.com", "bob@sample.com", "cem@example.com", "dee@example.com"], "colour": "red"})
+"""
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_names_are_completed_and_changes_stand_before_and_after(
+    opened: Any, picture: Any, barriers: Any, theme: str
+) -> None:
+    from playwright.sync_api import expect
+
+    page, preview = opened(
+        "preview.plan",
+        setup=COMPARED,
+        preview="preview = customers.mixpanel.preview(missing='null', rename={'email': '$email'}, known=True)\npreview",
+    )
+    page.theme(f"JupyterLab {theme}")
+    at = preview.open("Map")
+    expect(at).to_contain_text("new, like plan")
+    expect(at).to_contain_text("Mixpanel has number, this sends string")
+    colour = at.get_by_label("Property name for colour")
+    completions = at.locator(f"[id='{colour.get_attribute('list')}'] option")
+    assert {option.get_attribute("value") for option in completions.all()} >= {
+        "plan",
+        "seats",
+        "city",
+        "$email",
+    }
+    if theme == "Light":
+        picture("known", preview.cell)
+    button = at.get_by_role("button", name="Send as plan")
+    button.focus()
+    button.press("Enter")
+    expect(preview.code).to_contain_text("'Plan': 'plan'")
+    expect(at.get_by_label("Property name for Plan")).to_be_focused()
+    at.get_by_label("Send colour").uncheck()
+
+    at = preview.open("Changes")
+    expect(at).to_contain_text("Reads 4 profiles: 1 of the 60 queries")
+    at.get_by_role("button", name="Compare with Mixpanel").click()
+    expect(at).to_contain_text("1 new profile, 3 changed (7 cells), 0 emptied, 0 unchanged")
+    expect(at.locator("tbody tr")).to_have_count(11)
+    picture({"Light": "changes", "Dark": "dark-changes"}[theme], preview.cell)
+    for width in 1280, 800:
+        page.page.set_viewport_size({"width": width, "height": 1800})
+        for tab in "Map", "Changes":
+            preview.open(tab)
+            assert preview.node.evaluate(OVERFLOWING) == []
+            assert barriers(page.page, ".mixpanel-preview") == []
+    expect(page.run(3)).to_contain_text("1 new profile, 3 changed")

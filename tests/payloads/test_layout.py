@@ -164,7 +164,7 @@ def with_columns(*labels):
             {},
             OperationError,
             "the columns are a MultiIndex of 2 levels: a property has one name, so flatten them first, with "
-            "df.columns = ['_'.join(map(str, names)) for names in df.columns]",
+            "df.columns = ['_'.join(filter(None, map(str, names))) for names in df.columns]",
             id="columns of two levels",
         ),
         pytest.param(

@@ -7,7 +7,7 @@ import pytest
 
 import mixpanel_pandas as mpd
 from mixpanel_pandas.profiles import rereading
-from mixpanel_pandas.profiles.rereading import QUERIES_OF_IDS, read_now
+from mixpanel_pandas.profiles.rereading import QUERIES_OF_IDS, queries_of_ids, read_now
 from mixpanel_pandas.profiles.selection import IDS_AT_ONCE
 from tests.profiles.held import hold
 
@@ -90,3 +90,20 @@ def test_it_waits_for_the_next_query_if_it_is_asked_to(wait: bool, monkeypatch: 
     read_now(project, ids_of(1), ["n"], None, wait=True)
     assert len(waited) == 1
     assert 0 < waited[0] <= 3600
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "queries"),
+    [
+        pytest.param(0, None, 0, id="none"),
+        pytest.param(1_000, None, 1, id="one query"),
+        pytest.param(1_001, None, 2, id="one more than a query takes"),
+        pytest.param(5_000, None, 5, id="as many as are cheap"),
+        pytest.param(5_001, None, None, id="more than are cheap"),
+        pytest.param(60_000, 10**7, 60, id="as many as an hour has, of very many profiles"),
+        pytest.param(60_001, 10**7, None, id="more than an hour has"),
+        pytest.param(1_001, 4_000, None, id="all profiles take fewer pages"),
+    ],
+)
+def test_the_way_of_reading_is_told_before(count: int, total: int | None, queries: int | None) -> None:
+    assert queries_of_ids(count, total) == queries

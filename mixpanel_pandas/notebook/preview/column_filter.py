@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixpanel_pandas.checking.findings import column_findings
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Button, Choice, Html, Input, hbox
 from mixpanel_pandas.notebook.preview.edits import with_many_columns
-from mixpanel_pandas.notebook.preview.mapping import sendable_labels
+from mixpanel_pandas.notebook.preview.mapping import KNOWN_STATES, sendable_labels
 from mixpanel_pandas.rules.checks import SEVERITIES
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable, Sequence
 
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.state import State
 
 __all__ = ["ColumnFilter", "columns_shown"]
 
-#: Name of a choice of columns -> its words, and whether it shows a column: given its fill, whether it is sent, and its problem's rank.
-SHOWN: dict[str, tuple[str, Callable[[float, bool, int], bool]]] = {
-    "all": ("all columns", lambda _fill, _sent, _rank: True),
-    "sent": ("what is sent", lambda _fill, sent, _rank: sent),
-    "not sent": ("what is not sent", lambda _fill, sent, _rank: not sent),
-    "problem": ("what has a problem", lambda _fill, _sent, rank: rank < len(SEVERITIES)),
-    "empty": ("what has no values", lambda fill, _sent, _rank: fill == 0),
+
+class Condition(NamedTuple):
+    """What a column is chosen by: its fill, whether it is sent, the rank of its worst finding, and the checks that it fails."""
+
+    fill: float
+    sent: bool
+    rank: int
+    checks: frozenset[str]
+
+    def is_known_as(self, state: str) -> bool:
+        """Return whether a column is new to Mixpanel, or of another type there."""
+        return any(KNOWN_STATES.get(check) == state for check in self.checks)
+
+
+#: Name of a choice of columns -> its words, and whether it shows a column.
+SHOWN: dict[str, tuple[str, Callable[[Condition], bool]]] = {
+    "all": ("all columns", lambda _column: True),
+    "sent": ("what is sent", lambda column: column.sent),
+    "not sent": ("what is not sent", lambda column: not column.sent),
+    "problem": ("what has a problem", lambda column: column.rank < len(SEVERITIES)),
+    "empty": ("what has no values", lambda column: column.fill == 0),
+    "new": ("what is new to Mixpanel", lambda column: column.is_known_as("new")),
+    "other type": ("what has another type in Mixpanel", lambda column: column.is_known_as("other type")),
 }
 
 #: Name of an order -> its words, and the number by which columns are sorted; columns with the same one stay as in the frame.
-SORTED: dict[str, tuple[str, Callable[[float, int], float]]] = {
-    "frame": ("as in the frame", lambda _fill, _rank: 0),
-    "problem": ("problems first", lambda _fill, rank: rank),
-    "fullest": ("fullest first", lambda fill, _rank: -fill),
-    "emptiest": ("emptiest first", lambda fill, _rank: fill),
+SORTED: dict[str, tuple[str, Callable[[Condition], float]]] = {
+    "frame": ("as in the frame", lambda _column: 0),
+    "problem": ("problems first", lambda column: column.rank),
+    "fullest": ("fullest first", lambda column: -column.fill),
+    "emptiest": ("emptiest first", lambda column: column.fill),
 }
 
 
@@ -55,14 +71,30 @@ def columns_shown(state: State, name: str = "", shown: str = "all", order: str =
         labels = [label for label in labels if word in f"{label}\n{names.get(label, '')}".casefold()]
     if shown == "all" and order == "frame":
         return labels
-    sent = {*names, *state.layout.removed}
-    ranks = _ranks(state)
-    fills = {label: _fill(state, label) for label in labels}
-    worst = len(SEVERITIES)
-    labels = [
-        label for label in labels if SHOWN[shown][1](fills[label], label in sent, ranks.get(label, worst))
-    ]
-    return sorted(labels, key=lambda label: SORTED[order][1](fills[label], ranks.get(label, worst)))
+    conditions = _conditions(state, labels, {*names, *state.layout.removed})
+    labels = [label for label in labels if SHOWN[shown][1](conditions[label])]
+    return sorted(labels, key=lambda label: SORTED[order][1](conditions[label]))
+
+
+def _conditions(
+    state: State, labels: Sequence[Hashable], sent: Collection[Hashable]
+) -> dict[Hashable, Condition]:
+    """Return what columns are chosen by. Before a large frame is checked, names and types are known."""
+    try:
+        findings = [*state.findings] if state.is_checked else [*column_findings(state.layout)]
+    except OperationError:  # Findings says why
+        findings = []
+    severities = [*SEVERITIES]
+    ranks, checks = dict.fromkeys(labels, len(severities)), {label: set[str]() for label in labels}
+    for finding in findings:
+        if finding.column in checks:
+            rank = severities.index(finding.severity)  # type: ignore[arg-type]  # a finding has one of these
+            ranks[finding.column] = min(rank, ranks[finding.column])
+            checks[finding.column].add(finding.check)
+    return {
+        label: Condition(_fill(state, label), label in sent, ranks[label], frozenset(checks[label]))
+        for label in labels
+    }
 
 
 def _fill(state: State, label: Hashable) -> float:
@@ -71,19 +103,6 @@ def _fill(state: State, label: Hashable) -> float:
         return 1.0
     place: Any = state.frame.columns.get_loc(label)
     return float(state.facts.column(place, None)[1] / max(state.layout.rows, 1))
-
-
-def _ranks(state: State) -> dict[Hashable, int]:
-    """Return column -> place of its worst finding among the severities. Before a large frame is checked, names and types are known."""
-    try:
-        findings = [*state.findings] if state.is_checked else column_findings(state.layout)
-    except OperationError:  # Findings says why
-        findings = []
-    ranks: dict[Hashable, int] = {}
-    for finding in findings:
-        rank = [*SEVERITIES].index(finding.severity)  # type: ignore[arg-type]  # a finding has one of these
-        ranks[finding.column] = min(rank, ranks.get(finding.column, rank))
-    return ranks
 
 
 class ColumnFilter:
@@ -106,7 +125,15 @@ class ColumnFilter:
         )
         self._none = Button("Send none", "columns-none", lambda: self._send(sent=False), NONE)
         self._count = Html("columns-count")
-        self._shown.offer([(words, name) for name, (words, _) in SHOWN.items()], "all")
+        known = host.state.known is not None
+        self._shown.offer(
+            [
+                (words, name)
+                for name, (words, _) in SHOWN.items()
+                if known or name not in KNOWN_STATES.values()
+            ],
+            "all",
+        )
         self._order.offer([(words, name) for name, (words, _) in SORTED.items()], "frame")
         self.box: Any = hbox(self._name, self._shown, self._order, self._all, self._none, self._count)
 

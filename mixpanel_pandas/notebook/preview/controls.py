@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.errors import from_extra
-from mixpanel_pandas.text import printable
+from mixpanel_pandas.text import html_text, printable
 
 with from_extra("notebook", "the preview needs ipywidgets"):
     import ipywidgets as widgets
@@ -26,6 +26,7 @@ __all__ = [
     "Html",
     "Input",
     "Number",
+    "Pager",
     "Shared",
     "Tick",
     "grid",
@@ -35,6 +36,7 @@ __all__ = [
     "tabs",
     "vbox",
 ]
+
 
 Widget = Any
 
@@ -101,6 +103,15 @@ class Control:
         """Show or hide it."""
         self.widget.layout.display = None if visible else "none"
 
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown, so far as it decides that itself."""
+        return bool(self.widget.layout.display != "none")
+
+    def focus(self) -> None:
+        """Let the next key go to it."""
+        self.widget.focus()
+
 
 class Choice(Control):
     """One of several values, each with a text."""
@@ -126,7 +137,10 @@ class Choice(Control):
 
 
 class Input(Control):
-    """A line of text. `changed` is called on Enter and when the input is left, or with `each_key` after each key."""
+    """A line of text. `changed` is called on Enter and when the input is left, or with `each_key` after each key.
+
+    With `completes` the texts that `offer` sets complete what is typed; any other text may be typed as well.
+    """
 
     def __init__(
         self,
@@ -136,9 +150,11 @@ class Input(Control):
         *,
         hint: str = "",
         each_key: bool = False,
+        completes: bool = False,
         shared: Shared | None = None,
     ) -> None:
-        widget = widgets.Text(
+        kind = widgets.Combobox if completes else widgets.Text
+        widget = kind(
             description=label,
             placeholder=hint,
             tooltip=label,
@@ -146,6 +162,11 @@ class Input(Control):
             **appearance(shared, name, FULL_WIDTH),
         )
         super().__init__(widget, name, changed)
+
+    def offer(self, texts: tuple[str, ...]) -> None:
+        """Set the texts that complete what is typed."""
+        if self.widget.options != texts:
+            self.widget.options = texts
 
 
 class Number(Control):
@@ -276,7 +297,9 @@ def vbox(*controls: Any, **layout: str) -> Widget:
 
 def stack(shared: Shared) -> Widget:
     """Return an empty box for controls below each other, in one of the columns of a `grid`."""
-    return widgets.VBox(layout=appearance(shared, "stack", {"min_width": "0"})["layout"])
+    return widgets.VBox(
+        layout=appearance(shared, "stack", {"min_width": "0", "overflow": "visible"})["layout"]
+    )
 
 
 def grid(*controls: Any, columns: str, shared: Shared | None = None) -> Widget:
@@ -306,3 +329,74 @@ def tabs(views: Sequence[tuple[str, Any]], opened: Callable[[int], object]) -> W
 
 def _widget(control: Any) -> Widget:
     return control.widget if isinstance(control, Control) else control
+
+
+class Pager:
+    """First, previous, a number to type, next, last.
+
+    Parameters
+    ----------
+    noun : str
+        What a page is called, in the names of the controls.
+    name : str
+        How the CSS classes of the controls begin.
+    turned : callable
+        Called after a person has turned a page.
+    size : int
+        Number of items on a page.
+
+    Attributes
+    ----------
+    number : int
+        Number of the page that is shown, from 0.
+    """
+
+    def __init__(self, noun: str, name: str, turned: Callable[[], object], size: int = 1) -> None:
+        self.number: int = 0
+        self._count, self._size, self._turned = 0, size, turned
+        self._first = Button("First", f"{name}-first", lambda: self.go_to(0), f"First {noun}")
+        self._back = Button(
+            "Previous", f"{name}-previous", lambda: self.go_to(self.number - 1), f"Previous {noun}"
+        )
+        self._typed = Number(f"{noun.capitalize()}", f"{name}-number", lambda number: self.go_to(number - 1))
+        self._of = Html(f"{name}-of")
+        self._next = Button("Next", f"{name}-next", lambda: self.go_to(self.number + 1), f"Next {noun}")
+        self._last = Button("Last", f"{name}-last", lambda: self.go_to(self.pages - 1), f"Last {noun}")
+        self.box: Any = hbox(
+            self._first, self._back, self._typed, self._of, self._next, self._last, display="none"
+        )
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, at least one."""
+        return max(1, -(-self._count // self._size))
+
+    @property
+    def start(self) -> int:
+        """Number of the first item on the page."""
+        return self.number * self._size
+
+    @property
+    def stop(self) -> int:
+        """Number after that of the last item on the page."""
+        return min(self.start + self._size, self._count)
+
+    def set_count(self, count: int) -> None:
+        """Set the number of items on all pages. If the page is no longer there, the last one is shown."""
+        self._count = count
+        self._set_number(self.number)
+        self.box.layout.display = None if self.pages > 1 else "none"
+
+    def go_to(self, number: int) -> None:
+        """Show a page, or the nearest that there is."""
+        self._set_number(number)
+        self._turned()
+
+    def _set_number(self, number: int) -> None:
+        self.number = min(max(number, 0), self.pages - 1)
+        self._typed.limit(self.pages, self.number + 1)
+        self._of.value = html_text(f"of {self.pages:,}")
+        for control in (self._first, self._back):
+            control.enable(self.number > 0)
+        for control in (self._next, self._last):
+            control.enable(self.number < self.pages - 1)

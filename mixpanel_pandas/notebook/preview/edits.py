@@ -35,6 +35,7 @@ __all__ = [
     "with_fitting_columns",
     "with_group",
     "with_id",
+    "with_labels",
     "with_many_columns",
     "with_name",
     "with_option",
@@ -281,6 +282,33 @@ def fitted_to(frame: pd.DataFrame, asked: Operation) -> Operation:
         properties = list(asked.properties or ())
     options = _restricted_to(replace(asked, named=named), [*there])
     return _remade(asked, id=asked.id if asked.id in there else None, properties=properties, options=options)
+
+
+def with_labels(asked: Operation, labels: Mapping[Hashable, Hashable]) -> Operation:
+    """Return the operation on a frame whose columns have other labels now.
+
+    Parameters
+    ----------
+    labels : mapping
+        Label before -> label now.
+    """
+    named = {
+        name: {labels.get(label, label): how for label, how in value.items()}
+        if name in OF_COLUMNS and isinstance(value, Mapping)
+        else value
+        for name, value in asked.named.items()
+    }
+    return replace(
+        asked,
+        id=labels.get(asked.id, asked.id),
+        properties=None
+        if asked.properties is None
+        else tuple(labels.get(one, one) for one in asked.properties),
+        verbs=None
+        if asked.verbs is None
+        else {labels.get(one, one): verb for one, verb in asked.verbs.items()},
+        named=named,
+    )
 
 
 def _names_column(option: str, value: Any) -> bool:

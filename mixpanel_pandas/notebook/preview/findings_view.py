@@ -1,42 +1,241 @@
-"""The tab Findings: a row for each finding with what can be done about it, and the values, a page at a time."""
+"""The tab Findings: the findings in words, a row for each with what can be done about it, and the values, a page at a time."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
+from mixpanel_pandas.checking.report import make_report, new_properties_in_words
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import (
     HIDDEN_NAME,
     Button,
     Choice,
     Html,
+    Pager,
     Shared,
     grid,
     hbox,
     set_children,
     vbox,
 )
-from mixpanel_pandas.notebook.preview.finding_rows import (
-    excluded_in_words,
-    finding_rows,
-    remedies_in_words,
-    select_findings,
-    values_table,
-)
 from mixpanel_pandas.notebook.preview.fixes import applied_fix, fixes_of, taken_back, with_fixes
-from mixpanel_pandas.notebook.preview.pager import Pager
+from mixpanel_pandas.notebook.preview.masking import masked, masked_record
+from mixpanel_pandas.notebook.tables import Table, TableColumn
+from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.rules.checks import SEVERITIES
-from mixpanel_pandas.text import counted, html_text, shortened
+from mixpanel_pandas.rules.options import ALL_OPTIONS
+from mixpanel_pandas.text import Length, counted, html_text, quoted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.preview.fixes import Fix
     from mixpanel_pandas.notebook.preview.host import Host
+    from mixpanel_pandas.notebook.preview.state import State
 
-__all__ = ["FindingsView"]
+__all__ = [
+    "FindingRow",
+    "FindingsView",
+    "excluded_in_words",
+    "finding_rows",
+    "in_words_of_the_widget",
+    "remedies_in_words",
+    "select_findings",
+    "values_table",
+]
+
+#: An option with a value, as Python writes it.
+_OPTION = rf"(?:{'|'.join(ALL_OPTIONS)})="
+
+#: What a message says about options of Python -> what stands there in the widget, beside controls that do the same.
+_WAYS_OUT = (
+    (
+        re.compile(r"pass repeat=True.* to send them again"),
+        "tick the box above the button to send them again",
+    ),
+    (re.compile(rf" \({_OPTION}.*?\)(?=[,.;]|$)", re.DOTALL), ""),
+    (re.compile(rf"(?:[:;]|; for \S+ pass| with) {_OPTION}.*", re.DOTALL), ""),
+)
+
+#: Of the values of one finding, and of several.
+VALUE_COLUMNS = (
+    TableColumn("row", kind="code", width="12%"),
+    TableColumn("id", kind="code", width="18%"),
+    TableColumn("value", kind="code", width="50%"),
+    TableColumn("length", align_right=True, width="20%"),
+)
+OF_SEVERAL = (
+    TableColumn("row", kind="code", width="10%"),
+    TableColumn("id", kind="code", width="15%"),
+    TableColumn("column", width="15%"),
+    TableColumn("check", width="15%"),
+    TableColumn("value", kind="code", width="29%"),
+    TableColumn("length", align_right=True, width="16%"),
+)
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One row of the report, as text.
+
+    Attributes
+    ----------
+    severity, check, column : str
+        As in the report.
+    row : str
+        Index label of the row; empty if the finding is about the column as a whole.
+    id : str
+        Id of the row; empty if it has none.
+    value : str
+        The value as Python writes it, or its beginning; empty if there is none.
+    length : str
+        Length of the whole value, of text; in the unit of the limit, if there is one.
+    """
+
+    severity: str
+    check: str
+    column: str
+    row: str
+    id: str
+    value: str
+    length: str
+
+
+def select_findings(state: State, severity: str | None = None, column: Hashable = None) -> list[Finding]:
+    """Return the findings of a severity, a column or both; None stands for all."""
+    return [
+        finding
+        for finding in state.findings
+        if severity in {None, finding.severity} and column in {None, finding.column}
+    ]
+
+
+def values_table(rows: Sequence[FindingRow], *, several: bool = True) -> Table:
+    """Return a table of the values with findings.
+
+    Parameters
+    ----------
+    several : bool
+        Whether they are of several findings, which are then named.
+    """
+    if several:
+        cells = [(row.row, row.id, row.column, row.check, row.value, row.length) for row in rows]
+        return Table(OF_SEVERAL, tuple(cells))
+    return Table(VALUE_COLUMNS, tuple((row.row, row.id, row.value, row.length) for row in rows))
+
+
+def remedies_in_words(state: State) -> str:
+    """Return how many errors stop sending and how many are taken care of, and what else there is, in one line."""
+    errors = [finding for finding in state.findings if finding.severity == "error"]
+    cared = sum(finding.count for finding in errors) - state.standing
+    counts = Counter[str]()
+    for finding in state.findings:
+        counts[finding.severity] += finding.count
+    stop = f"{counted(state.standing, 'error')} {'stops' if state.standing == 1 else 'stop'} sending"
+    parts = [
+        stop if state.standing else "Nothing stops sending",
+        *([f"{cared:,} taken care of"] if cared else []),
+    ]
+    others = [counted(counts[name], name) for name in SEVERITIES[1:]]
+    sizes = f"{counted(state.layout.rows, 'row')} x {counted(len(state.layout.columns) + len(state.layout.removed), 'property')}"
+    creates = (
+        [new] if (new := new_properties_in_words(state.findings, state.operation.options.invalid)) else []
+    )
+    return "; ".join([", ".join(parts), f"{', '.join(others)} in {sizes}", *creates])
+
+
+def excluded_in_words(state: State) -> str:
+    """Return how many rows are left out for which reason, in one line; empty if none is."""
+    reasons = [f"{len(excluded.positions):,} {excluded.reason}" for excluded in state.decisions.excluded]
+    return f"Rows left out: {', '.join(reasons)}." if reasons else ""
+
+
+def in_words_of_the_widget(message: str) -> str:
+    """Return a message without what Python would say to mend it: in the widget that is a choice or a button.
+
+    >>> in_words_of_the_widget("looks like $email, which is another property: rename={'e': '$email'} sends it as that")
+    'looks like $email, which is another property'
+    >>> in_words_of_the_widget("$add takes numbers (parse={'plan': 'number'} reads those in text), not str")
+    '$add takes numbers, not str'
+    """
+    for pattern, words in _WAYS_OUT:
+        message = pattern.sub(words, message)
+    return message
+
+
+def finding_rows(
+    state: State, findings: Sequence[Finding], start: int, stop: int, *, unmasked: bool = False
+) -> list[FindingRow]:
+    """Return some rows of the report on `findings`. The values of other rows are not looked up.
+
+    Parameters
+    ----------
+    start, stop : int
+        Which rows, counted through all findings.
+    unmasked : bool
+        Whether private values can be read.
+    """
+    page = list(_page_of(findings, start, stop))
+    report = make_report(state.frame, state.layout, page, first=stop - start)
+    positions = report["position"].dropna().to_numpy(np.int64)
+    ids = dict(zip(positions.tolist(), ids_of(state.layout.id, positions).to_pylist(), strict=True))
+    return [_finding_row(state, row, ids, unmasked) for _number, row in report.iterrows()]
+
+
+def _page_of(findings: Sequence[Finding], start: int, stop: int) -> Iterator[Finding]:
+    """Yield the findings that have some of the rows from `start` to `stop`, with only these rows."""
+    before = 0
+    for finding in findings:
+        first, last = max(start - before, 0), min(stop - before, finding.count)
+        before += finding.count
+        if first < last and finding.rows is not None:
+            yield replace(finding, rows=RowSet(finding.rows.head(last)[first:]))
+        elif first < last:
+            yield finding
+
+
+def _finding_row(state: State, row: pd.Series[Any], ids: dict[int, str | None], unmasked: bool) -> FindingRow:
+    value = row["value"]
+    length = _length(value, row["limit"])
+    has_row = not pd.isna(row["position"])  # otherwise the value is a name or a dtype
+    if has_row and not unmasked:
+        private = state.is_private(row["column"], row["property"])
+        value = masked(value) if private else masked_record(value)
+    return FindingRow(
+        str(row["severity"]),
+        str(row["check"]),
+        "" if row["column"] is None else str(row["column"]),
+        state.row_label(int(row["position"]), unmasked=unmasked) if has_row else "",
+        _shown_id(ids.get(int(row["position"])) if has_row else None, unmasked),
+        "" if _is_missing(value) else quoted(value, Length.NAME),
+        length,
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _shown_id(id: str | None, unmasked: bool) -> str:
+    return "" if id is None else shortened(id if unmasked else masked(id))
+
+
+def _length(value: Any, limit: str | None) -> str:
+    """Return the length of text, in bytes where the limit is in bytes."""
+    if not isinstance(value, str):
+        return ""
+    if limit is not None and limit.endswith("bytes"):
+        return counted(len(value.encode("utf-8", "surrogatepass")), "byte")
+    return counted(len(value), "character")
+
 
 #: How many findings and values a page shows.
 FINDINGS, VALUES = 8, 10
@@ -47,9 +246,6 @@ HEAD = ("check", "column", "rows", "what is wrong", "what to do")
 
 #: What happens to an error, a warning or a hint about which nothing is done.
 NOTHING_DONE = {"error": "stop sending", "warning": "send it as it is", "hint": "send it as it is"}
-
-#: What a message says about options of Python; beside it stand the same as choices.
-_WAY_OUT = re.compile(r": \w+=.*", re.DOTALL)
 
 #: Number of a fix in a choice, if there is none.
 NOTHING = -1
@@ -179,7 +375,7 @@ class FindingLine:
         self._column.value = html.page([html_text(column)])
         self._rows.set_text(counted(finding.count, "row"), f"Show the rows of {finding.words} in {column}")
         self._count.value = html.page([html_text("the column")])
-        self._message.value = html.page([html_text(_WAY_OUT.sub("", finding.message))])
+        self._message.value = html.page([html_text(in_words_of_the_widget(finding.message))])
         applied = applied_fix(state, finding, self._fixes)
         options = [(NOTHING_DONE[finding.severity], NOTHING)]
         options += [(fix.words, number) for number, fix in enumerate(self._fixes)]

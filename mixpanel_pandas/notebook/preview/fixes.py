@@ -81,6 +81,8 @@ class Fix:
         The options of the call that it sets; those of columns keep what they say of other columns.
     suggested : bool
         Whether it makes values right without losing any: the map offers it.
+    certain : bool
+        Whether it is meant, as far as anybody can tell; else a person has to choose it.
     leaves_out : bool
         Whether it leaves the column out.
     column : hashable
@@ -92,6 +94,7 @@ class Fix:
     words: str
     options: Mapping[str, Any] = field(default_factory=dict)
     suggested: bool = False
+    certain: bool = True
     leaves_out: bool = False
     column: Hashable = None
     remedy: str = ""
@@ -119,11 +122,11 @@ def suggestions(state: State, column: Hashable = None) -> tuple[list[Fix], list[
             fixes = {
                 f"{finding.column!r} {fix.words}": fix for fix in fixes_of(state, finding) if fix.suggested
             }
-            if len(fixes) == 1:
+            if len(fixes) == 1 and all(fix.certain for fix in fixes.values()):
                 clear |= fixes
             elif finding.check != "lookalike":  # once one of its readings is chosen, its values fit
                 either |= fixes
-    return _without_parts(clear.values()), list(either.values())
+    return _without_parts(clear.values()), [fix for name, fix in either.items() if name not in clear]
 
 
 def _without_parts(fixes: Iterable[Fix]) -> list[Fix]:
@@ -207,7 +210,7 @@ def _invalid_with(state: State, finding: Finding, remedy: str) -> dict[Any, Any]
     invalid: dict[Any, Any] = {}
     if isinstance(before, Mapping):
         invalid = {name: dict(how) if isinstance(how, Mapping) else how for name, how in before.items()}
-    else:
+    elif before != "raise":
         for other in state.findings:
             if (now := _remedy_now(state, other)) in REMEDIES_IN_WORDS:
                 _set_remedy(invalid, other, now)
@@ -310,6 +313,13 @@ def _by_name(state: State, finding: Finding) -> list[Fix]:
     return property_meant(state, finding)[1] if finding.check == "lookalike" else []
 
 
+def _by_known_name(_state: State, finding: Finding) -> Iterator[Fix]:
+    """Send a column as the property in Mixpanel whose name is like its own, where the finding names that."""
+    names = {finding.column: finding.like}
+    if finding.like is not None and option_in_words("rename", names) in finding.message:
+        yield Fix(f"send as {finding.like}", {"rename": names}, suggested=True, certain=False)
+
+
 def _fits(state: State, column: PropertyColumn, meant: str) -> bool:
     """Return whether the values of a column are what a reserved property holds."""
     options = state.operation.options
@@ -397,6 +407,7 @@ def column_of(state: State, finding: Finding) -> PropertyColumn | None:
 
 _WAYS: tuple[Callable[[State, Finding], Iterable[Fix]], ...] = (
     _by_name,
+    _by_known_name,
     _by_reading,
     _by_na,
     _by_trim,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mixpanel_pandas.notebook.preview.state import State
+    from mixpanel_pandas.plans.plan import Plan
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Host", "View"]
@@ -21,6 +22,11 @@ class Host(Protocol):
     state: State
     unmasked: bool
     summary: pd.DataFrame | None
+    plan: Plan | None
+
+    @property
+    def current(self) -> pd.DataFrame | None:
+        """What profiles hold, if the call says it."""
 
     @property
     def names(self) -> tuple[str, str]:
@@ -33,6 +39,10 @@ class Host(Protocol):
     @property
     def preview_code(self) -> str:
         """The line of Python that opens the same preview again."""
+
+    @property
+    def about_frame(self) -> list[str]:
+        """What was wrong with the frame as a whole and what to do, in sentences."""
 
     @property
     def about_ids(self) -> str:
@@ -64,7 +74,7 @@ class Host(Protocol):
 
 
 class View(Protocol):
-    """One of the four tabs."""
+    """One of the tabs."""
 
     title: str
     box: object

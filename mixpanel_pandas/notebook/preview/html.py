@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.notebook.tables import Table, TableColumn
 
-__all__ = ["STYLE", "badge", "code", "details", "mono", "note", "page", "pre", "table"]
+__all__ = ["STYLE", "badge", "code", "details", "mark", "mono", "note", "page", "pre", "table"]
 
 #: Rules for everything inside ``.mixpanel-preview`` and ``.mixpanel-saved``.
 STYLE = """
@@ -33,7 +33,7 @@ STYLE = """
   border: 0; border-bottom: 1px solid var(--mp-line); padding: 3px 8px 3px 0; text-align: left !important; vertical-align: top;
   overflow-wrap: anywhere; white-space: normal; background: none; color: var(--mp-text);
 }
-.mp-html th, .mixpanel-saved th { font-weight: 600; }
+.mp-html th, .mixpanel-saved th { font-weight: 600; padding-right: 2px; }
 .mp-html pre, .mixpanel-saved pre {
   background: var(--mp-soft) !important; color: var(--mp-text); padding: 8px 10px !important; margin: 4px 0; border-radius: 3px;
   font-family: var(--mp-mono); font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; word-break: normal;
@@ -68,6 +68,7 @@ body[data-jp-theme-light="false"] .mixpanel-preview .widget-dropdown > select { 
 }
 .mixpanel-preview .mp-row, .mixpanel-preview .mp-finding-row { border-bottom: 1px solid var(--mp-line); padding: 1px 0; }
 .mp-badge { border: 1px solid currentColor; border-radius: 3px; padding: 0 4px; font-size: 11px; white-space: nowrap; }
+.mp-mark { display: block; font-size: 12px; line-height: 1.35; border-left: 3px solid var(--jp-warn-color1, #e69f00); padding-left: 6px; margin: 1px 0; }
 .mp-error, .mp-warning { font-weight: 600; }
 .mp-badge.mp-error, .mp-message.mp-error { border-color: var(--jp-error-color1, #d32f2f); }
 .mp-mono { font-family: var(--mp-mono); font-size: 12px; }
@@ -92,6 +93,11 @@ body[data-jp-theme-light="false"] .mixpanel-preview .widget-dropdown > select { 
 def badge(severity: str) -> str:
     """Return a severity as a word in a frame."""
     return f'<span class="mp-badge mp-{html_text(severity)}">{html_text(severity)}</span>'
+
+
+def mark(text: str) -> str:
+    """Return how something differs, in words that catch the eye."""
+    return f'<span class="mp-mark">{html_text(text)}</span>'
 
 
 def note(text: str, kind: Literal["quiet", "message", "error"] = "quiet") -> str:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
+from mixpanel_pandas.notebook.preview.column_cells import (
+    ColumnType,
+    FixButtons,
+    TakeAll,
+    picture_of_column,
+    samples_html,
+)
 from mixpanel_pandas.notebook.preview.column_filter import ColumnFilter
-from mixpanel_pandas.notebook.preview.column_type import ColumnType, FixButtons, TakeAll, samples_html
-from mixpanel_pandas.notebook.preview.column_values import picture_of_column
 from mixpanel_pandas.notebook.preview.controls import (
     HIDDEN_NAME,
     Choice,
     Html,
     Input,
+    Pager,
     Shared,
     Tick,
     grid,
@@ -28,25 +34,27 @@ from mixpanel_pandas.notebook.preview.edits import (
     with_option,
     with_verb_of,
 )
+from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.mapping import (
-    available_verbs,
     column_mappings,
-    id_labels,
     ids_in_words,
-    option_choices,
+    known_names,
     sendable_labels,
 )
-from mixpanel_pandas.notebook.preview.pager import Pager
 from mixpanel_pandas.rules import options as rules
 from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, html_text, quoted, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
+    from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["MapView"]
+__all__ = ["MapView", "available_verbs", "id_labels", "option_choices"]
 
 #: Columns on a page.
 PAGE = 12
@@ -96,9 +104,9 @@ class MapView:
         self._verb.fill_row()
         self._options = {name: self._option(name, label) for name, (label, _) in SHOWN_OPTIONS.items()}
         self._filter = ColumnFilter(host, self._refiltered)
-        self._all = TakeAll(host)
-        self._head = Html("columns-head")
         self._rows = _rows(host)
+        self._all = TakeAll(host, self._rows[0].focus)
+        self._head = Html("columns-head")
         self._pager = Pager("page of columns", "columns", lambda: host.guarded(self.refresh), PAGE)
         self._nothing = Html("columns-none")
         top = grid(
@@ -195,12 +203,16 @@ class MapRow:
         self._mapping: ColumnMapping | None = None
         self._tick = Tick("", "column-sent", self._choose, shared=shared)
         self._label = Html("column-label", shared=shared)
-        self._name = Input("", "column-name", self._rename, shared=shared)
+        self._is_known = host.state.known is not None
+        self._name = Input("", "column-name", self._rename, completes=self._is_known, shared=shared)
+        self._property: Any = self._name
+        if self._is_known:
+            self._mark, self._property = Html("column-mark", shared=shared), stack(shared)
         self._verb = Choice("", "column-operator", self._choose_verb, shared=shared)
         self._type = ColumnType(host, shared)
         self._example = Html("column-example", shared=shared)
         self._hint = Html("column-hint", shared=shared)
-        self._fixes = FixButtons(host, shared)
+        self._fixes = FixButtons(host, shared, self.focus)
         self._remarks = stack(shared)
         for control in (self._tick, self._name, self._verb):
             control.widget.add_class(HIDDEN_NAME)
@@ -227,6 +239,10 @@ class MapRow:
         self._name.value = mapping.name if mapping.sent else ""
         self._name.name(f"Property name for {label}")
         self._name.enable(mapping.renames)
+        if self._is_known:
+            self._name.offer(known_names(self._host.state))
+            self._mark.value = html.page(map(html.mark, mapping.marks))
+            set_children(self._property, [self._name, *([self._mark] if mapping.marks else [])])
         self._verb.offer([(verb, verb) for verb in _verbs_of_columns(self._host)], mapping.verb)
         self._verb.name(f"Operator for {label}")
         self._verb.enable(mapping.sent)
@@ -234,14 +250,20 @@ class MapRow:
         example = html.mono(shortened(mapping.example, Length.EXAMPLE))
         picture = picture_of_column(self._host.state, mapping.label, unmasked=self._host.unmasked)
         self._example.value = html.page([picture.html, samples_html(mapping) or example])
-        remarks = "; ".join(remark.text for remark in mapping.remarks if not remark.followed)
+        texts = [in_words_of_the_widget(remark.text) for remark in mapping.remarks if not remark.followed]
+        remarks = "; ".join(texts)
         self._hint.value = html.page([html_text(remarks)])
         set_children(self._remarks, [*self._fixes.shown(mapping), *([self._hint] if remarks else [])])
         verb = [self._verb] if several else []
         set_children(
             self.box,
-            [self._tick, self._label, self._name, *verb, self._type.box, self._example, self._remarks],
+            [self._tick, self._label, self._property, *verb, self._type.box, self._example, self._remarks],
         )
+
+    def focus(self) -> None:
+        """Let the next key go to the name of the property, or where that is fixed to the box to tick."""
+        control = self._name if self._mapping is not None and self._mapping.renames else self._tick
+        control.focus()
 
     def _choose(self, sent: bool) -> None:
         if (mapping := self._mapping) is not None:
@@ -286,3 +308,29 @@ def _verb_in_words(verb: str) -> str:
 
 def _verbs_of_columns(host: Host) -> list[str]:
     return [verb for verb in available_verbs(host.state) if verb not in {"delete", "update"}]
+
+
+def id_labels(state: State) -> list[Hashable]:
+    """Return the columns and index levels that may hold the ids."""
+    return [*state.frame.columns, *(name for name in state.frame.index.names if name is not None)]
+
+
+def available_verbs(state: State) -> list[str]:
+    """Return the verbs for users, or those for groups."""
+    group = state.operation.group
+    return [verb for verb, row in OPERATORS.items() if (row.users if group is None else row.groups)] + [
+        "update"
+    ]
+
+
+def option_choices(state: State, option: str) -> list[Any]:
+    """Return the values that an option can have; none if the verb does not take it."""
+    row = next((row for row in taken_by(state.operation.verb) if row.name == option), None)
+    if row is None:
+        return []
+    operators = state.operation.operators
+    if option == "missing":
+        return list(dict.fromkeys(way for row in operators for way in row.missing))
+    if option == "duplicates" and not all(row.merges for row in operators):
+        return [choice for choice in row.choices if choice != "merge"]
+    return list(row.choices)

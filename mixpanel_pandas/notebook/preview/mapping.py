@@ -22,7 +22,6 @@ from mixpanel_pandas.reading.columns import matching
 from mixpanel_pandas.reading.readings import reading
 from mixpanel_pandas.rules.checks import CHECKS, ISO_DATE, LOOKS
 from mixpanel_pandas.rules.limits import LOOKALIKES, plain
-from mixpanel_pandas.rules.operators import OPERATORS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, counted, shortened
 
@@ -35,13 +34,12 @@ if TYPE_CHECKING:
     from mixpanel_pandas.payloads.layout import PropertyColumn
 
 __all__ = [
+    "KNOWN_STATES",
     "ColumnMapping",
     "Remark",
-    "available_verbs",
     "column_mappings",
-    "id_labels",
     "ids_in_words",
-    "option_choices",
+    "known_names",
     "sendable_labels",
 ]
 
@@ -68,6 +66,18 @@ IDS_IN_WORDS = {
 #: These are counted even if there are none.
 ALWAYS_COUNTED = ("missing_id", "junk_id", "duplicate_id")
 
+
+#: Check in view of what Mixpanel has -> the state of the column, by which the map is filtered.
+KNOWN_STATES = {
+    "new_property": "new",
+    "absent_property": "new",
+    "type_drift": "other type",
+    "no_number": "other type",
+    "no_list": "other type",
+}
+
+#: So many names complete what is typed: a browser that gets more of them for each column is slow.
+NAMES_OFFERED = 5_000
 
 #: Different texts of a column that are shown before and after, of so many that are looked at.
 SAMPLES, LOOKED_AT = 3, 1_000
@@ -124,6 +134,8 @@ class ColumnMapping:
         The first value, as JSON.
     remarks : tuple of Remark
         What to know about it.
+    marks : tuple of str
+        How it differs from what Mixpanel has.
     reading : str or None
         The reading of its text, as `parse` names it.
     readings : tuple of str
@@ -143,6 +155,7 @@ class ColumnMapping:
     fill: float | None
     example: str
     remarks: tuple[Remark, ...] = ()
+    marks: tuple[str, ...] = ()
     reading: str | None = None
     readings: tuple[str, ...] = ()
     samples: tuple[tuple[str, str], ...] = ()
@@ -162,38 +175,12 @@ def ids_in_words(state: State) -> str:
     return f"{counted(state.layout.rows, 'row')}: {', '.join(parts)}"
 
 
-def id_labels(state: State) -> list[Hashable]:
-    """Return the columns and index levels that may hold the ids."""
-    return [*state.frame.columns, *(name for name in state.frame.index.names if name is not None)]
-
-
 def sendable_labels(state: State) -> list[Hashable]:
     """Return the columns that could be sent, and for ``unset`` also the names that are not columns."""
     layout = state.layout
     sent = {column.label for column in layout.columns}
     labels = [label for label in state.frame.columns if label not in layout.taken or label in sent]
     return [*labels, *(name for name in layout.removed if name not in set(map(str, labels)))]
-
-
-def available_verbs(state: State) -> list[str]:
-    """Return the verbs for users, or those for groups."""
-    group = state.operation.group
-    return [verb for verb, row in OPERATORS.items() if (row.users if group is None else row.groups)] + [
-        "update"
-    ]
-
-
-def option_choices(state: State, option: str) -> list[Any]:
-    """Return the values that an option can have; none if the verb does not take it."""
-    row = next((row for row in taken_by(state.operation.verb) if row.name == option), None)
-    if row is None:
-        return []
-    operators = state.operation.operators
-    if option == "missing":
-        return list(dict.fromkeys(way for row in operators for way in row.missing))
-    if option == "duplicates" and not all(row.merges for row in operators):
-        return [choice for choice in row.choices if choice != "merge"]
-    return list(row.choices)
 
 
 def column_mappings(
@@ -265,7 +252,9 @@ def _column_mapping(
         remarks=tuple(
             Remark(_remark_text(state, finding), bool(fixes) and is_followed(state, finding, fixes))
             for finding in findings
+            if finding.check not in KNOWN_STATES
         ),
+        marks=tuple(_mark(state, finding) for finding in findings if finding.check in KNOWN_STATES),
         reading=reading_now,
         readings=readings,
         samples=_samples(state, label, first, shown, unmasked) if readings and first and shown else (),
@@ -344,6 +333,22 @@ def _remark_text(state: State, finding: Finding) -> str:
         return f"looks like {looks}: {' or '.join(finding.readings)}"
     says_more = finding.message != CHECKS[finding.check].says
     return finding.message if says_more else finding.words
+
+
+def _mark(state: State, finding: Finding) -> str:
+    """Return how a property differs from what Mixpanel has, as briefly as it can be said."""
+    if KNOWN_STATES[finding.check] == "new":
+        text = "new" if finding.check == "new_property" else "not in Mixpanel"
+        return text if finding.like is None else f"{text}, like {shortened(finding.like)}"
+    has = f"Mixpanel has {state.known.type_of(str(finding.name)) if state.known else None}"
+    if finding.check == "type_drift":
+        return f"{has}, this sends {finding.value}"
+    return f"{has}, not {finding.check.removeprefix('no_')}"
+
+
+def known_names(state: State) -> tuple[str, ...]:
+    """Return the names of the properties that Mixpanel has, in their order, if the call names them."""
+    return tuple(state.known.types)[:NAMES_OFFERED] if state.known else ()
 
 
 def _contents(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mixpanel_pandas.errors import MixpanelError
-from mixpanel_pandas.notebook.preview.edits import fitted_to, guessed_id, with_fitting_columns
+from mixpanel_pandas.notebook.preview.edits import fitted_to, guessed_id, with_fitting_columns, with_labels
+from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.html import STYLE
 from mixpanel_pandas.notebook.preview.job import write_job
 from mixpanel_pandas.notebook.preview.state import State
 from mixpanel_pandas.notebook.preview.static import as_html, as_text
-from mixpanel_pandas.notebook.preview.taken_frame import is_changed
+from mixpanel_pandas.notebook.preview.taken_frame import is_changed, take
 from mixpanel_pandas.notebook.preview.window import Window
 from mixpanel_pandas.process.shell import in_notebook, shell
 from mixpanel_pandas.text import shortened
@@ -25,11 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
     from os import PathLike
 
+    from mixpanel_pandas.plans.plan import Plan
     from mixpanel_pandas.rules.operation import Operation
 
 __all__ = ["Preview"]
 
 _logger = logging.getLogger("mixpanel_pandas")
+
+#: What is said of a frame in which nothing is left to send.
+NOTHING_LEFT = (
+    "No column is left to {verb}: the frame has none beside the ids and what is in use already. Add columns to it, or take the "
+    "ids from another column."
+)
 
 #: Hides the saved HTML as long as the widget beside it is alive, and the place of the widget afterwards.
 ONE_OF_TWO = """
@@ -41,7 +49,7 @@ ONE_OF_TWO = """
 class Preview:
     """One operation on one frame, to look at, to change and to send. ``df.mixpanel.preview`` makes it.
 
-    In a notebook it is a widget with four tabs, and HTML in the saved file. In a terminal it is text. Where the call names no ids, they
+    In a notebook it is a widget with five tabs, and HTML in the saved file. In a terminal it is text. Where the call names no ids, they
     are guessed by the name of the column; where none is named like ids, the preview asks for it.
 
     Parameters
@@ -52,6 +60,8 @@ class Preview:
         The operation of the call.
     save_values : bool
         Whether private values can be read in the saved file.
+    current : pandas.DataFrame, optional
+        What profiles hold, to compare with. By default Mixpanel is asked when somebody wants to compare.
 
     Attributes
     ----------
@@ -61,20 +71,33 @@ class Preview:
         Whether private values can be read in the widget.
     summary : pandas.DataFrame or None
         What became of every row of the latest upload; None before.
+    plan : Plan or None
+        What the latest comparison of the tab Changes has found; None before.
     guessed : hashable
         The column of the ids, if it was guessed and not chosen since; else None.
     """
 
-    def __init__(self, frame: pd.DataFrame, operation: Operation, *, save_values: bool = False) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        operation: Operation,
+        *,
+        save_values: bool = False,
+        current: pd.DataFrame | None = None,
+    ) -> None:
+        self.current: pd.DataFrame | None = current
         self.guessed: Hashable = None
+        self._original, self._taken = frame, take(frame)
+        operation = with_labels(operation, self._taken.labels)
         if operation.id is None:
-            operation = self._guess(frame, operation)
-        self.state: State = State(frame.copy(deep=False), operation)
+            operation = self._guess(self._taken.frame, operation)
+        self.state: State = State(self._taken.frame, operation)
         if operation.properties is None:
             self.state = self.state.changed(with_fitting_columns(self.state.operation, self.state.layout))
-        self._original = frame
+        self._as_taken = frame.copy(deep=False)
         self.unmasked: bool = save_values
         self.summary: pd.DataFrame | None = None
+        self.plan: Plan | None = None
         self._frame_name = _name_of(frame, "df")
         self._save_values, self._name = save_values, uuid.uuid4().hex[:8]
         self._window: Window | None = None
@@ -84,13 +107,15 @@ class Preview:
 
     @property
     def code(self) -> str:
-        """The line of Python that does what the preview shows now."""
-        return self.state.code(self._frame_name)
+        """The line of Python that does what the preview shows now, after those that repair the frame."""
+        return self._taken.code(self._frame_name) + self.state.code(self._frame_name)
 
     @property
     def preview_code(self) -> str:
         """The line of Python that opens the same preview again."""
-        return self.state.preview_code(self._frame_name, save_values=self._save_values)
+        return self._taken.code(self._frame_name) + self.state.preview_code(
+            self._frame_name, save_values=self._save_values, current=self.current is not None
+        )
 
     @property
     def operation(self) -> Operation:
@@ -107,7 +132,7 @@ class Preview:
         return self._window.box
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for what runs in the background: the check of a large frame, and the upload that the Send button began.
+        """Wait for what runs in the background: the check of a large frame, a comparison, and the upload that the Send button began.
 
         Parameters
         ----------
@@ -119,12 +144,12 @@ class Preview:
         bool
             Whether all of it has ended; also True if nothing was begun.
         """
-        runner = self._window.send.runner if self._window is not None else None
         checking = self._checking
         if checking is not None:
             checking.join(timeout)
-        sent = runner is None or runner.join(timeout)
-        return sent and (checking is None or not checking.is_alive())
+        begun = () if self._window is None else (self._window.changes.maker, self._window.send.runner)
+        ended = [one.join(timeout) for one in begun if one is not None]
+        return all(ended) and (checking is None or not checking.is_alive())
 
     def save_job(
         self,
@@ -178,30 +203,50 @@ class Preview:
             If the operation cannot be meant on the frame.
         """
         frame = self._frame_now()
-        operation = fitted_to(frame, self.state.operation)
+        taken = take(frame)
+        operation = fitted_to(taken.frame, self.state.operation)
         if operation.id is None:
-            operation = self._guess(frame, operation)
-        state = State(frame.copy(deep=False), operation)
+            operation = self._guess(taken.frame, operation)
+        state = State(taken.frame, operation)
         if state.is_checked:
             _ = state.findings
-        self._original, self.state = frame, state
+        self._original, self._as_taken, self._taken, self.state = frame, frame.copy(deep=False), taken, state
         if self._window is not None:
             self._window.refresh()
             self._check_in_background()
         self.save()
 
     @property
+    def about_frame(self) -> list[str]:
+        """What was wrong with the frame as a whole and what to do, in sentences."""
+        nothing = NOTHING_LEFT.format(verb=self.state.operation.verb) if self.state.has_nothing else ""
+        return [*self._taken.notes, *([nothing] if nothing else [])]
+
+    @property
     def about_ids(self) -> str:
         """How the column of the ids was found, in a sentence, if the call does not name it; else an empty text."""
+        return self._about_ids("choose it", "Choose another column")
+
+    def _about_ids(self, choose: str, choose_another: str) -> str:
+        """Return the same with the words for what a person does about it: a widget is clicked, a call is written."""
         if self.state.asks:
-            return "Which column holds the ids? None is named like ids: choose it."
+            return f"Which column holds the ids? None is named like ids: {choose}."
         if self.guessed is None:
             return ""
-        return f"Guessed by its name: {shortened(self.guessed)} holds the ids. Choose another column if it does not."
+        return (
+            f"Guessed by its name: {shortened(self.guessed)} holds the ids. {choose_another} if it does not."
+        )
+
+    @property
+    def _about(self) -> list[str]:
+        """What is said about the frame and its ids where there is no widget."""
+        example = f"{self._frame_name}.mixpanel.preview({self.state.operation.verb!r}, id='user_id')"
+        about_ids = self._about_ids(f"name it, as in {example}", "Name another column")
+        return [*self.about_frame, *([about_ids] if about_ids else [])]
 
     def is_outdated(self) -> bool:
         """Return whether the frame was changed since the preview took it."""
-        return is_changed(self.state.frame, self._frame_now())
+        return is_changed(self._as_taken, self._frame_now())
 
     def _frame_now(self) -> pd.DataFrame:
         """Return the frame that has the name of the frame now: often it is another object by then."""
@@ -295,13 +340,15 @@ class Preview:
     def _static(self) -> dict[str, str]:
         """Return the output that is saved."""
         outcome = self._window.send.outcome() if self._window is not None else ""
+        changes = self._window.changes.saved(unmasked=self._save_values) if self._window is not None else []
         page = as_html(
             self.state,
             self.code,
             self._place,
             unmasked=self._save_values,
             outcome=outcome,
-            about_ids=self.about_ids,
+            changes=changes,
+            about=self._about,
             classes=f"mixpanel-saved-{self._name}",
         )
         style = f"<style>{STYLE}{ONE_OF_TWO.format(name=self._name)}</style>"
@@ -310,9 +357,7 @@ class Preview:
     def __repr__(self) -> str:
         if self._window is None:
             _ = self.state.findings  # no widget shows them later
-        return as_text(
-            self.state, self.code, self._place, unmasked=self._save_values, about_ids=self.about_ids
-        )
+        return as_text(self.state, self.code, self._place, unmasked=self._save_values, about=self._about)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return the widget, and HTML and text for front ends that cannot show it."""
@@ -342,7 +387,7 @@ class Preview:
 def _in_words(error: Exception) -> str:
     """Return the message of an error of ours. Other errors lose their message, which may hold values of the frame."""
     if isinstance(error, MixpanelError):
-        return str(error)
+        return in_words_of_the_widget(str(error))
     _logger.debug("a view of the preview failed", exc_info=error)
     return "This cannot be shown, by a fault of mixpanel_pandas: please report it. Its logger tells more at level DEBUG."
 

@@ -1,4 +1,4 @@
-"""An upload in a thread of its own, so that the kernel stays free and receives a click on Stop."""
+"""An upload, and a comparison with profiles, each in a thread of its own, so that the kernel stays free and receives a click on Stop."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
+from mixpanel_pandas.checking.decisions import check_frame
+from mixpanel_pandas.checking.report import raise_errors
 from mixpanel_pandas.delivery.summary import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
 from mixpanel_pandas.pipeline.backup import with_backup
 from mixpanel_pandas.pipeline.line import prepare
+from mixpanel_pandas.plans.making import plan_of_checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
 
+    from mixpanel_pandas.notebook.preview.state import State
+    from mixpanel_pandas.plans.plan import Plan
     from mixpanel_pandas.rules.operation import Operation
 
-__all__ = ["Runner"]
+__all__ = ["PlanMaker", "Runner"]
 
 #: Seconds between two reports of the progress.
 TICK = 0.25
@@ -116,3 +121,68 @@ class Runner:
         finally:
             self._seconds = time.monotonic() - self._began
             self._ended.set()
+
+
+class PlanMaker:
+    """What an operation would change, found in a thread of its own: reading profiles may take minutes.
+
+    Parameters
+    ----------
+    state : State
+        The operation and the frame. They are checked at once.
+    operation : Operation
+        The operation of the state, with the project that is asked.
+    current : pandas.DataFrame or None
+        What profiles hold. None: they are read.
+    ended : callable
+        Called from the thread at the end.
+
+    Attributes
+    ----------
+    plan : Plan or None
+        What would change; None until the end.
+    error : str
+        Why there is no plan, without any value of the frame.
+
+    Raises
+    ------
+    MixpanelError
+        If the frame holds errors.
+    """
+
+    def __init__(
+        self, state: State, operation: Operation, current: pd.DataFrame | None, ended: Callable[[], object]
+    ) -> None:
+        self.state: State = state
+        self.plan: Plan | None = None
+        self.error: str = ""
+        self._decisions = check_frame(state.frame.copy(), operation)  # what is planned is what is sent
+        raise_errors(self._decisions)
+        self._current, self._tell = current, ended
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._make, daemon=True, name="mixpanel_pandas plan")
+
+    def begin(self) -> None:
+        """Compare, in a thread of its own."""
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end. Return whether it has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is a plan, or an error."""
+        return self._ended.is_set()
+
+    def _make(self) -> None:
+        try:
+            self.plan = plan_of_checked(self._decisions, self._current)
+        except MixpanelError as error:
+            self.error = str(error)
+        except BaseException as error:  # noqa: BLE001  # a thread has no caller to raise to; messages of others may hold values
+            self.error = f"the comparison ended with {type(error).__name__}"
+        finally:
+            self._ended.set()
+        self._tell()

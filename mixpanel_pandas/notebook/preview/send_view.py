@@ -2,31 +2,154 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mixpanel_pandas.delivery.summary import totals
+from mixpanel_pandas.delivery.throttle import BYTES_PER_MINUTE
 from mixpanel_pandas.errors import MixpanelError, ValidationError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview.controls import Bar, Button, Html, Input, Tick, hbox, vbox
 from mixpanel_pandas.notebook.preview.edits import with_option
+from mixpanel_pandas.notebook.preview.findings_view import in_words_of_the_widget
 from mixpanel_pandas.notebook.preview.job import has_source
 from mixpanel_pandas.notebook.preview.runner import Runner
-from mixpanel_pandas.notebook.preview.upload_size import (
-    button_text,
-    confirmation_text,
-    size_in_words,
-    upload_size,
-)
 from mixpanel_pandas.notebook.show import show
-from mixpanel_pandas.text import Length, counted, shortened
+from mixpanel_pandas.rules.limits import LIMITS
+from mixpanel_pandas.text import Length, counted, duration, shortened, size_of
 
 if TYPE_CHECKING:
     from mixpanel_pandas.notebook.preview.host import Host
     from mixpanel_pandas.notebook.preview.state import State
     from mixpanel_pandas.project import Project
 
-__all__ = ["SendView"]
+__all__ = ["SendView", "UploadSize", "button_text", "confirmation_text", "size_in_words", "upload_size"]
+
+#: Frames of more slices are estimated, until somebody asks for exact numbers.
+COUNTED_AT_ONCE = 3
+
+#: An estimate is made from this many samples, each of neighbouring rows.
+SAMPLES, SAMPLE_ROWS = 4, 500
+
+#: Verb -> text of the button.
+BUTTON_TEXTS = {
+    "set": "Set {properties} on {profiles}",
+    "set_once": "Set {properties} once on {profiles}",
+    "add": "Add to {properties} of {profiles}",
+    "union": "Unite {properties} of {profiles}",
+    "append": "Append to {properties} of {profiles}",
+    "remove": "Remove items from {properties} of {profiles}",
+    "unset": "Remove {properties} from {profiles}",
+    "delete": "Delete {profiles}",
+    "update": "Update {properties} of {profiles}",
+}
+
+#: Verbs that have to be confirmed by typing.
+CONFIRMED = ("delete", "unset")
+
+
+@dataclass(frozen=True)
+class UploadSize:
+    """How much an upload sends.
+
+    Attributes
+    ----------
+    rows, profiles, properties, updates, requests : int
+        Number of each.
+    bytes : int
+        Bytes of the requests' bodies.
+    exact : bool
+        Whether updates, requests and bytes are exact, or estimated from some rows.
+    seconds : float
+        How long the upload takes at least, because of the limits on bytes and requests.
+    """
+
+    rows: int
+    profiles: int
+    properties: int
+    updates: int
+    requests: int
+    bytes: int
+    exact: bool
+    seconds: float
+
+
+def upload_size(state: State) -> UploadSize:
+    """Return how much would be sent.
+
+    It is exact if that is quick, or if every row was encoded already, else it is estimated.
+    """
+    payloads = len(state.sent_rows)
+    exact = (
+        not payloads
+        or state.is_measured
+        or state.layout.rows <= COUNTED_AT_ONCE * state.layout.rows_per_slice
+    )
+    if exact:
+        measured = state.measured
+        updates, requests, nbytes = measured.updates, measured.requests, measured.bytes
+    else:
+        updates, nbytes = _estimated(state)
+        most = state.operation.options.batch_size
+        requests = max(-(-updates // most), -(-nbytes // LIMITS["request_bytes"].value))
+    per_hour = state.operation.options.requests_per_hour
+    seconds = max(
+        60.0 * (max(nbytes - 1, 0) // BYTES_PER_MINUTE),
+        3600.0 * (max(requests - 1, 0) // per_hour) if per_hour else 0.0,
+    )
+    names = {column.name for column in state.layout.columns} | set(state.layout.removed)
+    return UploadSize(
+        rows=state.layout.rows - state.excluded,
+        profiles=state.profiles,
+        properties=len(names),
+        updates=updates,
+        requests=requests,
+        bytes=nbytes,
+        exact=exact,
+        seconds=seconds,
+    )
+
+
+def _estimated(state: State) -> tuple[int, int]:
+    """Return the updates and bytes of all rows, estimated from samples all over the frame."""
+    count = len(state.sent_rows)
+    starts = np.linspace(0, max(count - SAMPLE_ROWS, 0), SAMPLES).astype(int)
+    sample = np.unique(np.concatenate([state.sent_rows[start : start + SAMPLE_ROWS] for start in starts]))
+    payloads = state.encoded(sample)
+    factor = count / len(sample)
+    updates = sum(int(part.updates.sum()) for part in payloads)
+    return round(factor * updates), round(factor * sum(part.nbytes for part in payloads))
+
+
+def size_in_words(size: UploadSize) -> str:
+    """Return how much would be sent, in one line."""
+    about = "" if size.exact else "about "
+    numbers = (counted(size.updates, "update"), counted(size.requests, "request"), size_of(size.bytes))
+    text = "{0}{1} in {0}{2}, {0}{3}".format(about, *numbers)
+    return f"{text}; the pace limits make it take at least {duration(size.seconds)}" if size.seconds else text
+
+
+def button_text(state: State, size: UploadSize, place: str) -> str:
+    """Return the text of the button that sends. It names no place if there is no project yet."""
+    group = state.operation.group
+    profiles = (
+        counted(size.profiles, "user")
+        if group is None
+        else f"{counted(size.profiles, 'profile')} of group {shortened(group)}"
+    )
+    text = BUTTON_TEXTS[state.operation.verb].format(
+        properties=counted(size.properties, "property"), profiles=profiles
+    )
+    return f"{'Dry run: ' if state.operation.options.dry_run else ''}{text}{f' in {place}' if place else ''}"
+
+
+def confirmation_text(state: State, size: UploadSize) -> str:
+    """Return what a person has to type before it is sent; empty if nothing is removed."""
+    verbs = {operator.verb for operator in state.operation.operators}
+    return next((f"{verb} {size.profiles:,}" for verb in CONFIRMED if verb in verbs), "")
+
 
 #: How many reasons are shown for rows that were not accepted.
 REASONS = 10
@@ -119,7 +242,7 @@ class SendView:
             lines.append(html.note("A dry run: nothing is sent"))
         elif self._shown_project:
             lines.append(html.note(f"To {place}, as {self._shown_project!r}"))
-        self._about.value = html.page([*lines, *map(_as_error, self._refusals(state, size.rows))])
+        self._about.value = html.page([*lines, *map(_as_error, self._refusals(state))])
         self._send.set_text(button_text(state, size, place), "Send it now")
         confirmation = confirmation_text(state, size)
         self._typed.show(bool(confirmation))
@@ -133,17 +256,9 @@ class SendView:
         except MixpanelError:
             return None
 
-    def _refusals(self, state: State, rows: int) -> list[str]:
+    def _refusals(self, state: State) -> list[str]:
         """Return why it cannot be sent as it is."""
-        refusals = []
-        if state.asks:
-            refusals.append("Which column holds the ids? Choose it on the Map.")
-        elif state.standing:
-            refusals.append(
-                f"{counted(state.standing, 'error')} would refuse the frame: nothing can be sent. See Findings."
-            )
-        elif not rows:
-            refusals.append("No row would be sent.")
+        refusals = list(filter(None, [state.refusal()]))
         if self._shown_project is None:
             try:
                 state.project()
@@ -159,7 +274,7 @@ class SendView:
         confirmed = typed in {asked, asked.replace(",", "")}
         done = self._sent is state and not self.running
         self._again.value = html.page([html.note(SENT)] if done else [])
-        free = not self.running and self._sent is not state and not self._refusals(state, size.rows)
+        free = not self.running and self._sent is not state and not self._refusals(state)
         self._send.enable(free and confirmed)
         self._typed.enable(free)
 
@@ -246,7 +361,8 @@ def _as_error(text: str) -> str:
 
 def _outcome(runner: Runner, frame: str, preview: str) -> list[str]:
     """Return what became of an upload: one line, its totals, and why rows were not accepted."""
-    parts = [html.note(runner.outcome(), "error" if runner.error else "message")]
+    outcome = in_words_of_the_widget(runner.outcome())
+    parts = [html.note(outcome, "error" if runner.error else "message")]
     summary = runner.summary
     if summary is None:
         return parts

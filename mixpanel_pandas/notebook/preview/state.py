@@ -36,8 +36,9 @@ from mixpanel_pandas.pipeline.backup import find_missing_backup
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import NOWHERE, project_of
 from mixpanel_pandas.rules.code import line_of, preview_of
+from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.rules.operation import Operation
-from mixpanel_pandas.text import shortened
+from mixpanel_pandas.text import counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -184,6 +185,17 @@ class State:
         return every.operation if is_every else made
 
     @property
+    def known(self) -> KnownProperties | None:
+        """The properties that Mixpanel has, if the call names them."""
+        known = self.operation.options.known
+        return known if isinstance(known, KnownProperties) else None
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether there is no column to send, and no property to remove."""
+        return not (self.layout.columns or self.layout.removed or self.operation.verb == "delete")
+
+    @property
     def asks(self) -> bool:
         """Whether it is still open which column holds the ids."""
         return self.operation.id is None
@@ -192,9 +204,9 @@ class State:
         """Return the line of Python that does the same to the frame of that name."""
         return line_of(self.operation, frame)
 
-    def preview_code(self, frame: str = "df", *, save_values: bool = False) -> str:
+    def preview_code(self, frame: str = "df", *, save_values: bool = False, current: bool = False) -> str:
         """Return the line of Python that opens the same preview of the frame of that name."""
-        return preview_of(self.operation, frame, save_values=save_values)
+        return preview_of(self.operation, frame, save_values=save_values, current=current)
 
     def project(self) -> Project:
         """Return the project that would be written to.
@@ -247,7 +259,7 @@ class State:
     @cached_property
     def sent_rows(self) -> np.ndarray:
         """Positions of the rows with a payload: not excluded, without an error, and of merged rows the last."""
-        if self.refused_columns:
+        if self.refused_columns or self.has_nothing:
             return np.zeros(0, np.int64)
         together = self._changes.together
         sent = ~self._changes.excluded
@@ -258,7 +270,11 @@ class State:
     @property
     def excluded(self) -> int:
         """Number of rows that are in no payload."""
-        return self.layout.rows if self.refused_columns else int(self._changes.excluded.sum())
+        return (
+            self.layout.rows
+            if self.refused_columns or self.has_nothing
+            else int(self._changes.excluded.sum())
+        )
 
     @cached_property
     def _changes(self) -> Changes:
@@ -290,11 +306,26 @@ class State:
         waves = Waves(decisions.layout, self._changes, decisions.duplicates, NOWHERE.token)
         positions, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         updates = requests = nbytes = 0
-        for batch in [] if self.refused_columns else waves.every():
+        for batch in [] if self.refused_columns or self.has_nothing else waves.every():
             positions.append(batch.positions)
             sizes.append(np.diff(batch.payloads.offsets))
             updates, requests, nbytes = updates + batch.updates, requests + 1, nbytes + batch.nbytes
         return Measured(np.concatenate(positions), np.concatenate(sizes), updates, requests, nbytes)
+
+    @property
+    def profiles(self) -> int:
+        """Number of profiles that are written."""
+        return len(self.sent_rows) - self.repeated_rows()
+
+    def refusal(self) -> str:
+        """Return why nothing can be sent, in the words of the widget; an empty text if something can."""
+        if self.asks:
+            return "Which column holds the ids? Choose it on the Map."
+        if self.has_nothing:
+            return f"No column is left to {self.operation.verb}."
+        if self.standing:
+            return f"{counted(self.standing, 'error')} would refuse the frame: nothing can be sent. See Findings."
+        return "" if len(self.sent_rows) else "No row would be sent."
 
     @property
     def is_measured(self) -> bool:

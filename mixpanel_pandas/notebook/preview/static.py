@@ -10,22 +10,31 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.errors import MixpanelError
 from mixpanel_pandas.notebook.preview import html
-from mixpanel_pandas.notebook.preview.column_values import picture_of_column
-from mixpanel_pandas.notebook.preview.finding_rows import finding_rows, findings_table
+from mixpanel_pandas.notebook.preview.column_cells import picture_of_column
+from mixpanel_pandas.notebook.preview.findings_view import finding_rows
 from mixpanel_pandas.notebook.preview.mapping import column_mappings, ids_in_words, sendable_labels
-from mixpanel_pandas.notebook.preview.payload_page import payload_page
-from mixpanel_pandas.notebook.preview.upload_size import button_text, size_in_words, upload_size
+from mixpanel_pandas.notebook.preview.payloads_view import payload_page
+from mixpanel_pandas.notebook.preview.send_view import button_text, size_in_words, upload_size
 from mixpanel_pandas.notebook.tables import Table, TableColumn
-from mixpanel_pandas.text import counted, html_text, percent, printable, quoted, shortened
+from mixpanel_pandas.text import Length, counted, html_text, percent, printable, quoted, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mixpanel_pandas.checking.findings import Finding
     from mixpanel_pandas.notebook.pictures import Picture
     from mixpanel_pandas.notebook.preview.mapping import ColumnMapping
-    from mixpanel_pandas.notebook.preview.payload_page import PayloadPage
+    from mixpanel_pandas.notebook.preview.payloads_view import PayloadPage
     from mixpanel_pandas.notebook.preview.state import State
 
-__all__ = ["as_html", "as_text", "destination_in_words", "operation_in_words"]
+__all__ = [
+    "as_html",
+    "as_text",
+    "destination_in_words",
+    "effect_of_invalid",
+    "findings_table",
+    "operation_in_words",
+]
 
 #: How many columns, findings, values of each finding, and payloads are shown.
 COLUMNS, FINDINGS, VALUES, PAYLOADS = 25, 12, 3, 2
@@ -33,18 +42,34 @@ COLUMNS, FINDINGS, VALUES, PAYLOADS = 25, 12, 3, 2
 MAP_COLUMNS = (
     TableColumn("column"),
     TableColumn("property"),
-    TableColumn("type", width="56px"),
-    TableColumn("fill", align_right=True, wraps=False, width="44px"),
+    TableColumn("type", width="64px"),
+    TableColumn("fill", align_right=True, wraps=False, width="56px"),
     TableColumn("values", wraps=False, width="170px"),
     TableColumn("example", kind="code"),
     TableColumn("hint"),
 )
 
+#: Value of `invalid` -> what it does to the rows that do not pass a check.
+EFFECTS = {
+    "drop_row": "leaves out {rows}",
+    "drop_value": "leaves {name} out of {rows}",
+    "truncate": "cuts {name} to {limit} in {rows}",
+}
+
+FINDING_COLUMNS = (
+    TableColumn("severity", wraps=False, kind="badge", width="68px"),
+    TableColumn("check", width="14%"),
+    TableColumn("column", width="14%"),
+    TableColumn("rows", align_right=True, wraps=False, width="60px"),
+    TableColumn("what is wrong, and what invalid would do", short="what is wrong"),
+)
+EXAMPLES_COLUMN = TableColumn("first", kind="code", width="24%")
+
 NOT_CHECKED = "not checked yet: a large frame is checked in the background"
 NO_COLUMNS = "Whole profiles are deleted: no column is sent."
 
 
-def as_text(state: State, line: str, place: str, *, unmasked: bool = False, about_ids: str = "") -> str:
+def as_text(state: State, line: str, place: str, *, unmasked: bool = False, about: Sequence[str] = ()) -> str:
     """Return the preview for a terminal.
 
     Parameters
@@ -55,18 +80,18 @@ def as_text(state: State, line: str, place: str, *, unmasked: bool = False, abou
         Where the updates would be sent.
     unmasked : bool
         Whether private values can be read.
-    about_ids : str
-        How the column of the ids was found, if the call does not name it.
+    about : sequence of str
+        What is to be known of the frame and its ids.
     """
     parts = [
         operation_in_words(state),
         line,
-        *([about_ids] if about_ids else []),
+        *about,
         f"ids in {ids_in_words(state)}",
         "",
-        NO_COLUMNS if state.operation.verb == "delete" else _map_table(state, unmasked).text(),
-        "",
     ]
+    if not state.has_nothing:
+        parts += [NO_COLUMNS if state.operation.verb == "delete" else _map_table(state, unmasked).text(), ""]
     if state.is_checked:
         parts.append(_findings_table(state).text())
         for page in _payload_pages(state, unmasked)[:1]:
@@ -84,7 +109,8 @@ def as_html(
     *,
     unmasked: bool = False,
     outcome: str = "",
-    about_ids: str = "",
+    changes: Sequence[str] = (),
+    about: Sequence[str] = (),
     classes: str = "",
 ) -> str:
     """Return the preview for a saved notebook.
@@ -99,14 +125,16 @@ def as_html(
         Whether private values can be read.
     outcome : str
         What became of the upload, if there was one.
-    about_ids : str
-        How the column of the ids was found, if the call does not name it.
+    changes : sequence of str
+        What it would change in profiles, as HTML, if that was compared.
+    about : sequence of str
+        What is to be known of the frame and its ids.
     classes : str
         Further classes of the element around it.
     """
     parts = [f"<h4>{html_text(operation_in_words(state))}</h4>", html.code(line)]
     parts += [html.note(outcome, "message")] if outcome else []
-    parts += [html.note(about_ids, "message")] if about_ids else []
+    parts += [html.note(sentence, "message") for sentence in about]
     parts.append(html.note(f"Ids in {ids_in_words(state)}"))
     parts += (
         [html.note(NO_COLUMNS)]
@@ -116,7 +144,7 @@ def as_html(
     if state.is_checked:
         parts.append(f"<p><b>{html_text(state.verdict())}</b></p>")
         parts += _html_table(_findings_table(state, _examples(state, unmasked)))
-        parts += _html_payloads(state, unmasked)
+        parts += [*_html_payloads(state, unmasked), *changes]
         parts += [] if outcome else [html.note(destination_in_words(state, place), "message")]
     else:
         parts.append(html.note(NOT_CHECKED))
@@ -133,6 +161,8 @@ def operation_in_words(state: State) -> str:
 
 def destination_in_words(state: State, place: str) -> str:
     """Return what would be sent, and where to, in one line."""
+    if state.has_nothing:
+        return f"Nothing would be sent: no column is left to {state.operation.verb}."
     if state.standing:
         return f"Nothing would be sent: {counted(state.standing, 'error')} would refuse the frame."
     size = upload_size(state)
@@ -160,7 +190,7 @@ def _map_row(mapping: ColumnMapping, picture: Picture) -> tuple[str, ...]:
         "" if mapping.fill is None else percent(mapping.fill),
         picture,
         mapping.example,
-        "; ".join(remark.text for remark in mapping.remarks),
+        "; ".join([*mapping.marks, *(remark.text for remark in mapping.remarks)]),
     )
 
 
@@ -172,6 +202,48 @@ def _findings_table(state: State, examples: list[str] | None = None) -> Table:
         caption=state.verdict(),
         note=f"and {counted(rest, 'more finding')}" if rest > 0 else "",
     )
+
+
+def findings_table(findings: Sequence[Finding], examples: Sequence[str] = ()) -> Table:
+    """Return a table of findings, with examples of their values if there are any.
+
+    Parameters
+    ----------
+    examples : sequence of str
+        One for each finding, or none.
+    """
+    examples = examples if any(examples) else ()
+    columns = (*FINDING_COLUMNS, EXAMPLES_COLUMN) if examples else FINDING_COLUMNS
+    cells = [
+        (
+            finding.severity,
+            finding.check,
+            "" if finding.column is None else shortened(finding.column),
+            "all" if finding.rows is None else f"{finding.count:,}",
+            f"{finding.message}. {effect_of_invalid(finding)}",
+            *examples[number : number + 1],
+        )
+        for number, finding in enumerate(findings)
+    ]
+    return Table(columns, tuple(cells))
+
+
+def effect_of_invalid(finding: Finding) -> str:
+    """Return what the option `invalid` would do, or does, to how many rows, in one sentence."""
+    if finding.severity != "error":
+        return "Sent anyway."
+    rows = counted(finding.count, "row")
+    effects = {
+        remedy: effect.format(rows=rows, name=quoted(finding.name, Length.NAME), limit=finding.limit)
+        for remedy, effect in EFFECTS.items()
+        if remedy in finding.remedies and finding.rows is not None
+    }
+    if not effects:
+        return "No choice of invalid mends this: change the frame or the call."
+    choices = ", ".join(f'"{remedy}" {effect}' for remedy, effect in effects.items())
+    others = " and ".join(f'"{remedy}"' for remedy in EFFECTS if remedy not in effects)
+    now = "" if finding.stands else "Taken care of: "
+    return f"{now}invalid={choices}{f'; {others} would refuse the frame' if others else ''}."
 
 
 def _examples(state: State, unmasked: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""The widget: the line of Python above four tabs, of which the open one is kept up to date."""
+"""The widget: the line of Python above the tabs, of which the open one is kept up to date."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.notebook.preview import html
+from mixpanel_pandas.notebook.preview.changes_view import ChangesView
 from mixpanel_pandas.notebook.preview.controls import Button, Html, Tick, hbox, tabs, vbox
 from mixpanel_pandas.notebook.preview.findings_view import FindingsView
 from mixpanel_pandas.notebook.preview.map_view import MapView
@@ -43,7 +44,14 @@ class Window:
     def __init__(self, host: Host, name: str) -> None:
         self._host = host
         self.send: SendView = SendView(host)
-        self.views: list[View] = [MapView(host), FindingsView(host), PayloadsView(host), self.send]
+        self.changes: ChangesView = ChangesView(host)
+        self.views: list[View] = [
+            MapView(host),
+            FindingsView(host),
+            PayloadsView(host),
+            self.changes,
+            self.send,
+        ]
         self._code = Html("code")
         self._message = Html("message")
         self._unmasked = Tick(SHOW_VALUES, "show-values", host.set_unmasked, SHOW_VALUES_TOOLTIP)
@@ -59,6 +67,7 @@ class Window:
         self._code.value = f"<style>{html.STYLE}</style>" + html.page(
             [
                 html.note(operation_in_words(host.state)),
+                *(html.note(sentence, "message") for sentence in host.about_frame),
                 html.code(host.code),
                 html.details(AGAIN, html.code(host.preview_code, AGAIN, "mp-again")),
             ]

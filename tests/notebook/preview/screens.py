@@ -12,9 +12,9 @@ import pandas as pd
 
 from tests.notebook.preview.frames import people
 
-__all__ = ["FINDINGS", "MAP", "PAYLOADS", "SEND", "Screen", "good", "screen"]
+__all__ = ["CHANGES", "FINDINGS", "MAP", "PAYLOADS", "SEND", "Screen", "good", "screen"]
 
-MAP, FINDINGS, PAYLOADS, SEND = range(4)
+MAP, FINDINGS, PAYLOADS, CHANGES, SEND = range(5)
 
 
 class Screen:

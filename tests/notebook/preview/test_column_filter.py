@@ -5,6 +5,7 @@ import pytest
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.notebook.preview.column_filter import SHOWN, SORTED, columns_shown
+from mixpanel_pandas.notebook.preview.mapping import KNOWN_STATES
 from mixpanel_pandas.notebook.preview.state import State
 from tests.notebook.preview.frames import state
 
@@ -49,6 +50,15 @@ EVERY = ["plan", "email", "bio", "fax", "Score"]
 )
 def test_which_columns_are_shown(choices, labels):
     assert shown(*choices, rename={"bio": "about"}) == labels
+
+
+def test_columns_are_known_by_the_rules_of_the_findings():
+    known = {"plan": "string", "email": None, "Score": "string", "fax": "list"}
+    found = state(frame(), known=known)
+    assert columns_shown(found, "", "new") == ["bio"]
+    assert columns_shown(found, "", "other type") == ["Score"]
+    checks = {finding.column: finding.check for finding in found.findings if finding.check in KNOWN_STATES}
+    assert checks == {"bio": "new_property", "Score": "type_drift"}
 
 
 def test_what_is_sent_and_what_is_not():

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mixpanel_pandas.notebook.preview import fixes as module
 from mixpanel_pandas.notebook.preview.fixes import (
     applied_fix,
     fixes_of,
@@ -234,3 +235,22 @@ def test_what_may_be_read_in_two_ways_is_left_to_a_person() -> None:
     assert [fix.words for fix in either] == ["read as date: dd/mm/yyyy", "read as date: mm/dd/yyyy"]
     chosen = found.changed(with_fixes(found, either[:1]))
     assert [fix.words for fix in suggestions(chosen)[0]] == ["send as $created"]
+
+
+def test_suggestions_do_not_compare_each_finding_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    remedy_now = module._remedy_now
+    monkeypatch.setattr(module, "_remedy_now", lambda *asked: looks.append(asked) or remedy_now(*asked))
+    frame = pd.DataFrame({f"c{number}": [number] for number in range(60)}).assign(user_id="ann")
+    found = state(frame, known=["plan"])
+    assert len(found.findings) == 60
+    suggestions(found)
+    assert len(looks) <= len(found.findings)
+
+
+def test_a_name_like_one_in_mixpanel_is_left_to_a_person_to_choose() -> None:
+    found = state(pd.DataFrame({"user_id": ["ann"], "Plan": ["pro"], "seats": [1]}), known=["plan", "seats"])
+    clear, either = suggestions(found)
+    assert clear == []
+    assert [(fix.words, fix.options) for fix in either] == [("send as plan", {"rename": {"Plan": "plan"}})]
+    assert found.changed(with_fixes(found, either)).findings == []

@@ -6,12 +6,8 @@ import pytest
 from mixpanel_pandas.notebook.preview.edits import with_reading
 from mixpanel_pandas.notebook.preview.mapping import (
     Remark,
-    available_verbs,
     column_mappings,
-    id_labels,
     ids_in_words,
-    option_choices,
-    sendable_labels,
 )
 from tests.notebook.preview.frames import people, state
 
@@ -97,22 +93,8 @@ def test_ids_are_counted_whatever_the_options_say() -> None:
     assert ids_in_words(state(people(), id="visits")) == "5 rows: 0 missing, 0 junk, 0 duplicate"
 
 
-def test_ids_may_stand_in_the_index() -> None:
-    found = state(people().set_index("user_id"))
-    assert id_labels(found)[-1] == "user_id"
-    assert sendable_labels(found)[0] == "email"
-
-
 def test_only_what_is_looked_at_is_read() -> None:
     frame = pd.DataFrame({f"c{number}": [number, None] for number in range(500)}).assign(user_id=["a", "b"])
     found = state(frame)
     assert len(column_mappings(found, 24, 36)) == 12
     assert sorted(found.facts._columns) == list(range(24, 36))
-
-
-def test_verbs_and_options_are_those_of_the_tables() -> None:
-    assert "add" in available_verbs(state(people()))
-    assert "add" not in available_verbs(state(people(), group="company"))
-    assert option_choices(state(people()), "missing") == ["skip", "null", "unset"]
-    assert option_choices(state(people(), "union", properties=["tags"]), "missing") == ["skip"]
-    assert option_choices(state(people(), "delete"), "missing") == []

@@ -4,6 +4,8 @@ import json
 import re
 import threading
 import tomllib
+import warnings
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,7 +44,7 @@ def test_it_opens_on_the_map_with_what_the_call_said() -> None:
     assert found.one("duplicates").value == "last"
     assert found.one("column-name", "name for bio").value == "about"
     assert not found.one("column-sent", "Send email").value
-    assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Send"]
+    assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Changes", "Send"]
 
 
 def test_the_type_choice_reads_text_as_the_hint_says() -> None:
@@ -59,12 +61,102 @@ def test_the_type_choice_reads_text_as_the_hint_says() -> None:
     assert found.preview.code == "df.mixpanel.set('user_id')"
 
 
-def test_what_mixpanel_has_is_kept_and_compared_with() -> None:
-    found = screen(good(), properties=["plan"], known=["plna"])
-    assert "creates the property 'plan', which Mixpanel does not have; 'plna' is like it" in found.text()
-    assert found.titles()[FINDINGS] == "Findings (1 warning)"
-    assert found.preview.state.verdict().endswith("; creates 1 property: plan (like plna)")
-    assert found.preview.code == "df.mixpanel.set('user_id', ['plan'], known=['plna'])"
+KNOWN = pd.DataFrame(
+    {"name": ["plan", "seats", "$email", "is_vip"], "type": ["string", "number", "string", "boolean"]}
+)
+
+
+def marks(found: Screen) -> list[str]:
+    """What the map says about a property in view of what Mixpanel has."""
+    return [
+        mark
+        for w in found.visible()
+        if "mp-column-mark" in w._dom_classes
+        for mark in re.findall(r'"mp-mark">([^<]*)<', w.value)
+    ]
+
+
+def test_the_map_marks_what_mixpanel_does_not_have_or_has_of_another_type() -> None:
+    frame = good().assign(seats="seven", plna="pro", is_vip=[True] * 5, colour="red")
+    found = screen(frame, known=KNOWN, rename={"email": "$email"})
+    assert marks(found) == ["Mixpanel has number, this sends string", "new, like plan", "new"]
+    assert found.titles()[FINDINGS] == "Findings (3 warnings)"
+    assert found.preview.state.verdict().endswith("; creates 2 properties: plna (like plan), colour")
+    assert "new, like plan" in repr(found.preview)
+    assert found.preview.code == "df.mixpanel.set('user_id', rename={'email': '$email'}, known=known)"
+
+
+def test_a_new_name_becomes_the_one_that_it_is_like_by_one_click() -> None:
+    found = screen(good().rename(columns={"plan": "Plan"}), known=["plan", "email"])
+    assert marks(found) == ["new, like plan"]
+    assert "1 new property may be meant as one that Mixpanel has: choose below." in found.text()
+    found.one("column-fix", "Send as plan").click()
+    assert (
+        found.preview.code == "df.mixpanel.set('user_id', known=['plan', 'email'], rename={'Plan': 'plan'})"
+    )
+    assert marks(found) == []
+    assert found.one("column-name", "name for Plan").value == "plan"
+    found = screen(good().assign(plna="pro"), known=["plan", "email"])
+    assert marks(found) == ["new, like plan"]
+    assert "Send as plan" not in [w.description for w in found.visible() if "mp-column-fix" in w._dom_classes]
+
+
+def test_names_that_mixpanel_has_complete_the_field_of_a_name() -> None:
+    found = screen(good(), properties=["plan"], known=KNOWN)
+    name = found.one("column-name", "name for plan")
+    assert isinstance(name, ipywidgets.Combobox)
+    assert name.options == ("plan", "seats", "$email", "is_vip")
+    name.value = "is_vip"
+    assert marks(found) == ["Mixpanel has boolean, this sends string"]
+    assert (
+        found.preview.code == "df.mixpanel.set('user_id', ['plan'], known=known, rename={'plan': 'is_vip'})"
+    )
+    assert not isinstance(screen(good()).one("column-name", "name for plan"), ipywidgets.Combobox)
+
+
+def test_thousands_of_names_and_hundreds_of_columns_are_sent_once() -> None:
+    names = [f"property {number}" for number in range(7_000)]
+    frame = pd.DataFrame({f"c{number}": [number] for number in range(300)}).assign(user_id="ann")
+    found = screen(frame, known=names)
+    shown = [w for w in found.visible() if "mp-column-name" in w._dom_classes]
+    assert len(shown) == map_view.PAGE
+    assert {w.options for w in shown} == {tuple(names[:5_000])}
+    sent: list[str] = []
+    for w in shown:
+        w.observe(lambda change: sent.append(change["name"]), names="options")
+    found.one("columns-next").click()
+    found.one("column-sent", "Send c20").value = False
+    assert not sent
+
+
+def test_columns_are_found_by_what_mixpanel_has() -> None:
+    frame = pd.DataFrame({f"c{number}": [number] for number in range(30)}).assign(user_id="ann", plan=3)
+    known = {f"c{number}": "number" for number in range(29)} | {"plan": "string"}
+    found = screen(frame, known=known)
+    show = found.one("show-columns")
+    show.value = "new"
+    assert [w.value for w in found.visible() if "mp-column-name" in w._dom_classes] == ["c29"]
+    show.value = "other type"
+    assert [w.value for w in found.visible() if "mp-column-name" in w._dom_classes] == ["plan"]
+    assert marks(found) == ["Mixpanel has string, this sends number"]
+    unknown = screen(frame).one("show-columns")
+    assert not {"new", "other type"} & {name for _words, name in unknown.options}
+
+
+@pytest.mark.parametrize(
+    ("verb", "frame", "known", "mark"),
+    [
+        pytest.param("add", {"n": 1}, {"n": "string"}, "Mixpanel has string, not number", id="add"),
+        pytest.param("union", {"n": "a"}, {"n": "string"}, "Mixpanel has string, not list", id="union"),
+        pytest.param("remove", {"tags": "a"}, {"n": "list"}, "not in Mixpanel", id="remove"),
+        pytest.param("remove", {"tags": "a"}, {"tag": "list"}, "not in Mixpanel, like tag", id="like"),
+    ],
+)
+def test_each_check_in_view_of_what_mixpanel_has_is_a_mark(
+    verb: str, frame: dict[str, Any], known: dict[str, str], mark: str
+) -> None:
+    found = screen(pd.DataFrame({"user_id": ["ann"], **frame}), verb, known=known)
+    assert marks(found) == [mark]
 
 
 def test_clicks_become_the_line_and_the_operation() -> None:
@@ -132,7 +224,7 @@ def test_many_columns_are_paged() -> None:
     assert len([w for w in found.visible() if "mp-column-sent" in w._dom_classes]) == 500 % 12
     found.one("column-sent", "Send c499").value = False
     assert "c499" not in found.preview.code
-    assert found.state_bytes() < 280_000
+    assert found.state_bytes() < 300_000
 
 
 def test_the_map_shows_how_values_are_spread() -> None:
@@ -269,14 +361,102 @@ def test_the_frame_is_taken_anew_by_one_click(monkeypatch: pytest.MonkeyPatch) -
     assert found.preview.code == "users.mixpanel.set(rename={'plan': 'Plan'})"
 
 
-def test_a_frame_that_no_longer_fits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_is_taken_anew_is_repaired_too(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"users": good()}
     monkeypatch.setattr(module, "shell", lambda: SimpleNamespace(user_ns=names))
     found = Screen(names["users"].mixpanel.preview())
     names["users"] = pd.concat([good(), good()["plan"]], axis=1)
     found.one("take-frame").click()
-    assert "columns 'plan' stand in the frame more than once" in found.text()
-    assert found.preview.state.frame.shape == good().shape
+    assert "Columns 'plan' stand in the frame more than once: the first of each is shown" in found.text()
+    line = "users = users.loc[:, ~users.columns.duplicated()]"
+    assert found.preview.code == f"{line}\nusers.mixpanel.set('user_id')"
+    assert found.one("take-frame").description == "Take users anew"
+    names["users"] = good()
+    found.one("take-frame").click()
+    assert found.preview.code == "users.mixpanel.set('user_id')"
+    assert "more than once" not in found.text()
+
+
+TWO_LEVELS = pd.MultiIndex.from_tuples([("user", "id"), ("plan", ""), ("user", "email")])
+
+
+@pytest.mark.parametrize(
+    ("frame", "arguments", "said"),
+    [
+        pytest.param(
+            pd.concat([good(), good()], axis=1), (), "the first of each is shown", id="shared labels"
+        ),
+        pytest.param(good().set_axis(TWO_LEVELS, axis=1), (), "a MultiIndex of 2 levels", id="two levels"),
+        pytest.param(
+            good().set_axis(TWO_LEVELS, axis=1),
+            ("set", "user_id", [("plan", "")]),
+            "a MultiIndex of 2 levels",
+            id="a call that names a column of two levels",
+        ),
+        pytest.param(
+            good().set_index(["user_id", "user_id"]),
+            (),
+            "Levels of the index share a name",
+            id="shared levels",
+        ),
+        pytest.param(
+            pd.concat([good().set_axis(TWO_LEVELS, axis=1)] * 2, axis=1), (), "more than once", id="both"
+        ),
+    ],
+)
+def test_a_frame_on_which_no_call_can_be_meant_opens_and_the_code_says_what_was_done(
+    emulator: mpd.Emulator, frame: pd.DataFrame, arguments: Any, said: str
+) -> None:
+    before = frame.copy()
+    found = Screen(frame.mixpanel.preview(*arguments))
+    for tab in range(5):
+        found.open(tab)
+        assert said in found.text()
+    assert all(said in text for text in found.preview._static().values())
+    assert said in repr(found.preview)
+    found.one("send").click()
+    assert found.preview.wait(SECONDS)
+    sent = emulator.requests[-1].records
+    names = {"df": frame.copy(), "pd": pd}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mpd.ProfileWarning)
+        exec(found.preview.code, names)  # noqa: S102  # the code that the preview shows
+    assert emulator.requests[-1].records == sent
+    assert len(sent) == 5
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    ("frame", "verb"),
+    [
+        pytest.param(good()[["user_id"]], "set", id="ids alone"),
+        pytest.param(good()[["user_id"]], "add", id="ids alone, to add"),
+        pytest.param(good().set_index("user_id")[[]], "set", id="ids alone, in the index"),
+        pytest.param(good()[["user_id"]].iloc[:0], "set", id="no row"),
+    ],
+)
+def test_a_frame_of_ids_alone_opens_and_says_what_is_missing(
+    emulator: mpd.Emulator, frame: pd.DataFrame, verb: str
+) -> None:
+    found = Screen(frame.mixpanel.preview(verb))
+    said = f"No column is left to {verb}: the frame has none beside the ids"
+    for tab in range(5):
+        found.open(tab)
+        assert said in found.text()
+    assert found.one("send").disabled
+    assert f"Nothing would be sent: no column is left to {verb}." in repr(found.preview)
+    assert all(said in text for text in found.preview._static().values())
+    found.open(MAP)
+    found.one("operator").value = "delete"
+    assert said not in found.text()
+    found.open(SEND)
+    assert len(frame) == 0 or not found.one("confirm").disabled
+
+
+def test_a_frame_without_columns_opens() -> None:
+    found = Screen(pd.DataFrame().mixpanel.preview())
+    assert "Which column holds the ids?" in found.text()
+    assert "No column is left to set" in found.text()
 
 
 @pytest.mark.parametrize("verb", ["unset", "delete", "add", "update"])
@@ -398,6 +578,60 @@ def test_values_are_paged() -> None:
     assert "009009" not in found.text()
 
 
+def odd_names() -> pd.DataFrame:
+    """Return a frame whose messages name options of many kinds."""
+    columns = (
+        " plan ",
+        "Plan",
+        "$ip",
+        "$time",
+        "ip",
+        "latitude",
+        "$last_seen",
+        "$distinct_id",
+        "Unnamed: 0",
+        "$foo",
+        "big",
+        0,
+    )
+    frame = pd.DataFrame({name: ["1", "2"] for name in columns})
+    return frame.assign(user_id=["a", "b "], when=["2020-01-01T10:00:00+02:00"] * 2, n=[2**60, 2**63 - 1])
+
+
+FACES = {"people": people(), "messy": messy().rename(columns={"User ID": "user_id"}), "names": odd_names()}
+
+OPTION = re.compile(rf"\b(?:{'|'.join(ALL_OPTIONS)})=")
+
+
+@pytest.mark.parametrize("verb", ["set", "add", "union"])
+@pytest.mark.parametrize("frame", FACES.values(), ids=FACES)
+def test_the_widget_does_not_speak_of_options(emulator: mpd.Emulator, frame: pd.DataFrame, verb: str) -> None:
+    found = screen(frame, verb)
+    for tab in range(5):
+        found.open(tab)
+        words = "\n".join(
+            re.sub(r"<(style|pre).*?</\1>", "", w.value, flags=re.DOTALL)
+            if isinstance(w, ipywidgets.HTML)
+            else f"{getattr(w, 'description', '')} {getattr(w, 'tooltip', '')} {getattr(w, 'options', '')}"
+            for w in found.visible()
+        )
+        assert not OPTION.findall(words)
+
+
+@pytest.mark.parametrize("frame", FACES.values(), ids=FACES)
+def test_what_is_saved_and_a_terminal_speak_of_options_and_not_of_clicks(frame: pd.DataFrame) -> None:
+    for preview in (
+        frame.mixpanel.preview("set", "user_id"),
+        frame.rename(columns={"user_id": "x"}).mixpanel.preview(),
+    ):
+        for text in preview._static().values():
+            assert OPTION.search(unescape(text))
+            assert not re.search(
+                r"choose|click|tick|button|See Findings|on the Map",
+                re.sub("<style>.*?</style>", "", text, flags=re.DOTALL),
+            )
+
+
 # -- payloads ---------------------------------------------------------------------------------------------------------
 
 
@@ -452,7 +686,7 @@ def test_all_rows_of_an_id_are_found_in_turn() -> None:
     assert seen == ["1", "3", "5"]
 
 
-@pytest.mark.parametrize("tab", range(4))
+@pytest.mark.parametrize("tab", range(5))
 @pytest.mark.parametrize("shown", [False, True])
 def test_markup_of_a_frame_is_shown_as_text(tab: int, shown: bool) -> None:
     frame = people().rename(columns={"tags": ATTACKS[1], "visits": "$x^2$"}).assign(user_id=list("abcde"))
@@ -568,6 +802,8 @@ def test_updates_that_must_not_be_applied_twice(emulator: mpd.Emulator) -> None:
     found.one("send").click()
     assert found.preview.wait(SECONDS)
     assert "already sent by this process" in found.text()
+    assert "tick the box above the button to send them again" in found.text()
+    assert "repeat=True" in found.preview._static()["text/html"]
     found.one("repeat").value = True
     assert found.preview.code == "df.mixpanel.add('user_id', ['credits'], repeat=True)"
     found.one("send").click()
@@ -720,7 +956,7 @@ def test_a_bundle_holds_the_widget_and_what_stands_for_it() -> None:
 
 def test_neither_what_is_saved_nor_the_state_of_the_widget_names_people(emulator: mpd.Emulator) -> None:
     found = screen(duplicates="last", invalid="drop_row")
-    for tab in range(4):
+    for tab in range(5):
         found.open(tab)
         saved = json.dumps(
             [*found.preview._static().values(), *(w.get_state() for w in found.all())], default=str
@@ -795,9 +1031,9 @@ def test_a_million_rows_send_the_browser_a_page() -> None:
     frame = pd.DataFrame({"user_id": range(1, rows + 1), "plan": "pro", "email": "a@x.com"})
     frame.loc[5:, "plan"] = "x" * 300
     found = screen(frame)
-    for tab in range(4):
+    for tab in range(5):
         found.open(tab)
-        assert found.state_bytes() < 280_000
+        assert found.state_bytes() < 300_000
     assert "999,995" in str(found.preview._static())
     assert sum(map(len, found.preview._static().values())) < 40_000
 
@@ -812,7 +1048,7 @@ def test_opening_encodes_a_few_rows_of_many(monkeypatch: pytest.MonkeyPatch) -> 
     )
     found = screen(pd.DataFrame({"user_id": range(1, 500_001), "n": 1.5, "text": "x" * 100}))
     _ = found.preview._static()
-    for tab in range(4):
+    for tab in range(5):
         found.open(tab)
     assert sum(rows) < 10_000
     assert "about 500,000 updates" in found.text().lower()
@@ -832,21 +1068,21 @@ def test_a_frame_too_large_to_wait_for_is_checked_beside_the_notebook(
         lambda *asked: checked(*asked) if go.wait(SECONDS) else pytest.fail("never"),
     )
     found = screen()
-    assert found.titles() == ["Map", "Findings", "Payloads", "Send"]
+    assert found.titles() == ["Map", "Findings", "Payloads", "Changes", "Send"]
     assert "not checked yet" in str(found.preview._static())
     go.set()
     assert found.preview.wait(SECONDS)
-    assert found.titles() == ["Map", "Findings (5 errors)", "Payloads (0)", "Send"]
+    assert found.titles() == ["Map", "Findings (5 errors)", "Payloads (0)", "Changes", "Send"]
     assert "not checked yet" not in str(found.preview._static())
     found.one("duplicates").value = "last"
     assert found.preview.wait(SECONDS)
-    assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Send"]
+    assert found.titles() == ["Map", "Findings (3 errors)", "Payloads (1)", "Changes", "Send"]
 
 
 # -- all controls -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tab", range(4))
+@pytest.mark.parametrize("tab", range(5))
 def test_every_control_has_a_name(emulator: mpd.Emulator, tab: int) -> None:
     found = screen(good(), "update", properties={"plan": "set", "email": "unset"})
     found.open(tab)

@@ -3,12 +3,23 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.notebook.preview import html
 from mixpanel_pandas.notebook.preview import state as state_module
-from mixpanel_pandas.notebook.preview.static import COLUMNS, FINDINGS, as_html, as_text
+from mixpanel_pandas.notebook.preview.findings_view import select_findings
+from mixpanel_pandas.notebook.preview.static import (
+    COLUMNS,
+    FINDINGS,
+    as_html,
+    as_text,
+    effect_of_invalid,
+    findings_table,
+)
+from mixpanel_pandas.payloads.row_set import RowSet
 from tests.notebook.preview.frames import ATTACKS, people, state
 
 
@@ -121,3 +132,64 @@ def test_a_large_frame_says_that_it_is_not_checked(monkeypatch: pytest.MonkeyPat
 def test_colours_come_from_the_theme() -> None:
     for colour in re.findall(r"(?:color|background): ([^;]+);", html.STYLE):
         assert "var(" in colour or colour == "none"
+
+
+# -- findings, in the words of Python ------------------------------------------------------------------------------------
+
+
+def wrong() -> pd.DataFrame:
+    """Return a frame with errors for which `invalid` has a remedy."""
+    return pd.DataFrame(
+        {
+            "user_id": ["ann", None, "null", "dan", "eve"],
+            "bio": ["x" * 300, "ok", "ok", "y" * 256, "ok"],
+            "score": [1.0, 2.0, 3.0, np.inf, 5.0],
+            "avatar": ["ok", "ok", "ok", "ok", "z" * 300],
+        }
+    )
+
+
+def test_a_finding_of_a_column_is_in_all_rows() -> None:
+    found = state(wrong(), rename={"score": "$score"})
+    rows = {row[1]: row[3] for row in findings_table(found.findings).cells}
+    assert rows["long_string"] == "1"
+    assert {rows[finding.check] for finding in found.findings if finding.rows is None} == {"all"}
+
+
+@pytest.mark.parametrize("remedy", ["drop_row", "drop_value", "truncate"])
+def test_what_is_said_of_invalid_is_what_it_does(remedy: str) -> None:
+    """Each error alone, with and without the remedy: the rows said are the rows that are changed."""
+    frame, options = wrong(), {"rename": {"avatar": "$avatar"}}
+    for finding in select_findings(state(frame, **options), "error"):
+        helps, _, refuses = effect_of_invalid(finding).partition(";")
+        try:
+            changes = state(frame, invalid={finding.check: remedy}, **options).decisions.changes
+        except OperationError:  # no such remedy
+            assert f'"{remedy}"' in refuses
+            continue
+        dropped, cut = (rows.values() for rows in (changes.dropped, changes.cut))
+        excluded = RowSet.of_mask(changes.excluded)
+        sets = {"drop_row": [excluded], "drop_value": dropped, "truncate": cut}[remedy]
+        changed = max((len({*rows} & {*finding.rows}) for rows in sets), default=0)
+        assert changed == (finding.count if f'"{remedy}" ' in helps else 0)
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        pytest.param(
+            "long_string",
+            'invalid="drop_row" leaves out 2 rows, "drop_value" leaves \'bio\' out of 2 rows, '
+            "\"truncate\" cuts 'bio' to 255 bytes in 2 rows.",
+            id="everything helps",
+        ),
+        pytest.param(
+            "missing_id",
+            'invalid="drop_row" leaves out 1 row; "drop_value" and "truncate" would refuse the frame.',
+            id="ids",
+        ),
+    ],
+)
+def test_the_effect_in_words(check: str, words: str) -> None:
+    found = next(finding for finding in state(wrong()).findings if finding.check == check)
+    assert effect_of_invalid(found) == words

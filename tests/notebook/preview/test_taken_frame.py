@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mixpanel_pandas.notebook.preview.taken_frame import is_changed
+from mixpanel_pandas.notebook.preview.taken_frame import is_changed, take
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,3 +68,30 @@ def test_a_frame_that_is_as_it_was_is_not_changed() -> None:
     taken = original.copy(deep=False)
     assert not is_changed(taken, original)
     assert not is_changed(taken, original.copy())
+
+
+def test_each_repair_leaves_a_frame_that_needs_none_of_them_alone() -> None:
+    frame = pd.DataFrame({"plan": ["pro"]}, index=pd.MultiIndex.from_tuples([("a", "b")], names=[None, None]))
+    taken = take(frame)
+    assert (taken.notes, taken.lines, taken.labels) == ((), (), {})
+    pd.testing.assert_frame_equal(taken.frame, frame)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "a_b", ""]), st.sampled_from(["b", "", "x"])), max_size=6),
+    st.lists(st.sampled_from(["k", "k_2", None]), min_size=2, max_size=4),
+)
+@settings(max_examples=examples(50))
+def test_the_lines_do_what_was_done(columns: list[tuple[str, str]], levels: list[str | None]) -> None:
+    index = pd.MultiIndex.from_tuples([tuple(range(len(levels)))], names=levels)
+    labels = pd.MultiIndex.from_tuples(columns) if columns else pd.Index([])
+    frame = pd.DataFrame([[*range(len(columns))]], index=index, columns=labels)
+    taken = take(frame)
+    names = {"users": frame.copy()}
+    exec(taken.code("users"), names)  # noqa: S102  # the code that the preview shows
+    pd.testing.assert_frame_equal(taken.frame, names["users"])
+    assert taken.frame.columns.is_unique
+    assert taken.frame.columns.nlevels == 1
+    assert len({*filter(None, taken.frame.index.names)}) == sum(
+        name is not None for name in taken.frame.index.names
+    )

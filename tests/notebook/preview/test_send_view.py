@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixpanel_pandas.notebook.preview import upload_size as module
-from mixpanel_pandas.notebook.preview.upload_size import (
+from mixpanel_pandas.notebook.preview import send_view as module
+from mixpanel_pandas.notebook.preview.send_view import (
     BUTTON_TEXTS,
     button_text,
     confirmation_text,

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from mixpanel_pandas.notebook.preview import state as module
-from mixpanel_pandas.notebook.preview.payload_page import largest_page, payload_page, reason_without_payload
+from mixpanel_pandas.notebook.preview.payloads_view import largest_page, payload_page, reason_without_payload
 from tests.notebook.preview.frames import people, state
 
 
