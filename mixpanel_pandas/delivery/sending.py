@@ -15,7 +15,7 @@ from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
-from mixpanel_pandas.delivery.summary import in_numbers, summarise, words
+from mixpanel_pandas.delivery.summary import in_numbers, summarise, with_already_sent, words
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import AlreadySent
 from mixpanel_pandas.payloads.fingerprint import describe_call, digest_of_call, key_of
@@ -387,9 +387,10 @@ class Sending:
                 f"again, such as run='2026-11-21'; {words(run.summary)}"
             )
             raise AlreadySent(msg, run.summary)
-        history.remember(run.summary)
-        self._tell(run.summary, more=f"the run had ended on {when}, and nothing was sent")
-        return Ended(run.summary)
+        summary = with_already_sent(run.summary, when)
+        history.remember(summary)
+        self._tell(summary)
+        return Ended(summary)
 
     # -- nothing is sent ----------------------------------------------------------------------------------------------
 

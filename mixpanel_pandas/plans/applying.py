@@ -17,7 +17,7 @@ from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.ending import interrupted, raise_from
 from mixpanel_pandas.delivery.journal import applied_in_run
 from mixpanel_pandas.delivery.steps import joined_steps
-from mixpanel_pandas.delivery.summary import outcomes, summarise
+from mixpanel_pandas.delivery.summary import already_sent_at, outcomes, summarise
 from mixpanel_pandas.errors import (
     AccountError,
     BackupError,
@@ -215,7 +215,10 @@ class Applying:
                 raise interrupted(self._all_of(summaries)) from error
             except Exception as error:  # noqa: BLE001  # it is raised again, with the summary
                 raise_from(error, self._all_of(summaries))
-        return joined_steps(summaries)
+        summary = joined_steps(summaries)
+        if when := already_sent_at(summary):
+            logger.info("apply: the plan was already applied on %s, and nothing was sent now", when)
+        return summary
 
     def _step(self, number: int, wait: bool, summaries: list[pd.DataFrame]) -> None:
         """Send a step, and add its summary, before anything else is done that could fail."""

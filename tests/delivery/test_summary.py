@@ -276,6 +276,16 @@ def test_in_words_from_the_summary_alone():
     assert words(summary) == "set: 4 accepted, 1 not sent; 2 requests, 70 bytes, 12 s"
 
 
+def test_accepted_rows_come_first_in_words():
+    left = [
+        Excluded(np.arange(3, 5), "invalid", "junk id"),
+        Excluded(np.arange(5, 60), "skipped", "already so"),
+    ]
+    assert words(summary_of([accepted(range(1)), ended(range(1, 3), "unknown")], left, rows=60), 1.0) == (
+        "set: 1 accepted, 2 unknown, 2 invalid (2 junk id), 55 skipped (55 already so); 2 requests, 30 bytes, 1.0 s"
+    )
+
+
 def test_in_words():
     runs = [
         accepted(range(1_999_212), bytes=611_900_000, requests=1000),
@@ -286,7 +296,7 @@ def test_in_words():
         Excluded(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
     ]
     assert words(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
-        "set: 1,999,212 accepted, 580 invalid (512 junk id, 68 too long), 208 unknown; "
+        "set: 1,999,212 accepted, 208 unknown, 580 invalid (512 junk id, 68 too long); "
         "1,001 requests, 612 MB, 74 s, eu"
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,28 @@ def test_a_plan_that_is_applied_twice_changes_nothing_the_second_time(
     mpd.open_plan(path).apply(project=project)
     assert held_in(mixpanel) == after
     assert len([r for r in mixpanel.requests if r.records]) == requests
+
+
+def test_a_plan_that_is_applied_again_says_so(
+    mixpanel: mpd.Emulator,
+    project: mpd.Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("mixpanel_pandas.delivery.canary.PAUSES", (0.0,))
+    hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
+    plan = mpd.rename_property({"old": "new"}, project=project)
+    opened = plan.save(tmp_path / "plan.parquet", project=project)  # it has two steps
+    first = mpd.show(opened.apply(project=project)).caption
+    assert "2 requests" in first
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        again = mpd.show(mpd.open_plan(tmp_path / "plan.parquet").apply(project=project)).caption
+    assert re.fullmatch(r"set, unset: 4 accepted; already sent on .* UTC, and nothing was sent now", again)
+    assert re.fullmatch(
+        r"apply: the plan was already applied on .* UTC, and nothing was sent now", caplog.messages[-1]
+    )
 
 
 def test_drift_is_listed_and_left_out(mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path) -> None:
