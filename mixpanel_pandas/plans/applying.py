@@ -175,7 +175,8 @@ class Applying:
         if backup is not None:
             path = self._default_backup() if backup is True else Path(backup).expanduser()
             left_out = pa.array(changed["id"], pa.large_string())
-            cells = self.plan.table.filter(pc.invert(pc.is_in(self.plan.table["id"], value_set=left_out)))
+            cells = pa.concat_tables([step.cells for step in self.plan.steps])
+            cells = cells.filter(pc.invert(pc.is_in(cells["id"], value_set=left_out)))
             write_backup(path, self.digest, self.project, self.plan.group, cells, self.now)
 
     def _default_backup(self) -> Path:

@@ -42,10 +42,14 @@ class Plan(Planned):
     ``df.mixpanel.plan`` makes one, and so do `rename_property`, `retype_property`, `deduplicate_profiles`, `open_plan`, and
     ``open_backup(path).plan()``.
 
-    Attributes
+    Parameters
     ----------
+    steps : tuple of Step
+        What is done, one after the other: an operation, and the cells that it changes.
     counts : pandas.Series
         Number of profiles and of cells by change. An emptied profile is one that is deleted.
+    origin : Origin
+        Where the values before come from.
     since : str or None
         The snapshot that learns what was accepted.
     path : str or None
@@ -54,6 +58,16 @@ class Plan(Planned):
         The project that an opened plan may be applied to: the address and the fingerprint of the token.
     made : str or None
         When an opened plan was made, in UTC.
+
+    Examples
+    --------
+    >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+    >>> plan = df.mixpanel.plan("set", "user_id", current=current)
+    >>> plan
+    1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
+    >>> plan.counts[["new profiles", "new cells", "changed cells"]].to_dict()
+    {'new profiles': 1, 'new cells': 1, 'changed cells': 1}
     """
 
     def __repr__(self) -> str:
@@ -76,7 +90,21 @@ class Plan(Planned):
         return cells
 
     def changes(self) -> pd.DataFrame:
-        """Return the rows that are sent, as they stand in the frame."""
+        """Return the rows that are sent, as they stand in the frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of the frame of the first step, with its columns and index.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["free", "pro"]})
+        >>> df.mixpanel.plan("set", "user_id", current=current).changes()
+          user_id plan
+        1     bob  pro
+        """
         decisions = self.steps[0].make()
         return rows_of_frame(decisions.frame, ~decisions.changes.excluded)
 
@@ -92,6 +120,15 @@ class Plan(Planned):
         -------
         Table
             A notebook shows it as HTML, ``print`` as text, and ``.markdown()`` is for a pull request.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> df.mixpanel.plan("set", "user_id", current=current).show()
+        0 new profiles, 1 changed (1 cell), 0 emptied, 0 unchanged
+        id   property  before  after  change
+        ann  plan      "free"  "pro"  changed
         """
         return replace(show(self.cells, rows), caption=repr(self))
 
@@ -164,6 +201,17 @@ class Plan(Planned):
             If the profiles cannot be read again.
         MixpanelError
             As the verb raises it.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.head(1).mixpanel.set("user_id")
+        ...     summary = df.mixpanel.plan("set", "user_id").apply(backup="before.parquet", at_most=100)
+        >>> summary[["outcome", "rows", "reason"]]
+            outcome  rows      reason
+        0   skipped     1  already so
+        1  accepted     1         NaN
         """
         guards = Guards(at_most, at_most_share, at_most_emptied, at_most_deletes, new_properties)
         return apply_plan(self, project, backup, drift, wait, guards, options)
@@ -173,7 +221,9 @@ class Plan(Planned):
 
         Parameters
         ----------
-        project, wait
+        project : Project, optional
+            As for `apply`.
+        wait : bool, default False
             As for `apply`.
 
         Returns
@@ -186,6 +236,17 @@ class Plan(Planned):
         ------
         ReadError
             If the profiles cannot be read.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.assign(plan="free").mixpanel.set("user_id")
+        ...     plan = df.mixpanel.plan("set", "user_id")
+        ...     _ = df.assign(plan="trial").mixpanel.set("user_id")
+        ...     plan.drift()
+            id property  before      now  after
+        0  ann     plan  "free"  "trial"  "pro"
         """
         return drift_of_plan(self, project, wait)
 
@@ -210,6 +271,14 @@ class Plan(Planned):
             If the plan depends on what a file cannot hold.
         ProjectError
             If no project is named.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> project = mpd.Project("0123456789abcdef0123456789abcdef", "eu")
+        >>> df.mixpanel.plan("set", "user_id", current=current).save("plan.parquet", project=project)
+        0 new profiles, 1 changed (1 cell), 0 emptied, 0 unchanged
         """
         path = Path(path).expanduser()
         write_plan(self, path, project)

@@ -118,13 +118,16 @@ class Planned:
 
     @property
     def group(self) -> str | None:
-        """The group key; None for user profiles."""
-        return self.steps[0].operation.group
+        """The group key; None for user profiles.
 
-    @property
-    def table(self) -> pa.Table:
-        """The cells of all steps."""
-        return pa.concat_tables([step.cells for step in self.steps])
+        Examples
+        --------
+        >>> current = pd.DataFrame({"seats": [10]}, index=pd.Index(["acme"], name="company"))
+        >>> df = pd.DataFrame({"company": ["acme"], "seats": [12]})
+        >>> df.mixpanel.group("company").plan("set", current=current).group
+        'company'
+        """
+        return self.steps[0].operation.group
 
 
 def step_of(

@@ -74,6 +74,19 @@ def functions(df: pd.DataFrame) -> None:
     assert_type(mpd.__version__, str)
 
 
+def plans(df: pd.DataFrame) -> tuple[mpd.Plan, mpd.Backup]:
+    plan: mpd.Plan = mpd.accessor(df).plan("set", "user_id")
+    assert_type(plan, mpd.Plan)
+    assert_type(plan.save("plan.parquet"), mpd.Plan)
+    assert_type(mpd.open_plan("plan.parquet"), mpd.Plan)
+    assert_type(mpd.rename_property({"Plan": "plan"}), mpd.Plan)
+    assert_type(mpd.open_backup("before.parquet"), mpd.Backup)
+    assert_type(mpd.open_backup("before.parquet").plan(), mpd.Plan)
+    assert_type(plan.cells, pd.DataFrame)
+    assert_type(plan.apply(workers=2), pd.DataFrame)
+    return plan, mpd.open_backup("before.parquet")
+
+
 def projects(project: mpd.Project) -> None:
     assert_type(mpd.Project.from_env("eu"), mpd.Project)
     assert_type(project.check(), pd.DataFrame)
