@@ -33,7 +33,7 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.plans.comparing import compare, proven
 from mixpanel_pandas.plans.sealing import digest_of_plan, project_of_plan
-from mixpanel_pandas.plans.snapshot import Snapshot
+from mixpanel_pandas.plans.snapshot import Snapshot, in_doubt
 from mixpanel_pandas.profiles.backup import write_backup
 from mixpanel_pandas.profiles.rereading import read_now
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
@@ -229,6 +229,7 @@ class Applying:
         if step.proof is not None and not self.options.get("dry_run"):
             now = self._proof(number, step, decisions, wait)
         self._leave_out(number, step, decisions, now)
+        self._expect(number, decisions)
         try:
             summaries.append(self._send(number, decisions))
         except (UploadError, UploadInterrupted) as error:
@@ -256,17 +257,35 @@ class Applying:
         layout = replace(layout, operation=replace(asked, named=named))
         return send_checked(replace(decisions, layout=layout))
 
-    def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
-        """Write to the snapshot what was accepted, now or before, and what is there already."""
+    # -- the snapshot -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _snapshot(self) -> Snapshot | None:
+        """What was last accepted, before the next step. None: the plan has no such file, or nothing is sent."""
         if self.plan.since is None or self.options.get("dry_run"):
-            return
-        is_there = (
-            outcomes(summary, decisions.frame.index, decisions.digest)["outcome"].to_numpy() == "accepted"
-        )
-        is_there |= self._done[number]
+            return None
+        return Snapshot.of(self.plan.since, self.project, self.plan.group)
+
+    def _expect(self, number: int, decisions: Decisions) -> None:
+        """Write to the snapshot which values a step sends, in case the process ends before it can tell what became of them."""
         step = self.plan.steps[number]
-        cells = step.cells.filter(pa.array(is_there[_rows_of(step, decisions)]))
-        Snapshot.of(self.plan.since, self.project, self.plan.group).with_accepted(cells).save()
+        is_sent = ~(decisions.changes.excluded | self._done[number])
+        if self._snapshot is not None and is_sent.any():
+            cells = step.cells.filter(pa.array(is_sent[_rows_of(step, decisions)]))
+            self._snapshot.with_cells(in_doubt(cells, np.ones(len(cells), bool))).save()
+
+    def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
+        """Write to the snapshot what was accepted, is there already, or may have arrived."""
+        if self._snapshot is None or already_sent_at(summary):  # a later plan may have written to it since
+            return
+        step = self.plan.steps[number]
+        became = outcomes(summary, decisions.frame.index, decisions.digest)["outcome"].to_numpy()
+        is_unsure = became == "unknown"
+        is_there = (became == "accepted") | self._done[number]
+        rows = _rows_of(step, decisions)
+        cells = in_doubt(step.cells, is_unsure[rows]).filter(pa.array((is_there | is_unsure)[rows]))
+        self._snapshot = self._snapshot.with_cells(cells)
+        self._snapshot.save()
 
     def _run(self, number: int) -> str:
         return self.digest if number == 0 else f"{self.digest}/{number + 1}"

@@ -17,6 +17,7 @@ from mixpanel_pandas.payloads.sources import rows_of_frame
 from mixpanel_pandas.plans.applying import apply_plan, drift_of_plan
 from mixpanel_pandas.plans.guards import Guards
 from mixpanel_pandas.plans.sealing import read_plan, write_plan
+from mixpanel_pandas.plans.snapshot import locked_snapshot
 from mixpanel_pandas.plans.steps import Origin, Planned, counts_of
 from mixpanel_pandas.profiles.cells import KINDS_OF_CHANGE
 from mixpanel_pandas.text import counted
@@ -214,7 +215,8 @@ class Plan(Planned):
         1  accepted     1         NaN
         """
         guards = Guards(at_most, at_most_share, at_most_emptied, at_most_deletes, new_properties)
-        return apply_plan(self, project, backup, drift, wait, guards, options)
+        with locked_snapshot(None if options.get("dry_run") else self.since):
+            return apply_plan(self, project, backup, drift, wait, guards, options)
 
     def drift(self, *, project: Project | None = None, wait: bool = False) -> pd.DataFrame:
         """Read the profiles again, and return what has changed since the plan was made; send nothing.

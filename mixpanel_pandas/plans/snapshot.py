@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,27 +12,66 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.plans.steps import step_of
 from mixpanel_pandas.plans.texts import checked_texts
+from mixpanel_pandas.process.locks import file_lock
 from mixpanel_pandas.profiles.cells import by_property
 from mixpanel_pandas.profiles.columns import ID, column_of_property
 from mixpanel_pandas.profiles.files import Header, read_file, refuse_unwritable, write_file
 from mixpanel_pandas.profiles.held import HeldProfiles, held_in_table
+from mixpanel_pandas.reading.writing import link_target
 from mixpanel_pandas.rules.operation import Operation
+from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.project import Project
 
-__all__ = ["Snapshot", "step_of_gone"]
+__all__ = ["Snapshot", "in_doubt", "locked_snapshot", "step_of_gone"]
 
 FORMAT = "mixpanel_pandas snapshot, 1"
+
+#: Stands for a value of which nobody knows whether it arrived. It is no JSON, so it differs from every value, which is sent again.
+IN_DOUBT = "?"
+
+
+@contextmanager
+def locked_snapshot(path: str | PathLike[str] | None) -> Iterator[None]:
+    """Let no other run compare with a snapshot or write it until the end of the block.
+
+    Parameters
+    ----------
+    path : path-like or None
+        The file, which need not be there. None: nothing is locked.
+
+    Raises
+    ------
+    OperationError
+        If another run does so now, or the file cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    path = Path(path).expanduser()
+    refuse_unwritable(path, "since=")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(link_target(path)))
+        except BlockingIOError as error:
+            msg = (
+                f"since={quoted(str(path), Length.SENTENCE)} is in use: another run compares with it, and writes to it. Nothing was "
+                "sent: wait for its end, or name another file"
+            )
+            raise OperationError(msg) from error
+        yield
 
 
 @dataclass(frozen=True)
@@ -80,13 +120,13 @@ class Snapshot:
         """The profiles and their values."""
         return held_in_table(self.table)
 
-    def with_accepted(self, cells: pa.Table) -> Snapshot:
-        """Return a snapshot that also holds what the cells leave. Profiles of which nothing is left are no part of it.
+    def with_cells(self, cells: pa.Table) -> Snapshot:
+        """Return a snapshot that also holds the values after some cells. Profiles of which nothing is left are no part of it.
 
         Parameters
         ----------
         cells : pyarrow.Table
-            Cells of rows that were accepted, in the order of the rows.
+            The cells, in the order of the rows.
         """
         old = self.table[ID].combine_chunks()
         new = cells["id"].unique()
@@ -112,6 +152,12 @@ class Snapshot:
     def save(self) -> None:
         """Write the file. An older one is replaced once the new one is whole."""
         write_file(self.path, Header(FORMAT, self.identity, self.group), self.table)
+
+
+def in_doubt(cells: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return cells of which those in `rows`, a mask, may or may not have arrived."""
+    after = pc.if_else(pa.array(rows), pa.scalar(IN_DOUBT, LARGE_STRING), cells["after"])
+    return cells.set_column(cells.column_names.index("after"), "after", after)
 
 
 def _overwritten(

@@ -10,6 +10,7 @@ from mixpanel_pandas.pipeline.upload import upload_source
 from mixpanel_pandas.plans.applying import apply_plan
 from mixpanel_pandas.plans.guards import Guards
 from mixpanel_pandas.plans.making import make_plan
+from mixpanel_pandas.plans.snapshot import locked_snapshot
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 
 if TYPE_CHECKING:
@@ -167,10 +168,10 @@ def _sending_what_differs(
         sending = {name: value for name, value in asked.named.items() if ALL_OPTIONS[name].of == "sending"}
         of_rows = {name: value for name, value in asked.named.items() if name not in sending}
         project = sending.pop("project", None)
-        plan = make_plan(
-            frame, replace(asked, named={**of_rows, "project": project}), None, since, only, mirror
-        )
-        return apply_plan(plan, project, backup, None, False, guards, sending)
+        asked = replace(asked, named={**of_rows, "project": project})
+        with locked_snapshot(None if sending.get("dry_run") else since):
+            plan = make_plan(frame, asked, None, since, only, mirror)
+            return apply_plan(plan, project, backup, None, False, guards, sending)
 
     return send_frame
 

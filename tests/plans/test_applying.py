@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.plans.snapshot import Snapshot
 from mixpanel_pandas.rules.operators import OPERATORS
 from tests.profiles.held import OPERANDS, held_in, hold, values_after
 
@@ -307,6 +309,112 @@ def test_mirror_removes_what_is_no_longer_there(
     assert len(mixpanel.requests) == requests
 
 
+def upload(p: object, snapshot: Path, project: mpd.Project, **options: Any) -> pd.DataFrame:
+    df = pd.DataFrame({"id": ["a", "b"], "p": p})
+    return mpd.upload(df, "set", "id", since=snapshot, project=project, **options)
+
+
+def test_a_value_in_doubt_is_sent_again_also_where_it_is_as_it_was_accepted_before(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot, project = tmp_path / "s.parquet", replace(project, retries=0)
+    upload(1, snapshot, project)
+    mixpanel.fail(503, applied=True)
+    summary = upload(2, snapshot, project, check=False)
+    assert summary["outcome"].tolist() == ["unknown"]
+    assert held_in(mixpanel)["a"] == {"p": 2}
+    plan = pd.DataFrame({"id": ["a", "b"], "p": 1}).mixpanel.plan(
+        "set", "id", since=snapshot, project=project
+    )
+    assert plan.cells[["before", "after", "change"]].drop_duplicates().to_numpy().tolist() == [
+        ["?", "1", "changed"]
+    ]
+    upload(1, snapshot, project)
+    assert held_in(mixpanel)["a"] == {"p": 1}
+    assert upload(1, snapshot, project)["reason"].tolist() == ["already so"]
+
+
+def test_a_process_that_ends_while_it_sends_leaves_its_values_in_doubt(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    upload(1, snapshot, project)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "mixpanel_pandas.plans.applying.Applying._remember", lambda *_: None
+        )  # as after a kill
+        upload(2, snapshot, project)
+    upload(1, snapshot, project)
+    assert held_in(mixpanel) == {"a": {"p": 1}, "b": {"p": 1}}
+
+
+def test_what_was_surely_not_sent_stays_as_it_was_accepted(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    upload(1, snapshot, project)
+    mixpanel.fail(403)
+    assert upload(2, snapshot, project, check=False)["outcome"].tolist() == ["rejected"]
+    assert upload(1, snapshot, project)["reason"].tolist() == ["already so"]
+
+
+def test_a_plan_that_was_applied_before_leaves_the_snapshot_as_later_plans_made_it(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    upload(1, snapshot, project)
+    df = pd.DataFrame({"id": ["a", "b"], "p": 2})
+    plan = df.mixpanel.plan("set", "id", since=snapshot, project=project).save(
+        tmp_path / "plan.parquet", project=project
+    )
+    plan.apply(project=project, backup=None)
+    upload(3, snapshot, project)
+    plan.apply(project=project, backup=None)
+    assert held_in(mixpanel) == {"a": {"p": 3}, "b": {"p": 3}}
+    assert upload(3, snapshot, project)["reason"].tolist() == ["already so"]
+    upload(2, snapshot, project)
+    assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}
+
+
+def test_one_run_at_a_time_uses_a_snapshot(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot, link = tmp_path / "s.parquet", tmp_path / "link.parquet"
+    upload(1, snapshot, project)
+    link.symlink_to(snapshot)
+    plan = pd.DataFrame({"id": ["a"], "p": [9]}).mixpanel.plan("set", "id", since=snapshot, project=project)
+    refused: list[str] = []
+
+    class Meanwhile(requests.adapters.BaseAdapter):
+        """Makes other calls while a request is on the wire."""
+
+        def send(self, *args: Any, **kwargs: Any) -> Any:
+            for call in (
+                lambda: upload(3, snapshot, project),
+                lambda: upload(3, link, project),
+                lambda: plan.apply(backup=None),
+            ):
+                with pytest.raises(mpd.OperationError) as raised:
+                    call()
+                refused.append(str(raised.value))
+            assert upload(3, snapshot, project, dry_run=True)["reason"].tolist() == ["dry run"]
+            return project.adapter.send(*args, **kwargs)
+
+        def close(self) -> None:
+            pass
+
+    upload(2, snapshot, replace(project, adapter=Meanwhile()))
+    assert len(refused) == 3
+    assert (
+        "s.parquet' is in use: another run compares with it, and writes to it. Nothing was sent: wait"
+        in refused[0]
+    )
+    assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}
+    assert upload(2, snapshot, project)["reason"].tolist() == ["already so"]
+    plan.apply(backup=None)
+    assert mixpanel.profile("a") == {"p": 9}
+
+
 def test_a_snapshot_of_another_project(project: mpd.Project, tmp_path: Path) -> None:
     df = pd.DataFrame({"id": ["a"], "n": [5]})
     df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=project).apply(backup=None)
@@ -441,10 +549,14 @@ def test_what_was_sent_is_said_also_if_the_snapshot_cannot_be_written(
     df = pd.DataFrame({"id": ["a"], "p": [2]})
     plan = df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=project)
 
-    def fail(_snapshot: object) -> None:
-        raise KeyboardInterrupt
+    save = Snapshot.save
 
-    monkeypatch.setattr("mixpanel_pandas.plans.snapshot.Snapshot.save", fail)
+    def fail(snapshot: Snapshot) -> None:
+        if sent(mixpanel):
+            raise KeyboardInterrupt
+        save(snapshot)
+
+    monkeypatch.setattr(Snapshot, "save", fail)
     with pytest.raises(mpd.UploadInterrupted) as raised:
         plan.apply(backup=None)
     assert raised.value.summary["accepted"].sum() == 1
