@@ -146,6 +146,8 @@ class Applying:
 
         Raises
         ------
+        AccountError
+            If the profiles cannot be read, and those that have changed are to refuse the plan.
         BackupError
             If there can be no backup.
         DriftError
@@ -160,6 +162,9 @@ class Applying:
                     "it without: then nothing is compared, and there is no way back"
                 )
                 raise BackupError(msg) from error
+            if refuses:
+                msg = f"drift='raise' cannot be told: {error}; nothing was sent"
+                raise AccountError(msg) from error
             logger.warning("apply: without a service account nothing is compared, and there is no way back")
             return
         drift = [compare(step, self.now, self.plan.origin) for step in self.plan.steps]

@@ -90,3 +90,14 @@ def test_it_waits_for_the_next_query_if_it_is_asked_to(wait: bool, monkeypatch: 
     read_now(project, ids_of(1), ["n"], None, wait=True)
     assert len(waited) == 1
     assert 0 < waited[0] <= 3600
+
+
+def test_it_waits_for_an_hour_where_mixpanel_does_not_say_how_long(
+    mixpanel: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = replace(mixpanel.project, adapter=mixpanel.adapter(), retries=0)
+    waited: list[float] = []
+    monkeypatch.setattr(rereading.time, "sleep", waited.append)
+    mixpanel.fail(429, on="read")
+    read_now(project, ids_of(1), ["n"], None, wait=True)
+    assert waited == [3600]
