@@ -353,7 +353,8 @@ credits = "number"
 ### A job that sends what has changed
 
 With `since` a job keeps a file of what was last accepted, and sends only what differs from it. The same table sends nothing the
-second time. The file holds ids and values, belongs to one project, and needs no service account.
+second time. The file holds ids and values, belongs to one project, and needs no service account. While one run uses it, another
+one ends with status 2 and sends nothing.
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --since users.parquet
@@ -578,7 +579,7 @@ and after its answer. After a crash, `kill -9` or a power cut the same call goes
 refused or not sent is tried again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`. The
 summary covers the whole frame.
 
-- A run that has ended sends nothing: the same call returns its summary.
+- A run that has ended sends nothing: the same call returns its summary, which says when it was sent, and that nothing was sent now.
 - Without `run`, the operator, the columns and the ids identify the run. The same call goes on until nothing is left to try. After
   that, idempotent operators begin a new run. With the others the same values raise `AlreadySent`, and other values are another run.
   `repeat=True` is refused: name another run to send the same again.

@@ -58,7 +58,7 @@ def upload_source(
     *,
     group: str | None,
     failures: str | PathLike[str] | None,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
     send_frame: Callable[[pd.DataFrame, Operation], pd.DataFrame] | None = None,
     mirror: bool = False,
 ) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def upload_source(
 
     Parameters
     ----------
-    options : dict
+    options : mapping
         Options of reading and of the verb.
     send_frame : callable, optional
         Sends the frame, and returns the summary or raises an error that holds it. By default `send`.

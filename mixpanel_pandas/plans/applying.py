@@ -36,12 +36,12 @@ from mixpanel_pandas.plans.sealing import digest_of_plan, project_of_plan
 from mixpanel_pandas.plans.snapshot import Snapshot, in_doubt
 from mixpanel_pandas.profiles.backup import write_backup
 from mixpanel_pandas.profiles.rereading import read_now
+from mixpanel_pandas.rules.keywords import SendingOptions
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
-from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
@@ -54,9 +54,6 @@ __all__ = ["apply_plan", "drift_of_plan"]
 
 DRIFTED = "the profile has changed since the plan was made: plan.drift() tells how"
 
-#: Options of sending that a plan decides itself.
-_OF_PLANS = {"project", "run", "on_changed", "repeat"}
-
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
@@ -67,7 +64,7 @@ def apply_plan(
     drift: str | None,
     wait: bool,
     guards: Guards,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Send what a plan says, and return the summary.
 
@@ -78,8 +75,7 @@ def apply_plan(
     drift : str or None
         The same. None: the profiles are not compared, and read only for the backup.
     """
-    taken = [option.name for option in ALL_OPTIONS.values() if option.of == "sending"]
-    refuse_unknown_options("apply", options, [name for name in taken if name not in _OF_PLANS])
+    refuse_unknown_options("apply", options, list(SendingOptions.__annotations__))
     if drift not in {None, "leave_out", "raise"}:
         msg = f"drift={drift!r} is not one of {choices(['leave_out', 'raise'])}"
         raise OptionError(msg)
@@ -116,7 +112,7 @@ class Applying:
     plan: Planned
     project: Project
     guards: Guards | None
-    options: dict[str, Any]
+    options: Mapping[str, Any]
     now: HeldProfiles | None = None
     _sent_before: dict[int, pd.DataFrame] = field(default_factory=dict)
     _done: dict[int, np.ndarray] = field(default_factory=dict)

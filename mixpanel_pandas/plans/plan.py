@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import pandas as pd
 import pyarrow as pa
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.notebook.tables import Table
     from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.project import Project
+    from mixpanel_pandas.rules.keywords import SendingOptions
 
 __all__ = ["Plan", "open_plan", "plan_of"]
 
@@ -148,7 +149,7 @@ class Plan(Planned):
         at_most_emptied: int | None = None,
         at_most_deletes: int = 1000,
         new_properties: Literal["allow", "raise"] = "allow",
-        **options: Any,
+        **options: Unpack[SendingOptions],
     ) -> pd.DataFrame:
         """Send what the plan says, to the profiles that are still as it says.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from mixpanel_pandas.errors import OptionError
 from mixpanel_pandas.pipeline.upload import upload_source
@@ -11,6 +11,8 @@ from mixpanel_pandas.plans.applying import apply_plan
 from mixpanel_pandas.plans.guards import Guards
 from mixpanel_pandas.plans.making import make_plan
 from mixpanel_pandas.plans.snapshot import locked_snapshot
+from mixpanel_pandas.reading.frame import ReadingOptions
+from mixpanel_pandas.rules.keywords import EveryOption
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ _DECIDED = ("run", "on_changed", "repeat")
 _REMOVALS = ("unset", "delete")
 
 
+class UploadOptions(EveryOption, ReadingOptions):
+    """The options of an upload: of the verb, and of reading."""
+
+
 def upload(
     source: Any,
     verb: str,
@@ -43,7 +49,7 @@ def upload(
     mirror: bool = False,
     at_most_share: float | None = None,
     at_most_emptied: int | None = None,
-    **options: Any,
+    **options: Unpack[UploadOptions],
 ) -> pd.DataFrame:
     """Read the table of a source, send it with a verb, and return the summary: what became of every record.
 

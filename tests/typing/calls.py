@@ -66,6 +66,13 @@ def options(df: pd.DataFrame, schema: pandera.DataFrameSchema, project: mpd.Proj
 def functions(df: pd.DataFrame) -> None:
     assert_type(mpd.frame("users.csv"), pd.DataFrame)
     assert_type(mpd.upload("users.csv", "set", "user_id", missing="null"), pd.DataFrame)
+    mpd.upload(
+        "users.csv", "set", "user_id", since="sent.parquet", mirror=True, at_most=5, backup=None, workers=2
+    )
+    mpd.upload(
+        Path("users.csv"), "add", group="company", delimiter=";", names=["id", "n"], infer=False, run="monday"
+    )
+    mpd.upload(df, "delete", "user_id", at_most=5, backup="before.parquet", project=None)
     assert_type(mpd.read_profiles(), pd.DataFrame)
     assert_type(mpd.read_properties(), pd.DataFrame)
     assert_type(mpd.last_summary(), pd.DataFrame)
