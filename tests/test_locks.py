@@ -79,8 +79,8 @@ def test_the_lock_of_a_file_keeps_other_threads_out(tmp_path: Path) -> None:
 
 
 def test_an_error_in_the_block_is_that_of_the_block(tmp_path: Path) -> None:
+    mine = BlockingIOError("mine")
     with pytest.raises(BlockingIOError, match="mine"), file_lock(tmp_path / "s.parquet"):
-        msg = "mine"
-        raise BlockingIOError(msg)
+        raise mine
     with file_lock(tmp_path / "s.parquet"):
         pass
