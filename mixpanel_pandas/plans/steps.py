@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.profiles.cells import ALWAYS_SENT, CELLS, KINDS_OF_CHANGE, PlannedRows, cells_of
-from mixpanel_pandas.reading.spool import spooled
+from mixpanel_pandas.profiles.cells import ALWAYS_SENT, KINDS_OF_CHANGE, PlannedRows, cells_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,9 +145,7 @@ def step_of(
     """
     rows = PlannedRows(decisions, held)
     looked_at = rows.sent.copy()
-    cells = spooled(cells_of(rows, decisions, held, keeps_same=keeps_same))
-    if not cells.num_columns:
-        cells = CELLS.empty_table()
+    cells = cells_of(rows, keeps_same=keeps_same)
     step = Step(decisions.layout.operation, cells, lambda: decisions, proof)
     same = rows.ids.filter(pa.array(looked_at & ~rows.sent)).unique()
     changed = rows.ids.filter(pa.array(rows.sent))

@@ -5,7 +5,7 @@ Each line with a mistake says which error it is. Where a checker no longer sees 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mixpanel_pandas as mpd
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def names_of_options(df: pd.DataFrame) -> None:
+def names_of_options(df: pd.DataFrame, anything: Any) -> None:
     users = mpd.accessor(df)
     users.set("user_id", misssing="null")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     users.unset("user_id", missing="null")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     users.set("user_id", repeated=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     users.validate("set", "user_id", batch=500)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    users.set("user_id", ["plan"], "null")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    users.set("user_id", ["plan"], anything)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def options_of_functions(df: pd.DataFrame, plan: mpd.Plan, summary: pd.DataFrame) -> None:
