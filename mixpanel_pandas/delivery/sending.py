@@ -251,9 +251,8 @@ class Sending:
             if without is not None and self._operation.idempotent:  # nobody compares slices
                 changes, without = replace(changes, excluded=changes.excluded | without), None
             return Waves(layout, changes, decisions.duplicates, token, done=without)
-        if (
-            journal.rows_per_slice != layout.rows_per_slice
-        ):  # slices are compared with those of earlier sessions
+        # slices are compared with those of earlier sessions
+        if journal.rows_per_slice != layout.rows_per_slice:
             layout = replace(layout, rows_per_slice=journal.rows_per_slice)
             changes = replace(changes, read={})
         done = journal.done()

@@ -265,8 +265,6 @@ def _chain_mistake(names: Mapping[str, str]) -> str | None:
 
 def _computed_mistake(names: Mapping[str, str]) -> str | None:
     wrong = [name for pair in names.items() for name in pair if name in NEVER_WRITTEN]
-    return (
-        f"{choices(wrong)}: Mixpanel itself writes it, so it is neither renamed nor a new name"
-        if wrong
-        else None
-    )
+    if not wrong:
+        return None
+    return f"{choices(wrong)}: Mixpanel itself writes it, so it is neither renamed nor a new name"

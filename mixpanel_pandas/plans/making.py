@@ -108,10 +108,9 @@ def _only_mistake(_asked: Operation, _current: Any, _since: Any, only: Any, _mir
 
 
 def _source_mistake(_asked: Operation, current: Any, since: Any, _only: Any, _mirror: Any) -> str | None:
-    both = current is not None and since is not None
-    return (
-        "current= and since= exclude each other: the values before are those of one of them" if both else None
-    )
+    if current is None or since is None:
+        return None
+    return "current= and since= exclude each other: the values before are those of one of them"
 
 
 def _since_mistake(asked: Operation, _current: Any, since: Any, _only: Any, _mirror: Any) -> str | None:
@@ -120,7 +119,7 @@ def _since_mistake(asked: Operation, _current: Any, since: Any, _only: Any, _mir
     return f"since= compares with what was last accepted, which means nothing to {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
 
 
-def _mirror_mistake(asked: Operation, _current: Any, _since: Any, only: Any, mirror: Any) -> str | None:
+def _mirror_mistake(asked: Operation, _current: Any, _since: Any, _only: Any, mirror: Any) -> str | None:
     if not mirror:
         return None
     if asked.verb != "set":

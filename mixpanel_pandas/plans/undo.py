@@ -101,11 +101,8 @@ class Backup:
         ann  fax       "+1 555"
         """
         first = self.values.slice(0, rows).select(["id", "property", "before", "after"])
-        note = (
-            ""
-            if len(first) == len(self.values)
-            else f"{len(first):,} of {counted(len(self.values), 'value')}"
-        )
+        is_whole = len(first) == len(self.values)
+        note = "" if is_whole else f"{len(first):,} of {counted(len(self.values), 'value')}"
         return table_of(first.to_pandas(types_mapper=pd.ArrowDtype), repr(self), note=note)
 
     def plan(self) -> Plan:
