@@ -81,20 +81,42 @@ def apply_plan(
         raise OptionError(msg)
     project = project_of_plan(plan, project)
     guards.check(plan, project)
-    applying = Applying(plan, project, guards, options)
-    looks = drift is not None or backup is not None
-    if looks and applying.has_work and not options.get("dry_run"):
-        applying.look(backup, refuses=drift == "raise", wait=wait)
-    return applying.run(wait)
+    applying = Applying(plan, project, options, wait)
+    is_compared = drift is not None or backup is not None
+    if is_compared and applying.has_work and not options.get("dry_run"):
+        applying.look(backup, refuses=drift == "raise")
+    return applying.run()
 
 
 def drift_of_plan(plan: Planned, project: Project | None, wait: bool) -> pd.DataFrame:
     """Return what has changed since a plan was made."""
-    project = project_of_plan(plan, project)
-    applying = Applying(plan, project, None, {})
-    now = applying.read(plan.steps, wait)
-    found = [compare(step, now, plan.origin).drift for step in plan.steps]
-    return pd.concat(found, ignore_index=True)
+    now = _read_now(plan, project_of_plan(plan, project), plan.steps, wait)
+    return _drift(plan, now)
+
+
+def _drift(plan: Planned, now: HeldProfiles) -> pd.DataFrame:
+    parts = [compare(step, now, plan.origin).drift for step in plan.steps]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _read_now(
+    plan: Planned, project: Project, steps: Iterable[Step], wait: bool, also: pa.Array | None = None
+) -> HeldProfiles:
+    """Return what the profiles of some steps hold now, and those of further ids."""
+    steps = list(steps)
+    ids = [step.cells["id"].unique() for step in steps]
+    ids += [] if also is None else [also]
+    deletes = any(step.operation.verb == "delete" for step in steps)
+    names = {name for step in steps for name in step.cells["property"].unique().to_pylist()} - {None}
+    return read_now(
+        project,
+        pa.concat_arrays(ids).unique(),
+        None if deletes else sorted(names),
+        plan.group,
+        where=plan.origin.where,
+        total=plan.origin.total,
+        wait=wait,
+    )
 
 
 @dataclass
@@ -103,7 +125,7 @@ class Applying:
 
     Attributes
     ----------
-    plan, project, guards, options
+    plan, project, options, wait
         As `apply_plan` takes them.
     now : HeldProfiles or None
         What the profiles held before the first step. None: they were not read.
@@ -111,8 +133,8 @@ class Applying:
 
     plan: Planned
     project: Project
-    guards: Guards | None
     options: Mapping[str, Any]
+    wait: bool
     now: HeldProfiles | None = None
     _sent_before: dict[int, pd.DataFrame] = field(default_factory=dict)
     _done: dict[int, np.ndarray] = field(default_factory=dict)
@@ -137,7 +159,7 @@ class Applying:
 
     # -- before anything is sent --------------------------------------------------------------------------------------
 
-    def look(self, backup: str | PathLike[str] | Literal[True] | None, *, refuses: bool, wait: bool) -> None:
+    def look(self, backup: str | PathLike[str] | Literal[True] | None, *, refuses: bool) -> None:
         """Read the profiles again, refuse the plan if it asks for that, and write the backup.
 
         Raises
@@ -150,66 +172,47 @@ class Applying:
             If profiles have changed, and that refuses the plan.
         """
         try:
-            self.now = self.read(self.plan.steps, wait)
+            self.now = self._read(self.plan.steps)
         except AccountError as error:
-            if backup is not None:
-                msg = (
-                    f"a plan is applied after its profiles were read again and kept in a backup, and {error}. Pass backup=None to apply "
-                    "it without: then nothing is compared, and there is no way back"
-                )
-                raise BackupError(msg) from error
-            if refuses:
-                msg = f"drift='raise' cannot be told: {error}; nothing was sent"
-                raise AccountError(msg) from error
+            _refuse_without_account(error, backup=backup is not None, drift=refuses)
             logger.warning("apply: without a service account nothing is compared, and there is no way back")
             return
-        drift = [compare(step, self.now, self.plan.origin) for step in self.plan.steps]
-        changed = pd.concat([each.drift for each in drift], ignore_index=True)
+        drift = _drift(self.plan, self.now)
         before = self.sent_before(0)
-        changed = changed[~changed["id"].isin(before.index[before["some"] | before["doubt"]])]
-        if len(changed):
-            words = f"{counted(changed['id'].nunique(), 'profile')} changed since the plan was made"
+        drift = drift[~drift["id"].isin(before.index[before["some"] | before["doubt"]])]
+        if len(drift):
+            words = f"{counted(drift['id'].nunique(), 'profile')} changed since the plan was made"
             if refuses:
                 msg = f"{words}: nothing was sent"
-                raise DriftError(msg, changed)
+                raise DriftError(msg, drift)
             logger.warning("apply: %s and left out; plan.drift() lists what changed", words)
         if backup is not None:
             path = self._default_backup() if backup is True else Path(backup).expanduser()
-            left_out = pa.array(changed["id"], pa.large_string())
-            cells = pa.concat_tables([step.cells for step in self.plan.steps])
-            cells = cells.filter(pc.invert(pc.is_in(cells["id"], value_set=left_out)))
-            write_backup(path, self.digest, self.project, self.plan.group, cells, self.now)
+            self._write_backup(path, self.now, without=drift["id"])
+
+    def _write_backup(self, path: Path, now: HeldProfiles, without: pd.Series[Any]) -> None:
+        cells = pa.concat_tables([step.cells for step in self.plan.steps])
+        is_left_out = pc.is_in(cells["id"], value_set=pa.array(without, pa.large_string()))
+        write_backup(
+            path, self.digest, self.project, self.plan.group, cells.filter(pc.invert(is_left_out)), now
+        )
 
     def _default_backup(self) -> Path:
         if self.plan.path is not None:
             return Path(self.plan.path).with_suffix(".backup.parquet")
         return Path(f"mixpanel-{self.digest[:12]}.backup.parquet")
 
-    def read(self, steps: Iterable[Step], wait: bool, also: pa.Array | None = None) -> HeldProfiles:
-        """Return what the profiles of some steps hold now, and those of further ids."""
-        steps = list(steps)
-        ids = [step.cells["id"].unique() for step in steps]
-        ids += [] if also is None else [also]
-        deletes = any(step.operation.verb == "delete" for step in steps)
-        names = {name for step in steps for name in step.cells["property"].unique().to_pylist()} - {None}
-        return read_now(
-            self.project,
-            pa.concat_arrays(ids).unique(),
-            None if deletes else sorted(names),
-            self.plan.group,
-            where=self.plan.origin.where,
-            total=self.plan.origin.total,
-            wait=wait,
-        )
+    def _read(self, steps: Iterable[Step], also: pa.Array | None = None) -> HeldProfiles:
+        return _read_now(self.plan, self.project, steps, self.wait, also)
 
     # -- the steps ----------------------------------------------------------------------------------------------------
 
-    def run(self, wait: bool) -> pd.DataFrame:
+    def run(self) -> pd.DataFrame:
         """Send each step, and return the summary of all. Whatever ends a later step, the error carries the summary."""
         summaries: list[pd.DataFrame] = []
         for number in range(len(self.plan.steps)):
             try:
-                self._step(number, wait, summaries)
+                self._step(number, summaries)
             except (UploadError, UploadInterrupted) as error:
                 error.summary = self._all_of(summaries)
                 raise
@@ -222,13 +225,13 @@ class Applying:
             logger.info("apply: the plan was already applied on %s, and nothing was sent now", when)
         return summary
 
-    def _step(self, number: int, wait: bool, summaries: list[pd.DataFrame]) -> None:
+    def _step(self, number: int, summaries: list[pd.DataFrame]) -> None:
         """Send a step, and add its summary, before anything else is done that could fail."""
         step = self.plan.steps[number]
         decisions = step.make().copy()
         now = self.now
         if step.proof is not None and not self.options.get("dry_run"):
-            now = self._proof(number, step, decisions, wait)
+            now = self._wait_for_proof(number, step.proof, decisions)
         self._leave_out(number, step, decisions, now)
         self._expect(number, decisions)
         try:
@@ -253,7 +256,7 @@ class Applying:
         # all verbs take these options; an unset that changes nothing has no properties, which it could not be called with
         checked = operation("set", None, None, None, sending)
         named = {**asked.named, **checked.named}
-        if asked.verb == "delete" and self.guards is not None:
+        if asked.verb == "delete":
             named["at_most"] = len(decisions.frame)  # the guard has counted them
         layout = replace(layout, operation=replace(asked, named=named))
         return send_checked(replace(decisions, layout=layout))
@@ -314,22 +317,17 @@ class Applying:
             is_done |= as_planned
         self._done[number] = is_done
 
-    def _proof(self, number: int, step: Step, decisions: Decisions, wait: bool) -> HeldProfiles:
+    def _wait_for_proof(self, number: int, proof: pa.Table, decisions: Decisions) -> HeldProfiles:
         """Wait until what the steps before have written is read back, exclude what is not, and return what was read."""
-        proof = step.proof
-        assert proof is not None
-        steps = self.plan.steps[:number]
+        before, step = self.plan.steps[:number], self.plan.steps[number]
         of = proof["of"].combine_chunks().unique()
-        seen = of.slice(0, 0)
-        now = None
         for seconds in canary.PAUSES if self._has_sent else (0.0, *canary.PAUSES):
             canary.rest(seconds, lambda: False, lambda _left: None)
-            now = self.read((*steps, step), wait, also=of)
-            seen = proven(list(steps), of, now)
+            now = self._read((*before, step), also=of)
+            seen = proven(before, of, now)
             if len(seen) == len(of):
                 break
             logger.info("apply: %s of %s read back so far", f"{len(seen):,}", counted(len(of), "profile"))
-        assert now is not None
         layout = decisions.layout
         ids = ids_of(layout.id, slice(0, layout.rows))
         safe = proof["id"].combine_chunks().filter(pc.is_in(proof["of"].combine_chunks(), value_set=seen))
@@ -358,13 +356,26 @@ class Applying:
         )
 
 
+def _refuse_without_account(error: AccountError, *, backup: bool, drift: bool) -> None:
+    """Refuse a plan whose profiles cannot be read, if it asks for a backup, or to be refused where they have changed."""
+    if backup:
+        msg = (
+            f"a plan is applied after its profiles were read again and kept in a backup, and {error}. Pass backup=None to apply "
+            "it without: then nothing is compared, and there is no way back"
+        )
+        raise BackupError(msg) from error
+    if drift:
+        msg = f"drift='raise' cannot be told: {error}; nothing was sent"
+        raise AccountError(msg) from error
+
+
 def _are_in(ids: pa.Array, others: pd.Index[Any]) -> np.ndarray:
     return mask_of(pc.is_in(ids, value_set=pa.array(others, pa.large_string())))
 
 
 def _rows_of(step: Step, decisions: Decisions) -> np.ndarray:
-    """Return the row of each cell in the frame that is sent: the one that was planned, or one of the rows of the cells alone."""
+    """Return the row of each cell in the frame that is sent: that of the call, or of an opened plan one made of the cells."""
     positions, rows = step.cells["position"].to_numpy(), step.rows
     is_of_cells = len(rows) == decisions.layout.rows
-    found: np.ndarray = np.searchsorted(rows, positions) if is_of_cells else positions
-    return found
+    row_of_cell: np.ndarray = np.searchsorted(rows, positions) if is_of_cells else positions
+    return row_of_cell

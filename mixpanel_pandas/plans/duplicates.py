@@ -103,13 +103,13 @@ def deduplicate_profiles(
     held = read_held(project, where=condition, group=group)
     groups = _Groups(held, _keys(held, on, ignore_case=ignore_case), _ORDERS[keep](held), _latest(held))
     columns = _gained(held, groups) if merge else {}
-    said = {name: mask_of(column.is_valid()) for name, column in columns.items()}
     stays = held.ids.take(pa.array(groups.first))
     options = {"project": project}
     steps = []
     if columns:
         writing = Operation("set", None, None, None, group, options)
-        steps.append(step_of(checked_texts(writing, stays, columns, said), held)[0])
+        gets_it = {name: mask_of(column.is_valid()) for name, column in columns.items()}
+        steps.append(step_of(checked_texts(writing, stays, columns, gets_it), held)[0])
     others = held.ids.take(pa.array(groups.others))
     proof = pa.table({"id": others, "of": stays.take(pa.array(groups.group_of_others))})
     deleting = Operation("delete", None, None, None, group, options)

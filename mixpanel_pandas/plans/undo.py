@@ -191,7 +191,7 @@ def _expected(values: pa.Table, deleted: pa.Array) -> HeldProfiles:
 
     rows = pc.index_in(values["id"], value_set=ids)
     there = values.append_column("row", rows).filter(rows.is_valid())
-    columns, _said = columns_of(by_property(there), "after", len(ids))
+    columns, _touched = columns_of(by_property(there), "after", len(ids))
     return HeldProfiles(ids, {name: partial(lambda texts: texts, texts) for name, texts in columns.items()})
 
 
