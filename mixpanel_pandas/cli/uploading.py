@@ -21,6 +21,7 @@ from mixpanel_pandas.cli.sources import options_of_reading, read_source, source_
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.project import current_project
 from mixpanel_pandas.rules.jobs import job_text, option_key
+from mixpanel_pandas.rules.operators import REMOVALS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, printable, shortened
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["uploading"]
 
-#: Verbs that take something away for good: they ask, or take --yes.
-CONFIRMED = ("delete", "unset")
-
 
 def uploading(verb: str) -> Callable[..., Any]:
     """Return what runs the command of a verb."""
@@ -49,7 +47,7 @@ def uploading(verb: str) -> Callable[..., Any]:
         check_outputs(call.sources, outputs, inputs)
         if call["save_job"]:
             finish(call, lambda _termination: _save_job(call))
-        takes_away = [name for name in _verbs_of(call) if name in CONFIRMED]
+        takes_away = [name for name in _verbs_of(call) if name in REMOVALS]
         asks = bool(takes_away) and not (call["yes"] or call["emulator"] or call["dry_run"])
         if asks and not sys.stdin.isatty():
             msg = f"{takes_away[0]} takes something away for good: pass --yes where nobody can be asked"
@@ -72,7 +70,7 @@ def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termi
         options["progress"] = False
     with _emulator(bool(call["emulator"])) as emulator, _failures_file(call["failures"]) as failures:
         options["project"] = emulator.project if emulator else project_of_call(call)
-        if emulator and call.verb in CONFIRMED:
+        if emulator and call.verb in REMOVALS:
             options.setdefault("backup", None)  # it would be that of a Mixpanel which ends with the command
         if asks:
             _ask(call, current_project(options["project"]))

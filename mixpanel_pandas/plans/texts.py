@@ -14,7 +14,7 @@ from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.payloads.json_text import json_array
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.profiles.cells import by_property
-from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.operators import REMOVALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,8 @@ def checked_texts(
     frame = pd.DataFrame(
         {label: series_of(ids), **{name: series_of(json_array(texts)) for name, texts in columns.items()}}
     )
-    writes = asked.verb in OPERATORS and OPERATORS[asked.verb].has_values
-    properties = tuple(columns) if writes else asked.properties
+    # an update has its verbs by property, and what only removes has no columns
+    properties = asked.properties if asked.verb in {"update", *REMOVALS} else tuple(columns)
     decisions = check_frame(frame, replace(asked, id=label, properties=properties))
     for number, column in enumerate(decisions.layout.columns):
         if touched is not None and column.name in touched:
@@ -102,7 +102,7 @@ def columns_of(
 
 def _written(asked: Operation) -> list[str]:
     """Return the properties that get values."""
-    if asked.verb in {"unset", "delete"}:
+    if asked.verb in REMOVALS:
         return []
     verbs = asked.verbs or {}
     return [str(name) for name in asked.properties or () if verbs.get(name) != "unset"]

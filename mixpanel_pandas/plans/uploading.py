@@ -13,6 +13,7 @@ from mixpanel_pandas.plans.making import make_plan
 from mixpanel_pandas.plans.snapshot import locked_snapshot
 from mixpanel_pandas.reading.frame import ReadingOptions
 from mixpanel_pandas.rules.keywords import EveryOption
+from mixpanel_pandas.rules.operators import REMOVALS
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ __all__ = ["upload"]
 
 #: Options of sending that mean nothing beside `since`: what is sent follows from the file.
 _DECIDED = ("run", "on_changed", "repeat")
-
-#: Verbs that keep what they remove, also without a plan.
-_REMOVALS = ("unset", "delete")
 
 
 class UploadOptions(EveryOption, ReadingOptions):
@@ -128,7 +126,7 @@ def upload(
     needs_since = {
         "only": only,
         "mirror": mirror or None,
-        "backup": None if verb in _REMOVALS else options.get("backup"),
+        "backup": None if verb in REMOVALS else options.get("backup"),
         "at_most_share": at_most_share,
         "at_most_emptied": at_most_emptied,
         "at_most": None if verb == "delete" else options.get("at_most"),
