@@ -15,7 +15,8 @@ from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
-from mixpanel_pandas.delivery.summary import in_numbers, summarise, with_already_sent, words
+from mixpanel_pandas.delivery.summary import summarise
+from mixpanel_pandas.delivery.summary_in_words import in_numbers, with_already_sent, words
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import AlreadySent
 from mixpanel_pandas.payloads.fingerprint import describe_call, digest_of_call, key_of

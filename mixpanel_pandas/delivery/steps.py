@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mixpanel_pandas.delivery.summary import already_sent_at, with_already_sent
+from mixpanel_pandas.delivery.summary_in_words import already_sent_at, with_already_sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

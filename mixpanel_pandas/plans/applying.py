@@ -17,7 +17,8 @@ from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.ending import interrupted, raise_from
 from mixpanel_pandas.delivery.journal import applied_in_run
 from mixpanel_pandas.delivery.steps import joined_steps
-from mixpanel_pandas.delivery.summary import already_sent_at, outcomes, summarise
+from mixpanel_pandas.delivery.summary import outcomes, summarise
+from mixpanel_pandas.delivery.summary_in_words import already_sent_at
 from mixpanel_pandas.errors import (
     AccountError,
     BackupError,
