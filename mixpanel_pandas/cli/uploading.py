@@ -47,10 +47,11 @@ def uploading(verb: str) -> Callable[..., Any]:
         check_outputs(call.sources, outputs, inputs)
         if call["save_job"]:
             finish(call, lambda _termination: _save_job(call))
-        takes_away = [name for name in _verbs_of(call) if name in REMOVALS]
-        asks = bool(takes_away) and not (call["yes"] or call["emulator"] or call["dry_run"])
+        takes_away = call.verb == "delete" or bool(_removed(call))
+        asks = takes_away and not (call["yes"] or call["emulator"] or call["dry_run"])
         if asks and not sys.stdin.isatty():
-            msg = f"{takes_away[0]} takes something away for good: pass --yes where nobody can be asked"
+            taking = "delete" if call.verb == "delete" else "unset"
+            msg = f"{taking} takes something away for good: pass --yes where nobody can be asked"
             raise OperationError(msg)
         options = options_of_call(call)
         finish(call, lambda termination: _send(call, options, asks=asks, termination=termination))
@@ -58,8 +59,11 @@ def uploading(verb: str) -> Callable[..., Any]:
     return run
 
 
-def _verbs_of(call: Call) -> list[str]:
-    return list(call["property"].values()) if call.verb == "update" and call["property"] else [call.verb]
+def _removed(call: Call) -> list[str]:
+    """Return the properties that a call removes. None are where it names none, which `upload` refuses."""
+    if call.verb == "update":
+        return [name for name, verb in (call["property"] or {}).items() if verb == "unset"]
+    return list(call["property"] or []) if call.verb == "unset" else []
 
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
@@ -107,12 +111,7 @@ def _ask(call: Call, project: Project) -> None:
     where = f"in {project.place} (token {project.fingerprint})"
     what = f"delete the profiles {ids}"
     if call.verb != "delete":
-        names = (
-            [name for name, verb in call["property"].items() if verb == "unset"]
-            if call.verb == "update"
-            else call["property"]
-        )
-        what = f"remove {', '.join(map(shortened, names))} from the profiles {ids}"
+        what = f"remove {', '.join(map(shortened, _removed(call)))} from the profiles {ids}"
     if not click.confirm(printable(f"This will {what} {where}, for good. Go on?"), err=True):
         raise click.exceptions.Exit(ExitStatus.USAGE)
 

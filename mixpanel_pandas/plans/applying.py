@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.ending import interrupted, raise_from
+from mixpanel_pandas.delivery.history import remember
 from mixpanel_pandas.delivery.journal import applied_in_run
 from mixpanel_pandas.delivery.steps import joined_steps
 from mixpanel_pandas.delivery.summary import outcomes, summarise
@@ -221,7 +222,7 @@ class Applying:
                 raise interrupted(self._all_of(summaries)) from error
             except Exception as error:  # noqa: BLE001  # it is raised again, with the summary
                 raise_from(error, self._all_of(summaries))
-        summary = joined_steps(summaries)
+        summary = self._all_of(summaries)
         if when := already_sent_at(summary):
             logger.info("apply: the plan was already applied on %s, and nothing was sent now", when)
         return summary
@@ -245,8 +246,12 @@ class Applying:
         self._remember(number, decisions, summaries[-1])
 
     def _all_of(self, summaries: list[pd.DataFrame]) -> pd.DataFrame:
-        """Return the summary of all steps, of which some were not reached."""
-        return joined_steps([*summaries, *map(self._not_reached, self.plan.steps[len(summaries) :])])
+        """Return the summary of all steps, of which some may not have been reached; `last_summary` returns it from now on."""
+        not_reached = map(self._not_reached, self.plan.steps[len(summaries) :])
+        summary = joined_steps([*summaries, *not_reached])
+        if summaries and not self.options.get("dry_run"):
+            remember(summary)
+        return summary
 
     def _send(self, number: int, decisions: Decisions) -> pd.DataFrame:
         layout = decisions.layout

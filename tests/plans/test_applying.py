@@ -108,8 +108,9 @@ def test_a_plan_that_is_applied_again_says_so(
     hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
     plan = mpd.rename_property({"old": "new"}, project=project)
     opened = plan.save(tmp_path / "plan.parquet", project=project)  # it has two steps
-    first = mpd.show(opened.apply(project=project)).caption
-    assert "2 requests" in first
+    summary = opened.apply(project=project)
+    assert mpd.last_summary() is summary
+    assert "2 requests" in mpd.show(summary).caption
     caplog.clear()
     with caplog.at_level("INFO"):
         again = mpd.show(mpd.open_plan(tmp_path / "plan.parquet").apply(project=project)).caption
@@ -497,6 +498,7 @@ def test_an_interrupted_plan_of_two_steps_accounts_for_both(
     with pytest.raises(mpd.UploadFailed) as raised:
         plan.apply(backup=None, check=True)
     summary = raised.value.summary
+    assert mpd.last_summary() is summary
     assert summary.groupby("step")["rows"].sum().tolist() == [2, 2]
     assert summary.set_index("step")["outcome"].loc[2] == "not_sent"
 
