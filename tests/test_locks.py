@@ -78,6 +78,13 @@ def test_the_lock_of_a_file_keeps_other_threads_out(tmp_path: Path) -> None:
     assert (tmp_path / "s.parquet.lock").stat().st_size == 0
 
 
+def test_another_file_in_the_place_of_the_lock(tmp_path: Path) -> None:
+    (tmp_path / "s.parquet.lock").write_bytes(b"of another program" * 100)
+    with pytest.raises(OSError, match="not a database") as raised, file_lock(tmp_path / "s.parquet"):
+        pass
+    assert not isinstance(raised.value, BlockingIOError)
+
+
 def test_an_error_in_the_block_is_that_of_the_block(tmp_path: Path) -> None:
     mine = BlockingIOError("mine")
     with pytest.raises(BlockingIOError, match="mine"), file_lock(tmp_path / "s.parquet"):

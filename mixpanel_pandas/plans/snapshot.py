@@ -63,13 +63,17 @@ def locked_snapshot(path: str | PathLike[str] | None) -> Iterator[None]:
     path = Path(path).expanduser()
     refuse_unwritable(path, "since=")
     with ExitStack() as stack:
+        shown = quoted(str(path), Length.SENTENCE)
         try:
             stack.enter_context(file_lock(link_target(path)))
         except BlockingIOError as error:
             msg = (
-                f"since={quoted(str(path), Length.SENTENCE)} is in use: another run compares with it, and writes to it. Nothing was "
-                "sent: wait for its end, or name another file"
+                f"since={shown} is in use: another run compares with it, and writes to it. Nothing was sent: wait for its end, or "
+                "name another file"
             )
+            raise OperationError(msg) from error
+        except OSError as error:
+            msg = f"since={shown} cannot be locked by the file {path.name}.lock beside it: {error}"
             raise OperationError(msg) from error
         yield
 

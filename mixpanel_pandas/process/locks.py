@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -55,10 +55,15 @@ def file_lock(path: Path) -> Iterator[None]:
     ------
     BlockingIOError
         If another thread or process holds it.
+    OSError
+        If the file beside it cannot be made, or is another one.
     """
-    with closing(sqlite3.connect(f"{path}.lock", timeout=0, isolation_level=None)) as lock:
+    with ExitStack() as stack:
         try:
+            lock = sqlite3.connect(f"{path}.lock", timeout=0, isolation_level=None)
+            stack.enter_context(closing(lock))
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise BlockingIOError(str(error)) from error
+        except sqlite3.Error as error:
+            is_held = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            raise (BlockingIOError if is_held else OSError)(str(error)) from error
         yield

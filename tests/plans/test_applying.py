@@ -524,6 +524,9 @@ def test_where_a_file_cannot_be_written(project: mpd.Project, tmp_path: Path) ->
     df = pd.DataFrame({"id": ["a"], "p": [1]})
     with pytest.raises(mpd.OperationError, match="cannot be written"):
         df.mixpanel.plan("set", "id", project=project).save(tmp_path / "no" / "p.parquet", project=project)
+    (tmp_path / "s.parquet.lock").mkdir()
+    with pytest.raises(mpd.OperationError, match=r"since=.* cannot be locked by the file s\.parquet\.lock"):
+        upload(1, tmp_path / "s.parquet", project)
     with pytest.raises(mpd.OperationError, match=r"since=.*cannot be written"):
         df.mixpanel.plan("set", "id", since=tmp_path, project=project)
     with pytest.raises(mpd.BackupError, match="cannot be written"):
