@@ -518,8 +518,13 @@ def test_outputs_in_the_folder_or_the_pattern_that_is_read_are_refused(
     ],
 )
 def test_a_person_is_asked_before_something_is_taken_away(
-    emulator: mpd.Emulator, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+    emulator: mpd.Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _stream: True, raising=False)
     Path("users.csv").write_text("user_id,plan\nann,pro\n", encoding="utf-8")
     verb, *properties = words
