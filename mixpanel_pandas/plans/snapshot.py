@@ -136,22 +136,14 @@ class Snapshot:
         new = cells["id"].unique()
         new = new.filter(pc.is_null(pc.index_in(new, value_set=old)))
         ids = pa.concat_arrays([old, new.cast(LARGE_STRING)])
-        columns = {name: self.table[name] for name in self.table.column_names if name != ID}
-        for name, rows in by_property(cells).items():
-            column = column_of_property(name)
-            before = columns.get(column, pa.nulls(len(old), LARGE_STRING))
-            columns[column] = _overwritten(before, ids, rows["id"], rows["after"])
-        length = len(ids)
-        whole = {
-            name: pa.chunked_array([*_chunks(column), pa.nulls(length - len(column), LARGE_STRING)])
-            for name, column in columns.items()
+        columns = {
+            name: _extended(self.table[name], len(ids)) for name in self.table.column_names if name != ID
         }
-        left = np.zeros(length, bool)
-        for column in whole.values():
-            left |= ~nulls_in(column.combine_chunks())
-        table = pa.table({ID: ids, **whole}).filter(pa.array(left))
-        kept = [name for name in table.column_names if name == ID or table[name].null_count < len(table)]
-        return replace(self, table=table.select(kept))
+        for name, of_name in by_property(cells).items():
+            column = column_of_property(name)
+            before = columns.get(column, pa.nulls(len(ids), LARGE_STRING))
+            columns[column] = _overwritten(before, ids, of_name["id"], of_name["after"])
+        return replace(self, table=_without_nothing(pa.table({ID: ids, **columns})))
 
     def save(self) -> None:
         """Write the file. An older one is replaced once the new one is whole."""
@@ -164,18 +156,34 @@ def in_doubt(cells: pa.Table, rows: np.ndarray) -> pa.Table:
     return cells.set_column(cells.column_names.index("after"), "after", after)
 
 
+def _extended(values: pa.ChunkedArray, length: int) -> pa.ChunkedArray:
+    """Return values with nulls behind them, without a copy."""
+    return pa.chunked_array([*values.chunks, pa.nulls(length - len(values), LARGE_STRING)])
+
+
 def _overwritten(
-    before: pa.Array, ids: pa.Array, changed: pa.ChunkedArray, after: pa.ChunkedArray
+    before: pa.Array | pa.ChunkedArray, ids: pa.Array, changed: pa.ChunkedArray, after: pa.ChunkedArray
 ) -> pa.Array:
     """Return the values of all ids; where an id is changed more than once, the last value."""
-    parts = [*_chunks(before), pa.nulls(len(ids) - len(before), LARGE_STRING), *_chunks(after)]
     at = np.arange(len(ids))
     at[np.asarray(pc.index_in(changed, value_set=ids))] = len(ids) + np.arange(len(changed))
-    return pa.concat_arrays(parts).take(pa.array(at))
+    return pa.concat_arrays([*_chunks(before), *_chunks(after)]).take(pa.array(at))
 
 
 def _chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
     return list(values.chunks) if isinstance(values, pa.ChunkedArray) else [values]
+
+
+def _without_nothing(table: pa.Table) -> pa.Table:
+    """Return the profiles that hold anything, and the properties that any of them holds."""
+    holds = np.zeros(len(table), bool)
+    for name in table.column_names:
+        if name != ID:
+            holds |= ~nulls_in(table[name].combine_chunks())
+    table = table.filter(pa.array(holds))
+    return table.select(
+        [name for name in table.column_names if name == ID or table[name].null_count < len(table)]
+    )
 
 
 def step_of_gone(decisions: Decisions, snapshot: Snapshot) -> Step | None:
