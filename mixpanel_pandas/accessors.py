@@ -63,8 +63,8 @@ def takes(options: type[Any]) -> Callable[[Callable[Parameters, Result]], Callab
 
 
 def _keywords(options: type[Any]) -> list[inspect.Parameter]:
-    """Return the options of a `TypedDict` as parameters, in the order of the table."""
-    types = {name: of.__forward_arg__ for name, of in options.__annotations__.items()}
+    """Return the options of a `TypedDict` as parameters, in the order of the table, with their types as they are written."""
+    types = {name: getattr(of, "__forward_arg__", of) for name, of in options.__annotations__.items()}
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=row.default, annotation=types[name])
         for name, row in ALL_OPTIONS.items()
