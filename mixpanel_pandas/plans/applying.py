@@ -144,7 +144,7 @@ class Applying:
 
     @cached_property
     def digest(self) -> str:
-        """What identifies the plan."""
+        """What identifies what the plan does, in a backup."""
         return digest_of_plan(self.plan, self.project)
 
     @property
@@ -298,13 +298,14 @@ class Applying:
         self._snapshot.save()
 
     def _run(self, number: int) -> str:
-        return self.digest if number == 0 else f"{self.digest}/{number + 1}"
+        """Return the name of the run of a step."""
+        name = self.plan.name or self.digest
+        return name if number == 0 else f"{name}/{number + 1}"
 
     def sent_before(self, number: int) -> pd.DataFrame:
         """Return by id what earlier calls have sent of a step, as the journal tells."""
         if number not in self._sent_before:
-            run = None if self.journal is None else self._run(number)  # to name it takes a look at all cells
-            self._sent_before[number] = applied_in_run(self.journal, run)
+            self._sent_before[number] = applied_in_run(self.journal, self._run(number))
         return self._sent_before[number]
 
     def _leave_out(self, number: int, step: Step, decisions: Decisions, now: HeldProfiles | None) -> None:

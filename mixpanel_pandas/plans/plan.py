@@ -60,6 +60,8 @@ class Plan(Planned):
         The project that an opened plan may be applied to: the address and the fingerprint of the token.
     made : str or None
         When an opened plan was made, in UTC.
+    name : str
+        What tells it from another plan that does the same, in a journal.
 
     Examples
     --------

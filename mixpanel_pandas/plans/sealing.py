@@ -74,8 +74,10 @@ def write_plan(plan: Planned, path: Path, project: Project | None) -> None:
 
 
 def digest_of_plan(plan: Planned, project: Project) -> str:
-    """Return the digest of a plan for a project, the same before it is saved and after it is opened."""
-    return digest_of(replace(_header(plan, project), made=""), _table(plan))
+    """Return the digest of what a plan does in a project, the same before it is saved and after it is opened."""
+    header = _header(plan, project)
+    del header.more["name"]
+    return digest_of(replace(header, made=""), _table(plan))
 
 
 def read_plan(path: Path) -> Planned:
@@ -99,6 +101,7 @@ def read_plan(path: Path) -> Planned:
         path=str(path),
         identity=header.identity,
         made=header.made,
+        name=header.more.get("name", ""),
     )
 
 
@@ -121,6 +124,7 @@ def _header(plan: Planned, project: Project) -> Header:
         "counts": {str(name): int(count) for name, count in plan.counts.items()},
         "origin": asdict(plan.origin),
         "since": plan.since,
+        "name": plan.name,
     }
     made = {"made": plan.made} if plan.made else {}
     return Header(FORMAT, project.identity, plan.group, more, **made)

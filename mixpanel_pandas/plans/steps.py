@@ -5,8 +5,9 @@ Values are JSON texts in Arrow, one column at a time. The operands come from the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,9 @@ class Planned:
         The project that the plan may be applied to: the address and the fingerprint of the token. None: any.
     made : str or None
         When an opened plan was made, in UTC.
+    name : str
+        What tells it from another plan that does the same, in a journal: each plan is applied once. It stays in its file. Empty: the
+        file is of an earlier version, and has none.
     """
 
     steps: tuple[Step, ...]
@@ -114,6 +118,7 @@ class Planned:
     path: str | None = None
     identity: str | None = None
     made: str | None = None
+    name: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def group(self) -> str | None:

@@ -362,6 +362,39 @@ def test_what_was_surely_not_sent_stays_as_it_was_accepted(
     assert upload(1, snapshot, project)["reason"].tolist() == ["already so"]
 
 
+def through_upload(df: pd.DataFrame, folder: Path, project: mpd.Project) -> None:
+    mpd.upload(df, "set", "id", since=folder / "s.parquet", journal=folder / "j.sqlite", project=project)
+
+
+def through_a_journal(df: pd.DataFrame, folder: Path, project: mpd.Project) -> None:
+    df.mixpanel.plan("set", "id", project=project).apply(backup=None, journal=folder / "j.sqlite")
+
+
+def through_a_file(df: pd.DataFrame, folder: Path, project: mpd.Project) -> None:
+    plan = df.mixpanel.plan("set", "id", project=project).save(folder / "plan.parquet", project=project)
+    plan.apply(project=project, backup=None)
+
+
+@pytest.mark.parametrize("apply", [through_upload, through_a_journal, through_a_file])
+def test_a_plan_that_does_what_an_earlier_one_did_is_another_plan(
+    apply: Any, mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    for value in (1, 2, 1, 2):
+        apply(pd.DataFrame({"id": ["a"], "p": [value]}), tmp_path, project)
+        assert held_in(mixpanel) == {"a": {"p": value}}
+
+
+def test_a_plan_is_the_same_in_memory_and_in_a_file(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"n": [1]}})
+    plan = pd.DataFrame({"id": ["a"], "n": [2]}).mixpanel.plan("append", "id", project=project)
+    saved = plan.save(tmp_path / "plan.parquet", project=project)
+    for each in (plan, saved, plan, mpd.open_plan(tmp_path / "plan.parquet")):
+        each.apply(project=project, journal=tmp_path / "j.sqlite", backup=None)
+        assert held_in(mixpanel) == {"a": {"n": [1, 2]}}
+
+
 def test_a_plan_that_was_applied_before_leaves_the_snapshot_as_later_plans_made_it(
     mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
 ) -> None:
