@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 
 OPERATORS_PAGE = """# Operators
 
-Each verb is an operator of Mixpanel. [Choose an operator](guide/operators.md) says which one to take. This page is made from the table that the
-verbs walk.
+Each verb is an operator of Mixpanel. [Choose an operator](guide/operators.md) helps to find the right one. This page is generated from the table that
+the verbs use.
 
 ## What they do
 
@@ -21,35 +21,36 @@ verbs walk.
 
 `df.mixpanel.update(id, {{column: verb}})` applies several of them in one pass.
 
-Groups lack `add` and `append`: one page of Mixpanel says that they are not supported, and no SDK offers them, though another page lists `$add`. Compute
-the value in the frame, and use `set`, or `union` for lists.
+Groups have no `add` and `append`. One page of Mixpanel says that they are not supported, and no SDK offers them, although another page
+lists `$add`. Compute the value in pandas and use `set`, or use `union` for lists.
 
 ## How they differ
 
 {differ}
 
-- *Applied twice*: whether a profile is the same when an update is applied twice. Only such operators are
-  [idempotent](faults.md), and are sent again after a doubtful answer.
-- *Missing values*: what `missing=` may be. The first is the default.
-- *Several rows*: what `duplicates=` is by default: see [Several rows of one id](guide/duplicates.md).
-- *Updated at*: what happens to this property of Mixpanel by default. `updated_at=` says otherwise.
+- *Applied twice*: an operator is idempotent if an update that is applied twice leaves the same profile. Only idempotent operators are
+  [retried](faults.md) after an unclear answer.
+- *Order counts*: whether the order of two updates makes a difference.
+- *Missing values*: the choices for `missing=`. The first one is the default.
+- *Several rows*: the default of `duplicates=`. See [Several rows of one id](guide/duplicates.md).
+- *Updated at*: what happens to Mixpanel's property "Updated at" by default. `updated_at=` changes it.
 """
 
 LIMITS_PAGE = """# Limits
 
-What Mixpanel publishes about the size of things, and how this package reads it. The checks use this table, `mpd.LIMITS`.
+The limits that Mixpanel publishes, as this package interprets them. The checks use this table, `mpd.LIMITS`.
 
 {limits}
 
-Where two pages of Mixpanel disagree, or none gives a number, the stricter reading counts, and the note says so. [Values over a limit](guide/limits.md)
-says what becomes of them. [Scale](scale.md) tells of Mixpanel's limits of rate.
+If two pages of Mixpanel disagree, or none gives a number, the package uses the stricter interpretation, and the note says so. [Values over a
+limit](guide/limits.md) shows what happens to such values. For rate limits, see [Scale](scale.md).
 """
 
 RESERVED_PAGE = """# Reserved properties
 
-A property whose name begins with `$` means something to Mixpanel. `email` is not `$email`: `rename="reserved"` turns `name`, `first_name`, `last_name`,
-`email`, `phone`, `avatar` and `created` into the reserved ones, and a mapping renames any other. This page is made from the table that the checks walk,
-`mpd.RESERVED_PROPERTIES`.
+Mixpanel gives a meaning to properties whose name begins with `$`. `email` is not `$email`. `rename="reserved"` renames columns such as
+`name`, `first_name`, `last_name`, `email`, `phone`, `avatar` and `created` to the reserved properties; a mapping renames any other column.
+This page is generated from the table that the checks use, `mpd.RESERVED_PROPERTIES`.
 
 {reserved}
 
@@ -57,14 +58,14 @@ A property whose name begins with `$` means something to Mixpanel. `email` is no
 | --- | --- |
 | editable | you may set it |
 | alias | its value becomes a second id of the user: see [`alias_property`](errors/properties.md#alias_property) |
-| computed | Mixpanel computes it, and a value of yours is refused: see [`computed_property`](errors/properties.md#computed_property) |
-| identity | names the profile or the project, and is no property: see [`identity_property`](errors/properties.md#identity_property) |
+| computed | Mixpanel computes it, so the checks refuse your value: see [`computed_property`](errors/properties.md#computed_property) |
+| identity | it identifies the profile or the project, and is not a property: see [`identity_property`](errors/properties.md#identity_property) |
 """
 
 ERRORS_PAGE = """# Errors and checks
 
-Each finding of a check begins with its code, such as `long_string`, and each exception has a name. `mpd.explain("long_string")` shows its page in Python,
-and `mixpanel-pandas explain long_string` in a terminal. The examples start from
+Each finding begins with the name of its check, such as `long_string`. These pages explain every check and every exception.
+`mpd.explain("long_string")` shows the same text in Python, `mixpanel-pandas explain long_string` in a terminal. All examples start with
 
 ```python
 >>> import pandas as pd

@@ -32,10 +32,12 @@ HERE = Path(__file__).parent
 
 CHECKS_PAGE = """# What is checked
 
-Every row of a frame is checked before a byte is sent. An **error** is never sent: it refuses the frame, or the row, the
-value or the end of the string is left out, as `invalid=` says. **Warnings** and **hints** are sent; `df.mixpanel.validate`
-shows them all. This page is made from the table that the checks walk. A name leads to what it means and what to do, with an
-example; `mpd.explain` and `mixpanel-pandas explain` show the same. Numbers come from [Limits](limits.md).
+Every row of a frame is checked before anything is sent. A value with an **error** is never sent: by default the whole frame is refused, and
+`invalid=` can drop the row or the value, or cut the string, instead. Values with **warnings** and **hints** are sent. `df.mixpanel.validate`
+lists all findings.
+
+Each check links to its explanation, with an example; `mpd.explain` and `mixpanel-pandas explain` show the same text. The
+numbers come from [Limits](limits.md). This page is generated from the table that the checks use.
 
 ## Checks
 
@@ -43,32 +45,32 @@ example; `mpd.explain` and `mixpanel-pandas explain` show the same. Numbers come
 
 ## What Mixpanel has
 
-A mistyped column creates a new property, and Mixpanel does not object. `known=` tells the checks which properties there are, and
-`new_property`, `absent_property`, `type_drift`, `no_list` and `no_number` compare the frame with them. Without it they look at nothing.
+A mistyped column creates a new property, without any error from Mixpanel. `known=` names the properties that exist in Mixpanel. The checks
+`new_property`, `absent_property`, `type_drift`, `no_list` and `no_number` compare the frame with them. Without `known=` these checks do not run.
 
 | `known=` | the properties are |
 | --- | --- |
-| `True` | those of the project, or of the group key: asked for at the time of the check, in one query, with a [service account](read-profiles.md) |
-| a frame, or a file that `mpd.frame` reads | the rows: columns `name` and, if types are to be compared, `type` |
+| `True` | those of the project, or of the group key. The check reads them in one query, which needs a [service account](read-profiles.md) |
+| a frame, or a file that `mpd.frame` reads | the rows. The column `name` is required; the column `type` is needed to compare types |
 | `{{"plan": "string", "seats": "number"}}` | the keys, with their types |
-| `["plan", "seats"]` | these; nothing is known of their types |
+| `["plan", "seats"]` | the names; types are not compared |
 
-- Types are `string`, `number`, `boolean`, `date` (or `datetime`), `list` and `object`. Another word tells nothing.
+- Types are `string`, `number`, `boolean`, `date` (or `datetime`), `list` and `object`. Any other type is not compared.
 - Names are compared as they are sent: after `rename`, `spread` and `trim`. Mixpanel's own properties are always known.
-- A name is like another one if it differs in case, blanks and signs, or in one letter, or if two letters have changed places.
-- `new_properties="raise"` makes `new_property` an error, which refuses the frame. `invalid={{"new_property": "drop_value"}}` leaves such
+- `new_property` suggests a similar name: one that differs only in case, blanks and punctuation, in one letter, or in two swapped letters.
+- `new_properties="raise"` turns `new_property` into an error. `invalid={{"new_property": "drop_value"}}` leaves such
   properties out. The same works for `type_drift`, `no_list` and `no_number`.
-- `$union`, `$append` and `$remove` on a property that is no list are answered with success, and change nothing: that is `no_list`.
+- Mixpanel answers `$union`, `$append` and `$remove` with success even if the property is not a list, and changes nothing. `no_list` warns of that.
 
-## Ids that are no ids
+## Placeholder ids
 
-Compared in lower case and without outer blanks: {junk}.
+`junk_id` refuses these ids, in any case and with outer blanks: {junk}.
 """
 
 EMULATOR_PAGE = """# The emulator
 
-`mpd.Emulator` is a Mixpanel on this machine, for tests, notebooks and a first try. It keeps the profiles that are written to it, applies
-every operator as documented, answers queries about them, and [fails on cue](#failing-on-cue). Nothing leaves this machine.
+`mpd.Emulator` is a Mixpanel on this machine, for tests, notebooks and first steps. It stores profiles, applies every operator as documented,
+answers queries, and [simulates failures](#simulating-failures). Nothing leaves this machine.
 
 ```python
 >>> import mixpanel_pandas as mpd, pandas as pd, requests
@@ -83,9 +85,9 @@ every operator as documented, answers queries about them, and [fails on cue](#fa
 
 ```
 
-Other clients run against it unchanged: the tests write and read with `mixpanel`, `mixpanel-utils` and `mixpanel-headless`, with the
-Singer tap and with Airbyte's source. Where Mixpanel's documentation is silent, the emulator has to choose; a comment beside the code
-says so. It is no statement about Mixpanel. [`poe live`](live.md) asks a real project the same, and prints what differs.
+Other clients run against it unchanged: the tests use `mixpanel`, `mixpanel-utils`, `mixpanel-headless`, the Singer tap and Airbyte's
+source. Where Mixpanel's documentation is silent, the emulator has to choose, and a comment in the code says so. Such a choice is not a fact
+about Mixpanel. [`poe live`](live.md) compares the emulator with a real project.
 
 ## What it answers
 
@@ -93,72 +95,73 @@ says so. It is no statement about Mixpanel. [`poe live`](live.md) asks a real pr
 - {paths}: queries, with GET and POST, in the address, a form or JSON. They need `emulator.service_account` and the `project_id`, or
   `emulator.project_secret` alone.
 
-A page of any origin may read the answers (CORS).
+Web pages of any origin can read the answers (CORS).
 
 ## Where it listens
 
-`emulator.start()` listens on a free port of 127.0.0.1, and `emulator.url` is the address. Where two processes have to agree on one,
-name the port: `emulator.start(8001)`, or in a terminal
+`emulator.start()` listens on a free port of 127.0.0.1; `emulator.url` is the address. If two processes must agree on an address,
+choose the port: `emulator.start(8001)`, or in a terminal
 
 ```sh
 mixpanel-pandas emulator --port 8001 --token 0123456789abcdef0123456789abcdef
 ```
 
-Other machines cannot reach it. With `emulator.adapter()` it needs no socket at all.
+Other machines cannot reach it. With `emulator.adapter()` it needs no socket.
 
 ## Sessions and ids
 
-A query with page 0 opens a **session**: a snapshot of the profiles, whose pages the same parameters with `session_id` and `page` read.
-Only page 0 counts as one of 60 queries in an hour, and five run at once; beyond that comes a 429 with the headers that Mixpanel sends.
-A query finds a profile by its canonical id alone: `emulator.add_alias("ann@example.org", "ann")` gives a user a second id, to which
-updates go as well. `emulator.add_cohort("paying", ["ann"])` returns the number for `filter_by_cohort`.
+A query for page 0 opens a **session**: a snapshot of the profiles. Queries with the same parameters, `session_id` and `page` read its other pages.
+Only page 0 counts as one of the 60 queries in an hour, and five queries run at once. Further queries get a 429 with Mixpanel's headers.
+
+A query finds a profile only by its canonical id. `emulator.add_alias("ann@example.org", "ann")` gives a user a second id, which updates can
+use. `emulator.add_cohort("paying", ["ann"])` returns the number for `filter_by_cohort`.
 
 ## Switches
 
 | option | default | what it does |
 | --- | --- | --- |
-| `token` | a random one | the project token; records with another one are answered with success and land nowhere |
-| `strict` | `StrictShape()` | the shape of answers to `strict=1`, of which only success is known |
+| `token` | a random one | the project token; records with another token are answered with success and are not stored |
+| `strict` | `StrictShape()` | the shape of answers to `strict=1`; only that of success is known |
 | `page_size` | 1000 | the most profiles on a page |
 | `queries_per_hour` | 60 | further queries get a 429 |
-| `session_seconds` | 3600 | how long the pages of a query can be read, after its latest page |
-| `read_delay` | 0 | seconds until queries see what was written |
-| `whole_seconds` | `False` | dates come back to the second, as Mixpanel exports them |
-| `timezone` | `"UTC"` | the time zone of the project, in which dates in a selector are |
+| `session_seconds` | 3600 | how long a session can be read after its latest page |
+| `read_delay` | 0 | seconds until queries see an update |
+| `whole_seconds` | `False` | dates are returned in whole seconds, as Mixpanel exports them |
+| `timezone` | `"UTC"` | the time zone of the project, for dates in a selector |
 | `history` | all | how many of the latest requests are kept |
 | `clock` | `time.time` | seconds since 1970 |
 
 ## Selectors
 
-`where` and `selector` take an expression: properties (`properties["plan"]` or `user["plan"]`), texts in double quotes with a backslash
-before quotes and backslashes, numbers, `true` and `false`, lists of these in brackets, `NOW` (seconds since 1970), and the table below.
-A text that is none is answered with 400. What a profile lacks is undefined, and so is an operation on values of the wrong type. A
-profile is found if the expression is true.
+`where` and `selector` take an expression. It consists of properties (`properties["plan"]` or `user["plan"]`), strings in double quotes
+(with a backslash before quotes and backslashes), numbers, `true` and `false`, lists of these in brackets, `NOW` (seconds since 1970), and
+the operators and functions of this table. An invalid expression is answered with 400. A property that a profile does not have is undefined,
+and so is an operation on values of the wrong type. A query finds the profiles for which the expression is true.
 
 {selectors}
 
-Sources: the [page of Mixpanel](https://docs.mixpanel.com/reference/segmentation-expressions), and what clients rely on. By
-`mixpanel-headless`, queries of profiles know no `*`, `/`, `%`, `floor`, `round`, `ceil` and `boolean`; the emulator evaluates all that is
-documented.
+Sources: the [page of Mixpanel](https://docs.mixpanel.com/reference/segmentation-expressions), and what clients rely on. According to
+`mixpanel-headless`, queries of profiles do not support `*`, `/`, `%`, `floor`, `round`, `ceil` and `boolean`. The emulator evaluates everything that
+is documented.
 
 ## Parameters
 
-Parameters that are not in this table are refused, so that none is ignored in silence.
+The emulator refuses parameters that are not in this table, so that none is silently ignored.
 
 {parameters}
 
-Refused though Mixpanel knows them: {refused}.
+It also refuses some parameters that Mixpanel has: {refused}.
 
-## Failing on cue
+## Simulating failures
 
-`emulator.fail(429)`, `emulator.fail("reset", applied=True)`, `emulator.fail(503, on="read", times=None)`: the docstring of
+Examples are `emulator.fail(429)`, `emulator.fail("reset", applied=True)` and `emulator.fail(503, on="read", times=None)`. The docstring of
 `Emulator.fail` lists all faults.
 """
 
 READING_PAGE = """# Reading text
 
-`parse={{column: reading}}` says what the text of a column stands for; on the command line it is `--parse amount=number`. A reading is a
-name, alone or with a detail after a colon. This page is made from the table that the verbs use.
+`parse={{column: reading}}` converts the text of a column to numbers, dates, booleans, lists or JSON. A reading is a name, optionally followed
+by a colon and a detail. On the command line it is `--parse amount=number`. This page is generated from the table that the verbs use.
 
 ```python
 df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/mm/yyyy", "tags": ";"}})
@@ -166,47 +169,46 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 
 {readings}
 
-- Blank text is missing, but for `text`.
-- Text that cannot be read is an error with its row and value, such as `unreadable`: see [What is checked](checks.md). `invalid=` says
-  what becomes of it, as of every error.
-- A column that has the type already stays as it is. A column of another type is an error, because a reading is for text. In a column
-  of several types the text is read, and the other values stay.
-- All values of a column have one type: whole numbers are whole unless one value has decimals, and dates are dates unless one has a
-  time. A time without a zone is taken as UTC, which is a warning.
-- A separator alone, such as `";"`, is a list, too. Then quotes have no meaning.
-- An integer beyond 64 bits is sent as text, which keeps its digits, and is a warning (`inexact_integer`).
-- Nothing is read unasked: text of a frame without `parse` is sent as text. Only of a CSV file `mpd.frame` makes numbers, booleans and ISO
-  dates, where [nothing is lost](files.md#what-a-csv-file-holds). The [cookbook](cookbook.md) has examples.
-- Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) hold
-  JSON and are sent as that; `parse={{column: "text"}}` sends their text.
+- Without `parse=`, the text of a frame is sent as text. Only from a CSV file does `mpd.frame` infer numbers, booleans and ISO dates, if
+  [no digit is lost](files.md#types-in-a-csv-file). The [cookbook](cookbook.md) has examples.
+- Blank text is missing, except with `text`.
+- Text that cannot be parsed is an error, such as `unreadable`, with its row and value: see [What is checked](checks.md). `invalid=` decides
+  what happens to it.
+- If a column already has the type, it does not change. A column of another type is an error. In a column of several types, only the text
+  is parsed.
+- All values of a column get one type: integers, unless one value has decimals; dates, unless one value has a time. A time
+  without a time zone is taken as UTC, with a warning.
+- A separator alone, such as `";"`, is a list, too. Then quotes have no special meaning.
+- An integer beyond 64 bits is sent as text, to keep its digits, with the warning `inexact_integer`.
+- Columns of a JSON dtype (BigQuery's `dbjson`, Arrow's `arrow.json`) are sent as JSON; `parse={{column: "text"}}` sends their text.
 
-## Text that looks like more
+## Hints about text
 
-A column of which every text looks like a number, a date, yes and no, a list or JSON has a hint that names the reading:
+If all texts of a column look like numbers, dates, yes and no, lists or JSON, a hint suggests the reading:
 
 ```text
 the text looks like numbers ('1,234.50', '7.00' in 2 rows): parse={{'amount': 'number:1,234.5'}} reads it
 ```
 
-Where two readings fit, as for `05/07/2023`, it names both. `parse={{"amount": "text"}}` answers that it is text, and the hint is gone.
-What may be a code is text without a hint: leading zeros, `+15550100`, `1e5`, versions such as `1.10` beside `1.9`, digits of one length,
-columns named like `zip_code` or `order_id`, and properties that are text for Mixpanel. So are ISO dates in UTC, which are dates for
-Mixpanel as they stand.
+If two readings fit, as for `05/07/2023`, the hint suggests both. `parse={{"amount": "text"}}` confirms that the column is text, and removes the hint.
+Possible codes get no hint: leading zeros, `+15550100`, `1e5`, versions such as `1.10` beside `1.9`, digits of the same length,
+columns with names such as `zip_code` or `order_id`, and properties that are text in Mixpanel. ISO dates in UTC get no hint either, because
+Mixpanel reads them as dates.
 
 ## Texts that mean missing
 
-`na=["-", "?"]` makes texts of ids and values missing, before `parse` reads them. Casing counts, outer blanks do not. On the command line
-it is `--na - --na "?"`. Two sets have names, which can stand among texts: `na=["common", "-"]`.
+`na=["-", "?"]` treats these ids and values as missing, before `parse` is applied. The case must match; outer blanks are ignored. On the command line
+it is `--na - --na "?"`. There are two predefined sets, which you can combine with other texts: `na=["common", "-"]`.
 
 {na}
 
-`common` leaves out what is a word or a name as well: `NA` is Namibia. Without `na=` all texts are values, and the hint
-`missing_as_text` names the rows whose text is in `common`, a dash, or an error of a spreadsheet such as `#REF!`.
+`common` does not contain texts that are also words or names, such as `NA` for Namibia. Without `na=` all texts are values. The hint
+`missing_as_text` reports text that is in `common`, a dash, or a spreadsheet error such as `#REF!`.
 
 ## Blanks and invisible characters
 
-`trim=True` takes outer blanks from ids, names of properties and text, and characters that nobody sees: zero-width spaces, soft hyphens,
-byte order marks and marks of direction. Items of lists and texts in objects stay.
+`trim=True` removes outer blanks and invisible characters from ids, property names and text: zero-width spaces, soft hyphens,
+byte order marks and direction marks. Items of lists and texts in objects do not change.
 """
 
 OUTCOMES_PAGE = """# What happens to a row
@@ -215,55 +217,57 @@ Each row of the frame has one outcome:
 
 | outcome | meaning | what to do |
 | --- | --- | --- |
-| `accepted` | Mixpanel took the request. It does not verify tokens: [canaries](proof.md) do. | nothing |
-| `rejected` | Mixpanel refused it; it was not applied. | correct it, send it again |
-| `unknown` | It may have been applied: there was no answer, or no clear one. | idempotent: send it again; else look first |
-| `not_sent` | It was not sent, or certainly not applied. | send it again |
-| `invalid` | Left out before sending: over a limit, or a bad id. | correct it, send it again |
-| `skipped` | Left out because there is nothing to do: superseded by a later row, or no value at all. | nothing |
+| `accepted` | Mixpanel answered with success. It does not verify the token: [canaries](proof.md) do. | nothing |
+| `rejected` | Mixpanel refused the update and did not apply it. | correct it, send it again |
+| `unknown` | The update may have been applied: there was no answer, or no clear one. | [idempotent](operators.md#how-they-differ) operators: send it again; others: look at the profile first |
+| `not_sent` | The update was not sent, or certainly not applied. | send it again |
+| `invalid` | A check found an error, such as a bad id or a value over a limit. The row was not sent. | correct it, send it again |
+| `skipped` | There was nothing to send, for example because a later row has the same id, or because the row has no value. | nothing |
 
-`df.mixpanel.failures(summary)` picks the retryable rows: those to send again, as they are or corrected. [What happens
-when...](faults.md) says which fault leads to which outcome, and which operators are idempotent.
+`df.mixpanel.failures(summary)` returns the rows to send again, unchanged or corrected. [What happens when...](faults.md) shows which
+outcome follows from which fault.
 
 ## The summary
 
-A verb returns one row per run of rows with one final answer (a batch, or a part of one), and one per reason for rows that were
-left out. With `mpd.upload` it also counts malformed records of the source, in a row with the reason `malformed record` whose `start` and
-`stop` are the end of the frame. `mpd.totals(summary)` adds it up; `df.mixpanel.outcomes(summary)` gives a row for each row of the frame. Keep it in
-Parquet, which both read again in another process.
+A verb returns a frame, the summary. A row of it stands for rows with the same final answer (a batch, or a part of one), or for all rows
+that were left out for one reason. With `mpd.upload` the summary also counts malformed records of the source, with the reason `malformed
+record`; their `start` and `stop` are the end of the frame.
+
+`mpd.totals(summary)` adds the summary up. `df.mixpanel.outcomes(summary)` returns the outcome of each row of the frame. To use them later in another
+process, save the summary as Parquet.
 
 {columns}
 
-A run whose `positions` are missing, or fewer than its `rows`, holds all rows between `start` and `stop` that no other run lists. So ten
-million rows with 1 % scattered bad ones make a summary of one or two MB.
+If `positions` is missing or has fewer entries than `rows`, the row of the summary stands for all rows between `start` and `stop` that no other row
+lists. So the summary of ten million rows with 1 % scattered bad ones takes only one or two MB.
 
-`summary.attrs["mixpanel"]` says where the rows went: `place` is the region or the host of the address (`dry run` where nothing was sent),
-`token_fingerprint` equals `project.fingerprint` of the project that was written to, and `backup` is the file that keeps what `unset` or
-`delete` has removed: see [Undo](undo.md).
+`summary.attrs["mixpanel"]` records where the rows went: `place` is the region or the host (`dry run` if nothing was sent),
+`token_fingerprint` is the `project.fingerprint` of the project, and `backup` is the file with what `unset` or `delete` has removed
+([Undo](undo.md)).
 
 ## When a call ends early
 
-A summary is made only when no worker can send any more. Whatever ends a call (Ctrl-C, an exception that a signal's handler raises, a
-soft time limit, `SystemExit`, a thread that cannot be started, a bug), it sends nothing else, waits 5 seconds for the answers to what
-is on the wire, closes the connections, and then makes the summary. What it cannot confirm is `unknown`.
+A call can end early: by Ctrl-C, an exception that a signal handler raises, a soft time limit, `SystemExit`, a thread that cannot be
+started, or a bug. Then it sends nothing more, waits 5 seconds for the answers to requests in flight, and closes the connections. Only then, when no
+worker can send any more, it makes the summary. What it cannot confirm is `unknown`.
 
-| what strikes | what the call raises | where the summary is |
+| event | what the call raises | where the summary is |
 | --- | --- | --- |
-| Ctrl-C, the notebook's stop button | `UploadInterrupted`, also where SIGINT has another handler, which is called once afterwards | `.summary` |
+| Ctrl-C, the notebook's stop button | `UploadInterrupted`, even if SIGINT has another handler, which is called once afterwards | `.summary` |
 | an `Exception`, such as that of a soft time limit | `UploadError` from it | `.summary` |
-| `SystemExit` and its like | the same | `mpd.last_summary()` |
+| `SystemExit` and the like | the same exception | `mpd.last_summary()` |
 | SIGTERM, on the command line | exit status 143 | printed and written, as after Ctrl-C |
 
-After a second Ctrl-C the call does not wait for answers either. A progress bar or a handler of the log that fails is switched off,
-and the upload goes on.
+After a second Ctrl-C, the call no longer waits for answers. If a progress bar or a log handler fails, it is switched off and the upload
+continues.
 """
 
 
 #: Column of the summary -> what it tells.
 COMMAND_LINE_PAGE = """# The command line
 
-`mixpanel-pandas` runs the verbs on tables, by hand and as a scheduled job. `python -m mixpanel_pandas` is the same. The tests run the
-commands and job files of this page, and its tables are made from those that the commands walk.
+`mixpanel-pandas` runs the verbs on tables, by hand and as scheduled jobs. `python -m mixpanel_pandas` is the same command. The tests run the
+commands and job files of this page. Its tables are generated from those that the commands use.
 
 ```sh
 mixpanel-pandas validate set users.csv --id user_id
@@ -273,41 +277,41 @@ mixpanel-pandas set users.csv --id user_id --rename reserved
 ```
 
 - `validate` shows each finding with its count, the first rows and their values. `payloads` shows what would be sent, as JSON Lines.
-  `inventory` shows what the columns hold. None of them sends anything, or needs a project.
-- `mixpanel-pandas set --help` lists the options of a verb in groups. `mixpanel-pandas completion bash` (or `zsh`, `fish`) prints what
-  makes a shell complete them.
-- `mixpanel-pandas explain long_string` says what a check or an error means, and what to do: see [Errors and checks](errors.md).
-- With `--emulator` a verb writes to an emulated Mixpanel that ends with the command. `mixpanel-pandas emulator` runs one until Ctrl-C,
-  and prints the address, the token and the service account that other commands need. With `--port 8001` the address is known before.
+  `inventory` shows the contents of the columns. These three send nothing and need no project.
+- `mixpanel-pandas set --help` lists the options of a verb. `mixpanel-pandas completion bash` (or `zsh`, `fish`) prints a script for
+  shell completion.
+- `mixpanel-pandas explain long_string` explains a check or an error: see [Errors and checks](errors.md).
+- With `--emulator`, a verb writes to an emulator that ends with the command. `mixpanel-pandas emulator` runs an emulator until Ctrl-C.
+  It prints the address, the token and the service account for other commands. `--port 8001` sets the port of the address.
 
 ## Tables
 
 {sources}
 
-A CSV is read with the values that it shows: columns become numbers, booleans or dates only if nothing is lost. `--no-infer` leaves all
-of it text. `--parse amount=number` says what the text of a column stands for: see [Reading text](reading.md). Formats, endings and malformed
-records: see [Files and streams](files.md).
+The columns of a CSV file become numbers, booleans or dates only if no digit is lost. With `--no-infer`, all columns stay
+text. `--parse amount=number` converts the text of a column: see [Reading text](reading.md). [Files and streams](files.md) explains
+formats, endings and malformed records.
 
 ## The project
 
-The first of these that names a token or a place decides it:
+The command uses the first of these that sets a token or a region:
 
-1. `--token`, with a warning, because everybody on the machine can see it; `--region`.
-2. `--project project.toml`, a file that only the job can read:
+1. `--token` and `--region`. `--token` gives a warning, because every user of the machine can see it.
+2. `--project project.toml`. Make this file readable only for the job:
 
    ```toml
    token = "0123456789abcdef0123456789abcdef"
    region = "eu"
    ```
 
-   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries` and `backoff`, and for
-   `--known true` `username`, `secret`, `project_id` and `group_keys`.
+   Its keys are the parameters of `mpd.Project`: `token`, `region` or `url`, `timeout`, `retries`, `backoff`. To read profiles, as with
+   `--known true`, add `username`, `secret`, `project_id` and `group_keys`.
 3. The environment: `MIXPANEL_TOKEN`, and `MIXPANEL_REGION` or `MIXPANEL_URL`.
 
 ## Jobs
 
-A job is a TOML file with a whole call. It is reviewed in git, and is all that a scheduler has to name. The [preview](preview.md) of
-a notebook writes one, and so does `--save-job`, which sends nothing:
+A job is a TOML file with a complete call. You can review it in git, and it is all that a scheduler needs. `--save-job` writes it and
+sends nothing; the [preview](preview.md) can write it, too:
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --journal users.sqlite --run 'users-{{date}}' --save-job users.toml
@@ -327,12 +331,12 @@ run = "users-{{date}}"
 credits = "number"
 ```
 
-- A key is an option without its dashes, beside `source` and `verb`. Options that may be repeated are lists, or tables of pairs. A flag
-  is `true` or `false`. A key that does not exist is an error.
-- A job infers no types, so that a table is read the same every day. `--save-job` writes the readings of the table that it has seen as
-  `[parse]`. `infer = true` makes a job infer.
-- `new-properties = "raise"` refuses a table with properties that Mixpanel does not have. `known` is `true` to ask Mixpanel, the path of a
-  table of them, or a list of names or a table of types in the job itself, so that a new property is reviewed, too:
+- The keys are `source`, `verb`, and the options without dashes. An option that can be repeated is a list or a table. A flag
+  is `true` or `false`. An unknown key is an error.
+- A job infers no types, so a table is parsed the same way every day. `--save-job` writes the types of the current table to
+  `[parse]`. `infer = true` turns inference on.
+- `new-properties = "raise"` refuses a table with properties that are not in `known`. `known` is `true` to ask Mixpanel, or the path of
+  a table of properties. It can also be a list of names or a table of types in the job itself, so that new properties are reviewed, too:
 
   ```toml
   new-properties = "raise"
@@ -342,19 +346,19 @@ credits = "number"
   credits = "number"
   ```
 
-- Relative paths are relative to the folder of the job.
-- Options that are typed after `run users.toml`, or beside `--job users.toml`, win over the job. Pairs such as those of `--parse` are
-  added to those of the job.
-- A job holds no token.
-- In the name of a run `{{date}}` stands for today, and `{{hour}}` for this hour in UTC, such as `2026-11-21T14Z`. With a journal and
-  a name, a job that is started again on the same day sends only what is left, and the next day it sends everything again. Where a retry
-  may come after midnight, name the run: `mixpanel-pandas run users.toml --run users-2026-11-21`.
+- Paths are relative to the folder of the job.
+- Options on the command line, after `run users.toml` or beside `--job users.toml`, override those of the job. Pairs such as those of
+  `--parse` are added to those of the job.
+- A job contains no token.
+- In the name of a run, `{{date}}` is replaced by today's date, and `{{hour}}` by the current hour in UTC, such as `2026-11-21T14Z`. With a
+  journal and `run = "users-{{date}}"`, a second start on the same day sends only the rows that are left. The next day is a new run and
+  sends everything. If a retry may come after midnight, set the run: `mixpanel-pandas run users.toml --run users-2026-11-21`.
 
 ### A job that sends what has changed
 
-With `since` a job keeps a file of what was last accepted, and sends only what differs from it. The same table sends nothing the
-second time. The file holds ids and values, belongs to one project, and needs no service account. While one run uses it, another
-one ends with status 2 and sends nothing.
+With `since`, a job keeps a file of the values that Mixpanel last accepted, and sends only what differs. The same table sends nothing the
+second time. The job reads no profiles and needs no service account. The file contains ids and values, and belongs to one project. Only one
+run uses it at a time: a second one ends with status 2 and sends nothing.
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --since users.parquet
@@ -370,14 +374,15 @@ at-most-share = 0.1
 at-most-emptied = 500
 ```
 
-- `mirror` removes what a row no longer has, and what the job wrote before and is no longer in the table. It never touches other properties.
-- The guards stop a table that was cut off before anything is sent, with status 4. For one run allow more: `run users.toml --at-most-share 1`.
-- A row that was not accepted is sent again the next time, and so is everything if the job was killed before it ended.
-- `backup` names a file for what the profiles held. For that they are read, which needs a service account. By default nothing is read.
+- `mirror` removes values that a row no longer has, and properties that the job wrote and that are no longer in the table. It never changes other
+  properties.
+- The guards (`at-most-...`) refuse a truncated table before anything is sent, with status 4. To allow more once: `run users.toml --at-most-share 1`.
+- Rows that were not accepted are sent again the next time. If the job was killed, all rows are sent again.
+- `backup` is a file for the previous values of the profiles. They are read for it, which needs a service account.
 
 ## Plans
 
-A [plan](plan.md) is each value that a table would change, before and after, in a file. It is looked at, reviewed, and applied as it is.
+A [plan](plan.md) is a file with each value that a table would change, before and after. You review it and then apply it.
 
 ```sh
 mixpanel-pandas plan set edited.csv --id user_id --to plan.parquet
@@ -389,31 +394,33 @@ mixpanel-pandas undo plan.backup.parquet --to undo.parquet
 mixpanel-pandas apply undo.parquet
 ```
 
-- `plan` reads the profiles of the table, which needs a service account, and prints how much would change. `--current` names profiles
-  that were read before, `--since` what was last accepted. `plan --job users.toml` plans what a job would do.
-- `show` prints the changes; `--markdown` is for a pull request. It shows what a backup holds as well.
-- `apply` reads the profiles again. What somebody has changed since is left out, or with `--drift raise` refuses the plan. `drift` lists it.
-  Then `apply` writes what the profiles hold to `plan.backup.parquet`, unless `--no-backup` says otherwise, and sends the changes.
-- `apply` keeps a journal, `plan.parquet.journal`. If it is stopped or killed, the same command goes on, and adds nothing twice.
-- `undo` makes a plan of a backup, to be shown and applied like any other.
+- `plan` reads the profiles of the table, which needs a service account, and prints how much would change. With `--current` it uses profiles
+  that you have read before. With `--since` it uses the values that were last accepted, and reads nothing. `plan --job users.toml` plans the
+  call of a job.
+- `show` prints the changes of a plan or the contents of a backup; `--markdown` is for a pull request.
+- `apply` reads the profiles again and leaves out those that somebody has changed since; with `--drift raise` it refuses the plan. `drift` lists
+  these changes. Then `apply` writes the current values to `plan.backup.parquet` (unless `--no-backup`), and sends the planned changes.
+- `apply` keeps a journal, `plan.parquet.journal`. If it is stopped or killed, the same command resumes and adds nothing twice.
+- `undo` makes a plan from a backup. Show and apply it like any other plan.
 
-A plan and a backup hold ids and values of profiles, and no token.
+Plans and backups contain ids and values of profiles, and no token.
 
 ## Exit status
 
 {status}
 
-- Rows that were skipped, and those of a dry run, are no failure. `validate` ends with 1 if it finds an error.
-- 3 promises that nothing was accepted, and that the same command can do no harm. So `add`, `append` and `remove` end with 1 if a row is
+- Skipped rows and the rows of a dry run are not failures. `validate` ends with 1 if it finds an error.
+- After 3, nothing was accepted, and it is safe to run the same command again. So `add`, `append` and `remove` end with 1 if a row is
   `unknown`.
-- A file of `--summary` or `--failures` that could not be written ends the command with 1, unless another status says more.
-- `apply` that leaves out profiles because they have changed ends with 1, and `drift` that finds such profiles with 4.
+- If a file of `--summary` or `--failures` cannot be written, the command ends with 1, unless another status is more important.
+- `apply` ends with 1 if it leaves out changed profiles; `drift` ends with 4 if it finds such profiles.
 - `emulator` ends with 0 after Ctrl-C, and with 2 if its port is in use.
 
 ## The log
 
-A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a time stamp in UTC. With
-`--quiet` it holds only warnings and errors, and no tables are printed; if rows fail, a warning says what became of all of them. With `--log-format json` each line is an object:
+A terminal shows a progress bar. Otherwise standard error gets a line for each event, with a UTC time stamp. With `--quiet` it gets only
+warnings and errors, and no tables are printed; if rows fail, a warning counts the outcomes. With `--log-format json`, each line is an
+object:
 
 ```json
 {{"time":"2026-11-21T03:15:09Z","level":"info","event":"uploaded","message":"set: 59 accepted; ...","accepted":59,"rejected":0, ...}}
@@ -421,25 +428,25 @@ A terminal shows a progress bar. Otherwise standard error gets a line for each e
 
 {events}
 
-`--summary` and `--failures` write what became of the rows, and the rows to send again, to `.parquet`, `.csv` or `.jsonl`; `-` is
-standard output, as JSON Lines. The tables for people then go to standard error.
+`--summary` writes the summary, `--failures` the rows to send again, to a `.parquet`, `.csv` or `.jsonl` file. `-` is
+standard output, as JSON Lines; the printed tables then go to standard error.
 
 ## Recipes
 
 ### cron
 
-`--quiet` prints nothing as long as all goes well, so cron writes no mail. A job names no `%`, which a crontab would need to escape.
+With `--quiet` a successful job prints nothing, so cron sends no mail. `{{date}}` in the job avoids `%`, which a crontab would have to escape.
 
 ```sh
 15 3 * * *  mixpanel-pandas run /srv/jobs/users.toml --quiet
 ```
 
-With `project = "/etc/mixpanel.toml"` in the job, cron needs no environment. A second upload with the same journal is refused while the
-first is running, with status 2.
+With `project = "/etc/mixpanel.toml"` in the job, cron needs no environment variables. While an upload is running, a second one with the same journal
+is refused with status 2.
 
 ### systemd
 
-A oneshot service tries again only where that helps. SIGTERM ends the upload, and every row is accounted for.
+The service retries only after statuses for which a retry helps. SIGTERM ends the upload, and every row is accounted for.
 
 ```ini
 # /etc/systemd/system/mixpanel-users.service
@@ -464,7 +471,7 @@ WantedBy=timers.target
 
 ### Airflow
 
-The name of the run comes from the date of the task, so that a retry goes on where the first try ended, also after midnight.
+The name of the run contains the date of the task, so a retry resumes the run, even after midnight.
 
 ```python
 import subprocess
@@ -486,7 +493,7 @@ def upload_users(ds: str) -> None:
 
 ## Options
 
-A verb has those that it can use: `mixpanel-pandas add --help`.
+Each verb has only some of these options. `mixpanel-pandas add --help` lists those of `add`.
 
 {options}
 """
@@ -495,17 +502,17 @@ SOURCES_IN_WORDS = [
     ("`users.csv`, `users.parquet`", "a file, plain or compressed"),
     (
         "`a.csv b.csv`, `'data/*.csv'`, `data/`",
-        "several files, a pattern, a folder: in the order of their names",
+        "several files, a glob, a folder: in the order of their names",
     ),
-    ("`-`", "standard input; `--format` says what it is"),
-    ("`s3://bucket/users.parquet`", "an address that fsspec knows, where its library is installed"),
+    ("`-`", "standard input, with `--format`"),
+    ("`s3://bucket/users.parquet`", "an address of fsspec, if the library of its protocol is installed"),
 ]
 
 EVENTS_IN_WORDS = [
     ("`started`", "the command began", "`command`"),
     ("`inferred`", "columns of a CSV became numbers, booleans or dates", "`parse`"),
     ("`malformed`", "malformed records were left out", "`records`"),
-    ("`backslashes`", "two backslashes are read as one, and others of the file stand alone", ""),
+    ("`backslashes`", "two backslashes are read as one, and the file has single ones, too", ""),
     ("`read`", "the table was read", "`rows`, `columns`, `seconds`"),
     ("`findings`", "warnings and hints about the table", ""),
     (
@@ -523,7 +530,7 @@ EVENTS_IN_WORDS = [
 ]
 
 COLUMNS_IN_WORDS = {
-    "batch": "number of the batch; missing for rows that were left out or never reached",
+    "batch": "number of the batch; missing for rows that were left out or not reached",
     "operator": "the verb",
     "start": "position of the first row in the frame",
     "stop": "position after the last row",
@@ -531,85 +538,89 @@ COLUMNS_IN_WORDS = {
     "updates": "JSON records that the rows make",
     "bytes": "size of the request's body",
     "status_code": "HTTP status of the last answer; missing when none came",
-    "outcome": "the worst of the rows' outcomes",
+    "outcome": "the worst outcome of the rows",
     "accepted": "rows with this outcome; the six counts add up to `rows`",
     "rejected": "likewise",
     "unknown": "likewise",
     "not_sent": "likewise",
     "invalid": "likewise",
     "skipped": "likewise",
-    "requests": "requests that are counted here",
+    "requests": "number of requests",
     "attempts": "how often the rows were sent",
     "started": "when the first request began (UTC)",
-    "elapsed": "seconds from then to the final answer, waits included",
+    "elapsed": "seconds from `started` to the final answer, pauses included",
     "reason": "short category, missing for accepted rows",
-    "error": "what the server said, without secrets, and what to do",
-    "positions": "positions of exceptions, as an array of int64: of all rows of the run, or of those that differ from `outcome`",
-    "position_outcomes": "their outcomes",
-    "reasons": "their errors",
+    "error": "the text of the server, without secrets, and what to do",
+    "positions": "array of int64: the positions of all these rows, or of those whose outcome differs from `outcome`",
+    "position_outcomes": "the outcomes of the rows in `positions`",
+    "reasons": "the errors of the rows in `positions`",
 }
 
 
 FAULTS_PAGE = """# What happens when...
 
-...something goes wrong on the way. What you see is the outcome in the summary; [What happens to a row](outcomes.md) explains the
-outcomes. An operator is idempotent if a profile is the same when an update is applied twice: {idempotent}
-are, {others} are not. This page is made from the table that the upload uses.
+...something goes wrong during an upload. The table shows which [outcome](outcomes.md) follows. The outcome depends on the verb:
+{idempotent} are [idempotent](operators.md#how-they-differ), {others} are not. The
+table is generated from the one that the upload uses.
 
 {faults}
 
-## How an answer is read
+## Retries and answers
 
-- Before a request is sent again there is a pause. The very first connection is tried twice, then the upload ends with `ConnectionFailed`.
-- Halving goes down to a single row. It ends when 24 requests in a row are refused with the same text; if that happens before
+- There is a pause before each retry. The very first connection is tried twice; then the upload ends with `ConnectionFailed`.
+- Halving goes down to a single row. It stops when 24 requests in a row are refused with the same text. If that happens before
   anything is accepted, nothing else is sent.
-- An attempt that may have been applied turns a later `not_sent` or `rejected` into `unknown`.
-- An answer counts only if it is whole and says where it ends; a compressed one is not unpacked. Two statements that contradict each
-  other prove nothing. `timeout` bounds the sending of a request, and then its whole answer.
-- When as many requests in a row as there are workers have used up their tries without a clear answer, the circuit breaker opens: the
-  rest is `not_sent`.
-- Several rows of one id (`duplicates="all"`) are sent one after the other. A row is held back (`not_sent`) where the order could be
-  lost: an earlier row of its id is `unknown` or `not_sent`, or was sent again after an attempt without a complete answer, which may
-  still arrive and undo the later one. A complete 429 or 5xx leaves no such doubt.
+- If an earlier attempt may have been applied, a row is `unknown`, even if a later attempt was refused or not sent.
+- An answer counts only if it is complete, shows where it ends and is not compressed. An answer that contradicts itself proves nothing.
+  `timeout` limits the time to send a request, and then the time to receive its whole answer.
+- The circuit breaker opens when requests in a row, as many as there are workers, have used up their retries without a clear answer. The
+  remaining rows are `not_sent`.
+- With `duplicates="all"`, the rows of an id are sent one after the other. A row is not sent (`not_sent`) if the order could be lost:
+  because an earlier row of its id is `unknown` or `not_sent`, or because an earlier row was sent again after an attempt without a complete
+  answer. That attempt may still arrive and undo the later row. After a complete 429 or 5xx, there is no such risk.
 
-## A run that goes on
+## Resuming an upload
 
-`df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` writes down, on disk, what becomes of each request, before it is made
-and after its answer. After a crash, `kill -9` or a power cut the same call goes on: what is accepted is not sent again; what was
-refused or not sent is tried again; what was on the wire is sent again where the operator is idempotent, else it is `unknown`. The
-summary covers the whole frame.
+With `df.mixpanel.add("user_id", journal="mp.sqlite", run="2026-11-21")` a file, the journal, records each request before it is sent and
+after its answer. After a crash, `kill -9` or a power cut, make the same call again. It resumes the run:
 
-- A run that has ended sends nothing: the same call returns its summary, which says when it was sent, and that nothing was sent now.
-- Without `run`, the operator, the columns and the ids identify the run. The same call goes on until nothing is left to try. After
-  that, idempotent operators begin a new run. With the others the same values raise `AlreadySent`, and other values are another run.
-  `repeat=True` is refused: name another run to send the same again.
-- A `run` whose content has changed is refused, and the message says what changed. `on_changed="remaining"` sends only the ids that have no
-  outcome in that run.
-- An `unknown` row of an operator that is not idempotent stays `unknown`, and later rows of its id are held back. Look at the profile.
-  Then `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)` writes down that the row was applied; `applied=False`, that it
-  was not. Make the same call again, and the run goes on.
-- One file serves one upload at a time. Any other call that opens it, also to read it, raises `JournalError`. So does a call that
-  names a file that is empty, damaged or no journal, or that has several hard links. A damaged journal is never taken for a new one.
-- Where the journal cannot be written, nothing is sent, and the call raises; where that happens later, nothing else is sent.
-- `mpd.read_journal("mp.sqlite")` gives the summary back, and the outcome of each id, once the upload has ended, however it did.
-- The file holds ids, names of columns, outcomes and what the server said (without secrets), and of values only fingerprints, whose
-  key is made of the token. Only its owner can read it. It is one file, so a copy made between two calls is complete. Do not open it
-  from your own code while an upload of the same process writes it: a process that closes a file loses its locks on it. One file
-  holds many runs; remove it when you do not need them any more.
+| in the journal, the row is | the same call |
+| --- | --- |
+| accepted | does not send it again |
+| refused or not sent | sends it again |
+| in a request that was in flight | sends it again if the operator is idempotent; otherwise the row is `unknown` |
 
-## Besides
+The summary covers the whole frame.
 
-A wrong token, or that of another project, is answered with success. [Canaries](proof.md) find that out before the bulk is sent.
+- If the run is complete, the same call sends nothing and returns the summary, which says when it was sent.
+- Without `run=`, the operator, the columns and the ids identify the run. When the run is complete, an idempotent operator begins a new one.
+  An operator that is not idempotent raises `AlreadySent` if the values are the same, and begins a new run if they differ. `repeat=True` is
+  refused: use another `run=` to send the same again.
+- If the content of a `run=` has changed, the call is refused, and the message says what changed. `on_changed="remaining"` sends only the
+  ids that have no outcome in that run.
+- If the operator is not idempotent, an `unknown` row stays `unknown`, and later rows of its id are not sent. Look at the profile. Then
+  record that the update was applied with `mpd.settle("mp.sqlite", "2026-11-21", ["ann"], applied=True)`, or that it was not with
+  `applied=False`. Make the same call again, and the run resumes.
+- Only one upload at a time can use a journal. Any other call that opens it, even to read it, raises `JournalError`. So does a
+  file that is empty, damaged or not a journal, or that has several hard links. A damaged journal is never replaced by a new one.
+- If the journal cannot be written, the call raises and sends nothing. If that happens during the upload, it sends nothing more.
+- `mpd.read_journal("mp.sqlite")` returns the summary and the outcome of each id, once the upload has ended in any way.
+- The journal contains ids, column names, outcomes, the texts of the server (without secrets), and fingerprints of the values. The key of the
+  fingerprints is derived from the token. Only the owner of the file can read it.
+- The journal is one file, so a copy made between two calls is complete. Do not open it from your own code while the same process
+  uploads: a process that closes a file loses its locks on it.
+- One file can hold many runs. Delete it when you no longer need them.
+
+## Other cases
+
+A wrong token, or that of another project, is answered with success. [Canaries](proof.md) detect that before the bulk of the rows is sent.
 
 Ctrl-C and the notebook's stop button end the upload within 5 seconds, with `UploadInterrupted.summary`
 ([when a call ends early](outcomes.md#when-a-call-ends-early)).
 
-Updates that are not idempotent are reserved before the first byte goes out. If this process has sent the same updates, or is sending
-them, the call raises `AlreadySent`. A process remembers 100,000 such uploads in about 50 MB. After that it refuses further ones with an
-`OperationError`, because it could no longer tell whether they repeat an upload. A journal keeps its own record, so a process that runs
-for months uses `journal=`.
-
-Rows over a limit are `invalid`, and never sent.
+A process refuses to send the same updates of `add`, `append` or `remove` twice: the call raises `AlreadySent`. For that it remembers
+100,000 such uploads, in about 50 MB. After that it refuses further ones with an `OperationError`, because it could no longer detect a
+repetition. A process that runs for months should use `journal=`, which keeps its own record.
 """
 
 #: What goes wrong, in words -> what it proves.
@@ -617,31 +628,31 @@ FAULTS_IN_WORDS: tuple[tuple[str, Evidence], ...] = (
     ("the network is down, or the address is mistyped", "no_connection"),
     ("the proxy or TLS refuses", "no_connection"),
     ("too many requests (429)", "rate_limited"),
-    ("the body is larger than the server takes (413)", "too_large"),
+    ("the body is larger than the server allows (413)", "too_large"),
     ("no access, the wrong host, a redirect (401, 402, 403, 404, 405, 3xx)", "denied"),
-    ("the server is overloaded or broken (408, 5xx), or says that its failure is temporary", "unclear"),
-    ("a redirect as after a form (303)", "unclear"),
+    ("the server is overloaded or broken (408, 5xx), or reports a temporary failure", "unclear"),
+    ("a redirect with 303 See Other", "unclear"),
     ("the connection breaks, or the answer is not complete in time", "unclear"),
-    ("the answer makes no sense, is cut short, compressed, or does not say where it ends", "unclear"),
+    ("the answer cannot be parsed, is cut short or compressed, or does not show where it ends", "unclear"),
     ("the answer contradicts itself (400 with success, success with no record applied)", "unclear"),
-    ("a bare `1` to more than one record", "unclear"),
-    ("the request is refused as a whole (400, or status 0), and nobody is named", "refused"),
-    ("the same, and the answer counts 0", "none_applied"),
-    ("a bare `0`, which says that no record is valid; an address that is too long (414)", "none_valid"),
-    ("some records are named", "named"),
-    ("some records are named, and all others counted", "named_rest_applied"),
-    ("some records are named, and the answer counts 0", "named_none_applied"),
+    ("the answer to more than one record is a bare `1`", "unclear"),
+    ("the request is refused as a whole (400, or status 0), and the answer names no record", "refused"),
+    ("the same, and the answer counts 0 applied records", "none_applied"),
+    ("a bare `0`, which means that no record is valid; an address that is too long (414)", "none_valid"),
+    ("the answer names the records at fault", "named"),
+    ("the answer names the records at fault, and counts all others as applied", "named_rest_applied"),
+    ("the answer names the records at fault, and counts 0 applied records", "named_none_applied"),
 )
 
 #: What follows -> what you see, in the end with this outcome.
 ACTIONS_IN_WORDS: dict[FollowUp, str] = {
     "accept": "the named rows are `rejected`, the others `accepted`",
-    "retry": "tried again, at most 8 times; then `{last}`",
+    "retry": "retried, at most 8 times; then `{last}`",
     "halve": "each half is sent by itself; a single row is `{last}`",
-    "bisect": "halved to find the rows at fault; these are `{last}`, or `unknown` where they may have been applied before",
-    "reject": "`{last}`, and not tried again",
-    "again": "the named rows are `rejected`, the others are sent once more; then `{last}`",
-    "stop": "the batch is `{last}`, all the rest `not_sent`",
+    "bisect": "halved to find the rows at fault; these are `{last}`, or `unknown` if an earlier attempt may have been applied",
+    "reject": "`{last}`, and not retried",
+    "again": "the named rows are `rejected`; the others are sent once more, and are then `{last}`",
+    "stop": "the batch is `{last}`, all remaining rows are `not_sent`",
     "unknown": "`unknown` at once (named rows: `rejected`)",
 }
 
@@ -687,22 +698,22 @@ def pages() -> dict[Path, str]:
             "what happens",
             idempotent.replace("`", ""),
             others.replace("`", ""),
-            "what Mixpanel may hold",
+            "what Mixpanel may have applied",
             "what to do next",
         ],
         [
             [
-                words,
+                "<br><br>".join(words for words, of in FAULTS_IN_WORDS if of == evidence),
                 *(
                     ACTIONS_IN_WORDS[action]
                     .format(last=row.last)
                     .replace(NAMED, NAMED * (evidence in NAMING))
                     for action in (row.idempotent, row.otherwise)
                 ),
-                "the updates, or some of them" if row.may_be_applied else "nothing of them",
+                "all or some of the updates" if row.may_be_applied else "none of the updates",
                 row.remedy,
             ]
-            for words, evidence in FAULTS_IN_WORDS
+            for evidence in dict.fromkeys(evidence for _words, evidence in FAULTS_IN_WORDS)
             for row in [REACTIONS[evidence]]
         ],
     )

@@ -25,7 +25,10 @@ PACKAGE = ROOT / "mixpanel_pandas"
 #: A module that lies lower than the rest of its folder is named: the rules know the readings of text.
 FLOORS = (
     {"text", "process", "errors", "project", "payloads.arrays"},
-    {f"reading.{name}" for name in ("columns", "numbers", "dates", "lists", "readings", "cleaning")},
+    {
+        f"reading.{name}"
+        for name in ("columns", "numbers", "date_formats", "dates", "lists", "readings", "cleaning")
+    },
     {"rules"},
     {"reading", "payloads"},
     {"checking", "explanations"},

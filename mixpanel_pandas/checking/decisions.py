@@ -7,7 +7,7 @@ excludes is not looked at by the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -15,33 +15,24 @@ import pyarrow as pa
 from pandas.api.types import is_float_dtype
 
 from mixpanel_pandas.checking.findings import Finding, column_findings, finding_of, severity_of
+from mixpanel_pandas.checking.id_scan import id_digest, scan_ids
 from mixpanel_pandas.checking.remedies import refuse_impossible_remedies, remedy_for
-from mixpanel_pandas.checking.scan import (
-    ValueScan,
-    add_mask,
-    email_column,
-    id_digest,
-    key_of_column,
-    scan_ids,
-    scan_values,
-)
+from mixpanel_pandas.checking.scan import ValueScan, email_column, key_of_column, scan_values
 from mixpanel_pandas.checking.text_columns import (
     email_message,
     look_at_column,
     look_finding,
+    missing_markers,
     missing_message,
-    missing_words,
     na_for,
 )
-from mixpanel_pandas.payloads.arrays import longest_text, nulls_in
 from mixpanel_pandas.payloads.changes import Changes, Excluded
 from mixpanel_pandas.payloads.duplicates import Duplicates
-from mixpanel_pandas.payloads.ids import IdDigest, folded, ids_of, repeated
+from mixpanel_pandas.payloads.ids import folded, ids_of, repeated
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.measures import ESCAPED_BYTES
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import encode_merged, encode_slice
 from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
@@ -52,6 +43,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mixpanel_pandas.checking.id_scan import IdScan
     from mixpanel_pandas.checking.scan import ScanMemo
     from mixpanel_pandas.checking.text_columns import ColumnLook
     from mixpanel_pandas.checking.user_schema import UserSchema
@@ -162,16 +154,17 @@ class Decisions:
         invalid = self.layout.operation.options.invalid
         remedy = remedy_for(finding, of_property=number is not None, invalid=invalid)
         self.findings.append(replace(finding, stands=remedy == "raise"))
-        if rows is None:
-            if remedy == "drop_value" and number is not None:
-                self.changes.dropped[number] = RowSet.of_mask(np.ones(self.layout.rows, bool))
-            return
-        if remedy == "drop_row":
+        if remedy == "drop_row" and rows is not None:
             self.exclude(rows, "invalid", finding.words, finding.message)
-        elif remedy in {"drop_value", "truncate"} and number is not None:
-            changed = self.changes.dropped if remedy == "drop_value" else self.changes.cut
-            earlier = changed.get(number)
-            changed[number] = RowSet.of_mask(rows if earlier is None else rows | earlier.mask(len(rows)))
+        changed = {"drop_value": self.changes.dropped, "truncate": self.changes.cut}.get(remedy)
+        if changed is not None and number is not None:
+            of_whole = np.ones(self.layout.rows, bool) if rows is None else rows
+            changed[number] = _with_rows(changed.get(number), of_whole)
+
+
+def _with_rows(earlier: RowSet | None, rows: np.ndarray) -> RowSet:
+    """Return some rows, a mask, and those of earlier findings."""
+    return RowSet.of_mask(rows if earlier is None else rows | earlier.mask(len(rows)))
 
 
 def check_frame(frame: pd.DataFrame, operation: Operation) -> Decisions:
@@ -280,45 +273,34 @@ class CheckedIds:
 def _check_ids(decisions: Decisions, memo: ScanMemo | None) -> CheckedIds:
     """Check each id, and the ids among each other."""
     layout = decisions.layout
-    id_masks: Masks = {}
-    record_masks: Masks = {}
-    longest = 0
-    digest = IdDigest()
-    hashes = folded_hashes = np.zeros(layout.rows, np.uint64)  # one array until some of them differ
-    usable = np.zeros(layout.rows, bool)
-    spans = layout.spans()
-    scans = prefetch(partial(scan_ids, layout, memo), spans, threaded=layout.threaded)
-    for span, scan in zip(spans, scans, strict=True):
-        digest.update(scan.ids)
-        longest = max(longest, longest_text(scan.ids))
-        hashes[span] = scan.hashes
-        if scan.folded_hashes is not scan.hashes and folded_hashes is hashes:
-            folded_hashes = hashes.copy()
-        folded_hashes[span] = scan.folded_hashes
-        usable[span] = ~nulls_in(scan.ids)
-        for name, mask in scan.findings:
-            add_mask(id_masks if CHECKS[name].of == "id" else record_masks, name, mask, span, layout.rows)
-    options = layout.operation.options
-    if (
-        options.trim or options.na is not None
-    ) and layout.id.place >= 0:  # a summary is matched with the ids as the frame holds them
-        decisions.digest = id_digest(layout_of_ids(decisions.frame, layout.id.label))
-    else:
-        decisions.digest = digest.hexdigest()
-    for name, mask in _in_order(id_masks):
+    scan = scan_ids(layout, memo)
+    decisions.digest = _digest_of_frame(decisions, scan)
+    usable = scan.present
+    for name, mask in _in_order(scan.masks):
         if severity_of(CHECKS[name], layout) == "error":
             usable &= ~mask
         decisions.find(name, mask)
-    if "inexact_id" not in id_masks and is_float_dtype(layout.id.at(slice(0, 0)).dtype):
+    if "inexact_id" not in scan.masks and is_float_dtype(layout.id.at(slice(0, 0)).dtype):
         decisions.report(finding_of(CHECKS["float_ids"], layout), None)
-    _check_duplicates(decisions, hashes, usable)
-    if folded_hashes is not hashes:
-        similar = _rows_sharing(folded_hashes, hashes, usable, lambda rows: folded(ids_of(layout.id, rows)))
+    _check_duplicates(decisions, scan.hashes, usable)
+    if scan.folded_hashes is not scan.hashes:
+        similar = _rows_sharing(
+            scan.folded_hashes, scan.hashes, usable, lambda rows: folded(ids_of(layout.id, rows))
+        )
         decisions.find("similar_id", similar)
     records = len(layout.operation.operators) + 1  # one to remove properties
-    if not email_column(layout):
-        hashes, usable = hashes[:0].copy(), usable[:0].copy()  # nobody asks for them again
-    return CheckedIds(hashes, usable, record_masks, records * (RECORD_BYTES + ESCAPED_BYTES * longest))
+    longest_record = records * (RECORD_BYTES + ESCAPED_BYTES * scan.longest)
+    if email_column(layout):
+        return CheckedIds(scan.hashes, usable, scan.record_masks, longest_record)
+    return CheckedIds(np.zeros(0, np.uint64), np.zeros(0, bool), scan.record_masks, longest_record)
+
+
+def _digest_of_frame(decisions: Decisions, scan: IdScan) -> str:
+    """Return the digest of the ids as the frame holds them, with which a summary is matched: before `na` and `trim` change them."""
+    layout, options = decisions.layout, decisions.layout.operation.options
+    if layout.id.place < 0 or not (options.trim or options.na is not None):
+        return scan.digest
+    return id_digest(layout_of_ids(decisions.frame, layout.id.label))
 
 
 def _check_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarray) -> None:
@@ -395,17 +377,16 @@ def _check_values(decisions: Decisions, ids: CheckedIds, scan: ValueScan, memo: 
     for name, mask in _in_order(ids.record_masks):
         decisions.find(name, mask)
     emails = email_column(layout)
-    words = _words_for_nothing(decisions, scan)
-    na = na_for((word for of_column in words.values() for word in of_column), layout.operation.options.na)
+    markers = _markers_of_columns(layout, scan)
+    na = na_for(chain.from_iterable(markers.values()), layout.operation.options.na)
     for number, (column, failing) in enumerate(zip(layout.columns, scan.failing, strict=True)):
         for name, rows in _in_order(failing):
-            mask = rows.mask(layout.rows)
+            mask, message = rows.mask(layout.rows), None
             if name == "missing_as_text":
-                decisions.find(name, mask, number, missing_message(words[number], na))
+                message = missing_message(markers[number], na)
             elif name == "email":
-                decisions.find(name, mask, number, email_message(layout, column, mask))
-            else:
-                decisions.find(name, mask, number)
+                message = email_message(layout, column, mask)
+            decisions.find(name, mask, number, message)
         look = _look(layout, column, scan.samples[number], memo)
         if look is not None:
             decisions.report(look_finding(layout, number, look, na), None, number)
@@ -428,13 +409,14 @@ def _look(
     return memo.once(("look", key_of_column(layout, column)), lambda: look_at_column(layout, column, sample))
 
 
-def _words_for_nothing(decisions: Decisions, scan: ValueScan) -> dict[int, list[str]]:
-    """Return number of a column -> its words for nothing. One `na` is for all columns, so all are needed before the first is reported."""
+def _markers_of_columns(layout: Layout, scan: ValueScan) -> dict[int, list[str]]:
+    """Return number of a column -> its missing-value markers.
+
+    A finding names one value of `na` for all columns, so the markers of all columns are needed before the first is reported.
+    """
     return {
-        number: missing_words(
-            decisions.layout, column, failing["missing_as_text"].mask(decisions.layout.rows)
-        )
-        for number, (column, failing) in enumerate(zip(decisions.layout.columns, scan.failing, strict=True))
+        number: missing_markers(layout, layout.columns[number], failing["missing_as_text"].mask(layout.rows))
+        for number, failing in enumerate(scan.failing)
         if "missing_as_text" in failing
     }
 

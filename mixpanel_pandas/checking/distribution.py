@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.encoding import json_texts
+from mixpanel_pandas.payloads.encoding import join, json_texts
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.text import Length, joined, percent, shortened
 
@@ -215,9 +215,9 @@ def _spread(sample: _Sample, bars: _Bars, read: ReadRows, hides_values: bool) ->
         return Distribution("values")
     few = of == "values" or (of in {"numbers", "characters"} and len(bars.counts) <= BARS)
     repeats = of == "characters" and len(bars.counts) <= len(bars.measures) / 2 and bars.common >= COMMON
-    return (
-        _of_values(of, bars, read) if (few or repeats) and not hides_values else _histogram(of, bars.measures)
-    )
+    if (few or repeats) and not hides_values:
+        return _of_values(of, bars, read)
+    return _histogram(of, bars.measures)
 
 
 def _of_values(of: str, bars: _Bars, read: ReadRows) -> Distribution:
@@ -246,9 +246,8 @@ def _histogram(of: Counted, measures: np.ndarray) -> Distribution:
         return Distribution(of, low=_number(low, 0), high=_number(high, 0))
     text = _text_of(of, measures, high - low)
     step = DAY if of == "dates" else 1
-    whole = (
-        0 if (measures % step).any() else step
-    )  # from 1 to 3 are three numbers, and from Monday to Wednesday three days
+    # from 1 to 3 are three numbers, and from Monday to Wednesday three days
+    whole = 0 if (measures % step).any() else step
     bins, width = _bins(high - low, whole)
     places = ((measures - low) / (width or 1.0)).astype(np.int64).clip(0, bins - 1)
     starts = low + width * np.arange(bins)
@@ -264,9 +263,8 @@ def _bins(span: float, whole: int) -> tuple[int, float]:
     if not whole:
         return (BINS, span / BINS) if span else (1, 0.0)
     steps = span / whole + 1
-    most = min(
-        range(BINS, BINS // 2, -1), key=lambda bins: -steps % bins
-    )  # the last range is as wide as the others
+    # the last range is to be as wide as the others, or nearly so
+    most = min(range(BINS, BINS // 2, -1), key=lambda bins: -steps % bins)
     width = float(np.ceil(steps / most)) if steps > BINS else 1.0
     return int(np.ceil(steps / width)), width * whole
 
@@ -297,10 +295,7 @@ def texts_of(values: Normalised) -> pa.Array:
     if values.kinds is None and pa.types.is_large_string(values.array.type):
         return values.array
     opening, texts, closing = json_texts(values)
-    if opening != "[":
-        return texts
-    brackets = [pa.scalar(text, pa.large_string()) for text in (opening, closing, "")]
-    return pc.binary_join_element_wise(brackets[0], texts, *brackets[1:])
+    return join(opening, texts, closing) if opening == "[" else texts
 
 
 # -- value -> the number that stands for it ---------------------------------------------------------------------------

@@ -149,8 +149,9 @@ def _label(check: Check, layout: Layout, number: int | None) -> Hashable:
     """Return the label of the column or index level that a check looks at; None for a whole row, and for the call."""
     if number is not None:
         return layout.columns[number].label
-    sources: dict[str, Any] = {"row": None, "call": None, "record": getattr(layout, check.name, None)}
-    source = sources.get(check.of, layout.id)
+    if check.of in {"row", "call"}:
+        return None
+    source = getattr(layout, check.name) if check.of == "record" else layout.id
     return source.label if isinstance(source, Source) else None
 
 
@@ -232,11 +233,27 @@ _FOLDED_RESERVED = {
 
 def findings_of_column(column: PropertyColumn, names: Names) -> Iterator[Finding]:
     """Yield what is wrong with one column as a whole."""
-    label, name, rule, operator = column.label, column.name, column.rule, column.operator
+    label, name, rule = column.label, column.name, column.rule
     for check, fails in (*_name_checks(label, name, names), *_odd_name_checks(label, name, names)):
         if fails:
             message = _NAME_MESSAGES[check](label, name, names) if check in _NAME_MESSAGES else ""
             yield _finding_of_whole(check, label, name, name, message)
+    yield from _type_findings(column)
+    yield from _reserved_findings(column)
+    if rule.note:
+        yield _finding_of_whole(rule.note, label, name, rule.name)
+    if column.parse is not None and column.parse.is_naive:
+        message = (
+            "no time zone: taken as UTC; a last word of the reading names one, as in 'date:Europe/Berlin'"
+        )
+        yield _finding_of_whole("naive_datetime", label, name, rule.name, message)
+    if column.operator.takes == "item" and column.kind == "list":
+        yield _finding_of_whole("appended_list", label, name, rule.name)
+
+
+def _type_findings(column: PropertyColumn) -> Iterator[Finding]:
+    """Yield whether the values cannot be sent, cannot be read as `parse` says, or are none that the operator takes."""
+    label, name, rule, operator = column.label, column.name, column.rule, column.operator
     if rule.refusal:
         message = f"{rule.name}: {rule.refusal}"
         yield _finding_of_whole("unsupported_dtype", label, name, rule.name, message)
@@ -247,23 +264,16 @@ def findings_of_column(column: PropertyColumn, names: Names) -> Iterator[Finding
         takes = OPERANDS_IN_WORDS[operator.takes].format(parse=option_in_words("parse", {label: "number"}))
         message = f"{operator.name} takes {takes}, not {rule.name}"
         yield _finding_of_whole("wrong_type", label, name, column.kind, message)
-    reserved = RESERVED_PROPERTIES.get(name)
-    if (
-        reserved
-        and reserved.expects
-        and column.kind not in {"mixed", "missing", *types_expected(reserved.expects)}
-    ):
-        check, noun = ("created", "a date") if reserved.expects == "date" else ("reserved_type", "text")
-        yield _finding_of_whole(check, label, name, rule.name, f"{name} holds {noun}")
-    if rule.note:
-        yield _finding_of_whole(rule.note, label, name, rule.name)
-    if column.parse is not None and column.parse.is_naive:
-        message = (
-            "no time zone: taken as UTC; a last word of the reading names one, as in 'date:Europe/Berlin'"
-        )
-        yield _finding_of_whole("naive_datetime", label, name, rule.name, message)
-    if operator.takes == "item" and column.kind == "list":
-        yield _finding_of_whole("appended_list", label, name, rule.name)
+
+
+def _reserved_findings(column: PropertyColumn) -> Iterator[Finding]:
+    """Yield whether the values have another type than a reserved property has."""
+    reserved = RESERVED_PROPERTIES.get(column.name)
+    expects = reserved.expects if reserved else ""
+    if expects and column.kind not in {"mixed", "missing", *types_expected(expects)}:
+        check, noun = ("created", "a date") if expects == "date" else ("reserved_type", "text")
+        message = f"{column.name} holds {noun}"
+        yield _finding_of_whole(check, column.label, column.name, column.rule.name, message)
 
 
 def types_expected(expects: str) -> set[str]:
@@ -355,12 +365,12 @@ def _leaving_out(check: str) -> str:
 
 
 def _padded_message(_label: Hashable, _name: str, _names: Names) -> str:
-    return f"the name has blanks at an end, or characters that nobody sees: {option_in_words('trim', True)} takes them away"
+    return f"the name has outer blanks or invisible characters: {option_in_words('trim', True)} removes them"
 
 
 def _similar_message(label: Hashable, name: str, names: Names) -> str:
     other = names.similar[name][0]
-    message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or characters that nobody sees, and is another property"
+    message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or invisible characters, but is another property"
     if other in RESERVED_PROPERTIES:
         return message
     return f"{message}: leave one out, or name it otherwise with {option_in_words('rename', {label: 'another name'})}"

@@ -22,7 +22,7 @@ from mixpanel_pandas.checking.report import shown_values
 from mixpanel_pandas.checking.scan import findings_of_slice
 from mixpanel_pandas.checking.text_columns import is_looked_at, look_at_column, sample_of
 from mixpanel_pandas.errors import reading_column
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.arrays import as_objects
 from mixpanel_pandas.payloads.ids import hash_texts
 from mixpanel_pandas.payloads.layout import layout_of_columns
 from mixpanel_pandas.payloads.memory import give_back
@@ -71,10 +71,10 @@ def take_inventory(frame: pd.DataFrame) -> pd.DataFrame:
     rows = [_row(layout, column, names) for column in layout.columns]
     inventory = pd.DataFrame(
         {
-            name: pd.Series(as_objects([row[name] for row in rows]) if dtype == "object" else [row[name] for row in rows], dtype=dtype)
+            name: pd.Series(as_objects([row[name] for row in rows]), dtype=dtype)
             for name, dtype in COLUMNS.items()
         }
-    )  # fmt: skip
+    )
     inventory.attrs["mixpanel"] = {"rows": str(layout.rows)}
     return inventory
 
@@ -182,9 +182,9 @@ def _types(values: Normalised, column: PropertyColumn) -> dict[str, int]:
 def _type(scan: ColumnScan, column: PropertyColumn) -> str:
     """Return the one type of all values; that of the dtype where there is no value."""
     types = set(scan.types) - {"none"}
-    if len(types) > 1:
-        return "mixed"
-    return types.pop() if types else "none" if scan.present.any() or column.kind == "missing" else column.kind
+    if types:
+        return types.pop() if len(types) == 1 else "mixed"
+    return "none" if scan.present.any() or column.kind == "missing" else column.kind
 
 
 def _largest(values: Normalised, texts: pa.Array) -> int:

@@ -13,11 +13,11 @@ import pandas as pd
 
 from mixpanel_pandas.checking.remedies import remedy_for
 from mixpanel_pandas.errors import OperationError, ProfileWarning, ValidationError, reading_column
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.arrays import as_objects
 from mixpanel_pandas.payloads.sources import values_at
 from mixpanel_pandas.rules.checks import CHECKS, SEVERITIES
 from mixpanel_pandas.rules.code import validation_of
-from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, quoted, shortened
+from mixpanel_pandas.text import NOT_SHOWN, Length, counted, has_repr, joined, quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -68,25 +68,18 @@ def make_report(
         Rows per finding; None for all. ``count`` is the number of all.
     """
     findings = list(findings)
-    positions_of = [_positions(finding, first) for finding in findings]
-    lengths = [len(positions) for positions in positions_of]
-    positions = np.concatenate([np.zeros(0, np.int64), *positions_of])
-    has_row = np.repeat(np.array([finding.rows is not None for finding in findings], bool), lengths)
-
-    def each(name: str) -> np.ndarray:
-        return np.repeat(as_objects([getattr(finding, name) for finding in findings]), lengths)
-
+    lines = _Lines(frame, findings, first)
     columns: dict[str, Any] = {
-        "severity": pd.Categorical(each("severity"), SEVERITIES, ordered=True),
-        "check": each("check"),
-        "column": each("column"),
-        "property": each("name"),
-        "limit": each("limit"),
-        "message": each("message"),
-        "index": _labels_at(frame, positions, has_row),
-        "position": pd.arrays.IntegerArray(positions, ~has_row),
-        "value": _values(frame, findings, positions_of),
-        "count": each("count").astype(np.int64),
+        "severity": pd.Categorical(lines.of_each("severity"), SEVERITIES, ordered=True),
+        "check": lines.of_each("check"),
+        "column": lines.of_each("column"),
+        "property": lines.of_each("name"),
+        "limit": lines.of_each("limit"),
+        "message": lines.of_each("message"),
+        "index": lines.labels(),
+        "position": pd.arrays.IntegerArray(lines.positions, ~lines.has_row),
+        "value": lines.values(),
+        "count": lines.of_each("count").astype(np.int64),
     }
     report = pd.DataFrame(
         {
@@ -115,12 +108,12 @@ def report_in_words(report: pd.DataFrame) -> str:
     """
     totals: dict[str, str] = report.attrs.get("mixpanel", {})
     lines = report["severity"].astype(str).value_counts()
-    counts = [counted(int(totals.get(name, lines.get(name, 0))), name) for name in SEVERITIES]
-    sizes = {"row": int(totals.get("rows", -1)), "property": int(totals.get("properties", 0)) or -1}
-    of = " x ".join(counted(size, noun) for noun, size in sizes.items() if size >= 0)
-    return "; ".join(
-        [", ".join(counts) + (f" in {of}" if of else ""), *filter(None, [totals.get("creates")])]
-    )
+    words = ", ".join(counted(int(totals.get(name, lines.get(name, 0))), name) for name in SEVERITIES)
+    if "rows" in totals:
+        words += f" in {counted(int(totals['rows']), 'row')}"
+    if totals.get("properties", "0") != "0":
+        words += f" x {counted(int(totals['properties']), 'property')}"
+    return joined(words, totals.get("creates"))
 
 
 def new_properties_in_words(findings: Iterable[Finding], invalid: Any) -> str:
@@ -157,38 +150,82 @@ def failure_cases(frame: pd.DataFrame, findings: Iterable[Finding], first: int |
         row, as text in a MultiIndex; None for a column as a whole).
     """
     findings = list(findings)
-    positions_of = [_positions(finding, first) for finding in findings]
-    lengths = [len(positions) for positions in positions_of]
-    positions = np.concatenate([np.zeros(0, np.int64), *positions_of])
-    has_row = np.repeat(np.array([finding.rows is not None for finding in findings], bool), lengths)
-    in_columns = [finding.column is not None and finding.column in frame.columns for finding in findings]
-    labels = _labels_at(frame, positions, has_row)
+    lines = _Lines(frame, findings, first)
+    labels = lines.labels()
     if frame.index.nlevels > 1:
-        labels[has_row] = [str(label) for label in labels[has_row]]
+        labels[lines.has_row] = [str(label) for label in labels[lines.has_row]]
     numbers = Counter[Any]()
     check_numbers = []
     for finding in findings:
         check_numbers.append(numbers[finding.column])
         numbers[finding.column] += 1
+    contexts = ["Column" if _is_column(frame, finding) else "DataFrameSchema" for finding in findings]
     columns = {
-        "schema_context": np.repeat(
-            as_objects(["Column" if in_column else "DataFrameSchema" for in_column in in_columns]), lengths
-        ),
-        "column": np.repeat(as_objects([finding.column for finding in findings]), lengths),
-        "check": np.repeat(as_objects([finding.check for finding in findings]), lengths),
-        "check_number": np.repeat(np.array(check_numbers, np.int64), lengths),
-        "failure_case": _values(frame, findings, positions_of),
+        "schema_context": lines.repeated(as_objects(contexts)),
+        "column": lines.of_each("column"),
+        "check": lines.of_each("check"),
+        "check_number": lines.repeated(np.array(check_numbers, np.int64)),
+        "failure_case": lines.values(),
         "index": labels,
     }
     return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})
 
 
-def _positions(finding: Finding, first: int | None) -> np.ndarray:
+def _is_column(frame: pd.DataFrame, finding: Finding) -> bool:
+    return finding.column is not None and finding.column in frame.columns
+
+
+class _Lines:
+    """The lines of a table of findings: one for each row that does not pass, and one for a column as a whole.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The frame that was checked.
+    findings : list of Finding
+        In the order of the lines.
+    first : int or None
+        Rows per finding; None for all.
+
+    Attributes
+    ----------
+    positions : numpy.ndarray
+        The position of the row of each line; of a column as a whole it means nothing.
+    has_row : numpy.ndarray
+        Mask of the lines that stand for a row.
+    """
+
+    def __init__(self, frame: pd.DataFrame, findings: list[Finding], first: int | None) -> None:
+        self._frame, self._findings = frame, findings
+        self._positions_of = [_positions(finding.rows, first) for finding in findings]
+        self._lengths = [len(positions) for positions in self._positions_of]
+        self.positions = np.concatenate([np.zeros(0, np.int64), *self._positions_of])
+        self.has_row = self.repeated(np.array([finding.rows is not None for finding in findings], bool))
+
+    def repeated(self, of_findings: np.ndarray) -> np.ndarray:
+        """Return what is told of each finding, once for each of its lines."""
+        return np.repeat(of_findings, self._lengths)
+
+    def of_each(self, attribute: str) -> np.ndarray:
+        """Return an attribute of the findings, once for each of their lines."""
+        return self.repeated(as_objects([getattr(finding, attribute) for finding in self._findings]))
+
+    def labels(self) -> np.ndarray:
+        """Return the index label of the row of each line; None for a column as a whole."""
+        return _labels_at(self._frame, self.positions, self.has_row)
+
+    def values(self) -> np.ndarray:
+        """Return the value of each line."""
+        pairs = zip(self._findings, self._positions_of, strict=True)
+        return as_objects(
+            [value for finding, rows in pairs for value in _values_at(self._frame, finding, rows)]
+        )
+
+
+def _positions(rows: RowSet | None, first: int | None) -> np.ndarray:
     """Return the positions of the rows that are shown; a column as a whole has one line, without a position."""
-    return np.zeros(1, np.int64) if finding.rows is None else _head(finding.rows, first)
-
-
-def _head(rows: RowSet, first: int | None) -> np.ndarray:
+    if rows is None:
+        return np.zeros(1, np.int64)
     return np.asarray(rows) if first is None else rows.head(first)
 
 
@@ -200,17 +237,12 @@ def _labels_at(frame: pd.DataFrame, positions: np.ndarray, has_row: np.ndarray) 
     return labels
 
 
-def _values(frame: pd.DataFrame, findings: list[Finding], positions_of: list[np.ndarray]) -> np.ndarray:
-    pairs = zip(findings, positions_of, strict=True)
-    return as_objects([value for finding, rows in pairs for value in _values_at(frame, finding, rows)])
-
-
 def _values_at(frame: pd.DataFrame, finding: Finding, positions: np.ndarray) -> list[Any]:
     """Return the user's own values; for a column as a whole what is wrong with it, for a whole row None."""
     label: Any = finding.column
     if finding.rows is None:
         return [finding.value]
-    if label is not None and label in frame.columns:
+    if _is_column(frame, finding):
         return shown_values(label, lambda: _rows_of(frame[label], positions), len(positions))
     if label is not None and label in frame.index.names:
         return shown_values(label, lambda: frame.index.get_level_values(label)[positions], len(positions))
@@ -320,7 +352,7 @@ def warn(decisions: Decisions, frame: str = "df") -> None:
             names.append(f"{len(checks) - SHOWN_CHECKS:,} more checks")
         call = validation_of(layout.operation, layout.id.label, LONGEST_CALL, frame)
         creates = new_properties_in_words(findings, layout.operation.options.invalid)
-        words = "; ".join([f"{' and '.join(parts)} ({', '.join(names)})", *filter(None, [creates])])
+        words = joined(f"{' and '.join(parts)} ({', '.join(names)})", creates)
         message = ProfileWarning(words, call)
         warnings.warn(message, stacklevel=_frames_of_ours())
 

@@ -1,6 +1,6 @@
-"""The scan: one pass over all ids and one over all values, span by span -> masks of the rows that do not pass a check.
+"""The scan of all values, column by column and span by span -> the rows that do not pass a check, and counts for each row.
 
-`decisions` asks for both, and decides what becomes of the rows.
+`id_scan` does the same for the ids. `decisions` asks for both, and decides what becomes of the rows.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ import pyarrow as pa
 from mixpanel_pandas.checking.findings import types_expected
 from mixpanel_pandas.checking.text_columns import is_looked_at, sample_of, texts_in_json
 from mixpanel_pandas.payloads import measures
-from mixpanel_pandas.payloads.arrays import longest_text, mask_of, nulls_in
+from mixpanel_pandas.payloads.arrays import longest_text, mask_of
 from mixpanel_pandas.payloads.encoding import json_texts
-from mixpanel_pandas.payloads.envelope import envelope
-from mixpanel_pandas.payloads.ids import IdDigest, folded, hash_texts, ids_of
+from mixpanel_pandas.payloads.ids import folded, hash_texts
 from mixpanel_pandas.payloads.normalise import Normalised, normalise_column
 from mixpanel_pandas.payloads.prefetch import prefetch
 from mixpanel_pandas.payloads.row_set import RowSet
-from mixpanel_pandas.reading.cleaning import id_findings
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import LIMITS, RESERVED_PROPERTIES
 
@@ -35,16 +33,14 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.checks import Check
 
 __all__ = [
-    "IdScan",
     "ScanMemo",
     "ValueScan",
     "add_mask",
     "email_column",
+    "fails",
     "findings_of_slice",
-    "id_digest",
     "key_of_column",
     "property_checks",
-    "scan_ids",
     "scan_values",
 ]
 
@@ -81,92 +77,8 @@ def key_of_column(layout: Layout, column: PropertyColumn) -> tuple[Hashable, ...
     return (*of_source, *of_property, options.blank, repr(options.na), options.trim)
 
 
-def _key_of_ids(layout: Layout) -> tuple[Hashable, ...]:
-    """Return what decides how ids, and the fields beside the properties, are scanned."""
-    options, operation = layout.operation.options, layout.operation
-    fields = tuple(repr(getattr(options, name)) for name in ("ip", "latitude", "longitude", "updated_at"))
-    return (layout.id.place, layout.id.in_index, operation.group, *fields, repr(options.na), options.trim)
-
-
 _VALUE_CHECKS = [check for check in CHECKS.values() if check.of == "value" and check.finds]
 _PROPERTY_CHECKS = {check.expects: check for check in CHECKS.values() if check.of == "property"}
-_ID_CHECKS = [check for check in CHECKS.values() if check.of == "id" and check.finds]
-
-
-# -- ids ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class IdScan:
-    """What the scan of the ids of a span finds.
-
-    Attributes
-    ----------
-    ids : pyarrow.LargeStringArray
-        The ids.
-    hashes, folded_hashes : numpy.ndarray
-        Of the ids, and of the ids without case and outer blanks; one array where that changes nothing. Those of missing ids mean
-        nothing.
-    findings : list
-        Name of a check, and the mask of the rows that do not pass it.
-    """
-
-    ids: pa.Array
-    hashes: np.ndarray
-    folded_hashes: np.ndarray
-    findings: list[tuple[str, np.ndarray]]
-
-
-def scan_ids(layout: Layout, memo: ScanMemo | None, span: slice) -> IdScan:
-    """Scan the ids of a span, and the columns of ``$ip`` and ``$time``."""
-    if memo is None:
-        return _scan_ids(layout, span)
-    key = ("ids", _key_of_ids(layout), span.start, span.stop)
-    return memo.once(key, lambda: _scan_ids(layout, span))
-
-
-def _scan_ids(layout: Layout, span: slice) -> IdScan:
-    parts = envelope(layout, span)
-    ids, folded_ids = parts.ids, folded(parts.ids)
-    hashes = hash_texts(ids)
-    folded_hashes = hashes if folded_ids.equals(ids) else hash_texts(folded_ids)
-    findings = [
-        (name, mask) for name, mask in _id_findings(ids, folded_ids, parts.findings, layout) if mask.any()
-    ]
-    return IdScan(ids, hashes, folded_hashes, findings)
-
-
-def _id_findings(
-    ids: pa.Array, folded_ids: pa.Array, findings: Masks, layout: Layout
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield check -> mask for the ids of a span.
-
-    Parameters
-    ----------
-    findings : dict
-        What was wrong with ids, addresses and times when they were read.
-    """
-    missing = nulls_in(ids)
-    for name, mask in findings.items():
-        yield name, mask
-        if CHECKS[name].of == "id":
-            missing &= ~mask  # null because the value is no id, not because there is none
-    yield "missing_id", missing
-    for check in _ID_CHECKS:
-        if check.name != "anonymous_id" or layout.operation.group is None:
-            yield check.name, _fails(check, folded_ids if check.folded else ids)
-    yield from id_findings(ids).items()
-
-
-def id_digest(layout: Layout) -> str:
-    """Return the digest of all ids."""
-    digest = IdDigest()
-    for ids in prefetch(partial(ids_of, layout.id), layout.spans(), threaded=layout.threaded):
-        digest.update(ids)
-    return digest.hexdigest()
-
-
-# -- values -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -215,9 +127,9 @@ def scan_values(layout: Layout, duplicates: Duplicates | None, memo: ScanMemo | 
     spans = layout.spans()
     scan = _empty_scan(layout, len(spans), duplicates)
     pieces = _scanned_pieces(layout, spans, memo)
-    counts_ids = duplicates is not None and len(scan.written_by_id) > 0
+    counted = duplicates if len(scan.written_by_id) else None
     for number, column in enumerate(layout.columns):
-        before = scan.written.copy() if counts_ids else scan.written
+        before = scan.written.copy() if counted is not None else scan.written
         longest = 0
         masks: Masks = {}
         for place, span in enumerate(spans):
@@ -236,9 +148,9 @@ def scan_values(layout: Layout, duplicates: Duplicates | None, memo: ScanMemo | 
                 scan.normalised[number] = piece.values
         scan.failing.append({name: RowSet.of_mask(mask) for name, mask in masks.items()})
         scan.longest[-1] += longest
-        if counts_ids and duplicates is not None:
-            writes = (scan.written > before)[duplicates.positions]
-            scan.written_by_id[np.unique(duplicates.groups[writes])] += 1
+        if counted is not None:
+            writes = (scan.written > before)[counted.positions]
+            scan.written_by_id[np.unique(counted.groups[writes])] += 1
     return scan
 
 
@@ -251,14 +163,14 @@ def _empty_scan(layout: Layout, spans: int, duplicates: Duplicates | None) -> Va
     too_many = len(layout.columns) > LIMITS["properties"].value
     groups = duplicates.groups.max() + 1 if duplicates and too_many else 0
     return ValueScan(
-        [],
-        touched,
-        written,
-        longest,
-        np.zeros(emails, np.uint64),
-        np.zeros(emails, bool),
-        np.zeros(groups, np.int64),
-        [[] for _column in layout.columns],
+        failing=[],
+        touched=touched,
+        written=written,
+        longest=longest,
+        email_hashes=np.zeros(emails, np.uint64),
+        has_email=np.zeros(emails, bool),
+        written_by_id=np.zeros(groups, np.int64),
+        samples=[[] for _column in layout.columns],
     )
 
 
@@ -295,33 +207,24 @@ class Piece:
 
 def _scanned_pieces(layout: Layout, spans: list[slice], memo: ScanMemo | None) -> Iterator[Piece]:
     """Yield the pieces of all columns in their order, some of them scanned ahead in threads."""
-    places = [
-        (column, span, takes_sample)
-        for column in layout.columns
-        for takes_sample in [is_looked_at(layout, column)]
-        for span in spans
-    ]
     keep_values = len(layout.slices()) == 1
     emails = email_column(layout)
 
-    def scan(place: tuple[PropertyColumn, slice, bool]) -> Piece:
+    def scan(place: tuple[PropertyColumn, slice]) -> Piece:
+        column, span = place
+        scan_it = partial(_scan_piece, layout, column, span, column is emails, keep_values)
         if memo is None:
-            return _scan_piece(layout, emails, keep_values, place)
-        column, span, _takes_sample = place
-        of_column = (*key_of_column(layout, column), column is emails, keep_values)
-        key = ("values", of_column, span.start, span.stop)
-        return memo.once(key, lambda: _scan_piece(layout, emails, keep_values, place))
+            return scan_it()
+        key = ("values", *key_of_column(layout, column), column is emails, keep_values, span.start, span.stop)
+        return memo.once(key, scan_it)
 
+    places = [(column, span) for column in layout.columns for span in spans]
     return prefetch(scan, places, threaded=layout.threaded and len(spans) > 1)
 
 
 def _scan_piece(
-    layout: Layout,
-    emails: PropertyColumn | None,
-    keep_values: bool,
-    place: tuple[PropertyColumn, slice, bool],
+    layout: Layout, column: PropertyColumn, span: slice, is_email: bool, keep_values: bool
 ) -> Piece:
-    column, span, takes_sample = place
     values = normalise_column(layout, column, span)
     return Piece(
         values if keep_values else None,
@@ -329,14 +232,15 @@ def _scan_piece(
         values.present,
         _longest_json(values) + _longest_name(column.name),
         ~values.missing,
-        hash_texts(folded(values.array)) if column is emails else None,
-        sample_of(values) if takes_sample else [],
+        hash_texts(folded(values.array)) if is_email else None,
+        sample_of(values) if is_looked_at(layout, column) else [],
     )
 
 
 def email_column(layout: Layout) -> PropertyColumn | None:
     """Return the column that becomes ``$email``, if its values are text."""
-    return next((c for c in layout.columns if c.name == "$email" and c.kind == "string"), None)
+    emails = (column for column in layout.columns if column.name == "$email" and column.kind == "string")
+    return next(emails, None)
 
 
 def findings_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tuple[str, np.ndarray]]:
@@ -351,7 +255,7 @@ def findings_of_slice(values: Normalised, column: PropertyColumn) -> Iterator[tu
         for check in [*_VALUE_CHECKS, *property_checks(column)]:
             is_over = not check.limit or longest > LIMITS[check.limit].value  # a limit of bytes
             if is_over and longest >= check.shortest:
-                yield check.name, _fails(check, values.array)
+                yield check.name, fails(check, values.array)
     elif pa.types.is_large_list(values.array.type) and measures.may_be_large_lists(values.array):
         _opening, items, _closing = json_texts(values)
         yield "large_list", measures.large_lists(items)
@@ -370,14 +274,14 @@ def _findings_of_kinds(
     texts = texts_in_json(values.array)
     if column.kind == "mixed":
         for name in ("missing_as_text", "offset_date"):
-            yield name, mixed & (kinds == "string") & _fails(CHECKS[name], texts)
+            yield name, mixed & (kinds == "string") & fails(CHECKS[name], texts)
     for check in checks:
-        yield check.name, (kinds == "string") & _fails(check, texts)
+        yield check.name, (kinds == "string") & fails(check, texts)
         of_other_type = mixed & ~np.isin(kinds, [*types_expected(check.expects)])
         yield "created" if check.expects == "date" else "reserved_type", of_other_type
 
 
-def _fails(check: Check, strings: pa.Array) -> np.ndarray:
+def fails(check: Check, strings: pa.Array) -> np.ndarray:
     """Return the mask of the strings that do not pass a check, which has a function."""
     return mask_of(check.finds(strings))  # type: ignore[misc]  # the caller picks checks that have one
 

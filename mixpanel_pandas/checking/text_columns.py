@@ -18,7 +18,7 @@ from mixpanel_pandas.checking.findings import finding_of
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, mask_of
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.normalise import normalise_column
-from mixpanel_pandas.reading.cleaning import NA_TEXTS, WORDS_FOR_NOTHING, mean_missing, trimmed
+from mixpanel_pandas.reading.cleaning import MISSING_MARKERS, NA_TEXTS, is_missing_marker, trimmed
 from mixpanel_pandas.reading.columns import matching, without_blanks
 from mixpanel_pandas.reading.looks import Look, looks_like, may_be_read
 from mixpanel_pandas.reading.readings import READINGS, reading
@@ -41,8 +41,8 @@ __all__ = [
     "is_looked_at",
     "look_at_column",
     "look_finding",
+    "missing_markers",
     "missing_message",
-    "missing_words",
     "na_for",
     "sample_of",
     "texts_in_json",
@@ -58,53 +58,12 @@ DISTINCT = 100_000
 SHOWN = 3
 
 #: Last words of names whose numbers, dates and words are codes. Names that end in "number" are; "number of seats" is not.
-_CODES = frozenset(
-    [
-        "id",
-        "ids",
-        "uuid",
-        "guid",
-        "key",
-        "code",
-        "codes",
-        "zip",
-        "zipcode",
-        "plz",
-        "postal",
-        "postcode",
-        "postalcode",
-        "pin",
-        "phone",
-        "tel",
-        "telephone",
-        "mobile",
-        "cell",
-        "fax",
-        "sku",
-        "ean",
-        "upc",
-        "isbn",
-        "iban",
-        "bic",
-        "vat",
-        "version",
-        "release",
-        "build",
-        "serial",
-        "account",
-        "number",
-        "no",
-        "nr",
-        "num",
-        "ref",
-        "reference",
-        "token",
-        "hash",
-        "ip",
-        "address",
-        "street",
-    ]
-)
+_CODES = frozenset([
+    "id", "ids", "uuid", "guid", "key", "code", "codes", "zip", "zipcode", "plz", "postal", "postcode", "postalcode",
+    "pin", "phone", "tel", "telephone", "mobile", "cell", "fax", "sku", "ean", "upc", "isbn", "iban", "bic", "vat",
+    "version", "release", "build", "serial", "account", "number", "no", "nr", "num", "ref", "reference", "token",
+    "hash", "ip", "address", "street",
+])  # fmt: skip
 _CODES_TOGETHER = re.compile(
     "(?:code|number|version|phone|uuid|zip)$"
     "|(?:user|customer|client|account|company|member|contact|lead|employee|order|product|item|invoice|ticket|device|session|parent)ids?$"
@@ -120,11 +79,11 @@ class ColumnLook:
     readings : tuple of str
         Names of the readings that read all of it; several where it may be either.
     count : int
-        Number of texts, without blanks and words for nothing.
+        Number of texts, without blanks and missing-value markers.
     examples : tuple of str
         The first distinct texts.
     has_missing : bool
-        Whether there are words for nothing, which the readings do not read.
+        Whether there are missing-value markers, which the readings do not read.
     """
 
     readings: tuple[str, ...]
@@ -219,11 +178,11 @@ def look_at_column(layout: Layout, column: PropertyColumn, sample: Sequence[str]
     """
     if not sample:
         return None
-    texts = [text for text in dict.fromkeys(map(str.strip, sample)) if text and text not in WORDS_FOR_NOTHING]
+    texts = [text for text in dict.fromkeys(map(str.strip, sample)) if text and text not in MISSING_MARKERS]
     if texts and not may_be_read(texts[:FIRST]):
         return None
     kinds = kinds_looked_for(column)
-    if not kinds or (texts and not _readings(looks_like(pa.array(texts)), texts, kinds)):
+    if not kinds or (texts and not _readings_to_name(looks_like(pa.array(texts)), texts, kinds)):
         return None
     return _look_at_all(_texts_of_spans(layout, column), kinds)
 
@@ -243,7 +202,7 @@ def _look_at_all(parts: Iterable[pa.LargeStringArray], kinds: Collection[str]) -
     distinct, look = pa.array([], LARGE_STRING), None
     count = missing = 0
     for part in parts:
-        nothing = mean_missing(part)
+        nothing = is_missing_marker(part)
         texts = part.filter(pa.array(~nothing))
         count, missing = count + len(texts), missing + int(nothing.sum())
         if look is None:
@@ -253,21 +212,21 @@ def _look_at_all(parts: Iterable[pa.LargeStringArray], kinds: Collection[str]) -
             look = Look(tuple(name for name in look.readings if not reading(name).read(texts).findings))
         if look is not None and not look.readings:
             return None
-    readings = _readings(look or looks_like(distinct), distinct, kinds)
+    readings = _readings_to_name(look or looks_like(distinct), distinct, kinds)
     if not readings:
         return None
     return ColumnLook(readings, count, tuple(distinct[:SHOWN].to_pylist()), missing > 0)
 
 
-def _readings(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str]) -> tuple[str, ...]:
+def _readings_to_name(look: Look, texts: pa.Array | Sequence[str], kinds: Collection[str]) -> tuple[str, ...]:
     """Return the readings that are worth a hint: ISO dates in UTC are dates for Mixpanel, and ``offset_date`` names the others."""
     if not look.readings or reading(look.readings[0]).kind not in kinds:
         return ()
     if look.readings != ("date",):
         return look.readings
     dates = pa.array(texts, LARGE_STRING)
-    told = matching(dates, ISO_DATE) | has_offset(dates)
-    return () if told.all() else look.readings
+    needs_no_hint = matching(dates, ISO_DATE) | has_offset(dates)
+    return () if needs_no_hint.all() else look.readings
 
 
 # -- findings ---------------------------------------------------------------------------------------------------------
@@ -281,7 +240,7 @@ def look_finding(layout: Layout, number: int, look: ColumnLook, na: str | list[s
     number : int
         Number of the column in the layout.
     na : str or list of str or None
-        Value of the option `na` that takes the words for nothing of all columns.
+        Value of the option `na` that takes the missing-value markers of all columns.
     """
     label = layout.columns[number].label
     ways = " or ".join(option_in_words("parse", {label: name}) for name in look.readings)
@@ -294,8 +253,8 @@ def look_finding(layout: Layout, number: int, look: ColumnLook, na: str | list[s
     return replace(finding, value=look.examples[0], message=message, readings=look.readings)
 
 
-def missing_words(layout: Layout, column: PropertyColumn, rows: np.ndarray) -> list[str]:
-    """Return the words for nothing that stand in `rows`, a mask, in the order in which they first stand there."""
+def missing_markers(layout: Layout, column: PropertyColumn, rows: np.ndarray) -> list[str]:
+    """Return the missing-value markers that stand in `rows`, a mask, in the order in which they first stand there."""
     words: dict[str, None] = {}
     positions = np.flatnonzero(rows)
     for start in range(0, len(positions), DISTINCT):

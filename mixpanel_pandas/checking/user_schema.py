@@ -135,10 +135,8 @@ def _levels(schema: pandera.DataFrameSchema) -> list[Any]:
 
 
 def _is_one_of(value: Any, harmless: tuple[Any, ...]) -> bool:
-    """Return whether a setting has one of these values; NaN stands for none."""
-    if isinstance(value, float) and np.isnan(value):
-        return True
-    return any(value is one or (value == one and not one) for one in harmless)
+    """Return whether a setting has one of these values; NaN stands for None."""
+    return (isinstance(value, float) and np.isnan(value)) or value in harmless
 
 
 # -- a copy that tells which rows fail ------------------------------------------------------------------------------
@@ -163,18 +161,7 @@ def _own_check(user_check: Any) -> Any:
             if ends_the_call(error):
                 raise _EndsTheCall from error
             raise
-        if isinstance(output, pd.DataFrame):
-            output = output.all(axis="columns")
-        if not isinstance(output, pd.Series):
-            return output
-        is_checked = np.ones(len(checked), bool)
-        if len(output) != len(checked):  # pandera hides missing values from a check with ignore_na
-            is_checked = checked.notna().to_numpy()
-        if not output.index.equals(checked.index[is_checked]):
-            return bool(output.all())  # the answer is not about the rows
-        passing = ~is_checked
-        passing[is_checked] = output.to_numpy(dtype=bool, na_value=False)
-        return pd.Series(passing, index=_labels_of_no_row(checked))
+        return _by_position(output, checked)
 
     # a check of groups knows nothing of rows
     check: Any = (
@@ -193,9 +180,23 @@ class _EndsTheCall(BaseException):
     """Carries through pandera, as its cause, an exception that a check of the user's must not turn into a failure."""
 
 
-def _labels_of_no_row(checked: Any) -> pd.Index[Any]:
-    """Return labels for the answer of a check. Pandera copies failing values if the labels are those of the frame."""
-    return pd.RangeIndex(1, len(checked) + 1)
+def _by_position(output: Any, checked: Any) -> Any:
+    """Return what a check answers: where it answers for each row, by position, else as one answer.
+
+    The labels are those of no row, because pandera copies the values that fail if the labels are those of the frame.
+    """
+    if isinstance(output, pd.DataFrame):
+        output = output.all(axis="columns")
+    if not isinstance(output, pd.Series):
+        return output
+    is_checked = np.ones(len(checked), bool)
+    if len(output) != len(checked):  # pandera hides missing values from a check with ignore_na
+        is_checked = checked.notna().to_numpy()
+    if not output.index.equals(checked.index[is_checked]):
+        return bool(output.all())  # the answer is not about the rows
+    passing = ~is_checked
+    passing[is_checked] = output.to_numpy(dtype=bool, na_value=False)
+    return pd.Series(passing, index=pd.RangeIndex(1, len(checked) + 1))
 
 
 def _checks_of_settings(part: Any) -> Iterator[Any]:

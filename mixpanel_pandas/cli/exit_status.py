@@ -45,8 +45,8 @@ STATUS_IN_WORDS: dict[ExitStatus, tuple[str, str]] = {
         "look at the log and the failures, correct the rows, and send them again",
     ),
     ExitStatus.USAGE: (
-        "the command, the job, the project or the table cannot be read or meant; nothing was sent",
-        "correct the command: a retry ends in the same way",
+        "the command, the job, the project or the table cannot be read, or makes no sense; nothing was sent",
+        "correct the command: a retry fails in the same way",
     ),
     ExitStatus.SERVICE: (
         "service: no connection, denied, or no clear answer; nothing was accepted",
@@ -54,10 +54,10 @@ STATUS_IN_WORDS: dict[ExitStatus, tuple[str, str]] = {
     ),
     ExitStatus.REFUSED: (
         "a guard refused the plan, or profiles have changed since it was made; nothing was sent",
-        "look at the plan: allow more, correct the table, or make the plan anew",
+        "look at the plan: allow more, correct the table, or make a new plan",
     ),
-    ExitStatus.INTERRUPTED: ("Ctrl-C", "run the same job again: with a journal it goes on"),
-    ExitStatus.TERMINATED: ("SIGTERM", "run the same job again: with a journal it goes on"),
+    ExitStatus.INTERRUPTED: ("Ctrl-C", "run the same job again: with a journal it resumes"),
+    ExitStatus.TERMINATED: ("SIGTERM", "run the same job again: with a journal it resumes"),
 }
 
 

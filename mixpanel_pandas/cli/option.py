@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["HEADINGS", "CommandOption", "Heading", "value_in_job", "value_of_words"]
 
 Heading = Literal[
-    "What is sent", "Reading", "Wrong and missing values", "Profiles", "Plans", "Guards", "Sending", "A run that goes on",
+    "What is sent", "Reading", "Wrong and missing values", "Profiles", "Plans", "Guards", "Sending", "Resuming an upload",
     "Project", "Results and log", "Jobs",
 ]  # fmt: skip
 HEADINGS: tuple[Heading, ...] = get_args(Heading)

@@ -40,7 +40,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "rename": {
         "kind": "mapping or text",
         "metavar": "COLUMN=PROPERTY",
-        "does": "Send a column as another property. The word reserved alone does so for columns that look like reserved "
+        "does": "Send a column under another name. The word reserved alone renames columns that look like reserved "
         "properties: Email Address becomes $email.",
     },
     "parse": {
@@ -58,17 +58,17 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "spread": {
         "kind": "mapping or texts",
         "metavar": "COLUMN[=PREFIX]",
-        "does": "Send each key of an object as a property, perhaps with a prefix.",
+        "does": "Send each key of an object as a property, optionally with a prefix.",
     },
     "invalid": {
         "kind": "mapping or text",
         "metavar": "[[COLUMN:]CHECK=]REMEDY",
-        "does": "What an error does, for one check (of one column) or for all: refuse the table (raise), leave out the row (drop_row) "
-        "or the value (drop_value), or cut the text (truncate).",
+        "does": "What an error of one check (of one column) or of all checks does: refuse the table (raise), leave out the row "
+        "(drop_row) or the value (drop_value), or cut the text (truncate).",
     },
     "duplicates": {
-        "does": "What several rows of one id do: refuse the table (by default for set and set_once), send the last (unset, delete), be "
-        "merged, or all be sent in their order (the others).",
+        "does": "What several rows of one id do: refuse the table (default of set and set_once), send the last one (default of unset "
+        "and delete), merge them, or send all in order (default of the others).",
     },
     "ip": {"metavar": "ADDRESS|COLUMN"},
     "latitude": {"kind": "text or number", "metavar": "DEGREES|COLUMN"},
@@ -93,12 +93,12 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "known": {
         "kind": "properties",
         "metavar": "FILE|true",
-        "does": "A table of the properties that Mixpanel has (name, type), so that others are found; true asks Mixpanel.",
+        "does": "A table of the properties in Mixpanel (name, type), to find other properties; true asks Mixpanel.",
     },
     "journal": {"kind": "path", "metavar": "FILE"},
     "run": {
         "metavar": "NAME",
-        "does": "Name of the run in the journal. {date} stands for today, {hour} for this hour in UTC: users-{date}.",
+        "does": "Name of the run in the journal. {date} becomes today, {hour} this hour in UTC: users-{date}.",
     },
     "on_changed": {
         "does": "Refuse the call, or send only the remaining ids, if the run in the journal has other content.",
@@ -111,7 +111,7 @@ PLACES: dict[str, Heading] = {
     **dict.fromkeys(
         ("invalid", "duplicates", "missing", "blank", "known", "new_properties"), "Wrong and missing values"
     ),
-    **dict.fromkeys(("journal", "run", "on_changed"), "A run that goes on"),
+    **dict.fromkeys(("journal", "run", "on_changed"), "Resuming an upload"),
     "at_most": "Guards",
 }
 _PLACE_OF: dict[str, Heading] = {
@@ -177,7 +177,7 @@ OF_READING: dict[str, CommandOption] = {
             "format",
             "Reading",
             "text",
-            "Format of the source: csv, tsv, jsonl, parquet or arrow. By default the ending says it. Standard input needs it.",
+            "Format of the source: csv, tsv, jsonl, parquet or arrow. By default it follows from the ending. Required for standard input.",
             "NAME",
         ),
         CommandOption(
@@ -187,14 +187,14 @@ OF_READING: dict[str, CommandOption] = {
             "delimiter",
             "Reading",
             "text",
-            "Between two columns of a CSV: a character, or tab, comma, semicolon, pipe, space. By default that of the first line.",
+            "Separator of a CSV: a character, or tab, comma, semicolon, pipe, space. By default that of the first line.",
             "CHARACTER",
         ),
         CommandOption(
             "decimal", "Reading", "text", "Decimal mark of numbers in a CSV, such as a comma.", "CHARACTER"
         ),
         CommandOption(
-            "header", "Reading", "flag", "The first line of a CSV is a row, and no names.", default=True
+            "header", "Reading", "flag", "The first line of a CSV is a row, not a header.", default=True
         ),
         CommandOption(
             "names", "Reading", "names", "Names of the columns, with commas between them.", "NAME,NAME"
@@ -203,7 +203,7 @@ OF_READING: dict[str, CommandOption] = {
             "infer",
             "Reading",
             "flag",
-            "Leave text as it is: only --parse makes numbers, dates and booleans of a CSV. A job does so unless it says infer = true.",
+            "Infer no types: only --parse converts the text of a CSV. This is the default of a job without infer = true.",
             default=True,
         ),
         CommandOption(
@@ -219,7 +219,7 @@ YES = CommandOption(
     "yes",
     "Sending",
     "flag",
-    "Delete profiles or properties without asking. Needed where nobody can be asked.",
+    "Delete profiles or properties without asking. Required without a terminal.",
     default=False,
 )
 
@@ -252,7 +252,7 @@ OF_PROJECT = (
 )
 
 SUMMARY = CommandOption(
-    "summary", "Results and log", "path", "Write what became of the rows, in the same formats.", "FILE"
+    "summary", "Results and log", "path", "Write the summary, in the same formats.", "FILE"
 )
 
 #: What the command line adds to the options of a verb.

@@ -14,7 +14,7 @@ PLANNING = {
             "since",
             "Plans",
             "path",
-            "A Parquet file of what was last accepted. Only what differs from it is sent, and it learns what is accepted.",
+            "A Parquet file of what was last accepted. Only values that differ are sent, and accepted values are added.",
             "FILE",
         ),
         CommandOption(
@@ -63,7 +63,7 @@ APPLYING = {
             "drift",
             "Plans",
             "text",
-            "Profiles that have changed since the plan was made are left out, or refuse it.",
+            "Leave out profiles that have changed since the plan was made, or refuse the plan.",
             choices=("leave_out", "raise"),
             in_job=False,
         ),
@@ -82,7 +82,7 @@ OF_GUARDS = {
             "at_most_share",
             "Guards",
             "number",
-            "The largest share of all profiles that may be changed, from 0 to 1; with --since of those that the file holds.",
+            "The largest share of all profiles that may be changed, from 0 to 1; with --since of those in the file.",
         ),
         CommandOption("at_most_emptied", "Guards", "integer", "The most values that may be emptied."),
         CommandOption(

@@ -29,7 +29,7 @@ LOOKS_AT = {
     "text": "the texts of a column",
     "column": "a column",
     "row": "a row",
-    "record": "what stands in an update beside the properties",
+    "record": "a field of the update beside the properties",
     "call": "the call",
 }
 

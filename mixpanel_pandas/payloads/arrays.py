@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 __all__ = [
     "LARGE_STRING",
     "any_item",
+    "as_objects",
     "byte_counts",
     "bytes_of",
     "emptied",
@@ -90,3 +93,10 @@ def any_item(items: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     parents = np.repeat(np.arange(len(lengths)), lengths)
     lists: np.ndarray = np.bincount(parents[items], minlength=len(lengths)) > 0
     return lists
+
+
+def as_objects(values: list[Any]) -> np.ndarray:
+    """Return a one-dimensional array of objects, also of lists of one length."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

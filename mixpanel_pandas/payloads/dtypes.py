@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -24,8 +23,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.measures import beyond_exact, to_milliseconds
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, as_objects
+from mixpanel_pandas.payloads.json_text import TYPE_OF_FIRST
+from mixpanel_pandas.payloads.measures import beyond_exact
+from mixpanel_pandas.payloads.nested import python_values
 from mixpanel_pandas.payloads.values import ADDRESSES, ORJSON_INTEGERS, is_named_tuple
 
 __all__ = ["Rule", "rule_for", "rule_for_objects"]
@@ -260,85 +261,8 @@ def _uuids(values: Any) -> np.ndarray:
     return as_objects(_whole(pa.array(values)).to_pylist())
 
 
-def _pylist(values: Any) -> np.ndarray:
-    """Return nested Arrow values as Python objects: maps as dicts, short floats with the digits that they show."""
-    array = _array(values)
-    convert = _converter(array.type)
-    try:
-        items = array.to_pylist()
-    except (OverflowError, ValueError):  # a year that Python's dates do not have
-        items, convert = array.view(_counted(array.type)).to_pylist(), _converter(array.type, counted=True)
-    return as_objects([convert(item) for item in items])
-
-
-def _counted(arrow: pa.DataType) -> pa.DataType:
-    """Return a nested type with integers in place of dates."""
-    if pa.types.is_timestamp(arrow) or pa.types.is_date64(arrow):
-        return pa.int64()
-    if pa.types.is_date32(arrow):
-        return pa.int32()
-    if pa.types.is_struct(arrow):
-        return pa.struct([field.with_type(_counted(field.type)) for field in arrow])
-    if pa.types.is_dictionary(arrow):
-        return pa.dictionary(arrow.index_type, _counted(arrow.value_type))
-    if pa.types.is_map(arrow):
-        return pa.map_(arrow.key_type, _counted(arrow.item_type))
-    if pa.types.is_fixed_size_list(arrow):
-        return pa.list_(_counted(arrow.value_type), arrow.list_size)
-    if pa.types.is_list(arrow):
-        return pa.list_(_counted(arrow.value_type))
-    return pa.large_list(_counted(arrow.value_type)) if pa.types.is_large_list(arrow) else arrow
-
-
-def _converter(arrow: pa.DataType, *, counted: bool = False) -> Callable[[Any], Any]:
-    """Return the function from the Python value that Arrow gives for a type to the one that is meant.
-
-    With `counted`, dates are integers, as in `_counted`.
-    """
-    if pa.types.is_map(arrow):
-        item = _converter(arrow.item_type, counted=counted)
-        return lambda pairs: None if pairs is None else _as_dict([(key, item(value)) for key, value in pairs])
-    if pa.types.is_struct(arrow):
-        fields = {field.name: _converter(field.type, counted=counted) for field in arrow}
-        return lambda struct: struct and {name: fields[name](value) for name, value in struct.items()}
-    if pa.types.is_float16(arrow) or pa.types.is_float32(arrow):
-        short = arrow.to_pandas_dtype()
-        return lambda number: None if number is None else short(number)
-    if pa.types.is_date(arrow) or pa.types.is_timestamp(arrow):
-        return partial(_date, arrow) if counted else lambda date: date
-    if hasattr(arrow, "value_type"):  # lists, dictionaries, runs
-        inner = _converter(arrow.value_type, counted=counted)
-        return lambda value: [inner(item) for item in value] if isinstance(value, list) else inner(value)
-    return lambda value: value
-
-
-def _date(arrow: pa.DataType, count: int | None) -> Any:
-    """Return the date that a count stands for; as numpy's, which is never sent, if Python has no such year."""
-    if count is None:
-        return None
-    unit: Any = "D" if pa.types.is_date32(arrow) else "ms" if pa.types.is_date64(arrow) else arrow.unit
-    instant = np.datetime64(count, unit)
-    _milliseconds, outside, _finer = to_milliseconds(instant)
-    if outside:
-        return instant
-    if pa.types.is_date(arrow):
-        return instant.astype("M8[D]").item()
-    return pd.Timestamp(instant, tz="UTC" if arrow.tz else None)
-
-
-def _as_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        msg = "a map holds a key twice, an object once"
-        raise ValueError(msg)
-    return members
-
-
-def as_objects(values: list[Any]) -> np.ndarray:
-    """Return a one-dimensional array of objects, also of lists of one length."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
+def _nested(values: Any) -> np.ndarray:
+    return python_values(_array(values))
 
 
 def _categorical(column: pd.Series[Any]) -> Rule:
@@ -359,10 +283,6 @@ def _categorical(column: pd.Series[Any]) -> Rule:
     return replace(rule, name=f"categories of {rule.name}", read=read, plain=False)
 
 
-def _period(column: pd.Series[Any]) -> Rule:
-    return Rule("periods", "date", _objects)
-
-
 def _sparse(column: pd.Series[Any]) -> Rule:
     rule = rule_for(pd.Series(np.asarray(column.array)))
     name = f"sparse {rule.name}"
@@ -371,10 +291,6 @@ def _sparse(column: pd.Series[Any]) -> Rule:
 
 def _lists_of_a_slice(values: np.ndarray) -> pa.Array | np.ndarray:
     return _rule_for_items(values[~pd.isna(values)]).read(values)
-
-
-def _string_dtype(column: pd.Series[Any]) -> Rule:
-    return STRINGS
 
 
 def _other_extension(column: pd.Series[Any]) -> Rule:
@@ -392,8 +308,8 @@ def _holds_several_types(column: pd.Series[Any]) -> bool:
     for chunk in pa.chunked_array(pa.array(column)).chunks:
         texts = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
         first = pc.utf8_slice_codeunits(texts, 0, 1).unique().to_pylist()
-        kinds |= {_FIRST_OF_JSON.get(character, "number") for character in first if character not in _NO_JSON}
-    return len(kinds) > 1
+        kinds |= {TYPE_OF_FIRST.get(character, "number") for character in first if character not in _NO_TYPE}
+    return len(kinds - {"missing"}) > 1
 
 
 def rule_for_arrow(arrow: pa.DataType) -> Rule:
@@ -452,10 +368,10 @@ NUMPY_RULES: dict[str, Rule] = {
 EXTENSION_RULES: tuple[tuple[Any, Rule | Callable[[pd.Series[Any]], Rule]], ...] = (
     (pd.CategoricalDtype, _categorical),
     (pd.DatetimeTZDtype, AWARE),
-    (pd.PeriodDtype, _period),
+    (pd.PeriodDtype, Rule("periods", "date", _objects)),
     (pd.IntervalDtype, INTERVALS),
     (pd.SparseDtype, _sparse),
-    (pd.StringDtype, _string_dtype),
+    (pd.StringDtype, STRINGS),
     (pd.ArrowDtype, _arrow_dtype),
     (pd.api.extensions.ExtensionDtype, _other_extension),
 )
@@ -510,11 +426,11 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
         (_is_list_of(test), Rule(f"lists of {item}", "list", _typed(pa.large_list(item))))
         for test, item in ARROW_ITEMS
     ),
-    (pa.types.is_struct, Rule("objects", "object", _pylist)),
-    (pa.types.is_map, Rule("objects", "object", _pylist)),
+    (pa.types.is_struct, Rule("objects", "object", _nested)),
+    (pa.types.is_map, Rule("objects", "object", _nested)),
     (
         lambda arrow: hasattr(arrow, "value_type"),
-        Rule("lists", "list", _pylist),
+        Rule("lists", "list", _nested),
     ),  # after maps
     (pa.types.is_duration, TIMEDELTAS),
     (pa.types.is_interval, TIMEDELTAS),
@@ -523,11 +439,8 @@ ARROW_RULES: tuple[tuple[Callable[[pa.DataType], bool], Rule], ...] = (
     (pa.types.is_fixed_size_binary, BYTES),
 )
 
-#: First character of a JSON text, other than a number -> type of the value.
-_FIRST_OF_JSON = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
-
-#: First characters of texts that hold no value, or do not show its type: nothing, ``null``, blanks.
-_NO_JSON = {None, "", "n", *" \t\r\n"}
+#: First characters of texts that do not show the type of a value: nothing, and blanks.
+_NO_TYPE = {None, "", *" \t\r\n"}
 
 #: Types with values that are missing; ``pd.NaT`` is a datetime.
 _MAYBE_MISSING = (type(None), type(pd.NA), dt.datetime, float, complex, decimal.Decimal, np.generic)

@@ -137,7 +137,7 @@ def _record(head: Sequence[Part], operator: Operator, columns: Sequence[Property
         return join(*head, opening, _join_present(fragments, ","), closing)
     members: list[Part] = []
     for place, column in enumerate(columns):
-        left, right = "," * (place > whole), "," * (place < whole)
+        left, right = ("," if place > whole else ""), ("," if place < whole else "")
         if column.has_gaps:
             members.append(_fragment(column, left, right))
         else:

@@ -24,8 +24,17 @@ from mixpanel_pandas.payloads.values import ORJSON_INTEGERS, HugeInteger
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["JSON", "Parsed", "json_array", "json_lines", "json_text", "read_json"]
+__all__ = ["JSON", "TYPE_OF_FIRST", "Parsed", "json_array", "json_lines", "json_text", "read_json"]
 
+#: First character of a JSON text -> Mixpanel's type of the value. A number begins with any other character; a date is a string.
+TYPE_OF_FIRST = {
+    '"': "string",
+    "[": "list",
+    "{": "object",
+    "t": "boolean",
+    "f": "boolean",
+    "n": "missing",
+}
 
 _LINE_END = orjson.Fragment(b"\n")
 
@@ -170,7 +179,7 @@ def _suspects(items: list[str], values: list[Any]) -> np.ndarray:
         texts, written = pa.array(items, LARGE_STRING), json_lines(values)
     except orjson.JSONEncodeError:  # it reads deeper than it writes
         return places
-    for simpler in (_as_it_is, _without_blanks):
+    for simpler in (_as_it_is, _without_white_space):
         texts, written = simpler(texts), simpler(written)
         differs = pc.not_equal(texts, written)
         places, texts, written = places[differs], texts.filter(differs), written.filter(differs)
@@ -185,7 +194,7 @@ def _as_it_is(texts: pa.Array) -> pa.Array:
     return texts
 
 
-def _without_blanks(texts: pa.Array) -> pa.Array:
+def _without_white_space(texts: pa.Array) -> pa.Array:
     """Return texts without blanks, also in strings, for a comparison in which both sides lose them."""
     for blank in " \n\r\t":
         texts = pc.replace_substring(texts, blank, "")

@@ -194,8 +194,10 @@ def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False
     """
     _refuse_levels(frame)
     _refuse_shared_labels(frame)
-    no_ids = asks and operation.id is None
-    id_source = _no_ids(len(frame)) if no_ids else _cleaned(_id_source(frame, operation), operation)
+    if asks and operation.id is None:
+        id_source = _no_ids(len(frame))
+    else:
+        id_source = _cleaned(_id_source(frame, operation), operation)
     options = operation.options
     layout = Layout(
         operation,
@@ -207,16 +209,15 @@ def make_layout(frame: pd.DataFrame, operation: Operation, *, asks: bool = False
         longitude=degrees_source(frame, "longitude", options.longitude),
         time=time_source(frame, options.updated_at),
     )
-    columns: tuple[PropertyColumn, ...] = ()
-    removed: tuple[str, ...] = ()
+    if operation.verb == "delete":
+        return _sliced(layout)
     if operation.verb == "unset":
-        removed = tuple(map(_property_name, operation.properties or ()))
-    elif operation.verb != "delete":
-        verbs = _verbs(frame, operation, layout)
-        trim = trimmed_name if options.trim else str
-        removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
-        written = {label: verb for label, verb in verbs.items() if verb != "unset"}
-        columns = tuple(_property_columns(frame, operation, written))
+        return _sliced(replace(layout, removed=tuple(map(_property_name, operation.properties or ()))))
+    verbs = _verbs(frame, operation, layout)
+    trim = trimmed_name if options.trim else str
+    removed = tuple(trim(_property_name(label)) for label, verb in verbs.items() if verb == "unset")
+    written = {label: verb for label, verb in verbs.items() if verb != "unset"}
+    columns = tuple(_property_columns(frame, operation, written))
     return _sliced(replace(layout, columns=columns, removed=removed))
 
 
@@ -306,23 +307,10 @@ def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Ha
     Columns of ids, addresses, locations and times are sent only if `properties` or `rename` name them; of index levels that of
     the ids.
     """
-    labels = operation.properties
-    if labels is None:
-        rename = operation.options.rename
-        renamed = set(rename) if isinstance(rename, Mapping) else set()
-        candidates = [*([layout.id.label] if layout.id.in_index else []), *frame.columns]
-        taken = {layout.id.label, *layout.taken, *RESULT_COLUMNS}
-        labels = tuple(label for label in candidates if label not in taken or label in renamed)
+    labels = _columns_by_default(frame, layout) if operation.properties is None else operation.properties
     verbs = {label: operation.verbs[label] if operation.verbs else operation.verb for label in labels}
-    unknown = [
-        label
-        for label, verb in verbs.items()
-        if not has_label(frame, label) and label != layout.id.label and verb != "unset"
-    ]
-    if unknown:
-        hints = "; ".join(f"{quoted(label)}: {did_you_mean(label, frame.columns)}" for label in unknown)
-        msg = f"not in the frame: {hints}"
-        raise ColumnNotFoundError(msg)
+    read = [label for label, verb in verbs.items() if verb != "unset" and label != layout.id.label]
+    _refuse_unknown_columns(frame, read)
     if not verbs:
         msg = (
             f"no column is left to {operation.verb}: the frame has {choices(frame.columns)}, all of them in use already"
@@ -332,6 +320,23 @@ def _verbs(frame: pd.DataFrame, operation: Operation, layout: Layout) -> dict[Ha
         raise OperationError(msg)
     _refuse_options_of_other_columns(operation, verbs, {layout.id.label, *layout.taken})
     return verbs
+
+
+def _columns_by_default(frame: pd.DataFrame, layout: Layout) -> list[Hashable]:
+    """Return the columns that a call sends which names none."""
+    rename = layout.operation.options.rename
+    renamed = set(rename) if isinstance(rename, Mapping) else set()
+    candidates = [*([layout.id.label] if layout.id.in_index else []), *frame.columns]
+    taken = {layout.id.label, *layout.taken, *RESULT_COLUMNS}
+    return [label for label in candidates if label not in taken or label in renamed]
+
+
+def _refuse_unknown_columns(frame: pd.DataFrame, labels: Iterable[Hashable]) -> None:
+    unknown = [label for label in labels if not has_label(frame, label)]
+    if unknown:
+        hints = "; ".join(f"{quoted(label)}: {did_you_mean(label, frame.columns)}" for label in unknown)
+        msg = f"not in the frame: {hints}"
+        raise ColumnNotFoundError(msg)
 
 
 def _columns_of_remedies(operation: Operation) -> list[Hashable]:

@@ -212,7 +212,7 @@ def json_findings(texts: pa.LargeStringArray, kinds: np.ndarray) -> Masks:
 
 
 def _inexact_integers(texts: pa.Array) -> np.ndarray:
-    return _closer(_with_many_digits(texts), texts, _hold_inexact_integers)
+    return _confirmed(_with_many_digits(texts), texts, _hold_inexact_integers)
 
 
 def _with_many_digits(texts: pa.Array) -> np.ndarray:
@@ -245,7 +245,7 @@ def _integers_in(text: str) -> list[int]:
 
 def _string_findings(texts: pa.Array) -> Masks:
     may_be_long = mask_of(pc.greater(pc.binary_length(texts), _STRING_BYTES + len('""')))
-    return {"long_string": _closer(may_be_long, texts, _are_long_strings)}
+    return {"long_string": _confirmed(may_be_long, texts, _are_long_strings)}
 
 
 def _are_long_strings(texts: list[str]) -> np.ndarray:
@@ -297,8 +297,8 @@ _MEASURES: dict[str, Callable[[pa.Array], Masks]] = {
 }
 
 
-def _closer(suspects: np.ndarray, texts: pa.Array, look: Callable[[list[str]], Any]) -> np.ndarray:
-    """Return the mask of the `suspects` for which a closer look at the text says True."""
+def _confirmed(suspects: np.ndarray, texts: pa.Array, look: Callable[[list[str]], Any]) -> np.ndarray:
+    """Return the mask of the `suspects` of which `look`, which is slow, says True."""
     if suspects.any():
         suspects[suspects] = look(texts.filter(pa.array(suspects)).to_pylist())
     return suspects

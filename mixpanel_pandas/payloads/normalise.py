@@ -22,6 +22,7 @@ from mixpanel_pandas.payloads import measures
 from mixpanel_pandas.payloads.arrays import (
     LARGE_STRING,
     any_item,
+    as_objects,
     bytes_of,
     emptied,
     lengths_of,
@@ -30,8 +31,7 @@ from mixpanel_pandas.payloads.arrays import (
     nulls_in,
     offsets_of,
 )
-from mixpanel_pandas.payloads.dtypes import as_objects
-from mixpanel_pandas.payloads.json_text import json_lines, read_json
+from mixpanel_pandas.payloads.json_text import TYPE_OF_FIRST, json_lines, read_json
 from mixpanel_pandas.payloads.parsing import at, read_texts
 from mixpanel_pandas.payloads.spread import values_of_key
 from mixpanel_pandas.payloads.values import are_native, convert, is_date, to_json
@@ -51,12 +51,9 @@ MILLISECONDS = pa.timestamp("ms")
 
 _LIST = np.array("list", dtype=object)
 
-#: First byte of a JSON text -> Mixpanel's type of the value; a date is a string in JSON.
+#: First byte of a JSON text -> Mixpanel's type of the value.
 _KINDS = np.full(256, "number", dtype=object)
-for _first, _kind in zip(
-    b'"[{tfn', ("string", "list", "object", "boolean", "boolean", "missing"), strict=True
-):
-    _KINDS[_first] = _kind
+_KINDS[[*map(ord, TYPE_OF_FIRST)]] = [*TYPE_OF_FIRST.values()]
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def normalise(
     with reading_values():
         read = rule.read(values)
     if blank == "missing" or parse is not None:
-        read = _without_blanks(read)
+        read = _blank_as_missing(read)
     if parse is not None and parse.fits:
         return _parsed(read, rule, parse, rows)
     if not isinstance(read, np.ndarray):
@@ -382,8 +379,8 @@ FINISH: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Normalis
 )
 
 
-def _without_blanks(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
-    """Return values without the text that is nothing but white space."""
+def _blank_as_missing(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
+    """Return values of which a text that is blank is missing."""
     if isinstance(read, np.ndarray):
         with reading_values():
             return as_objects(

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixpanel_pandas.errors import naming_column, reading_column, reading_values
-from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.payloads.dtypes import as_objects
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, as_objects
 from mixpanel_pandas.payloads.memory import give_back
 from mixpanel_pandas.payloads.values import convert, encodable
 from mixpanel_pandas.reading.cleaning import missing_texts, read_missing, trimmed
@@ -125,10 +124,9 @@ def _texts_of(source: Source) -> Iterator[ReadColumn]:
 
 def _joined(texts: list[ReadColumn], read: ReadColumn) -> ReadColumn:
     """Return what was read, with what is wrong with the texts themselves."""
-    broken = [piece.findings.get("broken_text", np.zeros(len(piece.values), bool)) for piece in texts]
-    return ReadColumn(
-        read.values, read.findings | ({"broken_text": np.concatenate(broken)} if broken else {})
-    )
+    no_row = np.zeros(0, bool)
+    broken = np.concatenate([no_row, *(piece.mask("broken_text") for piece in texts)])
+    return ReadColumn(read.values, read.findings | {"broken_text": broken})
 
 
 def at(column: ReadColumn, rows: Rows) -> ReadColumn:

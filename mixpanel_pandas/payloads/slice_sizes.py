@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,8 +72,8 @@ def _sample(rows: int, few: int) -> np.ndarray:
     """
     if rows <= few:
         return np.arange(rows)
-    neighbours = -(-few // PLACES)
-    starts = np.linspace(0, max(rows - neighbours, 0), -(-few // neighbours)).astype(int)
+    neighbours = math.ceil(few / PLACES)
+    starts = np.linspace(0, max(rows - neighbours, 0), math.ceil(few / neighbours)).astype(int)
     sample: np.ndarray = np.unique(starts[:, None] + np.arange(neighbours))
     return sample[sample < rows]
 

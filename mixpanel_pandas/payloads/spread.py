@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError, reading_column
-from mixpanel_pandas.payloads.dtypes import as_objects, rule_for_objects
+from mixpanel_pandas.payloads.arrays import as_objects
+from mixpanel_pandas.payloads.dtypes import rule_for_objects
 from mixpanel_pandas.payloads.json_text import read_json
 from mixpanel_pandas.payloads.values import mapping_of, repeats_key
 from mixpanel_pandas.text import quoted

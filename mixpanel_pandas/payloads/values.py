@@ -303,14 +303,12 @@ def _start_of(period: pd.Period) -> np.datetime64 | None:
     return np.datetime64(start.ordinal, "us")
 
 
-@_convert.register(dt.time)
-@_convert.register(uuid.UUID)
-@_convert.register(ADDRESSES[0])
-@_convert.register(ADDRESSES[1])
-@_convert.register(ADDRESSES[2])
-@_convert.register(ADDRESSES[3])
-def _(value: Any, findings: set[str], around: tuple[int, ...]) -> str:
+def _as_text(value: Any, findings: set[str], around: tuple[int, ...]) -> str:
     return str(value)
+
+
+for _kind in (dt.time, uuid.UUID, *ADDRESSES):
+    _convert.register(_kind, _as_text)
 
 
 @_convert.register(list)

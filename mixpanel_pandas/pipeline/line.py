@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from mixpanel_pandas.checking.decisions import check_frame
+from mixpanel_pandas.checking.id_scan import id_digest
 from mixpanel_pandas.checking.inventory import take_inventory
 from mixpanel_pandas.checking.report import make_report, raise_errors, report_in_words, warn
-from mixpanel_pandas.checking.scan import id_digest
 from mixpanel_pandas.delivery.ending import interrupted
 from mixpanel_pandas.delivery.interrupts import Interrupts
 from mixpanel_pandas.delivery.sending import Sending

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ERROR_CELLS",
     "INVISIBLE",
+    "MISSING_MARKERS",
     "NA_TEXTS",
-    "WORDS_FOR_NOTHING",
     "composed",
     "id_findings",
-    "mean_missing",
+    "is_missing_marker",
     "missing_texts",
     "read_missing",
     "trimmed",
@@ -80,7 +80,7 @@ _OUTER = (
 
 
 #: Texts that stand for no value, in exactly this casing: a finding asks whether they are meant so.
-WORDS_FOR_NOTHING = (
+MISSING_MARKERS = (
     NA_TEXTS["common"]
     | ERROR_CELLS
     | {"-", "--", "---", "\u2013", "\u2014", "?", "n.a.", "N.A.", "undefined"}
@@ -88,8 +88,8 @@ WORDS_FOR_NOTHING = (
 
 #: Whether such a text, perhaps with blanks around, may begin or end with a byte, in UTF-8.
 _MAY_BEGIN, _MAY_END = np.zeros(256, bool), np.zeros(256, bool)
-_MAY_BEGIN[[*b" \t\n\r", *(text.encode()[0] for text in WORDS_FOR_NOTHING)]] = True
-_MAY_END[[*b" \t\n\r", *(text.encode()[-1] for text in WORDS_FOR_NOTHING)]] = True
+_MAY_BEGIN[[*b" \t\n\r", *(text.encode()[0] for text in MISSING_MARKERS)]] = True
+_MAY_END[[*b" \t\n\r", *(text.encode()[-1] for text in MISSING_MARKERS)]] = True
 
 
 def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
@@ -113,14 +113,14 @@ def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
     return NA_TEXTS[na]
 
 
-def mean_missing(array: pa.Array) -> np.ndarray:
+def is_missing_marker(array: pa.Array) -> np.ndarray:
     r"""Return the mask of the texts that stand for no value, such as ``N/A``, ``\N`` or a dash.
 
     Measured: length, first and last byte clear most texts in a third of the time that it takes to compare them.
 
     Examples
     --------
-    >>> mean_missing(pa.array(["Ulm", " N/A", "Nan", "-", None])).tolist()
+    >>> is_missing_marker(pa.array(["Ulm", " N/A", "Nan", "-", None])).tolist()
     [False, True, False, True, False]
     """
     texts = as_texts(array)
@@ -137,18 +137,18 @@ def mean_missing(array: pa.Array) -> np.ndarray:
         suspects = suspects[_MAY_END.take(last)]
     if suspects.size:
         some = pc.utf8_trim_whitespace(texts.take(pa.array(suspects)))
-        mask[suspects] = mask_of(pc.is_in(some, _words_for_nothing()))
+        mask[suspects] = mask_of(pc.is_in(some, _missing_markers()))
     return mask
 
 
-#: Bytes of the longest word for nothing, and of all others, with room for some blanks around most of them.
-_LONGEST, _SHORT = 26, 15
+#: Bytes of the longest missing-value marker, and of all others, with room for some blanks around most of them.
+_LONGEST, _SHORT = max(len(text.encode()) for text in MISSING_MARKERS), 15
 
 
 @cache
-def _words_for_nothing() -> pa.LargeStringArray:
-    """Return the words for nothing. The first array of texts costs milliseconds, which an import does not pay."""
-    return pa.array(sorted(WORDS_FOR_NOTHING), LARGE_STRING)
+def _missing_markers() -> pa.LargeStringArray:
+    """Return the missing-value markers. The first array of texts costs milliseconds, which an import does not pay."""
+    return pa.array(sorted(MISSING_MARKERS), LARGE_STRING)
 
 
 def read_missing(array: pa.Array, na: str | Iterable[str]) -> pa.Array:
@@ -287,7 +287,8 @@ def _suspects(texts: pa.LargeStringArray) -> np.ndarray:
 
     Where an id is too short for a place, the byte is that of a neighbour, which at worst makes a suspect of it.
     """
-    content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
+    content, offsets = bytes_of(texts), offsets_of(texts)
+    offsets = offsets - offsets[0]
     if not content.size:
         return np.zeros(len(texts), bool)
     first = content.take(offsets[:-1], mode="clip")

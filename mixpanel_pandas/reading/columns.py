@@ -45,13 +45,16 @@ class ReadColumn:
             self, "findings", {name: mask for name, mask in self.findings.items() if mask.any()}
         )
 
+    def mask(self, finding: str) -> np.ndarray:
+        """Return the mask of the rows of a finding; also of one that has none."""
+        return self.findings.get(finding, np.zeros(len(self.values), bool))
+
     @property
     def refused(self) -> np.ndarray:
         """The mask of all rows whose text was not read."""
-        mask = np.zeros(len(self.values), bool)
-        for rows in self.findings.values():
-            mask |= rows
-        return mask
+        no_row = np.zeros(len(self.values), bool)
+        refused: np.ndarray = np.logical_or.reduce([no_row, *self.findings.values()])
+        return refused
 
 
 def is_text_type(type: pa.DataType) -> bool:
@@ -90,8 +93,14 @@ def over_distinct(texts: pa.Array, read: Callable[[str], Any]) -> tuple[list[Any
 
 
 def masks_of(distinct: list[str], places: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the mask of rows of each finding, from the finding of each distinct text (or nothing) and the places of rows."""
-    return {
-        name: np.array([*(finding == name for finding in distinct), False], bool)[places]
-        for name in sorted(set(distinct) - {""})
-    }
+    """Return the mask of the rows of each finding.
+
+    Parameters
+    ----------
+    distinct : list of str
+        The finding of each distinct text, or nothing.
+    places : numpy.ndarray
+        The place of each row in `distinct`; -1 for a row without a text, which has no finding.
+    """
+    findings = np.array([*distinct, ""])
+    return {name: (findings == name)[places] for name in sorted(set(distinct) - {""})}

@@ -87,26 +87,17 @@ def csv_batches(
         return
     is_whole = len(start) < BEGINNING
     columns = start.count(delimiter.encode()) + 1 if is_whole else COLUMNS  # the names of many take time
-    reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
-    parsing = csv.ParseOptions(
-        delimiter=delimiter,
-        newlines_in_values=True,
-        invalid_row_handler=records.skip,
-        escape_char="\\" if escaping else False,
-    )
-    converting = csv.ConvertOptions(
-        column_types={f"f{number}": pa.large_string() for number in range(columns)},
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-    )
+    options = _options_of_arrow(delimiter, columns, records, escaping=escaping)
     names: list[str] | None = None
     try:
         with (
-            csv.open_csv(pa.PythonFile(rest, mode="r"), reading, parsing, converting) as reader,
+            csv.open_csv(pa.PythonFile(rest, mode="r"), *options) as reader,
             _ended(reader, rest),
         ):
             for arrows in reader:
+                if arrows.num_columns > columns:
+                    msg = f"{name} has {arrows.num_columns:,} columns: at most {columns:,} can be read"
+                    raise OperationError(msg)
                 batch = records.decided(arrows, has_names=names is None and dialect.header)
                 if names is None:
                     names = _names(batch, name, dialect)
@@ -121,6 +112,28 @@ def csv_batches(
     if unescaping.has_pairs and unescaping.has_single_ones:
         words = "%s: a backslash escapes quotes and backslashes, so two backslashes are read as one; but others stand alone, as in C:\\temp"
         logger.warning(words, name, extra={"event": "backslashes"})
+
+
+def _options_of_arrow(
+    delimiter: str, columns: int, records: _Records, *, escaping: bool
+) -> tuple[csv.ReadOptions, csv.ParseOptions, csv.ConvertOptions]:
+    """Return the options with which Arrow reads every value as text, the header as a record, and skips records of another length."""
+    from pyarrow import csv
+
+    reading = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, autogenerate_column_names=True)
+    parsing = csv.ParseOptions(
+        delimiter=delimiter,
+        newlines_in_values=True,
+        invalid_row_handler=records.skip,
+        escape_char="\\" if escaping else False,
+    )
+    converting = csv.ConvertOptions(
+        column_types={f"f{number}": pa.large_string() for number in range(columns)},
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    return reading, parsing, converting
 
 
 class _Records:
@@ -293,10 +306,10 @@ class _Watched(Replayed):
 
     def __init__(self, stream: IO[bytes], name: str, quotes: QuoteCheck, *, escaping: bool) -> None:
         super().__init__(b"", stream)
-        self._name, self._quotes, self._escaping, self._ended, self._tail = name, quotes, escaping, False, b""
-        self._held = b""
+        self._name, self._quotes, self._escaping = name, quotes, escaping
+        self._tail = self._held = b""
+        self._ended = self.is_over = False
         self.error: Exception | None = None
-        self.is_over = False
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def read(self, size: int = -1, /) -> bytes:

@@ -1,262 +1,39 @@
 """Text -> dates and times.
 
-A format is a row of tokens (`Token`), written with words (``dd/mm/yyyy hh:mm``) or as for ``strptime`` (``%d/%m/%Y``). ISO 8601 is a
-table of such formats. Texts of one length lie in a matrix of bytes, a row each, and each token reads its columns of it, so no
-Python runs for a single value.
+Texts of one length lie in a matrix of bytes, a row each, and each token of a format reads its columns of it, so no Python runs for
+a single value.
 """
 
 from __future__ import annotations
 
-import re
-import zoneinfo
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.errors import did_you_mean
-from mixpanel_pandas.payloads.arrays import byte_counts, emptied, mask_of
+from mixpanel_pandas.payloads.arrays import byte_counts, bytes_of, emptied, mask_of, offsets_of
 from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
+from mixpanel_pandas.reading.date_formats import ISO, DateFormat, Token
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["ISO", "NAIVE", "UTC", "DateFormat", "Token", "date_format", "read_dates"]
+__all__ = ["NAIVE", "UTC", "read_dates"]
 
 DATE, NAIVE, UTC = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 #: Years of two digits up to this one are of this century, as POSIX and `strptime` read them.
 LAST_SHORT_YEAR = 68
 
+#: Microseconds: of a day, and since 1970 of the first instant of the year 1 and of that after the year 9999.
 _DAY = 86_400_000_000
-_FIRST, _END = (
-    np.datetime64("0001-01-01", "us").astype(np.int64),
-    np.datetime64("10000-01-01", "us").astype(np.int64),
-)
+_FIRST = np.datetime64("0001-01-01", "us").astype(np.int64)
+_END = np.datetime64("10000-01-01", "us").astype(np.int64)
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
 
 #: A date of which nobody knows what is the day and what is the month.
 _TWO_WAYS = "(?:0?[1-9]|1[0-2])[./-](?:0?[1-9]|1[0-2])[./-](?:[0-9]{2}|[0-9]{4})(?:[ T,].*)?"
-
-
-@dataclass(frozen=True)
-class Token:
-    """A piece of a format.
-
-    Attributes
-    ----------
-    field : str
-        What it holds: year, short_year, month, month_name, day, hour, minute, second, fraction, half (am or pm) or offset; empty
-        for characters that stand as they are.
-    widths : tuple of int
-        How many bytes it may have.
-    text : str
-        For characters that stand as they are: those of which one stands here.
-    """
-
-    field: str
-    widths: tuple[int, ...] = (1,)
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class DateFormat:
-    """How dates are written.
-
-    Attributes
-    ----------
-    patterns : tuple of tuple of Token
-        A text fits one of them.
-    zone : str
-        Time zone of the times that have no offset; empty if there is none.
-    iso : bool
-        Whether these are the patterns of ISO 8601.
-    """
-
-    patterns: tuple[tuple[Token, ...], ...]
-    zone: str = ""
-    iso: bool = False
-
-
-_TWO, _ONE_OR_TWO = (2,), (1, 2)
-
-#: Word of a format -> its token. Beside another word ``d`` and ``dd`` are alike; `_fixed` makes them two digits.
-_WORDS: dict[str, Token] = {
-    "yyyy": Token("year", (4,)),
-    "yy": Token("short_year", _TWO),
-    "mmmm": Token("month_name", tuple(range(3, 10))),
-    "mmm": Token("month_name", (3,)),
-    "mm": Token("month", _ONE_OR_TWO),
-    "m": Token("month", _ONE_OR_TWO),
-    "dd": Token("day", _ONE_OR_TWO),
-    "d": Token("day", _ONE_OR_TWO),
-    "hh": Token("hour", _ONE_OR_TWO),
-    "h": Token("hour", _ONE_OR_TWO),
-    "ss": Token("second", _TWO),
-    "am/pm": Token("half", _TWO),
-    "am": Token("half", _TWO),
-    "pm": Token("half", _TWO),
-    "z": Token("offset", (1, 3, 5, 6)),
-}
-_FRACTION = Token("fraction", tuple(range(1, 10)))
-_MINUTE = Token("minute", _TWO)
-
-#: Directive of strptime -> its token.
-_DIRECTIVES = {
-    "%Y": _WORDS["yyyy"],
-    "%y": _WORDS["yy"],
-    "%m": _WORDS["mm"],
-    "%b": _WORDS["mmm"],
-    "%B": _WORDS["mmmm"],
-    "%d": _WORDS["dd"],
-    "%H": _WORDS["hh"],
-    "%I": _WORDS["hh"],
-    "%M": _MINUTE,
-    "%S": _WORDS["ss"],
-    "%f": _FRACTION,
-    "%p": _WORDS["am"],
-    "%z": _WORDS["z"],
-    "%%": Token("", text="%"),
-}
-
-_WORD = re.compile(r"(am/pm|yyyy|yy|mmmm|mmm|mm|m|dd|d|hh|h|ss|am|pm|z|f+)|(.)", re.DOTALL)
-
-
-def date_format(detail: str) -> DateFormat:
-    """Return the format that the detail of a reading describes.
-
-    Parameters
-    ----------
-    detail : str
-        Words such as ``dd/mm/yyyy hh:mm``, a format of `strptime`, or nothing for ISO 8601; then perhaps a blank and the name of a
-        time zone.
-
-    Raises
-    ------
-    ValueError
-        If a word is not known, or the day, the month or the year is missing or stands there twice.
-    """
-    written, zone = _without_zone(detail)
-    if not written:
-        return DateFormat(ISO.patterns, zone, iso=True)
-    tokens = _of_directives(written) if "%" in written else _of_words(written)
-    _check(tokens, written)
-    return DateFormat((_fixed(tokens),), zone)
-
-
-def _without_zone(detail: str) -> tuple[str, str]:
-    """Return a detail without its last word, if that is a time zone, and the time zone."""
-    rest, _blank, last = detail.strip().rpartition(" ")
-    if not last or "%" in last:
-        return detail.strip(), ""
-    try:
-        zoneinfo.ZoneInfo(last)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        if re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z_/]+", last) and not re.fullmatch("(?i)am/pm|[dmy/]+", last):
-            msg = (
-                f"there is no time zone {last}: {did_you_mean(last, sorted(zoneinfo.available_timezones()))}"
-            )
-            raise ValueError(msg) from None
-        return detail.strip(), ""
-    return rest.strip(), last
-
-
-def _of_words(written: str) -> list[Token]:
-    tokens: list[Token] = []
-    for word, character in _WORD.findall(written.lower()):
-        before = [token.field for token in tokens if token.field]
-        if not word and character.isascii() and character.isalpha() and not (character == "t" and before):
-            msg = (
-                f"{character!r} is no word of a date: there are dd, mm, mmm, mmmm, yy, yyyy, hh, mm, ss, fff, am/pm and z, "
-                "or a format of strptime such as %d/%m/%Y"
-            )
-            raise ValueError(msg)
-        if not word:
-            tokens += _literal("Tt" if character == "t" else character)
-        elif word == "mm" and before and before[-1] == "hour":
-            tokens.append(_MINUTE)
-        else:
-            tokens.append(_FRACTION if word.startswith("f") else _WORDS[word])
-    return tokens
-
-
-def _of_directives(written: str) -> list[Token]:
-    tokens: list[Token] = []
-    for piece in re.findall("%.?|[^%]", written, re.DOTALL):
-        if piece in _DIRECTIVES:
-            tokens.append(_DIRECTIVES[piece])
-        elif piece.startswith("%"):
-            msg = f"{piece} is no directive that is read: there are {', '.join(_DIRECTIVES)}"
-            raise ValueError(msg)
-        else:
-            tokens += _literal(piece)
-    return tokens
-
-
-def _literal(characters: str) -> list[Token]:
-    """Return the tokens of a character, or of one of several ASCII characters: a token for each byte."""
-    if characters.isascii():
-        return [Token("", text=characters)]
-    return [Token("", text=chr(byte)) for byte in characters.encode()]
-
-
-def _check(tokens: list[Token], written: str) -> None:
-    fields = [token.field.removeprefix("short_").removesuffix("_name") for token in tokens if token.field]
-    wrong = [name for name in ("day", "month", "year") if fields.count(name) != 1]
-    wrong += sorted({name for name in fields if fields.count(name) > 1} - set(wrong))
-    if wrong:
-        msg = (
-            f"{written!r} names the {' and the '.join(wrong)} not once: a date is written such as dd/mm/yyyy"
-        )
-        raise ValueError(msg)
-    needed = {"minute": "hour", "second": "minute", "fraction": "second", "half": "hour", "offset": "hour"}
-    lacking = [
-        f"{name} without {needed[name]}" for name in fields if name in needed and needed[name] not in fields
-    ]
-    if lacking:
-        msg = f"{written!r} has a {lacking[0]}"
-        raise ValueError(msg)
-
-
-def _fixed(tokens: list[Token]) -> tuple[Token, ...]:
-    """Return tokens of which those that touch digits on a side have two digits, so that 112024 is not read somehow."""
-    numbers = {"year", "short_year", "month", "day", "hour", "minute", "second"}
-    return tuple(
-        Token(token.field, _TWO)
-        if token.widths == _ONE_OR_TWO
-        and any(
-            0 <= beside < len(tokens) and tokens[beside].field in numbers for beside in (place - 1, place + 1)
-        )
-        else token
-        for place, token in enumerate(tokens)
-    )
-
-
-def _iso_patterns() -> tuple[tuple[Token, ...], ...]:
-    year, offset = _WORDS["yyyy"], _WORDS["z"]
-    month, day, hour, second = (Token(name, _TWO) for name in ("month", "day", "hour", "second"))
-    patterns = []
-    for dash, colon in (("-", ":"), ("", "")):
-        between = [Token("", text=dash)] if dash else []
-        apart = [Token("", text=colon)] if colon else []
-        date = (year, *between, month, *between, day)
-        to_hour = (*date, Token("", text="Tt "), hour)
-        to_minute = (*to_hour, *apart, _MINUTE)
-        to_second = (*to_minute, *apart, second)
-        times = (to_hour, to_minute, to_second, (*to_second, Token("", text=".,"), _FRACTION))
-        patterns += [date, *times, *((*time, offset) for time in times)]
-    return tuple(patterns)
-
-
-ISO = DateFormat(_iso_patterns(), iso=True)
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read_dates(texts: pa.LargeStringArray, type: pa.DataType | None, format: DateFormat = ISO) -> ReadColumn:
@@ -291,14 +68,15 @@ def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None, zone: str) ->
     if len(texts) == texts.null_count or set(np.flatnonzero(byte_counts(texts))) - set(b"0123456789-+:.TZ "):
         return None
     for form in (DATE, NAIVE, UTC):
-        wanted = type or (UTC if zone and form == NAIVE else form)
-        if wanted != form and not (zone and form == NAIVE):
+        is_local = bool(zone) and form == NAIVE
+        makes = UTC if is_local else form
+        if type not in {None, makes}:
             continue
         try:
             values = texts.cast(form)
         except pa.ArrowInvalid:
             continue
-        if form == NAIVE and zone:
+        if is_local:
             instants, findings = _localised(values, zone)
             return None if findings else ReadColumn(instants)
         bounds = pc.min_max(values.cast(NAIVE if form == DATE else form).cast(pa.int64()))
@@ -324,40 +102,26 @@ def _fit(texts: pa.LargeStringArray, pattern: tuple[Token, ...], parts: _Parts) 
     rows = np.flatnonzero(mask_of(texts.is_valid()) & ~parts.matched)
     if not len(rows):
         return
-    starts = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    content = np.frombuffer(texts.buffers()[2], np.uint8)
-    lengths = (starts[1:] - starts[:-1])[rows]
+    content, offsets = bytes_of(texts), offsets_of(texts)
+    starts, lengths = offsets[:-1] - offsets[0], np.diff(offsets)[rows]
     for length in np.flatnonzero(np.bincount(np.minimum(lengths, 64))):  # no date is that long
-        layouts = _layouts(pattern, int(length))
-        if not layouts:
-            continue
         left = rows[lengths == length]
-        for widths in layouts:
+        for widths in _widths(pattern, int(length)):
             block = content[starts[left][:, None] + np.arange(length)].T
-            fits = _fit_layout(block, pattern, widths, left, parts)
+            fits = _fit_widths(block, pattern, widths, left, parts)
             left = left[~fits]
             if not len(left):
                 break
 
 
 @cache
-def _layouts(pattern: tuple[Token, ...], length: int) -> tuple[tuple[int, ...], ...]:
+def _widths(pattern: tuple[Token, ...], length: int) -> tuple[tuple[int, ...], ...]:
     """Return the widths of all tokens, in each way that makes a text of `length` bytes."""
-    return tuple(_ways(pattern, length))
+    ways = product(*(token.widths for token in pattern))
+    return tuple(widths for widths in ways if sum(widths) == length)
 
 
-def _ways(pattern: tuple[Token, ...], length: int) -> Iterator[tuple[int, ...]]:
-    if not pattern:
-        if length == 0:
-            yield ()
-        return
-    for width in pattern[0].widths:
-        if width <= length:
-            for rest in _ways(pattern[1:], length - width):
-                yield (width, *rest)
-
-
-def _fit_layout(
+def _fit_widths(
     block: np.ndarray, pattern: tuple[Token, ...], widths: tuple[int, ...], rows: np.ndarray, parts: _Parts
 ) -> np.ndarray:
     """Read texts of one length, a column each, by tokens of these widths; return the mask of those that fit."""
@@ -464,9 +228,7 @@ def _converted(
     if format.iso and findings["unreadable"].any():
         findings["two_way_date"] = findings["unreadable"] & matching(texts, _TWO_WAYS)
         findings["unreadable"] = findings["unreadable"] & ~findings["two_way_date"]
-    needed = type
-    if needed is None:
-        needed = DATE if not parts.has_time.any() else UTC if format.zone or parts.has_offset.any() else NAIVE
+    needed = type or _needed_type(parts, format)
     if needed == DATE:
         findings["unreadable"] = findings["unreadable"] | parts.has_time
         days = (parts.micros // _DAY).astype(np.int32)
@@ -485,11 +247,16 @@ def _converted(
         findings["no_offset"] = parts.matched & ~parts.has_offset
         micros = micros - parts.offset
     beyond = parts.matched & ((micros < _FIRST) | (micros >= _END))
-    findings["out_of_range"] = findings.get("out_of_range", beyond) | beyond
-    refused = ~parts.matched
-    for mask in findings.values():
-        refused = refused | mask
+    findings["out_of_range"] = beyond | findings.get("out_of_range", False)
+    refused = np.logical_or.reduce([~parts.matched, *findings.values()])
     return ReadColumn(pa.array(micros, mask=refused).cast(needed), findings)
+
+
+def _needed_type(parts: _Parts, format: DateFormat) -> pa.DataType:
+    """Return the type that texts need: dates, or times if one of them has a time; in UTC if that can be told."""
+    if not parts.has_time.any():
+        return DATE
+    return UTC if format.zone or parts.has_offset.any() else NAIVE
 
 
 def _localised(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[str, np.ndarray]]:

@@ -107,17 +107,17 @@ def files_of(source: Any, format: str | None = None) -> list[SourceFile]:
 
 def _files_of_one(source: str, format: str | None) -> list[SourceFile]:
     if "://" in source:
-        root, addresses = _remote(source)
+        root, addresses = calling_fsspec(source, lambda fsspec: _remote(fsspec, source))
         return [_file(address, root, format) for address in addresses]
     path = Path(source).expanduser()
     if path.is_dir():
         _refuse_table(path)
         return _listed([str(inner) for inner in path.rglob("*") if inner.is_file()], str(path), format)
-    if not path.exists() and not glob.has_magic(source):
-        msg = f"cannot read {shortened(source, Length.SENTENCE)}: {os.strerror(errno.ENOENT)}"
-        raise OperationError(msg)
     if path.exists():
         return [_file(str(path), str(path.parent), format)]
+    if not glob.has_magic(source):
+        msg = f"cannot read {shortened(source, Length.SENTENCE)}: {os.strerror(errno.ENOENT)}"
+        raise OperationError(msg)
     # glob.glob, because Path.glob takes no absolute patterns
     matches = [match for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207
     root = str(path)[: re.search(r"[*?\[]", str(path)).start()]  # type: ignore[union-attr]  # it has magic
@@ -149,9 +149,9 @@ def _is_hidden(relative: str) -> bool:
     return any(part.startswith(("_", ".")) and "=" not in part and part not in {".", ".."} for part in parts)
 
 
-def _remote(address: str) -> tuple[str, list[str]]:
+def _remote(fsspec: Any, address: str) -> tuple[str, list[str]]:
     """Return where the files of an address, a folder or a glob lie, and their addresses."""
-    filesystem, path = calling_fsspec(address, lambda fsspec: fsspec.core.url_to_fs(address))
+    filesystem, path = fsspec.core.url_to_fs(address)
     if glob.has_magic(path):
         paths = sorted(filesystem.glob(path))
     elif filesystem.isdir(path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -47,7 +48,7 @@ from mixpanel_pandas.reading.text_columns import (
 from mixpanel_pandas.text import counted, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["READING_OPTIONS", "ReadingOptions", "SourceTable", "frame", "invalid_records", "read_table"]
 
@@ -75,7 +76,7 @@ READING_OPTIONS = tuple(ReadingOptions.__annotations__)
 
 #: Option of `frame` that says how the content of files is read -> its default.
 _DEFAULTS: dict[str, Any] = {
-    "na": (),
+    "na": [],
     "trim": False,
     "encoding": None,
     "delimiter": None,
@@ -92,7 +93,7 @@ def frame(
     id: str | None = None,
     group: str | None = None,
     parse: Mapping[str, str] | None = None,
-    na: str | Collection[str] = (),
+    na: str | Collection[str] | None = (),
     trim: bool = False,
     infer: bool = True,
     invalid: Literal["raise", "drop_row"] = "raise",
@@ -183,12 +184,10 @@ def frame(
     >>> df.attrs["parse"]
     "parse={'credits': 'number'}"
     """
-    if invalid not in {"raise", "drop_row"}:
-        msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
-        raise OperationError(msg)
+    _refuse_remedy(invalid)
     malformed = Malformed()
     content: dict[str, Any] = {
-        "na": na or (),
+        "na": () if na is None else na,
         "trim": trim,
         "encoding": encoding,
         "delimiter": delimiter,
@@ -215,13 +214,19 @@ def frame(
     return result
 
 
+def _refuse_remedy(invalid: Any) -> None:
+    if not isinstance(invalid, str) or invalid not in {"raise", "drop_row"}:
+        msg = f"invalid={invalid!r} is not one of {choices(['raise', 'drop_row'])}"
+        raise OperationError(msg)
+
+
 def _not_default(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that differ from their defaults, as values that JSON has."""
-    return {
-        name: value if isinstance(value, str | bool) else list(value)
+    plain = {
+        name: value if value is None or isinstance(value, str | bool) else list(value)
         for name, value in content.items()
-        if value != _DEFAULTS[name]
     }
+    return {name: value for name, value in plain.items() if value != _DEFAULTS[name]}
 
 
 def _warn(counts: str) -> None:
@@ -286,7 +291,7 @@ def read_table(
     id: Hashable = None,
     group: str | None = None,
     parse: Mapping[Any, str] | None = None,
-    na: str | Collection[str] = (),
+    na: str | Collection[str] | None = (),
     trim: bool = False,
     infer: bool = True,
     encoding: str | None = None,
@@ -314,9 +319,22 @@ def read_table(
     OperationError
         As `frame` raises it, but for malformed records and text that cannot be read.
     """
-    _refuse_mistakes(na, encoding, delimiter, names, decimal, format)
+    _refuse_mistakes(
+        id=id,
+        group=group,
+        parse=parse,
+        na=na,
+        delimiter=delimiter,
+        header=header,
+        decimal=decimal,
+        format=format,
+        encoding=encoding,
+        names=names,
+    )
+    names = None if names is None else tuple(names)
+    missing: frozenset[str] = missing_texts(na) if na is not None and len(na) else frozenset()
     readings = {name: reading(how) for name, how in (parse or {}).items()}
-    dialect = Dialect(delimiter, encoding, header, None if names is None else tuple(names))
+    dialect = Dialect(delimiter, encoding, header, names)
     opened = open_source(
         source, FileOptions(format, dialect, None if spool is None else str(spool), malformed)
     )
@@ -325,7 +343,7 @@ def read_table(
         _refuse_options_of_csv([name for name, value in of_csv.items() if value])
     stays_text = {*ID_NAMES, id, group, *as_text, *readings, *opened.stays_text}
     evidence = InferredTypes(stays_text, decimal) if opened.is_text and infer else None
-    clean = _cleaning(na, trim=trim)
+    clean = _cleaning(missing, trim=trim)
 
     def prepared() -> Iterator[pa.RecordBatch]:
         for batch in coalesced(opened.batches):
@@ -338,14 +356,8 @@ def read_table(
     if not (texts.num_columns or texts.num_rows or malformed.count) and isinstance(source, str | PathLike):
         msg = f"cannot read {_named(source)}: it is empty"
         raise OperationError(msg)
-    for label, what in [(id, "id column"), *((name, "parse: column") for name in readings)]:
-        if label is not None and label not in texts.column_names:
-            if malformed.count and not texts.num_columns:
-                msg = f"no record can be read: {malformed.words()}"
-                raise OperationError(msg)
-            place = _named(source).rpartition("/")[-1]
-            msg = f"{what} {quoted(label)} is not in {place}: {did_you_mean(label, texts.column_names)}"
-            raise ColumnNotFoundError(msg)
+    named = [(id, "id column"), *((name, "parse: column") for name in readings)]
+    _refuse_unknown_columns(texts, source, malformed, named)
     inferred = evidence.types() if evidence is not None else {}
     columns = [*stated_columns(texts, readings), *inferred_columns(inferred, decimal)]
     result, unread = read_columns(texts, columns, spool)
@@ -357,6 +369,30 @@ def read_table(
     return SourceTable(result, line, unread, opened.is_text and header)
 
 
+def _refuse_unknown_columns(
+    texts: pa.Table, source: Any, malformed: Malformed, named: Iterable[tuple[Hashable, str]]
+) -> None:
+    """Raise for the first column that the call names and that is not there.
+
+    Parameters
+    ----------
+    named : iterable of tuple
+        Label, or None where the call names no column, and what it is, as the message begins.
+    """
+    unknown = [
+        (label, what) for label, what in named if label is not None and label not in texts.column_names
+    ]
+    if not unknown:
+        return
+    if malformed.count and not texts.num_columns:
+        msg = f"no record can be read: {malformed.words()}"
+        raise OperationError(msg)
+    label, what = unknown[0]
+    place = _named(source).rpartition("/")[-1]
+    msg = f"{what} {quoted(label)} is not in {place}: {did_you_mean(label, texts.column_names)}"
+    raise ColumnNotFoundError(msg)
+
+
 def _named(source: Any) -> str:
     """Return how messages call a source."""
     if isinstance(source, str | PathLike):
@@ -364,36 +400,72 @@ def _named(source: Any) -> str:
     return f"the {type(source).__name__}"
 
 
-def _refuse_mistakes(na: Any, encoding: Any, delimiter: Any, names: Any, decimal: Any, format: Any) -> None:
-    """Raise if options make no sense, with all that is wrong with them."""
-    mistakes = []
-    if (
-        delimiter is not None
-        and delimiter not in SEPARATORS
-        and (not isinstance(delimiter, str) or not re.fullmatch(r"[\t !#-~]", delimiter))
-    ):
-        mistakes.append(
-            f"delimiter={delimiter!r} must be one ASCII character, other than a quote or a line end, or one of {choices(SEPARATORS)}"
-        )
-    if decimal not in {".", ","}:
-        mistakes.append(f"decimal={decimal!r} is neither '.' nor ','")
-    if format is not None and format not in FORMATS.values():
-        mistakes.append(f"format={format!r} is not one of {choices(dict.fromkeys(FORMATS.values()))}")
-    if encoding is not None:
-        try:
-            "".encode(encoding)
-        except (LookupError, TypeError):
-            mistakes.append(f"encoding={encoding!r} is not known; it is a name such as 'cp1252'")
-    if names is not None and (
-        isinstance(names, str)
-        or not all(isinstance(name, str) and name for name in names)
-        or len(set(names)) < len(names)
-    ):
-        mistakes.append(f"names={quoted(names)} must be a list of different texts, one for each column")
+def _is_encoding(value: Any) -> bool:
     try:
-        missing_texts(na)
-    except OperationError as error:
-        mistakes.append(str(error))
+        "".encode(value)
+    except (LookupError, TypeError):
+        return False
+    return True
+
+
+def _is_separator(value: Any) -> bool:
+    return isinstance(value, str) and (value in SEPARATORS or re.fullmatch(r"[\t !#-~]", value) is not None)
+
+
+def _are_names(value: Any) -> bool:
+    return (
+        isinstance(value, Collection)
+        and not isinstance(value, str)
+        and all(isinstance(name, str) and name for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def _are_readings(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(how, str) for how in value.values())
+
+
+def _are_texts(value: Any) -> bool:
+    is_collection = isinstance(value, Collection) and not isinstance(value, Mapping)
+    return is_collection and all(isinstance(text, str) for text in value)
+
+
+#: Option of `frame` -> whether a value makes sense, and what is wrong if it does not. None is the default of most, and always does.
+_OPTION_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (lambda value: isinstance(value, Hashable), "is no name of a column"),
+    "group": (lambda value: isinstance(value, str), "is no name of a group key"),
+    "parse": (_are_readings, "must be a mapping from column to reading, such as {'amount': 'number'}"),
+    "na": (
+        _are_texts,
+        "must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'",
+    ),
+    "delimiter": (
+        _is_separator,
+        f"must be one ASCII character, other than a quote or a line end, or one of {choices(SEPARATORS)}",
+    ),
+    "header": (lambda value: isinstance(value, bool | np.bool_), "must be True or False"),
+    "decimal": (lambda value: isinstance(value, str) and value in {".", ","}, "is neither '.' nor ','"),
+    "format": (
+        lambda value: isinstance(value, str) and value in FORMATS.values(),
+        f"is not one of {choices(dict.fromkeys(FORMATS.values()))}",
+    ),
+    "encoding": (_is_encoding, "is not known; it is a name such as 'cp1252'"),
+    "names": (_are_names, "must be a list of different texts, one for each column"),
+}
+
+
+def _refuse_mistakes(**options: Any) -> None:
+    """Raise if options make no sense, with all that is wrong with them."""
+    mistakes = [
+        f"{name}={quoted(options[name])} {wrong}"
+        for name, (fits, wrong) in _OPTION_CHECKS.items()
+        if options[name] is not None and not fits(options[name])
+    ]
+    if isinstance(options["na"], str) and options["na"]:
+        try:
+            missing_texts(options["na"])
+        except OperationError as error:
+            mistakes.append(str(error))
     if mistakes:
         raise OperationError("; ".join(mistakes))
 
@@ -404,9 +476,8 @@ def _refuse_options_of_csv(named: list[str]) -> None:
         raise OperationError(msg)
 
 
-def _cleaning(na: str | Collection[str], *, trim: bool) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+def _cleaning(missing: Collection[str], *, trim: bool) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
     """Return the function that cleans the names and the text of a batch."""
-    missing = missing_texts(na)
 
     def clean(column: pa.Array) -> pa.Array:
         if not is_text_type(column.type):

@@ -13,14 +13,21 @@ import json
 import re
 import tokenize
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of
+from mixpanel_pandas.payloads.arrays import (
+    LARGE_STRING,
+    emptied,
+    lengths_of,
+    lists_of,
+    mask_of,
+    nulls_in,
+)
 from mixpanel_pandas.reading.columns import (
     ReadColumn,
     masks_of,
@@ -28,6 +35,9 @@ from mixpanel_pandas.reading.columns import (
     over_distinct,
     without_blanks,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "SEPARATORS",
@@ -76,35 +86,18 @@ def read_separated(texts: pa.LargeStringArray, separator: str, *, quotes: bool) 
     values = _without_empty(split)
     if not quoted.any():
         return ReadColumn(values)
-    item = re.compile(
-        rf'\s*(?:"((?:[^"]|"")*)"|([^"{re.escape(separator)}][^{re.escape(separator)}]*)?)\s*({re.escape(separator)}|$)'
-    )
-
-    def read(text: str) -> list[str]:
-        return _quoted_items(text, item)
-
-    return _with_slow_rows(values, texts, quoted, read)
+    mark = re.escape(separator)
+    item = re.compile(rf'\s*(?:"((?:[^"]|"")*)"|([^"{mark}][^{mark}]*)?)\s*({mark}|$)')
+    return _with_slow_rows(values, texts, quoted, lambda text: _quoted_items(text, item))
 
 
 def _without_empty(split: pa.Array) -> pa.Array:
     """Return lists of texts without outer blanks of items, and without empty items."""
     items = pc.utf8_trim_whitespace(split.flatten()).cast(LARGE_STRING)
     kept = mask_of(pc.greater(pc.binary_length(items), 0))
-    lengths = np.asarray(pc.list_value_length(split).fill_null(0), np.int64)
-    parents = np.repeat(np.arange(len(split)), lengths)[kept]
-    counts = np.bincount(parents, minlength=len(split))
-    return _lists(items.filter(pa.array(kept)), counts, mask_of(split.is_null()))
-
-
-def _lists(items: pa.Array, counts: np.ndarray, missing: np.ndarray) -> pa.Array:
-    """Return lists of so many of the items each, null where `missing`."""
-    offsets = np.concatenate(([0], np.cumsum(counts)))
-    nulls = (
-        pa.array(offsets, pa.int64(), mask=np.append(missing, False))
-        if missing.any()
-        else pa.array(offsets, pa.int64())
-    )
-    return pa.LargeListArray.from_arrays(nulls, items)
+    parents = np.repeat(np.arange(len(split)), lengths_of(split))[kept]
+    lengths = np.bincount(parents, minlength=len(split))
+    return lists_of(items.filter(pa.array(kept)), lengths, nulls_in(split))
 
 
 def _quoted_items(text: str, item: re.Pattern[str]) -> list[str]:
@@ -121,18 +114,21 @@ def _quoted_items(text: str, item: re.Pattern[str]) -> list[str]:
             return items
 
 
-def _with_slow_rows(values: pa.Array, texts: pa.Array, rows: np.ndarray, read: Any) -> ReadColumn:
+def _with_slow_rows(
+    values: pa.Array, texts: pa.Array, rows: np.ndarray, read: Callable[[str], Any]
+) -> ReadColumn:
     """Return `values` with what `read` makes of the texts of `rows`, a mask."""
-    held, places_held = over_distinct(texts.filter(pa.array(rows)), lambda text: _or_finding(read, text))
+    distinct, of_rows = over_distinct(texts.filter(pa.array(rows)), lambda text: _or_finding(read, text))
     places = np.full(len(texts), -1)
-    places[rows] = places_held
-    findings = masks_of([item if isinstance(item, str) else "" for item in held], places)
-    lists = pa.array([None if isinstance(item, str) else item for item in held], values.type)
+    places[rows] = of_rows
+    findings = masks_of([item if isinstance(item, str) else "" for item in distinct], places)
+    lists = pa.array([None if isinstance(item, str) else item for item in distinct], values.type)
     order = np.where(rows, len(texts) + places, np.arange(len(texts)))
     return ReadColumn(pa.concat_arrays([values, lists]).take(pa.array(order)), findings)
 
 
-def _or_finding(read: Any, text: str) -> Any:
+def _or_finding(read: Callable[[str], Any], text: str) -> Any:
+    """Return what `read` makes of a text; the name of the finding, which is a str, where it refuses it."""
     try:
         return read(text)
     except _Refused as refused:
@@ -154,17 +150,13 @@ def read_postgres_lists(texts: pa.LargeStringArray) -> ReadColumn:
     plain = matching(texts, r'\{(?:[^{}",\\\s]+(?:,[^{}",\\\s]+)*)?\}')
     inner = pc.utf8_trim(emptied(texts, ~plain), "{}")
     values = _without_empty(pc.split_pattern(inner, ","))
-    values = _lists(_null_words(values.flatten()), _counts(values), mask_of(values.is_null()))
+    values = lists_of(_null_words(values.flatten()), lengths_of(values), nulls_in(values))
     slow = ~plain & mask_of(texts.is_valid())
     return _with_slow_rows(values, texts, slow, _postgres_items) if slow.any() else ReadColumn(values)
 
 
 def _null_words(items: pa.Array) -> pa.Array:
     return emptied(items, matching(items, "(?i)null"))
-
-
-def _counts(lists: pa.Array) -> np.ndarray:
-    return np.asarray(pc.list_value_length(lists).fill_null(0), np.int64)
 
 
 def _postgres_items(text: str) -> list[str | None]:
@@ -215,22 +207,20 @@ def read_python_lists(texts: pa.LargeStringArray, type: pa.DataType | None) -> R
     kinds = [None if isinstance(items, str) else _kind(items) for items in distinct]
     needed = type or _type_of(kinds)
     fitting = _FITTING[needed.value_type]
-    verdicts = [
-        items if isinstance(items, str)
-        else _misfit(items, kind, fitting)
+    findings = [
+        items if isinstance(items, str) else _misfit(items, kind, fitting)
         for items, kind in zip(distinct, kinds, strict=True)
-    ]  # fmt: skip
-    held = [None if verdict else items for items, verdict in zip(distinct, verdicts, strict=True)]
-    lists = pa.array([*held, None], needed)
-    return ReadColumn(
-        lists.take(pa.array(np.where(places < 0, len(held), places))), masks_of(verdicts, places)
-    )
+    ]
+    readable = [None if finding else items for items, finding in zip(distinct, findings, strict=True)]
+    lists = pa.array([*readable, None], needed)
+    places_of_lists = np.where(places < 0, len(readable), places)
+    return ReadColumn(lists.take(pa.array(places_of_lists)), masks_of(findings, places))
 
 
 def _plain_python(texts: pa.Array) -> pa.Array:
     inner = pc.utf8_slice_codeunits(texts, 2, -2)
     split = pc.split_pattern(inner, "', '")
-    return _lists(split.flatten().cast(LARGE_STRING), _counts(split), mask_of(split.is_null()))
+    return lists_of(split.flatten().cast(LARGE_STRING), lengths_of(split), nulls_in(split))
 
 
 def _python_items(text: str) -> list[Any]:
@@ -309,7 +299,7 @@ def _json_finding(text: str) -> str:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return "unreadable"
-    if not isinstance(value, dict | list) or ('":' not in text and '" ' not in text):
+    if not isinstance(value, dict | list) or ":" not in text:
         return ""
     try:
         if text.count('"') == orjson.dumps(value).count(b'"') and "\\" not in text:

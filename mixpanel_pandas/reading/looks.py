@@ -1,4 +1,4 @@
-"""What a column of text looks like: the reading that would read all of it, and its words for nothing.
+"""What a column of text looks like: the reading that would read all of it, and its missing-value markers.
 
 Whatever may be a code, a name or a sentence looks like text: a hint that is missing costs less than one that is wrong.
 """
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import mask_of
-from mixpanel_pandas.reading.cleaning import mean_missing
+from mixpanel_pandas.reading.cleaning import is_missing_marker
 from mixpanel_pandas.reading.columns import as_texts, matching, without_blanks
 from mixpanel_pandas.reading.inference import TypeEvidence
 from mixpanel_pandas.reading.readings import reading
@@ -86,7 +86,7 @@ class Look:
         The name of the reading that reads all values. Two where it may be either, such as ``date:dd/mm/yyyy`` and
         ``date:mm/dd/yyyy``. Empty if it looks like text.
     missing : tuple of str
-        The words for nothing among the values, which `readings` leaves out of account: ``na=`` takes them.
+        The missing-value markers among the values, which `readings` leaves out of account: ``na=`` takes them.
     """
 
     readings: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def looks_like(distinct: pa.Array) -> Look:
     ('date:dd/mm/yyyy', 'date:mm/dd/yyyy')
     """
     texts = without_blanks(as_texts(distinct)).drop_null()
-    nothing = mean_missing(texts)
+    nothing = is_missing_marker(texts)
     missing = tuple(texts.filter(pa.array(nothing)).to_pylist())
     texts = texts.filter(pa.array(~nothing))
     if not len(texts):
@@ -134,21 +134,18 @@ def _that_read(candidates: tuple[str, ...], texts: pa.Array) -> tuple[str, ...]:
     """Return the readings that read all texts; of those that read the same values, the first."""
     fitting: dict[str, pa.Array] = {}
     for name in candidates:
-        for part in (texts.slice(0, _SAMPLE), texts):
-            read = reading(name).read(part)
-            if read.findings:
-                break
-        else:
-            if not any(_same(read.values, other) for other in fitting.values()):
-                fitting[name] = read.values
+        if reading(name).read(texts.slice(0, _SAMPLE)).findings:
+            continue
+        read = reading(name).read(texts)
+        if not read.findings and not any(_same(read.values, other) for other in fitting.values()):
+            fitting[name] = read.values
     return tuple(fitting)
 
 
 def _same(values: pa.Array, others: pa.Array) -> bool:
-    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-    return bool((values.cast(pa.float64(), safe=False) if numeric else values).equals(
-        others.cast(pa.float64(), safe=False) if numeric else others
-    ))  # fmt: skip
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        values, others = (numbers.cast(pa.float64(), safe=False) for numbers in (values, others))
+    return bool(values.equals(others))
 
 
 # -- candidates -------------------------------------------------------------------------------------------------------
@@ -192,10 +189,9 @@ def _date_candidates(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield ("date",)
     shape = _DATE.match(first)
     words = _DATE_IN_WORDS.match(first)
-    if shape and (len(first) - len(shape[2]) >= 8 or len(first) > 8):
+    if shape and len(first) >= len("1.2.2024"):  # 1.2.3 is a version
         time = _time_words(shape[2])
-        formats = (f"date:{date.replace('-', shape[1])}{time}" for date in _DATES)
-        yield tuple(formats)
+        yield tuple(f"date:{date.replace('-', shape[1])}{time}" for date in _DATES)
     if words:
         yield tuple(f"date:{date}{_time_words(words[1])}" for date in _DATES_IN_WORDS)
 

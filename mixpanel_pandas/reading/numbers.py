@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import byte_counts, emptied, mask_of
-from mixpanel_pandas.reading.columns import ReadColumn, matching, without_blanks
+from mixpanel_pandas.reading.columns import ReadColumn, matching, over_distinct, without_blanks
 
 __all__ = ["PLAIN", "NumberMarks", "marks_of", "read_money", "read_numbers", "read_percent"]
 
@@ -24,6 +24,9 @@ INT64, DOUBLE = pa.int64(), pa.float64()
 
 #: Every decimal number with so many significant digits is kept by a double.
 SAFE_DIGITS = sys.float_info.dig
+
+#: Digits of the longest integers of 64 bits, some of which have as many and are beyond them.
+_LONGEST_INT64 = len(str(2**63))
 
 #: Doubles below this size have fewer digits than others.
 _SMALLEST_NORMAL = 2.3e-308
@@ -123,17 +126,14 @@ def read_numbers(
 
 def _at_once(texts: pa.LargeStringArray, type: pa.DataType | None) -> ReadColumn | None:
     """Return numbers that Arrow reads in one go, or None: something may be blank, unreadable or inexact."""
-    used = np.flatnonzero(byte_counts(texts))
-    if not set(used) <= set(b"0123456789+-.eE") or len(texts) == texts.null_count:
+    used = set(np.flatnonzero(byte_counts(texts)))
+    if not used <= set(b"0123456789+-.") or len(texts) == texts.null_count:
         return None
-    whole = set(used) <= set(b"0123456789-")
+    is_whole = used <= set(b"0123456789-") and type != DOUBLE
+    if not is_whole and pc.max(pc.binary_length(texts)).as_py() > SAFE_DIGITS:
+        return None
     try:
-        if whole and type != DOUBLE:
-            return ReadColumn(texts.cast(INT64))
-        longest = pc.max(pc.binary_length(texts)).as_py()
-        return (
-            ReadColumn(texts.cast(DOUBLE)) if longest <= SAFE_DIGITS and set(used).isdisjoint(b"eE") else None
-        )
+        return ReadColumn(texts.cast(INT64 if is_whole else DOUBLE))
     except pa.ArrowInvalid:
         return None
 
@@ -157,13 +157,10 @@ def _fits_int64(plain: pa.Array) -> np.ndarray:
     whole = matching(plain, "-?[0-9]+")
     digits = pc.utf8_ltrim(plain, "-0")
     lengths = np.asarray(pc.binary_length(digits).fill_null(0))
-    for place in np.flatnonzero(lengths > 18):  # few: all with 18 digits fit
-        whole[place] &= (
-            -(2**63) <= int(plain[int(place)].as_py()) < 2**63
-            if whole[place] and lengths[place] == 19
-            else False
-        )
-    return whole
+    suspects = np.flatnonzero(whole & (lengths == _LONGEST_INT64))  # shorter numbers fit, longer ones do not
+    fits: np.ndarray = whole & (lengths <= _LONGEST_INT64)
+    fits[suspects] = [-(2**63) <= int(text) < 2**63 for text in plain.take(pa.array(suspects)).to_pylist()]
+    return fits
 
 
 def _fits_double(plain: pa.Array) -> np.ndarray:
@@ -197,165 +194,17 @@ def _holds(text: str) -> bool:
 
 #: Codes of currencies: https://www.iso.org/iso-4217-currency-codes.html
 CURRENCY_CODES = [
-    "AED",
-    "AFN",
-    "ALL",
-    "AMD",
-    "ANG",
-    "AOA",
-    "ARS",
-    "AUD",
-    "AWG",
-    "AZN",
-    "BAM",
-    "BBD",
-    "BDT",
-    "BGN",
-    "BHD",
-    "BIF",
-    "BMD",
-    "BND",
-    "BOB",
-    "BRL",
-    "BSD",
-    "BTN",
-    "BWP",
-    "BYN",
-    "BZD",
-    "CAD",
-    "CDF",
-    "CHF",
-    "CLP",
-    "CNY",
-    "COP",
-    "CRC",
-    "CUP",
-    "CVE",
-    "CZK",
-    "DJF",
-    "DKK",
-    "DOP",
-    "DZD",
-    "EGP",
-    "ERN",
-    "ETB",
-    "EUR",
-    "FJD",
-    "FKP",
-    "GBP",
-    "GEL",
-    "GHS",
-    "GIP",
-    "GMD",
-    "GNF",
-    "GTQ",
-    "GYD",
-    "HKD",
-    "HNL",
-    "HRK",
-    "HTG",
-    "HUF",
-    "IDR",
-    "ILS",
-    "INR",
-    "IQD",
-    "IRR",
-    "ISK",
-    "JMD",
-    "JOD",
-    "JPY",
-    "KES",
-    "KGS",
-    "KHR",
-    "KMF",
-    "KPW",
-    "KRW",
-    "KWD",
-    "KYD",
-    "KZT",
-    "LAK",
-    "LBP",
-    "LKR",
-    "LRD",
-    "LSL",
-    "LYD",
-    "MAD",
-    "MDL",
-    "MGA",
-    "MKD",
-    "MMK",
-    "MNT",
-    "MOP",
-    "MRU",
-    "MUR",
-    "MVR",
-    "MWK",
-    "MXN",
-    "MYR",
-    "MZN",
-    "NAD",
-    "NGN",
-    "NIO",
-    "NOK",
-    "NPR",
-    "NZD",
-    "OMR",
-    "PAB",
-    "PEN",
-    "PGK",
-    "PHP",
-    "PKR",
-    "PLN",
-    "PYG",
-    "QAR",
-    "RON",
-    "RSD",
-    "RUB",
-    "RWF",
-    "SAR",
-    "SBD",
-    "SCR",
-    "SDG",
-    "SEK",
-    "SGD",
-    "SHP",
-    "SLE",
-    "SOS",
-    "SRD",
-    "SSP",
-    "STN",
-    "SVC",
-    "SYP",
-    "SZL",
-    "THB",
-    "TJS",
-    "TMT",
-    "TND",
-    "TOP",
-    "TRY",
-    "TTD",
-    "TWD",
-    "TZS",
-    "UAH",
-    "UGX",
-    "USD",
-    "UYU",
-    "UZS",
-    "VED",
-    "VES",
-    "VND",
-    "VUV",
-    "WST",
-    "XAF",
-    "XCD",
-    "XOF",
-    "XPF",
-    "YER",
-    "ZAR",
-    "ZMW",
-    "ZWG",
-    "ZWL",
-]
+    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD",
+    "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE",
+    "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF",
+    "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES",
+    "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA",
+    "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD",
+    "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG",
+    "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY",
+    "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XOF", "XPF",
+    "YER", "ZAR", "ZMW", "ZWG", "ZWL",
+]  # fmt: skip
 
 #: Signs of more than one character, or of letters. Single signs are those that Unicode calls signs of currencies.
 CURRENCY_WORDS = (
@@ -378,12 +227,14 @@ CURRENCY_WORDS = (
     "Rs",
 )
 
-#: Sign -> the code for which alone it stands; the others, such as $ or kr, are those of several countries.
+#: Sign or word, in capital letters -> the currency that it is counted as. Others, such as kr of several countries, are counted as they stand.
 _SAME = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR", "RS": "INR", "RS.": "INR", "US$": "USD", "$": "USD", "\u00a5": "JPY"} | {
     "Z\u0141": "PLN", "K\u010c": "CZK", "FT": "HUF", "FR.": "CHF", "R$": "BRL", "KR.": "KR"
 }  # fmt: skip
 
 _BLANK = "[ \u00a0\u2009\u202f]?"
+
+_DIGITS_AND_MARKS = r"[0-9.,' \x{a0}\x{2009}\x{202f}\x{2019}eE+-]*"
 
 
 def _currency_pattern() -> str:
@@ -402,26 +253,19 @@ def read_money(
     texts = pc.replace_substring(without_blanks(texts), "\u2212", "-")
     currency = _currency_pattern()
     bare = pc.replace_substring_regex(texts, f"{_BLANK}{currency}{_BLANK}", "")
-    changed = np.asarray(pc.binary_length(texts).fill_null(0)) != np.asarray(
-        pc.binary_length(bare).fill_null(0)
-    )
-    if changed.any():  # one currency, at one end, with nothing but a sign beside it
-        shape = rf"[(]?[+-]?{_BLANK}{currency}{_BLANK}[+-]?[0-9.,' \x{{a0}}\x{{2009}}\x{{202f}}\x{{2019}}eE+-]*[)]?"
-        behind = rf"[(+-]*[0-9.,][0-9.,' \x{{a0}}\x{{2009}}\x{{202f}}\x{{2019}}eE+-]*{_BLANK}{currency}-?[)]?"
-        odd = changed & ~matching(texts, f"{shape}|{behind}")
-    else:
-        odd = changed
+    has_currency = mask_of(pc.not_equal(texts, bare))
+    # one currency, at one end, with nothing but a sign beside it
+    in_front = rf"[(]?[+-]?{_BLANK}{currency}{_BLANK}[+-]?{_DIGITS_AND_MARKS}[)]?"
+    behind = rf"[(+-]*[0-9.,]{_DIGITS_AND_MARKS}{_BLANK}{currency}-?[)]?"
+    misplaced = has_currency.copy()
+    misplaced[has_currency] = ~matching(texts.filter(pa.array(has_currency)), f"{in_front}|{behind}")
     negative = matching(bare, rf"-{_BLANK}.*|.*[0-9.,]{_BLANK}-|[(].*[)]")
     amount = f"{_BLANK}{marks.pattern}{_BLANK}"
-    readable = ~odd & matching(bare, f"[+-]?{amount}|{amount}-|[(]{amount}[)]")
+    readable = ~misplaced & matching(bare, f"[+-]?{amount}|{amount}-|[(]{amount}[)]")
     digits = pc.utf8_trim(bare, "()+- \u00a0\u2009\u202f")
-    signed = pc.if_else(
-        pa.array(negative),
-        pc.binary_join_element_wise(pa.scalar("-", digits.type), digits, pa.scalar("", digits.type)),
-        digits,
-    )
+    signed = pc.if_else(pa.array(negative), pc.binary_replace_slice(digits, 0, 0, "-"), digits)
     read = _converted(signed, readable, type, marks)
-    other = _other_currencies(texts, changed & readable, currency)
+    other = _other_currencies(texts, has_currency & readable, currency)
     return ReadColumn(emptied(read.values, other), {**read.findings, "other_currency": other})
 
 
@@ -430,11 +274,9 @@ def _other_currencies(texts: pa.Array, rows: np.ndarray, currency: str) -> np.nd
     other = np.zeros(len(texts), bool)
     if not rows.any():
         return other
-    held = texts.filter(pa.array(rows))
-    found = pc.extract_regex(held, f"(?P<currency>{currency})").field("currency")
-    encoded = found.dictionary_encode()
-    names = [_SAME.get(name.upper(), name.upper()) for name in encoded.dictionary.to_pylist()]
-    codes = np.array([names.index(name) for name in names])[np.asarray(encoded.indices)]
+    written = pc.extract_regex(texts.filter(pa.array(rows)), f"(?P<currency>{currency})").field("currency")
+    distinct, places = over_distinct(written, lambda name: _SAME.get(name.upper(), name.upper()))
+    codes = np.array([distinct.index(name) for name in distinct])[places]
     other[rows] = codes != np.bincount(codes).argmax()
     return other
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 from mixpanel_pandas.errors import OperationError, choices, did_you_mean
 from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.reading.columns import ReadColumn, as_texts, is_text_type, without_blanks
-from mixpanel_pandas.reading.dates import NAIVE, UTC, date_format, read_dates
+from mixpanel_pandas.reading.date_formats import date_format
+from mixpanel_pandas.reading.dates import NAIVE, UTC, read_dates
 from mixpanel_pandas.reading.lists import (
     SEPARATORS,
     read_json_texts,
@@ -20,7 +21,7 @@ from mixpanel_pandas.reading.lists import (
     read_python_lists,
     read_separated,
 )
-from mixpanel_pandas.reading.numbers import marks_of, read_money, read_numbers, read_percent
+from mixpanel_pandas.reading.numbers import PLAIN, marks_of, read_money, read_numbers, read_percent
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ __all__ = ["FINDINGS", "READINGS", "Reading", "ReadingRow", "common_type", "read
 #: Name of a finding -> what is wrong with the text, in words.
 FINDINGS = {
     "unreadable": "the text cannot be read as parse= says",
-    "inexact": "has more digits than the type keeps",
+    "inexact": "has more digits than the type can store",
     "other_currency": "in another currency than most of the column",
     "two_way_date": "the day and the month may be either: date:dd/mm/yyyy or date:mm/dd/yyyy says which",
-    "no_offset": "a time without an offset among times with one: a last word such as Europe/Berlin names its time zone",
-    "nonexistent_time": "no clock of the time zone shows this time: it is skipped when summer time begins",
-    "ambiguous_time": "the clocks of the time zone show this time twice, when summer time ends",
+    "no_offset": "a time without an offset among times with one: add the time zone as a last word, such as Europe/Berlin",
+    "nonexistent_time": "this time does not exist in the time zone: it is skipped when summer time begins",
+    "ambiguous_time": "this time exists twice in the time zone, because summer time ends",
     "out_of_range": "before the year 1 or after the year 9999, in UTC",
-    "repeated_key": "an object holds a key twice",
+    "repeated_key": "an object has a key twice",
     "mixed_items": "items of another type than the column's other lists",
 }
 
@@ -103,19 +104,16 @@ class Reading:
         return self._reader(as_texts(column), type)
 
     def _read_chunks(self, column: pa.ChunkedArray, type: pa.DataType | None) -> ReadColumn:
-        pieces = [self.read(chunk, type) for chunk in column.chunks or [pa.nulls(0, column.type)]]
+        chunks = column.chunks or [pa.nulls(0, column.type)]
+        pieces = [self.read(chunk, type) for chunk in chunks]
         shared = common_type(piece.values.type for piece in pieces)
         pieces = [
             piece if piece.values.type == shared else self.read(chunk, shared)
-            for piece, chunk in zip(pieces, column.chunks, strict=False)
-        ] or pieces
-        names = {name for piece in pieces for name in piece.findings}
-        nothing = [np.zeros(len(piece.values), bool) for piece in pieces]
+            for piece, chunk in zip(pieces, chunks, strict=True)
+        ]
         findings = {
-            name: np.concatenate(
-                [piece.findings.get(name, no) for piece, no in zip(pieces, nothing, strict=True)]
-            )
-            for name in names
+            name: np.concatenate([piece.mask(name) for piece in pieces])
+            for name in {name for piece in pieces for name in piece.findings}
         }
         return ReadColumn(pa.concat_arrays([piece.values for piece in pieces]), findings)
 
@@ -138,19 +136,24 @@ _BREADTH = [pa.null(), pa.int64(), pa.float64(), pa.date32(), NAIVE, UTC]
 
 
 def _text(detail: str) -> Reader:
-    _nothing(detail)
+    _refuse_detail(detail)
     return lambda texts, _type: ReadColumn(texts)  # all readers take the same
+
+
+#: First word of the detail -> what reads such numbers.
+_KINDS_OF_NUMBERS = {"money": read_money, "percent": read_percent}
 
 
 def _number(detail: str) -> Reader:
     word, _colon, example = detail.partition(":")
-    special = {"money": read_money, "percent": read_percent}.get(word)
-    if special is None and word.isalpha():
-        raise ValueError(did_you_mean(word, ["money", "percent"]))
-    if special is None:
-        special, example = read_numbers, detail
-    marks = marks_of(example) if example else marks_of("0.5")
-    return lambda texts, needed: special(texts, needed, marks)
+    if word in _KINDS_OF_NUMBERS:
+        read = _KINDS_OF_NUMBERS[word]
+    elif word.isalpha():
+        raise ValueError(did_you_mean(word, _KINDS_OF_NUMBERS))
+    else:
+        read, example = read_numbers, detail
+    marks = marks_of(example) if example else PLAIN
+    return lambda texts, needed: read(texts, needed, marks)
 
 
 def _date(detail: str) -> Reader:
@@ -167,7 +170,7 @@ def _boolean(detail: str) -> Reader:
 
 
 def _json(detail: str) -> Reader:
-    _nothing(detail)
+    _refuse_detail(detail)
     return lambda texts, _type: read_json_texts(texts)  # it stays text
 
 
@@ -185,7 +188,7 @@ def _separated(separator: str, *, quotes: bool) -> Reader:
     return lambda texts, _type: read_separated(texts, separator, quotes=quotes)  # items are text
 
 
-def _nothing(detail: str) -> None:
+def _refuse_detail(detail: str) -> None:
     if detail:
         msg = "it takes no detail"
         raise ValueError(msg)
@@ -244,7 +247,7 @@ def _never(type: pa.DataType) -> bool:
 
 #: First word of a name -> what such readings read.
 READINGS: dict[str, ReadingRow] = {
-    "text": ReadingRow(("text",), "text as it stands", "nothing", "string", _never, _text),
+    "text": ReadingRow(("text",), "text as it is", "nothing", "string", _never, _text),
     "number": ReadingRow(
         (
             "number",
@@ -255,9 +258,9 @@ READINGS: dict[str, ReadingRow] = {
             "number:money:1.234,5",
             "number:percent",
         ),
-        "12, -3.5, +5, .5, 1e5; with the marks that an example shows; amounts without sign or code of the currency, a minus "
-        "in front or behind, parentheses as a minus; 5% as 5",
-        "1,234 without an example, groups that have not three digits, NaN, inf, digits that would be lost, a second currency",
+        "12, -3.5, +5, .5, 1e5; the marks of the example; with money, amounts without the currency, a minus "
+        "in front or behind, parentheses as a minus; with percent, 5% as 5",
+        "1,234 without an example, groups of other than three digits, NaN, inf, digits that would be lost, a second currency",
         "number",
         _is_number,
         _number,
@@ -270,7 +273,7 @@ READINGS: dict[str, ReadingRow] = {
             "date:%d.%m.%Y",
             "date:dd/mm/yyyy hh:mm Europe/Berlin",
         ),
-        "ISO 8601, offsets to UTC; a format in words or as for strptime; a last word may be the time zone",
+        "ISO 8601, with offsets converted to UTC; a format in words or as for strptime; the last word may be a time zone",
         "05/07/2024 without a format, times that do not exist or exist twice in the time zone, years before 1 and after 9999",
         "date",
         _is_date,
@@ -284,13 +287,11 @@ READINGS: dict[str, ReadingRow] = {
         pa.types.is_boolean,
         _boolean,
     ),
-    "json": ReadingRow(
-        ("json",), "JSON", "an object that holds a key twice", "mixed", pa.types.is_nested, _json
-    ),
+    "json": ReadingRow(("json",), "JSON", "an object with a key twice", "mixed", pa.types.is_nested, _json),
     "list": ReadingRow(
         (*(f"list:{word}" for word in SEPARATORS), "list:python", "list:postgres"),
-        "items between separators, without outer blanks, empty ones and double quotes around; ['a', 'b']; {a,\"b c\",NULL}",
-        "quotes that do not end, lists in lists, items of several types",
+        "items between separators, without outer blanks, outer double quotes and empty items; ['a', 'b']; {a,\"b c\",NULL}",
+        "unclosed quotes, lists in lists, items of several types",
         "list",
         _is_list,
         _list,

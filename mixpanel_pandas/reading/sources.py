@@ -5,39 +5,35 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
-from uuid import UUID
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from mixpanel_pandas.errors import MixpanelError, OperationError, choices
-from mixpanel_pandas.payloads.values import mapping_of, repeats_key
+from mixpanel_pandas.payloads.arrays import LARGE_STRING
 from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.reading.csv import csv_batches
 from mixpanel_pandas.reading.dialect import Dialect
 from mixpanel_pandas.reading.files import FORMATS, SourceFile, files_of, format_of
-from mixpanel_pandas.reading.json_lines import as_json, column_of_values, json_batches
+from mixpanel_pandas.reading.json_lines import as_json, json_batches
 from mixpanel_pandas.reading.malformed import Malformed
-from mixpanel_pandas.reading.partitions import Literals, partitions
 from mixpanel_pandas.reading.spool import temporary_file, temporary_folder
-from mixpanel_pandas.reading.streams import open_decompressed, seekable, without_secrets
-from mixpanel_pandas.text import Length, quoted, shortened
+from mixpanel_pandas.reading.streams import open_decompressed, reading_error, seekable, without_secrets
+from mixpanel_pandas.reading.tables import (
+    ROWS_PER_BATCH,
+    TABLES,
+    TableKind,
+    batches_of_iterable,
+    in_batches,
+    no_rows,
+)
 
 __all__ = ["SOURCES", "Opened", "local_files", "open_source", "source_names"]
-
-#: Rows of a record batch.
-ROWS = 65_536
-
-#: What `next` returns behind the last item.
-_END = object()
 
 #: Bytes that are read from a Parquet file at once.
 BUFFER_BYTES = 1 << 20
@@ -160,14 +156,17 @@ def _open_files(source: Any, options: FileOptions) -> Opened:
 
 def _open_file(source: Any, options: FileOptions) -> Opened:
     """Return how the standard input, or an open file, is read."""
-    name = "the standard input" if isinstance(source, str) else getattr(source, "name", None)
+    path = getattr(source, "name", None)  # a number, where the file was opened by its descriptor
     table_format = options.format
-    if table_format is None and isinstance(name, str) and not isinstance(source, str):
-        table_format = format_of(name)
+    if table_format is None and isinstance(path, str):
+        table_format = format_of(path)
+    name = path if isinstance(path, str) else "the file"
+    if source == "-":
+        name = "the standard input"
     if table_format is None:
-        msg = f"format= must say what is in {name or 'the file'}: {choices(dict.fromkeys(FORMATS.values()))}"
+        msg = f"format= must say what is in {name}: {choices(dict.fromkeys(FORMATS.values()))}"
         raise OperationError(msg)
-    file = SourceFile(name if isinstance(name, str) else "the file", table_format)
+    file = SourceFile(name, table_format)
     return _opened_as(table_format, _batches_of_file(file, source, options), set())
 
 
@@ -193,7 +192,7 @@ def _with_partition(batch: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
     columns = {name: text for name, text in file.partition.items() if name not in batch.schema.names}
     if not columns:
         return batch
-    added = [pa.array([text] * batch.num_rows, pa.large_string()) for text in columns.values()]
+    added = [pa.repeat(pa.scalar(text, LARGE_STRING), batch.num_rows) for text in columns.values()]
     return pa.record_batch([*batch.columns, *added], names=[*batch.schema.names, *columns])
 
 
@@ -204,10 +203,14 @@ def _reading(file: SourceFile) -> Iterator[None]:
         yield
     except MixpanelError:
         raise
-    except (OSError, UnicodeError, EOFError, pa.ArrowException) as error:
-        what = str(error).replace(file.address, file.name)
-        msg = f"cannot read {file.name}: {shortened(what, Length.SENTENCE)}"
-        raise OperationError(msg) from error
+    except Exception as error:
+        is_of_file = isinstance(error, OSError | UnicodeError | EOFError | pa.ArrowException)
+        # libraries of file systems have classes of their own; a bug of ours is of a built-in class
+        is_of_library = "://" in file.address and type(error).__module__ != "builtins"
+        if ends_the_call(error) or not (is_of_file or is_of_library):
+            raise
+        failed = reading_error(file.address, error)
+        raise failed from failed.__cause__
 
 
 def _read_csv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
@@ -215,9 +218,8 @@ def _read_csv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa
 
 
 def _read_tsv(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
-    dialect = options.dialect
-    tabs = Dialect(dialect.delimiter or "\t", dialect.encoding, dialect.header, dialect.names)
-    return csv_batches(stream, name, tabs, options.malformed)
+    dialect = replace(options.dialect, delimiter=options.dialect.delimiter or "\t")
+    return csv_batches(stream, name, dialect, options.malformed)
 
 
 def _read_json_lines(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[pa.RecordBatch]:
@@ -237,14 +239,9 @@ def _read_parquet(stream: IO[bytes], _name: str, options: FileOptions) -> Iterat
         )
         nameless = _nameless_index(file.schema_arrow)
         columns = [place for place, name in enumerate(file.schema_arrow.names) if name not in nameless]
-        yield _no_rows(file.schema_arrow).select(columns)
-        for batch in file.iter_batches(ROWS, use_threads=False):
+        yield no_rows(file.schema_arrow).select(columns)
+        for batch in file.iter_batches(ROWS_PER_BATCH, use_threads=False):
             yield batch.select(columns)
-
-
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch without rows: a table has its columns even if there are no rows."""
-    return pa.record_batch([pa.nulls(0, held) for held in schema.types], names=schema.names)
 
 
 def _nameless_index(schema: pa.Schema) -> set[str]:
@@ -267,23 +264,17 @@ def _read_arrow(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[
             raise OperationError(msg)
         if start != b"ARROW1":
             with pa.ipc.open_stream(seekable_stream) as stream_reader:
-                yield _no_rows(stream_reader.schema)
+                yield no_rows(stream_reader.schema)
                 yield from stream_reader
             return
         with pa.ipc.open_file(pa.PythonFile(seekable_stream, mode="r")) as reader:
-            yield _no_rows(reader.schema)
+            yield no_rows(reader.schema)
             for number in range(reader.num_record_batches):
-                yield from _cut(reader.get_batch(number))
+                yield from in_batches(reader.get_batch(number))
 
 
 def _seekable(stream: IO[bytes], options: FileOptions) -> IO[bytes]:
     return seekable(stream, lambda: temporary_file(options.spool or temporary_folder()))
-
-
-def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yield a batch in pieces of at most `ROWS` rows; one of no rows as it is."""
-    for start in range(0, max(batch.num_rows, 1), ROWS):
-        yield batch.slice(start, ROWS)
 
 
 #: Format of a file -> its reader, which takes the stream, the name for messages, and how to read.
@@ -296,235 +287,26 @@ READERS: dict[str, Callable[[IO[bytes], str, FileOptions], Iterator[pa.RecordBat
 }
 
 
-# -- frames and streams -----------------------------------------------------------------------------------------------
+# -- kinds of sources -------------------------------------------------------------------------------------------------
+
+
+def _open_table(kind: TableKind, source: Any, _options: FileOptions) -> Opened:
+    return Opened(kind.batches(source), as_json=as_json if kind.has_objects else None)
+
+
+def _is_iterable(source: Any) -> bool:
+    return isinstance(source, Iterable) and not isinstance(source, str | bytes | dict)
 
 
 def _open_iterable(source: Iterable[Any], _options: FileOptions) -> Opened:
-    return Opened(_batches_of_iterable(source))
+    return Opened(batches_of_iterable(source))
 
-
-def _batches_of_iterable(source: Iterable[Any]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of frames, tables or batches, one after the other."""
-    for one in _items_of(source):
-        batches = next((batches for fits, batches in TABLES if fits(one)), None)
-        if batches is None:
-            hint = "; make a frame of dicts with pd.DataFrame(records)" if isinstance(one, dict) else ""
-            msg = f"cannot read a table from items of type {type(one).__name__}: they must be frames or record batches{hint}"
-            raise OperationError(msg)
-        yield from batches(one)
-
-
-def _items_of(source: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items of an iterable of the user or of another library, which may fail."""
-    iterator = iter(source)
-    while True:
-        with _calling_source():
-            one = next(iterator, _END)
-        if one is _END:
-            return
-        yield one
-
-
-@contextmanager
-def _calling_source() -> Iterator[None]:
-    """Turn what a source raises while it is read into an error; nothing was sent then."""
-    try:
-        yield
-    except MixpanelError:
-        raise
-    except Exception as error:
-        if ends_the_call(error):
-            raise
-        what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
-        hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
-        failed = OperationError(
-            f"the source failed while it was read, so nothing of it is used: {what}{hint}"
-        )
-        failed.cause_tells = True
-        raise failed from error
-
-
-def _has_stream(source: Any) -> bool:
-    return hasattr(source, "__arrow_c_stream__")
-
-
-def _has_array(source: Any) -> bool:
-    return hasattr(source, "__arrow_c_array__")
-
-
-def _batches_of_stream(source: Any) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of what hands out Arrow's stream, such as a Polars frame, a DuckDB relation or an Arrow table."""
-    _refuse_wide_integers(source)
-    with _calling_source():
-        reader = pa.RecordBatchReader.from_stream(source)
-    yield _no_rows(reader.schema)
-    while True:
-        with _calling_source():
-            batch = next(reader, None)
-        if batch is None:
-            return
-        yield from _cut(batch)
-
-
-def _refuse_wide_integers(source: Any) -> None:
-    """Raise for the integers of Polars that Arrow has no type for."""
-    if not _is_of("polars", source):
-        return
-    wide = [name for name, dtype in source.schema.items() if str(dtype) in {"Int128", "UInt128"}]
-    if wide:
-        msg = f"columns {choices(wide)} hold integers of 128 bits, which Arrow has not: cast them to pl.Int64 or pl.String"
-        raise OperationError(msg)
-
-
-def _batches_of_array(source: Any) -> Iterator[pa.RecordBatch]:
-    with _calling_source():
-        batch = pa.record_batch(source)
-    yield from _cut(batch)
-
-
-def _is_lazy(source: Any) -> bool:
-    return hasattr(source, "collect_batches")
-
-
-def _batches_of_lazy(source: Any) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Polars LazyFrame, which is computed piece by piece."""
-    with _calling_source():
-        pieces = source.collect_batches(maintain_order=True)
-    return _batches_of_iterable(pieces)
-
-
-def _is_of(library: str, source: Any) -> bool:
-    """Return whether a value is of a class of a library, which need not be installed."""
-    return type(source).__module__.partition(".")[0] == library
-
-
-def _is_dask(source: Any) -> bool:
-    return _is_of("dask", source) and hasattr(source, "to_delayed")
-
-
-def _batches_of_dask(source: Any) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Dask frame, whose partitions the cluster computes while they are read."""
-    literals = Literals()
-    for partition in _items_of(partitions(source)):
-        literals.add(partition)
-        yield from _batches_of_pandas(partition)
-    literals.refuse()
-
-
-def _is_ray(source: Any) -> bool:
-    return _is_of("ray", source) and hasattr(source, "iter_batches")
-
-
-def _batches_of_ray(source: Any) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a dataset of Ray, whose blocks the cluster computes while they are read."""
-    with _calling_source():
-        batches = source.iter_batches(batch_format="pyarrow", batch_size=ROWS)
-    return _batches_of_iterable(batches)
-
-
-def _is_pandas(source: Any) -> bool:
-    return isinstance(source, pd.DataFrame)
-
-
-def _batches_of_pandas(frame: pd.DataFrame) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a pandas frame. Levels of the index that have a name become columns."""
-    if frame.columns.nlevels > 1:
-        msg = "the columns are a MultiIndex: flatten them first, as df.columns = ['_'.join(map(str, names)) for names in df.columns]"
-        raise OperationError(msg)
-    names = [name for name in frame.index.names if name is not None]
-    if shared := [name for name in names if name in frame.columns]:
-        msg = f"levels of the index have the names of columns ({choices(shared)}): rename or drop them"
-        raise OperationError(msg)
-    if names:
-        frame = frame.reset_index(names)
-    labels = ["" if _is_missing(label) else str(label) for label in frame.columns]
-    for start in range(0, max(len(frame), 1), ROWS):
-        piece = frame.iloc[start : start + ROWS]
-        columns = [_of_pandas(label, piece.iloc(axis=1)[place]) for place, label in enumerate(labels)]
-        yield pa.record_batch(columns, names=labels)
-
-
-def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
-    """Return a column of pandas as Arrow's; objects and values of several types as JSON."""
-    if isinstance(column.dtype, pd.SparseDtype):
-        column = pd.Series(column.to_numpy(), index=column.index)
-    try:
-        if column.dtype == object and _has_objects(column):
-            return column_of_values([None if _is_missing(value) else _plain_value(value) for value in column])
-        array = pa.array(column, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError, UnicodeError) as error:
-        what = shortened(error, Length.SENTENCE)
-        msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
-        raise OperationError(msg) from error
-    if isinstance(array, pa.ChunkedArray):
-        return array.combine_chunks()
-    return pa.concat_arrays([array])  # a copy: the user may change the frame in place
-
-
-def _has_objects(column: pd.Series[Any]) -> bool:
-    types = {type(value) for value in column if not _is_missing(value)}
-    objects = (Mapping, list, tuple, np.ndarray, pd.Series)
-    return len(types) > 1 or int in types or any(issubclass(kind, objects) for kind in types)
-
-
-def _is_missing(value: Any) -> bool:
-    return (
-        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
-    )
-
-
-def _plain_value(value: Any) -> Any:
-    """Return a value as JSON knows it.
-
-    Raises
-    ------
-    ValueError
-        If it is or holds what JSON does not know: an infinite number, a key that is no text, a date.
-    """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if (members := mapping_of(value)) is not None:
-        odd = [key for key in members if not isinstance(key, str)]
-        if odd or repeats_key(value):
-            what = f"the key {odd[0]!r}, which is no text" if odd else "a key twice"
-            msg = f"an object has {what}"
-            raise ValueError(msg)
-        return {key: _plain_value(item) for key, item in members.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_value(item) for item in value]
-    if isinstance(value, float) and np.isinf(value):
-        msg = "JSON knows no infinite numbers"
-        raise ValueError(msg)
-    if _is_missing(value):
-        return None
-    if not isinstance(value, str | int | float | Decimal | UUID):
-        msg = f"JSON knows no values of the type {type(value).__name__}"
-        raise ValueError(msg)  # noqa: TRY004 (as the other values that JSON does not know)
-    return value
-
-
-def _opened(batches: Callable[[Any], Iterator[pa.RecordBatch]], source: Any, _options: FileOptions) -> Opened:
-    return Opened(batches(source), as_json=as_json if _is_pandas(source) or _is_dask(source) else None)
-
-
-#: Whether a value is a table in memory, or a lazy one -> its batches. An iterable may hold these.
-TABLES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Iterator[pa.RecordBatch]]], ...] = (
-    (_is_pandas, _batches_of_pandas),
-    (_is_lazy, _batches_of_lazy),
-    (_is_dask, _batches_of_dask),
-    (_is_ray, _batches_of_ray),
-    (_has_stream, _batches_of_stream),
-    (_has_array, _batches_of_array),
-)
 
 #: Whether a value is a source of this kind -> what opens it. The first row that fits decides.
 SOURCES: tuple[tuple[Callable[[Any], bool], Callable[[Any, FileOptions], Opened]], ...] = (
     (_is_path, _open_files),
     (_is_list_of_paths, _open_files),
-    *((fits, partial(_opened, batches)) for fits, batches in TABLES),
+    *((kind.fits, partial(_open_table, kind)) for kind in TABLES),
     (_is_open_file, _open_file),  # after frames, which may have a column of the name read
-    (
-        lambda source: isinstance(source, Iterable) and not isinstance(source, str | bytes | dict),
-        _open_iterable,
-    ),
+    (_is_iterable, _open_iterable),
 )

@@ -169,17 +169,16 @@ class _Spool:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append a batch. One of another schema than the last begins a part."""
-        if self._file is None:
-            self._batches.append(batch)
-            self._bytes += batch.nbytes
-            if self._bytes <= IN_MEMORY:
-                return
+        if self._file is not None:
+            self._append(self._file, batch)
+            return
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes > IN_MEMORY:
             self._file = temporary_file(self._folder)
             waiting, self._batches = self._batches, []
             for one in waiting:
                 self._append(self._file, one)
-            return
-        self._append(self._file, batch)
 
     def _append(self, file: IO[bytes], batch: pa.RecordBatch) -> None:
         if self._writer is None or batch.schema != self._schema:
@@ -291,9 +290,7 @@ class _Columns:
     def cast(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with all columns so far, in their types."""
         schema = pa.schema([pa.field(name, column.type) for name, column in self.held.items()])
-        if batch.schema == schema:
-            return batch
-        if not self.held:
+        if batch.schema == schema or not self.held:
             return batch
         return pa.record_batch([self._cast_column(batch, field) for field in schema], schema=schema)
 
@@ -362,9 +359,8 @@ def common(one: pa.DataType, other: pa.DataType, largest: int = 0) -> pa.DataTyp
     if all(map(pa.types.is_timestamp, types)) and one.tz == other.tz:
         return pa.timestamp(max((each.unit for each in types), key=["s", "ms", "us", "ns"].index), one.tz)
     if all(pa.types.is_list(each) or pa.types.is_large_list(each) for each in types):
-        inner = common(
-            one.value_type, other.value_type, EXACT + 1
-        )  # the size of integers in lists is not known
+        # the size of integers in lists is not known
+        inner = common(one.value_type, other.value_type, EXACT + 1)
         return None if inner is None else pa.large_list(inner)
     return None
 

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mixpanel_pandas.errors import MissingExtraError, OperationError, from_extra
+from mixpanel_pandas.errors import MissingExtraError, MixpanelError, OperationError, from_extra
+from mixpanel_pandas.process.signals import ends_the_call
 from mixpanel_pandas.text import Length, shortened
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "Utf8",
     "calling_fsspec",
     "open_decompressed",
+    "reading_error",
     "seekable",
     "shown_address",
     "without_secrets",
@@ -39,6 +41,17 @@ NO_TEXT: dict[bytes, str] = {
     b"ARRO": "an Arrow file: read it with format='arrow'",
 }
 
+#: What a file that cannot be read raises. Errors of other classes are named by their class.
+_EXPECTED = (OSError, ValueError, EOFError, pa.ArrowException)
+
+#: Byte order mark -> encoding. That of UTF-32 may begin as that of UTF-16 does.
+MARKS: dict[bytes, str] = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
 #: Bytes of another encoding that are decoded at once.
 DECODED_BYTES = 1 << 20
 
@@ -49,7 +62,16 @@ def without_secrets(address: str) -> str:
     >>> without_secrets("https://me:secret@host/users.csv?signature=abc")
     'https://host/users.csv'
     """
-    return re.sub(r"//[^/@]*@", "//", address.partition("?")[0]) if "://" in address else address
+    return re.sub(r"//[^/]*@", "//", address.partition("?")[0]) if "://" in address else address
+
+
+def _without_secrets_of_addresses(text: str) -> str:
+    """Return a text of somebody else with its addresses as `without_secrets` leaves them.
+
+    >>> _without_secrets_of_addresses("403, url='https://me:secret@host/users.csv?signature=abc'")
+    "403, url='https://host/users.csv'"
+    """
+    return re.sub(r"\w+://[^\s'\"]+", lambda address: without_secrets(address[0]), text)
 
 
 def shown_address(address: str) -> str:
@@ -108,14 +130,12 @@ def _open(source: str | Path | IO[bytes]) -> IO[bytes]:
     if not isinstance(source, str | Path):
         return Borrowed(source)
     address = str(source)
+    if "://" in address:
+        return calling_fsspec(address, lambda fsspec: fsspec.open(address, "rb").open())  # type: ignore[no-any-return]
     try:
-        if "://" in address:
-            return calling_fsspec(address, lambda fsspec: fsspec.open(address, "rb").open())  # type: ignore[no-any-return]
         return Path(source).open("rb")
     except OSError as error:
-        what = str(error.strerror or error).replace(address, shown_address(address))
-        msg = f"cannot read {shown_address(address)}: {shortened(what, Length.SENTENCE)}"
-        raise OperationError(msg) from error
+        raise reading_error(address, error) from error
 
 
 def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
@@ -126,7 +146,7 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
     MissingExtraError
         If fsspec, or the library of the address's protocol, is not installed.
     OperationError
-        If there is no such protocol.
+        If there is no such protocol, or the file system refuses.
     """
     with from_extra("files", f"{shown_address(address)} needs fsspec"):
         import fsspec
@@ -136,9 +156,27 @@ def calling_fsspec(address: str, call: Callable[[Any], Any]) -> Any:
         what = shortened(error, Length.SENTENCE)
         msg = f"{shown_address(address)} needs the library of its protocol: {what}"
         raise MissingExtraError(msg) from error
-    except ValueError as error:
-        msg = f"cannot read {shown_address(address)}: {shortened(error, Length.SENTENCE)}"
-        raise OperationError(msg) from error
+    except MixpanelError:
+        raise
+    except Exception as error:  # a file system may raise anything, such as what its HTTP library raises
+        if ends_the_call(error):
+            raise
+        failed = reading_error(address, error)
+        raise failed from failed.__cause__
+
+
+def reading_error(address: str, error: Exception) -> OperationError:
+    """Return the error to raise where a path or an address cannot be read.
+
+    Its cause is `error`, unless the address has secrets: the text of the cause may hold them.
+    """
+    what = str(getattr(error, "strerror", None) or error)
+    if not isinstance(error, _EXPECTED):
+        what = f"{type(error).__name__}: {what}"
+    what = shortened(_without_secrets_of_addresses(what), Length.SENTENCE)
+    failed = OperationError(f"cannot read {shown_address(address)}: {what}")
+    failed.__cause__ = error if without_secrets(address) == address else None
+    return failed
 
 
 def seekable(stream: IO[bytes], make_file: Callable[[], IO[bytes]]) -> IO[bytes]:
@@ -252,13 +290,10 @@ class Utf8(Replayed):
         if start in NO_TEXT:
             msg = f"{name} is {NO_TEXT[start]}"
             raise OperationError(msg)
-        if encoding is None and start in {codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE}:
-            encoding = "utf-32"
         if encoding is None and (unmarked := _utf16_without_mark(start)):
             msg = f'{name} looks like UTF-16 without a byte order mark: name its encoding, as encoding="{unmarked}"'
             raise OperationError(msg)
-        if encoding is None and start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            encoding = "utf-16"
+        encoding = encoding or next((how for mark, how in MARKS.items() if start.startswith(mark)), None)
         if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
             self._start, encoding = start.removeprefix(codecs.BOM_UTF8), None
         self._decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()

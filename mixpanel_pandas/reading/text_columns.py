@@ -187,14 +187,11 @@ def read_columns(
     read = spooled(typed(), spool)
     for name in read.column_names:  # pa.table would look into every chunk, all over the mapped file
         texts = texts.set_column(texts.column_names.index(name), name, read[name])
-    unread = [
-        Unread(
-            *key,
-            np.concatenate([rows for rows, _ in some]),
-            [text for _, first in some for text in first][:LISTED],
-        )
-        for key, some in pieces.items()
-    ]
+    unread = []
+    for (column, reading_name, finding), some in pieces.items():
+        positions = np.concatenate([rows for rows, _first in some])
+        first_texts = [text for _rows, first in some for text in first][:LISTED]
+        unread.append(Unread(column, reading_name, finding, positions, first_texts))
     return texts, unread
 
 

@@ -46,20 +46,25 @@ def refuse_output(path: Path, inputs: Iterable[Path], what: str) -> None:
     OperationError
         If the ending of the name is not known, the folder cannot be written to, or the path leads to one of `inputs`.
     """
-    target = link_target(path)
-    shown = quoted(str(path), Length.SENTENCE)
+    mistake = _output_mistake(path, link_target(path), inputs)
+    if mistake is not None:
+        msg = f"{what}={quoted(str(path), Length.SENTENCE)}{mistake}"
+        raise OperationError(msg)
+
+
+def _output_mistake(path: Path, target: Path, inputs: Iterable[Path]) -> str | None:
+    """Return why a path, or the file that its links lead to, cannot be written to; None if it can."""
     if not path.name.lower().endswith(WRITTEN_ENDINGS):
-        msg = f"{what}={shown}: the name of the file must end in {choices(WRITTEN_ENDINGS)}"
-    elif not os.access(target.parent, os.W_OK):
-        msg = f"{what}={shown}: {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
-    elif any(
-        link_target(one) == target or (one.exists() and target.exists() and one.samefile(target))
-        for one in inputs
-    ):
-        msg = f"{what}={shown} is a file that is read: choose another"
-    else:
-        return
-    raise OperationError(msg)
+        return f": the name of the file must end in {choices(WRITTEN_ENDINGS)}"
+    if not os.access(target.parent, os.W_OK):
+        return f": {quoted(str(target.parent), Length.SENTENCE)} is not a folder that can be written to"
+    if any(_is_same_file(one, target) for one in inputs):
+        return " is a file that is read: choose another"
+    return None
+
+
+def _is_same_file(one: Path, target: Path) -> bool:
+    return link_target(one) == target or (one.exists() and target.exists() and one.samefile(target))
 
 
 def link_target(path: Path) -> Path:
@@ -100,13 +105,16 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     if path.suffix.lower() in {".parquet", ".pq"}:
         frame.to_parquet(path, index=False)
         return
-    nested = {
-        label: column.map(_as_json)
-        for label, column in frame.items()
-        if column.dtype == object
-        or (isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_nested(column.dtype.pyarrow_dtype))
-    }
-    frame.assign(**{str(label): column for label, column in nested.items()}).to_csv(path, index=False)
+    frame.apply(_nested_as_json).to_csv(path, index=False)
+
+
+def _nested_as_json(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with its lists and objects as JSON; one that holds none is not looked into."""
+    dtype = column.dtype
+    may_be_nested = dtype == object or (
+        isinstance(dtype, pd.ArrowDtype) and pa.types.is_nested(dtype.pyarrow_dtype)
+    )
+    return column.map(_as_json) if may_be_nested else column
 
 
 def rows_as_json(frame: pd.DataFrame) -> Iterator[bytes]:
@@ -117,8 +125,17 @@ def rows_as_json(frame: pd.DataFrame) -> Iterator[bytes]:
     """
     option = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
     for start in range(0, len(frame), ROWS_AT_ONCE):
-        for record in frame.iloc[start : start + ROWS_AT_ONCE].to_dict("records"):
+        rows = frame.iloc[start : start + ROWS_AT_ONCE].apply(_infinite_as_text)
+        for record in rows.to_dict("records"):
             yield orjson.dumps(record, default=_null_or_text, option=option)
+
+
+def _infinite_as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of numbers with text for those that are infinite, of which orjson would make null."""
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return column
+    is_infinite = column.isin([np.inf, -np.inf])
+    return column.astype(object).mask(is_infinite, column.astype(str)) if is_infinite.any() else column
 
 
 def _null_or_text(value: Any) -> Any:

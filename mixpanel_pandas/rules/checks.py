@@ -7,6 +7,7 @@ found on the way: by the layout (a whole column), while values are normalised, o
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import bytes_of, mask_of, offsets_of
-from mixpanel_pandas.reading.cleaning import mean_missing
+from mixpanel_pandas.reading.cleaning import is_missing_marker
 from mixpanel_pandas.reading.readings import FINDINGS, READINGS
 from mixpanel_pandas.rules.limits import ANONYMOUS_ID_PREFIXES, JUNK_IDS, LIMITS, PAGES
 
@@ -128,7 +129,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
 
 def begins_with(prefixes: tuple[str, ...]) -> Callable[[pa.Array], pa.Array]:
     """Return a function that finds strings with one of some beginnings, whatever their case."""
-    pattern = "|".join(prefix.replace("$", r"\$") for prefix in prefixes)
+    pattern = "|".join(map(re.escape, prefixes))
     return lambda strings: pc.match_substring_regex(strings, f"(?i)^(?:{pattern})")
 
 
@@ -212,7 +213,7 @@ CHECKS: dict[str, Check] = {
             "long_id",
             "id",
             "warning",
-            "the id is long: Mixpanel names no limit",
+            "the id is long: Mixpanel publishes no limit for ids",
             "id_bytes",
             finds=longer_than(LIMITS["id_bytes"].value),
         ),
@@ -220,8 +221,7 @@ CHECKS: dict[str, Check] = {
             "anonymous_id",
             "id",
             "warning",
-            "the id looks anonymous: profiles are for known users, and those of devices "
-            "are not kept when they log in",
+            "the id looks anonymous: the properties of a device are lost when the user logs in",
             finds=begins_with(ANONYMOUS_ID_PREFIXES),
         ),
         Check(
@@ -234,34 +234,34 @@ CHECKS: dict[str, Check] = {
             "invisible_id",
             "id",
             "warning",
-            "the id holds a character that nobody sees, such as a zero-width space, and is another id than the one without: trim=True removes it",
+            "the id contains an invisible character, such as a zero-width space, and is another id than without it: trim=True removes it",
         ),
         Check(
             "unicode_form",
             "id",
             "warning",
-            "letters and accents of the id are apart, which makes it another id than the composed one: compose them with "
+            "letters and accents of the id are separate characters, so it is another id than the composed one: compose them with "
             "df[column].str.normalize('NFC')",
         ),
         Check(
             "float_id",
             "id",
             "warning",
-            "the id ends in .0, as a column of floats writes whole numbers: read the column as text, with dtype={column: str}",
+            "the id ends in .0, as if it was read as a float: read the column as text, with dtype={column: str}",
         ),
         Check(
             "exponent_id",
             "id",
             "warning",
-            "the id is a rounded number with an exponent, as spreadsheets show long numbers: its last digits are lost",
+            "the id is a number with an exponent, as spreadsheets show long numbers: its last digits are lost",
         ),
         Check(
             "guarded_id",
             "id",
             "warning",
-            'the id holds the guard that keeps a number from a spreadsheet, such as \'7001 or ="7001": take it away',
+            'the id contains the mark with which a spreadsheet keeps a number as text, such as \'7001 or ="7001": remove it',
         ),
-        Check("error_cell", "id", "warning", "the id is the error of a spreadsheet, such as #REF!"),
+        Check("error_cell", "id", "warning", "the id is a spreadsheet error, such as #REF!"),
         Check(
             "duplicate_id",
             "frame",
@@ -315,7 +315,7 @@ CHECKS: dict[str, Check] = {
             "nested_list",
             "value",
             "error",
-            "the list holds lists: a list holds single values or objects",
+            "the list contains lists: send single values or objects",
             kinds=LISTS,
         ),
         Check("large_object", "value", "error", "the object is too large", "object_bytes", kinds=NESTED),
@@ -332,7 +332,7 @@ CHECKS: dict[str, Check] = {
             "deep_item",
             "value",
             "error",
-            "an object in the list holds objects or lists of objects",
+            "an object in the list contains objects or lists of objects",
             "list_object_depth",
             kinds=LISTS,
         ),
@@ -340,7 +340,7 @@ CHECKS: dict[str, Check] = {
             "odd_key",
             "value",
             "error",
-            "the object has a key that is no text: make the keys text, or of a Series a list with tolist()",
+            "the object has a key that is not text: convert the keys to text, or a Series to a list with tolist()",
             kinds=NESTED,
         ),
         Check(
@@ -354,7 +354,7 @@ CHECKS: dict[str, Check] = {
             "broken_text",
             "value",
             "error",
-            "the text holds bytes or surrogates that are no character: decode it rightly",
+            "the text contains bytes or surrogates that are not characters: decode it with the right encoding",
             kinds=("string", *NESTED),
         ),
         Check(
@@ -364,21 +364,21 @@ CHECKS: dict[str, Check] = {
             "unsupported_value",
             "value",
             "error",
-            "a value of this type cannot be sent: make it text, a number or a date",
+            "a value of this type cannot be sent: convert it to text, a number or a date",
             kinds=NESTED,
         ),
         Check(
             "bad_json",
             "value",
             "error",
-            "the text is no JSON, or holds a number beyond the largest double (1.8e308)",
+            "the text is not JSON, or contains a number beyond the largest double (1.8e308)",
             kinds=("mixed",),
         ),
         Check(
             "repeated_key",
             "value",
             "error",
-            "an object holds a key twice, and a property only one of the values: of JSON text "
+            "an object has a key twice, so one of the values would be lost: for JSON text, "
             "column.map(json.loads) keeps the last",
             kinds=NESTED,
         ),
@@ -386,7 +386,7 @@ CHECKS: dict[str, Check] = {
             "wrong_type",
             "value",
             "error",
-            "the operator does not take a value of this type",
+            "the operator does not accept a value of this type",
             kinds=("mixed",),
         ),
         Check("union_items", "value", "error", "$union takes lists of strings or numbers", kinds=LISTS),
@@ -394,7 +394,7 @@ CHECKS: dict[str, Check] = {
             "inexact_integer",
             "value",
             "warning",
-            "the number is beyond 2**53, where digits are lost: send it as text, as those beyond 64 bits are",
+            "the number is beyond 2**53, where digits may be lost: send it as text, as numbers beyond 64 bits are",
             "exact_integer",
             kinds=("string", "number", *NESTED),
         ),
@@ -402,21 +402,21 @@ CHECKS: dict[str, Check] = {
             "inexact_decimal",
             "value",
             "warning",
-            "the number has more digits than a double keeps: send it as text, or rounded",
+            "the number has more digits than a double can store: send it as text, or round it",
             kinds=("number", *NESTED),
         ),
         Check(
             "naive_datetime",
             "value",
             "warning",
-            "no time zone: taken as UTC; say which with dt.tz_localize",
+            "no time zone: sent as UTC; set another one with dt.tz_localize",
             kinds=("date", *NESTED),
         ),
         Check(
             "offset_date",
             "value",
             "warning",
-            "text of a time with an offset, and Mixpanel takes dates in UTC: parse={column: 'date'} sends them so",
+            "text of a time with an offset, but Mixpanel expects UTC: parse={column: 'date'} converts it",
             finds=has_offset,
             shortest=len("2024-02-29T10:00+01"),
             kinds=STRINGS,
@@ -425,18 +425,18 @@ CHECKS: dict[str, Check] = {
             "sub_millisecond",
             "value",
             "hint",
-            "finer than a millisecond: Mixpanel keeps milliseconds, the rest is cut",
+            "more precise than a millisecond: Mixpanel stores milliseconds, the rest is cut",
             kinds=("date", *NESTED),
         ),
         Check(
-            "period", "value", "hint", "a period is sent as its first day or instant", kinds=("date", *NESTED)
+            "period", "value", "hint", "a period is sent as its first day or moment", kinds=("date", *NESTED)
         ),
         Check(
             "missing_as_text",
             "value",
             "hint",
-            "the text stands for no value, and is sent as text: na names the texts that mean a missing value",
-            finds=mean_missing,
+            "the text probably means a missing value, but is sent as text: na treats it as missing",
+            finds=is_missing_marker,
             kinds=STRINGS,
         ),
         # text that may be more than text
@@ -501,19 +501,19 @@ CHECKS: dict[str, Check] = {
             "same_name",
             "column",
             "error",
-            "two properties have one name (after Mixpanel's cut): rename one",
+            "two properties have the same name (after Mixpanel's cut): rename one",
         ),
         Check(
             "no_name",
             "column",
             "error",
-            "a property needs a name: rename it, or leave it out; in a CSV file a separator at the end of each line makes such a column",
+            "a property needs a name: rename the column, or leave it out; in a CSV file, a separator at the end of each line adds such a column",
         ),
         Check(
             "broken_name",
             "column",
             "error",
-            "the name holds a lone surrogate, which is no character: rename it",
+            "the name contains a lone surrogate, which is not a character: rename it",
         ),
         Check(
             "computed_property",
@@ -526,20 +526,20 @@ CHECKS: dict[str, Check] = {
             "identity_property",
             "column",
             "error",
-            "this names the profile and is no property: do not send it",
+            "this identifies the profile and is not a property: do not send it",
             can_drop=True,
         ),
         Check(
             "alias_property",
             "column",
             "warning",
-            "Mixpanel makes the value of this property an alias of the user's id: send it only for that",
+            "Mixpanel uses the value of this property as an alias of the user's id: send it only if you want that",
         ),
         Check(
             "misplaced_field",
             "column",
             "warning",
-            "named like a field of the update, but sent as a property: an option sends it as the field",
+            "has the name of a field of the update, but is sent as a property: an option sends it as the field",
         ),
         Check(
             "mixed_types",
@@ -557,42 +557,45 @@ CHECKS: dict[str, Check] = {
             "padded_name",
             "column",
             "warning",
-            "the name has blanks at an end, or characters that nobody sees: trim=True takes them away",
+            "the name has outer blanks or invisible characters: trim=True removes them",
         ),
         Check(
             "similar_name",
             "column",
             "warning",
-            "the name differs from another only in case, blanks or characters that nobody sees: two properties",
+            "the name differs from another only in case, blanks or invisible characters: two properties",
         ),
         Check(
             "float_ids",
             "column",
             "warning",
-            "the ids are floats, as read_csv makes of digits where an id is missing, and leading zeros are lost: read the column as "
+            "the ids are floats, as read_csv returns if an id is missing, and leading zeros are lost: read the column as "
             "text, with dtype={column: str}",
         ),
         Check(
             "no_header",
             "column",
             "warning",
-            "columns are named by numbers: was the table read without its header?",
+            "the names of the columns are numbers: was the table read without its header?",
         ),
         Check("bucket", "column", "warning", "Mixpanel hides data with a property of this name: rename it"),
         Check(
-            "lookalike", "column", "hint", "looks like a reserved property, which is another one: see rename"
+            "lookalike",
+            "column",
+            "hint",
+            "looks like a reserved property, but is another property: see rename",
         ),
         Check(
             "dollar_name",
             "column",
             "hint",
-            "begins with $ but is none of Mixpanel's: it becomes a property of yours",
+            "begins with $, but Mixpanel has no such property: it becomes a custom property",
         ),
         Check(
             "record_field",
             "column",
             "hint",
-            "sent as an ordinary property, though it is named like a field of the update",
+            "sent as an ordinary property, although it has the name of a field of the update",
         ),
         # what Mixpanel has, where `known` tells
         Check(
@@ -619,14 +622,14 @@ CHECKS: dict[str, Check] = {
             "no_list",
             "column",
             "warning",
-            "the property is no list in Mixpanel, which then ignores $union, $append and $remove and says nothing",
+            "the property is not a list in Mixpanel, which then ignores $union, $append and $remove without an error",
             can_drop=True,
         ),
         Check(
             "no_number",
             "column",
             "warning",
-            "the property is no number in Mixpanel: what $add does then is not documented",
+            "the property is not a number in Mixpanel: what $add does then is not documented",
             can_drop=True,
         ),
         Check("appended_list", "column", "hint", "$append adds each list as one item: union adds its items"),
@@ -661,8 +664,8 @@ CHECKS: dict[str, Check] = {
             "no_backup",
             "call",
             "hint",
-            "what is removed is not kept, and there is no way back: a backup needs a project with a service account, and for groups "
-            "the number of their key; backup=None does without",
+            "there is no backup, so the call cannot be undone: a backup needs a project with a service account, and for groups "
+            "the number of the group key; backup=None sends without a backup",
         ),
     )
 }

@@ -77,14 +77,16 @@ def validation_of(operation: Operation, id: Hashable, longest: int, frame: str =
     >>> validation_of(operation("set", None, ["plan"], None, {"workers": 2, "missing": "null"}), "user_id", 100)
     "df.mixpanel.validate('set', 'user_id', ['plan'], missing='null')"
     """
-    first = [literal(operation.verb), literal(id)]
+    required = [literal(operation.verb), literal(id)]
     taken = {option.name for option in taken_by(operation.verb, sending=False)}
     if operation.removes:  # whether there is a backup depends on the project
         taken.add("project")
     options = [_option(name, value) for name, value in operation.named.items() if name in taken]
-    shown = [*first, *_properties(operation), *options], [*first, "..."], ["..."]
-    texts = [", ".join(arguments) for arguments in shown]
-    text = next(text for text in texts if len(text) <= longest or text == texts[-1])
+    texts = (
+        ", ".join([*required, *_properties(operation), *options]),
+        ", ".join([*required, "..."]),
+    )
+    text = next((text for text in texts if len(text) <= longest), "...")
     return f"{_accessor(operation, frame, longest)}.validate({text})"
 
 
@@ -155,17 +157,19 @@ def literal(value: Any) -> str:
     >>> literal([1, "a", pd.Timestamp("2024-01-01"), float("nan")])
     "[1, 'a', pd.Timestamp('2024-01-01 00:00:00'), float('nan')]"
     """
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         return f"{{{', '.join(f'{literal(key)}: {literal(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, tuple):
-        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
-    if isinstance(value, np.datetime64 | np.timedelta64 | dt.datetime):
-        value = pd.Timedelta(value) if isinstance(value, np.timedelta64) else pd.Timestamp(value)
-    if value is pd.NaT or value is pd.NA:
-        return f"pd.{value!r}" if value is pd.NaT else "pd.NA"
-    if isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period | pd.Interval):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    if value is pd.NA:
+        return "pd.NA"
+    if isinstance(value, np.timedelta64):
+        value = pd.Timedelta(value)
+    if isinstance(value, np.datetime64 | dt.datetime):
+        value = pd.Timestamp(value)
+    if value is pd.NaT or isinstance(value, pd.Timestamp | pd.Timedelta | pd.Period | pd.Interval):
         return f"pd.{value!r}"
     if isinstance(value, dt.date):
         return f"pd.Timestamp({value.isoformat()!r}).date()"

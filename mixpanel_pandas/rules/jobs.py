@@ -14,6 +14,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.rules.known import KnownProperties
 from mixpanel_pandas.text import is_text, quoted
@@ -31,8 +33,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 #: Options that concern a single call, so that a job has none of them.
 _OF_ONE_CALL = ("project", "progress", "repeat", "dry_run")
 
-#: Options that are paths.
-_PATHS = ("journal",)
+#: Options whose text is the path of a file.
+_PATHS = ("journal", "known", "backup")
 
 #: What the first lines of a job say.
 _PREAMBLE = """\
@@ -105,23 +107,29 @@ def job_of(
     {'source': 'users.csv', 'verb': 'set', 'id': 'user_id', 'property': ['plan'], 'requests-per-hour': 900}
     """
     properties = dict(operation.verbs) if operation.verbs else operation.properties
-    options = {
-        name: path_in_job(value, path) if name in _PATHS else value
-        for name, value in operation.named.items()
-        if name not in _OF_ONE_CALL
-    }
-    if isinstance(known := options.get("known"), KnownProperties):
-        options["known"] = path_in_job(known.source, path) if isinstance(known.source, str) else known.source
-    sources = [source] if isinstance(source, str) else source
-    names = [path_in_job(name, path) for name in sources]
-    named = {
+    sources = [path_in_job(name, path) for name in ([source] if isinstance(source, str) else source)]
+    of_call = {
+        "source": sources if len(sources) > 1 else sources[0],
+        "verb": operation.verb,
         "id": operation.id,
         "group": operation.group,
         "property": list(properties) if isinstance(properties, tuple) else properties,
-        **{option_key(name): value for name, value in options.items()},
     }
-    job = {"source": names if len(names) > 1 else names[0], "verb": operation.verb, **named}
-    return {key: value for key, value in job.items() if value is not None}
+    options = {
+        option_key(name): _option_in_job(name, value, path)
+        for name, value in operation.named.items()
+        if name not in _OF_ONE_CALL
+    }
+    return {key: value for key, value in of_call.items() if value is not None} | options
+
+
+def _option_in_job(name: str, value: Any, job: str | PathLike[str]) -> Any:
+    """Return the value of an option as it stands in a job."""
+    if isinstance(value, KnownProperties):
+        value = value.source
+    if value is None:
+        return False  # TOML has no None: the option is turned off, as by --no-backup
+    return path_in_job(value, job) if name in _PATHS and isinstance(value, str | PathLike) else value
 
 
 def job_text(job: Mapping[str, Any], name: str = "job.toml") -> str:
@@ -189,6 +197,8 @@ def _value(key: str, value: Any) -> str:
     """Return a value as TOML writes it."""
     if isinstance(value, PathLike):
         value = fspath(value)
+    if isinstance(value, np.floating | np.integer):
+        value = value.item()
     if isinstance(value, str) and is_text(value):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
@@ -199,7 +209,7 @@ def _value(key: str, value: Any) -> str:
         return value.isoformat()
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_key(inner)} = {_value(key, item)}' for inner, item in value.items())} }}"
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes) and not hasattr(value, "columns"):
         return f"[{', '.join(_value(key, item) for item in value)}]"
     msg = f"{key}={quoted(value)} cannot stand in a job: only text, numbers, dates and lists can"
     raise OperationError(msg)

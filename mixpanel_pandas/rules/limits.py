@@ -288,10 +288,10 @@ LOOKALIKES: dict[str, str] = {
 
 
 def reserved_names(labels: Iterable[Hashable]) -> dict[Hashable, str]:
-    """Return column -> the reserved property that it looks like, as ``rename="reserved"`` turns them.
+    """Return column -> the reserved property that it looks like, for the columns that ``rename="reserved"`` renames.
 
-    Of several columns that look like one property it is that of its very name, else the first. None of them is where a column has
-    the name of the property already.
+    If several columns look like one property, the column that is named like it is renamed, else the first. If a column has the name of
+    the property already, none is renamed to it.
 
     >>> reserved_names(["Email Address", "email", "Full Name", "plan"])
     {'email': '$email', 'Full Name': '$name'}

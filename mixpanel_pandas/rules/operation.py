@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
@@ -123,11 +123,12 @@ def operation(
         raise OperationError(msg)
     named = {name: value for name, value in options.items() if not _is_default(name, value)}
     refuse_unknown_options(verb, named, [option.name for option in taken_by(verb)])
-    if "spread" in named:
-        named["spread"] = _spread_labels(named["spread"])
-    mistakes = [mistake for check in _CALL_MISTAKES if (mistake := check(verb, id, properties))]
-    if mistakes:
-        raise OperationError(mistakes[0])
+    if isinstance(properties, Iterator):
+        properties = list(properties)
+    named |= {name: listed(named[name]) for name, listed in _LISTED.items() if name in named}
+    mistake = next(filter(None, (check(verb, id, properties) for check in _CALL_MISTAKES)), None)
+    if mistake is not None:
+        raise OperationError(mistake)
     verbs_of = dict(properties) if verb == "update" else None
     labels = _labels(properties if verbs_of is None else list(verbs_of))
     asked = Operation(verb, id, labels, verbs_of, group, named)
@@ -157,16 +158,31 @@ def refuse_unknown_options(verb: str, names: Iterable[str], taken: Sequence[str]
 def _labels(properties: Any) -> tuple[Hashable, ...] | None:
     if properties is None:
         return None
-    if isinstance(properties, Hashable) and not isinstance(properties, tuple):
+    if isinstance(properties, Hashable) and not isinstance(properties, tuple | frozenset):
         return (properties,)
-    return tuple(properties)
+    return tuple(_in_order(properties))
+
+
+def _in_order(labels: Iterable[Any]) -> list[Any]:
+    """Return labels as a list. Those of a set are sorted: its own order is another one in each process, and a journal compares calls."""
+    return sorted(labels, key=repr) if isinstance(labels, set | frozenset) else list(labels)
 
 
 def _spread_labels(spread: Any) -> Any:
     """Return the option `spread` as a list or a mapping; one label stands for a list of it."""
     if isinstance(spread, Mapping):
         return spread
-    return [spread] if isinstance(spread, str) or not isinstance(spread, Iterable) else list(spread)
+    return [spread] if isinstance(spread, str) or not isinstance(spread, Iterable) else _in_order(spread)
+
+
+def _na_texts(na: Any) -> Any:
+    """Return the option `na` as a list, or as it is if it is the name of a set or no collection of texts."""
+    is_collection = isinstance(na, Collection) and not isinstance(na, str | bytes | Mapping)
+    return _in_order(na) if is_collection else na
+
+
+#: Option that takes any collection -> the function that makes a list of it.
+_LISTED: dict[str, Callable[[Any], Any]] = {"spread": _spread_labels, "na": _na_texts}
 
 
 def _names_in_place_of_id(verb: str, id: Any, properties: Any) -> str | None:
@@ -234,22 +250,31 @@ def _group_mistakes(asked: Operation) -> list[str]:
 
 
 def _option_mistakes(asked: Operation) -> list[str]:
+    """Return what is wrong with options. Of those with a value that is not one of their choices, nothing else is said."""
+    wrong = {
+        name: value
+        for name, value in asked.named.items()
+        if ALL_OPTIONS[name].choices and not _is_among(value, ALL_OPTIONS[name].choices)
+    }
     mistakes = [
         f"{name}={value!r} is not one of {choices(ALL_OPTIONS[name].choices)}"
-        for name, value in asked.named.items()
-        if ALL_OPTIONS[name].choices and value not in ALL_OPTIONS[name].choices
+        for name, value in wrong.items()
     ]
-    return mistakes + [mistake for check in _OPTION_CHECKS if (mistake := check(asked))]
+    others = replace(asked, named={name: value for name, value in asked.named.items() if name not in wrong})
+    return mistakes + [mistake for check in _OPTION_CHECKS if (mistake := check(others))]
+
+
+def _is_among(value: Any, choices: Iterable[Any]) -> bool:
+    """Return whether a value is one of some choices. An array is none of them: it would be compared item by item."""
+    return isinstance(value, Hashable) and value in choices
 
 
 def _missing_mistake(asked: Operation) -> str | None:
-    value = asked.options.missing
-    if value in ALL_OPTIONS["missing"].choices and not any(
-        value in operator.missing for operator in asked.operators
-    ):
-        known = sorted({known for operator in asked.operators for known in operator.missing})
-        return f"missing={value!r} means nothing to {asked.verb}: it knows {choices(known)}"
-    return None
+    choice = asked.options.missing
+    possible = {way for operator in asked.operators for way in operator.missing}
+    if choice in possible:
+        return None
+    return f"missing={choice!r} means nothing to {asked.verb}: it knows {choices(sorted(possible))}"
 
 
 def _duplicates_mistake(asked: Operation) -> str | None:
@@ -263,11 +288,17 @@ def _duplicates_mistake(asked: Operation) -> str | None:
 
 def _invalid_mistake(asked: Operation) -> str | None:
     value = asked.named.get("invalid", "raise")
-    asked_for = list(value.values()) if isinstance(value, Mapping) else [value]
-    of_columns = [remedy for checks in asked_for if isinstance(checks, Mapping) for remedy in checks.values()]
-    of_checks = [remedy for remedy in asked_for if not isinstance(remedy, Mapping)]
-    wrong = [remedy for remedy in [*of_checks, *of_columns] if remedy not in REMEDIES]
+    wrong = [remedy for remedy in _remedies_in(value) if not _is_among(remedy, REMEDIES)]
     return f"invalid={value!r}: {choices(wrong)} is not one of {choices(REMEDIES)}" if wrong else None
+
+
+def _remedies_in(invalid: Any) -> Iterator[Any]:
+    """Yield the remedies of the option `invalid`: of all checks, of each check, and of the checks of a column."""
+    if not isinstance(invalid, Mapping):
+        yield invalid
+        return
+    for remedy in invalid.values():
+        yield from remedy.values() if isinstance(remedy, Mapping) else (remedy,)
 
 
 def _number_mistake(asked: Operation) -> str | None:
@@ -312,12 +343,8 @@ def _mapping_mistake(asked: Operation) -> str | None:
         return f"spread={spread!r} must be a column, a list of columns, or a mapping from column to prefix"
     if isinstance(spread, Mapping) and not all(isinstance(prefix, str | None) for prefix in spread.values()):
         return f"spread={spread!r}: a prefix is text, such as {{'address': 'address_'}}"
-    if (
-        rename is not None
-        and rename != "reserved"
-        and not isinstance(rename, Mapping)
-        and not callable(rename)
-    ):
+    is_renaming = isinstance(rename, Mapping) or callable(rename) or _is_among(rename, ("reserved",))
+    if rename is not None and not is_renaming:
         return f"rename={rename!r} must be a mapping from column to property, a function, or 'reserved'"
     return None
 
@@ -350,12 +377,8 @@ def _parse_mistake(asked: Operation) -> str | None:
 
 
 def _na_mistake(asked: Operation) -> str | None:
-    na = asked.named.get("na")
-    if na is not None and (
-        isinstance(na, Mapping)
-        or not isinstance(na, Collection)
-        or not all(isinstance(text, str) for text in na)
-    ):
+    na = asked.named.get("na", [])
+    if not isinstance(na, str) and not (isinstance(na, list) and all(isinstance(text, str) for text in na)):
         return (
             f"na={na!r} must be a list of texts, such as ['-', '?'], or the name of a set, such as 'common'"
         )

@@ -377,7 +377,8 @@ ALL_OPTIONS: dict[str, Option] = {
 
 def taken_by(verb: str, *, sending: bool = True) -> list[Option]:
     """Return the options that a verb takes, in the order of the table; without those of sending if asked."""
-    values = verb == "update" or OPERATORS[verb].has_values
-    of_sending = ["sending", *([] if values else ["removal"])] if sending else []
-    takes = {"rows", *(["values"] if values else []), *of_sending, verb}
+    removes = verb != "update" and not OPERATORS[verb].has_values
+    takes = {"rows", verb} if removes else {"rows", "values"}  # some options are of delete alone
+    if sending:
+        takes |= {"sending", "removal"} if removes else {"sending"}
     return [option for option in ALL_OPTIONS.values() if option.of in takes]

@@ -1,4 +1,4 @@
-"""What a clean frame pays for the findings of its text: what ids and columns of text look like, and words for nothing.
+"""What a clean frame pays for the findings of its text: what ids and columns of text look like, and missing-value markers.
 
     python -m tests.benchmarks.findings [ROWS] [--runs N]
 
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import mixpanel_pandas as mpd
-from mixpanel_pandas.checking import scan
+from mixpanel_pandas.checking import id_scan, scan
 from tests.benchmarks.frames import customers
 from tests.benchmarks.measuring import Measured, medians, middle, once, say, section, table
 
@@ -105,7 +105,7 @@ def _round(frame: pd.DataFrame) -> tuple[Measured, Measured]:
         others = [check for check in scan._VALUE_CHECKS if check.name != "missing_as_text"]
         patches.enter_context(patch.object(scan, "_VALUE_CHECKS", others))
         patches.enter_context(patch.object(scan, "is_looked_at", lambda *_: False))
-        patches.enter_context(patch.object(scan, "id_findings", lambda _ids: {}))
+        patches.enter_context(patch.object(id_scan, "id_findings", lambda _ids: {}))
         without = once(run, watched=False)
     return without, once(run, watched=False)
 

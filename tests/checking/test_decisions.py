@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mixpanel_pandas import ValidationError
 from mixpanel_pandas.checking.decisions import decide
-from mixpanel_pandas.checking.scan import id_digest
+from mixpanel_pandas.checking.id_scan import id_digest
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.layout import layout_of_ids, make_layout
 from mixpanel_pandas.payloads.slices import encode_slices

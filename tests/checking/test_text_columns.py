@@ -64,7 +64,7 @@ NAMED = [
     pytest.param(["['a', 'b']", "['c']"], "list", {"parse": {"v": "list:python"}}, [["a", "b"], ["c"]], id="lists of Python"),
     pytest.param(["{a,b}", "{c}"], "list", {"parse": {"v": "list:postgres"}}, [["a", "b"], ["c"]], id="lists of PostgreSQL"),
     pytest.param(['{"a": 1}', "[1, 2]"], "json", {"parse": {"v": "json"}}, [{"a": 1}, [1, 2]], id="JSON"),
-    pytest.param(["12", "N/A"], "number", {"parse": {"v": "number"}, "na": "common"}, [12, None], id="numbers and a word for nothing"),
+    pytest.param(["12", "N/A"], "number", {"parse": {"v": "number"}, "na": "common"}, [12, None], id="numbers and a missing-value marker"),
     pytest.param(["1,5", "-"], "number", {"parse": {"v": "number:1,5"}, "na": ["-"]}, [1.5, None], id="numbers and a dash"),
 ]  # fmt: skip
 
@@ -177,7 +177,9 @@ QUIET = [
     pytest.param("v", ["12/25/2023", "25/12/2023"], id="days and months in both orders"),
     pytest.param("v", ["BA 123", "LH 400"], id="flights"),
     pytest.param("v", ["5 kg", "7 kg"], id="weights"),
-    pytest.param("v", ["Nan", "NA", "Null", "none"], id="names and countries that are no words for nothing"),
+    pytest.param(
+        "v", ["Nan", "NA", "Null", "none"], id="names and countries that are no missing-value markers"
+    ),
     pytest.param("v", ["-1", "--x", "-a-"], id="dashes within text"),
     pytest.param("v", ["", " ", None], id="blanks"),
     pytest.param("v", [None, None], id="nothing"),
@@ -214,7 +216,7 @@ def test_only_readings_that_the_operator_takes_are_named():
     assert hints_of(frame_of(["yes", "no"]), "union") == {}
 
 
-# -- words for nothing --------------------------------------------------------------------------------------------
+# -- missing-value markers --------------------------------------------------------------------------------------------
 
 WORDS = [
     pytest.param(["x", "N/A", "NULL"], "common", id="words of the common set"),
@@ -229,7 +231,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("values", "na"), WORDS)
-def test_words_for_nothing_are_named_with_their_rows(values, na):
+def test_missing_value_markers_are_named_with_their_rows(values, na):
     frame = frame_of(pd.Series(values, dtype=object))
     report = frame.mixpanel.validate("set", "user_id", first=None)
     found = report[report["check"] == "missing_as_text"]
@@ -254,7 +256,7 @@ def test_the_remedy_keeps_what_the_call_names_already():
     assert "na=['?', 'common', '-']" in hints_of(frame, na=["?"])["missing_as_text"]
 
 
-def test_rows_with_words_for_nothing_can_be_left_out():
+def test_rows_with_missing_value_markers_can_be_left_out():
     frame = frame_of(["x", "N/A"])
     assert sent(frame, invalid={"missing_as_text": "drop_value"}) == ["x", None]
 

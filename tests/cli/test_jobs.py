@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -411,11 +412,33 @@ def test_an_operation_as_a_job() -> None:
     }  # fmt: skip
 
 
+def test_paths_of_options_are_relative_to_the_folder_of_the_job() -> None:
+    files = {"journal": "mp.sqlite", "backup": Path("kept.parquet")}
+    job = job_of(operation("delete", "uid", None, None, files), "users.csv", "jobs/delete.toml")
+    assert [job[key] for key in ("source", "journal", "backup")] == [
+        "../users.csv",
+        "../mp.sqlite",
+        "../kept.parquet",
+    ]
+
+
+def test_a_backup_that_is_turned_off_is_off_in_a_job() -> None:
+    job = job_text(job_of(operation("delete", "uid", None, None, {"backup": None}), "users.csv"))
+    assert tomllib.loads(job)["backup"] is False
+
+
+def test_a_number_of_numpy_is_a_number_in_a_job() -> None:
+    place = {"latitude": np.float64(52.5), "longitude": np.float32(13.25)}
+    job = tomllib.loads(job_text(job_of(operation("set", "uid", None, None, place), "users.csv")))
+    assert [job["latitude"], job["longitude"]] == [52.5, 13.25]
+
+
 @pytest.mark.parametrize(
     "options",
     [
         pytest.param({"rename": str.upper}, id="a function"),
         pytest.param({"parse": {1: "number"}}, id="a label"),
+        pytest.param({"known": pd.DataFrame({"name": ["plan"]})}, id="a frame"),
     ],
 )
 def test_what_has_no_form_in_a_job_is_refused(options: dict[str, Any]) -> None:

@@ -42,10 +42,15 @@ PASSED, NO_TESTS = 0, 5
 
 #: Modules without a file of tests of their own -> the file in their folder that tests them. Of the others all tests of the folder run.
 TESTED_IN = {
+    "checking/id_scan.py": "test_decisions.py",
+    "checking/scan.py": "test_decisions.py",
     "delivery/connection.py": "test_http.py",
     "delivery/merged.py": "test_waves.py",
     "delivery/reply.py": "test_http.py",
+    "payloads/nested.py": "test_dtypes.py",
     "payloads/slice_sizes.py": "test_layout.py",
+    "reading/date_formats.py": "test_dates.py",
+    "reading/tables.py": "test_sources.py",
     "rules/operation.py": "test_options.py",
 }
 

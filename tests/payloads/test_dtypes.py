@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import KINDS, MISSING, Pair, Point, column_of, values_sent
 
-from mixpanel_pandas.payloads.dtypes import Rule, as_objects, rule_for, rule_for_objects
+from mixpanel_pandas.payloads.arrays import as_objects
+from mixpanel_pandas.payloads.dtypes import Rule, rule_for, rule_for_objects
 
 
 class Mixed(enum.Enum):

@@ -1,4 +1,4 @@
-"""Words for nothing, invisible characters, and odd ids."""
+"""Missing-value markers, invisible characters, and odd ids."""
 
 from __future__ import annotations
 

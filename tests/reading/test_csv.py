@@ -86,6 +86,11 @@ def test_values_are_those_of_the_file(content, expected):
         pytest.param(b"PAR1\x15", "read it with format='parquet'", id="Parquet"),
         pytest.param(b"ARROW1", "read it with format='arrow'", id="Arrow"),
         pytest.param("a,b\n1,x\n".encode("utf-16")[:-1], "t.csv is not in utf-16", id="half a character"),
+        pytest.param(
+            b"," * 20_000 + b"\n" + b"07," * 20_000 + b"07\n",
+            "t.csv has 20,001 columns: at most 20,000 can be read",
+            id="too many columns",
+        ),
         pytest.param(b"a,a\n1,2\n", "columns 'a' occur more than once in t.csv", id="names twice"),
         pytest.param(
             b"a,b\n1," + b"x" * 3_000_000 + b"\n1,2\n", "a record is longer than 1 MB", id="long record"

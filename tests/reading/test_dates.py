@@ -257,3 +257,13 @@ def test_what_arrow_reads_at_once_is_read_the_same_one_by_one(texts):
         alone = reading("date").read(pa.array([text, "x"]), together.values.type)
         assert alone.values[0] == together.values[place]
         assert alone.refused[0] == together.refused[place]
+
+
+@pytest.mark.parametrize("type", [pa.date32(), pa.timestamp("us")], ids=str)
+@pytest.mark.parametrize(
+    "texts", [["2024-01-05T10:20"], ["2024-01-05T10:20", "x"]], ids=["at once", "one by one"]
+)
+def test_values_have_the_type_that_is_asked_for(type, texts):
+    """Times of a time zone are instants: they are neither dates nor times without a zone."""
+    read = reading("date:Europe/Berlin").read(pa.array(texts), type)
+    assert read.values.type == type

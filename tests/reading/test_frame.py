@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import json
 import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -20,7 +22,7 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.reading import csv as csv_module
 from mixpanel_pandas.reading import json_lines as json_module
 from mixpanel_pandas.reading import spool as spool_module
-from mixpanel_pandas.reading.writing import write_table
+from mixpanel_pandas.reading.writing import rows_as_json, write_table
 from tests.examples import examples
 from tests.reading.tables import CSV, read, rows
 
@@ -126,6 +128,22 @@ def test_lists_and_objects_come_back(tmp_path: Path) -> None:
             "set", "id", parse={"tags": "json", "o": "json"}
         )
         assert back.iloc[0]["$set"] == {"tags": list(range(2000)), "o": {"k": "v"}}
+
+
+def test_infinite_numbers_are_text_in_json_lines() -> None:
+    numbers = pd.DataFrame({"a": [1.5, np.inf, np.nan]})
+    numbers["b"] = pd.array([None, -np.inf, 2.0], dtype=pd.ArrowDtype(pa.float64()))
+    assert [*rows_as_json(numbers)] == [
+        b'{"a":1.5,"b":null}\n',
+        b'{"a":"inf","b":"-inf"}\n',
+        b'{"a":null,"b":2.0}\n',
+    ]
+    assert [*rows_as_json(pd.DataFrame())] == []
+
+
+def test_a_column_keeps_its_place_and_its_label_in_csv(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({0: [["a"]], "plan": ["pro"]}), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8") == '0,plan\n"[""a""]",pro\n'
 
 
 @pytest.mark.parametrize(
@@ -261,6 +279,38 @@ def test_mistakes_are_named_at_once() -> None:
     ]:
         with pytest.raises(mpd.OperationError, match=message):
             read(CSV, **{"format": "csv", **options})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("id", ["uid"]),
+        ("group", ["company"]),
+        ("parse", "number"),
+        ("parse", {"plan": 5}),
+        ("na", [5]),
+        ("na", 5),
+        ("names", "abc"),
+        ("names", 5),
+        ("delimiter", np.array([",", ";"])),
+        ("decimal", [","]),
+        ("format", ["csv"]),
+        ("encoding", 5),
+        ("header", "yes"),
+        ("invalid", np.array(["raise", "drop_row"])),
+    ],
+)
+def test_a_value_of_another_type_is_a_mistake(option: str, value: object) -> None:
+    with pytest.raises(mpd.OperationError, match=f"^{option}="):
+        mpd.frame(io.BytesIO(CSV), **{"format": "csv", option: value})
+
+
+def test_names_and_texts_may_be_an_array_or_an_index(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,-\n", encoding="utf-8")
+    for make in (np.array, pd.Index):
+        table = mpd.frame(tmp_path / "t.csv", names=make(["x", "y"]), na=make(["-", "?"]))
+        assert rows(table) == [[1, None]]
+        assert table.attrs["source_options"] == {"names": ["x", "y"], "na": ["-", "?"]}
 
 
 # -- malformed records, and text that cannot be read ------------------------------------------------------------------

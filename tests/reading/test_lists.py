@@ -84,6 +84,7 @@ def one(name, text):
         ),
         pytest.param("json", "{'a': 1}", "unreadable", id="no JSON"),
         pytest.param("json", '{"a":1,"a":2}', "repeated_key", id="a key twice"),
+        pytest.param("json", '{"a"\t:1,"a"\n:2}', "repeated_key", id="a key twice, with blanks behind it"),
         pytest.param(
             "json", r'{"b":[{"k":"\"", "\u006b":2}]}', "repeated_key", id="a key twice, inside and escaped"
         ),

@@ -65,13 +65,13 @@ def test_looks_like(texts, readings):
         assert not reading(name).read(pa.array(texts, pa.string())).findings
 
 
-def test_words_for_nothing_are_set_apart():
+def test_missing_value_markers_are_set_apart():
     look = looks_like(pa.array(["12", "N/A", "NULL", "7", ""]))
     assert look.readings == ("number",)
     assert look.missing == ("N/A", "NULL")
 
 
-def test_only_words_for_nothing():
+def test_only_missing_value_markers():
     look = looks_like(pa.array(["nan", "None"]))
     assert (look.readings, look.missing) == ((), ("nan", "None"))
 

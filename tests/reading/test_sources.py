@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -173,10 +174,63 @@ def test_an_address(tmp_path: Path) -> None:
 def test_messages_hold_no_secrets_of_an_address() -> None:
     pytest.importorskip("fsspec")
     with pytest.raises(mpd.OperationError) as raised:
-        mpd.frame("nothing://me:secret@host/users.csv?signature=abc")
+        mpd.frame("nothing://me:my@secret@host/users.csv?signature=abc")
     assert str(raised.value).startswith("cannot read nothing://host/users.csv: ")
     assert "secret" not in str(raised.value)
     assert "abc" not in str(raised.value)
+
+
+def test_what_a_library_raises_on_the_way_is_an_error_of_the_file() -> None:
+    fsspec = pytest.importorskip("fsspec")
+
+    class ConnectionLost(Exception):
+        """As libraries of file systems have errors of their own."""
+
+    class Breaking(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 100:
+                message = "url='breaking://host/users.csv?signature=abc'"
+                raise ConnectionLost(message)
+            return super().read(size)
+
+    class BreakingFiles(fsspec.AbstractFileSystem):
+        protocol = "breaking"
+
+        def isdir(self, _path: str) -> bool:
+            return False
+
+        def _open(self, _path: str, **_options: object) -> Breaking:
+            return Breaking(b"id,n\n" + b"a,1\n" * 10**6)
+
+    fsspec.register_implementation("breaking", BreakingFiles, clobber=True)
+    with pytest.raises(
+        mpd.OperationError,
+        match=r"^cannot read breaking://host/users.csv: ConnectionLost: url='breaking://host/users.csv'$",
+    ):
+        mpd.frame("breaking://host/users.csv")
+
+
+@pytest.mark.parametrize("name", ["users.csv", "*.csv"])
+def test_what_a_file_system_raises_names_the_address_without_secrets(name: str) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    password = "pass1234"
+
+    class Refusing(fsspec.AbstractFileSystem):
+        protocol = "refusing"
+
+        def ls(self, path: str, **_options: object) -> list[str]:
+            message = f"403, url='refusing://me:{password}@{path}?signature=abc'"
+            raise RuntimeError(message)  # as HTTP libraries raise errors of their own
+
+        glob = isdir = ls
+
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    with pytest.raises(mpd.OperationError) as raised:
+        mpd.frame(f"refusing://me:{password}@host/{name}")
+    assert str(raised.value).startswith(
+        f"cannot read refusing://host/{name}: RuntimeError: 403, url='refusing://"
+    )
+    assert password not in "".join(traceback.format_exception(raised.value))
 
 
 def test_the_library_of_an_address_is_missing() -> None:

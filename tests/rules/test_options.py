@@ -399,5 +399,31 @@ def test_properties_are_labels(properties, labels):
     assert operation("set", "user_id", properties, None, {}).properties == labels
 
 
+@pytest.mark.parametrize("option", ["missing", "duplicates", "check", "invalid", "rename"])
+@pytest.mark.parametrize("values", [np.array(["a", "b"]), pd.Series([1, 2]), pd.DataFrame({"a": [1, 2]})])
+def test_an_array_is_no_choice(option, values):
+    with pytest.raises(OperationError, match=f"^{option}="):
+        ask(**{option: values})
+
+
+def test_the_texts_that_mean_missing_may_be_an_array():
+    assert ask(na=np.array(["-", "?"])).options.na == ["-", "?"]
+    assert ask(na=pd.Index(["-", "?"])).options.na == ["-", "?"]
+
+
+def test_a_set_has_the_same_order_in_each_process():
+    """A journal compares calls by their columns and options."""
+    labels = {f"column {number}" for number in range(20)}
+    asked = ask(properties=labels, spread=labels, na=labels)
+    assert list(asked.properties) == asked.options.spread == asked.options.na == sorted(labels)
+
+
+def test_the_labels_of_a_generator_are_its_items():
+    assert ask(properties=(label for label in ("a", "b"))).properties == ("a", "b")
+    assert ask(properties=frozenset(["b", "a"])).properties == ("a", "b")
+    with pytest.raises(OperationError, match="unset needs the names"):
+        operation("unset", "user_id", iter([]), None, {})
+
+
 def test_a_label_of_numpy_is_a_label():
     assert ask(id=np.int64(3)).id == 3

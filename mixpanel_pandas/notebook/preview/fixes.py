@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixpanel_pandas.checking.remedies import named_remedy, remedy_for
 from mixpanel_pandas.checking.scan import findings_of_slice, property_checks
-from mixpanel_pandas.checking.text_columns import missing_words, na_for
+from mixpanel_pandas.checking.text_columns import missing_markers, na_for
 from mixpanel_pandas.notebook.preview.edits import with_columns, with_option, with_options
 from mixpanel_pandas.payloads.normalise import normalise_column
 from mixpanel_pandas.reading.readings import READINGS, reading
@@ -260,7 +260,7 @@ def _by_reading(state: State, finding: Finding) -> Iterator[Fix]:
 
 
 def _read_as(state: State, label: Hashable, name: str, meant: str | None = None) -> Fix:
-    """Return the fix that reads a column, with its words for nothing as missing; with `meant` also one that sends it as that."""
+    """Return the fix that reads a column, with its missing-value markers as missing; with `meant` also one that sends it as that."""
     words, options = f"read as {reading_in_words(name)}", {"parse": {label: name}}
     if any(other.check == "missing_as_text" and other.column == label for other in state.findings):
         words, options = f"{words}, N/A and the like as missing", options | {"na": _na(state)}
@@ -338,20 +338,20 @@ def _fit(state: State, column: PropertyColumn) -> bool:
 
 
 def _by_na(state: State, finding: Finding) -> Iterator[Fix]:
-    """Take words for nothing as missing."""
+    """Take missing-value markers as missing."""
     if finding.check == "missing_as_text":
         words = f"take as missing in {counted(finding.count, 'row')}"
         yield Fix(words, {"na": _na(state)}, suggested=True)
 
 
 def _na(state: State) -> Any:
-    """Return the value of `na` that takes the words for nothing of all columns."""
+    """Return the value of `na` that takes the missing-value markers of all columns."""
     found = [finding for finding in state.findings if finding.check == "missing_as_text"]
     words = [
         word
         for finding in found
         if (column := column_of(state, finding)) is not None and finding.rows is not None
-        for word in missing_words(state.layout, column, finding.rows.mask(state.layout.rows))
+        for word in missing_markers(state.layout, column, finding.rows.mask(state.layout.rows))
     ]
     return na_for(words, state.operation.options.na)
 

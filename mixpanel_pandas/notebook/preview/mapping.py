@@ -17,7 +17,7 @@ from mixpanel_pandas.payloads.encoding import json_texts
 from mixpanel_pandas.payloads.normalise import normalise, normalise_column
 from mixpanel_pandas.payloads.parsing import TEXT_KINDS
 from mixpanel_pandas.payloads.sources import array_of
-from mixpanel_pandas.reading.cleaning import WORDS_FOR_NOTHING
+from mixpanel_pandas.reading.cleaning import MISSING_MARKERS
 from mixpanel_pandas.reading.columns import matching
 from mixpanel_pandas.reading.readings import reading
 from mixpanel_pandas.rules.checks import CHECKS, ISO_DATE, LOOKS
@@ -311,7 +311,7 @@ def _samples(
         private = state.is_private(label, column.name) and not unmasked
         shown = masked(text) if private else text
         after = json.dumps(masked(value) if private else value, ensure_ascii=False, default=_iso)
-        nothing = "missing" if text.strip() in WORDS_FOR_NOTHING or not text.strip() else "cannot be read"
+        nothing = "missing" if text.strip() in MISSING_MARKERS or not text.strip() else "cannot be read"
         pairs.append(
             (shortened(shown, Length.EXAMPLE), nothing if value is None else shortened(after, Length.EXAMPLE))
         )

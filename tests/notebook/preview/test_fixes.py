@@ -68,7 +68,7 @@ def line(found: Any, check: str, words: str, column: Any = None) -> str:
             "number_as_text",
             "read as number: 1,234.5, N/A and the like as missing",
             "parse={'amount': 'number:1,234.5'}, na='common'",
-            id="a reading beside words for nothing",
+            id="a reading beside missing-value markers",
         ),
         pytest.param(
             {"amount": ["12", "x"]},

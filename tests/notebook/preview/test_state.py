@@ -97,9 +97,7 @@ def test_a_change_scans_only_the_columns_that_it_touches(monkeypatch: pytest.Mon
     monkeypatch.setattr(
         scan,
         "_scan_piece",
-        lambda layout, emails, keep, place: (
-            scanned.append(place[0].name) or scan_piece(layout, emails, keep, place)
-        ),
+        lambda layout, column, *others: scanned.append(column.name) or scan_piece(layout, column, *others),
     )
     now = state(people())
     assert now.findings
