@@ -70,8 +70,6 @@ PLACES = (
     "mixpanel_pandas.",
     "pandas.DataFrame.mixpanel.",
     "mixpanel_pandas.Emulator.",
-    "mixpanel_pandas.plans.plan.",
-    "mixpanel_pandas.plans.undo.",
     "",
 )
 

@@ -357,7 +357,8 @@ credits = "number"
 ### A job that sends what has changed
 
 With `since`, a job keeps a file of the values that Mixpanel last accepted, and sends only what differs. The same table sends nothing the
-second time. The job reads no profiles and needs no service account. The file contains ids and values, and belongs to one project.
+second time. The job reads no profiles and needs no service account. The file contains ids and values, and belongs to one project. Only one
+run uses it at a time: a second one ends with status 2 and sends nothing.
 
 ```sh
 mixpanel-pandas set users.csv --id user_id --since users.parquet
@@ -591,7 +592,7 @@ after its answer. After a crash, `kill -9` or a power cut, make the same call ag
 
 The summary covers the whole frame.
 
-- If the run is complete, the same call sends nothing and returns the summary.
+- If the run is complete, the same call sends nothing and returns the summary, which says when it was sent.
 - Without `run=`, the operator, the columns and the ids identify the run. When the run is complete, an idempotent operator begins a new one.
   An operator that is not idempotent raises `AlreadySent` if the values are the same, and begins a new run if they differ. `repeat=True` is
   refused: use another `run=` to send the same again.

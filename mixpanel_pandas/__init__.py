@@ -61,7 +61,9 @@ if TYPE_CHECKING:
     from mixpanel_pandas.plans.clean_up import rename_property as rename_property
     from mixpanel_pandas.plans.clean_up import retype_property as retype_property
     from mixpanel_pandas.plans.duplicates import deduplicate_profiles as deduplicate_profiles
+    from mixpanel_pandas.plans.plan import Plan as Plan
     from mixpanel_pandas.plans.plan import open_plan as open_plan
+    from mixpanel_pandas.plans.undo import Backup as Backup
     from mixpanel_pandas.plans.undo import open_backup as open_backup
     from mixpanel_pandas.plans.uploading import upload as upload
     from mixpanel_pandas.profiles.properties import read_properties as read_properties
@@ -77,6 +79,7 @@ __all__ = [
     "AccessError",
     "AccountError",
     "AlreadySent",
+    "Backup",
     "BackupError",
     "BudgetSpent",
     "CanaryFailed",
@@ -95,6 +98,7 @@ __all__ = [
     "OptionError",
     "Options",
     "PageFailed",
+    "Plan",
     "ProfileWarning",
     "Project",
     "ProjectError",
@@ -130,7 +134,9 @@ __all__ = [
 
 #: Public name -> the module that is imported when it is first asked for: importing the package stays quick.
 _LATER = {
+    "Backup": "mixpanel_pandas.plans.undo",
     "Emulator": "mixpanel_pandas.emulator",
+    "Plan": "mixpanel_pandas.plans.plan",
     "deduplicate_profiles": "mixpanel_pandas.plans.duplicates",
     "explain": "mixpanel_pandas.explanations",
     "frame": "mixpanel_pandas.reading.frame",

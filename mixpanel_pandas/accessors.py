@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 import pandas as pd
 
 from mixpanel_pandas.errors import OperationError
+from mixpanel_pandas.rules.keywords import (
+    DeleteOptions,
+    EveryOption,
+    PlanOptions,
+    UnsetOptions,
+    VerbOptions,
+)
 from mixpanel_pandas.rules.operation import group_mistake, operation, refuse_unknown_options
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import quoted
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from os import PathLike
     from typing import Literal
 
@@ -23,10 +29,8 @@ if TYPE_CHECKING:
 
     from mixpanel_pandas.notebook.preview.preview import Preview
     from mixpanel_pandas.plans.plan import Plan
-    from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.operation import Operation
     from mixpanel_pandas.rules.operators import Verb
-    from mixpanel_pandas.rules.options import Remedy
 
 __all__ = ["GroupProfiles", "MixpanelAccessor", "accessor"]
 
@@ -34,19 +38,38 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def hint_options(method: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let an unknown keyword of `method` raise `OptionError`, which names the option that is probably meant."""
-    parameters = inspect.signature(method).parameters
-    options = [
-        parameter.name for parameter in parameters.values() if parameter.kind is parameter.KEYWORD_ONLY
+def takes(options: type[Any]) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Let a method show the options of a `TypedDict` as keywords with their defaults, and refuse any other.
+
+    An unknown keyword raises `OptionError`, which names the option that is probably meant.
+    """
+
+    def decorate(method: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        signature = inspect.signature(method)
+        own = [of for of in signature.parameters.values() if of.kind is not of.VAR_KEYWORD]
+        signature = signature.replace(parameters=[*own, *_keywords(options)])
+        keywords = [name for name, of in signature.parameters.items() if of.kind is of.KEYWORD_ONLY]
+
+        @functools.wraps(method)
+        def taking(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            unknown = [name for name in kwargs if name not in signature.parameters]
+            refuse_unknown_options(method.__name__, unknown, keywords)
+            return method(*args, **kwargs)
+
+        taking.__signature__ = signature  # type: ignore[attr-defined]  # what help, editors and notebooks show
+        return taking
+
+    return decorate
+
+
+def _keywords(options: type[Any]) -> list[inspect.Parameter]:
+    """Return the options of a `TypedDict` as parameters, in the order of the table, with their types as they are written."""
+    types = {name: getattr(of, "__forward_arg__", of) for name, of in options.__annotations__.items()}
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=row.default, annotation=types[name])
+        for name, row in ALL_OPTIONS.items()
+        if name in types
     ]
-
-    @functools.wraps(method)
-    def hinting(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        refuse_unknown_options(method.__name__, [name for name in kwargs if name not in parameters], options)
-        return method(*args, **kwargs)
-
-    return hinting
 
 
 class Profiles:
@@ -60,53 +83,22 @@ class Profiles:
         whose = f"profiles of the group {quoted(self._group)}" if self._group else "user profiles"
         return f"<{whose} from {rows:,} rows x {columns:,} columns; see .set, .validate and the others>"
 
-    def _send(self, verb: str, arguments: Mapping[str, Any]) -> pd.DataFrame:
-        """Run the whole line for a verb that was called with these arguments."""
+    def _send(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> pd.DataFrame:
+        """Run the whole line for a verb."""
         from mixpanel_pandas.pipeline import line
 
-        return line.send(self._frame, self._operation(verb, arguments))
+        return line.send(self._frame, self._operation(verb, id, properties, options))
 
-    def _operation(self, verb: str, arguments: Mapping[str, Any]) -> Operation:
-        """Return what a call of a method with these arguments asks for."""
-        options = {name: value for name, value in arguments.items() if name in ALL_OPTIONS}
-        return operation(verb, arguments["id"], arguments["properties"], self._group, options)
+    def _operation(self, verb: str, id: Hashable, properties: Any, options: Mapping[str, Any]) -> Operation:
+        """Return what a call asks for."""
+        return operation(verb, id, properties, self._group, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def set(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Write properties, and overwrite those that are there.
 
@@ -150,44 +142,14 @@ class Profiles:
         0     1  accepted         1        0
         1     1   skipped         0        1
         """
-        return self._send("set", locals())
+        return self._send("set", id, properties, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def set_once(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Write properties that are not there yet; the others stay as they are.
 
@@ -228,44 +190,14 @@ class Profiles:
         ...     emulator.profile("ann")
         {'first plan': 'free'}
         """
-        return self._send("set_once", locals())
+        return self._send("set_once", id, properties, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def add(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Add numbers to properties. A property that is not there counts as 0; a negative number subtracts.
 
@@ -307,44 +239,14 @@ class Profiles:
         ...     emulator.profile("ann")
         {'credits': 3}
         """
-        return self._send("add", locals())
+        return self._send("add", id, properties, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def union(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Add items to list properties, unless they are there already. A single value counts as a list of one.
 
@@ -384,44 +286,14 @@ class Profiles:
         ...     emulator.profile("ann")
         {'genres': ['Rock', 'Jazz', 'Blues']}
         """
-        return self._send("union", locals())
+        return self._send("union", id, properties, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def append(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Add one item to list properties, even if it is there already.
 
@@ -463,44 +335,14 @@ class Profiles:
         ...     emulator.profile("ann")
         {'seen': ['home', 'home']}
         """
-        return self._send("append", locals())
+        return self._send("append", id, properties, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def remove(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Remove an item from list properties.
 
@@ -544,36 +386,14 @@ class Profiles:
         ...     emulator.profile("ann")
         {'genres': ['Jazz']}
         """
-        return self._send("remove", locals())
+        return self._send("remove", id, properties, options)
 
-    @hint_options
+    @takes(UnsetOptions)
     def unset(
         self,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        backup: str | PathLike[str] | Literal[True] | None = True,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[UnsetOptions],
     ) -> pd.DataFrame:
         """Remove properties. A backup keeps what they held.
 
@@ -626,37 +446,14 @@ class Profiles:
         ...     emulator.profile("ann")
         {'plan': 'pro', 'fax': '+1 555'}
         """
-        return self._send("unset", locals())
+        return self._send("unset", id, properties, options)
 
-    @hint_options
+    @takes(DeleteOptions)
     def delete(
         self,
         id: Hashable = None,
         properties: None = None,
-        *,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        at_most: int = 1000,
-        backup: str | PathLike[str] | Literal[True] | None = True,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[DeleteOptions],
     ) -> pd.DataFrame:
         """Remove whole profiles. Their events stay, and a backup keeps what the profiles held.
 
@@ -702,44 +499,14 @@ class Profiles:
         ...     list(emulator.profiles().index)
         ['ann']
         """
-        return self._send("delete", locals())
+        return self._send("delete", id, properties, options)
 
-    @hint_options
+    @takes(VerbOptions)
     def update(
         self,
         id: Hashable = None,
         properties: Mapping[Any, str] | None = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
         """Apply several operators in one pass.
 
@@ -781,9 +548,9 @@ class Profiles:
         ...     emulator.profile("ann")
         {'plan': 'pro', 'tags': ['a'], 'credits': 5}
         """
-        return self._send("update", locals())
+        return self._send("update", id, properties, options)
 
-    @hint_options
+    @takes(EveryOption)
     def validate(
         self,
         operator: Verb | str,
@@ -791,38 +558,7 @@ class Profiles:
         properties: Any = None,
         *,
         first: int | None = 100,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        at_most: int = 1000,
-        backup: str | PathLike[str] | Literal[True] | None = True,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[EveryOption],
     ) -> pd.DataFrame:
         """Return all findings of the frame for an operator; send nothing.
 
@@ -865,12 +601,12 @@ class Profiles:
         0    error   missing_id  user_id     1       None
         1    error  long_string      bio     0  255 bytes
         """
-        asked = self._operation(operator, locals())
+        asked = self._operation(operator, id, properties, options)
         from mixpanel_pandas.pipeline import line
 
         return line.report(self._frame, asked, first)
 
-    @hint_options
+    @takes(PlanOptions)
     def plan(
         self,
         operator: Verb | str,
@@ -881,24 +617,7 @@ class Profiles:
         since: str | PathLike[str] | None = None,
         only: Literal["existing", "new"] | None = None,
         mirror: bool = False,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[str, Remedy] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        project: Project | None = None,
+        **options: Unpack[PlanOptions],
     ) -> Plan:
         """Return what an operator would change in profiles; send nothing.
 
@@ -958,50 +677,18 @@ class Profiles:
         0  ann  "free"   "pro"  changed
         1  bob    <NA>  "free"      new
         """
-        asked = self._operation(operator, locals())
+        asked = self._operation(operator, id, properties, options)
         from mixpanel_pandas.plans.making import make_plan
 
         return make_plan(self._frame, asked, current, since, only, mirror)
 
-    @hint_options
+    @takes(EveryOption)
     def payloads(
         self,
         operator: Verb | str,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        at_most: int = 1000,
-        backup: str | PathLike[str] | Literal[True] | None = True,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[EveryOption],
     ) -> pd.Series[Any]:
         """Return what would be sent for each row; send nothing.
 
@@ -1029,12 +716,12 @@ class Profiles:
         >>> df.mixpanel.payloads("set", "user_id").iloc[0]
         {'$distinct_id': 'ann', '$ip': '0', '$ignore_time': True, '$set': {'plan': 'pro'}}
         """
-        asked = self._operation(operator, locals())
+        asked = self._operation(operator, id, properties, options)
         from mixpanel_pandas.pipeline import line
 
         return line.payloads(self._frame, asked)
 
-    @hint_options
+    @takes(EveryOption)
     def preview(
         self,
         operator: Verb | str = "set",
@@ -1043,38 +730,7 @@ class Profiles:
         *,
         save_values: bool = False,
         current: pd.DataFrame | None = None,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        at_most: int = 1000,
-        backup: str | PathLike[str] | Literal[True] | None = True,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[EveryOption],
     ) -> Preview:
         """Return a preview, which shows what would be sent, and can change and send it.
 
@@ -1134,50 +790,18 @@ class Profiles:
         <BLANKLINE>
         Set 1 property on 2 users: 2 updates in 1 request, 250 bytes. No project is named yet.
         """
-        asked = self._operation(operator, locals())
+        asked = self._operation(operator, id, properties, options)
         from mixpanel_pandas.notebook.preview.preview import Preview
 
         return Preview(self._frame, asked, save_values=save_values, current=current)
 
-    @hint_options
+    @takes(EveryOption)
     def schema(
         self,
         operator: Verb | str,
         id: Hashable = None,
         properties: Any = None,
-        *,
-        rename: Mapping[Any, str] | Callable[[Any], str] | Literal["reserved"] | None = None,
-        missing: Literal["skip", "null", "unset"] = "skip",
-        blank: Literal["keep", "missing"] = "keep",
-        parse: Mapping[Any, str] | None = None,
-        na: str | Collection[str] | None = None,
-        trim: bool = False,
-        spread: Mapping[Any, str] | Iterable[Any] | None = None,
-        invalid: Remedy | Mapping[Any, Remedy | Mapping[str, Remedy]] = "raise",
-        duplicates: Literal["raise", "last", "merge", "all"] | None = None,
-        ip: Hashable = None,
-        latitude: Hashable = None,
-        longitude: Hashable = None,
-        updated_at: Literal["keep", "refresh"] | Hashable | dt.datetime | None = None,
-        ignore_alias: bool | None = None,
-        schema: pandera.DataFrameSchema | None = None,
-        known: Any = None,
-        new_properties: Literal["warn", "raise"] = "warn",
-        at_most: int = 1000,
-        backup: str | PathLike[str] | Literal[True] | None = True,
-        project: Project | None = None,
-        batch_size: int | None = None,
-        workers: int = 4,
-        requests_per_hour: int | None = None,
-        deadline: float | None = None,
-        check: bool | None = None,
-        canary: int | None = None,
-        dry_run: bool = False,
-        journal: str | PathLike[str] | None = None,
-        run: str | None = None,
-        on_changed: Literal["raise", "remaining"] = "raise",
-        repeat: bool = False,
-        progress: bool | None = None,
+        **options: Unpack[EveryOption],
     ) -> pandera.DataFrameSchema:
         """Return the checks for an operator as a pandera schema, to extend or to use elsewhere.
 
@@ -1204,7 +828,7 @@ class Profiles:
         >>> schema.validate(df).equals(df)
         True
         """
-        asked = self._operation(operator, locals())
+        asked = self._operation(operator, id, properties, options)
         from mixpanel_pandas.pipeline import line
 
         return line.schema(self._frame, asked)
@@ -1275,7 +899,12 @@ class Profiles:
         return line.rows_to_send_again(self._frame, summary, outcomes)
 
     def verify(
-        self, summary: pd.DataFrame, properties: Any = None, *, sample: int = 200, **options: Any
+        self,
+        summary: pd.DataFrame,
+        properties: Any = None,
+        *,
+        sample: int = 200,
+        **options: Unpack[EveryOption],
     ) -> pd.DataFrame:
         """Read the profiles of some accepted rows, and compare them with what was sent. It takes a query for each 1,000 ids.
 

@@ -44,7 +44,7 @@ def test_what_sends_nothing_shows_every_option(verb: str) -> None:
     assert [name for name in shown if name in ALL_OPTIONS] == list(ALL_OPTIONS)
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "validate", "payloads", "preview", "schema"])
+@pytest.mark.parametrize("verb", [*VERBS, "validate", "plan", "payloads", "preview", "schema"])
 def test_options_have_the_types_and_defaults_of_the_table(verb: str) -> None:
     method = getattr(mpd.MixpanelAccessor, verb)
     types = {field.name: field.type for field in fields(Options)}

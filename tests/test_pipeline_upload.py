@@ -70,7 +70,7 @@ def test_malformed_records_have_an_outcome(emulator, tmp_path, caplog, invalid):
         2,
     ]
     assert "record 3 has 1 value, not 2" in summary["error"].iloc[-1]
-    assert "upload: 2 malformed records left out: " in caplog.text
+    assert "2 malformed records left out: " in caplog.text
     assert summary["rows"].sum() == 4
     counts = mpd.totals(summary).groupby("outcome", observed=True)["rows"].sum()
     assert counts.to_dict() == {"accepted": 2, "invalid": 2}

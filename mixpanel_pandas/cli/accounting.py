@@ -37,7 +37,7 @@ def account_for(
     show_more : callable, optional
         Prints what belongs below the summary; it takes whether that is standard error.
     """
-    from mixpanel_pandas.delivery.summary import in_numbers, words
+    from mixpanel_pandas.delivery.summary_in_words import in_numbers, words
 
     status, began = None, time.monotonic()
     try:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import textwrap
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,7 +31,10 @@ from mixpanel_pandas.cli.uploading import uploading
 from mixpanel_pandas.rules.operators import OPERATORS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mixpanel_pandas.cli.exit_status import Termination
+    from mixpanel_pandas.cli.option import CommandOption
 
 __all__ = ["main"]
 
@@ -211,59 +214,66 @@ _DOES = {verb: operator.does for verb, operator in OPERATORS.items()} | {
 }
 
 for _verb, _does in _DOES.items():
-    main.add_command(
-        table_command(
-            _verb,
-            _does,
-            options_of_verb(_verb),
-            uploading(_verb),
-            f"mixpanel-pandas {_verb} {EXAMPLES[_verb]}",
-        )
-    )
+    _example = f"mixpanel-pandas {_verb} {EXAMPLES[_verb]}"
+    main.add_command(table_command(_verb, _does, options_of_verb(_verb), uploading(_verb), _example))
 
-for _name, _of_verb, _options, _more, _does, _of in (
-    (
-        "validate",
-        validating,
-        options_of_report,
-        "",
-        "Show what is wrong with a table: counts, rows and values. Send nothing.",
-        "Show what is wrong with a table for {verb}. Send nothing.",
-    ),
-    (
-        "payloads",
-        showing_payloads,
-        options_of_report,
-        "",
-        "Show what would be sent, as JSON Lines. Send nothing.",
-        "Show what {verb} would send. Send nothing.",
-    ),
-    (
-        "plan",
-        planning,
-        options_of_plan,
-        " --to plan.parquet",
-        "Compare a table with what profiles hold, and write each change to a file. Send nothing.",
-        "Write what {verb} would change in profiles to a file. Send nothing.",
-    ),
-):
-    main.add_command(
-        ByVerb(
-            _name,
-            help=f"{_does}\n\n\b\n  mixpanel-pandas {_name} set users.csv --id user_id{_more}\n  mixpanel-pandas {_name} --job users.toml{_more}",
-            short_help=_does,
-            commands=[
-                table_command(
-                    _verb,
-                    _of.format(verb=_verb),
-                    _options(_verb),
-                    _of_verb(_verb),
-                    f"mixpanel-pandas {_name} {_verb} users.csv --id user_id{_more}",
-                )
-                for _verb in VERBS
-            ],
+
+def _add_by_verb(
+    name: str,
+    options_of: Callable[[str], list[CommandOption]],
+    running: Callable[[str], Callable[..., Any]],
+    does: str,
+    does_with: str,
+    more: str = "",
+) -> None:
+    """Add a command that takes a verb as its first word.
+
+    Parameters
+    ----------
+    options_of, running : callable
+        Return the options and what runs the command, for a verb.
+    does, does_with : str
+        What it does, and what it does with ``{verb}``.
+    more : str
+        What an example needs besides the table and the ids.
+    """
+    words = f"users.csv --id user_id{more}"
+    commands = [
+        table_command(
+            verb,
+            does_with.format(verb=verb),
+            options_of(verb),
+            running(verb),
+            f"mixpanel-pandas {name} {verb} {words}",
         )
-    )
+        for verb in VERBS
+    ]
+    examples = f"  mixpanel-pandas {name} set {words}\n  mixpanel-pandas {name} --job users.toml{more}"
+    main.add_command(ByVerb(name, help=f"{does}\n\n\b\n{examples}", short_help=does, commands=commands))
+
+
+_add_by_verb(
+    "validate",
+    options_of_report,
+    validating,
+    "Show what is wrong with a table: counts, rows and values. Send nothing.",
+    "Show what is wrong with a table for {verb}. Send nothing.",
+)
+_add_by_verb(
+    "payloads",
+    options_of_report,
+    showing_payloads,
+    "Show what would be sent, as JSON Lines. Send nothing.",
+    "Show what {verb} would send. Send nothing.",
+)
+_add_by_verb(
+    "plan",
+    options_of_plan,
+    planning,
+    "Compare a table with what profiles hold, and write each change to a file. Send nothing.",
+    "Write what {verb} would change in profiles to a file. Send nothing.",
+    more=" --to plan.parquet",
+)
 
 main.add_command(
     table_command(
@@ -275,31 +285,42 @@ main.add_command(
     )
 )
 
-for _name, _does, _rows, _run, _words in (
-    ("show", "Show each change of a plan, or what a backup holds.", OF_SHOW, showing, "plan.parquet"),
-    (
+main.add_command(
+    file_command(
+        "show",
+        "Show each change of a plan, or what a backup holds.",
+        OF_SHOW,
+        showing,
+        "mixpanel-pandas show plan.parquet",
+    )
+)
+main.add_command(
+    file_command(
         "drift",
         "Read the profiles of a plan again, and show what has changed since. Send nothing.",
         OF_DRIFT,
         comparing,
-        "plan.parquet",
-    ),
-    (
+        "mixpanel-pandas drift plan.parquet",
+    )
+)
+main.add_command(
+    file_command(
         "apply",
         "Read the profiles of a plan again, back them up, and send what the plan says.",
         options_of_apply(),
         applying,
-        "plan.parquet --at-most 1000",
-    ),
-    (
+        "mixpanel-pandas apply plan.parquet --at-most 1000",
+    )
+)
+main.add_command(
+    file_command(
         "undo",
         "Write the plan that puts back what a backup holds. Send nothing.",
         OF_UNDO,
         undoing,
-        "plan.backup.parquet --to undo.parquet",
-    ),
-):
-    main.add_command(file_command(_name, _does, _rows, _run, f"mixpanel-pandas {_name} {_words}"))
+        "mixpanel-pandas undo plan.backup.parquet --to undo.parquet",
+    )
+)
 
 main.headings = {
     "Verbs": VERBS,

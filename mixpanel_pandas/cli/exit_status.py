@@ -130,9 +130,8 @@ class Termination:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            if (
-                signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-            ):  # a shell does that to what it starts with `&`
+            # a shell lets what it starts with `&` ignore Ctrl-C
+            if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             self._former = signal.signal(signal.SIGTERM, self._receive)
         return self

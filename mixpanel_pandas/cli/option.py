@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.errors import choices as listed
@@ -21,10 +21,7 @@ Heading = Literal[
     "What is sent", "Reading", "Wrong and missing values", "Profiles", "Plans", "Guards", "Sending", "Resuming an upload",
     "Project", "Results and log", "Jobs",
 ]  # fmt: skip
-HEADINGS: tuple[Heading, ...] = (
-    "What is sent", "Reading", "Wrong and missing values", "Profiles", "Plans", "Guards", "Sending", "Resuming an upload",
-    "Project", "Results and log", "Jobs",
-)  # fmt: skip
+HEADINGS: tuple[Heading, ...] = get_args(Heading)
 
 #: - ``texts``: may be repeated.
 #: - ``mapping``: pairs such as COLUMN=READING; may be repeated.

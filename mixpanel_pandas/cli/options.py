@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_pandas.cli.option import CommandOption
 from mixpanel_pandas.cli.plan_options import APPLYING, OF_GUARDS, PLANNING, SHOWING, TO
 from mixpanel_pandas.project import REGIONS
+from mixpanel_pandas.rules.operators import REMOVALS
 from mixpanel_pandas.rules.options import ALL_OPTIONS, taken_by
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ YES = CommandOption(
 )
 
 #: Verbs with --yes: they take something away for good, or can.
-WITH_YES = ("unset", "delete", "update")
+WITH_YES = (*REMOVALS, "update")
 
 OF_PROJECT = (
     CommandOption(

@@ -36,9 +36,8 @@ def project_of_call(call: Call) -> Project | None:
         )
     settings = _project_file(Path(call["project"])) if call["project"] else {}
     if call["region"]:
-        settings = {name: value for name, value in settings.items() if name != "url"} | {
-            "region": call["region"]
-        }
+        settings.pop("url", None)
+        settings["region"] = call["region"]
     if call["token"]:
         settings["token"] = call["token"]
     if not settings:
@@ -54,9 +53,8 @@ def _project_file(path: Path) -> dict[str, Any]:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = (
-            error.strerror if isinstance(error, OSError) else "it is no TOML"
-        )  # a message could hold the token
+        # the message of another error could hold the token
+        reason = error.strerror if isinstance(error, OSError) else "it is no TOML"
         msg = f"{name} cannot be read as a project: {reason}"
         raise ProjectError(msg) from None
     names = [field.name for field in fields(Project) if field.name != "adapter"]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
-
-from mixpanel_pandas.cli.logs import log_event
-from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,22 +41,12 @@ def read_source(call: Call, options: Mapping[str, Any]) -> tuple[SourceTable, Op
     ValidationError
         If records are malformed, and the option `invalid` does not leave them out.
     """
-    from mixpanel_pandas.pipeline.upload import read_for, refuse_malformed, take_malformed_remedy
-    from mixpanel_pandas.reading.frame import invalid_records
-    from mixpanel_pandas.reading.malformed import Malformed
+    from mixpanel_pandas.pipeline.upload import read_for, take_malformed_remedy
     from mixpanel_pandas.rules.operation import operation
 
     of_verb = dict(options)
     remedy = take_malformed_remedy(of_verb)
     asked = operation(call.verb, call["id"], call["property"], call["group"], of_verb)
-    malformed = Malformed()
-    table, asked = read_for(asked, source_of(call), malformed, options_of_reading(call))
-    if malformed.count and remedy != "drop_row":
-        raise invalid_records(table, malformed)
-    if call["mirror"]:
-        refuse_malformed(malformed)
-    if malformed.count:
-        records = counted(malformed.count, "malformed record")
-        text = f"{records} left out: {malformed.words()}"
-        log_event(logging.WARNING, "malformed", text, records=malformed.count)
+    of_reading, mirror = options_of_reading(call), bool(call["mirror"])
+    table, asked, _left_out = read_for(asked, source_of(call), of_reading, remedy, mirror=mirror)
     return table, asked

@@ -21,6 +21,7 @@ from mixpanel_pandas.cli.sources import options_of_reading, read_source, source_
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.project import current_project
 from mixpanel_pandas.rules.jobs import job_text, option_key
+from mixpanel_pandas.rules.operators import REMOVALS
 from mixpanel_pandas.rules.options import taken_by
 from mixpanel_pandas.text import Length, printable, shortened
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["uploading"]
 
-#: Verbs that take something away for good: they ask, or take --yes.
-CONFIRMED = ("delete", "unset")
-
 
 def uploading(verb: str) -> Callable[..., Any]:
     """Return what runs the command of a verb."""
@@ -49,10 +47,11 @@ def uploading(verb: str) -> Callable[..., Any]:
         check_outputs(call.sources, outputs, inputs)
         if call["save_job"]:
             finish(call, lambda _termination: _save_job(call))
-        takes_away = [name for name in _verbs_of(call) if name in CONFIRMED]
-        asks = bool(takes_away) and not (call["yes"] or call["emulator"] or call["dry_run"])
+        takes_away = call.verb == "delete" or bool(_removed(call))
+        asks = takes_away and not (call["yes"] or call["emulator"] or call["dry_run"])
         if asks and not sys.stdin.isatty():
-            msg = f"{takes_away[0]} takes something away for good: pass --yes where nobody can be asked"
+            taking = "delete" if call.verb == "delete" else "unset"
+            msg = f"{taking} takes something away for good: pass --yes where nobody can be asked"
             raise OperationError(msg)
         options = options_of_call(call)
         finish(call, lambda termination: _send(call, options, asks=asks, termination=termination))
@@ -60,8 +59,11 @@ def uploading(verb: str) -> Callable[..., Any]:
     return run
 
 
-def _verbs_of(call: Call) -> list[str]:
-    return list(call["property"].values()) if call.verb == "update" and call["property"] else [call.verb]
+def _removed(call: Call) -> list[str]:
+    """Return the properties that a call removes. None are where it names none, which `upload` refuses."""
+    if call.verb == "update":
+        return [name for name, verb in (call["property"] or {}).items() if verb == "unset"]
+    return list(call["property"] or []) if call.verb == "unset" else []
 
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
@@ -72,7 +74,7 @@ def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termi
         options["progress"] = False
     with _emulator(bool(call["emulator"])) as emulator, _failures_file(call["failures"]) as failures:
         options["project"] = emulator.project if emulator else project_of_call(call)
-        if emulator and call.verb in CONFIRMED:
+        if emulator and call.verb in REMOVALS:
             options.setdefault("backup", None)  # it would be that of a Mixpanel which ends with the command
         if asks:
             _ask(call, current_project(options["project"]))
@@ -109,12 +111,7 @@ def _ask(call: Call, project: Project) -> None:
     where = f"in {project.place} (token {project.fingerprint})"
     what = f"delete the profiles {ids}"
     if call.verb != "delete":
-        names = (
-            [name for name, verb in call["property"].items() if verb == "unset"]
-            if call.verb == "update"
-            else call["property"]
-        )
-        what = f"remove {', '.join(map(shortened, names))} from the profiles {ids}"
+        what = f"remove {', '.join(map(shortened, _removed(call)))} from the profiles {ids}"
     if not click.confirm(printable(f"This will {what} {where}, for good. Go on?"), err=True):
         raise click.exceptions.Exit(ExitStatus.USAGE)
 

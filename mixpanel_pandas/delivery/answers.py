@@ -174,10 +174,8 @@ def _evidence(
     """Return what an answer proves, by its status if that is enough, else by its body."""
     fixed = _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, "unclear")
     claims = set(_statements(body))
-    if fixed is not None:
-        return (
-            "unclear" if True in claims or applied else fixed
-        )  # a failed status contradicts a body that claims success
+    if fixed is not None:  # a failed status contradicts a body that claims success
+        return "unclear" if True in claims or applied else fixed
     if applied is not None and applied > records - len(usable):
         return "unclear"
     if usable:
@@ -219,11 +217,8 @@ def _statements(body: Any) -> Iterator[bool]:
         status = status.casefold() if isinstance(status, str) else status
         if _is_plain(status) and status in _SUCCESS:
             yield _SUCCESS[status]
-        if (
-            body.get("error")
-            or any(body.get(name) for name in _COMPLAINTS)
-            or (type(code) is int and code // 100 != 2)
-        ):
+        has_failed_code = type(code) is int and code // 100 != 2
+        if has_failed_code or any(body.get(name) for name in ("error", *_COMPLAINTS)):
             yield False
 
 
@@ -269,11 +264,8 @@ def _record(record: Any, secrets: tuple[str, ...]) -> Named:
 
 def _errors(errors: Any, secrets: tuple[str, ...]) -> list[Named]:
     """Return the records of ``errors``, which maps an index as text to texts. Any other form identifies no record."""
-    if (
-        not isinstance(errors, dict)
-        or not all(map(_INDEX.fullmatch, errors))
-        or not all(map(_texts, errors.values()))
-    ):
+    is_known = isinstance(errors, dict) and all(map(_INDEX.fullmatch, errors))
+    if not is_known or not all(map(_texts, errors.values())):
         return [Named(None, None, redact(str(errors), secrets))]
     return [
         Named(int(index), None, redact("; ".join(_texts(texts)), secrets)) for index, texts in errors.items()

@@ -154,9 +154,7 @@ class Reservation:
         whole, later_whole = self.whole, later.whole  # before the fingerprints are counted
         count, later_count = self.count, later.count
         both = min(count, later_count)
-        if (
-            not both
-        ):  # one of them has no rows: uploads are compared once they have a fingerprint or are whole
+        if not both:  # one of them has no rows: uploads are compared once one has a fingerprint or is whole
             return "different"
         place, fingerprint = self._latest(both)
         if fingerprint != later.fingerprints[place - 1]:

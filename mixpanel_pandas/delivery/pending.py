@@ -267,18 +267,14 @@ def _rest(pending: Pending, refused: list[int]) -> list[Pending]:
 
 def _end(pending: Pending, answer: Answer, reaction: Reaction, idempotent: bool, clock: float) -> Delivery:
     """Return the final answer on rows if none of them is named."""
-    outcome = reaction.last
-    refused_whole = reaction.action(idempotent) == "bisect" and reaction.may_be_applied
-    if reaction.action(idempotent) == "unknown" or (
-        refused_whole and (pending.batch.updates > 1 or answer.applied)
-    ):
-        outcome = "unknown"  # one update may be at fault, and the others applied
-    outcome = _over_all(pending, outcome)
+    action, answered = reaction.action(idempotent), pending.answered(answer)
+    refused_whole = action == "bisect" and reaction.may_be_applied
+    # one update may be at fault, and the others applied
+    some_applied = refused_whole and (pending.batch.updates > 1 or bool(answer.applied))
+    outcome = _over_all(pending, "unknown" if action == "unknown" or some_applied else reaction.last)
     if outcome == "accepted":
-        return pending.answered(answer).ended(outcome, None, None, clock)
-    return pending.answered(answer).ended(
-        outcome, reaction.reason, joined(answer.error, reaction.remedy), clock
-    )
+        return answered.ended(outcome, None, None, clock)
+    return answered.ended(outcome, reaction.reason, joined(answer.error, reaction.remedy), clock)
 
 
 def _end_named(

@@ -15,7 +15,8 @@ from mixpanel_pandas.delivery.merged import deliveries_of_rows
 from mixpanel_pandas.delivery.pending import Delivery, compact
 from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.delivery.progress import Reporter
-from mixpanel_pandas.delivery.summary import in_numbers, summarise, words
+from mixpanel_pandas.delivery.summary import summarise
+from mixpanel_pandas.delivery.summary_in_words import in_numbers, with_already_sent, words
 from mixpanel_pandas.delivery.waves import Waves
 from mixpanel_pandas.errors import AlreadySent
 from mixpanel_pandas.payloads.fingerprint import describe_call, digest_of_call, key_of
@@ -251,9 +252,8 @@ class Sending:
             if without is not None and self._operation.idempotent:  # nobody compares slices
                 changes, without = replace(changes, excluded=changes.excluded | without), None
             return Waves(layout, changes, decisions.duplicates, token, done=without)
-        if (
-            journal.rows_per_slice != layout.rows_per_slice
-        ):  # slices are compared with those of earlier sessions
+        # slices are compared with those of earlier sessions
+        if journal.rows_per_slice != layout.rows_per_slice:
             layout = replace(layout, rows_per_slice=journal.rows_per_slice)
             changes = replace(changes, read={})
         done = journal.done()
@@ -387,9 +387,10 @@ class Sending:
                 f"again, such as run='2026-11-21'; {words(run.summary)}"
             )
             raise AlreadySent(msg, run.summary)
-        history.remember(run.summary)
-        self._tell(run.summary, more=f"the run had ended on {when}, and nothing was sent")
-        return Ended(run.summary)
+        summary = with_already_sent(run.summary, when)
+        history.remember(summary)
+        self._tell(summary)
+        return Ended(summary)
 
     # -- nothing is sent ----------------------------------------------------------------------------------------------
 

@@ -132,9 +132,8 @@ class UploadState:
         self._refusals, self._exhausted = RefusalCount(), 0
         self._drawing: set[int] = set()
         self._drawn = self._exhaustive = False  # one batch was drawn; all were
-        self._waiting = self._advancing = (
-            False  # rows wait for the end of a wave; the next wave is being begun
-        )
+        # rows wait for the end of a wave; the next wave is being begun
+        self._waiting = self._advancing = False
         self._wave: list[Delivery] = []  # final answers of this wave
         self._met = False  # somebody answered, or no worker needs to wait for that
         self._answered_once = self._accepted = False
@@ -207,9 +206,8 @@ class UploadState:
 
     def _after_draw(self, worker: int, batch: Batch | None, waiting: bool) -> list[Action]:
         self._drawing.discard(worker)
-        self._wake |= (
-            batch is None or self._advancing or self._waiting
-        )  # otherwise no worker rests because of this draw
+        # otherwise no worker rests because of this draw
+        self._wake |= batch is None or self._advancing or self._waiting
         self._advancing = False
         if batch is None:
             self._met = True

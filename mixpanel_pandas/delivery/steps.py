@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mixpanel_pandas.delivery.summary_in_words import already_sent_at, with_already_sent
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,8 @@ def joined_steps(summaries: Sequence[pd.DataFrame]) -> pd.DataFrame:
     made_of = [dict(summary.attrs["mixpanel"]) for summary in summaries]
     is_idempotent = all(of_step["idempotent"] == "true" for of_step in made_of)
     joined.attrs = {"mixpanel": {"idempotent": str(is_idempotent).lower()}, _STEPS: made_of}
-    return joined
+    times = [already_sent_at(summary) for summary in summaries]
+    return joined if None in times else with_already_sent(joined, max(filter(None, times)))
 
 
 def summary_of_frame(summary: pd.DataFrame) -> pd.DataFrame:

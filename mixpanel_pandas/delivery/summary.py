@@ -1,4 +1,4 @@
-"""The summary: made from deliveries, read back as an outcome per row, added up, and put in words."""
+"""The summary: made from deliveries, read back as an outcome per row, and added up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mixpanel_pandas.delivery.policy import Stop
 from mixpanel_pandas.errors import OperationError, SummaryError, choices
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES, Outcome
-from mixpanel_pandas.text import counted, duration, printable, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,12 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "failures_mask",
-    "in_numbers",
     "outcomes",
     "summarise",
     "totals",
     "unlisted_runs",
-    "words",
 ]
 
 #: Columns of the summary -> dtype. "text" is the dtype of strings in this version of pandas. The most important columns stand
@@ -414,49 +411,3 @@ def failures_mask(
     for rows, _run, outcome, _error in _pieces(summary):
         mask[rows] = outcome in chosen
     return mask
-
-
-def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") -> str:
-    """Return what became of the rows, in one line.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As a verb returned it.
-    seconds : float, optional
-        How long the upload took. By default the time from the first request to the last answer.
-    place : str, optional
-        The place of the project.
-    """
-    counts = summary[list(OUTCOMES)].sum().sort_values(ascending=False, kind="stable")
-    texts = []
-    for outcome, rows in counts[counts > 0].items():
-        text = f"{rows:,} {str(outcome).replace('_', ' ')}"
-        if outcome in {"invalid", "skipped"}:
-            by_reason = summary[summary[outcome] > 0].groupby("reason")[outcome].sum()
-            largest = by_reason.sort_values(ascending=False, kind="stable")
-            detail = ", ".join(f"{count:,} {reason}" for reason, count in largest.items())
-            text += f" ({detail})" if detail else ""
-        texts.append(text)
-    operators = summary.attrs.get("mixpanel", {}).get("operator") or ", ".join(summary["operator"].unique())
-    how = [
-        counted(int(summary["requests"].sum()), "request"),
-        size_of(int(summary.loc[summary["requests"] > 0, "bytes"].sum())),
-        duration(_seconds(summary) if seconds is None else seconds),
-        *([place] if place else []),
-    ]
-    return printable(f"{operators}: {', '.join(texts) or '0 rows'}; {', '.join(how)}")
-
-
-def in_numbers(summary: pd.DataFrame, seconds: float) -> dict[str, float]:
-    """Return what `words` says, as numbers: rows of each outcome, requests, bytes and seconds."""
-    counts: dict[str, float] = {outcome: int(summary[outcome].sum()) for outcome in OUTCOMES}
-    sent = int(summary.loc[summary["requests"] > 0, "bytes"].sum())
-    return {**counts, "requests": int(summary["requests"].sum()), "bytes": sent, "seconds": round(seconds, 3)}
-
-
-def _seconds(summary: pd.DataFrame) -> float:
-    """Return seconds from the first request to the last answer."""
-    sent = summary[summary["started"].notna()]
-    ended = sent["started"] + pd.to_timedelta(sent["elapsed"], unit="s")
-    return (ended.max() - sent["started"].min()).total_seconds() if len(sent) else 0.0

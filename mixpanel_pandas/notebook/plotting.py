@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mixpanel_pandas.delivery.summary import COLUMNS, words
+from mixpanel_pandas.delivery.summary import COLUMNS
+from mixpanel_pandas.delivery.summary_in_words import words
 from mixpanel_pandas.errors import SummaryError, from_extra
 from mixpanel_pandas.notebook.tables import MARKS
 from mixpanel_pandas.rules.outcomes import OUTCOMES

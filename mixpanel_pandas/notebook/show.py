@@ -15,7 +15,8 @@ import pandas as pd
 
 from mixpanel_pandas.checking.distribution import Distribution
 from mixpanel_pandas.checking.report import report_in_words
-from mixpanel_pandas.delivery.summary import COLUMNS, words
+from mixpanel_pandas.delivery.summary import COLUMNS
+from mixpanel_pandas.delivery.summary_in_words import words
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.notebook.pictures import Picture, picture_of
 from mixpanel_pandas.notebook.tables import MARKS, Table, TableColumn

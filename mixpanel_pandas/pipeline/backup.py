@@ -78,9 +78,8 @@ def _write(decisions: Decisions, project: Project) -> Path | None:
     """Write the backup, and return its path. None: there is nothing to keep, and the call names no file."""
     from mixpanel_pandas.payloads.fingerprint import content_of
     from mixpanel_pandas.profiles.backup import earlier_backup, write_backup
-    from mixpanel_pandas.profiles.cells import CELLS, PlannedRows, cells_of
+    from mixpanel_pandas.profiles.cells import PlannedRows, cells_of
     from mixpanel_pandas.profiles.rereading import read_profiles_of
-    from mixpanel_pandas.reading.spool import spooled
 
     layout = decisions.layout
     asked = layout.operation
@@ -92,9 +91,9 @@ def _write(decisions: Decisions, project: Project) -> Path | None:
         held = read_profiles_of(decisions, project, label="backup")
     except ReadError as error:
         raise _with_way_out(error) from error.__cause__
-    copy = decisions.copy()  # rows whose profile is not found stay among those that are sent
-    cells = spooled(cells_of(PlannedRows(copy, held), copy, held))
-    cells = cells if cells.num_columns else CELLS.empty_table()
+    cells = cells_of(
+        PlannedRows(decisions.copy(), held)
+    )  # rows whose profile is not found are sent all the same
     if named is None and not len(cells) and not path.exists():
         logger.info(
             "backup: no profile was found that holds what %s removes, so there is no file", asked.verb

@@ -35,7 +35,7 @@ CANDIDATES = 10
 SMALL = "$last_seen"
 
 #: Verbs that leave the same value, whatever was there before.
-SETS = frozenset({"set"})
+INDEPENDENT = frozenset({"set"})
 
 
 def refuse_without_reader(operation: Operation, project: Project) -> None:
@@ -210,7 +210,8 @@ class ProfileCanaries:
             before, verb = _value(held, column.name, places), column.operator.verb
             after = some.value_after(verb, before, operand, removed, merged=merged)
             states = ~nulls_in(some.last_of(mask_of(operand.is_valid()) | removed))
-            cells.append(_Cells(column.name, before, after, states, is_found | everywhere & (verb in SETS)))
+            is_sure = everywhere if verb in INDEPENDENT else is_found
+            cells.append(_Cells(column.name, before, after, states, is_sure))
         return cells + [
             _Cells(name, _value(held, name, places), nothing, everywhere, everywhere)
             for name in layout.removed

@@ -42,7 +42,6 @@ __all__ = [
     "failures_with_results",
     "is_used",
     "read_for",
-    "refuse_malformed",
     "take_malformed_remedy",
     "upload_source",
 ]
@@ -58,7 +57,7 @@ def upload_source(
     *,
     group: str | None,
     failures: str | PathLike[str] | None,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
     send_frame: Callable[[pd.DataFrame, Operation], pd.DataFrame] | None = None,
     mirror: bool = False,
 ) -> pd.DataFrame:
@@ -66,7 +65,7 @@ def upload_source(
 
     Parameters
     ----------
-    options : dict
+    options : mapping
         Options of reading and of the verb.
     send_frame : callable, optional
         Sends the frame, and returns the summary or raises an error that holds it. By default `send`.
@@ -78,68 +77,66 @@ def upload_source(
         taken = [*READING_OPTIONS, *(option.name for option in taken_by(verb))]
         refuse_unknown_options(verb, options, taken)
     of_reading = {name: options.pop(name) for name in READING_OPTIONS if name in options}
-    of_frame = {"id": id, "group": group, "na": options.get("na"), "trim": options.get("trim"), **of_reading}
-    of_frame = {
-        name: value
-        for name, value in of_frame.items()
-        if value not in (None, False, ()) or name in of_reading
-    }
+    code = _code_of_frame(source, {"id": id, "group": group, **options}, of_reading)
     remedy = take_malformed_remedy(options)
     asked = with_known_properties(operation(verb, id, properties, group, options))
     path = None if failures is None else Path(failures)
     if path is not None:
         refuse_output(path, local_files(source), "failures")
     refuse_without_backup(asked, project_of(asked))  # a call without a project reads nothing
-    malformed = Malformed()
     parse = dict(asked.options.parse or {})
-    table, asked = read_for(asked, source, malformed, of_reading)
-    if malformed.count and remedy != "drop_row":
-        raise invalid_records(table, malformed)
-    if mirror:
-        refuse_malformed(malformed)
-    if malformed.count:
-        extra = {"event": "malformed", "numbers": {"records": malformed.count}}
-        records = counted(malformed.count, "malformed record")
-        logger.warning("upload: %s left out: %s", records, malformed.words(), extra=extra)
-    frame = table.as_frame()
-    code = frame_of(source_names(source), of_frame, Length.SENTENCE)
-    parse = table.parse | parse
+    table, asked, malformed = read_for(asked, source, of_reading, remedy, mirror=mirror)
+    frame, parse = table.as_frame(), table.parse | parse
     try:
         summary = send(frame, asked, code) if send_frame is None else send_frame(frame, asked)
     except (UploadError, UploadInterrupted) as error:
         error.summary = completed_summary(error.summary, malformed, parse)
-        remember(error.summary)
-        _write_failures(frame, error.summary, path)
+        _keep(frame, error.summary, path)
         raise
     summary = completed_summary(summary, malformed, parse)
-    remember(summary)
-    _write_failures(frame, summary, path)
+    _keep(frame, summary, path)
     return summary
 
 
+def _code_of_frame(source: Any, options: Mapping[str, Any], of_reading: Mapping[str, Any]) -> str:
+    """Return the call of `frame` that reads a source as an upload with these options does, for a warning that names it."""
+    shared = {name: options.get(name) for name in ("id", "group", "na", "trim")}
+    shared = {name: value for name, value in shared.items() if value not in (None, False, ())}
+    return frame_of(source_names(source), {**shared, **of_reading}, Length.SENTENCE)
+
+
+def _keep(frame: pd.DataFrame, summary: pd.DataFrame, failures: Path | None) -> None:
+    """Let `last_summary` return a summary, and write the failures."""
+    remember(summary)
+    _write_failures(frame, summary, failures)
+
+
 def read_for(
-    asked: Operation, source: Any, malformed: Malformed, of_reading: Mapping[str, Any]
-) -> tuple[SourceTable, Operation]:
-    """Return the table of a source, and the operation as it is applied to it.
+    asked: Operation, source: Any, of_reading: Mapping[str, Any], remedy: str, *, mirror: bool
+) -> tuple[SourceTable, Operation, Malformed]:
+    """Return the table of a source, the operation as it is applied to it, and the malformed records, which are left out.
 
     `parse` of columns that the operation sends is left to the operation, whose findings name what cannot be read. Other columns, such
     as that of the latitude, have their types when the operation begins.
 
     Parameters
     ----------
-    malformed : Malformed
-        Takes the records that are no rows.
     of_reading : mapping
         Options of `frame`, but for those that the verbs have as well.
+    remedy : str
+        As `take_malformed_remedy` returns it.
+    mirror : bool
+        Whether what is not in the table is removed, so that no record may be left out.
 
     Raises
     ------
     OperationError
-        If the source cannot be read.
+        If the source cannot be read, or records are left out of a table that is mirrored.
     ValidationError
-        If text of a column that is not sent cannot be read.
+        If text of a column that is not sent cannot be read, or records are malformed and the remedy does not leave them out.
     """
     began = time.perf_counter()
+    malformed = Malformed()
     options, readings = asked.options, dict(asked.options.parse or {})
     of_operation = {label: how for label, how in readings.items() if is_sent(label, asked)}
     table = read_table(
@@ -153,28 +150,31 @@ def read_for(
         as_text=columns_of_text(asked),
         **of_reading,
     )
-    if table.unread:
+    if table.unread or (malformed.count and remedy != "drop_row"):
         raise invalid_records(table, malformed)
-    rows, columns = table.arrow.shape
-    seconds = round(time.perf_counter() - began, 3)
-    extra = {"event": "read", "numbers": {"rows": rows, "columns": columns, "seconds": seconds}}
-    logger.info("read %s of %s", counted(rows, "row"), counted(columns, "column"), extra=extra)
+    _log_read(table, time.perf_counter() - began)
+    _leave_out(malformed, mirror=mirror)
     named = {name: value for name, value in asked.named.items() if name != "parse"}
-    return table, replace(asked, named=named | ({"parse": of_operation} if of_operation else {}))
+    asked = replace(asked, named=named | ({"parse": of_operation} if of_operation else {}))
+    return table, asked, malformed
 
 
-def refuse_malformed(malformed: Malformed) -> None:
-    """Refuse to mirror a table of which records are left out: what they hold would be removed.
+def _log_read(table: SourceTable, seconds: float) -> None:
+    rows, columns = table.arrow.shape
+    extra = {"event": "read", "numbers": {"rows": rows, "columns": columns, "seconds": round(seconds, 3)}}
+    logger.info("read %s of %s", counted(rows, "row"), counted(columns, "column"), extra=extra)
 
-    Raises
-    ------
-    OperationError
-        If there are any.
-    """
-    if malformed.count:
-        records = counted(malformed.count, "malformed record")
+
+def _leave_out(malformed: Malformed, *, mirror: bool) -> None:
+    """Warn of malformed records that are left out. A table that is mirrored is refused: what they hold would be removed."""
+    if not malformed.count:
+        return
+    records = counted(malformed.count, "malformed record")
+    if mirror:
         msg = f"mirror=True would remove what the profiles of {records} hold: correct {malformed.words()}"
         raise OperationError(msg)
+    extra = {"event": "malformed", "numbers": {"records": malformed.count}}
+    logger.warning("%s left out: %s", records, malformed.words(), extra=extra)
 
 
 def is_used(label: Hashable, asked: Operation) -> bool:

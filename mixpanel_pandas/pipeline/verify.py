@@ -156,17 +156,15 @@ def verify(frame: pd.DataFrame, asked: Operation, summary: pd.DataFrame, sample:
         group=asked.group,
     )
     in_doubt = some_ids(decisions, (outcome == "unknown").to_numpy(), layout.rows).ids
-    is_clouded = mask_of(pc.is_in(some.ids, value_set=in_doubt))
+    is_in_doubt = mask_of(pc.is_in(some.ids, value_set=in_doubt))
     tables = _deleted(some, held) if asked.verb == "delete" else _compared(decisions, some, held)
-    return _as_frame(tables, some, is_clouded)
+    return _as_frame(tables, some, is_in_doubt)
 
 
 def _refuse_other_call(decisions: Decisions, summary: pd.DataFrame, project: Project) -> None:
     made_of = summary.attrs["mixpanel"]
-    if (summary["accepted"] > 0).any() and made_of.get("token_fingerprint") not in {
-        None,
-        project.fingerprint,
-    }:
+    is_elsewhere = made_of.get("token_fingerprint") not in {None, project.fingerprint}
+    if is_elsewhere and summary["accepted"].any():
         msg = f"the summary is of an upload to another project, not to that of {project.place}: name it with project="
         raise SummaryError(msg)
     call = made_of.get("call")
@@ -241,19 +239,17 @@ def _columns(
     )
 
 
-def _as_frame(tables: list[pa.Table], some: SomeIds, is_clouded: np.ndarray) -> pd.DataFrame:
+def _as_frame(tables: list[pa.Table], some: SomeIds, is_in_doubt: np.ndarray) -> pd.DataFrame:
     """Return all tables as a frame, id after id."""
     table = pa.concat_tables(tables)
-    order = np.argsort(np.asarray(table["number"]), kind="stable")
-    table = table.take(pa.array(order)).combine_chunks()
-    numbers = table["number"].combine_chunks()
-    is_open = is_clouded[np.asarray(numbers)] & ~mask_of(table["matches"].combine_chunks())
-    places = table.column_names.index
-    table = table.set_column(
-        places("matches"), "matches", emptied(table["matches"].combine_chunks(), is_open)
-    )
-    reason = pc.if_else(pa.array(is_open), LATER_ROW, table["reason"].combine_chunks())
-    table = table.set_column(places("reason"), "reason", reason)
-    table = table.set_column(places("number"), "id", some.ids.take(numbers))
-    result: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    table = table.take(pa.array(np.argsort(np.asarray(table["number"]), kind="stable")))
+    numbers, matches, reason = (table[name].combine_chunks() for name in ("number", "matches", "reason"))
+    is_open = is_in_doubt[np.asarray(numbers)] & ~mask_of(matches)
+    columns = {
+        "id": some.ids.take(numbers),
+        **{name: table[name] for name in ("property", "expected", "found")},
+        "matches": emptied(matches, is_open),
+        "reason": pc.if_else(pa.array(is_open), LATER_ROW, reason),
+    }
+    result: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
     return result.astype({"matches": "boolean"})

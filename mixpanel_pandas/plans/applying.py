@@ -15,9 +15,11 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.delivery import canary
 from mixpanel_pandas.delivery.ending import interrupted, raise_from
+from mixpanel_pandas.delivery.history import remember
 from mixpanel_pandas.delivery.journal import applied_in_run
 from mixpanel_pandas.delivery.steps import joined_steps
 from mixpanel_pandas.delivery.summary import outcomes, summarise
+from mixpanel_pandas.delivery.summary_in_words import already_sent_at
 from mixpanel_pandas.errors import (
     AccountError,
     BackupError,
@@ -33,15 +35,15 @@ from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.plans.comparing import compare, proven
 from mixpanel_pandas.plans.sealing import digest_of_plan, project_of_plan
-from mixpanel_pandas.plans.snapshot import Snapshot
+from mixpanel_pandas.plans.snapshot import Snapshot, in_doubt
 from mixpanel_pandas.profiles.backup import write_backup
 from mixpanel_pandas.profiles.rereading import read_now
+from mixpanel_pandas.rules.keywords import SendingOptions
 from mixpanel_pandas.rules.operation import operation, refuse_unknown_options
-from mixpanel_pandas.rules.options import ALL_OPTIONS
 from mixpanel_pandas.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
@@ -54,9 +56,6 @@ __all__ = ["apply_plan", "drift_of_plan"]
 
 DRIFTED = "the profile has changed since the plan was made: plan.drift() tells how"
 
-#: Options of sending that a plan decides itself.
-_OF_PLANS = {"project", "run", "on_changed", "repeat"}
-
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 
@@ -67,7 +66,7 @@ def apply_plan(
     drift: str | None,
     wait: bool,
     guards: Guards,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Send what a plan says, and return the summary.
 
@@ -78,27 +77,48 @@ def apply_plan(
     drift : str or None
         The same. None: the profiles are not compared, and read only for the backup.
     """
-    taken = [option.name for option in ALL_OPTIONS.values() if option.of == "sending"]
-    refuse_unknown_options("apply", options, [name for name in taken if name not in _OF_PLANS])
+    refuse_unknown_options("apply", options, list(SendingOptions.__annotations__))
     if drift not in {None, "leave_out", "raise"}:
         msg = f"drift={drift!r} is not one of {choices(['leave_out', 'raise'])}"
         raise OptionError(msg)
     project = project_of_plan(plan, project)
     guards.check(plan, project)
-    applying = Applying(plan, project, guards, options)
-    looks = drift is not None or backup is not None
-    if looks and applying.has_work and not options.get("dry_run"):
-        applying.look(backup, refuses=drift == "raise", wait=wait)
-    return applying.run(wait)
+    applying = Applying(plan, project, options, wait)
+    is_compared = drift is not None or backup is not None
+    if is_compared and applying.has_work and not options.get("dry_run"):
+        applying.look(backup, refuses=drift == "raise")
+    return applying.run()
 
 
 def drift_of_plan(plan: Planned, project: Project | None, wait: bool) -> pd.DataFrame:
     """Return what has changed since a plan was made."""
-    project = project_of_plan(plan, project)
-    applying = Applying(plan, project, None, {})
-    now = applying.read(plan.steps, wait)
-    found = [compare(step, now, plan.origin).drift for step in plan.steps]
-    return pd.concat(found, ignore_index=True)
+    now = _read_now(plan, project_of_plan(plan, project), plan.steps, wait)
+    return _drift(plan, now)
+
+
+def _drift(plan: Planned, now: HeldProfiles) -> pd.DataFrame:
+    parts = [compare(step, now, plan.origin).drift for step in plan.steps]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _read_now(
+    plan: Planned, project: Project, steps: Iterable[Step], wait: bool, also: pa.Array | None = None
+) -> HeldProfiles:
+    """Return what the profiles of some steps hold now, and those of further ids."""
+    steps = list(steps)
+    ids = [step.cells["id"].unique() for step in steps]
+    ids += [] if also is None else [also]
+    deletes = any(step.operation.verb == "delete" for step in steps)
+    names = {name for step in steps for name in step.cells["property"].unique().to_pylist()} - {None}
+    return read_now(
+        project,
+        pa.concat_arrays(ids).unique(),
+        None if deletes else sorted(names),
+        plan.group,
+        where=plan.origin.where,
+        total=plan.origin.total,
+        wait=wait,
+    )
 
 
 @dataclass
@@ -107,7 +127,7 @@ class Applying:
 
     Attributes
     ----------
-    plan, project, guards, options
+    plan, project, options, wait
         As `apply_plan` takes them.
     now : HeldProfiles or None
         What the profiles held before the first step. None: they were not read.
@@ -115,8 +135,8 @@ class Applying:
 
     plan: Planned
     project: Project
-    guards: Guards | None
-    options: dict[str, Any]
+    options: Mapping[str, Any]
+    wait: bool
     now: HeldProfiles | None = None
     _sent_before: dict[int, pd.DataFrame] = field(default_factory=dict)
     _done: dict[int, np.ndarray] = field(default_factory=dict)
@@ -124,7 +144,7 @@ class Applying:
 
     @cached_property
     def digest(self) -> str:
-        """What identifies the plan."""
+        """What identifies what the plan does, in a backup."""
         return digest_of_plan(self.plan, self.project)
 
     @property
@@ -141,73 +161,60 @@ class Applying:
 
     # -- before anything is sent --------------------------------------------------------------------------------------
 
-    def look(self, backup: str | PathLike[str] | Literal[True] | None, *, refuses: bool, wait: bool) -> None:
+    def look(self, backup: str | PathLike[str] | Literal[True] | None, *, refuses: bool) -> None:
         """Read the profiles again, refuse the plan if it asks for that, and write the backup.
 
         Raises
         ------
+        AccountError
+            If the profiles cannot be read, and those that have changed are to refuse the plan.
         BackupError
             If there can be no backup.
         DriftError
             If profiles have changed, and that refuses the plan.
         """
         try:
-            self.now = self.read(self.plan.steps, wait)
+            self.now = self._read(self.plan.steps)
         except AccountError as error:
-            if backup is not None:
-                msg = (
-                    f"a plan is applied after its profiles were read again and kept in a backup, and {error}. Pass backup=None to apply "
-                    "it without: then nothing is compared, and there is no way back"
-                )
-                raise BackupError(msg) from error
+            _refuse_without_account(error, backup=backup is not None, drift=refuses)
             logger.warning("apply: without a service account nothing is compared, and there is no way back")
             return
-        drift = [compare(step, self.now, self.plan.origin) for step in self.plan.steps]
-        changed = pd.concat([each.drift for each in drift], ignore_index=True)
+        drift = _drift(self.plan, self.now)
         before = self.sent_before(0)
-        changed = changed[~changed["id"].isin(before.index[before["some"] | before["doubt"]])]
-        if len(changed):
-            words = f"{counted(changed['id'].nunique(), 'profile')} changed since the plan was made"
+        drift = drift[~drift["id"].isin(before.index[before["some"] | before["doubt"]])]
+        if len(drift):
+            words = f"{counted(drift['id'].nunique(), 'profile')} changed since the plan was made"
             if refuses:
                 msg = f"{words}: nothing was sent"
-                raise DriftError(msg, changed)
+                raise DriftError(msg, drift)
             logger.warning("apply: %s and left out; plan.drift() lists what changed", words)
         if backup is not None:
             path = self._default_backup() if backup is True else Path(backup).expanduser()
-            left_out = pa.array(changed["id"], pa.large_string())
-            cells = self.plan.table.filter(pc.invert(pc.is_in(self.plan.table["id"], value_set=left_out)))
-            write_backup(path, self.digest, self.project, self.plan.group, cells, self.now)
+            self._write_backup(path, self.now, without=drift["id"])
+
+    def _write_backup(self, path: Path, now: HeldProfiles, without: pd.Series[Any]) -> None:
+        cells = pa.concat_tables([step.cells for step in self.plan.steps])
+        is_left_out = pc.is_in(cells["id"], value_set=pa.array(without, pa.large_string()))
+        write_backup(
+            path, self.digest, self.project, self.plan.group, cells.filter(pc.invert(is_left_out)), now
+        )
 
     def _default_backup(self) -> Path:
         if self.plan.path is not None:
             return Path(self.plan.path).with_suffix(".backup.parquet")
         return Path(f"mixpanel-{self.digest[:12]}.backup.parquet")
 
-    def read(self, steps: Iterable[Step], wait: bool, also: pa.Array | None = None) -> HeldProfiles:
-        """Return what the profiles of some steps hold now, and those of further ids."""
-        steps = list(steps)
-        ids = [step.cells["id"].unique() for step in steps]
-        ids += [] if also is None else [also]
-        deletes = any(step.operation.verb == "delete" for step in steps)
-        names = {name for step in steps for name in step.cells["property"].unique().to_pylist()} - {None}
-        return read_now(
-            self.project,
-            pa.concat_arrays(ids).unique(),
-            None if deletes else sorted(names),
-            self.plan.group,
-            where=self.plan.origin.where,
-            total=self.plan.origin.total,
-            wait=wait,
-        )
+    def _read(self, steps: Iterable[Step], also: pa.Array | None = None) -> HeldProfiles:
+        return _read_now(self.plan, self.project, steps, self.wait, also)
 
     # -- the steps ----------------------------------------------------------------------------------------------------
 
-    def run(self, wait: bool) -> pd.DataFrame:
+    def run(self) -> pd.DataFrame:
         """Send each step, and return the summary of all. Whatever ends a later step, the error carries the summary."""
         summaries: list[pd.DataFrame] = []
         for number in range(len(self.plan.steps)):
             try:
-                self._step(number, wait, summaries)
+                self._step(number, summaries)
             except (UploadError, UploadInterrupted) as error:
                 error.summary = self._all_of(summaries)
                 raise
@@ -215,16 +222,20 @@ class Applying:
                 raise interrupted(self._all_of(summaries)) from error
             except Exception as error:  # noqa: BLE001  # it is raised again, with the summary
                 raise_from(error, self._all_of(summaries))
-        return joined_steps(summaries)
+        summary = self._all_of(summaries)
+        if when := already_sent_at(summary):
+            logger.info("apply: the plan was already applied on %s, and nothing was sent now", when)
+        return summary
 
-    def _step(self, number: int, wait: bool, summaries: list[pd.DataFrame]) -> None:
+    def _step(self, number: int, summaries: list[pd.DataFrame]) -> None:
         """Send a step, and add its summary, before anything else is done that could fail."""
         step = self.plan.steps[number]
         decisions = step.make().copy()
         now = self.now
         if step.proof is not None and not self.options.get("dry_run"):
-            now = self._proof(number, step, decisions, wait)
+            now = self._wait_for_proof(number, step.proof, decisions)
         self._leave_out(number, step, decisions, now)
+        self._expect(number, decisions)
         try:
             summaries.append(self._send(number, decisions))
         except (UploadError, UploadInterrupted) as error:
@@ -235,8 +246,12 @@ class Applying:
         self._remember(number, decisions, summaries[-1])
 
     def _all_of(self, summaries: list[pd.DataFrame]) -> pd.DataFrame:
-        """Return the summary of all steps, of which some were not reached."""
-        return joined_steps([*summaries, *map(self._not_reached, self.plan.steps[len(summaries) :])])
+        """Return the summary of all steps, of which some may not have been reached; `last_summary` returns it from now on."""
+        not_reached = map(self._not_reached, self.plan.steps[len(summaries) :])
+        summary = joined_steps([*summaries, *not_reached])
+        if summaries and not self.options.get("dry_run"):
+            remember(summary)
+        return summary
 
     def _send(self, number: int, decisions: Decisions) -> pd.DataFrame:
         layout = decisions.layout
@@ -247,31 +262,50 @@ class Applying:
         # all verbs take these options; an unset that changes nothing has no properties, which it could not be called with
         checked = operation("set", None, None, None, sending)
         named = {**asked.named, **checked.named}
-        if asked.verb == "delete" and self.guards is not None:
+        if asked.verb == "delete":
             named["at_most"] = len(decisions.frame)  # the guard has counted them
         layout = replace(layout, operation=replace(asked, named=named))
         return send_checked(replace(decisions, layout=layout))
 
-    def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
-        """Write to the snapshot what was accepted, now or before, and what is there already."""
+    # -- the snapshot -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _snapshot(self) -> Snapshot | None:
+        """What was last accepted, before the next step. None: the plan has no such file, or nothing is sent."""
         if self.plan.since is None or self.options.get("dry_run"):
-            return
-        is_there = (
-            outcomes(summary, decisions.frame.index, decisions.digest)["outcome"].to_numpy() == "accepted"
-        )
-        is_there |= self._done[number]
+            return None
+        return Snapshot.of(self.plan.since, self.project, self.plan.group)
+
+    def _expect(self, number: int, decisions: Decisions) -> None:
+        """Write to the snapshot which values a step sends, in case the process ends before it can tell what became of them."""
         step = self.plan.steps[number]
-        cells = step.cells.filter(pa.array(is_there[_rows_of(step, decisions)]))
-        Snapshot.of(self.plan.since, self.project, self.plan.group).with_accepted(cells).save()
+        is_sent = ~(decisions.changes.excluded | self._done[number])
+        if self._snapshot is not None and is_sent.any():
+            cells = step.cells.filter(pa.array(is_sent[_rows_of(step, decisions)]))
+            self._snapshot.with_cells(in_doubt(cells, np.ones(len(cells), bool))).save()
+
+    def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
+        """Write to the snapshot what was accepted, is there already, or may have arrived."""
+        if self._snapshot is None or already_sent_at(summary):  # a later plan may have written to it since
+            return
+        step = self.plan.steps[number]
+        became = outcomes(summary, decisions.frame.index, decisions.digest)["outcome"].to_numpy()
+        is_unsure = became == "unknown"
+        is_there = (became == "accepted") | self._done[number]
+        rows = _rows_of(step, decisions)
+        cells = in_doubt(step.cells, is_unsure[rows]).filter(pa.array((is_there | is_unsure)[rows]))
+        self._snapshot = self._snapshot.with_cells(cells)
+        self._snapshot.save()
 
     def _run(self, number: int) -> str:
-        return self.digest if number == 0 else f"{self.digest}/{number + 1}"
+        """Return the name of the run of a step."""
+        name = self.plan.name or self.digest
+        return name if number == 0 else f"{name}/{number + 1}"
 
     def sent_before(self, number: int) -> pd.DataFrame:
         """Return by id what earlier calls have sent of a step, as the journal tells."""
         if number not in self._sent_before:
-            run = None if self.journal is None else self._run(number)  # to name it takes a look at all cells
-            self._sent_before[number] = applied_in_run(self.journal, run)
+            self._sent_before[number] = applied_in_run(self.journal, self._run(number))
         return self._sent_before[number]
 
     def _leave_out(self, number: int, step: Step, decisions: Decisions, now: HeldProfiles | None) -> None:
@@ -290,22 +324,17 @@ class Applying:
             is_done |= as_planned
         self._done[number] = is_done
 
-    def _proof(self, number: int, step: Step, decisions: Decisions, wait: bool) -> HeldProfiles:
+    def _wait_for_proof(self, number: int, proof: pa.Table, decisions: Decisions) -> HeldProfiles:
         """Wait until what the steps before have written is read back, exclude what is not, and return what was read."""
-        proof = step.proof
-        assert proof is not None
-        steps = self.plan.steps[:number]
+        before, step = self.plan.steps[:number], self.plan.steps[number]
         of = proof["of"].combine_chunks().unique()
-        seen = of.slice(0, 0)
-        now = None
         for seconds in canary.PAUSES if self._has_sent else (0.0, *canary.PAUSES):
             canary.rest(seconds, lambda: False, lambda _left: None)
-            now = self.read((*steps, step), wait, also=of)
-            seen = proven(list(steps), of, now)
+            now = self._read((*before, step), also=of)
+            seen = proven(before, of, now)
             if len(seen) == len(of):
                 break
             logger.info("apply: %s of %s read back so far", f"{len(seen):,}", counted(len(of), "profile"))
-        assert now is not None
         layout = decisions.layout
         ids = ids_of(layout.id, slice(0, layout.rows))
         safe = proof["id"].combine_chunks().filter(pc.is_in(proof["of"].combine_chunks(), value_set=seen))
@@ -334,13 +363,26 @@ class Applying:
         )
 
 
+def _refuse_without_account(error: AccountError, *, backup: bool, drift: bool) -> None:
+    """Refuse a plan whose profiles cannot be read, if it asks for a backup, or to be refused where they have changed."""
+    if backup:
+        msg = (
+            f"a plan is applied after its profiles were read again and kept in a backup, and {error}. Pass backup=None to apply "
+            "it without: then nothing is compared, and there is no way back"
+        )
+        raise BackupError(msg) from error
+    if drift:
+        msg = f"drift='raise' cannot be told: {error}; nothing was sent"
+        raise AccountError(msg) from error
+
+
 def _are_in(ids: pa.Array, others: pd.Index[Any]) -> np.ndarray:
     return mask_of(pc.is_in(ids, value_set=pa.array(others, pa.large_string())))
 
 
 def _rows_of(step: Step, decisions: Decisions) -> np.ndarray:
-    """Return the row of each cell in the frame that is sent: the one that was planned, or one of the rows of the cells alone."""
+    """Return the row of each cell in the frame that is sent: that of the call, or of an opened plan one made of the cells."""
     positions, rows = step.cells["position"].to_numpy(), step.rows
     is_of_cells = len(rows) == decisions.layout.rows
-    found: np.ndarray = np.searchsorted(rows, positions) if is_of_cells else positions
-    return found
+    row_of_cell: np.ndarray = np.searchsorted(rows, positions) if is_of_cells else positions
+    return row_of_cell

@@ -104,17 +104,16 @@ def rename_property(
     if mistakes:
         raise OperationError("; ".join(mistakes))
     project = current_project(project)
-    wanted = list(dict.fromkeys([*names, *names.values()]))
-    held = read_held(project, where=_any_of(names, where), properties=wanted, group=group)
+    both = list(dict.fromkeys([*names, *names.values()]))
+    held = read_held(project, where=_any_of(names, where), properties=both, group=group)
     columns = {
         new: _one_of(held, new, [old for old, other in names.items() if other == new], keep)
         for new in dict.fromkeys(names.values())
     }
     writing = Operation("set", None, None, None, group, {"missing": "null", "project": project})
-    said = {new: mask_of(column.is_valid()) for new, column in columns.items()}
-    written, _same = step_of(
-        _without_errors(checked_texts(writing, held.ids, columns, said)), held, keeps_same=True
-    )
+    gets_it = {new: mask_of(column.is_valid()) for new, column in columns.items()}
+    renamed = _without_errors(checked_texts(writing, held.ids, columns, gets_it))
+    written, _same = step_of(renamed, held, keeps_same=True)
     removing = Operation("unset", None, tuple(names), None, group, {"project": project})
     proof = pa.table({"id": held.ids, "of": held.ids})
     removed, same = step_of(checked_texts(removing, held.ids, {}), held, proof)
@@ -265,8 +264,6 @@ def _chain_mistake(names: Mapping[str, str]) -> str | None:
 
 def _computed_mistake(names: Mapping[str, str]) -> str | None:
     wrong = [name for pair in names.items() for name in pair if name in NEVER_WRITTEN]
-    return (
-        f"{choices(wrong)}: Mixpanel itself writes it, so it is neither renamed nor a new name"
-        if wrong
-        else None
-    )
+    if not wrong:
+        return None
+    return f"{choices(wrong)}: Mixpanel itself writes it, so it is neither renamed nor a new name"

@@ -17,7 +17,7 @@ from mixpanel_pandas.profiles.comparing import differ
 from mixpanel_pandas.rules.limits import NEVER_WRITTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mixpanel_pandas.plans.steps import Origin, Step
     from mixpanel_pandas.profiles.held import HeldProfiles
@@ -92,7 +92,7 @@ def compare(step: Step, now: HeldProfiles, origin: Origin) -> Compared:
     )
 
 
-def proven(steps: list[Step], of: pa.Array, now: HeldProfiles) -> pa.Array:
+def proven(steps: Iterable[Step], of: pa.Array, now: HeldProfiles) -> pa.Array:
     """Return those profiles of `of` that are there, and in which all that `steps` have done can be read."""
     holds = ~nulls_in(now.places_of(of))
     for step in steps:

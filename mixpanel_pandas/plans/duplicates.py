@@ -103,13 +103,13 @@ def deduplicate_profiles(
     held = read_held(project, where=condition, group=group)
     groups = _Groups(held, _keys(held, on, ignore_case=ignore_case), _ORDERS[keep](held), _latest(held))
     columns = _gained(held, groups) if merge else {}
-    said = {name: mask_of(column.is_valid()) for name, column in columns.items()}
     stays = held.ids.take(pa.array(groups.first))
     options = {"project": project}
     steps = []
     if columns:
         writing = Operation("set", None, None, None, group, options)
-        steps.append(step_of(checked_texts(writing, stays, columns, said), held)[0])
+        gets_it = {name: mask_of(column.is_valid()) for name, column in columns.items()}
+        steps.append(step_of(checked_texts(writing, stays, columns, gets_it), held)[0])
     others = held.ids.take(pa.array(groups.others))
     proof = pa.table({"id": others, "of": stays.take(pa.array(groups.group_of_others))})
     deleting = Operation("delete", None, None, None, group, options)
@@ -131,19 +131,17 @@ class _Groups:
     """
 
     def __init__(self, held: HeldProfiles, keys: pa.Array, order: np.ndarray, latest: np.ndarray) -> None:
-        codes = np.asarray(keys.dictionary_encode().indices.fill_null(-1))
+        key = np.asarray(keys.dictionary_encode().indices.fill_null(-1))
         ids = _ranks(held.ids)
-        places = np.lexsort((ids, order, codes))
-        places = places[codes[places] >= 0]
-        is_first = np.diff(codes[places], prepend=-1) != 0
-        sizes = np.bincount(codes[places], minlength=1)
-        has_others = sizes[codes[places]] > 1
-        self.first = places[is_first & has_others]
-        others = places[~is_first]
-        others = others[np.lexsort((ids[others], latest[others], codes[others]))]
-        group_of_code = np.zeros(len(sizes), np.int64)
-        group_of_code[codes[self.first]] = np.arange(len(self.first))
-        self.others, self.group_of_others = others, group_of_code[codes[others]]
+        has_key = key >= 0
+        is_shared = has_key & (np.bincount(key[has_key], minlength=1)[key] > 1)
+        # the places of profiles that share a key, key after key, beginning with the one that stays
+        places = np.lexsort((ids, order, key))
+        places = places[is_shared[places]]
+        stays = np.diff(key[places], prepend=-1) != 0
+        self.first, others = places[stays], places[~stays]
+        self.others = others[np.lexsort((ids[others], latest[others], key[others]))]
+        self.group_of_others = np.searchsorted(key[self.first], key[self.others])
 
     def turns(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return groups and one of their other profiles each: first the first of each group, then the second, and so on."""

@@ -89,18 +89,16 @@ def _share(guards: Guards, plan: Planned, _project: Project) -> str | None:
     existing = int(plan.counts[["changed profiles", "emptied profiles"]].sum())
     if existing <= guards.at_most_share * total:
         return None
-    return (
-        f"the plan changes {existing:,} of {total:,} profiles, more than at_most_share={guards.at_most_share}"
-    )
+    share = guards.at_most_share
+    return f"the plan changes {existing:,} of {total:,} profiles, more than at_most_share={share}"
 
 
 def _emptied(guards: Guards, plan: Planned, _project: Project) -> str | None:
     emptied = int(plan.counts["emptied cells"])
     if guards.at_most_emptied is None or emptied <= guards.at_most_emptied:
         return None
-    return (
-        f"the plan empties {counted(emptied, 'value')}, more than at_most_emptied={guards.at_most_emptied:,}"
-    )
+    most = f"at_most_emptied={guards.at_most_emptied:,}"
+    return f"the plan empties {counted(emptied, 'value')}, more than {most}"
 
 
 def _deletes(guards: Guards, plan: Planned, _project: Project) -> str | None:

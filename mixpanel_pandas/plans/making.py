@@ -21,6 +21,7 @@ from mixpanel_pandas.profiles.held import held_in_frame
 from mixpanel_pandas.profiles.rereading import read_profiles_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
     import pandas as pd
@@ -54,8 +55,7 @@ def make_plan(
     ReadError
         If the profiles have to be read, and cannot.
     """
-    mistakes = [mistake for check in _MISTAKES if (mistake := check(asked, current, since, only, mirror))]
-    if mistakes:
+    if mistakes := list(_mistakes(asked, current, since, only, mirror)):
         raise OperationError("; ".join(mistakes))
     if mirror:
         asked = replace(asked, named={**asked.named, "missing": "unset"})
@@ -115,34 +115,21 @@ def _leave_out(decisions: Decisions, held: HeldProfiles, only: str) -> None:
     decisions.exclude(left, "skipped", reason, f'only="{only}" leaves the row out')
 
 
-def _only_mistake(_asked: Operation, _current: Any, _since: Any, only: Any, _mirror: Any) -> str | None:
-    return None if only is None or only in ONLY else f"only={only!r} is not one of {choices(ONLY)}"
-
-
-def _source_mistake(_asked: Operation, current: Any, since: Any, _only: Any, _mirror: Any) -> str | None:
-    both = current is not None and since is not None
-    return (
-        "current= and since= exclude each other: the values before are those of one of them" if both else None
-    )
-
-
-def _since_mistake(asked: Operation, _current: Any, since: Any, _only: Any, _mirror: Any) -> str | None:
-    if since is None or all(operator.verb in _OF_SNAPSHOT for operator in asked.operators):
-        return None
-    return f"since= compares with what was last accepted, which means nothing to {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
-
-
-def _mirror_mistake(asked: Operation, _current: Any, _since: Any, only: Any, mirror: Any) -> str | None:
-    if not mirror:
-        return None
-    if asked.verb != "set":
-        return f"mirror=True is for set, not for {asked.verb}: it removes what a row no longer has"
-    if asked.named.get("missing", "unset") != "unset":
-        return f"mirror=True removes missing values, and missing={asked.named['missing']!r} does not: pass one of them"
-    return None
-
-
-_MISTAKES = (_only_mistake, _source_mistake, _since_mistake, _mirror_mistake)
-
 #: Verbs of which a snapshot tells what they left: the values that they wrote do not depend on those before.
 _OF_SNAPSHOT = ("set", "unset")
+
+
+def _mistakes(asked: Operation, current: Any, since: Any, only: Any, mirror: bool) -> Iterator[str]:
+    """Yield what is wrong with the arguments together."""
+    if only not in {None, *ONLY}:
+        yield f"only={only!r} is not one of {choices(ONLY)}"
+    if current is not None and since is not None:
+        yield "current= and since= exclude each other: the values before are those of one of them"
+    if since is not None and any(operator.verb not in _OF_SNAPSHOT for operator in asked.operators):
+        yield (
+            f"since= compares with what was last accepted, which means nothing to {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
+        )
+    if mirror and asked.verb != "set":
+        yield f"mirror=True is for set, not for {asked.verb}: it removes what a row no longer has"
+    elif mirror and asked.named.get("missing", "unset") != "unset":
+        yield f"mirror=True removes missing values, and missing={asked.named['missing']!r} does not: pass one of them"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +17,7 @@ from mixpanel_pandas.payloads.sources import rows_of_frame
 from mixpanel_pandas.plans.applying import apply_plan, drift_of_plan
 from mixpanel_pandas.plans.guards import Guards
 from mixpanel_pandas.plans.sealing import read_plan, write_plan
+from mixpanel_pandas.plans.snapshot import locked_snapshot
 from mixpanel_pandas.plans.steps import Origin, Planned, counts_of
 from mixpanel_pandas.profiles.cells import KINDS_OF_CHANGE
 from mixpanel_pandas.text import counted
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.notebook.tables import Table
     from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.project import Project
+    from mixpanel_pandas.rules.keywords import SendingOptions
 
 __all__ = ["Plan", "open_plan", "plan_of"]
 
@@ -42,10 +44,14 @@ class Plan(Planned):
     ``df.mixpanel.plan`` makes one, and so do `rename_property`, `retype_property`, `deduplicate_profiles`, `open_plan`, and
     ``open_backup(path).plan()``.
 
-    Attributes
+    Parameters
     ----------
+    steps : tuple of Step
+        What is done, one after the other: an operation, and the cells that it changes.
     counts : pandas.Series
         Number of profiles and of cells by change. An emptied profile is one that is deleted.
+    origin : Origin
+        Where the values before come from.
     since : str or None
         The snapshot that learns what was accepted.
     path : str or None
@@ -54,6 +60,18 @@ class Plan(Planned):
         The project that an opened plan may be applied to: the address and the fingerprint of the token.
     made : str or None
         When an opened plan was made, in UTC.
+    name : str
+        What tells it from another plan that does the same, in a journal.
+
+    Examples
+    --------
+    >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+    >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+    >>> plan = df.mixpanel.plan("set", "user_id", current=current)
+    >>> plan
+    1 new profile, 1 changed (1 cell), 0 emptied, 0 unchanged
+    >>> plan.counts[["new profiles", "new cells", "changed cells"]].to_dict()
+    {'new profiles': 1, 'new cells': 1, 'changed cells': 1}
     """
 
     def __repr__(self) -> str:
@@ -76,7 +94,21 @@ class Plan(Planned):
         return cells
 
     def changes(self) -> pd.DataFrame:
-        """Return the rows that are sent, as they stand in the frame."""
+        """Return the rows that are sent, as they stand in the frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows of the frame of the first step, with its columns and index.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["free", "pro"]})
+        >>> df.mixpanel.plan("set", "user_id", current=current).changes()
+          user_id plan
+        1     bob  pro
+        """
         decisions = self.steps[0].make()
         return rows_of_frame(decisions.frame, ~decisions.changes.excluded)
 
@@ -92,6 +124,15 @@ class Plan(Planned):
         -------
         Table
             A notebook shows it as HTML, ``print`` as text, and ``.markdown()`` is for a pull request.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> df.mixpanel.plan("set", "user_id", current=current).show()
+        0 new profiles, 1 changed (1 cell), 0 emptied, 0 unchanged
+        id   property  before  after  change
+        ann  plan      "free"  "pro"  changed
         """
         return replace(show(self.cells, rows), caption=repr(self))
 
@@ -110,7 +151,7 @@ class Plan(Planned):
         at_most_emptied: int | None = None,
         at_most_deletes: int = 1000,
         new_properties: Literal["allow", "raise"] = "allow",
-        **options: Any,
+        **options: Unpack[SendingOptions],
     ) -> pd.DataFrame:
         """Send what the plan says, to the profiles that are still as it says.
 
@@ -164,16 +205,30 @@ class Plan(Planned):
             If the profiles cannot be read again.
         MixpanelError
             As the verb raises it.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "plan": ["pro", "free"]})
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.head(1).mixpanel.set("user_id")
+        ...     summary = df.mixpanel.plan("set", "user_id").apply(backup="before.parquet", at_most=100)
+        >>> summary[["outcome", "rows", "reason"]]
+            outcome  rows      reason
+        0   skipped     1  already so
+        1  accepted     1         NaN
         """
         guards = Guards(at_most, at_most_share, at_most_emptied, at_most_deletes, new_properties)
-        return apply_plan(self, project, backup, drift, wait, guards, options)
+        with locked_snapshot(None if options.get("dry_run") else self.since):
+            return apply_plan(self, project, backup, drift, wait, guards, options)
 
     def drift(self, *, project: Project | None = None, wait: bool = False) -> pd.DataFrame:
         """Read the profiles again, and return what has changed since the plan was made; send nothing.
 
         Parameters
         ----------
-        project, wait
+        project : Project, optional
+            As for `apply`.
+        wait : bool, default False
             As for `apply`.
 
         Returns
@@ -186,6 +241,17 @@ class Plan(Planned):
         ------
         ReadError
             If the profiles cannot be read.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.assign(plan="free").mixpanel.set("user_id")
+        ...     plan = df.mixpanel.plan("set", "user_id")
+        ...     _ = df.assign(plan="trial").mixpanel.set("user_id")
+        ...     plan.drift()
+            id property  before      now  after
+        0  ann     plan  "free"  "trial"  "pro"
         """
         return drift_of_plan(self, project, wait)
 
@@ -210,6 +276,14 @@ class Plan(Planned):
             If the plan depends on what a file cannot hold.
         ProjectError
             If no project is named.
+
+        Examples
+        --------
+        >>> current = pd.DataFrame({"plan": ["free"]}, index=pd.Index(["ann"], name="$distinct_id"))
+        >>> df = pd.DataFrame({"user_id": ["ann"], "plan": ["pro"]})
+        >>> project = mpd.Project("0123456789abcdef0123456789abcdef", "eu")
+        >>> df.mixpanel.plan("set", "user_id", current=current).save("plan.parquet", project=project)
+        0 new profiles, 1 changed (1 cell), 0 emptied, 0 unchanged
         """
         path = Path(path).expanduser()
         write_plan(self, path, project)

@@ -22,10 +22,8 @@ from mixpanel_pandas.project import current_project
 from mixpanel_pandas.rules.operation import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.project import Project
 
 __all__ = ["digest_of_plan", "project_of_plan", "read_plan", "write_plan"]
@@ -76,8 +74,10 @@ def write_plan(plan: Planned, path: Path, project: Project | None) -> None:
 
 
 def digest_of_plan(plan: Planned, project: Project) -> str:
-    """Return the digest of a plan for a project, the same before it is saved and after it is opened."""
-    return digest_of(replace(_header(plan, project), made=""), _table(plan))
+    """Return the digest of what a plan does in a project, the same before it is saved and after it is opened."""
+    header = _header(plan, project)
+    del header.more["name"]
+    return digest_of(replace(header, made=""), _table(plan))
 
 
 def read_plan(path: Path) -> Planned:
@@ -89,31 +89,33 @@ def read_plan(path: Path) -> Planned:
         If the file is no plan, or was changed.
     """
     header, table = read_file(path, FORMAT, "plan")
-    steps = []
-    for number, written in enumerate(header.more["steps"]):
-        rows = table.filter(pc.equal(table[STEP], number))
-        cells = rows.select(CELLS.names)
-        asked = _operation_of(written, header.group)
-        proof = None
-        if written["has_proof"]:
-            proof = (
-                rows.select(["id", PROOF]).group_by(["id", PROOF]).aggregate([]).rename_columns(["id", "of"])
-            )
-        steps.append(Step(asked, cells, _making(asked, cells), proof))
-    counts = pd.Series(header.more["counts"], dtype="int64", name="count")
+    steps = [
+        _step_of(written, table.filter(pc.equal(table[STEP], number)), header.group)
+        for number, written in enumerate(header.more["steps"])
+    ]
     return Planned(
-        tuple(steps),
-        counts,
-        Origin(**header.more["origin"]),
-        header.more["since"],
-        str(path),
-        header.identity,
-        header.made,
+        steps=tuple(steps),
+        counts=pd.Series(header.more["counts"], dtype="int64", name="count"),
+        origin=Origin(**header.more["origin"]),
+        since=header.more["since"],
+        path=str(path),
+        identity=header.identity,
+        made=header.made,
+        name=header.more.get("name", ""),
     )
 
 
-def _making(asked: Operation, cells: pa.Table) -> Callable[[], Decisions]:
-    return cache(lambda: checked_cells(asked, cells))
+def _step_of(written: dict[str, Any], rows: pa.Table, group: str | None) -> Step:
+    """Return a step of a file: its operation as `_written` wrote it, and its rows of the table."""
+    verbs = written["properties"]
+    of_update = verbs if written["verb"] == "update" else None
+    asked = Operation(written["verb"], None, tuple(verbs) or None, of_update, group, written["named"])
+    cells = rows.select(CELLS.names)
+    proof = None
+    if written["has_proof"]:
+        each_once = rows.select(["id", PROOF]).group_by(["id", PROOF]).aggregate([])
+        proof = each_once.rename_columns(["id", "of"])
+    return Step(asked, cells, cache(lambda: checked_cells(asked, cells)), proof)
 
 
 def _header(plan: Planned, project: Project) -> Header:
@@ -122,6 +124,7 @@ def _header(plan: Planned, project: Project) -> Header:
         "counts": {str(name): int(count) for name, count in plan.counts.items()},
         "origin": asdict(plan.origin),
         "since": plan.since,
+        "name": plan.name,
     }
     made = {"made": plan.made} if plan.made else {}
     return Header(FORMAT, project.identity, plan.group, more, **made)
@@ -150,14 +153,8 @@ def _written(step: Step) -> dict[str, Any]:
 
 
 def _constant(source: Source | float | str | None) -> float | str | None:
-    """Return what all rows have; for a column, which is never written to a file, its name."""
+    """Return what all rows have. A column stands as its name: `write_plan` refuses it, and the digest of a plan counts it."""
     return repr(source.label) if isinstance(source, Source) else source
-
-
-def _operation_of(written: dict[str, Any], group: str | None) -> Operation:
-    verbs = written["properties"]
-    of_update = verbs if written["verb"] == "update" else None
-    return Operation(written["verb"], None, tuple(verbs) or None, of_update, group, written["named"])
 
 
 def _table(plan: Planned) -> pa.Table:

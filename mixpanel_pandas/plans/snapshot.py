@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,27 +12,70 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.plans.steps import step_of
 from mixpanel_pandas.plans.texts import checked_texts
+from mixpanel_pandas.process.locks import file_lock
 from mixpanel_pandas.profiles.cells import by_property
 from mixpanel_pandas.profiles.columns import ID, column_of_property
 from mixpanel_pandas.profiles.files import Header, read_file, refuse_unwritable, write_file
 from mixpanel_pandas.profiles.held import HeldProfiles, held_in_table
+from mixpanel_pandas.reading.writing import link_target
 from mixpanel_pandas.rules.operation import Operation
+from mixpanel_pandas.text import Length, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.plans.steps import Step
     from mixpanel_pandas.project import Project
 
-__all__ = ["Snapshot", "step_of_gone"]
+__all__ = ["Snapshot", "in_doubt", "locked_snapshot", "step_of_gone"]
 
 FORMAT = "mixpanel_pandas snapshot, 1"
+
+#: Stands for a value of which nobody knows whether it arrived. It is no JSON, so it differs from every value, which is sent again.
+IN_DOUBT = "?"
+
+
+@contextmanager
+def locked_snapshot(path: str | PathLike[str] | None) -> Iterator[None]:
+    """Let no other run compare with a snapshot or write it until the end of the block.
+
+    Parameters
+    ----------
+    path : path-like or None
+        The file, which need not be there. None: nothing is locked.
+
+    Raises
+    ------
+    OperationError
+        If another run does so now, or the file cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    path = Path(path).expanduser()
+    refuse_unwritable(path, "since=")
+    with ExitStack() as stack:
+        shown = quoted(str(path), Length.SENTENCE)
+        try:
+            stack.enter_context(file_lock(link_target(path)))
+        except BlockingIOError as error:
+            msg = (
+                f"since={shown} is in use: another run compares with it, and writes to it. Nothing was sent: wait for its end, or "
+                "name another file"
+            )
+            raise OperationError(msg) from error
+        except OSError as error:
+            msg = f"since={shown} cannot be locked by the file {path.name}.lock beside it: {error}"
+            raise OperationError(msg) from error
+        yield
 
 
 @dataclass(frozen=True)
@@ -80,52 +124,66 @@ class Snapshot:
         """The profiles and their values."""
         return held_in_table(self.table)
 
-    def with_accepted(self, cells: pa.Table) -> Snapshot:
-        """Return a snapshot that also holds what the cells leave. Profiles of which nothing is left are no part of it.
+    def with_cells(self, cells: pa.Table) -> Snapshot:
+        """Return a snapshot that also holds the values after some cells. Profiles of which nothing is left are no part of it.
 
         Parameters
         ----------
         cells : pyarrow.Table
-            Cells of rows that were accepted, in the order of the rows.
+            The cells, in the order of the rows.
         """
         old = self.table[ID].combine_chunks()
         new = cells["id"].unique()
         new = new.filter(pc.is_null(pc.index_in(new, value_set=old)))
         ids = pa.concat_arrays([old, new.cast(LARGE_STRING)])
-        columns = {name: self.table[name] for name in self.table.column_names if name != ID}
-        for name, rows in by_property(cells).items():
-            column = column_of_property(name)
-            before = columns.get(column, pa.nulls(len(old), LARGE_STRING))
-            columns[column] = _overwritten(before, ids, rows["id"], rows["after"])
-        length = len(ids)
-        whole = {
-            name: pa.chunked_array([*_chunks(column), pa.nulls(length - len(column), LARGE_STRING)])
-            for name, column in columns.items()
+        columns = {
+            name: _extended(self.table[name], len(ids)) for name in self.table.column_names if name != ID
         }
-        left = np.zeros(length, bool)
-        for column in whole.values():
-            left |= ~nulls_in(column.combine_chunks())
-        table = pa.table({ID: ids, **whole}).filter(pa.array(left))
-        kept = [name for name in table.column_names if name == ID or table[name].null_count < len(table)]
-        return replace(self, table=table.select(kept))
+        for name, of_name in by_property(cells).items():
+            column = column_of_property(name)
+            before = columns.get(column, pa.nulls(len(ids), LARGE_STRING))
+            columns[column] = _overwritten(before, ids, of_name["id"], of_name["after"])
+        return replace(self, table=_without_nothing(pa.table({ID: ids, **columns})))
 
     def save(self) -> None:
         """Write the file. An older one is replaced once the new one is whole."""
         write_file(self.path, Header(FORMAT, self.identity, self.group), self.table)
 
 
+def in_doubt(cells: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return cells of which those in `rows`, a mask, may or may not have arrived."""
+    after = pc.if_else(pa.array(rows), pa.scalar(IN_DOUBT, LARGE_STRING), cells["after"])
+    return cells.set_column(cells.column_names.index("after"), "after", after)
+
+
+def _extended(values: pa.ChunkedArray, length: int) -> pa.ChunkedArray:
+    """Return values with nulls behind them, without a copy."""
+    return pa.chunked_array([*values.chunks, pa.nulls(length - len(values), LARGE_STRING)])
+
+
 def _overwritten(
-    before: pa.Array, ids: pa.Array, changed: pa.ChunkedArray, after: pa.ChunkedArray
+    before: pa.Array | pa.ChunkedArray, ids: pa.Array, changed: pa.ChunkedArray, after: pa.ChunkedArray
 ) -> pa.Array:
     """Return the values of all ids; where an id is changed more than once, the last value."""
-    parts = [*_chunks(before), pa.nulls(len(ids) - len(before), LARGE_STRING), *_chunks(after)]
     at = np.arange(len(ids))
     at[np.asarray(pc.index_in(changed, value_set=ids))] = len(ids) + np.arange(len(changed))
-    return pa.concat_arrays(parts).take(pa.array(at))
+    return pa.concat_arrays([*_chunks(before), *_chunks(after)]).take(pa.array(at))
 
 
 def _chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
     return list(values.chunks) if isinstance(values, pa.ChunkedArray) else [values]
+
+
+def _without_nothing(table: pa.Table) -> pa.Table:
+    """Return the profiles that hold anything, and the properties that any of them holds."""
+    holds = np.zeros(len(table), bool)
+    for name in table.column_names:
+        if name != ID:
+            holds |= ~nulls_in(table[name].combine_chunks())
+    table = table.filter(pa.array(holds))
+    return table.select(
+        [name for name in table.column_names if name == ID or table[name].null_count < len(table)]
+    )
 
 
 def step_of_gone(decisions: Decisions, snapshot: Snapshot) -> Step | None:

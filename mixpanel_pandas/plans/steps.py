@@ -5,8 +5,9 @@ Values are JSON texts in Arrow, one column at a time. The operands come from the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING
-from mixpanel_pandas.profiles.cells import ALWAYS_SENT, CELLS, KINDS_OF_CHANGE, PlannedRows, cells_of
-from mixpanel_pandas.reading.spool import spooled
+from mixpanel_pandas.profiles.cells import ALWAYS_SENT, KINDS_OF_CHANGE, PlannedRows, cells_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,6 +106,9 @@ class Planned:
         The project that the plan may be applied to: the address and the fingerprint of the token. None: any.
     made : str or None
         When an opened plan was made, in UTC.
+    name : str
+        What tells it from another plan that does the same, in a journal: each plan is applied once. It stays in its file. Empty: the
+        file is of an earlier version, and has none.
     """
 
     steps: tuple[Step, ...]
@@ -115,16 +118,20 @@ class Planned:
     path: str | None = None
     identity: str | None = None
     made: str | None = None
+    name: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def group(self) -> str | None:
-        """The group key; None for user profiles."""
-        return self.steps[0].operation.group
+        """The group key; None for user profiles.
 
-    @property
-    def table(self) -> pa.Table:
-        """The cells of all steps."""
-        return pa.concat_tables([step.cells for step in self.steps])
+        Examples
+        --------
+        >>> current = pd.DataFrame({"seats": [10]}, index=pd.Index(["acme"], name="company"))
+        >>> df = pd.DataFrame({"company": ["acme"], "seats": [12]})
+        >>> df.mixpanel.group("company").plan("set", current=current).group
+        'company'
+        """
+        return self.steps[0].operation.group
 
 
 def step_of(
@@ -143,9 +150,7 @@ def step_of(
     """
     rows = PlannedRows(decisions, held)
     looked_at = rows.sent.copy()
-    cells = spooled(cells_of(rows, decisions, held, keeps_same=keeps_same))
-    if not cells.num_columns:
-        cells = CELLS.empty_table()
+    cells = cells_of(rows, keeps_same=keeps_same)
     step = Step(decisions.layout.operation, cells, lambda: decisions, proof)
     same = rows.ids.filter(pa.array(looked_at & ~rows.sent)).unique()
     changed = rows.ids.filter(pa.array(rows.sent))

@@ -14,7 +14,7 @@ from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.payloads.json_text import json_array
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.profiles.cells import by_property
-from mixpanel_pandas.rules.operators import OPERATORS
+from mixpanel_pandas.rules.operators import REMOVALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ def checked_texts(
     asked: Operation,
     ids: pa.Array,
     columns: Mapping[str, pa.Array],
-    said: Mapping[str, np.ndarray] | None = None,
+    touched: Mapping[str, np.ndarray] | None = None,
 ) -> Decisions:
     """Return a frame of ids and JSON texts, checked for an operation.
 
@@ -41,20 +41,19 @@ def checked_texts(
         Of the rows.
     columns : mapping
         Property -> its operands, null where there is none.
-    said : mapping, optional
-        Property -> the mask of the rows that say something about it. By default all do.
+    touched : mapping, optional
+        Property -> the mask of the rows that write or remove it. By default all do.
     """
     label = label_beside(columns)
     frame = pd.DataFrame(
         {label: series_of(ids), **{name: series_of(json_array(texts)) for name, texts in columns.items()}}
     )
-    properties = (
-        tuple(columns) if asked.verb in OPERATORS and OPERATORS[asked.verb].has_values else asked.properties
-    )
+    # an update has its verbs by property, and what only removes has no columns
+    properties = asked.properties if asked.verb in {"update", *REMOVALS} else tuple(columns)
     decisions = check_frame(frame, replace(asked, id=label, properties=properties))
     for number, column in enumerate(decisions.layout.columns):
-        if said is not None and column.name in said:
-            decisions.changes.dropped[number] = RowSet.of_mask(~said[column.name])
+        if touched is not None and column.name in touched:
+            decisions.changes.dropped[number] = RowSet.of_mask(~touched[column.name])
     return decisions
 
 
@@ -80,7 +79,7 @@ def checked_cells(asked: Operation, cells: pa.Table) -> Decisions:
 def columns_of(
     cells: Mapping[str, pa.Table], values: str, rows: int
 ) -> tuple[dict[str, pa.Array], dict[str, np.ndarray]]:
-    """Return cells as columns: the values of each property, and the mask of the rows that say something about it.
+    """Return cells as columns: the values of each property, and the mask of the rows that have a cell of it.
 
     Parameters
     ----------
@@ -91,19 +90,19 @@ def columns_of(
     rows : int
         How many rows there are.
     """
-    columns, said = {}, {}
+    columns, touched = {}, {}
     for name, of_name in cells.items():
         place, has = np.zeros(rows, np.int64), np.zeros(rows, bool)
         at = of_name["row"].to_numpy()
         place[at], has[at] = np.arange(len(at)), True
         columns[name] = of_name[values].take(pa.array(place, mask=~has)).combine_chunks()
-        said[name] = has
-    return columns, said
+        touched[name] = has
+    return columns, touched
 
 
 def _written(asked: Operation) -> list[str]:
     """Return the properties that get values."""
-    if asked.verb in {"unset", "delete"}:
+    if asked.verb in REMOVALS:
         return []
     verbs = asked.verbs or {}
     return [str(name) for name in asked.properties or () if verbs.get(name) != "unset"]

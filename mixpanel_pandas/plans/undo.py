@@ -39,7 +39,7 @@ __all__ = ["Backup", "open_backup"]
 class Backup:
     """What profiles held before they were changed.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         The file.
@@ -51,6 +51,15 @@ class Backup:
         When it was made, in UTC.
     values : pyarrow.Table
         ``id``, ``is_found``, ``property``, ``before`` and ``after``: what was to become of the value.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"user_id": ["ann"], "fax": ["+1 555"]})
+    >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+    ...     _ = df.mixpanel.set("user_id")
+    ...     _ = df.mixpanel.unset("user_id", ["fax"], backup="fax.parquet")
+    >>> mpd.open_backup("fax.parquet")
+    backup of 1 profile (1 value) from ...
     """
 
     path: Path
@@ -79,13 +88,21 @@ class Backup:
         -------
         Table
             As `Plan.show` returns it.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "fax": ["+1 555"]})
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df.mixpanel.unset("user_id", ["fax"], backup="fax.parquet")
+        >>> mpd.open_backup("fax.parquet").show()
+        backup of 1 profile (1 value) from ...
+        id   property  before
+        ann  fax       "+1 555"
         """
         first = self.values.slice(0, rows).select(["id", "property", "before", "after"])
-        note = (
-            ""
-            if len(first) == len(self.values)
-            else f"{len(first):,} of {counted(len(self.values), 'value')}"
-        )
+        is_whole = len(first) == len(self.values)
+        note = "" if is_whole else f"{len(first):,} of {counted(len(self.values), 'value')}"
         return table_of(first.to_pandas(types_mapper=pd.ArrowDtype), repr(self), note=note)
 
     def plan(self) -> Plan:
@@ -99,6 +116,15 @@ class Backup:
         -------
         Plan
             To look at, save and apply, which makes a backup again: an undo can be undone.
+
+        Examples
+        --------
+        >>> df = pd.DataFrame({"user_id": ["ann"], "fax": ["+1 555"]})
+        >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
+        ...     _ = df.mixpanel.set("user_id")
+        ...     _ = df.mixpanel.unset("user_id", ["fax"], backup="fax.parquet")
+        >>> mpd.open_backup("fax.parquet").plan()
+        0 new profiles, 1 changed (1 cell), 0 emptied, 0 unchanged
         """
         is_whole = pc.is_null(self.values["property"])
         deleted = self.values.filter(is_whole)["id"].unique()
@@ -165,7 +191,7 @@ def _expected(values: pa.Table, deleted: pa.Array) -> HeldProfiles:
 
     rows = pc.index_in(values["id"], value_set=ids)
     there = values.append_column("row", rows).filter(rows.is_valid())
-    columns, _said = columns_of(by_property(there), "after", len(ids))
+    columns, _touched = columns_of(by_property(there), "after", len(ids))
     return HeldProfiles(ids, {name: partial(lambda texts: texts, texts) for name, texts in columns.items()})
 
 

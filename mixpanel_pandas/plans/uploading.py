@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from mixpanel_pandas.errors import OptionError
 from mixpanel_pandas.pipeline.upload import upload_source
 from mixpanel_pandas.plans.applying import apply_plan
 from mixpanel_pandas.plans.guards import Guards
 from mixpanel_pandas.plans.making import make_plan
+from mixpanel_pandas.plans.snapshot import locked_snapshot
+from mixpanel_pandas.reading.frame import ReadingOptions
+from mixpanel_pandas.rules.keywords import EveryOption
+from mixpanel_pandas.rules.operators import REMOVALS
 from mixpanel_pandas.rules.options import ALL_OPTIONS
 
 if TYPE_CHECKING:
@@ -25,8 +29,9 @@ __all__ = ["upload"]
 #: Options of sending that mean nothing beside `since`: what is sent follows from the file.
 _DECIDED = ("run", "on_changed", "repeat")
 
-#: Verbs that keep what they remove, also without a plan.
-_REMOVALS = ("unset", "delete")
+
+class UploadOptions(EveryOption, ReadingOptions):
+    """The options of an upload: of the verb, and of reading."""
 
 
 def upload(
@@ -42,7 +47,7 @@ def upload(
     mirror: bool = False,
     at_most_share: float | None = None,
     at_most_emptied: int | None = None,
-    **options: Any,
+    **options: Unpack[UploadOptions],
 ) -> pd.DataFrame:
     """Read the table of a source, send it with a verb, and return the summary: what became of every record.
 
@@ -121,7 +126,7 @@ def upload(
     needs_since = {
         "only": only,
         "mirror": mirror or None,
-        "backup": None if verb in _REMOVALS else options.get("backup"),
+        "backup": None if verb in REMOVALS else options.get("backup"),
         "at_most_share": at_most_share,
         "at_most_emptied": at_most_emptied,
         "at_most": None if verb == "delete" else options.get("at_most"),
@@ -167,10 +172,10 @@ def _sending_what_differs(
         sending = {name: value for name, value in asked.named.items() if ALL_OPTIONS[name].of == "sending"}
         of_rows = {name: value for name, value in asked.named.items() if name not in sending}
         project = sending.pop("project", None)
-        plan = make_plan(
-            frame, replace(asked, named={**of_rows, "project": project}), None, since, only, mirror
-        )
-        return apply_plan(plan, project, backup, None, False, guards, sending)
+        asked = replace(asked, named={**of_rows, "project": project})
+        with locked_snapshot(None if sending.get("dry_run") else since):
+            plan = make_plan(frame, asked, None, since, only, mirror)
+            return apply_plan(plan, project, backup, None, False, guards, sending)
 
     return send_frame
 

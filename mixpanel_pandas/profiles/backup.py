@@ -111,30 +111,32 @@ def _kept(cells: pa.Table, now: HeldProfiles, old: pa.Table) -> Iterator[pa.Reco
     """Yield what is kept: what is changed, one property after the other, what is deleted, and what an earlier backup alone holds."""
     is_delete = pc.equal(cells["verb"], "delete")
     old = old.append_column("place", pa.array(np.arange(len(old))))
-    is_kept = np.zeros(len(old), bool)
+    is_replaced = np.zeros(len(old), bool)
     old_of = by_property(old)
     for name, changed in by_property(cells.filter(pc.invert(is_delete))).items():
-        ids, planned, after = edges(changed)
-        places = now.places_of(ids)
-        values = now.values_of(name, places)
         earlier = old_of.get(name, old.slice(0, 0))
-        in_old = pc.index_in(ids, value_set=earlier["id"].combine_chunks())
-        is_changed_already = differ(values, planned) & ~nulls_in(in_old)
-        kept = pc.if_else(
-            pa.array(is_changed_already), earlier["before"].take(in_old).combine_chunks(), values
-        )
-        found = pc.if_else(
-            pa.array(is_changed_already),
-            earlier["is_found"].take(in_old).combine_chunks(),
-            pc.is_valid(places),
-        )
-        yield _batch(ids, found, name, kept, after)
-        is_kept[earlier["place"].filter(pc.is_in(earlier["id"], value_set=ids)).to_numpy()] = True
+        batch = _changed(name, changed, now, earlier)
+        yield batch
+        of_same_ids = pc.is_in(earlier["id"], value_set=batch["id"])
+        is_replaced[earlier["place"].filter(of_same_ids).to_numpy()] = True
     deleted = cells.filter(pc.and_(is_delete, pc.is_null(cells["property"])))["id"].unique()
     deleted = deleted.filter(now.places_of(deleted).is_valid())
     yield from _deleted(deleted, now)
-    is_kept |= mask_of(pc.is_in(old["id"], value_set=deleted))
-    yield from old.drop_columns("place").filter(pa.array(~is_kept)).to_batches()
+    is_replaced |= mask_of(pc.is_in(old["id"], value_set=deleted))
+    yield from old.drop_columns("place").filter(pa.array(~is_replaced)).to_batches()
+
+
+def _changed(name: str, cells: pa.Table, now: HeldProfiles, earlier: pa.Table) -> pa.RecordBatch:
+    """Return what profiles hold now of a property that is changed; of one that was changed already, what an earlier backup holds."""
+    ids, planned, after = edges(cells)
+    places = now.places_of(ids)
+    values = now.values_of(name, places)
+    in_earlier = pc.index_in(ids, value_set=earlier["id"].combine_chunks())
+    is_changed_already = pa.array(differ(values, planned) & ~nulls_in(in_earlier))
+    kept, was_found = (earlier[column].take(in_earlier).combine_chunks() for column in ("before", "is_found"))
+    before = pc.if_else(is_changed_already, kept, values)
+    found = pc.if_else(is_changed_already, was_found, pc.is_valid(places))
+    return _batch(ids, found, name, before, after)
 
 
 def _deleted(there: pa.Array, now: HeldProfiles) -> Iterator[pa.RecordBatch]:
@@ -153,6 +155,7 @@ def _deleted(there: pa.Array, now: HeldProfiles) -> Iterator[pa.RecordBatch]:
 def _batch(
     ids: pa.Array, found: pa.Array, name: str | None, before: pa.Array | None, after: pa.Array | None
 ) -> pa.RecordBatch:
+    """Return values as a backup holds them."""
     none = pa.nulls(len(ids), LARGE_STRING)
     columns = [
         ids,

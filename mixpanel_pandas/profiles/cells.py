@@ -20,6 +20,7 @@ from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import merged_properties, property_of
 from mixpanel_pandas.profiles.comparing import differ
 from mixpanel_pandas.profiles.effects import after_operator, operands
+from mixpanel_pandas.reading.spool import spooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.checking.decisions import Decisions
     from mixpanel_pandas.profiles.held import HeldProfiles
 
-__all__ = ["CELLS", "EMPTIED", "KINDS_OF_CHANGE", "PlannedRows", "by_property", "cells_of"]
+__all__ = ["ALWAYS_SENT", "CELLS", "KINDS_OF_CHANGE", "PlannedRows", "by_property", "cells_of"]
 
 #: What happens to a value. A cell without a change is sent all the same: sums and lists, and the profile itself of a delete.
 KINDS_OF_CHANGE = ("new", "changed", "emptied")
@@ -95,6 +96,10 @@ class PlannedRows:
 
     Attributes
     ----------
+    decisions, held
+        As above.
+    layout : Layout
+        How the rows become updates.
     ids : pyarrow.LargeStringArray
         Of all rows.
     places : pyarrow.Int32Array
@@ -104,8 +109,8 @@ class PlannedRows:
     """
 
     def __init__(self, decisions: Decisions, held: HeldProfiles) -> None:
+        self.decisions, self.held, self.layout = decisions, held, decisions.layout
         layout = decisions.layout
-        self._decisions, self._layout = decisions, layout
         self.ids = ids_of(layout.id, slice(0, layout.rows))
         self.places = held.places_of(self.ids)
         together = decisions.changes.together
@@ -135,9 +140,13 @@ class PlannedRows:
             previous = at
         return waves
 
+    def held_values(self, name: str) -> pa.Array:
+        """Return the value of a property on the profile of each row, as it was read."""
+        return self.held.values_of(name, self.places)
+
     def stated(self, number: int) -> tuple[pa.Array, np.ndarray]:
         """Return the operands of a column as JSON, null without one, and the mask of the rows that remove the property."""
-        layout, changes = self._layout, self._decisions.changes
+        layout, changes = self.layout, self.decisions.changes
         operand, removed = operands(property_of(layout, number, changes, slice(0, layout.rows)))
         for rows, starts in self.groups:
             last = rows[_last(rows, starts)]
@@ -151,7 +160,7 @@ class PlannedRows:
 
     def keep(self, number: int, kept: np.ndarray) -> None:
         """Let those values of a column be sent that are in `kept`, a mask of updates, and no others."""
-        self._decisions.changes.dropped[number] = RowSet.of_mask(~self.of_all_rows(kept))
+        self.decisions.changes.dropped[number] = RowSet.of_mask(~self.of_all_rows(kept))
 
     def of_all_rows(self, updates: np.ndarray) -> np.ndarray:
         """Return a mask of updates as a mask of all rows of which they are made."""
@@ -160,10 +169,6 @@ class PlannedRows:
             counts = np.diff(np.append(starts, len(of_ids)))
             rows[of_ids] = np.repeat(updates[of_ids[_last(of_ids, starts)]], counts)
         return rows
-
-    def profiles(self, updates: np.ndarray) -> int:
-        """Return how many profiles some updates concern."""
-        return int(pc.count_distinct(self.ids.filter(pa.array(updates))).as_py())
 
 
 @dataclass(frozen=True)
@@ -178,43 +183,67 @@ def _last(rows: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.append(starts[1:], len(rows)) - 1
 
 
-def cells_of(
-    rows: PlannedRows, decisions: Decisions, held: HeldProfiles, *, keeps_same: bool = False
-) -> Iterator[pa.RecordBatch]:
-    """Yield the cells of each property, and exclude or drop what changes nothing from what is sent.
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The cells of one property: values for all rows, and the mask of the rows that have a cell."""
+
+    name: str | None
+    verb: str
+    kept: np.ndarray
+    operand: pa.Array
+    before: pa.Array
+    after: pa.Array
+
+
+def cells_of(rows: PlannedRows, *, keeps_same: bool = False) -> pa.Table:
+    """Return the cells of all properties, as `CELLS` describes them. What changes nothing is excluded or dropped from what is sent.
 
     Parameters
     ----------
     keeps_same : bool
         Whether values that stay the same are cells, too, so that a later step waits until they were read.
     """
-    layout = decisions.layout
-    verb = layout.operation.verb
-    is_sent = rows.sent & rows.is_found if verb == "delete" else np.zeros(layout.rows, bool)
-    if verb == "delete":
-        yield _batch(rows, is_sent, None, verb, None, None, None)
-    for number, column in enumerate(layout.columns):
-        operand, removed = rows.stated(number)
-        verb_of_column = column.operator.verb
-        before, after = _followed(
-            rows, held.values_of(column.name, rows.places), verb_of_column, operand, removed
-        )
-        touched = rows.sent & (mask_of(operand.is_valid()) | removed)
-        is_kept = keeps_same or verb_of_column in ALWAYS_SENT
-        kept = touched if is_kept else touched & differ(before, after)
-        is_sent |= kept
-        rows.keep(number, kept)
-        yield _batch(rows, kept, column.name, verb_of_column, operand, before, after)
-    nothing = pa.nulls(layout.rows, LARGE_STRING)
-    verb = "delete" if verb == "delete" else "unset"
-    for name in held.names if verb == "delete" else layout.removed:
-        before = held.values_of(name, rows.places)
-        kept = (is_sent if verb == "delete" else rows.sent) & mask_of(before.is_valid())
-        is_sent |= kept
-        yield _batch(rows, kept, name, verb, nothing, before, nothing)
-    words = "it has no profile" if verb == "delete" else "the profile holds these values already"
-    decisions.exclude(~rows.of_all_rows(is_sent), "skipped", "already so", words)
+    is_delete = rows.layout.operation.verb == "delete"
+    properties = _of_deletes(rows) if is_delete else _of_updates(rows, keeps_same=keeps_same)
+    is_sent = np.zeros(rows.layout.rows, bool)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for cells in properties:
+            is_sent[cells.kept] = True
+            yield _batch(rows, cells)
+
+    table = spooled(batches())
+    words = "it has no profile" if is_delete else "the profile holds these values already"
+    rows.decisions.exclude(~rows.of_all_rows(is_sent), "skipped", "already so", words)
     rows.sent &= is_sent
+    return table if table.num_columns else CELLS.empty_table()
+
+
+def _of_updates(rows: PlannedRows, *, keeps_same: bool) -> Iterator[_Cells]:
+    """Yield each property that the rows write or remove."""
+    for number, column in enumerate(rows.layout.columns):
+        verb = column.operator.verb
+        operand, removed = rows.stated(number)
+        before, after = _followed(rows, rows.held_values(column.name), verb, operand, removed)
+        kept = rows.sent & (mask_of(operand.is_valid()) | removed)
+        if not keeps_same and verb not in ALWAYS_SENT:
+            kept &= differ(before, after)
+        rows.keep(number, kept)
+        yield _Cells(column.name, verb, kept, operand, before, after)
+    nothing = pa.nulls(rows.layout.rows, LARGE_STRING)
+    for name in rows.layout.removed:
+        before = rows.held_values(name)
+        yield _Cells(name, "unset", rows.sent & mask_of(before.is_valid()), nothing, before, nothing)
+
+
+def _of_deletes(rows: PlannedRows) -> Iterator[_Cells]:
+    """Yield the profiles that are deleted, and each property that they hold."""
+    is_deleted = rows.sent & rows.is_found
+    nothing = pa.nulls(rows.layout.rows, LARGE_STRING)
+    yield _Cells(None, "delete", is_deleted, nothing, nothing, nothing)
+    for name in rows.held.names:
+        before = rows.held_values(name)
+        yield _Cells(name, "delete", is_deleted & mask_of(before.is_valid()), nothing, before, nothing)
 
 
 def _followed(
@@ -238,27 +267,18 @@ def _followed(
     return pa.concat_arrays(begins).take(at), pa.concat_arrays(afters).take(at)
 
 
-def _batch(
-    rows: PlannedRows,
-    kept: np.ndarray,
-    name: str | None,
-    verb: str,
-    operand: pa.Array | None,
-    before: pa.Array | None,
-    after: pa.Array | None,
-) -> pa.RecordBatch:
-    """Return the cells of a property in some rows."""
-    positions = np.flatnonzero(kept)
+def _batch(rows: PlannedRows, cells: _Cells) -> pa.RecordBatch:
+    """Return the cells of a property as `CELLS` describes them."""
+    positions = np.flatnonzero(cells.kept)
     at = pa.array(positions)
-    none = pa.nulls(len(at), LARGE_STRING)
-    operand, before, after = (none if texts is None else texts.take(at) for texts in (operand, before, after))
+    before, after = cells.before.take(at), cells.after.take(at)
     columns = [
         at,
         rows.ids.take(at),
         pa.array(rows.is_found[positions]),
-        pa.repeat(pa.scalar(name, LARGE_STRING), len(at)),
-        pa.repeat(pa.scalar(verb, LARGE_STRING), len(at)),
-        operand,
+        pa.repeat(pa.scalar(cells.name, LARGE_STRING), len(at)),
+        pa.repeat(pa.scalar(cells.verb, LARGE_STRING), len(at)),
+        cells.operand.take(at),
         before,
         after,
         change_of(before, after),

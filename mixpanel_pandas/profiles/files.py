@@ -189,11 +189,8 @@ def _parts(table: pa.Table) -> Iterator[Any]:
                 yield pc.binary_length(texts).to_numpy()
                 yield bytes_of(texts)
             else:
-                yield (
-                    values.fill_null(0 if not pa.types.is_boolean(values.type) else False)
-                    .cast(pa.int64())
-                    .to_numpy()
-                )
+                nothing = False if pa.types.is_boolean(values.type) else 0
+                yield values.fill_null(nothing).cast(pa.int64()).to_numpy()
 
 
 def _shown(path: Path) -> str:

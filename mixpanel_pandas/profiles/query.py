@@ -303,9 +303,8 @@ class Queries:
         seconds = pause(tried, self._project.backoff, asked, random.random)
         with self._lock:
             self._throttle.hold(self._clock() + seconds)
-            self.waiting = (
-                f"{problem[:40]}, waiting {duration(seconds)} (try {tried + 1} of {most})" if seconds else ""
-            )
+            words = f"{problem[:40]}, waiting {duration(seconds)} (try {tried + 1} of {most})"
+            self.waiting = words if seconds else ""
 
     def _rest(self) -> None:
         """Wait until the next request may be sent."""

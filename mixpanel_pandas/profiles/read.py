@@ -146,7 +146,6 @@ def read_held(
     *,
     where: str | None = None,
     ids: Iterable[str] | None = None,
-    having: str | None = None,
     properties: Iterable[str] | None = None,
     group: str | None = None,
     begun: Callable[[Queries], object] = lambda _queries: None,
@@ -162,7 +161,7 @@ def read_held(
     label : str
         What the profiles are read for, as the log begins.
     """
-    selection = select(project, where, ids, None, having, properties, group)
+    selection = select(project, where, ids, cohort=None, having=None, properties=properties, group=group)
     return _read(
         project,
         selection,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["queries_of_ids", "read_now", "read_profiles_of"]
 
+#: Seconds after which all queries are there again, where Mixpanel does not say when the next one is.
+HOUR = 3600.0
+
 #: Up to so many queries of ids are made rather than one of all profiles, where nothing is known of their number.
 QUERIES_OF_IDS = 5
 
@@ -117,9 +120,8 @@ def _patiently(read: Callable[[], HeldProfiles], wait: bool) -> HeldProfiles:
         try:
             return read()
         except BudgetSpent as error:
-            if not wait or error.seconds is None:
+            if not wait:
                 raise
-            logger.warning(
-                "the queries of this hour are used up: reading goes on in %s", duration(error.seconds)
-            )
-            time.sleep(error.seconds)
+            seconds = HOUR if error.seconds is None else error.seconds
+            logger.warning("the queries of this hour are used up: reading goes on in %s", duration(seconds))
+            time.sleep(seconds)

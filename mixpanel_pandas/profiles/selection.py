@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 
 from mixpanel_pandas.errors import OperationError, OptionError, choices, did_you_mean
@@ -126,13 +127,12 @@ def group_number(project: Project, group: Any) -> str:
 
 def _condition(where: Any, having: Any) -> str | None:
     """Return the condition of `where` and `having` together."""
-    for name, text in (("where", where), ("having", having)):
+    for name, text, example in (
+        ("where", where, 'a condition is such as \'properties["plan"] == "pro"\''),
+        ("having", having, "name a property"),
+    ):
         if text is not None and (not isinstance(text, str) or not text.strip()):
-            msg = f"{name}={text!r} is no text: " + (
-                'a condition is such as \'properties["plan"] == "pro"\''
-                if name == "where"
-                else "name a property"
-            )
+            msg = f"{name}={text!r} is no text: {example}"
             raise OptionError(msg)
     if having is None:
         return None if where is None else str(where)
@@ -159,6 +159,4 @@ def _texts(name: str, values: Any) -> list[str]:
 
 
 def _is_text(item: Any) -> bool:
-    import numpy as np
-
     return isinstance(item, str | int | np.integer) and not isinstance(item, bool) and item != ""

@@ -144,9 +144,9 @@ class Project:
         errors = [error for check in _CHECKS if (error := check(self))]
         if errors:
             raise ProjectError("; ".join(errors))
-        keys = (
-            None if self.group_keys is None else {key: str(number) for key, number in self.group_keys.items()}
-        )
+        keys = self.group_keys
+        if keys is not None:
+            keys = {key: str(number) for key, number in keys.items()}
         vars(self).update(
             token=Token(self.token),
             secret=None if self.secret is None else Secret(self.secret),
@@ -344,11 +344,9 @@ def _patience_error(project: Project) -> str | None:
         for name, value, least in limits
         if not isinstance(value, int | float) or not least <= value < float("inf")
     ]
-    return (
-        f"{', '.join(wrong)} is out of range: a timeout is above 0, retries and backoff are 0 or more"
-        if wrong
-        else None
-    )
+    if not wrong:
+        return None
+    return f"{', '.join(wrong)} is out of range: a timeout is above 0, retries and backoff are 0 or more"
 
 
 def _adapter_error(project: Project) -> str | None:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -50,15 +50,29 @@ from mixpanel_pandas.text import counted, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["READING_OPTIONS", "SourceTable", "frame", "invalid_records", "read_table"]
+__all__ = ["READING_OPTIONS", "ReadingOptions", "SourceTable", "frame", "invalid_records", "read_table"]
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
 #: Names of columns that can hold the ids.
 ID_NAMES = ("$distinct_id", "distinct_id", "$group_id", "group_id")
 
-#: Options of `frame` that the verbs do not have.
-READING_OPTIONS = ("infer", "encoding", "delimiter", "header", "names", "decimal", "format", "spool")
+
+class ReadingOptions(TypedDict, total=False):
+    """The options of `frame` that the verbs do not have, as keywords of `upload`."""
+
+    infer: bool
+    encoding: str | None
+    delimiter: str | None
+    header: bool
+    names: Collection[str] | None
+    decimal: Literal[".", ","]
+    format: Literal["csv", "tsv", "jsonl", "parquet", "arrow"] | None
+    spool: str | PathLike[str] | None
+
+
+#: Their names.
+READING_OPTIONS = tuple(ReadingOptions.__annotations__)
 
 #: Option of `frame` that says how the content of files is read -> its default.
 _DEFAULTS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from mixpanel_pandas.project import Project
 from mixpanel_pandas.reading.cleaning import missing_texts
 from mixpanel_pandas.reading.readings import reading
 from mixpanel_pandas.rules.known import KnownProperties, is_collection_of_names, is_source_of_names
-from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, Missing, Operator
+from mixpanel_pandas.rules.operators import GROUPS_REFUSAL, OPERATORS, REMOVALS, Missing, Operator
 from mixpanel_pandas.rules.options import ALL_OPTIONS, REMEDIES, Options, taken_by
 from mixpanel_pandas.text import quoted
 
@@ -78,7 +78,7 @@ class Operation:
     @property
     def removes(self) -> bool:
         """Whether it is a verb that only removes what profiles hold: unset or delete."""
-        return self.verb != "update" and not OPERATORS[self.verb].has_values
+        return self.verb in REMOVALS
 
     @property
     def ordered(self) -> bool:

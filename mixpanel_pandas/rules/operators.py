@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["OPERATORS", "Missing", "Operator", "Verb"]
+__all__ = ["OPERATORS", "REMOVALS", "Missing", "Operator", "Verb"]
 
 Verb = Literal["set", "set_once", "add", "union", "append", "remove", "unset", "delete"]
 Missing = Literal["skip", "null", "unset"]
@@ -168,3 +168,8 @@ OPERATORS: dict[str, Operator] = {
         ),
     )
 }
+
+#: Verbs that only remove what profiles hold, for good.
+REMOVALS: tuple[Verb, ...] = tuple(
+    operator.verb for operator in OPERATORS.values() if not operator.has_values
+)

@@ -495,3 +495,40 @@ def test_outputs_in_the_folder_or_the_pattern_that_is_read_are_refused(
         assert done.exit_code == 2
         assert "is a file that this command reads or writes otherwise" in " ".join(done.stderr.split())
     assert not emulator.requests
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(["delete"], "This will delete the profiles of all ids in users.csv in ", id="delete"),
+        pytest.param(
+            ["unset", "--property", "plan"],
+            "This will remove plan from the profiles of all ids in users.csv in ",
+            id="unset",
+        ),
+        pytest.param(
+            ["update", "--property", "plan=set", "--property", "fax=unset"],
+            "This will remove fax from the profiles of all ids in users.csv in ",
+            id="update",
+        ),
+        pytest.param(
+            ["unset"], "unset needs the names of the properties to remove", id="nothing is named: no question"
+        ),
+        pytest.param(["update"], "update takes a mapping", id="no mapping: no question"),
+    ],
+)
+def test_a_person_is_asked_before_something_is_taken_away(
+    emulator: mpd.Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _stream: True, raising=False)
+    Path("users.csv").write_text("user_id,plan\nann,pro\n", encoding="utf-8")
+    verb, *properties = words
+    done = CliRunner().invoke(main, [verb, "users.csv", "--id", "user_id", *properties], input="n\n")
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())
+    assert not emulator.requests

@@ -96,7 +96,10 @@ def test_a_plan_is_applied_once_and_undone(emulator: mpd.Emulator) -> None:
     assert emulator.profile("bob") == {"credits": 1}
     assert pd.read_csv("summary.csv")["accepted"].sum() == 3
     sent = len(updates(emulator))
-    assert run("apply", "plan.parquet").exit_code == 0
+    again = run("apply", "plan.parquet")
+    assert again.exit_code == 0
+    assert "3 accepted; already sent on" in again.stdout
+    assert "UTC, and nothing was sent now" in again.stdout
     assert len(updates(emulator)) == sent
     shown = run("show", "plan.backup.parquet")
     assert "backup of 3 profiles (4 values) from" in shown.stdout

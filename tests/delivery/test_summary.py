@@ -8,42 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_pandas.delivery.pending import Delivery
-from mixpanel_pandas.delivery.summary import (
-    COLUMNS,
-    failures_mask,
-    outcomes,
-    summarise,
-    totals,
-    unlisted_runs,
-    words,
-)
+from mixpanel_pandas.delivery.summary import COLUMNS, failures_mask, outcomes, totals, unlisted_runs
 from mixpanel_pandas.errors import OperationError, SummaryError
 from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.rules.outcomes import OUTCOMES
-
-DIGEST = "d1g357"
-
-
-def accepted(positions, batch=0, **more):
-    given = {
-        "updates": len(positions),
-        "bytes": 10 * len(positions),
-        "status_code": 200,
-        "requests": 1,
-        "attempts": 1,
-    }
-    return Delivery(
-        batch, positions, **{"outcome": "accepted", "started": 1e9, "elapsed": 0.5, **given, **more}
-    )
-
-
-def ended(positions, outcome, batch=0, reason="refused", error="why", **more):
-    return accepted(positions, batch, outcome=outcome, reason=reason, error=error, **more)
-
-
-def summary_of(deliveries, excluded=(), *, rows, idempotent=True, operator="set"):
-    return summarise(deliveries, excluded, operator=operator, rows=rows, digest=DIGEST, idempotent=idempotent)
+from tests.delivery.summaries import DIGEST, accepted, ended, summary_of
 
 
 def lists_of(column):
@@ -182,7 +151,6 @@ def test_no_rows():
     assert len(outcomes(empty, pd.RangeIndex(0), DIGEST)) == 0
     assert failures_mask(empty, pd.RangeIndex(0), DIGEST).tolist() == []
     assert len(totals(empty)) == 0
-    assert words(empty, 0.0, "eu") == "set: 0 rows; 0 requests, 0 bytes, 0.0 s, eu"
 
 
 @pytest.mark.parametrize("rows", [0, 10])
@@ -264,48 +232,6 @@ def test_totals_share_out_updates_by_rows():
     found = totals(summary_of([accepted(range(3), updates=7, apart={1: ("rejected", "bad")})], rows=3))
     assert found["updates"].sum() == 7
     assert found["rows"].tolist() == [2, 1]
-
-
-def test_in_words_from_the_summary_alone():
-    runs = [
-        accepted(range(2), bytes=50, started=1e9, elapsed=2),
-        accepted(range(2, 4), 1, started=1e9 + 10, elapsed=2),
-    ]
-    summary = summary_of(runs, rows=5)
-    summary.attrs = {}
-    assert words(summary) == "set: 4 accepted, 1 not sent; 2 requests, 70 bytes, 12 s"
-
-
-def test_in_words():
-    runs = [
-        accepted(range(1_999_212), bytes=611_900_000, requests=1000),
-        ended(range(1_999_212, 1_999_420), "unknown"),
-    ]
-    left = [
-        Excluded(np.arange(1_999_420, 1_999_488), "invalid", "too long"),
-        Excluded(np.arange(1_999_488, 2_000_000), "invalid", "junk id"),
-    ]
-    assert words(summary_of(runs, left, rows=2_000_000), 74.4, "eu") == (
-        "set: 1,999,212 accepted, 580 invalid (512 junk id, 68 too long), 208 unknown; "
-        "1,001 requests, 612 MB, 74 s, eu"
-    )
-
-
-@pytest.mark.parametrize(
-    ("size", "seconds", "ends"),
-    [
-        pytest.param(999, 0.04, "1 request, 999 bytes, 0.0 s, us", id="little"),
-        pytest.param(1_500, 9.94, "1 request, 1.5 kB, 9.9 s, us", id="kB"),
-        pytest.param(20_000_000_000, 3601, "1 request, 20 GB, 60 min, us", id="GB"),
-    ],
-)
-def test_sizes_and_times_in_words(size, seconds, ends):
-    assert words(summary_of([accepted(range(1), bytes=size)], rows=1), seconds, "us").endswith(ends)
-
-
-def test_what_was_not_sent_has_no_size():
-    summary = summary_of([ended(range(5), "not_sent", requests=0, bytes=50)], rows=5)
-    assert words(summary, 0.0, "us") == "set: 5 not sent; 0 requests, 0 bytes, 0.0 s, us"
 
 
 @st.composite

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.plans.snapshot import Snapshot
 from mixpanel_pandas.rules.operators import OPERATORS
 from tests.profiles.held import OPERANDS, held_in, hold, values_after
 
@@ -92,6 +95,29 @@ def test_a_plan_that_is_applied_twice_changes_nothing_the_second_time(
     mpd.open_plan(path).apply(project=project)
     assert held_in(mixpanel) == after
     assert len([r for r in mixpanel.requests if r.records]) == requests
+
+
+def test_a_plan_that_is_applied_again_says_so(
+    mixpanel: mpd.Emulator,
+    project: mpd.Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("mixpanel_pandas.delivery.canary.PAUSES", (0.0,))
+    hold(mixpanel, {"a": {"old": 1}, "b": {"old": 2}})
+    plan = mpd.rename_property({"old": "new"}, project=project)
+    opened = plan.save(tmp_path / "plan.parquet", project=project)  # it has two steps
+    summary = opened.apply(project=project)
+    assert mpd.last_summary() is summary
+    assert "2 requests" in mpd.show(summary).caption
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        again = mpd.show(mpd.open_plan(tmp_path / "plan.parquet").apply(project=project)).caption
+    assert re.fullmatch(r"set, unset: 4 accepted; already sent on .* UTC, and nothing was sent now", again)
+    assert re.fullmatch(
+        r"apply: the plan was already applied on .* UTC, and nothing was sent now", caplog.messages[-1]
+    )
 
 
 def test_drift_is_listed_and_left_out(mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path) -> None:
@@ -202,6 +228,9 @@ def test_without_an_account_a_plan_needs_to_be_told(mixpanel: mpd.Emulator) -> N
     plan = pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", current=current)
     with pytest.raises(mpd.BackupError, match="backup=None"):
         plan.apply(project=project)
+    with pytest.raises(mpd.AccountError, match=r"drift='raise' cannot be told: .*; nothing was sent"):
+        plan.apply(project=project, backup=None, drift="raise")
+    assert not mixpanel.requests
     assert plan.apply(project=project, backup=None)["outcome"].tolist() == ["accepted"]
 
 
@@ -284,6 +313,145 @@ def test_mirror_removes_what_is_no_longer_there(
     assert len(mixpanel.requests) == requests
 
 
+def upload(p: object, snapshot: Path, project: mpd.Project, **options: Any) -> pd.DataFrame:
+    df = pd.DataFrame({"id": ["a", "b"], "p": p})
+    return mpd.upload(df, "set", "id", since=snapshot, project=project, **options)
+
+
+def test_a_value_in_doubt_is_sent_again_also_where_it_is_as_it_was_accepted_before(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot, project = tmp_path / "s.parquet", replace(project, retries=0)
+    upload(1, snapshot, project)
+    mixpanel.fail(503, applied=True)
+    summary = upload(2, snapshot, project, check=False)
+    assert summary["outcome"].tolist() == ["unknown"]
+    assert held_in(mixpanel)["a"] == {"p": 2}
+    plan = pd.DataFrame({"id": ["a", "b"], "p": 1}).mixpanel.plan(
+        "set", "id", since=snapshot, project=project
+    )
+    assert plan.cells[["before", "after", "change"]].drop_duplicates().to_numpy().tolist() == [
+        ["?", "1", "changed"]
+    ]
+    upload(1, snapshot, project)
+    assert held_in(mixpanel)["a"] == {"p": 1}
+    assert upload(1, snapshot, project)["reason"].tolist() == ["already so"]
+
+
+def test_a_process_that_ends_while_it_sends_leaves_its_values_in_doubt(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    upload(1, snapshot, project)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "mixpanel_pandas.plans.applying.Applying._remember", lambda *_: None
+        )  # as after a kill
+        upload(2, snapshot, project)
+    upload(1, snapshot, project)
+    assert held_in(mixpanel) == {"a": {"p": 1}, "b": {"p": 1}}
+
+
+def test_what_was_surely_not_sent_stays_as_it_was_accepted(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    upload(1, snapshot, project)
+    mixpanel.fail(403)
+    assert upload(2, snapshot, project, check=False)["outcome"].tolist() == ["rejected"]
+    assert upload(1, snapshot, project)["reason"].tolist() == ["already so"]
+
+
+def through_upload(df: pd.DataFrame, folder: Path, project: mpd.Project) -> None:
+    mpd.upload(df, "set", "id", since=folder / "s.parquet", journal=folder / "j.sqlite", project=project)
+
+
+def through_a_journal(df: pd.DataFrame, folder: Path, project: mpd.Project) -> None:
+    df.mixpanel.plan("set", "id", project=project).apply(backup=None, journal=folder / "j.sqlite")
+
+
+def through_a_file(df: pd.DataFrame, folder: Path, project: mpd.Project) -> None:
+    plan = df.mixpanel.plan("set", "id", project=project).save(folder / "plan.parquet", project=project)
+    plan.apply(project=project, backup=None)
+
+
+@pytest.mark.parametrize("apply", [through_upload, through_a_journal, through_a_file])
+def test_a_plan_that_does_what_an_earlier_one_did_is_another_plan(
+    apply: Any, mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    for value in (1, 2, 1, 2):
+        apply(pd.DataFrame({"id": ["a"], "p": [value]}), tmp_path, project)
+        assert held_in(mixpanel) == {"a": {"p": value}}
+
+
+def test_a_plan_is_the_same_in_memory_and_in_a_file(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"n": [1]}})
+    plan = pd.DataFrame({"id": ["a"], "n": [2]}).mixpanel.plan("append", "id", project=project)
+    saved = plan.save(tmp_path / "plan.parquet", project=project)
+    for each in (plan, saved, plan, mpd.open_plan(tmp_path / "plan.parquet")):
+        each.apply(project=project, journal=tmp_path / "j.sqlite", backup=None)
+        assert held_in(mixpanel) == {"a": {"n": [1, 2]}}
+
+
+def test_a_plan_that_was_applied_before_leaves_the_snapshot_as_later_plans_made_it(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    upload(1, snapshot, project)
+    df = pd.DataFrame({"id": ["a", "b"], "p": 2})
+    plan = df.mixpanel.plan("set", "id", since=snapshot, project=project).save(
+        tmp_path / "plan.parquet", project=project
+    )
+    plan.apply(project=project, backup=None)
+    upload(3, snapshot, project)
+    plan.apply(project=project, backup=None)
+    assert held_in(mixpanel) == {"a": {"p": 3}, "b": {"p": 3}}
+    assert upload(3, snapshot, project)["reason"].tolist() == ["already so"]
+    upload(2, snapshot, project)
+    assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}
+
+
+def test_one_run_at_a_time_uses_a_snapshot(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot, link = tmp_path / "s.parquet", tmp_path / "link.parquet"
+    upload(1, snapshot, project)
+    link.symlink_to(snapshot)
+    plan = pd.DataFrame({"id": ["a"], "p": [9]}).mixpanel.plan("set", "id", since=snapshot, project=project)
+    refused: list[str] = []
+
+    class Meanwhile(requests.adapters.BaseAdapter):
+        """Makes other calls while a request is on the wire."""
+
+        def send(self, *args: Any, **kwargs: Any) -> Any:
+            for call in (
+                lambda: upload(3, snapshot, project),
+                lambda: upload(3, link, project),
+                lambda: plan.apply(backup=None),
+            ):
+                with pytest.raises(mpd.OperationError) as raised:
+                    call()
+                refused.append(str(raised.value))
+            assert upload(3, snapshot, project, dry_run=True)["reason"].tolist() == ["dry run"]
+            return project.adapter.send(*args, **kwargs)
+
+        def close(self) -> None:
+            pass
+
+    upload(2, snapshot, replace(project, adapter=Meanwhile()))
+    assert len(refused) == 3
+    assert (
+        "s.parquet' is in use: another run compares with it, and writes to it. Nothing was sent: wait"
+        in refused[0]
+    )
+    assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}
+    assert upload(2, snapshot, project)["reason"].tolist() == ["already so"]
+    plan.apply(backup=None)
+    assert mixpanel.profile("a") == {"p": 9}
+
+
 def test_a_snapshot_of_another_project(project: mpd.Project, tmp_path: Path) -> None:
     df = pd.DataFrame({"id": ["a"], "n": [5]})
     df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=project).apply(backup=None)
@@ -363,6 +531,7 @@ def test_an_interrupted_plan_of_two_steps_accounts_for_both(
     with pytest.raises(mpd.UploadFailed) as raised:
         plan.apply(backup=None, check=True)
     summary = raised.value.summary
+    assert mpd.last_summary() is summary
     assert summary.groupby("step")["rows"].sum().tolist() == [2, 2]
     assert summary.set_index("step")["outcome"].loc[2] == "not_sent"
 
@@ -388,6 +557,9 @@ def test_where_a_file_cannot_be_written(project: mpd.Project, tmp_path: Path) ->
     df = pd.DataFrame({"id": ["a"], "p": [1]})
     with pytest.raises(mpd.OperationError, match="cannot be written"):
         df.mixpanel.plan("set", "id", project=project).save(tmp_path / "no" / "p.parquet", project=project)
+    (tmp_path / "s.parquet.lock").mkdir()
+    with pytest.raises(mpd.OperationError, match=r"since=.* cannot be locked by the file s\.parquet\.lock"):
+        upload(1, tmp_path / "s.parquet", project)
     with pytest.raises(mpd.OperationError, match=r"since=.*cannot be written"):
         df.mixpanel.plan("set", "id", since=tmp_path, project=project)
     with pytest.raises(mpd.BackupError, match="cannot be written"):
@@ -418,10 +590,14 @@ def test_what_was_sent_is_said_also_if_the_snapshot_cannot_be_written(
     df = pd.DataFrame({"id": ["a"], "p": [2]})
     plan = df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", project=project)
 
-    def fail(_snapshot: object) -> None:
-        raise KeyboardInterrupt
+    save = Snapshot.save
 
-    monkeypatch.setattr("mixpanel_pandas.plans.snapshot.Snapshot.save", fail)
+    def fail(snapshot: Snapshot) -> None:
+        if sent(mixpanel):
+            raise KeyboardInterrupt
+        save(snapshot)
+
+    monkeypatch.setattr(Snapshot, "save", fail)
     with pytest.raises(mpd.UploadInterrupted) as raised:
         plan.apply(backup=None)
     assert raised.value.summary["accepted"].sum() == 1

@@ -107,3 +107,14 @@ def test_it_waits_for_the_next_query_if_it_is_asked_to(wait: bool, monkeypatch: 
 )
 def test_the_way_of_reading_is_told_before(count: int, total: int | None, queries: int | None) -> None:
     assert queries_of_ids(count, total) == queries
+
+
+def test_it_waits_for_an_hour_where_mixpanel_does_not_say_how_long(
+    mixpanel: mpd.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = replace(mixpanel.project, adapter=mixpanel.adapter(), retries=0)
+    waited: list[float] = []
+    monkeypatch.setattr(rereading.time, "sleep", waited.append)
+    mixpanel.fail(429, on="read")
+    read_now(project, ids_of(1), ["n"], None, wait=True)
+    assert waited == [3600]

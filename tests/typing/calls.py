@@ -66,12 +66,32 @@ def options(df: pd.DataFrame, schema: pandera.DataFrameSchema, project: mpd.Proj
 def functions(df: pd.DataFrame) -> None:
     assert_type(mpd.frame("users.csv"), pd.DataFrame)
     assert_type(mpd.upload("users.csv", "set", "user_id", missing="null"), pd.DataFrame)
+    mpd.upload(
+        "users.csv", "set", "user_id", since="sent.parquet", mirror=True, at_most=5, backup=None, workers=2
+    )
+    mpd.upload(
+        Path("users.csv"), "add", group="company", delimiter=";", names=["id", "n"], infer=False, run="monday"
+    )
+    mpd.upload(df, "delete", "user_id", at_most=5, backup="before.parquet", project=None)
     assert_type(mpd.read_profiles(), pd.DataFrame)
     assert_type(mpd.read_properties(), pd.DataFrame)
     assert_type(mpd.last_summary(), pd.DataFrame)
     assert_type(mpd.totals(df), pd.DataFrame)
     assert_type(mpd.read_journal("sent.journal").outcomes, pd.DataFrame)
     assert_type(mpd.__version__, str)
+
+
+def plans(df: pd.DataFrame) -> tuple[mpd.Plan, mpd.Backup]:
+    plan: mpd.Plan = mpd.accessor(df).plan("set", "user_id")
+    assert_type(plan, mpd.Plan)
+    assert_type(plan.save("plan.parquet"), mpd.Plan)
+    assert_type(mpd.open_plan("plan.parquet"), mpd.Plan)
+    assert_type(mpd.rename_property({"Plan": "plan"}), mpd.Plan)
+    assert_type(mpd.open_backup("before.parquet"), mpd.Backup)
+    assert_type(mpd.open_backup("before.parquet").plan(), mpd.Plan)
+    assert_type(plan.cells, pd.DataFrame)
+    assert_type(plan.apply(workers=2), pd.DataFrame)
+    return plan, mpd.open_backup("before.parquet")
 
 
 def projects(project: mpd.Project) -> None:

@@ -5,7 +5,7 @@ Each line with a mistake says which error it is. Where a checker no longer sees 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mixpanel_pandas as mpd
 
@@ -13,13 +13,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def names_of_options(df: pd.DataFrame) -> None:
+def names_of_options(df: pd.DataFrame, anything: Any) -> None:
     users = mpd.accessor(df)
     users.set("user_id", misssing="null")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     users.unset("user_id", missing="null")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     users.set("user_id", repeated=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     users.validate("set", "user_id", batch=500)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    users.set("user_id", ["plan"], "null")  # type: ignore[call-arg,arg-type]  # pyright: ignore[reportCallIssue]
+    users.set("user_id", ["plan"], anything)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def options_of_functions(df: pd.DataFrame, plan: mpd.Plan, summary: pd.DataFrame) -> None:
+    mpd.upload("users.csv", "set", "user_id", misssing="null")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    mpd.upload("users.csv", "set", "user_id", missing="nul")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    mpd.upload("users.csv", "set", "user_id", decimal=";")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    plan.apply(repeat=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    plan.apply(workers="2")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    mpd.accessor(df).verify(summary, renames={"a": "b"})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    mpd.accessor(df).plan("set", "user_id", workers=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def words_of_options(df: pd.DataFrame) -> None:

@@ -181,10 +181,8 @@ class Writer:
     def _wait(self, job: _Job, timeout: float | None = None) -> Any:
         if not job.ended.wait(timeout):
             raise self._late()
-        if isinstance(job.error, JournalError):
-            raise JournalError(
-                *job.error.args
-            ) from job.error  # each waiting thread raises an error of its own
+        if isinstance(job.error, JournalError):  # each waiting thread raises an error of its own
+            raise JournalError(*job.error.args) from job.error
         if job.error is not None:
             raise job.error
         return job.result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors
-from mixpanel_pandas.delivery.summary import words
+from mixpanel_pandas.delivery.summary_in_words import words
 from mixpanel_pandas.errors import MixpanelError, ProfileWarning, UploadInterrupted
 from mixpanel_pandas.pipeline.backup import with_backup
 from mixpanel_pandas.pipeline.line import prepare

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import stat
@@ -64,6 +65,22 @@ def test_a_named_run_is_sent_once(emulator: mpd.Emulator, path: Path, verb: str)
         assert summary["accepted"].sum() == 10
         assert count(emulator) == 3
     assert mpd.last_summary()["accepted"].sum() == 10
+
+
+def test_a_run_that_is_repeated_says_that_nothing_was_sent(
+    emulator: mpd.Emulator, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _call in range(2):
+        summary = users(10).mixpanel.set("id", journal=path, run="monday")
+        caption = mpd.show(summary).caption
+    assert re.fullmatch(
+        r"set: 10 accepted; already sent on \d{4}-\d\d-\d\d \d\d:\d\d UTC, and nothing was sent now", caption
+    )
+    first, again = (record for record in caplog.records if getattr(record, "event", "") == "uploaded")
+    assert "1 request" in first.getMessage()
+    assert "already sent to" in again.getMessage()
+    assert [record.numbers["requests"] for record in (first, again)] == [1, 0]
+    assert [record.numbers["accepted"] for record in (first, again)] == [10, 10]
 
 
 def test_an_unnamed_run_that_has_ended_begins_afresh_where_that_does_no_harm(
