@@ -83,7 +83,7 @@ def test_the_map_marks_what_mixpanel_does_not_have_or_has_of_another_type() -> N
     assert found.titles()[FINDINGS] == "Findings (3 warnings)"
     assert found.preview.state.verdict().endswith("; creates 2 properties: plna (like plan), colour")
     assert "new, like plan" in repr(found.preview)
-    assert found.preview.code == "df.mixpanel.set('user_id', rename={'email': '$email'}, known=known)"
+    assert found.preview.code == "df.mixpanel.set('user_id', known=known, rename={'email': '$email'})"
 
 
 def test_a_new_name_becomes_the_one_that_it_is_like_by_one_click() -> None:
