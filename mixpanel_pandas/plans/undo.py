@@ -108,7 +108,7 @@ class Backup:
     def plan(self) -> Plan:
         """Return the plan that puts the values back.
 
-        It sets what was there, removes what was not there, and makes profiles anew that were deleted. A profile that was
+        It sets what was there, removes what was not there, and creates again profiles that were deleted. A profile that was
         not found when it was changed is never deleted: what was set is removed. What has been changed since shows as
         `Plan.drift`, and is left out. Properties that Mixpanel computes, such as ``$last_seen``, are not put back.
 

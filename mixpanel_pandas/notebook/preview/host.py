@@ -49,7 +49,7 @@ class Host(Protocol):
         """How the column of the ids was found, in a sentence, if the call does not name it; else an empty text."""
 
     def take_frame(self) -> None:
-        """Take the frame anew, as the notebook has it now."""
+        """Reload the frame, as the notebook has it now."""
 
     def is_outdated(self) -> bool:
         """Return whether the frame was changed since the preview took it."""

@@ -55,7 +55,7 @@ class Preview:
     Parameters
     ----------
     frame : pandas.DataFrame
-        What would be sent, as it is now. What is changed later is not sent, until `take_frame` takes it anew.
+        What would be sent, as it is now. What is changed later is not sent, until `take_frame` reloads it.
     operation : Operation
         The operation of the call.
     save_values : bool
@@ -158,7 +158,7 @@ class Preview:
     ) -> None:
         r"""Write the operation that the preview shows now as a job, which ``mixpanel-pandas run`` runs.
 
-        The job reads the source anew. Values, columns or rows that were changed after the frame was read are not part of it.
+        The job reads the source again. Values, columns or rows that were changed after the frame was read are not part of it.
         It holds no project, and no ``invalid=`` of `frame`.
 
         Parameters
@@ -193,7 +193,7 @@ class Preview:
         write_job(self.state, path, source)
 
     def take_frame(self) -> None:
-        """Take the frame anew, as the notebook has it now, and show the same operation on it.
+        """Reload the frame, as the notebook has it now, and show the same operation on it.
 
         Columns that it does not have any more are left out of the operation.
 

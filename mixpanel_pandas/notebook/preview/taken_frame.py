@@ -74,7 +74,7 @@ class Repair:
 
 
 def take(frame: pd.DataFrame) -> TakenFrame:
-    """Take a frame as it is now, and repair it if need be.
+    r"""Take a frame as it is now, and repair it if need be.
 
     Examples
     --------

@@ -81,7 +81,7 @@ class Window:
     def _show_age(self) -> None:
         """Say on the button whether the frame was changed."""
         frame, changed = self._host.names[0], self._host.is_outdated()
-        text = f"{frame} was changed: take it anew" if changed else f"Take {frame} anew"
+        text = f"{frame} was changed: reload it" if changed else f"Reload {frame}"
         self._take.set_text(text, f"Show {frame} as it is now, with the same mapping")
         self._take.widget.button_style = "warning" if changed else ""
 

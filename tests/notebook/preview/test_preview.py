@@ -347,13 +347,13 @@ def test_the_frame_is_taken_anew_by_one_click(monkeypatch: pytest.MonkeyPatch) -
     names = {"users": good()}
     monkeypatch.setattr(module, "shell", lambda: SimpleNamespace(user_ns=names))
     found = Screen(names["users"].mixpanel.preview(rename={"email": "$email", "plan": "Plan"}))
-    assert found.one("take-frame").description == "Take users anew"
+    assert found.one("take-frame").description == "Reload users"
     names["users"] = names["users"].drop(columns="email").assign(seats=3)
     found.open(PAYLOADS)
-    assert found.one("take-frame").description == "users was changed: take it anew"
+    assert found.one("take-frame").description == "users was changed: reload it"
     assert "seats" not in found.text()
     found.one("take-frame").click()
-    assert found.one("take-frame").description == "Take users anew"
+    assert found.one("take-frame").description == "Reload users"
     assert found.preview.code == "users.mixpanel.set('user_id', rename={'plan': 'Plan'})"
     assert "seats" in found.text()
     names["users"] = names["users"].rename(columns={"user_id": "Kennung"})
@@ -370,7 +370,7 @@ def test_a_frame_that_is_taken_anew_is_repaired_too(monkeypatch: pytest.MonkeyPa
     assert "Columns 'plan' stand in the frame more than once: the first of each is shown" in found.text()
     line = "users = users.loc[:, ~users.columns.duplicated()]"
     assert found.preview.code == f"{line}\nusers.mixpanel.set('user_id')"
-    assert found.one("take-frame").description == "Take users anew"
+    assert found.one("take-frame").description == "Reload users"
     names["users"] = good()
     found.one("take-frame").click()
     assert found.preview.code == "users.mixpanel.set('user_id')"
