@@ -238,7 +238,7 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
         ),
         pytest.param(
             lambda df: df.mixpanel.set("user_id", ip="pln"),
-            "ip is an address or a column, and 'pln' is not in the frame",
+            "ip must be an address or a column, and 'pln' is not in the frame",
             id="ip",
         ),
         pytest.param(

@@ -121,7 +121,7 @@ def test_a_code_that_does_not_exist_is_refused() -> None:
 def test_an_error_of_checks_names_the_page_of_its_first_check() -> None:
     with pytest.raises(mpd.ValidationError) as raised:
         FRAME.mixpanel.set("user_id", dry_run=True)
-    assert "mpd.explain('missing_id') says more about a check." in raised.value.__notes__
+    assert "mpd.explain('missing_id') explains a check." in raised.value.__notes__
 
 
 def test_a_check_of_a_users_schema_has_no_page() -> None:
@@ -136,7 +136,7 @@ def test_an_error_of_a_command_names_the_command_that_explains_it(tmp_path: Path
     FRAME.to_csv(path, index=False)
     done = CliRunner().invoke(main, ["set", str(path), "--id", "user_id", "--emulator"])
     assert done.exit_code == 1
-    assert "\n`mixpanel-pandas explain missing_id` says more about a check.\n" in done.stderr
+    assert "\n`mixpanel-pandas explain missing_id` explains a check.\n" in done.stderr
 
 
 def test_the_command_prints_a_page_and_lists_the_codes() -> None:

@@ -316,7 +316,7 @@ def _check_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarr
         decisions.changes.merged = duplicates
     elif choice == "last":
         superseded = _mask(len(hashes), positions[duplicates.last() != positions])
-        decisions.exclude(superseded, "skipped", "superseded", "a later row holds the same id")
+        decisions.exclude(superseded, "skipped", "superseded", "a later row has the same id")
     else:
         decisions.find("duplicate_id", _mask(len(hashes), positions))
 

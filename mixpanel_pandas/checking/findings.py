@@ -52,10 +52,13 @@ NEVER_CUT = {"$email", "$phone", "$avatar"}
 OPERANDS_IN_WORDS = {
     "any": "values that have a type in Mixpanel",
     "item": "values that have a type in Mixpanel",
-    "number": "numbers ({parse} reads those in text)",
+    "number": "numbers ({parse} converts text)",
     "scalar": "single values",
     "list": "strings, numbers, dates and lists of them",
 }
+
+#: Check of a reading -> its message where the call has the option `parse` for the column, which fills the template.
+PARSE_MESSAGES = {"unreadable": "{parse} cannot read the text"}
 
 SURROGATES = {chr(code) for code in range(0xD800, 0xE000)}
 
@@ -129,10 +132,11 @@ def finding_of(check: Check, layout: Layout, number: int | None = None) -> Findi
     column = _label(check, layout, number)
     severity = severity_of(check, layout)
     parse = None if number is None else layout.columns[number].parse
-    says = check.says
-    if parse is not None:  # the reading that could not read
-        says = says.replace("parse= says", f"{option_in_words('parse', {column: parse.reading.name})} says")
-    return Finding(check.name, severity, column, name, says, check.limit_text, remedies=remedies)
+    message = check.says
+    if parse is not None and check.name in PARSE_MESSAGES:
+        option = option_in_words("parse", {column: parse.reading.name})
+        message = PARSE_MESSAGES[check.name].format(parse=option)
+    return Finding(check.name, severity, column, name, message, check.limit_text, remedies=remedies)
 
 
 def severity_of(check: Check, layout: Layout) -> str:
@@ -244,7 +248,7 @@ def findings_of_column(column: PropertyColumn, names: Names) -> Iterator[Finding
         yield _finding_of_whole(rule.note, label, name, rule.name)
     if column.parse is not None and column.parse.is_naive:
         message = (
-            "no time zone: taken as UTC; a last word of the reading names one, as in 'date:Europe/Berlin'"
+            "the times have no time zone and are taken as UTC: name one at the end of the reading, as in 'date:Europe/Berlin'"
         )
         yield _finding_of_whole("naive_datetime", label, name, rule.name, message)
     if column.operator.takes == "item" and column.kind == "list":
@@ -258,7 +262,7 @@ def _type_findings(column: PropertyColumn) -> Iterator[Finding]:
         message = f"{rule.name}: {rule.refusal}"
         yield _finding_of_whole("unsupported_dtype", label, name, rule.name, message)
     elif column.parse is not None and not column.parse.fits:
-        message = f"{option_in_words('parse', {label: column.parse.reading.name})} reads text, and the column holds {rule.name}"
+        message = f"{option_in_words('parse', {label: column.parse.reading.name})} reads text, but the column has {rule.name}"
         yield _finding_of_whole("wrong_type", label, name, column.kind, message)
     elif column.kind not in column.operands | {"mixed", "missing"}:
         takes = OPERANDS_IN_WORDS[operator.takes].format(parse=option_in_words("parse", {label: "number"}))
@@ -272,7 +276,7 @@ def _reserved_findings(column: PropertyColumn) -> Iterator[Finding]:
     expects = reserved.expects if reserved else ""
     if expects and column.kind not in {"mixed", "missing", *types_expected(expects)}:
         check, noun = ("created", "a date") if expects == "date" else ("reserved_type", "text")
-        message = f"{column.name} holds {noun}"
+        message = f"{column.name} must be {noun}, not {column.rule.name}"
         yield _finding_of_whole(check, column.label, column.name, column.rule.name, message)
 
 
@@ -332,32 +336,32 @@ def _trimmed(name: str) -> str:
 
 def _lookalike_message(label: Hashable, name: str, _names: Names) -> str:
     meant = LOOKALIKES[plain(name)]
-    return f"looks like {meant}, which is another property: {option_in_words('rename', {label: meant})} sends it as that"
+    return f"looks like {meant}, but is another property: {option_in_words('rename', {label: meant})} sends it as {meant}"
 
 
 def _field_message(label: Hashable, name: str, _names: Names) -> str:
     option = UPDATE_FIELDS[name]
     if name in {"$ignore_time", "$ignore_alias"}:
-        return f"{name} is a field of the update, but sent as a property: the option {option} sets the field of every update"
-    return f"{name} is a field of the update, but sent as a property: {option_in_words(option, label)} sends it as the field"
+        return f"{name} is a field of the update, but is sent as a property: the option {option} sets the field of every update"
+    return f"{name} is a field of the update, but is sent as a property: {option_in_words(option, label)} sends it as the field"
 
 
 def _record_field_message(label: Hashable, name: str, _names: Names) -> str:
     field = f"${name}"
     if field in {"$ip", "$latitude", "$longitude"}:
         option = option_in_words(UPDATE_FIELDS[field], label)
-        return f"sent as an ordinary property: {option} sends it as the field {field} of the update"
+        return f"the column is sent as an ordinary property: {option} sends it as the field {field} of the update"
     return CHECKS["record_field"].says
 
 
 def _computed_message(label: Hashable, name: str, _names: Names) -> str:
     if name == "$last_seen" and name == label:
-        return f"Mixpanel computes {name}: {option_in_words('updated_at', label)} sets it, or do not send it"
+        return f"Mixpanel computes {name}: set it with {option_in_words('updated_at', label)}, or do not send it"
     return f"Mixpanel computes {name}: do not send it; {_leaving_out('computed_property')}"
 
 
 def _identity_message(_label: Hashable, name: str, _names: Names) -> str:
-    return f"{name} names the profile and is no property: do not send it; {_leaving_out('identity_property')}"
+    return f"{name} identifies the profile and is not a property: do not send it; {_leaving_out('identity_property')}"
 
 
 def _leaving_out(check: str) -> str:
@@ -370,10 +374,10 @@ def _padded_message(_label: Hashable, _name: str, _names: Names) -> str:
 
 def _similar_message(label: Hashable, name: str, names: Names) -> str:
     other = names.similar[name][0]
-    message = f"differs from {quoted(other, Length.NAME)} only in case, blanks or invisible characters, but is another property"
+    message = f"the name differs from {quoted(other, Length.NAME)} only in case, blanks or invisible characters, but is another property"
     if other in RESERVED_PROPERTIES:
         return message
-    return f"{message}: leave one out, or name it otherwise with {option_in_words('rename', {label: 'another name'})}"
+    return f"{message}: leave one out, or rename it with {option_in_words('rename', {label: 'another name'})}"
 
 
 #: Check of a name -> what it says about a name, beyond the words of the table.

@@ -56,7 +56,7 @@ def known_properties(known: Any, source: Any, group: str | None) -> KnownPropert
         return KnownProperties(source, group, types)
     table = known if isinstance(known, pd.DataFrame) else _table_of(known)
     if "name" not in table.columns:
-        msg = f"known holds a table without a column 'name': there are {choices(table.columns)}; read_properties returns name and type"
+        msg = f"known has no column 'name', only {choices(table.columns)}: it needs name and type, as read_properties returns them"
         raise OperationError(msg)
     names = table["name"].tolist()
     kinds = table["type"].tolist() if "type" in table.columns else [None] * len(names)
@@ -103,16 +103,16 @@ def _new(column: PropertyColumn, known: KnownProperties, sent: set[str]) -> Know
     like = known.like(column.name)
     message = f"creates the property {quoted(column.name, Length.NAME)}, which Mixpanel does not have"
     if like is not None:
-        message += f"; {quoted(like, Length.NAME)} is like it"
+        message += f"; it has {quoted(like, Length.NAME)}, which is similar"
     if like is not None and like not in sent and column.key is None:
-        message += f": {option_in_words('rename', {column.label: like})} sends it as that"
+        message += f": {option_in_words('rename', {column.label: like})} sends the column as that property"
     return KnownFailure("new_property", column.label, column.name, column.name, message, like)
 
 
 def _absent(label: Hashable, name: str, known: KnownProperties) -> KnownFailure:
     like = known.like(name)
     message = f"Mixpanel does not have the property {quoted(name, Length.NAME)}: there is nothing to remove"
-    message += "" if like is None else f"; {quoted(like, Length.NAME)} is like it"
+    message += "" if like is None else f"; it has {quoted(like, Length.NAME)}, which is similar"
     return KnownFailure("absent_property", label, name, name, message, like)
 
 
@@ -126,14 +126,14 @@ def _failures_of_types(
         return
     if operator.takes == "any":
         if column.kind not in {kind, "mixed", "missing"} and not _is_date(layout, column, kind):
-            message = f"{has}, and the column is {column.kind}: reports show one type at a time"
+            message = f"{has}, but the column is {column.kind}: reports show one type at a time"
             yield KnownFailure("type_drift", column.label, column.name, column.kind, message)
     elif operator.takes == "number":
         if kind != "number":
             message = f"{has}, not number: what {operator.name} does then is not documented"
             yield KnownFailure("no_number", column.label, column.name, kind, message)
     elif kind != "list":
-        message = f"{has}, not list: it ignores {operator.name} there, and says nothing"
+        message = f"{has}, not list: it then ignores {operator.name} without an error"
         yield KnownFailure("no_list", column.label, column.name, kind, message)
 
 

@@ -84,7 +84,7 @@ def refuse_impossible_remedies(invalid: Any, user_checks: Iterable[str] = ()) ->
     }
     if impossible:
         hints = "; ".join(
-            f"{name!r} knows {choices(('raise', *CHECKS[name].remedies))}, not {remedy!r}"
+            f"{name!r} can be {choices(('raise', *CHECKS[name].remedies))}, not {remedy!r}"
             for name, remedy in impossible.items()
         )
         msg = f"invalid={quoted(invalid)}: {hints}"

@@ -45,9 +45,9 @@ SHOWN_CHECKS = 12
 
 #: What the option `invalid` may be -> what it does with the rows of a finding that has it as a remedy.
 WAYS_OUT = {
-    "drop_row": "leaves such rows out",
-    "drop_value": "leaves such values out",
-    "truncate": "cuts such text",
+    "drop_row": "leaves these rows out",
+    "drop_value": "leaves these values out",
+    "truncate": "cuts these texts",
 }
 
 #: Arguments of a call that a warning writes out, in characters.
@@ -281,7 +281,7 @@ def raise_errors(decisions: Decisions) -> None:
             _message(frame, layout, standing), report, lambda: failure_cases(frame, standing)
         )
         if of_ours := [finding.check for finding in standing if finding.check in CHECKS]:
-            error.add_note(f"mpd.explain({of_ours[0]!r}) says more about a check.")
+            error.add_note(f"mpd.explain({of_ours[0]!r}) explains a check.")
         raise error
 
 
@@ -311,7 +311,7 @@ def _ways_out(standing: list[Finding], invalid: Any) -> Iterator[str]:
     for remedies, checks in checks_of.items():
         if remedies:
             names = ", ".join(dict.fromkeys(checks))
-            yield f"invalid={invalid!r} cannot mend {names}: {' or '.join(map(repr, remedies))} can."
+            yield f"invalid={invalid!r} does not apply to {names}: use {' or '.join(map(repr, remedies))}."
 
 
 def _line(frame: pd.DataFrame, finding: Finding) -> str:

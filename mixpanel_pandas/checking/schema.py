@@ -63,7 +63,7 @@ def make_schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameS
             FrameCheck(findings_of, key, finding.check, finding.message, raise_warning=only_warns)
         )
     of_frames = checks.pop(None, [])
-    of_frames.append(FrameCheck(findings_of, None, OTHER, "the verb would refuse the frame"))
+    of_frames.append(FrameCheck(findings_of, None, OTHER, "the verb would refuse this frame"))
     columns = {
         label: pandera.Column(checks=list(of_column), nullable=True) for label, of_column in checks.items()
     }

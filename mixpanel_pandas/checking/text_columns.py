@@ -248,7 +248,7 @@ def look_finding(layout: Layout, number: int, look: ColumnLook, na: str | list[s
         ways += ", whichever is meant,"
     if look.has_missing and na is not None:
         ways += f" with {option_in_words('na', na)}"
-    message = f"the text looks like {look.noun} ({_shown(look.examples)} in {counted(look.count, 'row')}): {ways} reads it"
+    message = f"the text looks like {look.noun} ({_shown(look.examples)} in {counted(look.count, 'row')}): {ways} converts it"
     finding = finding_of(look.check, layout, number)
     return replace(finding, value=look.examples[0], message=message, readings=look.readings)
 
@@ -278,7 +278,7 @@ def na_for(words: Iterable[str], na: str | Collection[str] | None) -> str | list
 
 def missing_message(words: Sequence[str], na: str | list[str]) -> str:
     """Return what `missing_as_text` says about a column."""
-    return f"text that stands for no value is sent as text ({_shown(words)}): {option_in_words('na', na)} makes it missing"
+    return f"texts that probably mean a missing value are sent as text ({_shown(words)}): {option_in_words('na', na)} treats them as missing"
 
 
 def email_message(layout: Layout, column: PropertyColumn, rows: np.ndarray) -> str:
@@ -287,7 +287,7 @@ def email_message(layout: Layout, column: PropertyColumn, rows: np.ndarray) -> s
     texts = trimmed(_texts_at(layout, column, np.flatnonzero(rows)[:DISTINCT]))
     if check.finds is None or mask_of(check.finds(texts)).all():
         return check.says
-    return f"{check.says}: {option_in_words('trim', True)} takes away blanks at the ends and characters that nobody sees"
+    return f"{check.says}: {option_in_words('trim', True)} removes outer blanks and invisible characters"
 
 
 def _texts_at(layout: Layout, column: PropertyColumn, positions: np.ndarray) -> pa.LargeStringArray:

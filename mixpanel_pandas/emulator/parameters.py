@@ -52,7 +52,7 @@ class QueryFields:
         """Refuse parameters that the emulator would ignore."""
         for name in self.texts:
             if name in REFUSED_PARAMETERS:
-                msg = f"the emulator knows no {name}: {REFUSED_PARAMETERS[name]}"
+                msg = f"the emulator does not support {name}: {REFUSED_PARAMETERS[name]}"
                 raise QueryRefused(400, msg)
             if name not in PARAMETERS[endpoint]:
                 msg = f"{endpoint} takes no parameter {name!r}: {did_you_mean(name, sorted(PARAMETERS[endpoint]))}"
@@ -100,7 +100,7 @@ class QueryFields:
             return None
         number = cohort.get("id") if isinstance(cohort, dict) and set(cohort) == {"id"} else None
         if not re.fullmatch(r"\d{1,18}", str(number), re.ASCII):
-            msg = f'filter_by_cohort must be such as {{"id": 1}}, not {self.texts["filter_by_cohort"]!r}'
+            msg = f'filter_by_cohort must look like {{"id": 1}}, not {self.texts["filter_by_cohort"]!r}'
             raise QueryRefused(400, msg)
         return int(str(number))
 

@@ -228,9 +228,9 @@ class _Function(NamedTuple):
 FUNCTIONS: dict[tuple[str, int], _Function] = {
     ("or", 2): _Function(_or, "documentation", "whether one is true; undefined is false", 1),
     ("and", 2): _Function(_and, "documentation", "whether all are true; undefined is false", 2),
-    ("not", 1): _Function(_not, "documentation", "true of false and of undefined", 3),
+    ("not", 1): _Function(_not, "documentation", "true for false and undefined", 3),
     ("==", 2): _Function(_equal, "documentation", "whether both have one type and one value", 4),
-    ("!=", 2): _Function(_unequal, "documentation", "whether they do not", 4),
+    ("!=", 2): _Function(_unequal, "documentation", "whether they differ in type or value", 4),
     # Documented of numbers. Airbyte compares strings, headless compares datetimes.
     (">", 2): _Function(
         _ordered(lambda left, right: left > right), "documentation", "of two numbers, strings or datetimes", 4
@@ -239,8 +239,8 @@ FUNCTIONS: dict[tuple[str, int], _Function] = {
     (">=", 2): _Function(_ordered(lambda left, right: left >= right), "airbyte", "as >", 4),
     ("<=", 2): _Function(_ordered(lambda left, right: left <= right), "headless", "as >", 4),
     # Documented of two strings, and in an example of a list of literals. Headless looks for an item of a property.
-    ("in", 2): _Function(_contained, "documentation", "whether a text is in a text, or a value in a list", 4),
-    ("+", 2): _Function(_plus, "documentation", "a sum of numbers, or two strings as one", 5),
+    ("in", 2): _Function(_contained, "documentation", "whether a text contains a text, or a list contains a value", 4),
+    ("+", 2): _Function(_plus, "documentation", "a sum of numbers, or two strings joined", 5),
     ("-", 2): _Function(_numeric(lambda left, right: left - right), "documentation", "a difference", 5),
     ("*", 2): _Function(_numeric(lambda left, right: left * right), "documentation", "a product", 6),
     ("/", 2): _Function(
@@ -259,14 +259,14 @@ FUNCTIONS: dict[tuple[str, int], _Function] = {
     ("boolean", 1): _Function(_as_boolean, "utils", "false for 0, an empty text and `false`"),
     ("number", 1): _Function(_as_number, "documentation", "the number in a text; 1 or 0 for a boolean"),
     ("string", 1): _Function(_as_string, "documentation", "a number or a boolean as text"),
-    ("list", 1): _Function(_as_list, "headless", "a list as it is, of anything else undefined"),
+    ("list", 1): _Function(_as_list, "headless", "a list unchanged; anything else is undefined"),
     ("datetime", 1): _Function(
         _as_datetime,
         "headless",
         "a date, to the second: a text, or a number of seconds or milliseconds since 1970",
     ),
     ("defined", 1): _Function(
-        _is_defined, "documentation", "whether there is a value; null is none (a choice)"
+        _is_defined, "documentation", "whether there is a value; null is not one (a choice of the emulator)"
     ),
 }
 
@@ -468,7 +468,7 @@ class _Parser:
         self._expect(")")
         if name == "datetime" and isinstance(operand, _Literal) and isinstance(operand.value, str):
             if seconds_of(operand.value) is None:
-                msg = f"{operand.value!r} is no date such as 2024-01-31 or 2024-01-31T10:00:00"
+                msg = f"{operand.value!r} is not a date such as 2024-01-31 or 2024-01-31T10:00:00"
                 raise SelectorError(msg)
             return _LocalTime(operand.value)
         return _call(name, operand)

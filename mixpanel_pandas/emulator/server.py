@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             if response.delay:
                 self._wait(response.delay)
         if response.ending in NO_CONNECTION:
-            text = f"the fault {response.ending!r} has to happen before a connection: use Emulator.adapter()"
+            text = f"the fault {response.ending!r} happens before a connection exists: simulate it with Emulator.adapter()"
             response = answer_text(501, text)
         _ENDINGS[response.ending](self, response)
 

@@ -45,7 +45,7 @@ def statistic(
             return {"percentile": share, "result": _percentile(sorted(numbers), share)}
     if name in _SUMMARIES:
         return _SUMMARIES[name](_numbers(profiles, read(argument)))
-    msg = f"cannot read the action {action!r}: there are count(), extremes(e), numeric_summary(e) and percentile(e, 50)"
+    msg = f"cannot read the action {action!r}: expected count(), extremes(e), numeric_summary(e) or percentile(e, 50)"
     raise SelectorError(msg)
 
 

@@ -329,7 +329,7 @@ def _refused(name: str, refusal: str) -> Rule:
     return Rule(name, "missing", lambda values: pa.nulls(len(values)), refusal=refusal)
 
 
-MISSING = Rule("nothing but missing values", "missing", lambda values: pa.nulls(len(values)))
+MISSING = Rule("only missing values", "missing", lambda values: pa.nulls(len(values)))
 MIXED = Rule("values of several types", "mixed", _objects, note="mixed_types")
 STRINGS = Rule("strings", "string", _strings)
 PLAIN_LISTS = Rule("lists", "list", _lists_of_a_slice, plain=True)

@@ -34,7 +34,7 @@ def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
     if not isinstance(ip, Hashable):
         msg = f"ip={quoted(ip)} is neither an address nor a column"
         raise OperationError(msg)
-    source = find_source(frame, ip, "ip is an address or a column, and")
+    source = find_source(frame, ip, "ip must be an address or a column, and")
     return _of_kind(source, "ip", ("string", "mixed", "missing"), "addresses as text")
 
 
@@ -69,7 +69,7 @@ def degrees_source(frame: pd.DataFrame, option: str, value: Any) -> Source | flo
         if not isinstance(value, Hashable):
             msg = f"{option}={quoted(value)} is neither a number nor a column"
             raise OperationError(msg)
-        source = find_source(frame, value, f"{option} is a number of degrees or a column, and")
+        source = find_source(frame, value, f"{option} must be a number of degrees or a column, and")
         return _of_kind(source, option, ("number", "mixed", "missing"), "degrees as numbers")
     most = LIMITS[option].value
     if not -most <= degrees <= most:
@@ -104,7 +104,7 @@ def time_source(frame: pd.DataFrame, updated_at: Any) -> Source | int | str:
     is_label = has_label(frame, updated_at)
     if is_label or (isinstance(updated_at, str) and instant is None):
         source = find_source(
-            frame, updated_at, "updated_at is 'keep', 'refresh', a column or a datetime, and"
+            frame, updated_at, "updated_at must be 'keep', 'refresh', a column or a datetime, and"
         )
         kinds = ("date", "number", "string", "mixed", "missing")
         return _of_kind(source, "updated_at", kinds, "datetimes, ISO dates or seconds since 1970")

@@ -274,7 +274,7 @@ def _refuse_shared_labels(frame: pd.DataFrame) -> None:
     """Refuse columns, or index levels, that share a label."""
     if not frame.columns.is_unique:
         shared = [label for label, count in Counter(frame.columns).items() if count > 1]
-        msg = f"columns {choices(shared)} stand in the frame more than once: rename or drop them"
+        msg = f"columns {choices(shared)} occur more than once in the frame: rename or drop them"
         raise OperationError(msg)
     names = [name for name in frame.index.names if name is not None]
     if len(set(names)) < len(names):
@@ -319,9 +319,9 @@ def _verbs(
     _refuse_unknown_columns(frame, read)
     if not verbs and not (asks and operation.properties is None):
         msg = (
-            f"no column is left to {operation.verb}: the frame has {choices(frame.columns)}, all of them in use already"
+            f"there is no column to {operation.verb}: the id or an option uses every column of the frame ({choices(frame.columns)})"
             if operation.properties is None
-            else "properties names no column: leave it out to send all columns"
+            else "properties is empty: leave it out to send all columns"
         )
         raise OperationError(msg)
     _refuse_options_of_other_columns(operation, verbs, {layout.id.label, *layout.taken})
@@ -420,7 +420,7 @@ def _renamer(rename: Any, labels: Iterable[Hashable]) -> Callable[[Hashable], st
 
 
 def _renamed(rename: Callable[[Any], Any], label: Hashable) -> str:
-    with calling(f"rename fails on column {quoted(label)}"):
+    with calling(f"rename failed on column {quoted(label)}"):
         return str(rename(label))
 
 
@@ -428,5 +428,5 @@ def _property_name(label: Hashable) -> str:
     """Return the property name that a label stands for."""
     if isinstance(label, str):
         return str(label)
-    with calling(f"column {quoted(label)} has no name as text"):
+    with calling(f"the name of column {quoted(label)} cannot be converted to text"):
         return str(label)

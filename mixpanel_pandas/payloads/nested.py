@@ -92,6 +92,6 @@ def _date(arrow: pa.DataType, count: int | None) -> Any:
 def _as_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        msg = "a map holds a key twice, an object once"
+        msg = "a map has a key twice, which an object cannot have"
         raise ValueError(msg)
     return members

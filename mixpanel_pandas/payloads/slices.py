@@ -170,6 +170,6 @@ def _encoded(layout: Layout, properties: list[Property], around: Envelope, posit
     deletes = layout.operation.verb == "delete"
     payloads = encode(around.head(), properties, layout.removed, deletes, positions)
     if around.ids.null_count or not payloads.updates.all():
-        msg = "the frame was changed during the call: rows that had an id and values have none any more"
+        msg = "the frame was changed during the call: some rows have lost their id or their values"
         raise OperationError(msg)
     return payloads

@@ -46,13 +46,13 @@ def rules_of_keys(source: Source, index: pd.Index[Any]) -> dict[str, Rule]:
     if repeated.any():
         first = quoted(index[int(repeated.argmax())])
         msg = (
-            f"cannot spread column {quoted(source.label)}: {repeated.sum()} of its values hold a key twice, the first at index "
-            f"{first}: of JSON text column.map(json.loads) keeps the last"
+            f"cannot spread column {quoted(source.label)}: {repeated.sum()} of its values have a key twice, the first at index "
+            f"{first}: for JSON text, column.map(json.loads) keeps the last"
         )
         raise OperationError(msg)
     if odd:
         msg = (
-            f"cannot spread column {quoted(source.label)}: {len(odd)} of its values are no objects with text as keys, "
+            f"cannot spread column {quoted(source.label)}: {len(odd)} of its values are not objects with text keys, "
             f"the first at index {quoted(index[int(odd[0])])}"
         )
         raise OperationError(msg)

@@ -45,7 +45,7 @@ COLUMNS = 20_000
 #: A quote behind a backslash, inside of a value: what follows is neither the end of the value nor another quote.
 _ESCAPED_QUOTE = re.compile(rb'\\"[^",;|\t\r\n]')
 
-_OPEN_QUOTE = "{name}: a quote is opened and never closed, so that all records behind it would be one value"
+_OPEN_QUOTE = "{name}: a quote is never closed, so all records after it would become one value"
 
 
 def csv_batches(
@@ -174,13 +174,13 @@ class _Records:
         try:
             undecided = self._quotes.undecided(batch)
         except ValueError as error:
-            msg = f"cannot read {self._name}: nobody can tell where its records on several lines end; write all values in quotes"
+            msg = f"cannot read {self._name}: records span several lines, and their ends are ambiguous; put all values in quotes"
             raise OperationError(msg) from error
         first, self._rows = self._rows, self._rows + batch.num_rows
         if not undecided:
             return batch
         if has_names and undecided[0].row == 0:
-            msg = f"{self._name}: {_undecided_in_words(1, undecided[0].text)}; it is to name the columns"
+            msg = f"{self._name}: {_undecided_in_words(1, undecided[0].text)}, but it must name the columns"
             raise OperationError(msg)
         keep = np.ones(batch.num_rows, bool)
         for record in undecided:
@@ -197,7 +197,7 @@ class _Records:
 
 
 def _undecided_in_words(number: int, text: str) -> str:
-    return f"record {number} goes over {line_count(text)} lines, and a quote in it is not closed, or not written twice"
+    return f"record {number} spans {line_count(text)} lines, and a quote in it is not closed or not doubled"
 
 
 @contextmanager
@@ -217,7 +217,7 @@ def _names(batch: pa.RecordBatch, name: str, dialect: Dialect) -> list[str]:
     """Return the names of the columns."""
     if dialect.names is not None:
         if len(dialect.names) != batch.num_columns:
-            msg = f"{name} has {counted(batch.num_columns, 'column')}, and names= has {len(dialect.names)}"
+            msg = f"{name} has {counted(batch.num_columns, 'column')}, but names= has {len(dialect.names)}"
             raise OperationError(msg)
         return list(dialect.names)
     if not dialect.header:
@@ -345,8 +345,8 @@ class _Watched(Replayed):
                 .rpartition(b"\n")[2]
                 .decode(errors="ignore")
             )
-            wrong = f"byte 0x{error.object[error.start]:02x} behind {line!r}"
-            msg = f'{self._name} is not in UTF-8: name its encoding, as encoding="cp1252" ({wrong})'
+            wrong = f"byte 0x{error.object[error.start]:02x} after {line!r}"
+            msg = f'{self._name} is not in UTF-8: name its encoding, such as encoding="cp1252" ({wrong})'
             raise OperationError(msg) from error
 
     def _refuse_late_escapes(self, block: bytes) -> None:

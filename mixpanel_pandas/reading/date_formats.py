@@ -142,7 +142,7 @@ def _of_words(written: str) -> list[Token]:
         before = [token.field for token in tokens if token.field]
         if not word and character.isascii() and character.isalpha() and not (character == "t" and before):
             msg = (
-                f"{character!r} is no word of a date: there are dd, mm, mmm, mmmm, yy, yyyy, hh, mm, ss, fff, am/pm and z, "
+                f"{character!r} is not part of a date format: use dd, mm, mmm, mmmm, yy, yyyy, hh, mm, ss, fff, am/pm and z, "
                 "or a format of strptime such as %d/%m/%Y"
             )
             raise ValueError(msg)
@@ -161,7 +161,7 @@ def _of_directives(written: str) -> list[Token]:
         if piece in _DIRECTIVES:
             tokens.append(_DIRECTIVES[piece])
         elif piece.startswith("%"):
-            msg = f"{piece} is no directive that is read: there are {', '.join(_DIRECTIVES)}"
+            msg = f"{piece} is not supported: use {', '.join(_DIRECTIVES)}"
             raise ValueError(msg)
         else:
             tokens += _literal(piece)
@@ -181,7 +181,7 @@ def _check(tokens: list[Token], written: str) -> None:
     wrong += sorted({name for name in fields if fields.count(name) > 1} - set(wrong))
     if wrong:
         msg = (
-            f"{written!r} names the {' and the '.join(wrong)} not once: a date is written such as dd/mm/yyyy"
+            f"{written!r} must name the {' and the '.join(wrong)} exactly once, as in dd/mm/yyyy"
         )
         raise ValueError(msg)
     needed = {"minute": "hour", "second": "minute", "fraction": "second", "half": "hour", "offset": "hour"}

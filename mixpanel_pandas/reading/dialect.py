@@ -79,8 +79,8 @@ def delimiter_of(start: bytes, name: str, named: str | None) -> str:
         counts = {line.count(guess) for line in others}
         if len(counts) == 1 and counts != {0}:
             msg = (
-                f"{name}: the first line has one column, and the lines behind it have {counts.pop() + 1}, with the separator {guess!r}: "
-                "take the first line away if it is a title, or name the separator with delimiter="
+                f"{name}: the first line has one column, but the lines after it have {counts.pop() + 1}, with the separator {guess!r}: "
+                "remove the first line if it is a title, or name the separator with delimiter="
             )
             raise OperationError(msg)
     return ","

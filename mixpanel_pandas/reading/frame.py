@@ -205,7 +205,7 @@ def frame(
         _warn(f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})")
     if table.unread:
         rows = table.unread_rows
-        _warn(f"{counted(len(rows), 'row')} left out whose text cannot be read ({_first_words(table)})")
+        _warn(f"{counted(len(rows), 'row')} left out because their text cannot be read ({_first_words(table)})")
         table = table.without(rows, spool)
     result = table.as_frame()
     if sources := source_names(source):
@@ -364,7 +364,7 @@ def read_table(
     line = {column.name: column.reading.name for column in columns if column.reading.kind != "text"}
     if inferred_line := {name: how for name, how in line.items() if name not in readings}:
         extra = {"event": "inferred", "numbers": {"parse": inferred_line}}
-        text = "frame: inferred parse=%r; with infer=False it reads the next file alike"
+        text = "frame: inferred parse=%r; pass it with infer=False to read the next file in the same way"
         logger.info(text, inferred_line, extra=extra)
     return SourceTable(result, line, unread, opened.is_text and header)
 
@@ -432,8 +432,8 @@ def _are_texts(value: Any) -> bool:
 
 #: Option of `frame` -> whether a value makes sense, and what is wrong if it does not. None is the default of most, and always does.
 _OPTION_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "id": (lambda value: isinstance(value, Hashable), "is no name of a column"),
-    "group": (lambda value: isinstance(value, str), "is no name of a group key"),
+    "id": (lambda value: isinstance(value, Hashable), "is not the name of a column"),
+    "group": (lambda value: isinstance(value, str), "is not the name of a group key"),
     "parse": (_are_readings, "must be a mapping from column to reading, such as {'amount': 'number'}"),
     "na": (
         _are_texts,
@@ -472,7 +472,7 @@ def _refuse_mistakes(**options: Any) -> None:
 
 def _refuse_options_of_csv(named: list[str]) -> None:
     if named:
-        msg = f"{choices(named)}: only CSV files have such options, and the source is none"
+        msg = f"{choices(named)}: these options are for CSV files, and the source is not one"
         raise OperationError(msg)
 
 

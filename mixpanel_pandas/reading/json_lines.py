@@ -101,7 +101,7 @@ def _blocks(stream: IO[bytes], name: str) -> Iterator[tuple[int, list[bytes]]]:
 def _refuse_array(lines: list[bytes], name: str) -> None:
     first = next((line.strip() for line in lines if line.strip()), b"")
     if first.startswith(b"["):
-        msg = f"{name} is a JSON array, and not JSON Lines with one object a line: read it with pd.read_json"
+        msg = f"{name} is a JSON array, not JSON Lines with one object per line: read it with pd.read_json"
         raise OperationError(msg)
 
 
@@ -122,7 +122,7 @@ def _objects(lines: list[bytes], name: str, number: int, malformed: Malformed) -
         elif isinstance(value, dict):
             wrong[place] = f"is nested more than {DEEPEST} levels deep"
         elif parsed.repeated[place]:
-            wrong[place] = "holds an object in which a key occurs twice"
+            wrong[place] = "has an object with a repeated key"
         elif parsed.broken[place]:
             wrong[place] = "is not valid JSON"
         elif value is not None or texts[place].strip():

@@ -100,11 +100,11 @@ def marks_of(example: str) -> NumberMarks:
         return NumberMarks(",")
     shown = re.fullmatch(r"[0-9]{1,3}(?:([.,' ])[0-9]{3})(?:\1[0-9]{3})*(?:([.,])[0-9]+)?", example)
     if not shown or shown[1] == shown[2]:
-        msg = "the example is a number with the marks of the column, such as 1,234.5 or 1.234,5 or 1 234,5 or 0,5"
+        msg = "the example must be a number in the format of the column, such as 1,234.5 or 1.234,5 or 1 234,5 or 0,5"
         raise ValueError(msg)
     group, point = shown[1], shown[2]
     if point is None and group in ".," and example.count(group) == 1:
-        msg = f"{example} shows a mark that may be either: write {example}{'.' if group == ',' else ','}5, or 0{group}5"
+        msg = f"the mark in {example} may separate thousands or decimals: write {example}{'.' if group == ',' else ','}5, or 0{group}5"
         raise ValueError(msg)
     return NumberMarks(point or ("," if group in ". " else "."), group)
 

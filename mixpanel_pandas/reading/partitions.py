@@ -130,7 +130,7 @@ class Literals:
                 f"column {quoted(label)} holds {quoted(text)}" for label, text in examples.items()
             )
             msg = (
-                f"Dask has made text of lists or objects: {columns}. Call dask.config.set({{'dataframe.convert-string': False}}) "
+                f"Dask has converted lists or objects to text: {columns}. Call dask.config.set({{'dataframe.convert-string': False}}) "
                 "before the Dask frame is made"
             )
             raise OperationError(msg)

@@ -33,16 +33,16 @@ __all__ = ["FINDINGS", "READINGS", "Reading", "ReadingRow", "common_type", "read
 
 #: Name of a finding -> what is wrong with the text, in words.
 FINDINGS = {
-    "unreadable": "the text cannot be read as parse= says",
-    "inexact": "has more digits than the type can store",
-    "other_currency": "in another currency than most of the column",
-    "two_way_date": "the day and the month may be either: date:dd/mm/yyyy or date:mm/dd/yyyy says which",
-    "no_offset": "a time without an offset among times with one: add the time zone as a last word, such as Europe/Berlin",
-    "nonexistent_time": "this time does not exist in the time zone: it is skipped when summer time begins",
-    "ambiguous_time": "this time exists twice in the time zone, because summer time ends",
-    "out_of_range": "before the year 1 or after the year 9999, in UTC",
+    "unreadable": "the text is not in the format of the reading",
+    "inexact": "the number has more digits than its type can store",
+    "other_currency": "the amount has another currency than most of the column",
+    "two_way_date": "the day and the month are ambiguous: name the format, date:dd/mm/yyyy or date:mm/dd/yyyy",
+    "no_offset": "the time has no offset, but others in the column have one: add the time zone to the reading, such as date:Europe/Berlin",
+    "nonexistent_time": "the time does not exist in the time zone: clocks skip it when summer time begins",
+    "ambiguous_time": "the time exists twice in the time zone, because summer time ends",
+    "out_of_range": "the date is before the year 1 or after the year 9999, in UTC",
     "repeated_key": "an object has a key twice",
-    "mixed_items": "items of another type than the column's other lists",
+    "mixed_items": "the items have another type than those of the column's other lists",
 }
 
 
@@ -164,7 +164,7 @@ def _date(detail: str) -> Reader:
 def _boolean(detail: str) -> Reader:
     words = [word.strip().casefold() for word in (detail or "true/false").split("/")]
     if len(words) != 2 or not all(words) or words[0] == words[1]:
-        msg = "two words with a slash between them say what is true and what is false, such as Yes/No"
+        msg = "name the words for true and false with a slash between them, such as Yes/No"
         raise ValueError(msg)
     return lambda texts, _type: _read_booleans(texts, words)  # they have one type
 
@@ -190,7 +190,7 @@ def _separated(separator: str, *, quotes: bool) -> Reader:
 
 def _refuse_detail(detail: str) -> None:
     if detail:
-        msg = "it takes no detail"
+        msg = "it has no details"
         raise ValueError(msg)
 
 
@@ -326,11 +326,11 @@ def reading(name: str) -> Reading:
             return Reading(name, "list", _separated(name, quotes=False))
         examples = [example for row in READINGS.values() for example in row.examples]
         hint = did_you_mean(word, READINGS)
-        hint = hint if hint.startswith("did you mean") else "there is no such word."
+        hint = hint if hint.startswith("did you mean") else "it does not exist."
         msg = f"no reading {quoted(name)}: {hint} There are {choices(examples, len(examples))}, or a separator such as ';'"
         raise OperationError(msg)
     if (colon and not detail) or (word == "list" and not detail):
-        msg = f"{quoted(name)} has no detail: there are {choices(row.examples)}"
+        msg = f"{quoted(name)} lacks a detail: there are {choices(row.examples)}"
         raise OperationError(msg)
     try:
         return Reading(name, word, row._reader(detail))

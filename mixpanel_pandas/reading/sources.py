@@ -164,7 +164,7 @@ def _open_file(source: Any, options: FileOptions) -> Opened:
     if source == "-":
         name = "the standard input"
     if table_format is None:
-        msg = f"format= must say what is in {name}: {choices(dict.fromkeys(FORMATS.values()))}"
+        msg = f"name the format of {name} with format=: {choices(dict.fromkeys(FORMATS.values()))}"
         raise OperationError(msg)
     file = SourceFile(name, table_format)
     return _opened_as(table_format, _batches_of_file(file, source, options), set())
@@ -260,7 +260,7 @@ def _read_arrow(stream: IO[bytes], name: str, options: FileOptions) -> Iterator[
         start = seekable_stream.read(6)
         seekable_stream.seek(0)
         if start.startswith(b"FEA1"):
-            msg = f"{name} is a Feather file of version 1: write it anew with pyarrow.feather.write_feather"
+            msg = f"{name} is a Feather file of version 1: rewrite it with pyarrow.feather.write_feather"
             raise OperationError(msg)
         if start != b"ARROW1":
             with pa.ipc.open_stream(seekable_stream) as stream_reader:

@@ -63,7 +63,7 @@ def temporary_file(folder: str) -> IO[bytes]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise
         msg = (
-            f"no temporary file can be made in {quoted(folder, Length.SENTENCE)} ({error.strerror}): name another folder with spool=, "
+            f"cannot create a temporary file in {quoted(folder, Length.SENTENCE)} ({error.strerror}): name another folder with spool=, "
             "or in the environment as TMPDIR"
         )
         raise OperationError(msg) from error
@@ -315,8 +315,8 @@ class _Columns:
 def _changed(name: str, before: pa.DataType, type: pa.DataType) -> OperationError:
     """Return the error to raise where the types of a column do not fit each other."""
     return OperationError(
-        f"column {quoted(name)} changes its type on the way, from {before} to {type}, and no type holds the values of both exactly: "
-        "give it one type where it is made, such as text"
+        f"column {quoted(name)} changes its type in the source, from {before} to {type}, and no type stores the values of both exactly: "
+        "give it one type, such as text"
     )
 
 
@@ -382,7 +382,7 @@ def _plain_type(type: pa.DataType, name: str) -> pa.DataType:
     if isinstance(type, pa.BaseExtensionType) and type != JSON:
         if getattr(type, "extension_name", "") == "arrow.json":
             return JSON
-        msg = f"column {quoted(name)} holds values of the type {type}, which cannot be kept exactly: make them text or numbers"
+        msg = f"column {quoted(name)} holds values of the type {type}, which cannot be stored exactly: convert them to text or numbers"
         raise OperationError(msg)
     if str(type) in PLAIN_TYPES:
         return PLAIN_TYPES[str(type)]

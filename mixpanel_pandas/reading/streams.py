@@ -291,7 +291,7 @@ class Utf8(Replayed):
             msg = f"{name} is {NO_TEXT[start]}"
             raise OperationError(msg)
         if encoding is None and (unmarked := _utf16_without_mark(start)):
-            msg = f'{name} looks like UTF-16 without a byte order mark: name its encoding, as encoding="{unmarked}"'
+            msg = f'{name} looks like UTF-16 without a byte order mark: name its encoding, such as encoding="{unmarked}"'
             raise OperationError(msg)
         encoding = encoding or next((how for mark, how in MARKS.items() if start.startswith(mark)), None)
         if encoding is None or codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:

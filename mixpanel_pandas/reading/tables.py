@@ -74,7 +74,7 @@ def _calling_source() -> Iterator[None]:
         what = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
         hint = "; cast integers of 128 bits to Int64 or to text" if "_pl" in what and "128" in what else ""
         failed = OperationError(
-            f"the source failed while it was read, so nothing of it is used: {what}{hint}"
+            f"the source failed while it was read, so none of its rows are used: {what}{hint}"
         )
         failed.cause_tells = True
         raise failed from error
@@ -108,7 +108,7 @@ def _refuse_wide_integers(source: Any) -> None:
         return
     wide = [name for name, dtype in source.schema.items() if str(dtype) in {"Int128", "UInt128"}]
     if wide:
-        msg = f"columns {choices(wide)} hold integers of 128 bits, which Arrow has not: cast them to pl.Int64 or pl.String"
+        msg = f"columns {choices(wide)} have integers of 128 bits, which Arrow does not support: cast them to pl.Int64 or pl.String"
         raise OperationError(msg)
 
 
@@ -190,7 +190,7 @@ def _of_pandas(name: str, column: pd.Series[Any]) -> pa.Array:
         array = pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError, UnicodeError) as error:
         what = shortened(error, Length.SENTENCE)
-        msg = f"column {quoted(name)} cannot be kept by Arrow ({what}): use df.mixpanel on the frame itself, or convert the column"
+        msg = f"Arrow cannot store column {quoted(name)} ({what}): use df.mixpanel on the frame itself, or convert the column"
         raise OperationError(msg) from error
     if isinstance(array, pa.ChunkedArray):
         return array.combine_chunks()
@@ -222,19 +222,19 @@ def _plain_value(value: Any) -> Any:
     if (members := mapping_of(value)) is not None:
         odd = [key for key in members if not isinstance(key, str)]
         if odd or repeats_key(value):
-            what = f"the key {odd[0]!r}, which is no text" if odd else "a key twice"
+            what = f"the key {odd[0]!r}, which is not text" if odd else "a key twice"
             msg = f"an object has {what}"
             raise ValueError(msg)
         return {key: _plain_value(item) for key, item in members.items()}
     if isinstance(value, list | tuple):
         return [_plain_value(item) for item in value]
     if isinstance(value, float) and np.isinf(value):
-        msg = "JSON knows no infinite numbers"
+        msg = "JSON has no infinite numbers"
         raise ValueError(msg)
     if _is_missing(value):
         return None
     if not isinstance(value, str | int | float | Decimal | UUID):
-        msg = f"JSON knows no values of the type {type(value).__name__}"
+        msg = f"JSON has no values of type {type(value).__name__}"
         raise ValueError(msg)  # noqa: TRY004 (as the other values that JSON does not know)
     return value
 

@@ -178,7 +178,7 @@ OFFSET_DATE = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?[+-]\d{2}(
 LOOKS = {
     "number": "numbers",
     "date": "dates",
-    "boolean": "yes and no",
+    "boolean": "yes or no",
     "list": "lists",
     "json": "JSON",
 }
@@ -191,13 +191,13 @@ CHECKS: dict[str, Check] = {
     check.name: check
     for check in (
         # ids
-        Check("missing_id", "id", "error", "no id: every row needs one"),
-        Check("blank_id", "id", "error", "the id is blank", finds=empty, folded=True),
+        Check("missing_id", "id", "error", "the id is missing: every row needs one"),
+        Check("blank_id", "id", "error", "the id is blank: every row needs one", finds=empty, folded=True),
         Check(
             "junk_id",
             "id",
             "error",
-            "the id is a placeholder: all such rows would land on one profile",
+            "the id is a placeholder, such as null: all rows with it would change the same profile",
             finds=one_of(JUNK_IDS),
             folded=True,
         ),
@@ -208,7 +208,7 @@ CHECKS: dict[str, Check] = {
             "the id is a number with a fraction, or so large that its dtype has lost digits: read the column as text, "
             "with dtype={column: str}",
         ),
-        Check("untyped_id", "id", "error", "the id is neither text nor a whole number"),
+        Check("untyped_id", "id", "error", "the id is neither text nor a whole number: convert it to text"),
         Check(
             "long_id",
             "id",
@@ -266,20 +266,20 @@ CHECKS: dict[str, Check] = {
             "duplicate_id",
             "frame",
             "error",
-            "the id stands in several rows: duplicates='last' sends the last of them, duplicates='merge' the last value of each "
-            "property, duplicates='all' one after the other",
+            "several rows have this id: duplicates='last' sends the last of them, duplicates='merge' the last value of each "
+            "property, duplicates='all' sends all of them in order",
         ),
         Check(
             "similar_id",
             "frame",
             "warning",
-            "the id differs from another only in case, outer blanks or Unicode form: two profiles",
+            "the id differs from another only in case, outer blanks or Unicode form: Mixpanel keeps two profiles",
         ),
         Check(
             "shared_email",
             "frame",
             "warning",
-            "one e-mail address on several ids: probably one person, two profiles",
+            "several ids have the same e-mail address: probably two profiles of one person",
         ),
         # values of any property
         Check(
@@ -347,7 +347,7 @@ CHECKS: dict[str, Check] = {
             "infinite",
             "value",
             "error",
-            "infinity, or a number beyond the largest double (1.8e308), which becomes infinity: replace it",
+            "the number is infinite, or beyond the largest double (1.8e308), which becomes infinity: replace it",
             kinds=("number", *NESTED),
         ),
         Check(
@@ -409,14 +409,14 @@ CHECKS: dict[str, Check] = {
             "naive_datetime",
             "value",
             "warning",
-            "no time zone: sent as UTC; set another one with dt.tz_localize",
+            "the time has no time zone and is sent as UTC: dt.tz_localize sets another one",
             kinds=("date", *NESTED),
         ),
         Check(
             "offset_date",
             "value",
             "warning",
-            "text of a time with an offset, but Mixpanel expects UTC: parse={column: 'date'} converts it",
+            "the text is a time with an offset, but Mixpanel expects UTC: parse={column: 'date'} converts it",
             finds=has_offset,
             shortest=len("2024-02-29T10:00+01"),
             kinds=STRINGS,
@@ -425,7 +425,7 @@ CHECKS: dict[str, Check] = {
             "sub_millisecond",
             "value",
             "hint",
-            "more precise than a millisecond: Mixpanel stores milliseconds, the rest is cut",
+            "the time is more precise than a millisecond: Mixpanel stores milliseconds, so the rest is cut",
             kinds=("date", *NESTED),
         ),
         Check(
@@ -435,7 +435,7 @@ CHECKS: dict[str, Check] = {
             "missing_as_text",
             "value",
             "hint",
-            "the text probably means a missing value, but is sent as text: na treats it as missing",
+            "the text probably means a missing value, but is sent as text: na='common' treats it as missing",
             finds=is_missing_marker,
             kinds=STRINGS,
         ),
@@ -445,7 +445,7 @@ CHECKS: dict[str, Check] = {
                 f"{kind}_as_text",
                 "text",
                 "hint",
-                f"the text looks like {noun}: parse says what it stands for, such as {READINGS[kind].examples[0]!r}",
+                f"the text looks like {noun}, but is sent as text: parse={{column: {READINGS[kind].examples[0]!r}}} converts it",
             )
             for kind, noun in LOOKS.items()
         ),
@@ -456,7 +456,7 @@ CHECKS: dict[str, Check] = {
             "email",
             "property",
             "warning",
-            "not an e-mail address",
+            "the value is not an e-mail address",
             expects="email",
             finds=unlike(r"C+@C+\.C+".replace("C", r"[^@\s\p{Z}\p{Cc}\p{Cf}]")),
         ),
@@ -464,7 +464,7 @@ CHECKS: dict[str, Check] = {
             "phone",
             "property",
             "warning",
-            "a phone number without + gets a country code prefixed",
+            "the phone number does not begin with +: Mixpanel prefixes a country code",
             expects="phone",
             finds=unlike(r"\+.*"),
         ),
@@ -472,16 +472,16 @@ CHECKS: dict[str, Check] = {
             "avatar",
             "property",
             "warning",
-            "not the address of a gif, jpg, jpeg or png",
+            "the value is not the address of a gif, jpg, jpeg or png",
             expects="avatar",
             finds=unlike(r"(?i)https?://\S+\.(gif|jpe?g|png)([?#]\S*)?"),
         ),
-        Check("created", "property", "error", "not an ISO date in UTC", expects="date", finds=no_date),
+        Check("created", "property", "error", "the value is not an ISO date in UTC, such as 2024-01-31T10:00:00", expects="date", finds=no_date),
         Check(
             "timezone",
             "property",
             "warning",
-            "not the name of a time zone, such as Europe/Berlin",
+            "the value is not the name of a time zone, such as Europe/Berlin",
             expects="timezone",
             finds=unlike(r"[A-Za-z]+([/_+\-][A-Za-z0-9_+\-]+)*"),
         ),
@@ -489,14 +489,14 @@ CHECKS: dict[str, Check] = {
             "country_code",
             "property",
             "warning",
-            "not a country code of two letters",
+            "the value is not a country code of two letters, such as DE",
             expects="country_code",
             finds=unlike(r"[A-Za-z]{2}"),
         ),
-        Check("reserved_type", "column", "warning", "this reserved property holds text"),
+        Check("reserved_type", "column", "warning", "the values of this reserved property must be text"),
         # whole columns
         Check("unsupported_dtype", "column", "error", "a column of this dtype cannot be sent"),
-        Check("long_name", "column", "error", "Mixpanel cuts longer names: rename it", "name_characters"),
+        Check("long_name", "column", "error", "the name is too long, and Mixpanel cuts it: rename it", "name_characters"),
         Check(
             "same_name",
             "column",
@@ -526,7 +526,7 @@ CHECKS: dict[str, Check] = {
             "identity_property",
             "column",
             "error",
-            "this identifies the profile and is not a property: do not send it",
+            "the name identifies the profile and is not a property: do not send it",
             can_drop=True,
         ),
         Check(
@@ -539,19 +539,19 @@ CHECKS: dict[str, Check] = {
             "misplaced_field",
             "column",
             "warning",
-            "has the name of a field of the update, but is sent as a property: an option sends it as the field",
+            "the name is that of a field of the update, but the column is sent as a property: an option sends it as the field",
         ),
         Check(
             "mixed_types",
             "column",
             "warning",
-            "values of several types: Mixpanel's reports show one type at a time",
+            "the column has values of several types: Mixpanel's reports show one type at a time",
         ),
         Check(
             "helper_column",
             "column",
             "warning",
-            "looks like a helper column of pandas: drop it, or rename it",
+            "the name looks like that of a helper column of pandas: drop it, or rename it",
         ),
         Check(
             "padded_name",
@@ -563,13 +563,13 @@ CHECKS: dict[str, Check] = {
             "similar_name",
             "column",
             "warning",
-            "the name differs from another only in case, blanks or invisible characters: two properties",
+            "the name differs from another only in case, blanks or invisible characters: Mixpanel keeps two properties",
         ),
         Check(
             "float_ids",
             "column",
             "warning",
-            "the ids are floats, as read_csv returns if an id is missing, and leading zeros are lost: read the column as "
+            "the ids are floats, which read_csv returns if an id is missing, and leading zeros are lost: read the column as "
             "text, with dtype={column: str}",
         ),
         Check(
@@ -583,21 +583,21 @@ CHECKS: dict[str, Check] = {
             "lookalike",
             "column",
             "hint",
-            "looks like a reserved property, but is another property: see rename",
+            "the name looks like a reserved property, but is another property: rename sends it as the reserved one",
         ),
         Check(
             "dollar_name",
             "column",
             "hint",
-            "begins with $, but Mixpanel has no such property: it becomes a custom property",
+            "the name begins with $, but Mixpanel has no such property: it becomes a custom property",
         ),
         Check(
             "record_field",
             "column",
             "hint",
-            "sent as an ordinary property, although it has the name of a field of the update",
+            "the column is sent as an ordinary property, although its name is that of a field of the update",
         ),
-        # what Mixpanel has, where `known` tells
+        # comparisons with the properties in Mixpanel, from the option `known`
         Check(
             "new_property",
             "column",
@@ -615,7 +615,7 @@ CHECKS: dict[str, Check] = {
             "type_drift",
             "column",
             "warning",
-            "values of another type than Mixpanel has: its reports show one type at a time",
+            "the values have another type than the property in Mixpanel, whose reports show one type at a time",
             can_drop=True,
         ),
         Check(
@@ -633,30 +633,30 @@ CHECKS: dict[str, Check] = {
             can_drop=True,
         ),
         Check("appended_list", "column", "hint", "$append adds each list as one item: union adds its items"),
-        # whole rows, and what stands in a record beside the properties
+        # whole rows, and the fields of a record beside the properties
         Check("many_properties", "row", "error", "too many properties for one profile", "properties"),
         Check("large_update", "row", "error", "the update is too large", "update_bytes"),
         Check("large_row", "row", "error", "the updates of the row are too large together", "row_bytes"),
-        Check("ip", "record", "error", "not an IP address"),
+        Check("ip", "record", "error", "the value is not an IP address"),
         Check(
             "latitude",
             "record",
             "error",
-            "not degrees north or south, or one of latitude and longitude without the other",
+            "the value is not a latitude in degrees, or the row has no longitude",
             "latitude",
         ),
         Check(
             "longitude",
             "record",
             "error",
-            "not degrees east or west, or one of latitude and longitude without the other",
+            "the value is not a longitude in degrees, or the row has no latitude",
             "longitude",
         ),
         Check(
             "time",
             "record",
             "error",
-            "not a time: numbers are seconds since 1970, below 1e11",
+            "the value is not a time: a number must be seconds since 1970, below 1e11",
             "time_seconds",
         ),
         # the call

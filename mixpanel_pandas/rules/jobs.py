@@ -180,7 +180,7 @@ def job_text(job: Mapping[str, Any], name: str = "job.toml") -> str:
 
 def _place_in_words(job: Mapping[str, Any]) -> str:
     if job.get("emulator"):
-        return "It writes to an emulator, until `emulator` is taken out."
+        return "It writes to an emulator until you remove `emulator`."
     return "The project comes from the " + (
         "file that `project` names." if "project" in job else "environment."
     )
@@ -188,7 +188,7 @@ def _place_in_words(job: Mapping[str, Any]) -> str:
 
 def _key(key: Any) -> str:
     if not isinstance(key, str):
-        msg = f"{quoted(key)} is no text, so it cannot stand in a job: rename the column"
+        msg = f"{quoted(key)} is not text, so a job cannot contain it: rename the column"
         raise OperationError(msg)
     return key if _BARE.fullmatch(key) else _value(key, key)
 
@@ -211,5 +211,5 @@ def _value(key: str, value: Any) -> str:
         return f"{{ {', '.join(f'{_key(inner)} = {_value(key, item)}' for inner, item in value.items())} }}"
     if isinstance(value, Iterable) and not isinstance(value, str | bytes) and not hasattr(value, "columns"):
         return f"[{', '.join(_value(key, item) for item in value)}]"
-    msg = f"{key}={quoted(value)} cannot stand in a job: only text, numbers, dates and lists can"
+    msg = f"a job cannot contain {key}={quoted(value)}, only text, numbers, dates and lists"
     raise OperationError(msg)

@@ -216,7 +216,7 @@ def _mapping_of_properties(verb: str, id: Any, properties: Any) -> str | None:
         verbs = [name for name, row in OPERATORS.items() if row.has_values or name == "unset"]
         wrong = {column: name for column, name in properties.items() if name not in verbs}
         if wrong:
-            return f"update knows the operators {choices(verbs)}, not {wrong!r}"
+            return f"the operators of update are {choices(verbs)}, not {wrong!r}"
         return None
     if isinstance(properties, Mapping) and verb == "unset":
         return f"unset takes the names of the properties: unset(id, {list(properties)!r})"
@@ -274,7 +274,7 @@ def _missing_mistake(asked: Operation) -> str | None:
     possible = {way for operator in asked.operators for way in operator.missing}
     if choice in possible:
         return None
-    return f"missing={choice!r} means nothing to {asked.verb}: it knows {choices(sorted(possible))}"
+    return f"missing={choice!r} has no meaning for {asked.verb}: choose {choices(sorted(possible))}"
 
 
 def _duplicates_mistake(asked: Operation) -> str | None:
@@ -282,7 +282,7 @@ def _duplicates_mistake(asked: Operation) -> str | None:
     if asked.options.duplicates != "merge" or not losing:
         return None
     return (
-        f"duplicates='merge' would lose values of {', '.join(losing)}: 'all' sends each row, in their order"
+        f"duplicates='merge' would lose values of {', '.join(losing)}: duplicates='all' sends all rows in order"
     )
 
 
@@ -355,10 +355,10 @@ def _location_mistake(asked: Operation) -> str | None:
         return None
     if asked.group is not None:
         return (
-            f"{named[0]} is for users: Mixpanel documents the location of an update for user profiles alone"
+            f"{named[0]} is for users: Mixpanel documents the location of an update only for user profiles"
         )
     if len(named) == 1:
-        return f"{named[0]} means nothing alone: pass latitude and longitude"
+        return f"{named[0]} has no meaning alone: pass latitude and longitude"
     return None
 
 
@@ -393,7 +393,7 @@ def _known_mistake(asked: Operation) -> str | None:
     known = asked.named.get("known")
     if known is None:
         return (
-            "new_properties='raise' needs the properties that there are: pass known as well"
+            "new_properties='raise' needs the properties that exist: pass known as well"
             if "new_properties" in asked.named
             else None
         )
@@ -431,9 +431,9 @@ def _journal_mistake(asked: Operation) -> str | None:
     ):
         return f"run={run!r} must be a name, such as '2026-11-21'"
     if run is not None and journal is None:
-        return f"run={run!r} names a run of a journal: pass journal='mp.sqlite' as well"
+        return f"run={run!r} names a run of a journal, but there is no journal: pass journal='mp.sqlite' as well"
     if journal is not None and asked.options.repeat:
-        return "repeat=True would be true of each restart as well: with a journal name another run to send the same again"
+        return "repeat=True would also send the updates again at each restart: to send them again with a journal, name another run"
     if asked.options.on_changed == "remaining" and run is None:
         return "on_changed='remaining' needs the name of a run: pass journal='mp.sqlite', run='2026-11-21'"
     return None

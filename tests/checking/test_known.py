@@ -335,7 +335,7 @@ def test_new_properties_needs_known() -> None:
     with pytest.raises(mpd.OperationError) as caught:
         users(plan=TEXTS).mixpanel.validate("set", "user_id", new_properties="raise")
     assert (
-        str(caught.value) == "new_properties='raise' needs the properties that there are: pass known as well"
+        str(caught.value) == "new_properties='raise' needs the properties that exist: pass known as well"
     )
 
 

@@ -330,7 +330,7 @@ def test_the_name_of_a_job_stays_in_its_comment(name: str) -> None:
             {"project": "mp.toml"}, "The project comes from the file that `project` names.", id="file"
         ),
         pytest.param(
-            {"emulator": True}, "It writes to an emulator, until `emulator` is taken out.", id="emulator"
+            {"emulator": True}, "It writes to an emulator until you remove `emulator`.", id="emulator"
         ),
         pytest.param({"infer": True}, "describes them. Types are inferred.", id="infer"),
     ],

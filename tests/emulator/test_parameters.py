@@ -86,7 +86,7 @@ def test_names(text, names):
 def test_cohorts(text, number):
     cohort = fields(filter_by_cohort=text)
     if number is None:
-        with pytest.raises(QueryRefused, match=re.escape('filter_by_cohort must be such as {"id": 1}')):
+        with pytest.raises(QueryRefused, match=re.escape('filter_by_cohort must look like {"id": 1}')):
             cohort.cohort_id()
     else:
         assert cohort.cohort_id() == number

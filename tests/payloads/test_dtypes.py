@@ -75,8 +75,8 @@ def arrow(type, *values):
         ),
         pytest.param(objects(np.array([1.5])), "lists of double", "list", "", id="arrays"),
         pytest.param(objects(np.array([1.5]), np.array([[1.5]])), "lists", "list", "", id="arrays of both"),
-        pytest.param(objects(None, np.nan, pd.NA), "nothing but missing values", "missing", "", id="nothing"),
-        pytest.param(pd.Series([], dtype=object), "nothing but missing values", "missing", "", id="no rows"),
+        pytest.param(objects(None, np.nan, pd.NA), "only missing values", "missing", "", id="nothing"),
+        pytest.param(pd.Series([], dtype=object), "only missing values", "missing", "", id="no rows"),
         pytest.param(
             objects(1.5, True), "values of several types", "mixed", "mixed_types", id="a float and a boolean"
         ),
@@ -183,7 +183,7 @@ def arrow(type, *values):
         pytest.param(
             arrow(pa.list_(pa.date32()), [dt.date(2024, 1, 1)]), "lists", "list", "", id="arrow list of dates"
         ),
-        pytest.param(arrow(pa.null(), None), "nothing but missing values", "missing", "", id="arrow null"),
+        pytest.param(arrow(pa.null(), None), "only missing values", "missing", "", id="arrow null"),
     ],
 )
 def test_the_rule_for_a_column(column, name, kind, note):

@@ -92,7 +92,7 @@ def with_columns(*labels):
             FRAME.assign(age=objects([pd.Series([1, 2], ["a", "a"]), None])),
             {"spread": ["age"]},
             OperationError,
-            "cannot spread column 'age': 1 of its values hold a key twice, the first at index 0: of JSON text column.map(json.loads) "
+            "cannot spread column 'age': 1 of its values have a key twice, the first at index 0: of JSON text column.map(json.loads) "
             "keeps the last",
             id="spread of a Series with a label twice",
         ),
@@ -149,7 +149,7 @@ def with_columns(*labels):
             pd.concat([FRAME, FRAME[["plan"]]], axis=1),
             {},
             OperationError,
-            "columns 'plan' stand in the frame more than once: rename or drop them",
+            "columns 'plan' occur more than once in the frame: rename or drop them",
             id="a column twice",
         ),
         pytest.param(
@@ -171,14 +171,14 @@ def with_columns(*labels):
             FRAME,
             {"ip": "1.2.3.400"},
             ColumnNotFoundError,
-            f"ip is an address or a column, and '1.2.3.400' is not in the frame: there are {LIST}",
+            f"ip must be an address or a column, and '1.2.3.400' is not in the frame: there are {LIST}",
             id="a mistyped address",
         ),
         pytest.param(
             FRAME,
             {"ip": "fe80::1%eth0"},
             ColumnNotFoundError,
-            f"ip is an address or a column, and 'fe80::1%eth0' is not in the frame: there are {LIST}",
+            f"ip must be an address or a column, and 'fe80::1%eth0' is not in the frame: there are {LIST}",
             id="an address that is good on one network only",
         ),
         pytest.param(
@@ -199,7 +199,7 @@ def with_columns(*labels):
             FRAME,
             {"updated_at": "keeep"},
             ColumnNotFoundError,
-            f"updated_at is 'keep', 'refresh', a column or a datetime, and 'keeep' is not in the frame: there are {LIST}",
+            f"updated_at must be 'keep', 'refresh', a column or a datetime, and 'keeep' is not in the frame: there are {LIST}",
             id="a mistyped updated_at",
         ),
         pytest.param(
@@ -277,42 +277,42 @@ def with_columns(*labels):
             FRAME.assign(age=[{"a": 1}, 5]).set_axis(["x", "y"]),
             {"spread": ["age"]},
             OperationError,
-            "cannot spread column 'age': 1 of its values are no objects with text as keys, the first at index 'y'",
+            "cannot spread column 'age': 1 of its values are not objects with text keys, the first at index 'y'",
             id="spread of a number",
         ),
         pytest.param(
             FRAME,
             {"spread": ["tags"]},
             OperationError,
-            "cannot spread column 'tags': 2 of its values are no objects with text as keys, the first at index 0",
+            "cannot spread column 'tags': 2 of its values are not objects with text keys, the first at index 0",
             id="spread of lists",
         ),
         pytest.param(
             FRAME.assign(plan=['{"a": 1}', "pro"]),
             {"spread": ["plan"]},
             OperationError,
-            "cannot spread column 'plan': 1 of its values are no objects with text as keys, the first at index 1",
+            "cannot spread column 'plan': 1 of its values are not objects with text keys, the first at index 1",
             id="spread of text that is no JSON",
         ),
         pytest.param(
             FRAME.assign(plan=['{"a": 1}', "[1]"]),
             {"spread": ["plan"]},
             OperationError,
-            "cannot spread column 'plan': 1 of its values are no objects with text as keys, the first at index 1",
+            "cannot spread column 'plan': 1 of its values are not objects with text keys, the first at index 1",
             id="spread of a JSON list",
         ),
         pytest.param(
             FRAME.assign(age=[{1: "a"}, {"b": 2}]),
             {"spread": ["age"]},
             OperationError,
-            "cannot spread column 'age': 1 of its values are no objects with text as keys, the first at index 0",
+            "cannot spread column 'age': 1 of its values are not objects with text keys, the first at index 0",
             id="spread of keys that are no text",
         ),
         pytest.param(
             FRAME.assign(plan=['{"a": {"b": 1}}', '{"a": {"b": 1, "b": 2}}']),
             {"spread": ["plan"]},
             OperationError,
-            "cannot spread column 'plan': 1 of its values hold a key twice, the first at index 1: of JSON text column.map(json.loads) keeps "
+            "cannot spread column 'plan': 1 of its values have a key twice, the first at index 1: of JSON text column.map(json.loads) keeps "
             "the last",
             id="spread of JSON text with a key twice",
         ),

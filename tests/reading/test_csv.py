@@ -71,7 +71,7 @@ def test_values_are_those_of_the_file(content, expected):
         pytest.param(b'"a,b\n1,x\n', "a quote is opened and never closed", id="open quote in the header"),
         pytest.param(
             "a,b\n1,\u00e9\n".encode("cp1252"),
-            't.csv is not in UTF-8: name its encoding, as encoding="cp1252"',
+            't.csv is not in UTF-8: name its encoding, such as encoding="cp1252"',
             id="cp1252",
         ),
         pytest.param(

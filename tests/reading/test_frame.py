@@ -342,7 +342,7 @@ def test_lines_that_are_no_objects_are_listed() -> None:
             (3, "is an array, not an object"),
             (4, "is not valid JSON"),
             (5, "is a string, not an object"),
-            (6, "holds an object in which a key occurs twice"),
+            (6, "has an object with a repeated key"),
             (7, "is not in UTF-8 (invalid start byte at byte 7)"),
             (8, "is null, not an object"),
         ]

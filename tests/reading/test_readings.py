@@ -101,7 +101,7 @@ def test_a_column_of_another_type_is_refused():
         pytest.param("list", "'list' has no detail: there are 'list:semicolon'", id="a list of what"),
         pytest.param("list:semi", "did you mean 'semicolon'?", id="mistyped separator"),
         pytest.param("date:", "'date:' has no detail", id="an empty detail"),
-        pytest.param("json:x", "it takes no detail", id="a detail too many"),
+        pytest.param("json:x", "it has no details", id="a detail too many"),
         pytest.param("boolean:Yes", "two words with a slash", id="one word"),
         pytest.param("boolean:Yes/yes", "two words with a slash", id="the same word"),
     ],

@@ -322,7 +322,7 @@ def test_sparse_columns_and_labels_that_are_missing() -> None:
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"v": [[dt.date(2024, 1, 1)]]}),
-            "JSON knows no values of the type date",
+            "JSON has no values of type date",
             id="a date in a list",
         ),
         pytest.param(

@@ -295,7 +295,7 @@ REFUSED = [
     ),
     pytest.param(
         {"latitude": 52.5},
-        "latitude means nothing alone: pass latitude and longitude",
+        "latitude has no meaning alone: pass latitude and longitude",
         id="latitude alone",
     ),
     pytest.param(
