@@ -1,33 +1,33 @@
 """The exceptions and warnings of the package, as a tree, and helpers for their messages.
 
 - ``MixpanelError``: the base of everything below
-  - ``ProjectError`` (``ValueError``): no token, a token of the wrong shape, no or a bad region
-  - ``OperationError`` (``ValueError``): a call that cannot be meant, or a column that cannot be sent
-    - ``ColumnNotFoundError`` (``KeyError``): a name that is not in the frame
-    - ``OptionError`` (``TypeError``): an option that the verb does not take
-    - ``AlreadySent``: an update that must not be applied twice was sent before, by this process or in the same journal
-  - ``ValidationError`` (``ValueError``): values over a limit, records of a file that are no rows; carries ``.report`` and ``.failure_cases``
-  - ``GuardError`` (``ValueError``): a plan that would do more than it may, or of which that cannot be told
+  - ``ProjectError`` (``ValueError``): the token or the region of the project is missing or malformed
+  - ``OperationError`` (``ValueError``): an argument of the call is wrong, or a column cannot be sent
+    - ``ColumnNotFoundError`` (``KeyError``): a column is not in the frame
+    - ``OptionError`` (``TypeError``): the verb does not take an option
+    - ``AlreadySent``: this process, or a run of the journal, has already sent updates that must not be applied twice
+  - ``ValidationError`` (``ValueError``): values over a limit, or malformed records of a file; carries ``.report`` and ``.failure_cases``
+  - ``GuardError`` (``ValueError``): a plan would change more than its guards allow, or that is not known
   - ``DriftError`` (``RuntimeError``): profiles have changed since the plan was made; carries ``.drift``
-  - ``BackupError`` (``OSError``): what profiles hold cannot be kept before it is changed
-  - ``DamagedFile`` (``ValueError``): a plan, a backup or a snapshot that is none, or was changed
-  - ``SummaryError`` (``ValueError``): a summary that belongs to another frame
-  - ``JournalError`` (``OSError``): a journal that cannot be written, is in use or damaged, or holds the run with another content
-  - ``MissingExtraError`` (``ImportError``): a library that an extra of this package brings
+  - ``BackupError`` (``OSError``): the values of profiles cannot be saved before they are changed
+  - ``DamagedFile`` (``ValueError``): a file is not a plan, a backup or a snapshot, or was changed after it was written
+  - ``SummaryError`` (``ValueError``): the summary belongs to another frame
+  - ``JournalError`` (``OSError``): the journal cannot be written, is in use or damaged, or its run has other values
+  - ``MissingExtraError`` (``ImportError``): a library of an extra is not installed
   - ``ReadError``: profiles cannot be read; carries ``.kept``
-    - ``AccountError`` (``PermissionError``): no service account, or one that Mixpanel does not accept
-    - ``AccessError`` (``PermissionError``): the account may not read the project, or the region is another one
+    - ``AccountError`` (``PermissionError``): there is no service account, or Mixpanel does not accept it
+    - ``AccessError`` (``PermissionError``): the account may not read the project, or the project is in another region
     - ``RegionError`` (``ValueError``): the account may read the project, but not in this region
-    - ``SubscriptionError`` (``PermissionError``): what the project's owner pays for does not include it
-    - ``QueryError`` (``ValueError``): Mixpanel cannot read the query, such as a mistyped ``where=``
+    - ``SubscriptionError`` (``PermissionError``): the subscription of the project does not include the query
+    - ``QueryError`` (``ValueError``): Mixpanel cannot read the query, for example because ``where=`` has a typing mistake
     - ``BudgetSpent`` (``RuntimeError``): the queries of this hour are used up; carries ``.seconds``
-    - ``PageFailed`` (``ConnectionError``): Mixpanel did not answer after all tries
-  - ``UploadError``: the upload itself; carries ``.summary``
-    - ``ConnectionFailed`` (``ConnectionError``): nobody answered at all
-    - ``UploadFailed`` (``RuntimeError``): asked for by ``check=``
+    - ``PageFailed`` (``ConnectionError``): Mixpanel did not answer after all retries
+  - ``UploadError``: the upload failed; carries ``.summary``
+    - ``ConnectionFailed`` (``ConnectionError``): the first connection failed, so nothing was sent
+    - ``UploadFailed`` (``RuntimeError``): rows were not accepted, and ``check=`` raises an error for that
     - ``CanaryFailed`` (``RuntimeError``): the canaries of ``canary=`` were not seen, so the other rows were not sent
-- ``UploadInterrupted`` (``KeyboardInterrupt`` alone, so that ``except Exception`` lets it pass); carries ``.summary``
-- ``ProfileWarning`` (``UserWarning``): counts of warnings and hints about a frame that is sent all the same
+- ``UploadInterrupted`` (only ``KeyboardInterrupt``, so that ``except Exception`` does not catch it); carries ``.summary``
+- ``ProfileWarning`` (``UserWarning``): counts of the warnings and hints about a frame, which is sent anyway
 
 A failed request is not in the tree: it is a row of the summary.
 """
@@ -77,7 +77,7 @@ __all__ = [
 ]
 
 
-SUMMARY_NOTE = ".summary tells what became of every row."
+SUMMARY_NOTE = ".summary has the outcome of every row."
 
 
 def _message(text: object) -> Any:
@@ -93,11 +93,11 @@ class MixpanelError(EndsAtTheCall, Exception):
 
 
 class ProjectError(MixpanelError, ValueError):
-    """The project to write to is missing, incomplete or cannot be right."""
+    """The project to write to is missing, incomplete or malformed."""
 
 
 class OperationError(MixpanelError, ValueError):
-    """The call cannot be meant, or names a column that cannot be sent."""
+    """An argument of the call is wrong, or a column cannot be sent."""
 
 
 class OptionError(OperationError, TypeError):
@@ -105,12 +105,12 @@ class OptionError(OperationError, TypeError):
 
 
 class AlreadySent(OperationError):
-    """The same updates, which must not be applied twice, were sent before by this process, or by a run of the journal.
+    """This process, or a run of the journal, has already sent the same updates, which must not be applied twice.
 
     Attributes
     ----------
     summary : pandas.DataFrame or None
-        What became of them, where a journal tells.
+        The outcomes of these updates, if a journal has recorded them.
     """
 
     def __init__(self, message: str, summary: pd.DataFrame | None = None) -> None:
@@ -124,14 +124,14 @@ class AlreadySent(OperationError):
 
 
 class ColumnNotFoundError(OperationError, KeyError):
-    """A column or index level that is not in the frame."""
+    """A column or index level is not in the frame."""
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # KeyError would show the repr of the message
 
 
 class GuardError(MixpanelError, ValueError):
-    """A plan would do more than it may, or that cannot be told."""
+    """A plan would change more than its guards allow, or that is not known."""
 
 
 class DriftError(MixpanelError, RuntimeError):
@@ -153,11 +153,11 @@ class DriftError(MixpanelError, RuntimeError):
 
 
 class BackupError(MixpanelError, OSError):
-    """What profiles hold cannot be kept before it is changed."""
+    """The values of profiles cannot be saved before they are changed."""
 
 
 class DamagedFile(MixpanelError, ValueError):
-    """A plan, a backup or a snapshot that is none, or was changed after it was written."""
+    """A file is not a plan, a backup or a snapshot, or was changed after it was written."""
 
 
 class SummaryError(MixpanelError, ValueError):
@@ -165,7 +165,7 @@ class SummaryError(MixpanelError, ValueError):
 
 
 class JournalError(MixpanelError, OSError):
-    """The journal cannot be written, is in use or damaged, or the run has another content."""
+    """The journal cannot be written, is in use or damaged, or its run has other values."""
 
 
 class MissingExtraError(MixpanelError, ImportError):
@@ -178,7 +178,8 @@ class ValidationError(MixpanelError, ValueError):
     Attributes
     ----------
     report : pandas.DataFrame
-        One row per finding, as ``df.mixpanel.validate`` returns it; of `mpd.frame` one per malformed record or unread text.
+        One row per finding, as ``df.mixpanel.validate`` returns it; from `mpd.frame` one row per malformed record or text that
+        cannot be converted.
     """
 
     def __init__(
@@ -196,10 +197,10 @@ class ValidationError(MixpanelError, ValueError):
 
     @property
     def failure_cases(self) -> pd.DataFrame | None:
-        """All rows that refuse the frame, in the form of pandera's `SchemaErrors.failure_cases`; made when it is asked for.
+        """All rows with errors that refuse the frame, in the form of pandera's `SchemaErrors.failure_cases`; computed on access.
 
         The columns are ``schema_context``, ``column``, ``check``, ``check_number``, ``failure_case`` and ``index``. Warnings,
-        hints and rows that the option `invalid` takes care of are in `report` alone.
+        hints and rows that the option `invalid` leaves out or changes are only in `report`.
 
         Examples
         --------
@@ -225,7 +226,7 @@ class ReadError(MixpanelError):
     Attributes
     ----------
     kept : str or None
-        The folder with the pages that were read before. The same call goes on from there.
+        The folder with the pages that were already read. The same call continues from there.
     """
 
     def __init__(self, message: str, kept: str | None = None) -> None:
@@ -241,7 +242,7 @@ class AccountError(ReadError, PermissionError):
 
 
 class AccessError(ReadError, PermissionError):
-    """The service account may not read the project, or the project lies in another region."""
+    """The service account may not read the project, or the project is in another region."""
 
 
 class RegionError(ReadError, ValueError):
@@ -249,7 +250,7 @@ class RegionError(ReadError, ValueError):
 
 
 class SubscriptionError(ReadError, PermissionError):
-    """Mixpanel's plan does not include the query."""
+    """The project's subscription at Mixpanel does not include the query."""
 
 
 class QueryError(ReadError, ValueError):
@@ -262,7 +263,7 @@ class BudgetSpent(ReadError, RuntimeError):
     Attributes
     ----------
     seconds : float or None
-        When it answers again, as it says.
+        Seconds until Mixpanel answers again, from its own answer. None: it does not tell.
     """
 
     def __init__(self, message: str, kept: str | None = None, seconds: float | None = None) -> None:
@@ -274,16 +275,16 @@ class BudgetSpent(ReadError, RuntimeError):
 
 
 class PageFailed(ReadError, ConnectionError):
-    """Mixpanel did not answer with what was asked for, after all tries."""
+    """Mixpanel did not answer the query, or not with the expected content, after all retries."""
 
 
 class UploadError(MixpanelError):
-    """The upload ended otherwise than asked.
+    """The upload failed.
 
     Attributes
     ----------
     summary : pandas.DataFrame
-        What became of every row up to here.
+        The outcome of every row so far.
     """
 
     def __init__(self, message: str, summary: pd.DataFrame) -> None:
@@ -296,15 +297,15 @@ class UploadError(MixpanelError):
 
 
 class ConnectionFailed(UploadError, ConnectionError):
-    """The very first connection could not be made: nothing was sent."""
+    """The first connection failed, so nothing was sent."""
 
 
 class UploadFailed(UploadError, RuntimeError):
-    """Rows were not accepted, and ``check`` asked for an error then."""
+    """Rows were not accepted, and ``check`` raises an error for that."""
 
 
 class CanaryFailed(UploadError, RuntimeError):
-    """The canaries were sent and did not prove that updates arrive, so nothing else was sent."""
+    """The canaries were sent but not seen in Mixpanel, so nothing else was sent."""
 
 
 class UploadInterrupted(EndsAtTheCall, KeyboardInterrupt):
@@ -313,7 +314,7 @@ class UploadInterrupted(EndsAtTheCall, KeyboardInterrupt):
     Attributes
     ----------
     summary : pandas.DataFrame
-        What became of every row up to here; nothing else was sent.
+        The outcome of every row so far; nothing else was sent.
     """
 
     def __init__(self, message: str, summary: pd.DataFrame) -> None:
@@ -326,7 +327,7 @@ class UploadInterrupted(EndsAtTheCall, KeyboardInterrupt):
 
 
 class ProfileWarning(UserWarning):
-    """Something about the frame is worth a look, and does not stop it.
+    """The checks found warnings or hints about the frame, which is sent anyway.
 
     Attributes
     ----------
@@ -349,15 +350,15 @@ class ProfileWarning(UserWarning):
 
 
 class _UnreadableError(OperationError):
-    """Reading values raised; `naming_column` says of which column."""
+    """Values raised an error when they were read; `naming_column` adds the column."""
 
 
 class _Guard:
-    """Raises an `OperationError` from what code or values of the user's raise; a context manager.
+    """Raises an `OperationError` from any error of the user's code or values; a context manager.
 
-    A guard stands only around what belongs to the user: values that are read (`reading_column`, or `reading_values` where the
-    column is not known), a function that is called (`calling`). What this package does with the values afterwards is outside, so
-    that a bug of it is shown as one. `contextlib` would make guards at twice the cost, for each slice of each column.
+    A guard encloses only what belongs to the user: reading values (`reading_column`, or `reading_values` if the column is not
+    known), or calling a function (`calling`). It does not enclose what this package does with the values, so that a bug of the
+    package looks like one. `contextlib` would double the cost of a guard, which runs for each slice of each column.
     """
 
     _raises = OperationError
@@ -376,7 +377,7 @@ class _Guard:
 
 
 class reading_column(_Guard):  # it is called like a function
-    """Name the column whose values raise when they are read."""
+    """Name the column whose values raise an error when they are read."""
 
     def __init__(self, label: Hashable) -> None:
         self._label = label
@@ -386,7 +387,7 @@ class reading_column(_Guard):  # it is called like a function
 
 
 class reading_values(_Guard):  # it is called like a function
-    """Report values that raise when they are read, where the column is not known: `naming_column` stands around it."""
+    """Report values that raise an error when they are read, if the column is not known: `naming_column` encloses it."""
 
     _raises = _UnreadableError
 
@@ -395,7 +396,7 @@ class reading_values(_Guard):  # it is called like a function
 
 
 class naming_column:  # it is called like a function
-    """Name the column of what `reading_values` reports. All other exceptions pass; a context manager."""
+    """Add the column to the error of `reading_values`. All other exceptions pass; a context manager."""
 
     def __init__(self, label: Hashable) -> None:
         self._label = label
@@ -410,14 +411,14 @@ class naming_column:  # it is called like a function
 
 
 class from_extra:  # it is called like a function
-    """Say which extra of this package brings a library that cannot be imported; a context manager around the import.
+    """Name the extra of this package that installs a missing library; a context manager around the import.
 
     Parameters
     ----------
     extra : str
         The name of the extra.
     needed : str
-        What needs which library, such as ``"plot needs matplotlib"``.
+        The function and the library that it needs, such as ``"plot needs matplotlib"``.
     """
 
     def __init__(self, extra: str, needed: str) -> None:
@@ -433,12 +434,12 @@ class from_extra:  # it is called like a function
 
 
 class calling(_Guard):  # it is called like a function
-    """Say which of the user's functions raises.
+    """Name the user's function that raises an error.
 
     Parameters
     ----------
     what : str
-        The subject and the verb of the message, such as ``"rename fails on column 'x'"``.
+        The subject and the verb of the message, such as ``"rename failed on column 'x'"``.
     """
 
     def __init__(self, what: str) -> None:
@@ -452,7 +453,7 @@ class calling(_Guard):  # it is called like a function
 
 
 def choices(names: Iterable[Hashable], most: int = 20) -> str:
-    """Return `names` as a readable list. Of a long list the rest is counted, and long names are cut.
+    """Return `names` as a readable list. Long names are cut, and a long list ends with the number of the other names.
 
     >>> choices(["us", "eu"])
     "'us', 'eu'"

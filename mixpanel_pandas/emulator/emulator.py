@@ -51,31 +51,31 @@ _TARGET_LIMIT = 8192
 class Emulator:
     """A Mixpanel on this machine, for tests, notebooks and a first try.
 
-    It keeps the profiles that are written to it, applies every operator as Mixpanel documents it, answers queries, and fails on
-    cue. Nothing leaves this machine: it listens on 127.0.0.1, or with `adapter` uses no socket at all.
+    It stores the profiles that are written to it, applies every operator as Mixpanel documents it, answers queries, and simulates
+    failures. Nothing leaves this machine: it listens on 127.0.0.1, or with `adapter` uses no socket at all.
 
     Parameters
     ----------
     token : str, optional
-        Project token, 32 letters and digits. By default a random one. Records with another token are answered with success and
-        change no profile, as with Mixpanel.
+        Project token, 32 letters and digits. By default a random one. A record with another token gets the answer of success and
+        changes no profile, as in Mixpanel.
     strict : StrictShape, optional
         The shape of answers to ``strict=1``, which Mixpanel does not document.
     page_size : int, default 1000
         The most profiles on a page of the Query API.
     queries_per_hour : int, default 60
-        How many queries are answered in an hour. Further ones get a 429. Only page 0 counts. Of those that run at once, a sixth
-        one gets a 429, too.
+        How many queries are answered in an hour. Further ones get a 429. Only page 0 counts. A sixth query at the same time gets a
+        429, too.
     session_seconds : float, default 3600
-        How long the pages of a query can be read, after its latest page. Mixpanel does not document it.
+        How long the pages of a query can be read after its latest page. Mixpanel does not document this time.
     read_delay : float, default 0
-        Seconds until queries see what was written. `profile` and `profiles` show it at once.
+        Seconds until queries see an update. `profile` and `profiles` show it at once.
     whole_seconds : bool, default False
-        Whether queries answer dates to the second, as Mixpanel exports them. By default they come back as they were written.
+        Whether queries return dates to the second, as Mixpanel exports them. By default they return them as they were written.
     timezone : str, default "UTC"
-        The time zone of the project, in which a date in a selector is.
+        The time zone of the project, which applies to dates in selectors.
     history : int, optional
-        How many of the latest requests `requests` keeps, with their records. By default all.
+        How many of the latest requests to keep in `requests`, with their records. By default all.
     clock : callable, default time.time
         Returns seconds since 1970, for "Updated at", sessions, delays, and the queries of an hour.
 
@@ -86,7 +86,7 @@ class Emulator:
     service_account : tuple of str
         Username and secret of the account that may read.
     project_secret : str
-        The older way to read: a secret of the project, as the user of the request.
+        The secret of the project: the older way to authenticate queries, as the user of the request.
     project_id : int
         The project's number in queries.
     url : str
@@ -96,7 +96,7 @@ class Emulator:
     -----
     Updates are applied in order of arrival, not of ``$time``. Queries are answered at ``/api/query/`` and ``/api/2.0/``, with
     GET and POST: ``engage``, ``engage/stats``, ``engage/properties`` and ``cohorts/list``; and the account at ``/api/app/me``.
-    What the emulator cannot do, such as ``behaviors``, it refuses.
+    The emulator refuses parameters that it does not support, such as ``behaviors``.
 
     Examples
     --------
@@ -177,12 +177,12 @@ class Emulator:
     # -- starting and closing -----------------------------------------------------------------------------------------
 
     def start(self, port: int = 0) -> Self:
-        """Listen on a port of 127.0.0.1. `url` is the address.
+        """Listen on a port of 127.0.0.1, and set `url` to the address.
 
         Parameters
         ----------
         port : int, default 0
-            The port. 0: a free one. An emulator that listens already stays where it is.
+            The port; 0 means a free one. An emulator that is already listening keeps its port.
 
         Returns
         -------
@@ -192,7 +192,7 @@ class Emulator:
         Raises
         ------
         OperationError
-            If it cannot listen there, such as on a port that is in use.
+            If it cannot listen on the port, for example because the port is in use.
 
         Examples
         --------
@@ -209,7 +209,7 @@ class Emulator:
         return self
 
     def close(self) -> None:
-        """Stop listening, and end all connections. Profiles and requests stay. Connections to `url` are refused from then on.
+        """Stop listening, and end all connections. Profiles and requests are kept. New connections to `url` are refused.
 
         Examples
         --------
@@ -233,12 +233,12 @@ class Emulator:
     def adapter(self) -> EmulatorAdapter:
         """Return an adapter for a `requests.Session`, or for a `Project`, that reaches the emulator without sockets.
 
-        Timeouts and delays take no time with it, and the emulator need not be started.
+        With the adapter, timeouts and delays take no time, and the emulator need not be started.
 
         Returns
         -------
         requests.adapters.BaseAdapter
-            It reaches this emulator alone, whatever the address of the request.
+            It always reaches this emulator, whatever the address of the request.
 
         Examples
         --------
@@ -257,9 +257,9 @@ class Emulator:
 
     @property
     def project(self) -> Project:
-        """The project to write to and to read from: this address, token and service account, without pauses between tries.
+        """The project to write to and to read from: this address, token and service account, without pauses between attempts.
 
-        Its group keys are those of the profiles that are there now.
+        Its group keys are those of the existing profiles.
 
         Examples
         --------
@@ -301,7 +301,7 @@ class Emulator:
 
     @property
     def applied(self) -> list[Applied]:
-        """Every application of a record, in order. A record that was applied twice is here twice.
+        """Every record that was applied, in order. A record that was applied twice is listed twice.
 
         Examples
         --------
@@ -318,7 +318,7 @@ class Emulator:
         ]
 
     def profile(self, identity: str, group: str | None = None) -> dict[str, Any] | None:
-        """Return the properties of a user, or of a profile of a group.
+        """Return the properties of a user profile or a group profile.
 
         Parameters
         ----------
@@ -344,7 +344,7 @@ class Emulator:
             return None if properties is None else dict(properties)
 
     def profiles(self, group: str | None = None) -> pd.DataFrame:
-        """Return one row per user, or per profile of a group, by id.
+        """Return a frame with a row for each user profile, or for each profile of a group, with the ids as index.
 
         Parameters
         ----------
@@ -385,7 +385,7 @@ class Emulator:
         )
 
     def data_group_id(self, group: str) -> str:
-        """Return the number by which the Query API knows a group key.
+        """Return the number that the Query API uses for a group key.
 
         Parameters
         ----------
@@ -395,7 +395,7 @@ class Emulator:
         Returns
         -------
         str
-            A whole number below 0, as in `Project.group_keys`. It is the same in every emulator.
+            A negative whole number, as in `Project.group_keys`. It is the same in every emulator.
 
         Examples
         --------
@@ -404,14 +404,14 @@ class Emulator:
         """
         return data_group_id(group)
 
-    # -- what is there besides profiles -------------------------------------------------------------------------------
+    # -- aliases and cohorts ------------------------------------------------------------------------------------------
 
     def add_alias(self, alias: str, identity: str) -> None:
-        """Make `alias` another id of the user `identity`, as merging two ids does.
+        """Make `alias` another id of the user `identity`, as if the two ids were merged.
 
-        From then on updates of the alias change the profile of `identity`, unless they say ``$ignore_alias``. Queries find
-        a profile by its own id alone. A profile that the alias has already is gone, as Mixpanel documents it for anonymous ids
-        (``$device:...``).
+        Updates of the alias then change the profile of `identity`, unless they contain ``$ignore_alias``. Queries find a profile
+        only by its own id. If the alias has a profile of its own, that profile is removed, as Mixpanel documents it for
+        anonymous ids (``$device:...``).
 
         Parameters
         ----------
@@ -437,7 +437,7 @@ class Emulator:
             self._store.alias(self.token, str(alias), str(identity), self._clock())
 
     def add_cohort(self, name: str, ids: Iterable[str]) -> int:
-        """Keep a list of ids as a cohort.
+        """Add a cohort: a list of ids with a name.
 
         Parameters
         ----------
@@ -449,7 +449,7 @@ class Emulator:
         Returns
         -------
         int
-            The number that queries take as ``filter_by_cohort={"id": 1}``.
+            The number of the cohort, for queries with ``filter_by_cohort={"id": 1}``.
 
         Examples
         --------
@@ -460,7 +460,7 @@ class Emulator:
         with self._lock:
             return self._reader.add_cohort(name, ids, self._clock())
 
-    # -- failing on cue -----------------------------------------------------------------------------------------------
+    # -- failures -----------------------------------------------------------------------------------------------------
 
     def fail(
         self,
@@ -472,55 +472,55 @@ class Emulator:
         on: RequestKind = "write",
         **details: Any,
     ) -> None:
-        """Let requests to come fail.
+        """Make the next requests fail.
 
         Parameters
         ----------
         fault : str or int
-            A name in `FAULTS`, or a status to answer with.
+            The name of a fault, see Notes, or the HTTP status of the answer.
         times : int or None, default 1
-            How many requests fail. Each request takes the first such fault that fits it. None: all requests fail, in addition
+            How many requests fail. A request gets the first of these faults that fits it. None: all requests fail, in addition
             to other faults.
         skip : int, default 0
-            How many fitting requests pass before.
+            How many fitting requests succeed first.
         when : callable, optional
-            Request -> whether the fault fits it; a request has ``path``, ``fields``, ``records``, ``nbytes``.
+            A function that returns whether the fault fits a request, which has ``path``, ``fields``, ``records`` and ``nbytes``.
         on : {"write", "read"}, default "write"
             Whether requests that write fail, or requests that read.
         **details
-            Details of the fault, see below.
+            Details of the fault, see Notes.
 
         Raises
         ------
         OperationError
-            If there is no such fault, or it does not take a detail.
+            If the fault does not exist, or does not have one of the details.
 
         Notes
         -----
-        Instead of the right answer. `applied` tells whether the records are applied nevertheless:
+        Faults that replace the right answer, with their details and defaults; `applied` decides whether the records are applied:
 
         - ``status``: `status` (500), `body` (text, or an object for JSON), `headers`, `retry_after` (seconds, a datetime, or
           any text), `location`, `applied` (False)
         - ``garbage``: 200 with a meaningless `body`; `applied` (True)
         - ``zero``: 200 with a bare 0; `applied` (False)
-        - ``rejected``: 200 with status 0 and one `error`, no record named; `applied` (False)
-        - ``echo``: an error that repeats the first record, its token included; `status` (400)
-        - ``too_large``: 413 to a body above `limit` bytes
+        - ``rejected``: 200 with status 0 and one `error` that names no record; `applied` (False)
+        - ``echo``: an error that repeats the first record, including its token; `status` (400)
+        - ``too_large``: 413 if the body has more than `limit` bytes
 
-        No answer, or an incomplete one:
+        Faults without a complete answer:
 
         - ``closed``, ``reset``: the connection is closed or reset; `applied` (False)
-        - ``timeout``: nothing comes until the client gives up; `applied` (True)
-        - ``truncated``, ``stalled``: in the middle of the right answer the connection ends, or nothing more comes
-        - ``refused``, ``unresolved``, ``connect_timeout``, ``tls``, ``proxy``: no connection; with `adapter` only (a closed
-          emulator refuses connections)
+        - ``timeout``: no answer until the client gives up; `applied` (True)
+        - ``truncated``, ``stalled``: in the middle of the right answer, the connection ends or stalls
+        - ``refused``, ``unresolved``, ``connect_timeout``, ``tls``, ``proxy``: no connection; only with `adapter` (a closed
+          emulator refuses connections, too)
 
-        Changes to the right answer:
+        Faults that change the right answer:
 
         - ``refuse``: records for which the function `record` returns True are refused with `message`; `naming`, `count` and
-          `partial` as in `StrictShape`
+          `partial` are those of `StrictShape`
         - ``shuffle``: the records of a request are applied in another order; `seed` (0)
-        - ``delay``: the answer comes after `seconds`; the records are applied before
+        - ``delay``: the answer comes after `seconds`; the records are applied before that
         - ``content_type``: the answer has another content type; `kind` ("text/html")
 
         Examples
@@ -537,7 +537,7 @@ class Emulator:
             self._cues.add(name, details, times=times, skip=skip, when=when, on=on)
 
     def heal(self) -> None:
-        """Remove all faults that are still to come.
+        """Remove all faults that have not happened yet.
 
         Examples
         --------
@@ -551,7 +551,7 @@ class Emulator:
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> WireResponse:
         """Answer one request.
 
-        The server and the adapter both deliver this answer, so they always agree. The records are applied when this returns.
+        The server and the adapter both return this answer, so they always agree. The records are applied when this returns.
 
         Parameters
         ----------
@@ -560,14 +560,14 @@ class Emulator:
         target : str
             The path with its query, such as ``"/engage?verbose=1"``.
         headers : mapping
-            Name in small letters -> value.
+            Name in lower case -> value.
         body : bytes
-            The body, as it was sent.
+            The body as it was sent.
 
         Returns
         -------
         WireResponse
-            With ``status``, ``headers`` and ``body``.
+            The answer, with ``status``, ``headers`` and ``body``.
 
         Examples
         --------
@@ -581,7 +581,7 @@ class Emulator:
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> Iterator[WireResponse]:
-        """Answer one request, and take a query for running until the end of the ``with`` block.
+        """Answer one request. If it is a query, it counts as running until the end of the ``with`` block.
 
         Parameters
         ----------
@@ -595,7 +595,7 @@ class Emulator:
         Yields
         ------
         WireResponse
-            As `answer` returns it.
+            The answer, as `answer` returns it.
 
         Examples
         --------

@@ -71,7 +71,7 @@ _NAMINGS: dict[str, Callable[[_Refused], dict[str, Any] | str] | None] = {
 
 @dataclass(frozen=True)
 class StrictShape:
-    """How a request with ``strict=1`` is answered.
+    """The shape of the answers to requests with ``strict=1``.
 
     Mixpanel publishes no schema of these answers, and does not document whether the good records of a bad request are applied. The
     default follows the import endpoint, which documents both.
@@ -79,10 +79,10 @@ class StrictShape:
     Parameters
     ----------
     naming : {"index", "id", "text", "errors", "nobody"}, default "index"
-        How refused records are named: by index and id, by id alone, by a text alone, or not at all. "errors": with status 200, in
-        the object ``errors`` (index -> texts), which Mixpanel's answers to good requests have, too, and which is empty there.
+        How the answer names refused records: by index and id, only by id, only by a text, or not at all. "errors" answers with
+        status 200 and the object ``errors`` (index -> texts), which is empty in Mixpanel's answers to good requests.
     count : {"num_good_events", "num_records_imported", ""}, default "num_good_events"
-        The field that counts the applied records. Empty: there is no count, and success is a plain ``status: 1``.
+        The field that counts the applied records. Empty: there is no count, and success is only ``status: 1``.
     partial : bool, default True
         Whether the good records of a request are applied if others are bad.
     """
@@ -94,7 +94,7 @@ class StrictShape:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a request is answered. Faults change it.
+    """How a request is answered, which faults can change.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class Terms:
     shape : StrictShape
         The shape of a strict answer.
     refuse : callable, optional
-        Record -> whether it is refused though nothing is wrong with it.
+        A function that returns whether to refuse a good record.
     message : str
         The reason for such records.
     order : int, optional

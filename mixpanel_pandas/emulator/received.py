@@ -1,4 +1,4 @@
-"""What the emulator keeps of each request, for tests to look at."""
+"""The records that the emulator keeps of each request, for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Applied", "Received"]
 
 @dataclass(frozen=True)
 class Received:
-    """A request that arrived, and what became of it.
+    """A request that arrived, with its answer and its effect.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Received:
 
     @classmethod
     def of(cls, number: int, request: WireRequest, response: WireResponse, now: float) -> Self:
-        """Return a request with what became of it."""
+        """Return a request with its answer and its effect."""
         return cls(
             number=number,
             method=request.method,

@@ -1,8 +1,8 @@
 """The project that a call writes to when it has no ``project=``.
 
-Python evaluates ``mpd.set_project(project)`` in the same way in a statement and in a ``with`` statement, and tells the call
-nothing about it. So each call makes a `_Setting`, and a ``with`` statement turns it into a `_Block`. A setting that no
-``with`` statement can enter any more is a default of the process.
+Python evaluates ``mpd.set_project(project)`` in the same way in a statement and in a ``with`` statement, so the call cannot
+tell which it is. Each call makes a `_Setting`, and a ``with`` statement turns it into a `_Block`. A setting that no ``with``
+statement can enter any more is a default of the process.
 """
 
 from __future__ import annotations
@@ -94,35 +94,35 @@ class set_project:
     Parameters
     ----------
     project : Project or None
-        Where the verbs write. None: the project of the environment.
+        The project to write to. None: the project of the environment variables.
 
     Raises
     ------
     ProjectError
-        If it is neither a project nor None.
+        If `project` is neither a `Project` nor None.
 
     Notes
     -----
-    A verb decides once, when it is called. It takes the first of
+    A verb chooses its project when it is called. It takes the first of
 
     1. its own ``project=``,
-    2. the project of the context: ``with mpd.set_project(project):`` holds for this thread or asyncio task, and for tasks
-       and ``asyncio.to_thread`` calls that are started in the block. ``with mpd.set_project(None):`` ignores what was set
-       before. In the block only the environment counts, and what is set in the block itself, which ends with it;
-    3. the default of the process: ``mpd.set_project(project)`` as a statement holds for all threads, and in a notebook for
+    2. the project of the context: ``with mpd.set_project(project):`` applies to this thread or asyncio task, and to tasks
+       and ``asyncio.to_thread`` calls that are started in the block. ``with mpd.set_project(None):`` ignores earlier settings:
+       in the block, verbs use the environment variables, or a project that is set in the block, until the block ends;
+    3. the default of the process: ``mpd.set_project(project)`` as a statement applies to all threads, and in a notebook to
        all later cells, until it is called again. None removes it;
-    4. the environment: ``MIXPANEL_TOKEN``, and ``MIXPANEL_REGION`` or ``MIXPANEL_URL``.
+    4. the environment variables ``MIXPANEL_TOKEN``, and ``MIXPANEL_REGION`` or ``MIXPANEL_URL``.
 
     Threads that are started in a block do not inherit its project. If a verb finds neither 1, 2 nor 3 while another thread or
-    task is in a block, it raises `ProjectError` and does not write to the project of the environment.
+    task is in a block, it raises `ProjectError` instead of writing to the project of the environment.
 
-    Other processes do not inherit what is set here. Pass ``project=`` to what runs in workers of multiprocessing, joblib, Dask
+    Other processes do not inherit the setting. Pass ``project=`` to code that runs in workers of multiprocessing, joblib, Dask
     and the like. A worker that multiprocessing or joblib starts while a project is set raises `ProjectError` if it finds
     neither 1, 2 nor 3. Any other process takes the project of its environment.
 
-    Python evaluates ``mpd.set_project(project)`` in the same way in a statement and before a ``with`` block. As long as it may
-    become a block, verbs of other threads wait: until its result is dropped or shown, until its own thread calls a verb, or
-    for 2 seconds.
+    Python evaluates ``mpd.set_project(project)`` in the same way in a statement and before a ``with`` block. While the call may
+    still become a block, verbs of other threads wait: until its result is dropped or shown, until its own thread calls a verb,
+    or for 2 seconds.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def current_project(project: Project | None = None) -> Project:
     Raises
     ------
     ProjectError
-        If no project is named, or if only another thread or task has one.
+        If no project is set, or only in another thread or task.
     """
     for setting in tuple(_settings):
         setting.check_statement()
@@ -262,14 +262,14 @@ def _refuse_the_project_of_others() -> None:
         elsewhere = any(block.project is not None for block in _open)
     if elsewhere:
         msg = (
-            "no project here, while another thread or task is in a block of mpd.set_project(...): pass project= to this call "
-            "(threads do not take over the block in which they are started), or call mpd.set_project(...) as a statement, "
-            "which holds for all threads"
+            "no project is set in this thread or task, but another one is in a block of mpd.set_project(...): pass project= to this "
+            "call (threads do not inherit the block in which they are started), or call mpd.set_project(...) as a statement, "
+            "which applies to all threads"
         )
         raise ProjectError(msg)
     if _processes_with_project() - {os.getpid()}:
         msg = (
-            "no project in this worker, while the process that started it has set one, which workers do not take over: pass "
+            "no project is set in this worker, but the process that started it has set one, which workers do not inherit: pass "
             "project= to this call (a Project can be pickled), or call mpd.set_project(...) in the worker"
         )
         raise ProjectError(msg)

@@ -107,68 +107,69 @@ def frame(
 ) -> pd.DataFrame:
     r"""Return the table of a source as a frame that may be larger than memory.
 
-    The source is read once. Up to 64 MB stay in memory; a larger table lies in a temporary file without a name, which is mapped into
-    memory and goes away with the process. "Files and streams" in the documentation tells more.
+    The source is read once. Up to 64 MB stay in memory; a larger table is kept in a temporary file without a name, which is mapped
+    into memory and disappears with the process. See "Files and streams" in the documentation.
 
     Parameters
     ----------
     source : path, list of paths, binary file, frame, or iterable of frames
-        - A path, a folder (all its files, sorted; folders in it such as ``country=NO`` are columns), a glob, an address with ``://`` that fsspec
-          opens, or a list of them: Parquet, CSV, TSV, JSON Lines or Arrow (Feather), as the ending of the name says; plain, or
-          compressed with gzip, bzip2 or Zstandard.
-        - ``"-"`` for the standard input, or a file that is open for bytes, with `format`.
-        - What hands out Arrow data: a frame of Polars, also a lazy one, a relation of DuckDB, a table of PyArrow.
-        - A pandas frame. Levels of its index that have a name become columns.
+        - A path, a folder (all its files, sorted; its folders such as ``country=NO`` become columns), a glob, an address with
+          ``://`` that fsspec opens, or a list of them. The ending of the name decides whether a file is Parquet, CSV, TSV, JSON
+          Lines or Arrow (Feather). Files may be compressed with gzip, bzip2 or Zstandard.
+        - ``"-"`` for the standard input, or a file that is open in binary mode; both need `format`.
+        - An object that exports Arrow data: a frame of Polars (eager or lazy), a relation of DuckDB, a table of PyArrow.
+        - A pandas frame. Named levels of its index become columns.
         - An iterable of such frames, as ``pd.read_sql(..., chunksize=50_000)`` returns it.
     id : str, optional
-        Column of the ids, which stays text. So do ``$distinct_id``, ``distinct_id``, ``$group_id`` and ``group_id``.
+        Column of the ids. It stays text, as ``$distinct_id``, ``distinct_id``, ``$group_id`` and ``group_id`` always do.
     group : str, optional
-        The group key. The column of that name stays text.
+        The group key. The column with this name stays text.
     parse : mapping, optional
-        Column -> how its text is read, such as ``{"amount": "number:1.234,5"}``: see "Reading text" in the documentation.
+        Column -> the reading that converts its text, such as ``{"amount": "number:1.234,5"}``: see "Reading text" in the documentation.
     na : list of str or str, optional
         Texts that mean a missing value, or the name of a set of them: ``"common"`` or ``"pandas"``.
     trim : bool, default False
-        Whether names of columns and text lose outer blanks and characters that nobody sees.
+        Whether to remove outer blanks and invisible characters from names of columns and from text.
     infer : bool, default True
-        Whether columns of a CSV file become numbers, booleans or dates where all values agree and nothing is lost. Else all columns
-        that `parse` does not name stay text.
+        Whether a column of a CSV file becomes numbers, booleans or dates if all of its values agree and nothing is lost. If False, all
+        columns that are not in `parse` stay text.
     invalid : {"raise", "drop_row"}, default "raise"
-        What happens to malformed records, and to rows whose text `parse` cannot read: they are an error that lists them, or are left
-        out with a warning.
+        What happens to malformed records, and to rows whose text `parse` cannot convert: an error lists them, or they are left out with
+        a warning.
     encoding : str, optional
-        Of CSV and JSON Lines, such as ``"cp1252"``. By default UTF-8, or UTF-16 where the file begins with its byte order mark.
+        Encoding of CSV and JSON Lines, such as ``"cp1252"``. By default UTF-8, or UTF-16 if the file begins with its byte order mark.
     delimiter : str, optional
-        Separator of a CSV file: one character, or comma, semicolon, tab, pipe or space. By default the one that its first line shows.
+        Separator of a CSV file: one character, or comma, semicolon, tab, pipe or space. By default it is taken from the first line.
     header : bool, default True
-        Whether the first record of a CSV file holds the names of the columns. Else they are ``column_1``, ``column_2`` and so on.
+        Whether the first record of a CSV file contains the names of the columns. If not, they are ``column_1``, ``column_2`` and so on.
     names : list of str, optional
-        Names of all columns of a CSV file, in place of those that it has.
+        Names for all columns of a CSV file, in place of its own.
     decimal : {".", ","}, default "."
         The decimal mark of numbers in a CSV file.
     format : {"csv", "tsv", "jsonl", "parquet", "arrow"}, optional
-        What is in the files. By default the ending of the name says it.
+        Format of the files. By default the ending of the name decides.
     spool : path, optional
-        Folder of the temporary file. By default the environment's ``TMPDIR``, else ``/var/tmp``, because ``/tmp`` is often memory.
+        Folder of the temporary file. By default that of the environment variable ``TMPDIR``, or else ``/var/tmp``, because ``/tmp`` is
+        often in memory.
 
     Returns
     -------
     pandas.DataFrame
-        Arrow-backed, with a RangeIndex: the position of a row is that of its record. ``attrs["parse"]`` holds the readings of a CSV
-        file as a line to copy, such as ``"parse={'amount': 'number'}"``; with it and ``infer=False`` the next file is read alike.
-        Where the source is a path, a folder, a glob, an address or a list of them, ``attrs["source"]`` names it as the call does,
-        without secrets of an address, and ``attrs["source_options"]`` holds the options that say how its content is read. A frame
-        that is changed later keeps its attrs.
+        An Arrow-backed frame with a RangeIndex: the position of a row is that of its record. For a CSV file, ``attrs["parse"]`` is the
+        inferred readings as code, such as ``"parse={'amount': 'number'}"``; with them and ``infer=False`` the next file is read in the
+        same way. If the source is a path, a folder, a glob, an address or a list of them, ``attrs["source"]`` is the source, without
+        secrets of an address, and ``attrs["source_options"]`` are the options with which its content was read. A frame keeps its attrs
+        when you change it.
 
     Raises
     ------
     OperationError
-        If the source cannot be read, or fails on the way.
+        If the source cannot be read, or fails while it is read.
     ValidationError
-        If records are malformed or text cannot be read, all at once. ``.report`` lists the first 100 of each kind, with the number of
-        a malformed record in its file (``record``), and the row of a text (``position``).
+        If records are malformed or text cannot be converted. The error covers the whole source. ``.report`` lists the first 100 of each
+        kind, with the number of a malformed record in its file (``record``), or the row of a text (``position``).
     ColumnNotFoundError
-        If there is no column `id`, or none that `parse` names.
+        If there is no column `id`, or a column of `parse` does not exist.
     MissingExtraError
         If fsspec, or the library of an address's protocol, is not installed.
 

@@ -281,7 +281,7 @@ class Utf8(Replayed):
     Raises
     ------
     OperationError
-        If the file holds no text, or begins as UTF-16 does without its mark.
+        If the file is not text, or looks like UTF-16 without a byte order mark.
     """
 
     def __init__(self, stream: IO[bytes], name: str, encoding: str | None) -> None:

@@ -33,106 +33,106 @@ class Options:
     ----------
     rename : mapping, callable or "reserved", optional
         Column -> property name, as in ``DataFrame.rename``; other columns keep their names. ``"reserved"`` turns columns that
-        look like reserved properties into these: ``Email Address`` into ``$email``, ``first_name`` into ``$first_name``. Of
-        several that look like one, it turns that of its very name, else the first. A mapping that names the column of the ids
-        sends them as a property, too. Not for unset and delete.
+        look like reserved properties into these: ``Email Address`` into ``$email``, ``first_name`` into ``$first_name``. If
+        several columns look like the same one, it renames the column with exactly that name, or else the first. A mapping that
+        contains the id column sends the ids as a property, too. Not for unset and delete.
     missing : {"skip", "null", "unset"}, default "skip"
-        What a missing value (NaN, NaT, NA, None) does: leave the property as it is, send null, or remove the property.
-        ``set`` takes all three, ``set_once`` takes skip and null, the others take skip only. Not for unset and delete.
+        What happens to the property of a missing value (NaN, NaT, NA, None): it stays as it is, it becomes null, or it is
+        removed. ``set`` takes all three, ``set_once`` takes skip and null, the others take only skip. Not for unset and delete.
     blank : {"keep", "missing"}, default "keep"
         Whether ``""`` and white space are values, or missing values. Not for unset and delete.
     parse : mapping, optional
-        Column -> how its text is read: ``"number"``, ``"number:1.234,5"`` (an example shows the marks), ``"date"``,
+        Column -> the reading that converts its text: ``"number"``, ``"number:1.234,5"`` (an example shows the marks), ``"date"``,
         ``"date:dd/mm/yyyy"``, ``"boolean:Yes/No"``, ``"json"``, ``"list:semicolon"`` or the separator itself, ``";"``, and others:
-        see "Reading text" in the documentation. Blank text is missing. Text that cannot be read is an error. A column that has the
-        type already stays as it is. Not for unset and delete.
+        see "Reading text" in the documentation. Blank text is missing. Text that cannot be converted is an error. A column that
+        already has the type stays as it is. Not for unset and delete.
     na : list of str or str, optional
-        Texts that mean a missing value, such as ``["-", "?"]``, or the name of a set: ``"common"`` holds ``NULL``, ``N/A``, ``nan``,
-        ``None``, ``\\N`` and others, ``"pandas"`` what `pandas.read_csv` takes for missing. A set may stand among texts:
-        ``["common", "-"]``. They count for ids and values. Casing counts, outer blanks do not. Not for unset and delete.
+        Texts that mean a missing value, such as ``["-", "?"]``, or the name of a set: ``"common"`` contains ``NULL``, ``N/A``, ``nan``,
+        ``None``, ``\\N`` and others, ``"pandas"`` contains what `pandas.read_csv` treats as missing. A list may contain names of
+        sets: ``["common", "-"]``. They apply to ids and values. Case matters, outer blanks do not. Not for unset and delete.
     trim : bool, default False
-        Whether ids, names of properties and text lose outer blanks and characters that nobody sees. Items of lists and texts in
-        objects keep them. Not for unset and delete.
+        Whether to remove outer blanks and invisible characters from ids, names of properties and text. Items of lists and texts
+        in objects keep them. Not for unset and delete.
     spread : label, list of labels or mapping, optional
         Columns of objects (dicts, named tuples, Series, structs, JSON text) of which each key becomes a property. A mapping
         from column to prefix puts the prefix before each key: ``{"address": "address_"}``. Not for unset and delete.
     invalid : {"raise", "drop_row", "drop_value", "truncate"} or mapping, default "raise"
         What happens to a row with an error: the frame is refused, the row is not sent, the property is not sent, or the
-        string is cut to 255 bytes. A mapping from check to one of these decides for each check, and one from column to such a
-        mapping for the checks of that column: ``{"missing_id": "drop_row", "bio": {"long_string": "truncate"}}``. An error of
-        a whole column raises, but for properties that Mixpanel computes or that name the profile, which ``"drop_value"``
-        leaves out.
+        string is cut to 255 bytes. A mapping can name one of these for each check, or for each check of a column:
+        ``{"missing_id": "drop_row", "bio": {"long_string": "truncate"}}``. An error of a whole column always raises, except
+        for properties that Mixpanel computes or that identify the profile: ``"drop_value"`` leaves them out.
     duplicates : {"raise", "last", "merge", "all"}, optional
         What happens to several rows of one id: the frame is refused, the last row is sent, the rows are merged to one
-        update, or all are sent in their order. By default set and set_once raise, unset and delete send the last row, and
-        the others send all. In merged rows a property has its last value that is not missing (also for set_once), and is
-        missing only if no row has a value. Rows that are excluded as invalid take no part in it; all others share one
+        update, or all are sent in order. By default set and set_once raise, unset and delete send the last row, and the
+        others send all. In merged rows a property has its last value that is not missing (also for set_once), and is
+        missing only if no row has a value. Rows that are excluded as invalid are not merged; the merged rows share one
         outcome. add, union, append and remove cannot be merged.
     ip : str, optional
-        Where Mixpanel takes city, region and country from: an IP address, or the column that holds one. By default
+        The IP address, or the column of IP addresses, from which Mixpanel derives city, region and country. By default
         Mixpanel looks up no location.
     latitude : label or float, optional
-        Where the user is, in degrees from -90 to 90: a number, or the column that holds them. Mixpanel takes city, region,
-        country and time zone from there. It goes with `longitude`: a row has both or neither. Only for users.
+        Latitude of the user in degrees, from -90 to 90: a number or a column. Mixpanel derives city, region, country and time
+        zone from it. It needs `longitude`: a row has both or neither. Only for users.
     longitude : label or float, optional
-        The same, in degrees from -180 to 180.
+        Longitude of the user in degrees, from -180 to 180: a number or a column.
     updated_at : {"keep", "refresh"}, label or datetime, optional
-        What happens to "Updated at" in Mixpanel: it stays, becomes now, or is taken from a column or a time (in UTC;
-        numbers are seconds). By default set_once refreshes it, and the others keep it.
+        What happens to "Updated at" in Mixpanel: it stays as it is, becomes the current time, or is taken from a column or a
+        time (in UTC; numbers are seconds since 1970). By default set_once refreshes it, and the others keep it.
     ignore_alias : bool, optional
-        Whether an id is taken literally where it is an alias of another. By default only delete takes it literally.
+        Whether the id is taken literally even if it is an alias of another id. By default only delete takes it literally.
     schema : pandera.DataFrameSchema, optional
         Your own checks of the frame, in addition to those of Mixpanel's limits. It must not change the frame.
     known : frame, path, collection of str or True, optional
-        The properties that Mixpanel has, so that others stand out: a frame with the columns ``name`` and ``type``, as
-        `read_properties` returns it, a file of them that `frame` reads, or names alone. A mapping from name to type does as well.
-        True asks Mixpanel at the time of the check, which needs a service account. Mixpanel's own properties are always known. Not
-        for unset and delete.
+        The properties that exist in Mixpanel, so that new ones are reported: a frame with the columns ``name`` and ``type``, as
+        `read_properties` returns it, a file with them that `frame` reads, a mapping from name to type, or only names. True asks
+        Mixpanel during the check, which needs a service account. Mixpanel's own properties are always known. Not for unset and
+        delete.
     new_properties : {"warn", "raise"}, default "warn"
-        Whether a property that is not among `known` is a warning, or the error ``new_property``, which refuses the frame unless
+        Whether a property that is not in `known` is a warning or the error ``new_property``. The error refuses the frame unless
         `invalid` leaves such properties out. Not for unset and delete.
     at_most : int, default 1000
-        A delete of more profiles is refused. Only for delete.
+        The most profiles that the call may delete. It refuses to delete more. Only for delete.
     backup : path-like, True or None, default True
-        The file that keeps what is removed, so that `open_backup` can put it back: the profiles are read before anything is sent,
-        which takes one or more of the 60 queries that Mixpanel answers in an hour. True: ``mixpanel-delete-....backup.parquet`` or
-        ``mixpanel-unset-....backup.parquet`` in the working directory, which the log and ``attrs["mixpanel"]["backup"]`` of the
-        summary name; the same call has the same file. Without a service account there is none then, and the hint ``no_backup``
-        says so. None: nothing is read or kept. A dry run keeps nothing either. Only for unset and delete.
+        The file that keeps the removed values, so that `open_backup` can restore them. The profiles are read before anything is
+        sent, which takes one or more of the 60 queries that Mixpanel answers in an hour. True writes
+        ``mixpanel-delete-....backup.parquet`` or ``mixpanel-unset-....backup.parquet`` in the working directory; the log and
+        ``attrs["mixpanel"]["backup"]`` of the summary contain its path, and the same call has the same file. Without a service
+        account True writes no backup, and the hint ``no_backup`` reports it. None reads and keeps nothing. A dry run writes no
+        backup. Only for unset and delete.
     project : Project, optional
-        Where to write. By default the project that `set_project` has set for this context or for the process, or else
-        the project that the environment names.
+        The project to write to. By default the project that `set_project` has set for this context or for the process, or
+        else the project of the environment variables.
     batch_size : int, optional
         Updates per request, at most 2000. By default 2000, and 200 for operators that are not idempotent.
     workers : int, default 4
         Requests in flight at once, at most 64.
     requests_per_hour : int, optional
-        The most requests in any hour, retries included. By default only Mixpanel's own limit of 2 GB a minute applies.
+        The most requests in any hour, including retries. By default only Mixpanel's own limit of 2 GB a minute applies.
     deadline : float, optional
         Seconds after which no request begins. The remaining rows are ``not_sent``.
     check : bool, optional
-        When to raise `UploadFailed`. By default when no row was accepted although requests were sent; True: when any row
-        is rejected, unknown, not sent or invalid; False: never.
+        When to raise `UploadFailed`. By default it is raised when requests were sent and no row was accepted; with True, when
+        any row is rejected, unknown, not sent or invalid; with False, never.
     canary : int, optional
-        How many ids are sent first, from 1 to 1000, all rows of each. Their profiles are read before, and 5, 20 and 60 seconds after
-        they were sent. If none of them shows what was sent, or one shows something else, nothing else is sent, and `CanaryFailed`
-        is raised. It takes up to 4 queries, and needs a service account. See "Proof" in the documentation.
+        How many ids are sent first, from 1 to 1000, with all rows of each. Their profiles are read before they are sent, and 5, 20
+        and 60 seconds after. If none of them has the values that were sent, or one has other values, `CanaryFailed` is raised,
+        and the other rows are not sent. It takes up to 4 queries, and needs a service account. See "Proof" in the documentation.
     dry_run : bool, default False
         Whether to do everything but send. All rows that would be sent are ``not_sent``.
     journal : path-like, optional
         A file that records what has been sent, so that the same call continues after an interruption, even after a power
-        cut. It holds ids and outcomes, no values. One file holds many runs, and serves one upload at a time. See
-        `read_journal` and `settle`.
+        cut. It contains ids and outcomes, but no values. A file can contain many runs, and serves one upload at a time.
+        See `read_journal` and `settle`.
     run : str, optional
-        Name of the run in the journal, such as a date. Rows that are accepted in a run are not sent again in it, also
-        after it has ended. By default the operator, the columns and the ids identify the run. Once no row is left to
-        try, the same call starts a new run; with add, append and remove the same values raise `AlreadySent`.
+        Name of the run in the journal, such as a date. Rows that were accepted in a run are not sent again in it, even
+        after it has ended. By default the operator, the columns and the ids identify the run. When no row is left to send,
+        the same call starts a new run; with add, append and remove the same values raise `AlreadySent`.
     on_changed : {"raise", "remaining"}, default "raise"
-        What happens if the run in the journal has other content: the call is refused, or only the ids without an outcome
-        in the run are sent.
+        What happens if the values differ from those of the run in the journal: the call is refused, or only the ids without
+        an outcome in the run are sent.
     repeat : bool, default False
-        Whether to send updates that are not idempotent (add, append, remove) although this process has sent the same
-        updates before. With a journal, name another run instead.
+        Whether to send updates that are not idempotent (add, append, remove) even if this process has already sent the
+        same updates. With a journal, name another run instead.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown in a notebook and in a terminal.
 
@@ -194,7 +194,7 @@ class Option:
     does : str
         One sentence for documentation.
     of : {"rows", "values", "sending", "removal", "delete"}
-        Who takes it: every operator, operators with values, the verbs that send, those of them that only remove, or delete.
+        Which calls take it: all, those of operators with values, those that send, those that send and only remove, or delete.
     choices : tuple
         The values that it may have. An empty tuple means any value.
     """
@@ -239,7 +239,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "trim",
             False,
             "bool, default False",
-            "Whether ids, names and text lose outer blanks and invisible characters.",
+            "Whether to remove outer blanks and invisible characters from ids, names and text.",
             "values",
             (True, False),
         ),
@@ -247,7 +247,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "spread",
             None,
             "label, list of labels or mapping, optional",
-            "Columns of objects of which each key becomes a property; a mapping gives their prefixes.",
+            "Columns of objects: each key becomes a property, with a prefix from a mapping.",
             "values",
         ),
         Option(
@@ -260,14 +260,14 @@ ALL_OPTIONS: dict[str, Option] = {
             "duplicates",
             None,
             '{"raise", "last", "merge", "all"}, optional',
-            "Whether several rows of one id refuse the frame, are sent as the last one, merged, or all in their order.",
+            "What happens to several rows of one id: refuse the frame, send the last one, merge them, or send all in order.",
             choices=(None, "raise", "last", "merge", "all"),
         ),
         Option(
             "ip",
             None,
             "str, optional",
-            "The IP address or column that Mixpanel takes the location from. By default it looks up none.",
+            "The IP address or column from which Mixpanel derives the location. By default it looks up none.",
         ),
         Option(
             "latitude", None, "label or float, optional", "Degrees from -90 to 90, or the column of them."
@@ -279,13 +279,13 @@ ALL_OPTIONS: dict[str, Option] = {
             "updated_at",
             None,
             '{"keep", "refresh"}, label or datetime, optional',
-            'Whether "Updated at" in Mixpanel stays, becomes now, or is taken from a column or a time.',
+            'Whether "Updated at" in Mixpanel stays, becomes the current time, or is taken from a column or a time.',
         ),
         Option(
             "ignore_alias",
             None,
             "bool, optional",
-            "Whether an id that is an alias of another is taken literally. By default only delete does so.",
+            "Whether the id is taken literally even if it is an alias. By default only delete does so.",
             choices=(None, True, False),
         ),
         Option("schema", None, "pandera.DataFrameSchema, optional", "Your own checks of the frame."),
@@ -293,33 +293,33 @@ ALL_OPTIONS: dict[str, Option] = {
             "known",
             None,
             "frame, path, collection of str or True, optional",
-            "The properties that Mixpanel has, so that others are found; True asks Mixpanel.",
+            "The properties that exist in Mixpanel, so that new ones are reported; True asks Mixpanel.",
             "values",
         ),
         Option(
             "new_properties",
             "warn",
             '{"warn", "raise"}, default "warn"',
-            "Whether a property that is not among the known ones is a warning or an error.",
+            "Whether a property that is not in `known` is a warning or an error.",
             "values",
             ("warn", "raise"),
         ),
-        Option("at_most", 1000, "int, default 1000", "A delete of more profiles is refused.", "delete"),
+        Option("at_most", 1000, "int, default 1000", "The most profiles that the call may delete.", "delete"),
         Option(
             "backup",
             True,
             "path-like, True or None, default True",
-            "The file that keeps what is removed. By default one in the working directory.",
+            "The file that keeps the removed values. By default one in the working directory.",
             "removal",
         ),
-        Option("project", None, "Project, optional", "Where to write.", "sending"),
+        Option("project", None, "Project, optional", "The project to write to.", "sending"),
         Option("batch_size", None, "int, optional", "Updates per request, at most 2000.", "sending"),
         Option("workers", 4, "int, default 4", "Requests in flight at once, at most 64.", "sending"),
         Option(
             "requests_per_hour",
             None,
             "int, optional",
-            "The most requests in any hour, retries included.",
+            "The most requests in any hour, including retries.",
             "sending",
         ),
         Option("deadline", None, "float, optional", "Seconds after which no request begins.", "sending"),
@@ -327,7 +327,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "check",
             None,
             "bool, optional",
-            "When to raise for rows that failed; by default only when none is accepted.",
+            "When to raise for rows that failed. By default only when none is accepted.",
             "sending",
             (None, True, False),
         ),
@@ -335,7 +335,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "canary",
             None,
             "int, optional",
-            "How many ids are sent first and looked for in Mixpanel; the others are sent once one of them is seen.",
+            "How many ids to send first and look for in Mixpanel; the others are sent when one of them is seen.",
             "sending",
         ),
         Option("dry_run", False, "bool, default False", "Do everything but send.", "sending", (True, False)),
@@ -351,7 +351,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "on_changed",
             "raise",
             '{"raise", "remaining"}, default "raise"',
-            "Whether to raise or to send only the remaining ids if the run in the journal has other content.",
+            "Whether to raise or to send only the remaining ids if the values differ from those of the run in the journal.",
             "sending",
             ("raise", "remaining"),
         ),
@@ -359,7 +359,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "repeat",
             False,
             "bool, default False",
-            "Send updates that are not idempotent although this process has sent them before.",
+            "Send updates that are not idempotent even if this process has already sent them.",
             "sending",
             (True, False),
         ),
@@ -376,7 +376,7 @@ ALL_OPTIONS: dict[str, Option] = {
 
 
 def taken_by(verb: str, *, sending: bool = True) -> list[Option]:
-    """Return the options that a verb takes, in the order of the table; without those of sending if asked."""
+    """Return the options that a verb takes, in the order of the table; with `sending=False` without those of sending."""
     removes = verb != "update" and not OPERATORS[verb].has_values
     takes = {"rows", verb} if removes else {"rows", "values"}  # some options are of delete alone
     if sending:
