@@ -187,7 +187,7 @@ df.mixpanel.set("user_id", parse={{"amount": "number:1.234,5", "born": "date:dd/
 If all texts of a column look like numbers, dates, yes and no, lists or JSON, a hint suggests the reading:
 
 ```text
-the text looks like numbers ('1,234.50', '7.00' in 2 rows): parse={{'amount': 'number:1,234.5'}} reads it
+the text looks like numbers ('1,234.50', '7.00' in 2 rows): parse={{'amount': 'number:1,234.5'}} converts it
 ```
 
 If two readings fit, as for `05/07/2023`, the hint suggests both. `parse={{"amount": "text"}}` confirms that the column is text, and removes the hint.

@@ -233,7 +233,7 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
         ),
         pytest.param(
             lambda df: df.mixpanel.update("user_id", {"plan": "sett"}),
-            "update knows the operators 'set'",
+            "the operators of update are 'set'",
             id="mistyped verb",
         ),
         pytest.param(
@@ -243,12 +243,12 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
         ),
         pytest.param(
             lambda df: df[["user_id"]].mixpanel.set("user_id"),
-            "no column is left to set",
+            "there is no column to set",
             id="no column to send",
         ),
         pytest.param(
             lambda df: pd.concat([df, df[["plan"]]], axis=1).mixpanel.set("user_id"),
-            "columns 'plan' stand in the frame more than once",
+            "columns 'plan' occur more than once in the frame",
             id="duplicate columns",
         ),
         pytest.param(
@@ -288,7 +288,7 @@ def test_payloads_show_every_digit_that_is_sent() -> None:
         ),
         pytest.param(
             lambda df: df.mixpanel.add("user_id", ["credits"], missing="null"),
-            "missing='null' means nothing to add: it knows 'skip'",
+            "missing='null' has no meaning for add: choose 'skip'",
             id="value that the verb does not know",
         ),
         pytest.param(

@@ -99,7 +99,7 @@ USERS = [
     ),
     pytest.param(
         lambda error: PLAIN.mixpanel.payloads("set", "id", rename=raising(error)),
-        "rename fails on column 'p'",
+        "rename failed on column 'p'",
         id="rename",
     ),
 ]
@@ -229,7 +229,7 @@ def test_a_bug_of_ours_is_shown_as_one(monkeypatch, place, call):
 
 def test_guards_let_our_own_errors_and_warnings_pass():
     for error in (mpd.ProjectError("no token"), UserWarning("careful")):
-        for guard in (reading_column("p"), calling("rename fails")):
+        for guard in (reading_column("p"), calling("rename failed")):
             with pytest.raises(type(error)) as caught, guard:
                 raise error
             assert caught.value is error
@@ -240,7 +240,7 @@ def test_guards_let_our_own_errors_and_warnings_pass():
     [
         pytest.param(
             lambda: pd.DataFrame({"id": ["a"], Unshowable(): [b"x"]}).mixpanel.payloads("set", "id"),
-            "column <Unshowable: cannot be shown> has no name as text",
+            "column <Unshowable: cannot be shown> cannot be converted to text",
             id="a label",
         ),
         pytest.param(
@@ -255,7 +255,7 @@ def test_guards_let_our_own_errors_and_warnings_pass():
         ),
         pytest.param(
             lambda: pd.DataFrame({"id": [Unshowable()], "p": [1]}).mixpanel.payloads("set", "id"),
-            "untyped_id in 'id': 1 row, the id is neither text nor a whole number; first at index 0: 'cannot be shown'",
+            "untyped_id in 'id': 1 row, the id is neither text nor a whole number: convert it to text; first at index 0: 'cannot be shown'",
             id="a value",
         ),
         pytest.param(

@@ -217,7 +217,7 @@ def test_check_decides_whether_an_upload_raises(
         return
     with pytest.raises(mpd.UploadFailed, match=r"^set: ") as raised:
         users(3).mixpanel.set("id", check=check)
-    assert raised.value.__notes__ == [".summary tells what became of every row."]
+    assert raised.value.__notes__ == [".summary has the outcome of every row."]
     assert_adds_up(raised.value.summary, 3)
 
 

@@ -277,5 +277,5 @@ def test_the_last_summary_counts_malformed_records(emulator, tmp_path):
 
 
 def test_a_reading_that_fails_is_named(emulator, tmp_path):
-    with pytest.raises(mpd.ValidationError, match=r"cannot be read as parse=\{'v': 'number'\} says"):
+    with pytest.raises(mpd.ValidationError, match=r"parse=\{'v': 'number'\} cannot read the text"):
         mpd.upload(file(tmp_path, "user_id,v\na,x\n"), "set", "user_id", parse={"v": "number"})

@@ -212,7 +212,7 @@ def test_who_wins(
     assert current_project() == (of_the_process or ENVIRONMENT)
 
 
-REFUSED = "no project here, while another thread or task is in a block"
+REFUSED = "no project is set in this thread or task, but another one is in a block"
 
 
 @pytest.mark.usefixtures("environment")
@@ -625,11 +625,11 @@ def test_a_worker_writes_to_the_project_that_it_is_passed_never_to_that_of_the_e
             assert pool.apply(rows_accepted, [emulator.project]) == 1
             for _ in range(2):
                 assert pool.apply(rows_accepted_in_a_block, [emulator.project]) == 1
-                with pytest.raises(mpd.ProjectError, match=r"no project in this worker.*project="):
+                with pytest.raises(mpd.ProjectError, match=r"no project is set in this worker.*project="):
                     pool.apply(rows_accepted)
             assert TOKEN not in repr(pool.apply(copy.copy, [mpd.Project(TOKEN, "eu")]))
         with mpd.set_project(emulator.project), context.Pool(1) as pool:
-            with pytest.raises(mpd.ProjectError, match=r"no project in this worker.*project="):
+            with pytest.raises(mpd.ProjectError, match=r"no project is set in this worker.*project="):
                 pool.apply(rows_accepted)
             assert not environment.requests
             assert pool.apply(rows_accepted_in_a_block, [None]) == 1

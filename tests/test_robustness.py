@@ -122,7 +122,7 @@ def test_odd_labels_are_refused_in_our_words(emulator: mpd.Emulator, frame: Any,
 
 def test_a_function_that_cannot_rename(emulator: mpd.Emulator) -> None:
     frame = pd.DataFrame({"id": ["a"], "x": [1]})
-    with pytest.raises(mpd.OperationError, match="rename fails on column 'x': ZeroDivisionError"):
+    with pytest.raises(mpd.OperationError, match="rename failed on column 'x': ZeroDivisionError"):
         frame.mixpanel.set("id", rename=lambda label: 1 / 0)
 
 

@@ -55,7 +55,7 @@ OTHERS = {
     "def mine(frame):\n    return frame.mixpanel.set('idd')\nmine(df)": (["3 mine(df)", "2     return frame", "did you mean 'id'"], ["accessors.py"]),
     "try:\n    {}['mine']\nexcept KeyError:\n    df.mixpanel.set('idd')": (["KeyError: 'mine'", "4     df.mixpanel.set('idd')", "did you mean"], ["accessors.py"]),
     "try:\n    df.mixpanel.set('idd')\nexcept KeyError:\n    df.mixpanel.set('ix')": (["did you mean", "was being handled", "'ix'"], ["accessors.py"]),
-    "df.mixpanel.set('id', ['n'], rename=rename)": (["return {}[label]", "KeyError: 'n'", "is the direct cause", "1 df.mixpanel.set", "rename fails"], []),
+    "df.mixpanel.set('id', ['n'], rename=rename)": (["return {}[label]", "KeyError: 'n'", "is the direct cause", "1 df.mixpanel.set", "rename failed"], []),
     "mpd.frame(fails())": (["raise LookupError", "is the direct cause", "1 mpd.frame(fails())", "the cursor is gone"], []),
     "summary = df.mixpanel.set('id', ['n'])\nending.raise_from(LookupError('a bug'), summary)": (["LookupError: a bug", "2 ending.raise_from", "the upload ended with LookupError"], []),
     "%xmode Minimal\ndf.mixpanel.set('idd')": (["ColumnNotFoundError: id column"], ["df.mixpanel.set", "accessors.py"]),

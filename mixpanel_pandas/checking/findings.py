@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.rules.checks import Check
 
 __all__ = [
+    "PARSE_MESSAGES",
     "Finding",
     "Names",
     "column_findings",

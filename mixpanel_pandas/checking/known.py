@@ -103,16 +103,16 @@ def _new(column: PropertyColumn, known: KnownProperties, sent: set[str]) -> Know
     like = known.like(column.name)
     message = f"creates the property {quoted(column.name, Length.NAME)}, which Mixpanel does not have"
     if like is not None:
-        message += f"; it has {quoted(like, Length.NAME)}, which is similar"
+        message += f"; it has {quoted(like, Length.NAME)}"
     if like is not None and like not in sent and column.key is None:
-        message += f": {option_in_words('rename', {column.label: like})} sends the column as that property"
+        message += f": {option_in_words('rename', {column.label: like})} sends it as {quoted(like, Length.NAME)}"
     return KnownFailure("new_property", column.label, column.name, column.name, message, like)
 
 
 def _absent(label: Hashable, name: str, known: KnownProperties) -> KnownFailure:
     like = known.like(name)
     message = f"Mixpanel does not have the property {quoted(name, Length.NAME)}: there is nothing to remove"
-    message += "" if like is None else f"; it has {quoted(like, Length.NAME)}, which is similar"
+    message += "" if like is None else f"; it has {quoted(like, Length.NAME)}"
     return KnownFailure("absent_property", label, name, name, message, like)
 
 

@@ -1,4 +1,4 @@
-"""What follows from an answer, and when: the decision table and the pauses. Pure."""
+"""What an upload does after an answer, and when: the decision table and the pauses, without side effects."""
 
 from __future__ import annotations
 
@@ -30,35 +30,37 @@ __all__ = [
 #: - ``reject``: the rows are refused, and nothing is sent again.
 #: - ``again``: send the request again without the named rows.
 #: - ``stop``: send nothing else.
-#: - ``unknown``: to send anything again could apply an update twice.
+#: - ``unknown``: nothing is sent again, because that could apply an update twice.
 FollowUp = Literal["accept", "retry", "halve", "bisect", "reject", "again", "stop", "unknown"]
 
 #: Seconds: the longest pause of our own, the least and the most jitter, the longest wait that a server may ask for.
 LONGEST_PAUSE, JITTER, LONGEST_RETRY_AFTER = 60.0, (1.0, 5.0), 300.0
 #: Tries of the very first connection. There are few, so that a mistyped address shows soon.
 FIRST_TRIES = 2
-#: Bisecting a batch ends after so many requests in a row were refused with the same text.
+#: Bisecting a batch ends after this many requests in a row were refused with the same text.
 BISECTING = 24
-#: Bisecting a batch ends after so many refused requests in all. So many bad rows are to be corrected at their source.
+#: Bisecting a batch ends after this many refused requests in all: it is better to correct so many bad rows at their source.
 BISECTING_AT_ALL = 500
 
 
 @dataclass(frozen=True)
 class Reaction:
-    """What follows from one kind of evidence: a row of the decision table.
+    """What an upload does after one kind of evidence: a row of the decision table.
 
     Attributes
     ----------
     may_be_applied : bool
         Whether updates that are not named may be applied.
     idempotent, otherwise : str
-        What follows if all operators are idempotent, and if not.
+        What the upload does if all operators are idempotent, and if not.
     last : str
         The outcome of the rows if nothing is sent again.
     reason : str
         A short category for the summary.
     remedy : str
         What the user can do.
+    idempotent_remedy : str, optional
+        What the user can do if all operators are idempotent. By default the same.
     """
 
     may_be_applied: bool
@@ -67,9 +69,14 @@ class Reaction:
     last: Outcome
     reason: str
     remedy: str
+    idempotent_remedy: str = ""
+
+    def remedy_of(self, idempotent: bool) -> str:
+        """Return what the user can do."""
+        return (idempotent and self.idempotent_remedy) or self.remedy
 
     def action(self, idempotent: bool) -> FollowUp:
-        """Return what follows."""
+        """Return what the upload does."""
         return self.idempotent if idempotent else self.otherwise
 
 
@@ -98,22 +105,23 @@ REACTIONS: dict[Evidence, Reaction] = {
     # framed, compressed, or that contradicts itself
     "unclear": Reaction(
         True, "retry", "unknown", "unknown",
-        "no clear answer", "it may have been applied: look at the profiles before sending it again",
+        "no clear answer", "the updates may have been applied: look at the profiles before you send the rows again",
+        "the updates may have been applied: send the failures again; a second time changes nothing",
     ),
     # 400 or status 0, nobody named
     "refused": Reaction(
         True, "bisect", "unknown", "rejected",
-        "refused", "correct what the text names; rows beside the wrong one may have been applied",
+        "refused", "correct the mistake that the answer names; other rows of the request may have been applied",
     ),
     # 400 or status 0, nobody named, 0 counted
     "none_applied": Reaction(
         False, "bisect", "bisect", "rejected",
-        "refused", "correct what the text names, then send the failures again",
+        "refused", "correct the mistake that the answer names, then send the failures again",
     ),
     # a bare 0, 414
     "none_valid": Reaction(
         False, "reject", "reject", "rejected",
-        "refused", "correct what every row of the request has wrong, then send the failures again",
+        "refused", "correct the mistake that all rows of the request have, then send the failures again",
     ),
     # some records named
     "named": Reaction(
@@ -181,7 +189,7 @@ class Stop:
 
 
 #: Why rows have no final answer if the process ends before it is written down, or between two tries.
-PROCESS_ENDED = Stop("process ended", "the process ended before these rows' turn: make the same call again")
+PROCESS_ENDED = Stop("process ended", "the process ended before these rows were sent: make the same call again")
 
 
 @dataclass(frozen=True)

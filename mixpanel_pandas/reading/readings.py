@@ -98,7 +98,7 @@ class Reading:
             return self._read_chunks(column, type)
         if not is_text_type(column.type) and not pa.types.is_null(column.type):
             if not READINGS[self.kind].has_type(column.type):
-                msg = f"{self.name!r} reads text, and the column holds {column.type}"
+                msg = f"{self.name!r} reads text, but the column has {column.type}"
                 raise OperationError(msg)
             return ReadColumn(column)
         return self._reader(as_texts(column), type)

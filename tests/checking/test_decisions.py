@@ -166,25 +166,25 @@ def test_what_cannot_be_mended_raises(columns, invalid, check):
         pytest.param(
             {"user_id": ["null", "a"], "n": 1},
             "drop_value",
-            "invalid='drop_value' cannot mend junk_id: 'drop_row' can.",
+            "invalid='drop_value' does not apply to junk_id: use 'drop_row'.",
             id="a bad id needs its row dropped",
         ),
         pytest.param(
             {"user_id": ["a", "b"], "n": [1, np.inf], "o": [5, {1: 2}]},
             "truncate",
-            "invalid='truncate' cannot mend infinite, odd_key: 'drop_row' or 'drop_value' can.",
+            "invalid='truncate' does not apply to infinite, odd_key: use 'drop_row' or 'drop_value'.",
             id="several checks of one way",
         ),
         pytest.param(
             {"user_id": ["a"], "$token": [1]},
             "drop_row",
-            "invalid='drop_row' cannot mend identity_property: 'drop_value' can.",
+            "invalid='drop_row' does not apply to identity_property: use 'drop_value'.",
             id="a property that is none",
         ),
         pytest.param(
             {"user_id": ["null"], "n": 1},
             "raise",
-            "invalid='drop_row' leaves such rows out",
+            "invalid='drop_row' leaves these rows out",
             id="the option is not given",
         ),
     ],
@@ -442,11 +442,11 @@ def test_invalid_has_no_say_in_duplicates():
 @pytest.mark.parametrize(
     ("invalid", "message"),
     [
-        ({"duplicate_id": "drop_row"}, "'duplicate_id' knows 'raise', not 'drop_row'"),
-        ({"missing_id": "truncate"}, "'missing_id' knows 'raise', 'drop_row', not 'truncate'"),
+        ({"duplicate_id": "drop_row"}, "'duplicate_id' can be 'raise', not 'drop_row'"),
+        ({"missing_id": "truncate"}, "'missing_id' can be 'raise', 'drop_row', not 'truncate'"),
         (
             {"n": {"infinite": "truncate"}},
-            "'infinite' knows 'raise', 'drop_row', 'drop_value', not 'truncate'",
+            "'infinite' can be 'raise', 'drop_row', 'drop_value', not 'truncate'",
         ),
         ({"n": {"infinitee": "drop_row"}}, "no check 'infinitee': did you mean 'infinite'?"),
     ],

@@ -149,16 +149,16 @@ def test_findings_of_whole_columns(frame, call, check, value):
         pytest.param(
             {},
             "lookalike",
-            "looks like $email, which is another property: rename={'email': '$email'} sends it as that",
+            "looks like $email, but is another property: rename={'email': '$email'} sends it as $email",
             id="look-alike",
         ),
         pytest.param(
             {"verb": "add", "properties": "plan"},
             "wrong_type",
-            "$add takes numbers (parse={'plan': 'number'} reads those in text), not strings",
+            "$add takes numbers (parse={'plan': 'number'} converts text), not strings",
             id="type",
         ),
-        pytest.param({"rename": {"age": "$created"}}, "created", "$created holds a date", id="reserved date"),
+        pytest.param({"rename": {"age": "$created"}}, "created", "$created must be a date, not numbers", id="reserved date"),
     ],
 )
 def test_messages_that_say_more_than_the_check(call, check, message):
@@ -241,7 +241,7 @@ def hints(name: str, value: object = "x") -> dict[str, str]:
 def test_a_look_alike_names_the_property_that_is_meant(lookalike: str, meant: str) -> None:
     for name in (lookalike, lookalike.upper(), f"{lookalike[:2]} {lookalike[2:]}"):
         message = hints(name)["lookalike"]
-        assert message.startswith(f"looks like {meant}, which is another property")
+        assert message.startswith(f"looks like {meant}, but is another property")
         assert f"rename={{{name!r}: {meant!r}}}" in message
 
 

@@ -64,13 +64,13 @@ FINDINGS = [
     pytest.param(
         users(plna=TEXTS),
         {},
-        [("warning", "new_property", NEW.format("plna") + "; 'plan' is like it: rename={'plna': 'plan'} sends it as that")],
+        [("warning", "new_property", NEW.format("plna") + "; it has 'plan': rename={'plna': 'plan'} sends it as 'plan'")],
         id="two letters have changed places",
     ),
     pytest.param(
         users(plna=TEXTS, plan=TEXTS),
         {},
-        [("warning", "new_property", NEW.format("plna") + "; 'plan' is like it")],
+        [("warning", "new_property", NEW.format("plna") + "; it has 'plan'")],
         id="the like one is sent, too",
     ),
     pytest.param(users(city=TEXTS), {"rename": {"city": "plan"}}, [], id="the name after rename counts"),
@@ -83,7 +83,7 @@ FINDINGS = [
     pytest.param(
         users(at=[{"plan": "x", "pln": "y"}, {"plan": "z"}]),
         {"spread": ["at"]},
-        [("warning", "new_property", NEW.format("pln") + "; 'plan' is like it")],
+        [("warning", "new_property", NEW.format("pln") + "; it has 'plan'")],
         id="keys of objects that are spread",
     ),
     pytest.param(users(**{"plan ": TEXTS}), {"trim": True}, [], id="the name after trim counts"),
@@ -106,7 +106,7 @@ FINDINGS = [
     pytest.param(
         users(plna=TEXTS),
         {"verb": "remove"},
-        [("warning", "absent_property", "Mixpanel does not have the property 'plna': there is nothing to remove; 'plan' is like it")],
+        [("warning", "absent_property", "Mixpanel does not have the property 'plna': there is nothing to remove; it has 'plan'")],
         id="an item of no list",
     ),
     pytest.param(
@@ -118,25 +118,25 @@ FINDINGS = [
     pytest.param(
         users(age=TEXTS),
         {},
-        [("warning", "type_drift", "Mixpanel has 'age' as number, and the column is string: reports show one type at a time")],
+        [("warning", "type_drift", "Mixpanel has 'age' as number, but the column is string: reports show one type at a time")],
         id="text in numbers",
     ),
     pytest.param(
         users(plan=NUMBERS),
         {"verb": "set_once"},
-        [("warning", "type_drift", "Mixpanel has 'plan' as string, and the column is number: reports show one type at a time")],
+        [("warning", "type_drift", "Mixpanel has 'plan' as string, but the column is number: reports show one type at a time")],
         id="numbers in text",
     ),
     pytest.param(
         users(is_vip=NUMBERS),
         {},
-        [("warning", "type_drift", "Mixpanel has 'is_vip' as boolean, and the column is number: reports show one type at a time")],
+        [("warning", "type_drift", "Mixpanel has 'is_vip' as boolean, but the column is number: reports show one type at a time")],
         id="numbers in booleans",
     ),
     pytest.param(
         users(plan=[["a"], ["b"]]),
         {},
-        [("warning", "type_drift", "Mixpanel has 'plan' as string, and the column is list: reports show one type at a time")],
+        [("warning", "type_drift", "Mixpanel has 'plan' as string, but the column is list: reports show one type at a time")],
         id="lists in text",
     ),
     pytest.param(users(age=["1", "2"]), {"parse": {"age": "number"}}, [], id="the type after parse counts"),
@@ -145,10 +145,10 @@ FINDINGS = [
     pytest.param(
         users(born=["2024-01-01", "soon"]),
         {},
-        [("warning", "type_drift", "Mixpanel has 'born' as date, and the column is string: reports show one type at a time")],
+        [("warning", "type_drift", "Mixpanel has 'born' as date, but the column is string: reports show one type at a time")],
         id="text in dates",
     ),
-    pytest.param(users(age=TEXTS), {"known": {"age": "NUMBER"}}, [("warning", "type_drift", "Mixpanel has 'age' as number, and the column is string: reports show one type at a time")], id="a mapping"),
+    pytest.param(users(age=TEXTS), {"known": {"age": "NUMBER"}}, [("warning", "type_drift", "Mixpanel has 'age' as number, but the column is string: reports show one type at a time")], id="a mapping"),
     pytest.param(users(age=TEXTS), {"known": {"age": "undefined"}}, [], id="a type that is none"),
     pytest.param(users(age=TEXTS), {"known": {"age": None}}, [], id="a type that is missing"),
     pytest.param(users(age=TEXTS), {"known": ["age"]}, [], id="names alone have no types"),
@@ -163,7 +163,7 @@ FINDINGS = [
         pytest.param(
             users(plan=TEXTS),
             {"verb": verb},
-            [("warning", "no_list", f"Mixpanel has 'plan' as string, not list: it ignores ${verb} there, and says nothing")],
+            [("warning", "no_list", f"Mixpanel has 'plan' as string, not list: it then ignores ${verb} without an error")],
             id=f"{verb} on text",
         )
         for verb in ("union", "append", "remove")
@@ -265,7 +265,7 @@ def test_true_asks_mixpanel_once(emulator: mpd.Emulator) -> None:
     users(plan=TEXTS, age=NUMBERS).mixpanel.set("user_id")
     sent = len(emulator.requests)
     assert said(users(plan=TEXTS, age=TEXTS), known=True) == [
-        ("warning", "type_drift", "Mixpanel has 'age' as number, and the column is string: reports show one type at a time")
+        ("warning", "type_drift", "Mixpanel has 'age' as number, but the column is string: reports show one type at a time")
     ]  # fmt: skip
     assert [request.path for request in emulator.requests[sent:]] == ["/api/query/engage/properties"]
     with pytest.warns(mpd.ProfileWarning, match=r"creates 1 property: seats: df.*known=True\) shows"):
@@ -320,7 +320,7 @@ REFUSED = (
         pytest.param("gone.csv", "cannot read gone.csv: No such file or directory", id="no file"),
         pytest.param(
             pd.DataFrame({"n": [1]}),
-            "known holds a table without a column 'name': there are 'n'; read_properties returns name and type",
+            "known has no column 'name', only 'n': it needs name and type, as read_properties returns them",
             id="another table",
         ),
     ],

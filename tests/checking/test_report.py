@@ -146,15 +146,15 @@ def test_the_message_reads_well():
     )
     assert str(refusal(frame)) == (
         "7 errors in 5 rows: nothing was sent\n"
-        "  missing_id in 'user_id': 1 row, no id: every row needs one; first at index 'q': nan\n"
-        "  duplicate_id in 'user_id': 2 rows, the id stands in several rows: duplicates='last' sends the last of them, duplicates='merge' "
-        "the last value of each property, duplicates='all' one after the other; "
+        "  missing_id in 'user_id': 1 row, the id is missing: every row needs one; first at index 'q': nan\n"
+        "  duplicate_id in 'user_id': 2 rows, several rows have this id: duplicates='last' sends the last of them, duplicates='merge' "
+        "the last value of each property, duplicates='all' sends all of them in order; "
         "first at index 'r': 'bob'\n"
         "  computed_property in '$last_seen': Mixpanel computes $last_seen: updated_at='$last_seen' sets it, or do not send it\n"
         "  long_string in 'bio': 1 row, the text is too long (limit: 255 bytes); first at index 't': "
         "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\n"
         "  infinite in 'score': 2 rows, infinity, or a number beyond the largest double (1.8e308), which becomes infinity: replace it; first at index 'r': inf\n"
-        "invalid='drop_row' leaves such rows out, invalid='drop_value' leaves such values out, invalid='truncate' cuts such text"
+        "invalid='drop_row' leaves these rows out, invalid='drop_value' leaves these values out, invalid='truncate' cuts these texts"
     ).replace("nan", repr(frame["user_id"].iloc[1]))
 
 

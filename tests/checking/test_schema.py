@@ -21,6 +21,7 @@ from pandas.testing import assert_frame_equal
 
 from mixpanel_pandas import OperationError, ValidationError
 from mixpanel_pandas.checking import schema as schema_module
+from mixpanel_pandas.checking.findings import PARSE_MESSAGES
 from mixpanel_pandas.rules.checks import CHECKS
 from mixpanel_pandas.rules.limits import HELPER_COLUMNS
 
@@ -92,7 +93,7 @@ VALUES = [
             "N/A",
             "NA",
             "x",
-            says="texts that probably mean a missing value are sent as text ('N/A'): na='common' makes it missing",
+            says="texts that probably mean a missing value are sent as text ('N/A'): na='common' treats them as missing",
         ),
     ),
     (
@@ -103,7 +104,7 @@ VALUES = [
             r"\N",
             "N",
             5,
-            says=r"texts that probably mean a missing value are sent as text ('\\N'): na='common' makes it missing",
+            says=r"texts that probably mean a missing value are sent as text ('\\N'): na='common' treats them as missing",
         ),
     ),
     ("wrong_type", "error", None, column("x", 1, 2.5, verb="add")),
@@ -148,7 +149,7 @@ VALUES = [
             "ann@x.com\u200b",
             "ann@x.com",
             name="$email",
-            says="not an e-mail address: trim=True removes outer blanks and invisible characters",
+            says="the value is not an e-mail address: trim=True removes outer blanks and invisible characters",
         ),
     ),
     ("phone", "warning", None, column("0049 1", "+49 1", name="$phone")),
@@ -246,8 +247,8 @@ def test_a_value_that_fails(check, severity, limit, values):
     assert found["column"].unique().tolist() == [label]
     assert found["property"].unique().tolist() == [name]
     says = values.get("says", CHECKS[check].says)
-    if "parse" in values:
-        says = says.replace("parse= says", f"parse={values['parse']!r} says")
+    if "parse" in values and check in PARSE_MESSAGES:
+        says = PARSE_MESSAGES[check].format(parse=f"parse={values['parse']!r}")
     assert found["message"].unique().tolist() == [says]
     assert found["count"].unique().tolist() == [len(positions)]
     for position, value in zip(positions, found["value"], strict=True):

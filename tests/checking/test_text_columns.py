@@ -80,7 +80,7 @@ def test_text_that_is_more_is_named_with_a_remedy_that_works(texts, kind, remedy
     hint = hints.pop(f"{kind}_as_text")
     assert set(hints) == ({"missing_as_text"} if "na" in remedy else set())
     assert hint.startswith(f"the text looks like {LOOKS[kind]} ({texts[0]!r}")
-    assert hint.endswith(f": {in_python(remedy)} reads it")
+    assert hint.endswith(f": {in_python(remedy)} converts it")
     assert hints_of(frame, **remedy) == {}
     assert sent(frame, **remedy) == values
 
@@ -121,7 +121,7 @@ TWO_WAYS = [
 def test_text_that_may_be_read_in_two_ways_names_both(texts, kind, readings):
     hint = hints_of(frame_of(texts))[f"{kind}_as_text"]
     one, other = (f"parse={{'v': {name!r}}}" for name in readings)
-    assert hint.endswith(f": {one} or {other}, whichever is meant, reads it")
+    assert hint.endswith(f": {one} or {other}, whichever is meant, converts it")
     for name in readings:
         assert hints_of(frame_of(texts), parse={"v": name}) == {}
 
@@ -237,7 +237,7 @@ def test_missing_value_markers_are_named_with_their_rows(values, na):
     found = report[report["check"] == "missing_as_text"]
     words = [value for value in values if value not in ("x", 5)]
     assert found["value"].tolist() == words
-    assert found["message"].unique()[0].endswith(f": na={na!r} makes it missing")
+    assert found["message"].unique()[0].endswith(f": na={na!r} treats them as missing")
     assert "missing_as_text" not in hints_of(frame, na=na)
     assert sent(frame, na=na) == [value if value in ("x", 5) else None for value in values]
 
@@ -246,7 +246,7 @@ def test_one_remedy_takes_the_words_of_all_columns():
     frame = pd.DataFrame({"user_id": ["a", "b"], "v": ["x", "-"], "w": ["N/A", "y"]})
     report = frame.mixpanel.validate("set", "user_id")
     assert report["check"].tolist() == ["missing_as_text"] * 2
-    assert all("na=['common', '-'] makes" in message for message in report["message"])
+    assert all("na=['common', '-'] treats" in message for message in report["message"])
     assert frame.mixpanel.validate("set", "user_id", na=["common", "-"]).empty
 
 
@@ -285,7 +285,7 @@ def test_later_values_tell_the_day_from_the_month():
     days = [dt.date(2001, 1, 1) + dt.timedelta(day) for day in range(3000)]
     either = [day.strftime("%d/%m/%Y") for day in days if day.day <= 12]
     hint = hints_of(frame_of([*either, "31/12/2023"]))["date_as_text"]
-    assert "parse={'v': 'date:dd/mm/yyyy'} reads it" in hint
+    assert "parse={'v': 'date:dd/mm/yyyy'} converts it" in hint
 
 
 @pytest.mark.usefixtures("small_steps")

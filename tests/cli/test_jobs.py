@@ -370,7 +370,7 @@ def test_a_job_refuses_properties_that_mixpanel_lacks(
 def test_new_properties_needs_what_is_known() -> None:
     done = run("run", write_job(JOB + "new-properties = 'raise'\n"))
     assert done.exit_code == 2
-    assert "--new-properties raise needs the properties that there are: pass known as well" in done.stderr
+    assert "--new-properties raise needs the properties that exist: pass known as well" in done.stderr
 
 
 def test_what_is_known_is_typed_and_saved(emulator: mpd.Emulator) -> None:
@@ -379,7 +379,7 @@ def test_what_is_known_is_typed_and_saved(emulator: mpd.Emulator) -> None:
     Path("known.csv").write_text("name\nplan\nkredits\n", encoding="utf-8")
     done = run("set", "users.csv", *options, "--known", "known.csv")
     assert done.exit_code == 1
-    assert "'kredits' is like it: --rename credits=kredits sends it as that" in " ".join(done.stderr.split())
+    assert "it has 'kredits': --rename credits=kredits sends it as 'kredits'" in " ".join(done.stderr.split())
     for typed, saved in (("known.csv", "../known.csv"), ("true", True)):
         assert (
             run("set", "users.csv", *options, "--known", typed, "--save-job", "jobs/users.toml").exit_code
@@ -442,7 +442,7 @@ def test_a_number_of_numpy_is_a_number_in_a_job() -> None:
     ],
 )
 def test_what_has_no_form_in_a_job_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(mpd.OperationError, match="cannot stand in a job"):
+    with pytest.raises(mpd.OperationError, match="a job cannot contain"):
         job_text(job_of(operation("set", "uid", None, None, options), "users.csv"))
 
 

@@ -10,9 +10,9 @@ from mixpanel_pandas.rules.operation import operation
 #: A message of the package -> the same in the words of the command line.
 MESSAGES = {
     "parse={'amount': 'number'} reads text": "--parse amount=number reads text",
-    "parse={column: 'number'} reads those in text": "--parse column=number reads those in text",
+    "parse={column: 'number'} converts text": "--parse column=number converts text",
     "parse={'a b': 'date', 'c': 'json'}": "--parse 'a b=date' --parse c=json",
-    "rename={'phone': '$phone'} sends it as that": "--rename 'phone=$phone' sends it as that",
+    "rename={'phone': '$phone'} sends it as $phone": "--rename 'phone=$phone' sends it as $phone",
     "rename='reserved' does": "--rename reserved does",
     "duplicates='last' sends the last of them, duplicates='merge'": "--duplicates last sends the last of them, --duplicates merge",
     "pass at_most=59 if that": "pass --at-most 59 if that",
@@ -26,7 +26,7 @@ MESSAGES = {
     "missing='nul' is not one of": "--missing nul is not one of",
     "rename={'it\\'s': 'x'} and so on": """--rename 'it'"'"'s=x' and so on""",
     "id column 'ui' is not in users.csv": "--id ui is not in users.csv",
-    "invalid='drop_row' leaves such rows out": "--invalid drop_row leaves such rows out",
+    "invalid='drop_row' leaves these rows out": "--invalid drop_row leaves these rows out",
     "mpd.explain('long_string') says more": "`mixpanel-pandas explain long_string` says more",
     "first at index 0: 'x'": "first in row 1: 'x'",
     "which column holds the ids? Name it first, as in set('user_id'); there are 'a'": "which column holds the ids? Name it with --id; there are 'a'",
@@ -54,7 +54,7 @@ def test_messages_in_the_words_of_the_command_line(message: str) -> None:
 
 #: Mistakes of a call on a frame -> what the command line says of them.
 CALLS = {
-    "text to add": (("add", "id", ["plan"]), {}, "--parse plan=number reads those in text"),
+    "text to add": (("add", "id", ["plan"]), {}, "--parse plan=number converts text"),
     "a look-alike": (("set", "id", ["email"]), {}, "--rename 'email=$email'"),
     "a run without a journal": (("set", "id"), {"run": "x"}, "pass --journal mp.sqlite as well"),
     "workers": (("set", "id"), {"workers": 99}, "--workers 99 must be a whole number from 1 to 64"),

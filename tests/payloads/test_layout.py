@@ -92,7 +92,7 @@ def with_columns(*labels):
             FRAME.assign(age=objects([pd.Series([1, 2], ["a", "a"]), None])),
             {"spread": ["age"]},
             OperationError,
-            "cannot spread column 'age': 1 of its values have a key twice, the first at index 0: of JSON text column.map(json.loads) "
+            "cannot spread column 'age': 1 of its values have a key twice, the first at index 0: for JSON text, column.map(json.loads) "
             "keeps the last",
             id="spread of a Series with a label twice",
         ),
@@ -100,7 +100,7 @@ def with_columns(*labels):
             FRAME,
             {"latitude": "north", "longitude": "age"},
             ColumnNotFoundError,
-            f"latitude is a number of degrees or a column, and 'north' is not in the frame: there are {LIST}",
+            f"latitude must be a number of degrees or a column, and 'north' is not in the frame: there are {LIST}",
             id="no column of latitudes",
         ),
         pytest.param(
@@ -135,14 +135,14 @@ def with_columns(*labels):
             FRAME[["user_id"]],
             {},
             OperationError,
-            "no column is left to set: the frame has 'user_id', all of them in use already",
+            "there is no column to set: the id or an option uses every column of the frame ('user_id')",
             id="no column left",
         ),
         pytest.param(
             FRAME[["user_id", "at"]],
             {"updated_at": "at"},
             OperationError,
-            "no column is left to set: the frame has 'user_id', 'at', all of them in use already",
+            "there is no column to set: the id or an option uses every column of the frame ('user_id', 'at')",
             id="no column left beside the time",
         ),
         pytest.param(
@@ -312,7 +312,7 @@ def with_columns(*labels):
             FRAME.assign(plan=['{"a": {"b": 1}}', '{"a": {"b": 1, "b": 2}}']),
             {"spread": ["plan"]},
             OperationError,
-            "cannot spread column 'plan': 1 of its values have a key twice, the first at index 1: of JSON text column.map(json.loads) keeps "
+            "cannot spread column 'plan': 1 of its values have a key twice, the first at index 1: for JSON text, column.map(json.loads) keeps "
             "the last",
             id="spread of JSON text with a key twice",
         ),
@@ -701,5 +701,5 @@ class Nameless:
 
 
 def test_a_label_without_a_text_is_refused():
-    with pytest.raises(OperationError, match="has no name as text"):
+    with pytest.raises(OperationError, match="cannot be converted to text"):
         plan_for(with_columns("user_id", Nameless()))

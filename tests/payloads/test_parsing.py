@@ -157,7 +157,7 @@ def test_a_column_that_is_no_text_stays_or_is_refused(name, values, kinds):
         assert messages == []
     else:
         assert messages == [
-            f"parse={{'x': {name!r}}} reads text, and the column holds {plain.rule.name}".replace(
+            f"parse={{'x': {name!r}}} reads text, but the column has {plain.rule.name}".replace(
                 "'number:1'234.50'", '"number:1\'234.50"'
             )
         ]

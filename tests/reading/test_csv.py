@@ -67,8 +67,8 @@ def test_values_are_those_of_the_file(content, expected):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b'a,b\n1,"x\n2,y\n', "a quote is opened and never closed", id="open quote"),
-        pytest.param(b'"a,b\n1,x\n', "a quote is opened and never closed", id="open quote in the header"),
+        pytest.param(b'a,b\n1,"x\n2,y\n', "a quote is never closed", id="open quote"),
+        pytest.param(b'"a,b\n1,x\n', "a quote is never closed", id="open quote in the header"),
         pytest.param(
             "a,b\n1,\u00e9\n".encode("cp1252"),
             't.csv is not in UTF-8: name its encoding, such as encoding="cp1252"',
@@ -79,7 +79,7 @@ def test_values_are_those_of_the_file(content, expected):
             "not in UTF-8: name its encoding",
             id="cp1252, malformed, too",
         ),
-        pytest.param(b"a,b\n1,\xc3", "byte 0xc3 behind '1,'", id="half a character of UTF-8"),
+        pytest.param(b"a,b\n1,\xc3", "byte 0xc3 after '1,'", id="half a character of UTF-8"),
         pytest.param("a,b\n1,x\n".encode("utf-16-le"), 'encoding="utf-16-le"', id="UTF-16 without its mark"),
         pytest.param(b"PK\x03\x04\n", "t.csv is a zip archive or an Excel workbook", id="Excel"),
         pytest.param(b"\xd0\xcf\x11\xe0\n", "read it with pd.read_excel", id="old Excel"),

@@ -41,7 +41,7 @@ def test_the_separator(start, named, expected):
 )
 def test_a_first_line_of_one_column_above_others_is_an_error(start, message):
     with pytest.raises(
-        OperationError, match="t.csv: the first line has one column, and the lines behind it " + message
+        OperationError, match="t.csv: the first line has one column, but the lines after it " + message
     ):
         delimiter_of(start, "t.csv", None)
 

@@ -267,13 +267,13 @@ def test_mistakes_are_named_at_once() -> None:
     for options, message in [
         (
             {"format": "jsonl", "delimiter": ";", "header": False},
-            "'delimiter', 'header': only CSV files have such",
+            "'delimiter', 'header': these options are for CSV files",
         ),
         ({"delimiter": '"'}, "must be one ASCII character, other than a quote"),
         ({"delimiter": "\u00a6"}, "must be one ASCII character"),
         ({"format": "xls"}, "format='xls' is not one of"),
         ({"invalid": "truncate"}, "invalid='truncate' is not one of"),
-        ({"names": ["a"]}, "has 3 columns, and names= has 1"),
+        ({"names": ["a"]}, "has 3 columns, but names= has 1"),
         ({"parse": {"plam": "number"}}, "did you mean 'plan'"),
         ({"parse": {"plan": "nr"}}, "no reading 'nr'"),
     ]:
@@ -377,7 +377,7 @@ def test_texts_that_cannot_be_read_are_listed() -> None:
         ["d", 1, "y", 2],
         ["d", 2, "z", 2],
     ]
-    with pytest.warns(mpd.ProfileWarning, match="2 rows left out whose text cannot be read"):
+    with pytest.warns(mpd.ProfileWarning, match="2 rows left out because their text cannot be read"):
         assert rows(read(content, parse=readings, invalid="drop_row")) == [["a", 1, dt.date(2024, 1, 1)]]
 
 

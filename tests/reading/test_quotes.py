@@ -68,12 +68,12 @@ def test_legal_records_on_several_lines_stay(content, rows, block):
 @pytest.mark.parametrize(
     ("content", "rows", "message", "count"),
     [
-        pytest.param(SWALLOWED, [["4", "c"]], "record 2 goes over 3 lines", 3, id="two quotes that open"),
+        pytest.param(SWALLOWED, [["4", "c"]], "record 2 spans 3 lines", 3, id="two quotes that open"),
         pytest.param(
-            SWALLOWED.replace(b"\n", b"\r\n"), [["4", "c"]], "record 2 goes over 3 lines", 3, id="CRLF"
+            SWALLOWED.replace(b"\n", b"\r\n"), [["4", "c"]], "record 2 spans 3 lines", 3, id="CRLF"
         ),
         pytest.param(
-            SWALLOWED.replace(b"\n", b"\r"), [["4", "c"]], "record 2 goes over 3 lines", 3, id="CR alone"
+            SWALLOWED.replace(b"\n", b"\r"), [["4", "c"]], "record 2 spans 3 lines", 3, id="CR alone"
         ),
         pytest.param(
             b'a,b\n0\n1,"x\n2,", y"\n', [], "record 2 has 1 value, not 2; record 3 has 3 values, not 2, on 2 lines", 3,
@@ -81,11 +81,11 @@ def test_legal_records_on_several_lines_stay(content, rows, block):
         ),
         pytest.param(
             b'a,b,c\n1,"x\n2,", y"\n0\n3,4,5\n', [["3", "4", "5"]],
-            "record 2 goes over 2 lines, and a quote in it is not closed, or not written twice; record 3 has 1 value", 3,
+            "record 2 spans 2 lines, and a quote in it is not closed or not doubled; record 3 has 1 value", 3,
             id="a value behind that ends in a quote",
         ),
         pytest.param(
-            b'a,b\nq,"B \\"C\\" d"\n1,"x\n2,"y\n', [["q", 'B "C" d']], "record 3 goes over 2 lines", 2, id="backslashes",
+            b'a,b\nq,"B \\"C\\" d"\n1,"x\n2,"y\n', [["q", 'B "C" d']], "record 3 spans 2 lines", 2, id="backslashes",
         ),
     ],
 )  # fmt: skip
@@ -107,7 +107,7 @@ def test_all_of_them_are_listed_with_their_numbers_in_blocks_of_any_size():
 
 
 def test_a_header_that_may_hold_records_is_an_error():
-    with pytest.raises(OperationError, match=r"record 1 goes over 2 lines.*it is to name the columns"):
+    with pytest.raises(OperationError, match=r"record 1 spans 2 lines.*it must name the columns"):
         records(b'id,"text\n1,"h"\n')
 
 
@@ -115,7 +115,7 @@ def test_a_header_that_may_hold_records_is_an_error():
 def test_frames_list_them_and_uploads_count_them(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
     path.write_bytes(gzip.compress(SWALLOWED) if suffix.endswith("gz") else SWALLOWED)
-    with pytest.raises(ValidationError, match=r"3 malformed records: .*record 2 goes over 3 lines") as caught:
+    with pytest.raises(ValidationError, match=r"3 malformed records: .*record 2 spans 3 lines") as caught:
         mpd.frame(path)
     assert caught.value.report["value"].tolist() == [r'1,"hello\n2,b\n3,"world']
     with mpd.Emulator() as emulator, mpd.set_project(emulator.project):

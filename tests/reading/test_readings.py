@@ -78,7 +78,7 @@ def test_a_column_that_has_the_type_already_stays(name, column):
 
 
 def test_a_column_of_another_type_is_refused():
-    with pytest.raises(OperationError, match="'date' reads text, and the column holds int64"):
+    with pytest.raises(OperationError, match="'date' reads text, but the column has int64"):
         reading("date").read(pa.array([1]))
 
 
@@ -89,21 +89,21 @@ def test_a_column_of_another_type_is_refused():
             "nuber", "no reading 'nuber': did you mean 'number'? There are 'text', 'number'", id="mistyped"
         ),
         pytest.param("nuber:1,5", "did you mean 'number'?", id="mistyped with a detail"),
-        pytest.param("xyz", "no reading 'xyz': there is no such word. There are 'text'", id="no word"),
+        pytest.param("xyz", "no reading 'xyz': it does not exist. There are 'text'", id="no word"),
         pytest.param("", "no reading ''", id="empty"),
         pytest.param(
             "number:mony", "did you mean 'money'?; there are 'number', 'number:1.234,5'", id="mistyped detail"
         ),
         pytest.param(
-            "number:1,234", "1,234 shows a mark that may be either", id="an example that may be either"
+            "number:1,234", "the mark in 1,234 may separate", id="an example that may be either"
         ),
-        pytest.param("number:money:x", "the example is a number", id="no example"),
-        pytest.param("list", "'list' has no detail: there are 'list:semicolon'", id="a list of what"),
+        pytest.param("number:money:x", "the example must be a number", id="no example"),
+        pytest.param("list", "'list' lacks a detail: there are 'list:semicolon'", id="a list of what"),
         pytest.param("list:semi", "did you mean 'semicolon'?", id="mistyped separator"),
-        pytest.param("date:", "'date:' has no detail", id="an empty detail"),
+        pytest.param("date:", "'date:' lacks a detail", id="an empty detail"),
         pytest.param("json:x", "it has no details", id="a detail too many"),
-        pytest.param("boolean:Yes", "two words with a slash", id="one word"),
-        pytest.param("boolean:Yes/yes", "two words with a slash", id="the same word"),
+        pytest.param("boolean:Yes", "name the words for true and false with a slash", id="one word"),
+        pytest.param("boolean:Yes/yes", "name the words for true and false with a slash", id="the same word"),
     ],
 )
 def test_a_wrong_name_is_refused_with_what_there_is(name, words):

@@ -284,8 +284,8 @@ def test_sparse_columns_and_labels_that_are_missing() -> None:
         pytest.param(lambda _path: {"a": [1]}, r"pd.DataFrame\(source\)", id="a dict"),
         pytest.param(lambda _path: [{"a": 1}], r"pd.DataFrame\(records\)", id="dicts"),
         pytest.param(lambda _path: [], "list of sources is empty", id="nothing"),
-        pytest.param(lambda _path: io.BytesIO(CSV), "format= must say what is in", id="no name"),
-        pytest.param(lambda _path: io.StringIO("a"), "format= must say", id="no name of text"),
+        pytest.param(lambda _path: io.BytesIO(CSV), "name the format of", id="no name"),
+        pytest.param(lambda _path: io.StringIO("a"), "name the format of", id="no name of text"),
         pytest.param(lambda path: path / "*.csv", "there are no files in", id="a glob of nothing"),
         pytest.param(lambda path: path, "there are no files in", id="an empty folder"),
         pytest.param(
@@ -317,7 +317,7 @@ def test_sparse_columns_and_labels_that_are_missing() -> None:
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"v": [{1: 2}]}),
-            "the key 1, which is no text",
+            "the key 1, which is not text",
             id="a key that is a number",
         ),
         pytest.param(
@@ -332,12 +332,12 @@ def test_sparse_columns_and_labels_that_are_missing() -> None:
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"v": [*["a"] * 65_536, dt.date(2020, 1, 1)]}),
-            "column 'v' changes its type on the way, from date32.* to extension",
+            "column 'v' changes its type in the source, from date32.* to extension",
             id="a date among text",
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"v": pd.Series([*[float("inf")] * 65_536, "a"], dtype=object)}),
-            "column 'v' changes its type on the way, from double to extension",
+            "column 'v' changes its type in the source, from double to extension",
             id="an infinite number among text",
         ),
     ],
@@ -354,9 +354,9 @@ def test_sources_that_are_none(tmp_path: Path, source: Callable[[Path], Any], me
         pytest.param("t.parquet", FILES["users.parquet"][:-20], "t.parquet: ", id="truncated Parquet"),
         pytest.param("t.feather", b"FEA1" * 4, "Feather file of version 1", id="old Feather"),
         pytest.param("t.json", b'[{"a": 1}]', "is a JSON array", id="array"),
-        pytest.param("t.csv", b'a,b\n1,"x\n2,y\n', "a quote is opened and never closed", id="open quote"),
-        pytest.param("t.csv", b'"a,b\n1,x\n2,y\n', "a quote is opened and never closed", id="in the header"),
-        pytest.param("t.csv", b'a,b\n"1,x\n2,y\n', "a quote is opened and never closed", id="malformed, too"),
+        pytest.param("t.csv", b'a,b\n1,"x\n2,y\n', "a quote is never closed", id="open quote"),
+        pytest.param("t.csv", b'"a,b\n1,x\n2,y\n', "a quote is never closed", id="in the header"),
+        pytest.param("t.csv", b'a,b\n"1,x\n2,y\n', "a quote is never closed", id="malformed, too"),
         pytest.param("t.csv", "a\n\u00e9\n".encode("cp1252"), 'encoding="cp1252"', id="not in UTF-8"),
         pytest.param("t.zip", b"PK", "must end in '.csv'", id="ending"),
     ],
@@ -389,7 +389,7 @@ def test_a_source_that_fails_half_way() -> None:
         msg = "connection lost"
         raise RuntimeError(msg)
 
-    with pytest.raises(mpd.OperationError, match="so nothing of it is used: RuntimeError: connection lost"):
+    with pytest.raises(mpd.OperationError, match="so none of its rows are used: RuntimeError: connection lost"):
         mpd.frame(pieces())
 
 

@@ -60,7 +60,7 @@ def test_types_that_fit_each_other(pieces: list[list[object]], expected: list[ob
     ],
 )
 def test_types_that_do_not_fit_are_refused(pieces: list[list[object]]) -> None:
-    with pytest.raises(mpd.OperationError, match=r"column 'v' changes its type on the way, from .* to "):
+    with pytest.raises(mpd.OperationError, match=r"column 'v' changes its type in the source, from .* to "):
         mpd.frame(pd.DataFrame({"v": piece}) for piece in pieces)
 
 
@@ -75,7 +75,7 @@ def test_a_large_table_lies_in_a_file_without_a_name(tmp_path: Path, monkeypatch
 
 def test_a_folder_that_cannot_take_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_module, "IN_MEMORY", 0)
-    with pytest.raises(mpd.OperationError, match=r"no temporary file can be made in .*none.*spool="):
+    with pytest.raises(mpd.OperationError, match=r"cannot create a temporary file in .*none.*spool="):
         mpd.frame(TABLE_OF_ROWS, spool=tmp_path / "none")
 
     def full(_folder: str) -> None:

@@ -85,7 +85,7 @@ def test_what_missing_values_may_mean(row, missing):
     else:
         known = ", ".join(map(repr, sorted(row.missing)))
         with pytest.raises(
-            OperationError, match=f"^missing='{missing}' means nothing to {row.verb}: it knows {known}$"
+            OperationError, match=f"^missing='{missing}' has no meaning for {row.verb}: choose {known}$"
         ):
             asked(row.verb, missing=missing)
 
@@ -97,7 +97,7 @@ def test_rows_are_merged_only_where_no_value_is_lost(row):
     else:
         with pytest.raises(
             OperationError,
-            match=f"^duplicates='merge' would lose values of {row.verb}: 'all' sends each row, in their order$",
+            match=f"^duplicates='merge' would lose values of {row.verb}: duplicates='all' sends all rows in order$",
         ):
             asked(row.verb, duplicates="merge")
 

@@ -197,7 +197,7 @@ REFUSED = [
     ),
     pytest.param(
         {"verb": "update", "properties": {"plan": "delete", "tags": "set"}},
-        "update knows the operators 'set', 'set_once', 'add', 'union', 'append', 'remove', 'unset', not {'plan': 'delete'}",
+        "the operators of update are 'set', 'set_once', 'add', 'union', 'append', 'remove', 'unset', not {'plan': 'delete'}",
         id="update that deletes",
     ),
     pytest.param(
@@ -266,13 +266,13 @@ REFUSED = [
     ),
     pytest.param(
         {"parse": {"tags": "list:", "when": "list:"}},
-        "parse: 'list:' has no detail: there are 'list:semicolon', 'list:comma', 'list:pipe', 'list:tab', 'list:space', "
+        "parse: 'list:' lacks a detail: there are 'list:semicolon', 'list:comma', 'list:pipe', 'list:tab', 'list:space', "
         "'list:python', 'list:postgres'",
         id="a reading without its detail, said once",
     ),
     pytest.param(
         {"parse": {"a": "boolean:yes", "b": "number:monye"}},
-        "parse: no reading 'boolean:yes': two words with a slash between them say what is true and what is false, such as "
+        "parse: no reading 'boolean:yes': name the words for true and false with a slash between them say what is true and what is false, such as "
         "Yes/No; there are 'boolean', 'boolean:Yes/No'; parse: no reading 'number:monye': did you mean 'money'?; there are "
         "'number', 'number:1.234,5', 'number:1 234,5', \"number:1'234.50\", 'number:money', 'number:money:1.234,5', "
         "'number:percent'",
@@ -315,7 +315,7 @@ REFUSED = [
     ),
     pytest.param(
         {"verb": "add", "missing": "null"},
-        "missing='null' means nothing to add: it knows 'skip'",
+        "missing='null' has no meaning for add: choose 'skip'",
         id="null for add",
     ),
     pytest.param(
