@@ -100,31 +100,31 @@ class Profiles:
         properties: Any = None,
         **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
-        """Write properties, and overwrite those that are there.
+        """Write properties, and overwrite existing ones.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
-            sent only if it is named here or in a mapping of ``rename``.
+            Columns to send, each as the property with its name. By default all columns that no option uses. The id column is sent
+            only if it is in this list or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -151,31 +151,31 @@ class Profiles:
         properties: Any = None,
         **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
-        """Write properties that are not there yet; the others stay as they are.
+        """Write properties that do not exist yet. Existing ones stay as they are.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
-            sent only if it is named here or in a mapping of ``rename``.
+            Columns to send, each as the property with its name. By default all columns that no option uses. The id column is sent
+            only if it is in this list or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -199,33 +199,33 @@ class Profiles:
         properties: Any = None,
         **options: Unpack[VerbOptions],
     ) -> pd.DataFrame:
-        """Add numbers to properties. A property that is not there counts as 0; a negative number subtracts.
+        """Add numbers to properties. A property that does not exist counts as 0; a negative number subtracts.
 
-        An update that may have been applied is ``unknown``, and never sent again.
+        An update that may have been applied is ``unknown``, and is never retried.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
-            sent only if it is named here or in a mapping of ``rename``.
+            Columns to send, each as the property with its name. By default all columns that no option uses. The id column is sent
+            only if it is in this list or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -253,26 +253,26 @@ class Profiles:
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
-            sent only if it is named here or in a mapping of ``rename``.
+            Columns to send, each as the property with its name. By default all columns that no option uses. The id column is sent
+            only if it is in this list or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -297,31 +297,31 @@ class Profiles:
     ) -> pd.DataFrame:
         """Add one item to list properties, even if it is there already.
 
-        An update that may have been applied is ``unknown``, and never sent again.
+        An update that may have been applied is ``unknown``, and is never retried.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
-            sent only if it is named here or in a mapping of ``rename``.
+            Columns to send, each as the property with its name. By default all columns that no option uses. The id column is sent
+            only if it is in this list or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -347,31 +347,31 @@ class Profiles:
         """Remove an item from list properties.
 
         Mixpanel does not document whether it removes the first or all of its occurrences. An update that may have been applied is
-        therefore ``unknown``, and never sent again.
+        therefore ``unknown``, and is never retried.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : label or list of labels, optional
-            Columns to send, each as the property of its name. By default all columns that no option names. The column of the ids is
-            sent only if it is named here or in a mapping of ``rename``.
+            Columns to send, each as the property with its name. By default all columns that no option uses. The id column is sent
+            only if it is in this list or in a mapping of ``rename``.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -395,34 +395,34 @@ class Profiles:
         properties: Any = None,
         **options: Unpack[UnsetOptions],
     ) -> pd.DataFrame:
-        """Remove properties. A backup keeps what they held.
+        """Remove properties. A backup keeps their values.
 
-        Where the project has a service account, what is removed is read first, and kept in a file: `open_backup` puts it back.
-        Without one nothing is kept, and the properties are gone for good.
+        If the project has a service account, the values are first read and saved in a file, from which `open_backup` restores them.
+        Without a service account there is no backup, and the values are lost for good.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : str or list of str
             Names of the properties to remove from the profiles of all ids; they need not be columns.
         invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         backup
-            The file that keeps what is removed; None: no file. `Options` describes it.
+            The file that keeps the removed values; None: no file. `Options` describes it.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
-        open_backup : Put back what was removed.
+        Options : Describes every option.
+        open_backup : Restores the removed values.
 
         Notes
         -----
@@ -437,7 +437,7 @@ class Profiles:
         ...     emulator.profile("ann")
         {'plan': 'pro'}
 
-        It can be put back:
+        The backup restores them:
 
         >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
         ...     _ = df.mixpanel.set("user_id")
@@ -455,36 +455,36 @@ class Profiles:
         properties: None = None,
         **options: Unpack[DeleteOptions],
     ) -> pd.DataFrame:
-        """Remove whole profiles. Their events stay, and a backup keeps what the profiles held.
+        """Delete whole profiles. Their events stay, and a backup keeps the values of the profiles.
 
-        Where the project has a service account, the profiles are read first, and kept in a file: `open_backup` puts them back. Without
-        one nothing is kept, and the profiles are gone for good.
+        If the project has a service account, the profiles are first read and saved in a file, from which `open_backup` restores them.
+        Without a service account there is no backup, and the profiles are lost for good.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : None
-            Nothing: to remove properties, see `unset`.
+            Not used; `unset` removes properties.
         invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         at_most
-            A delete of more profiles is refused.
+            The most profiles that the call may delete. It refuses to delete more.
         backup
-            The file that keeps what is removed; None: no file. `Options` describes it.
+            The file that keeps the removed values; None: no file. `Options` describes it.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
-        open_backup : Put back what was removed.
+        Options : Describes every option.
+        open_backup : Restores the removed values.
 
         Notes
         -----
@@ -510,31 +510,31 @@ class Profiles:
     ) -> pd.DataFrame:
         """Apply several operators in one pass.
 
-        The updates of a row travel in one request, and the outcome of the row is the worst of theirs. If one of the operators is
-        not idempotent (add, append, remove), no update that may have been applied is sent again. Two calls keep them apart.
+        The updates of a row are sent in one request, and the row has the worst of their outcomes. If one of the operators is not
+        idempotent (add, append, remove), no update that may have been applied is retried. Use two calls to avoid that.
 
         Parameters
         ----------
         id : label, optional
-            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column named like the
-            group key.
+            Column or index level of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups the column with the name
+            of the group key.
         properties : mapping
-            Column -> operator: set, set_once, add, union, append, remove; for unset the name of a property.
+            Column -> operator: set, set_once, add, union, append, remove. With unset, name a property instead of a column.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project, batch_size, workers, requests_per_hour, deadline, check, canary, dry_run, journal, run, on_changed, repeat, progress
             How the updates are sent; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
-            The summary: what became of the rows. `MixpanelAccessor` describes it, and the errors.
+            The summary with the outcomes of the rows. `MixpanelAccessor` describes it, and the errors.
 
         See Also
         --------
-        Options : Every option in full.
+        Options : Describes every option.
 
         Notes
         -----
@@ -567,31 +567,31 @@ class Profiles:
         operator : str
             One of set, set_once, add, union, append, remove, unset, delete and update.
         id : label, optional
-            As the operator takes it.
+            As for the operator's own method.
         properties : label, list of labels or mapping, optional
-            As the operator takes them.
+            As for the operator's own method.
         first : int or None, default 100
-            Rows to show of each finding; None for all.
+            How many rows to list for each finding; None lists all.
         rename, missing, blank, parse, spread, invalid, duplicates, ip, latitude, longitude, updated_at, ignore_alias, schema
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         at_most, batch_size, workers, requests_per_hour, deadline, check, canary, journal, run, on_changed, repeat, progress
-            Checked, and otherwise ignored, so that the arguments of a call can be reused here.
+            These are checked, but have no other effect, so that the arguments of a call can be reused here.
         backup, project, dry_run
-            They decide whether unset and delete keep what they remove (``no_backup``), and are otherwise ignored.
+            These decide whether unset and delete write a backup (``no_backup``), and have no other effect.
 
         Returns
         -------
         pandas.DataFrame
             One row per finding and row of the frame: ``severity`` (error, warning, hint), ``check``, ``column``,
             ``property``, ``index`` (label) and ``position`` (number) of the row, ``value``, ``limit``, ``message``, and
-            ``count``, how many rows the finding has in all.
+            ``count``, the number of all rows of the finding.
 
         Raises
         ------
         OperationError
-            If the call makes no sense.
+            If an argument is wrong.
 
         Examples
         --------
@@ -621,49 +621,49 @@ class Profiles:
     ) -> Plan:
         """Return what an operator would change in profiles; send nothing.
 
-        Values are compared as Mixpanel sees them: 5 is 5.0, dates have seconds, null is not absent. The properties that Mixpanel adds by
-        itself, such as "Updated at", are not part of a plan.
+        Values are compared as Mixpanel stores them: 5 equals 5.0, dates have seconds, and null differs from a missing property. The
+        properties that Mixpanel itself adds, such as "Updated at", are not part of a plan.
 
         Parameters
         ----------
         operator : str
             One of set, set_once, add, union, append, remove, unset, delete and update.
         id : label, optional
-            As the operator takes it.
+            As for the operator's own method.
         properties : label, list of labels or mapping, optional
-            As the operator takes them.
+            As for the operator's own method.
         current : pandas.DataFrame, optional
-            The profiles as `read_profiles` returned them. One that is not there counts as new. By default the profiles of the
-            frame are read now.
+            The profiles as `read_profiles` returned them. A profile that is not in it counts as new. By default the profiles of
+            the frame are read now.
         since : path-like, optional
-            Instead of reading: a file of what was last accepted, which `Plan.apply` writes. Without the file all profiles count
-            as new. For set and unset.
+            A snapshot to compare with instead of reading profiles: the file of the values that Mixpanel last accepted, which
+            `Plan.apply` writes. If it does not exist yet, all profiles count as new. For set and unset.
         only : {"existing", "new"}, optional
-            Leave out the rows whose profile is not there, or those whose profile is.
+            Send only the rows whose profile exists, or only those whose profile does not exist.
         mirror : bool, default False
-            For set: whether missing values remove what a profile has. With `since` also what was written before and is no
-            longer in the frame: properties without a column, and all properties of profiles without a row.
+            For set: whether a missing value removes the property from the profile. With `since`, properties that were written
+            before and have no column any more are removed, too, and so are all properties of profiles that have no row any more.
         rename, parse, na, trim, spread, missing, blank, invalid, duplicates, schema, ip, latitude, longitude, updated_at, ignore_alias
             How rows become updates; `Options` describes each.
         known, new_properties
-            The properties that Mixpanel has, and what becomes of others; `Options` describes both.
+            The properties that exist in Mixpanel, and what happens to new ones; `Options` describes both.
         project : Project, optional
-            The project to read from and to apply the plan to. By default that of `set_project`, else that of the environment.
+            The project to read from and to apply the plan to. By default that of `set_project`, or else that of the environment.
 
         Returns
         -------
         Plan
-            ``.cells`` holds each value that changes, before and after, and ``.counts`` how many there are. ``.apply()`` sends
-            only what changes something. Updates of add, append and remove are always sent.
+            ``.cells`` has each value that changes, before and after, and ``.counts`` their numbers. ``.apply()`` sends only the
+            changes. Updates of add, append and remove are always sent.
 
         Raises
         ------
         ValidationError
-            If the frame holds errors.
+            If the checks find errors in the frame.
         OperationError
-            If the call makes no sense on the frames.
+            If an argument is wrong, or does not fit the frames.
         ReadError
-            If the profiles are to be read, and cannot.
+            If the profiles cannot be read.
 
         Examples
         --------
@@ -700,15 +700,15 @@ class Profiles:
         Returns
         -------
         pandas.Series
-            On the frame's index: an object, a list of objects where a row makes several updates, None for rows that are
-            not sent. Merged rows have their one update at the last of them. Updates are shown without the token.
+            With the frame's index: an object, a list of objects if a row makes several updates, or None for rows that are not
+            sent. The update of merged rows is at the last of them. Updates are shown without the token.
 
         Raises
         ------
         ValidationError
-            If a value is over a limit and `invalid` does not say what happens then.
+            If the checks find errors that `invalid` does not handle.
         OperationError
-            If the call makes no sense.
+            If an argument is wrong.
 
         Examples
         --------
@@ -741,11 +741,11 @@ class Profiles:
         Parameters
         ----------
         operator, id, properties, rename, ..., progress
-            As for `validate`. Without an id the column that is named like ids, such as ``User ID``, is guessed; if there is none, the
-            preview asks. Everything can be changed in the widget.
+            As for `validate`. Without an id, the preview takes a column whose name looks like ids, such as ``User ID``, or else asks
+            for one. Everything can be changed in the widget.
         save_values : bool, default False
             Whether the notebook may save ids and the values of ``$email``, ``$phone``, the name properties and columns that look
-            like them. By default they are masked in what is saved, and in the widget until its tick box shows them.
+            like them. By default they are masked in the saved notebook, and in the widget until you tick its box.
         current : pandas.DataFrame, optional
             The profiles as `read_profiles` returned them, for the view Changes. By default its button reads them.
 
@@ -758,7 +758,7 @@ class Profiles:
         Raises
         ------
         OperationError
-            If the call makes no sense.
+            If an argument is wrong.
         MissingExtraError
             If ipywidgets is not installed: ``pip install "mixpanel_pandas[notebook]"``.
 
@@ -813,13 +813,13 @@ class Profiles:
         Returns
         -------
         pandera.DataFrameSchema
-            Errors fail. Warnings and hints are pandera's warnings. The schema accepts the frames that the verb accepts with the
-            same options, but for columns whose Mixpanel type has changed.
+            Errors fail the schema. Warnings and hints become warnings of pandera. The schema accepts the same frames as the verb
+            with the same options, except for columns whose Mixpanel type has changed.
 
         Raises
         ------
         OperationError
-            If the call makes no sense.
+            If an argument is wrong.
 
         Examples
         --------
@@ -834,17 +834,17 @@ class Profiles:
         return line.schema(self._frame, asked)
 
     def outcomes(self, summary: pd.DataFrame) -> pd.DataFrame:
-        """Return what became of each row of the frame.
+        """Return the outcome of each row of the frame.
 
         Parameters
         ----------
         summary : pandas.DataFrame
-            From a verb on this frame, or from Parquet.
+            The summary that a verb returned for this frame, or its Parquet file as a frame.
 
         Returns
         -------
         pandas.DataFrame
-            On the frame's index: ``outcome``, ``status_code``, ``attempts``, ``error``.
+            The columns ``outcome``, ``status_code``, ``attempts`` and ``error``, with the frame's index.
 
         Raises
         ------
@@ -864,15 +864,14 @@ class Profiles:
         return line.rows_with_outcomes(self._frame, summary)
 
     def failures(self, summary: pd.DataFrame, outcomes: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return the retryable rows of the frame: rows to send again, as they are or corrected.
+        """Return the rows of the frame to send again, unchanged or corrected.
 
         Parameters
         ----------
         summary : pandas.DataFrame
-            From a verb on this frame, or from Parquet.
+            The summary that a verb returned for this frame, or its Parquet file as a frame.
         outcomes : list of str, optional
-            The outcomes to select. By default rejected, not_sent, invalid, and unknown where the operators are
-            idempotent.
+            The outcomes to select. By default rejected, not_sent, invalid, and unknown if the operators are idempotent.
 
         Returns
         -------
@@ -913,21 +912,22 @@ class Profiles:
         Parameters
         ----------
         summary : pandas.DataFrame
-            From a verb on this frame, or from Parquet.
+            The summary that a verb returned for this frame, or its Parquet file as a frame.
         properties : label, list of labels or mapping, optional
-            As the verb was called with.
+            The same as in the call of the verb.
         sample : int, default 200
-            How many ids to read at most, spread over the frame; up to 60,000.
+            The most ids to read, spread over the frame; up to 60,000.
         **options
-            The options of the verb as it was called, such as ``rename`` and ``parse``, and the project; `Options` describes each.
+            The same options as in the call of the verb, such as ``rename`` and ``parse``, and the project; `Options` describes each.
 
         Returns
         -------
         pandas.DataFrame
             A row for each id and property: ``id``, ``property``, ``expected`` and ``found`` as JSON (missing: no value),
-            ``matches`` (True, False, or missing where it cannot be told), and ``reason``. Values of set and unset have to be equal as
-            Mixpanel sees them, set_once has to be there, lists hold the items of union and append, and do not hold that of remove.
-            Values of add cannot be told. For delete there is a row for each id, without a property. `show` formats it.
+            ``matches`` (True, False, or missing if that is not known), and ``reason``. Properties of set and unset must equal what was
+            sent, as Mixpanel stores it; properties of set_once must exist; lists must contain the items of union and append, and must
+            not contain those of remove. Values of add cannot be compared. For delete there is a row for each id, without a property.
+            `show` formats the frame.
 
         Raises
         ------
@@ -938,7 +938,7 @@ class Profiles:
 
         Notes
         -----
-        Mixpanel documents no time after which an update can be read, and finds merged ids only by their canonical id.
+        Mixpanel does not document after what time an update can be read, and finds merged ids only by their canonical id.
         https://developer.mixpanel.com/reference/engage-query
 
         Examples
@@ -963,7 +963,7 @@ class Profiles:
 class GroupProfiles(Profiles):
     """The verbs for the profiles of one group key; ``df.mixpanel.group(key)`` returns it.
 
-    They take, return and raise what `MixpanelAccessor` describes.
+    `MixpanelAccessor` describes what they take, return and raise.
 
     Parameters
     ----------
@@ -975,7 +975,7 @@ class GroupProfiles(Profiles):
     Raises
     ------
     OperationError
-        If the group key cannot be one.
+        If `group` is not the name of a group key.
 
     Examples
     --------
@@ -993,9 +993,9 @@ class GroupProfiles(Profiles):
 class MixpanelAccessor(Profiles):
     """``df.mixpanel``: write the rows of a frame to Mixpanel's user profiles.
 
-    The verbs ``set``, ``set_once``, ``add``, ``union``, ``append``, ``remove``, ``unset``, ``delete`` and ``update`` send. They take
-    a column of ids, columns to send, and keywords that `Options` describes. ``validate``, ``payloads``, ``preview`` and ``schema``
-    take a verb first and send nothing.
+    The verbs ``set``, ``set_once``, ``add``, ``union``, ``append``, ``remove``, ``unset``, ``delete`` and ``update`` send updates.
+    They take a column of ids, columns to send, and the options that `Options` describes. ``validate``, ``payloads``, ``preview`` and
+    ``schema`` take the name of a verb first and send nothing.
 
     `accessor` returns this object with its type, so that editors complete its methods.
 
@@ -1006,23 +1006,23 @@ class MixpanelAccessor(Profiles):
 
     Notes
     -----
-    Each verb that sends returns a summary, a DataFrame with one row per run of rows with one final answer, and one per reason for
-    which rows were excluded. Its counts ``accepted``, ``rejected``, ``unknown``, ``not_sent``, ``invalid`` and ``skipped`` add up to
-    ``rows``, and ``summary["rows"].sum() == len(df)``. Accepted means that Mixpanel took the request. Mixpanel does not verify
-    tokens.
+    Each verb that sends returns a summary: a DataFrame with a row for the rows that have the same final answer (a batch, or a part
+    of one), and a row for each reason for which rows were excluded. Its counts ``accepted``, ``rejected``, ``unknown``,
+    ``not_sent``, ``invalid`` and ``skipped`` add up to ``rows``, and ``summary["rows"].sum() == len(df)``. Accepted means that
+    Mixpanel answered the request with success. Mixpanel does not verify tokens.
 
-    It raises
+    A verb raises
 
-    - `ValidationError` if a value is over a limit and `invalid` does not say what happens then. Nothing was sent.
-    - `OperationError` if the call makes no sense. Nothing was sent.
-    - `ProjectError` if no project is named, see `set_project`. Nothing was sent.
+    - `ValidationError` if the checks find errors that `invalid` does not handle. Nothing was sent.
+    - `OperationError` if an argument is wrong. Nothing was sent.
+    - `ProjectError` if no project is set, see `set_project`. Nothing was sent.
     - `ConnectionFailed` if no connection to Mixpanel is possible. Nothing was sent.
-    - `AlreadySent` if updates that are not idempotent were already sent by this process, see the option `repeat`.
-    - `JournalError` if the journal cannot be used. If it fails later, nothing else is sent.
-    - `ReadError` if what unset and delete remove cannot be read for the backup, and `BackupError` if it cannot be kept. Nothing was
-      sent.
-    - `UploadFailed` as the option `check` says.
-    - `CanaryFailed` if the option `canary` asks for a proof that updates arrive, and there was none.
+    - `AlreadySent` if this process has already sent the same updates and they are not idempotent, see the option `repeat`.
+    - `JournalError` if the journal cannot be used. If it fails during the upload, nothing else is sent.
+    - `ReadError` if the profiles cannot be read for the backup of unset and delete, and `BackupError` if it cannot be written.
+      Nothing was sent.
+    - `UploadFailed` if rows were not accepted, as the option `check` decides.
+    - `CanaryFailed` if the option `canary` is used, and the canaries are not seen in Mixpanel.
     - `UploadInterrupted` after Ctrl-C or the stop button of a notebook.
 
     Errors of an upload carry ``.summary``. `ProfileWarning` is issued once, with the counts of warnings and hints.
@@ -1041,7 +1041,7 @@ class MixpanelAccessor(Profiles):
         super().__init__(frame, None)
 
     def inventory(self) -> pd.DataFrame:
-        """Return what each column of the frame holds, as Mixpanel would see it; send nothing. No id is needed.
+        """Return what each column of the frame contains, as Mixpanel would store it; send nothing. No id is needed.
 
         Returns
         -------
@@ -1049,35 +1049,36 @@ class MixpanelAccessor(Profiles):
             One row per column of the frame, in its order:
 
             column
-                Its label.
+                The label of the column.
             type
-                The Mixpanel type of its values: string, number, boolean, date, list or object; mixed if there are several, none if
-                no value has one.
+                The Mixpanel type of its values: string, number, boolean, date, list or object; "mixed" if there are several, "none"
+                if no value has a type.
             fill
-                Share of the rows with a value. Values that cannot be sent count, and so does empty text.
+                Share of the rows with a value. Values that cannot be sent count as values, and so does empty text.
             distinct
-                Number of different values among those that can be sent, as Mixpanel gets them. They are compared by hashes of 64
-                bits: among a million values, the chance that two different ones count as one is about one in thirty million.
+                Number of different values among those that can be sent, as Mixpanel would store them. They are compared by hashes
+                of 64 bits: with a million values, the chance that two different ones count as one is about one in thirty million.
             types
                 Mixpanel type -> number of values; "none" for values that cannot be sent.
             filled
                 Number of the rows with a value.
             top_share
-                Share of the filled rows that hold the most frequent value.
+                Share of the filled rows with the most frequent value.
             nearly_constant
                 Whether `top_share` is 99 % or more, with at least two filled rows.
             examples
                 The first three different values.
             distribution
-                How the values are spread, as a dict, which ``mpd.show`` draws: ``of`` says what is counted ("values", "numbers", "dates",
-                "characters", "items", "bytes" or "types"), ``labels`` and ``counts`` are the bars, ``low`` and ``high`` the ends of a
-                histogram. Of more than 50,000 rows so many from all parts are counted, and ``rows`` says so. None without values.
+                The distribution of the values as a dict, which ``mpd.show`` draws: ``of`` is what is counted ("values", "numbers",
+                "dates", "characters", "items", "bytes" or "types"), ``labels`` and ``counts`` are the bars, ``low`` and ``high`` the
+                ends of a histogram. From more than 50,000 rows a sample of 50,000 is counted, and ``rows`` is its size. None if there
+                are no values.
             largest
-                Bytes of the largest value in UTF-8. Text and dates count as they are, everything else as JSON.
+                Size of the largest value in bytes (UTF-8). Text and dates are measured as they are, everything else as JSON.
             over_limit
-                Number of values over a limit of Mixpanel's. `findings` says which limit.
+                Number of values over a limit of Mixpanel. The limits are in `findings`.
             reserved
-                The reserved property that the label names or resembles: ``$email`` for ``$email``, ``email`` and ``E-Mail``.
+                The reserved property that the label equals or resembles: ``$email`` for ``$email``, ``email`` and ``E-Mail``.
             findings
                 Check -> number of values that fail it, as `validate` reports for ``set``; 1 for a finding of the whole column.
 
@@ -1088,7 +1089,7 @@ class MixpanelAccessor(Profiles):
 
         Notes
         -----
-        Columns are read slice by slice, so it takes about 12 bytes a row in addition to the frame. ``mpd.show`` formats the result.
+        Columns are read slice by slice, so this takes about 12 bytes per row in addition to the frame. ``mpd.show`` formats the result.
         https://docs.mixpanel.com/docs/data-structure/property-reference/data-type
 
         Examples
@@ -1108,7 +1109,7 @@ class MixpanelAccessor(Profiles):
         return line.inventory(self._frame)
 
     def group(self, key: str) -> GroupProfiles:
-        """Return the same verbs for group profiles. Mixpanel documents neither add nor append for them.
+        """Return the same verbs for group profiles. Mixpanel does not document add and append for them.
 
         Parameters
         ----------
@@ -1118,12 +1119,12 @@ class MixpanelAccessor(Profiles):
         Returns
         -------
         GroupProfiles
-            The verbs, whose ids are those of the groups.
+            The verbs, with the ids of groups.
 
         Raises
         ------
         OperationError
-            If the group key cannot be one.
+            If `group` is not the name of a group key.
 
         Notes
         -----
@@ -1141,7 +1142,7 @@ class MixpanelAccessor(Profiles):
 
 
 class _OtherAccessor(MixpanelAccessor):
-    """The same verbs over a frame of another library, which each of them reads when it is called."""
+    """The same verbs for a frame of another library. Each verb reads the frame when it is called."""
 
     def __init__(self, source: Any) -> None:
         self._source, self._group = source, None
@@ -1164,7 +1165,7 @@ def accessor(frame: Any) -> MixpanelAccessor:
     Parameters
     ----------
     frame : pandas.DataFrame or a source
-        The frame whose rows are sent. What is no pandas frame is read by `mixpanel_pandas.frame` each time that a verb is called.
+        The frame whose rows are sent. Any other source is read by `mixpanel_pandas.frame` each time that a verb is called.
 
     Returns
     -------

@@ -107,9 +107,9 @@ def _run_job(ctx: click.Context, job: str, options: tuple[str, ...]) -> None:
 
 @main.command("journal")
 @click.argument("file")
-@click.option("--run", metavar="NAME", help="Name of the run; by default the one that began last.")
+@click.option("--run", metavar="NAME", help="Name of the run. By default the one that began last.")
 @click.option(
-    "--outcomes", metavar="FILE", help="Write what became of each id to a .parquet, .csv or .jsonl file."
+    "--outcomes", metavar="FILE", help="Write the outcome of each id to a .parquet, .csv or .jsonl file."
 )
 def _journal(file: str, run: str | None, outcomes: str | None) -> None:
     """Show what became of the rows of a run."""
@@ -127,13 +127,13 @@ def _journal(file: str, run: str | None, outcomes: str | None) -> None:
 
 
 @main.command("emulator")
-@click.option("--token", metavar="TOKEN", help="Project token that it takes. By default a new one.")
+@click.option("--token", metavar="TOKEN", help="Project token of the emulator. By default a new one.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=0,
     metavar="PORT",
-    help="Port of 127.0.0.1 on which it listens. By default a free one.",
+    help="Port of 127.0.0.1 to listen on. By default a free one.",
 )
 def _emulate(token: str | None, port: int) -> None:
     """Emulate Mixpanel on this machine until Ctrl-C.
@@ -270,7 +270,7 @@ _add_by_verb(
     "plan",
     options_of_plan,
     planning,
-    "Compare a table with what profiles hold, and write each change to a file. Send nothing.",
+    "Compare a table with the profiles, and write each change to a file. Send nothing.",
     "Write what {verb} would change in profiles to a file. Send nothing.",
     more=" --to plan.parquet",
 )
@@ -278,7 +278,7 @@ _add_by_verb(
 main.add_command(
     table_command(
         "inventory",
-        "Show what each column of a table holds, as Mixpanel would see it: types, fill, sizes, and what is wrong. Send nothing.",
+        "Show what each column of a table contains, as Mixpanel would store it: types, fill, sizes and findings. Send nothing.",
         OF_INVENTORY,
         taking_inventory,
         "mixpanel-pandas inventory users.csv",
@@ -288,7 +288,7 @@ main.add_command(
 main.add_command(
     file_command(
         "show",
-        "Show each change of a plan, or what a backup holds.",
+        "Show each change of a plan, or the values of a backup.",
         OF_SHOW,
         showing,
         "mixpanel-pandas show plan.parquet",
@@ -306,7 +306,7 @@ main.add_command(
 main.add_command(
     file_command(
         "apply",
-        "Read the profiles of a plan again, back them up, and send what the plan says.",
+        "Read the profiles of a plan again, back them up, and send the plan.",
         options_of_apply(),
         applying,
         "mixpanel-pandas apply plan.parquet --at-most 1000",
@@ -315,7 +315,7 @@ main.add_command(
 main.add_command(
     file_command(
         "undo",
-        "Write the plan that puts back what a backup holds. Send nothing.",
+        "Write the plan that restores the values of a backup. Send nothing.",
         OF_UNDO,
         undoing,
         "mixpanel-pandas undo plan.backup.parquet --to undo.parquet",

@@ -45,7 +45,7 @@ STATUS_IN_WORDS: dict[ExitStatus, tuple[str, str]] = {
         "look at the log and the failures, correct the rows, and send them again",
     ),
     ExitStatus.USAGE: (
-        "the command, the job, the project or the table cannot be read, or makes no sense; nothing was sent",
+        "the command, the job, the project or the table cannot be read or is wrong; nothing was sent",
         "correct the command: a retry fails in the same way",
     ),
     ExitStatus.SERVICE: (

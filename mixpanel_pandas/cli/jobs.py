@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, Any]:
         msg = f"{_name(path)} cannot be read as a job: {shortened(reason, Length.SENTENCE)}"
         raise OperationError(msg) from error
     if "token" in job:
-        msg = f"{_name(path)} holds a token, and a job is read by many: set MIXPANEL_TOKEN, or write project = ... with the path of a file"
+        msg = f"{_name(path)} contains a token, and many people read a job: set MIXPANEL_TOKEN, or write project = ... with the path of a file"
         raise OperationError(msg)
     keys = [*_SOURCE_AND_VERB, *(row.key for row in EVERY_OPTION.values() if row.in_job)]
     if unknown := [key for key in job if key not in keys]:

@@ -63,11 +63,11 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "invalid": {
         "kind": "mapping or text",
         "metavar": "[[COLUMN:]CHECK=]REMEDY",
-        "does": "What an error of one check (of one column) or of all checks does: refuse the table (raise), leave out the row "
+        "does": "What happens to an error of one check (of one column) or of all checks: refuse the table (raise), leave out the row "
         "(drop_row) or the value (drop_value), or cut the text (truncate).",
     },
     "duplicates": {
-        "does": "What several rows of one id do: refuse the table (default of set and set_once), send the last one (default of unset "
+        "does": "What happens to several rows of one id: refuse the table (default of set and set_once), send the last one (default of unset "
         "and delete), merge them, or send all in order (default of the others).",
     },
     "ip": {"metavar": "ADDRESS|COLUMN"},
@@ -76,16 +76,16 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "updated_at": {
         "kind": "text or number",
         "metavar": "keep|refresh|TIME|COLUMN",
-        "does": 'What "Updated at" in Mixpanel becomes: it stays (keep), becomes now (refresh), or is a time or that of a column.',
+        "does": 'What happens to "Updated at" in Mixpanel: it stays as it is (keep), becomes the current time (refresh), or is taken from a column or a time.',
     },
     "at_most": {
-        "does": "The most profiles that may be changed. A delete of more is refused; other verbs take it with --since.",
+        "does": "The most profiles that may be changed or deleted. Verbs other than delete take it only with --since.",
     },
     "backup": {
         "kind": "path",
         "metavar": "FILE",
-        "does": "The file that keeps what is removed. By default one in the working directory, if there is a service account.",
-        "off": "Keep nothing of what is removed.",
+        "does": "The file that keeps the removed values. By default one in the working directory, if there is a service account.",
+        "off": "Keep no backup of the removed values.",
     },
     "deadline": {"metavar": "SECONDS"},
     "check": {"does": "Report an error if any row is not accepted. By default only if none is."},
@@ -93,7 +93,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "known": {
         "kind": "properties",
         "metavar": "FILE|true",
-        "does": "A table of the properties in Mixpanel (name, type), to find other properties; true asks Mixpanel.",
+        "does": "A table of the properties that exist in Mixpanel (name, type), so that new ones are reported; true asks Mixpanel.",
     },
     "journal": {"kind": "path", "metavar": "FILE"},
     "run": {
@@ -101,7 +101,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "does": "Name of the run in the journal. {date} becomes today, {hour} this hour in UTC: users-{date}.",
     },
     "on_changed": {
-        "does": "Refuse the call, or send only the remaining ids, if the run in the journal has other content.",
+        "does": "Refuse the call, or send only the remaining ids, if the values differ from those of the run in the journal.",
     },
 }
 
@@ -165,7 +165,7 @@ PROPERTY_OF = {
         PROPERTY,
         kind="mapping",
         metavar="COLUMN=VERB",
-        does="Send this column with this verb, as in plan=set.",
+        does="Send this column with this verb, such as plan=set.",
     ),
 }
 
@@ -177,7 +177,7 @@ OF_READING: dict[str, CommandOption] = {
             "format",
             "Reading",
             "text",
-            "Format of the source: csv, tsv, jsonl, parquet or arrow. By default it follows from the ending. Required for standard input.",
+            "Format of the source: csv, tsv, jsonl, parquet or arrow. By default the ending of the name decides. Required for standard input.",
             "NAME",
         ),
         CommandOption(
@@ -312,7 +312,7 @@ REPORT = (
         "output",
         "Results and log",
         "path",
-        "Also write all of it to a .parquet, .csv or .jsonl file.",
+        "Also write the whole table to a .parquet, .csv or .jsonl file.",
         "FILE",
         in_job=False,
     ),

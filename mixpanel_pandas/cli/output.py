@@ -153,7 +153,7 @@ def check_outputs(
         if any(_is_same_file(path, other) for other in taken) or any(
             _is_read(path, source) for source in sources
         ):
-            msg = f"{option} {quoted(name)} is a file that this command reads or writes otherwise: choose another"
+            msg = f"{option} {quoted(name)} is another file that this command reads or writes: choose another name"
             raise OperationError(msg)
         if name != STDOUT:
             _check_output(option, path)

@@ -32,7 +32,7 @@ def project_of_call(call: Call) -> Project | None:
         log_event(
             logging.WARNING,
             "token",
-            "a token on the command line is seen by everybody on this machine: prefer MIXPANEL_TOKEN or --project FILE",
+            "everybody on this machine can see a token on the command line: prefer MIXPANEL_TOKEN or --project FILE",
         )
     settings = _project_file(Path(call["project"])) if call["project"] else {}
     if call["region"]:
@@ -54,7 +54,7 @@ def _project_file(path: Path) -> dict[str, Any]:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # the message of another error could hold the token
-        reason = error.strerror if isinstance(error, OSError) else "it is no TOML"
+        reason = error.strerror if isinstance(error, OSError) else "it is not TOML"
         msg = f"{name} cannot be read as a project: {reason}"
         raise ProjectError(msg) from None
     names = [field.name for field in fields(Project) if field.name != "adapter"]

@@ -51,7 +51,7 @@ def uploading(verb: str) -> Callable[..., Any]:
         asks = takes_away and not (call["yes"] or call["emulator"] or call["dry_run"])
         if asks and not sys.stdin.isatty():
             taking = "delete" if call.verb == "delete" else "unset"
-            msg = f"{taking} takes something away for good: pass --yes where nobody can be asked"
+            msg = f"{taking} removes values for good: pass --yes if there is no terminal to ask"
             raise OperationError(msg)
         options = options_of_call(call)
         finish(call, lambda termination: _send(call, options, asks=asks, termination=termination))

@@ -20,7 +20,7 @@ __all__ = ["in_words_of_the_command_line"]
 
 _VERBS = "|".join((*OPERATORS, "update"))
 
-#: What has no option in its place -> what stands there on the command line.
+#: Words of Python that no option replaces -> the words of the command line.
 PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"Name it first, as in \w+\('user_id'\)", "Name it with --id"),
     (r"\bid column '([^']*)' is not", r"--id \1 is not"),
@@ -29,7 +29,7 @@ PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bdf\.mixpanel\.failures\(mpd\.last_summary\(\)\)", "--failures"),
     (r"\bmpd\.explain\('(\w+)'\)", r"`mixpanel-pandas explain \1`"),
     (r"\bfirst at index (\d+)", lambda match: f"first in row {int(match[1]) + 1:,}"),
-    (r"mpd\.open_backup\((.*?)\)\.plan\(\) puts it back", r"`mixpanel-pandas undo \1` makes the plan that puts it back"),
+    (r"mpd\.open_backup\((.*?)\)\.plan\(\) restores them", r"`mixpanel-pandas undo \1` makes the plan that restores them"),
     (r"\bplan\.drift\(\)", "`mixpanel-pandas drift`"),
     (r"\bbackup=None\b", "--no-backup"),
     (r"\bcurrent=mpd\.read_profiles\(\)", "--current with all of them"),

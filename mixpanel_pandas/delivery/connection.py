@@ -80,7 +80,7 @@ _EVIDENCE: tuple[tuple[type[BaseException], Literal["no_connection", "unclear"]]
 )  # fmt: skip
 
 #: Why an answer proves nothing that came while the request was still being sent.
-EARLY = "it came before the request was sent as a whole"
+EARLY = "it came before the whole request was sent"
 
 
 class Line:
@@ -222,7 +222,7 @@ class _Connection(HTTPConnection):
                 self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM
             )
         except UnicodeError as error:
-            msg = f"host {self.host!r} is no name"
+            msg = f"host {self.host!r} is not a valid name"
             raise OSError(msg) from error
         failure = OSError("no address")
         for family, kind, protocol, _name, address in addresses:

@@ -397,6 +397,6 @@ def last_summary() -> pd.DataFrame:
     ['accepted']
     """
     if not _last:
-        msg = "this process has uploaded nothing yet"
+        msg = "this process has not uploaded anything yet"
         raise OperationError(msg)
     return _last[0]

@@ -75,7 +75,7 @@ class Client:
         """
         left = min(timeout, until - time.monotonic())
         if self._line.is_cut or left <= 0:
-            return Failure("the time was over before it was sent", "no_connection")
+            return Failure("the time ran out before it was sent", "no_connection")
         self._line.limit(timeout, until, request.answer_bytes)
         try:
             response = self._adapter.send(
@@ -155,7 +155,7 @@ def _credentials(url: str) -> list[str]:
 def _coding(headers: Mapping[str, str]) -> str | None:
     """Return the flaw of a compressed response. It is not decompressed, as a few bytes may become more than memory holds."""
     coding = headers.get("Content-Encoding", "").strip().casefold()
-    return None if coding in {"", "identity"} else f"it is compressed ({coding}), which nobody asked for"
+    return None if coding in {"", "identity"} else f"it is compressed ({coding}), but the request asked for an uncompressed one"
 
 
 def _proxies(base: str) -> dict[str, str]:

@@ -274,7 +274,8 @@ def _end(pending: Pending, answer: Answer, reaction: Reaction, idempotent: bool,
     outcome = _over_all(pending, "unknown" if action == "unknown" or some_applied else reaction.last)
     if outcome == "accepted":
         return answered.ended(outcome, None, None, clock)
-    return answered.ended(outcome, reaction.reason, joined(answer.error, reaction.remedy), clock)
+    error = joined(answer.error, reaction.remedy_of(idempotent))
+    return answered.ended(outcome, reaction.reason, error, clock)
 
 
 def _end_named(

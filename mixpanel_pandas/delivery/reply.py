@@ -37,7 +37,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 CUT_SHORT = "it is cut short"
 BAD_CHUNK = "its chunks cannot be read"
 TOO_LONG = "it is longer than {:,} bytes"
-ENDLESS = "it does not say where it ends"
+ENDLESS = "it does not declare its length"
 TRAILING = "bytes come after its end"
 
 #: Statuses of answers that have no body, whatever their headers say.
@@ -146,9 +146,9 @@ class Reply(HTTPResponse):
         if self.status not in _BODILESS:
             yield bool(codings and lengths), "it has both a length and a transfer coding"
             yield codings not in ([], ["chunked"]), "its transfer coding is not known"
-            yield bool(codings) and self.version < 11, "its transfer coding is not known to HTTP/1.0"
+            yield bool(codings) and self.version < 11, "its transfer coding is not part of HTTP/1.0"
             yield len(set(lengths)) > 1, "it has several lengths"
-            yield not all(map(_LENGTH.fullmatch, lengths)), "its length is no number"
+            yield not all(map(_LENGTH.fullmatch, lengths)), "its length is not a number"
 
     def _read_piece(self, size: int) -> None:
         piece = self.fp.read(min(size, self._most + 1 - len(self.content)))

@@ -54,7 +54,7 @@ __all__ = ["DEADLINE", "UploadState"]
 EXHAUSTING = frozenset({"no_connection", "rate_limited", "unclear"})
 
 #: Why rows were not sent when the deadline came.
-DEADLINE = Stop("deadline", "the deadline came before these rows' turn: send the failures again")
+DEADLINE = Stop("deadline", "the deadline passed before these rows were sent: send the failures again")
 
 #: Why rows have no answer if the upload ends while their request is on the wire.
 CLOSED = Stop("interrupted", "the upload ended before an answer came")
@@ -317,7 +317,7 @@ class UploadState:
     def _end_batch(self) -> None:
         """Stop if all requests so far were refused, else let the other workers begin."""
         if self._refusals.exhausted and not self._accepted:
-            self._stop(Stop("refused", f"not sent, as nothing was accepted before: {self._refusals.text}"))
+            self._stop(Stop("refused", f"not sent, because no request before was accepted: {self._refusals.text}"))
         self._meet()
 
     def _meet(self) -> None:
@@ -359,7 +359,7 @@ class UploadState:
         self._drawing.discard(worker)
         self._advancing = False
         text = f"the upload ended with {type(error).__name__}"
-        self._stop(Stop("error", f"{text} before these rows' turn"))
+        self._stop(Stop("error", f"{text} before these rows were sent"))
         return [*self._end_all(worker, Stop("error", text)), *self._leave(worker)]
 
     def _close(self) -> list[Action]:

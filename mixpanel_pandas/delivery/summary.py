@@ -1,4 +1,4 @@
-"""The summary: made from deliveries, read back as an outcome per row, and added up."""
+"""The summary: made from deliveries, converted to an outcome for each row, and added up."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def summarise(
     idempotent: bool,
     stopped: Stop | None = None,
 ) -> pd.DataFrame:
-    """Return the summary: what became of every row. Rows with the same final answer share a row of it.
+    """Return the summary, with the outcomes of all rows. Rows with the same final answer share a row of it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def summarise(
     return frame
 
 
-_NOT_REACHED = Stop("not reached", "the upload ended before these rows' turn: send the failures again")
+_NOT_REACHED = Stop("not reached", "the upload ended before these rows were sent: send the failures again")
 
 
 def _delivered(delivery: Delivery) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def totals(summary: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     SummaryError
-        If the frame is no summary.
+        If the frame is not a summary.
 
     Examples
     --------
@@ -275,7 +275,7 @@ def totals(summary: pd.DataFrame) -> pd.DataFrame:
     1   invalid     1        0
     """
     if not set(COLUMNS) <= set(getattr(summary, "columns", ())):
-        msg = "totals takes the summary that a verb returned, with all its columns"
+        msg = "this is not a summary: totals takes the summary that a verb returned, with all its columns"
         raise SummaryError(msg)
     keys = ["outcome", "reason", "status_code"]
     counts = summary[list(OUTCOMES)].to_numpy()
@@ -296,7 +296,7 @@ def totals(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def outcomes(summary: pd.DataFrame, index: pd.Index, digest: str) -> pd.DataFrame:
-    """Return what became of each row of the frame.
+    """Return the outcome of each row of the frame.
 
     Parameters
     ----------
@@ -367,7 +367,7 @@ def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
     made_of = getattr(summary, "attrs", {}).get("mixpanel")
     if not isinstance(made_of, dict) or not {"rows", "ids"} <= set(made_of):
         msg = (
-            "this is no summary, or it lost its attrs['mixpanel'] on the way: keep it in Parquet, not in CSV"
+            "this is not a summary, or it has lost its attrs['mixpanel']: save summaries as Parquet, not as CSV"
         )
         raise SummaryError(msg)
     if made_of["rows"] != str(rows):
@@ -377,7 +377,7 @@ def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
         msg = "the summary was made from a frame with other ids, or with the same ids in another order"
         raise SummaryError(msg)
     if (accounted := int(summary["rows"].sum())) != rows:
-        msg = f"the summary accounts for {accounted:,} of {rows:,} rows: some of its own rows are missing or were added"
+        msg = f"the summary accounts for {accounted:,} of {rows:,} rows: rows of the summary were removed or added"
         raise SummaryError(msg)
 
 
@@ -391,7 +391,7 @@ def failures_mask(
     summary, index, digest
         As `outcomes` takes them.
     select : iterable of str, optional
-        Which outcomes to pick. By default rejected, not_sent, invalid, and unknown where all operators are idempotent.
+        Which outcomes to select. By default rejected, not_sent, invalid, and unknown if all operators are idempotent.
 
     Raises
     ------

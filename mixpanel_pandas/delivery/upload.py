@@ -53,7 +53,7 @@ GRACE, END = 5.0, 1.0
 TICK = 0.1
 
 #: Why rows were not sent when the upload was stopped.
-STOPPED = Stop("stopped", "stopped before these rows' turn: send the failures again")
+STOPPED = Stop("stopped", "the upload was stopped before these rows were sent: send the failures again")
 
 
 class BatchSource(Protocol):

@@ -34,7 +34,7 @@ __all__ = ["Waves"]
 HELD: dict[str, tuple[str, str]] = {
     "overtaken": (
         "later row already sent",
-        "a later row of the same id was sent before, and this row would overwrite it: send it alone, in another run, if it counts",
+        "a later row of the same id was already sent, and this row would overwrite it: to send it anyway, send it alone in another run",
     ),
     "doubt": (
         "earlier row in doubt",

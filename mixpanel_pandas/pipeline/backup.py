@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_missing_backup", "obstacle_to_reading", "refuse_without_backup", "with_backup"]
 
-WAY_OUT = "nothing was sent; backup=None does without a backup"
+WAY_OUT = "nothing was sent; backup=None sends without a backup"
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
@@ -96,7 +96,7 @@ def _write(decisions: Decisions, project: Project) -> Path | None:
     )  # rows whose profile is not found are sent all the same
     if named is None and not len(cells) and not path.exists():
         logger.info(
-            "backup: no profile was found that holds what %s removes, so there is no file", asked.verb
+            "backup: no profile has values that %s removes, so no file was written", asked.verb
         )
         return None
     write_backup(path, digest, project, asked.group, cells, held)

@@ -185,7 +185,7 @@ def _refuse_many_deletes(decisions: Decisions) -> None:
     if operation.verb == "delete" and profiles > at_most:
         msg = (
             f"this deletes {profiles:,} profiles for good, more than at_most={at_most:,}: nothing was sent; pass "
-            f"at_most={profiles} if that is what you mean"
+            f"at_most={profiles} to delete them"
         )
         raise OperationError(msg)
 
@@ -242,7 +242,7 @@ def verb_and_id_of(frame: pd.DataFrame, summary: pd.DataFrame) -> tuple[str, Has
     """
     attributes = _attributes(summary)
     if not {"operator", "id"} <= set(attributes):
-        msg = "this is no summary of a verb, or it lost its attrs['mixpanel'] on the way: keep it in Parquet, not in CSV"
+        msg = "this is not a summary of a verb, or it has lost its attrs['mixpanel']: save summaries as Parquet, not as CSV"
         raise SummaryError(msg)
     return attributes["operator"], _label(frame, attributes["id"])
 

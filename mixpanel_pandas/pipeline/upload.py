@@ -171,7 +171,7 @@ def _leave_out(malformed: Malformed, *, mirror: bool) -> None:
         return
     records = counted(malformed.count, "malformed record")
     if mirror:
-        msg = f"mirror=True would remove what the profiles of {records} hold: correct {malformed.words()}"
+        msg = f"mirror=True would remove the values of the profiles of {records}: correct {malformed.words()}"
         raise OperationError(msg)
     extra = {"event": "malformed", "numbers": {"records": malformed.count}}
     logger.warning("%s left out: %s", records, malformed.words(), extra=extra)
@@ -274,7 +274,7 @@ def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | Non
         if ends_the_call(error):
             raise
         reason = shortened(f"{type(error).__name__}: {error}", Length.SENTENCE)
-        msg = f"the upload is over, and failures={quoted(str(path))} was not written: {reason}"
+        msg = f"the upload has ended, but failures={quoted(str(path))} was not written: {reason}"
         unwritten = UploadError(msg, summary)
         unwritten.cause_tells = not isinstance(error, MixpanelError | OSError)
         raise unwritten from error

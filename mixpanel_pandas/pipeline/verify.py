@@ -36,9 +36,9 @@ __all__ = ["verify"]
 #: As many ids as the queries of an hour can read.
 MOST_IDS = 60_000
 
-NOT_FOUND = "not found: merged ids cannot be told yet for 24 hours"
+NOT_FOUND = "not found: for 24 hours after ids were merged, that is not known"
 LATER_ROW = "another row of the id is unknown and may be applied"
-DELETED = "absent, as expected; whether it was there before cannot be told"
+DELETED = "absent, as expected; whether it existed before is not known"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +120,10 @@ class _Comparison:
 COMPARISONS: dict[str, _Comparison] = {
     "set": _Comparison(_is_equal),
     "set_once": _Comparison(_is_there),
-    "add": _Comparison(None, "cannot be told for add: the number before is not known"),
+    "add": _Comparison(None, "not comparable for add: the number before is not known"),
     "union": _Comparison(_holds_items),
     "append": _Comparison(_holds_item),
-    "remove": _Comparison(_lacks_item, "it may have stood in the list several times"),
+    "remove": _Comparison(_lacks_item, "it may have been in the list several times"),
     "unset": _Comparison(_is_equal),
 }
 
@@ -165,12 +165,12 @@ def _refuse_other_call(decisions: Decisions, summary: pd.DataFrame, project: Pro
     made_of = summary.attrs["mixpanel"]
     is_elsewhere = made_of.get("token_fingerprint") not in {None, project.fingerprint}
     if is_elsewhere and summary["accepted"].any():
-        msg = f"the summary is of an upload to another project, not to that of {project.place}: name it with project="
+        msg = f"the summary is of an upload to another project, not to that of {project.place}: pass that project with project="
         raise SummaryError(msg)
     call = made_of.get("call")
     if call is not None and call != digest_of_call(describe_call(decisions.layout)):
         msg = (
-            "the summary was made with other columns or options: pass verify the properties and the options of the verb as they were, "
+            "the summary was made with other columns or options: pass the properties and the options of that call to verify, "
             "such as rename= and parse="
         )
         raise SummaryError(msg)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["apply_plan", "drift_of_plan"]
 
-DRIFTED = "the profile has changed since the plan was made: plan.drift() tells how"
+DRIFTED = "the profile has changed since the plan was made: plan.drift() lists the changes"
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 
@@ -177,7 +177,7 @@ class Applying:
             self.now = self._read(self.plan.steps)
         except AccountError as error:
             _refuse_without_account(error, backup=backup is not None, drift=refuses)
-            logger.warning("apply: without a service account nothing is compared, and there is no way back")
+            logger.warning("apply: without a service account the profiles are not compared with the plan, and there is no backup")
             return
         drift = _drift(self.plan, self.now)
         before = self.sent_before(0)
@@ -319,7 +319,7 @@ class Applying:
             is_open = ~_are_in(ids, before.index[before["some"] | before["doubt"]])
             as_planned = mask_of(pc.is_in(ids, value_set=compared.done)) & is_open
             has_drift = mask_of(pc.is_in(ids, value_set=compared.drifted)) & is_open
-            decisions.exclude(as_planned, "skipped", "already so", "the profile holds these values already")
+            decisions.exclude(as_planned, "skipped", "already so", "the profile already has these values")
             decisions.exclude(has_drift, "not_sent", "drift", DRIFTED)
             is_done |= as_planned
         self._done[number] = is_done
@@ -351,7 +351,7 @@ class Applying:
         decisions = step.make().copy()
         rows = np.flatnonzero(~decisions.changes.excluded)
         not_reached = Excluded(
-            rows, "not_sent", "not reached", "the step before it did not end: apply the plan again"
+            rows, "not_sent", "not reached", "the step before it did not finish: apply the plan again"
         )
         return summarise(
             [],
@@ -368,7 +368,7 @@ def _refuse_without_account(error: AccountError, *, backup: bool, drift: bool) -
     if backup:
         msg = (
             f"a plan is applied after its profiles were read again and kept in a backup, and {error}. Pass backup=None to apply "
-            "it without: then nothing is compared, and there is no way back"
+            "it without a backup: the profiles are then not compared with the plan, and the change cannot be undone"
         )
         raise BackupError(msg) from error
     if drift:

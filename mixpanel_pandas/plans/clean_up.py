@@ -1,4 +1,4 @@
-"""Plans that tidy up: properties are renamed, or get another type. What is replaced is removed once what replaces it was read back."""
+"""Plans that rename properties or change their type. A replaced property is removed after the new one was read back."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def rename_property(
     group: str | None = None,
     project: Project | None = None,
 ) -> Plan:
-    """Return the plan that gives properties other names, on every profile that has them; send nothing.
+    """Return the plan that renames properties on every profile that has them; send nothing.
 
-    The plan has two steps. The first one sets the new name. The second one removes the old name, only from the profiles of which the
-    new name was read back, so no value is lost.
+    The plan has two steps. The first step sets the new property. The second step removes the old property, but only from profiles
+    on which the new one was read back, so no value is lost.
 
     Parameters
     ----------
     names : mapping
         Old name -> new name. Several old names may get one new name.
     keep : {"first", "last"}, optional
-        Which value stays where a profile has several that differ: the first of the new name as it is and the old names in their
-        order, or the last. By default such profiles are an error.
+        Which value to keep if a profile has several different ones: that of the first or the last property, in the order of the
+        new name and then the old names. By default such profiles are an error.
     where : str, optional
         Which profiles, as a condition of Mixpanel; see `read_profiles`. By default all.
     group : str, optional
@@ -72,18 +72,18 @@ def rename_property(
     Returns
     -------
     Plan
-        To look at, save and apply.
+        The plan, to review, save and apply.
 
     Raises
     ------
     OperationError
-        If the names make no sense together, or profiles have values that differ and `keep` is None.
+        If the names contradict each other, or profiles have different values and `keep` is None.
     ReadError
         As `read_profiles` raises it.
 
     Notes
     -----
-    Dates are read with seconds, so a date that is renamed loses its milliseconds.
+    Mixpanel returns dates without milliseconds, so a date loses them when its property is renamed.
 
     Examples
     --------
@@ -128,31 +128,31 @@ def retype_property(
     group: str | None = None,
     project: Project | None = None,
 ) -> Plan:
-    """Return the plan that gives the text of properties another type, on every profile that has them; send nothing.
+    """Return the plan that converts the text of properties to another type, on every profile that has them; send nothing.
 
-    Values that have the type already stay as they are.
+    Values that already have the type stay as they are.
 
     Parameters
     ----------
     readings : mapping
-        Property -> reading, such as ``"number"`` or ``"date:dd/mm/yyyy"``: those of the option ``parse``. ``"text"`` makes text of
-        numbers and of yes and no.
+        Property -> reading, such as ``"number"`` or ``"date:dd/mm/yyyy"``: the readings of the option ``parse``. ``"text"`` converts
+        numbers and booleans to text.
     invalid : {"raise", "drop_value"}, default "raise"
-        Whether text that cannot be read refuses all, or stays as it is.
+        What happens if text cannot be converted: an error for the whole plan, or the text stays as it is.
     where, group, project
         As for `rename_property`.
 
     Returns
     -------
     Plan
-        To look at, save and apply.
+        The plan, to review, save and apply.
 
     Raises
     ------
     ValidationError
-        If text cannot be read. The rows of its report are labelled by the ids.
+        If text cannot be converted. The report has the ids as labels of the rows.
     OperationError
-        If there is no such reading.
+        If a reading does not exist.
     ReadError
         As `read_profiles` raises it.
 

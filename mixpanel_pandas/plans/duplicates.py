@@ -1,4 +1,4 @@
-"""The plan that makes one profile of several with the same value of a property."""
+"""The plan that merges profiles with the same value of a property into one."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def deduplicate_profiles(
     group: str | None = None,
     project: Project | None = None,
 ) -> Plan:
-    """Return the plan that makes one profile of all with the same value of a property; send nothing.
+    """Return the plan that merges profiles with the same value of a property into one profile; send nothing.
 
-    The plan has two steps. The first one gives the profile that stays the properties that it lacks and the others have. The
-    second one deletes the others, once what the first one wrote was read back. Blank and missing values are never equal.
+    The plan has two steps. The first step adds to the profile that stays the properties that only the others have. The second step
+    deletes the others, after the result of the first step was read back. Blank and missing values never count as the same.
 
     Parameters
     ----------
     on : str, default "$email"
         The property.
     keep : {"latest", "earliest", "fullest"}, default "latest"
-        Which profile stays: that with the latest or earliest "Updated at" (``$last_seen``), or that with the most properties. Of
-        equals the one whose id comes first.
+        Which profile stays: the one with the latest or earliest "Updated at" (``$last_seen``), or with the most properties. If
+        several are equal, the one whose id comes first.
     ignore_case : bool, default False
-        Whether text that differs in case and outer blanks is the same.
+        Whether texts that differ only in case and outer blanks count as the same.
     merge : bool, default True
-        Whether the profile that stays gets what it lacks, from the latest of the others that has it.
+        Whether the profile that stays gets the properties that it lacks. Each comes from the latest other profile that has it.
     where : str, optional
         Which profiles, as a condition of Mixpanel; see `read_profiles`. By default all.
     group : str, optional
@@ -68,18 +68,19 @@ def deduplicate_profiles(
     Returns
     -------
     Plan
-        To look at, save and apply. `Plan.apply` deletes at most 1,000 profiles, unless ``at_most_deletes`` says otherwise.
+        The plan, to review, save and apply. `Plan.apply` deletes at most 1,000 profiles, unless ``at_most_deletes`` is higher.
 
     Raises
     ------
     OptionError
-        If `keep` is none of the three.
+        If `keep` is not one of the three.
     ReadError
         As `read_profiles` raises it.
 
     Notes
     -----
-    Events of a deleted profile stay, with its id. The users are not linked: that is the task of Mixpanel's identity management.
+    Events of a deleted profile stay, with its id. The plan does not link the users: that is the task of Mixpanel's identity
+    management.
 
     https://docs.mixpanel.com/docs/tracking-methods/id-management/identifying-users-simplified
 

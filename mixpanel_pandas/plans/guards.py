@@ -85,7 +85,7 @@ def _share(guards: Guards, plan: Planned, _project: Project) -> str | None:
         return None
     total = plan.origin.total if plan.origin.is_whole else plan.origin.remembered
     if total is None:
-        return f"at_most_share={guards.at_most_share} cannot be told: the plan was not made with all profiles (current=mpd.read_profiles())"
+        return f"at_most_share={guards.at_most_share} cannot be checked: the plan must be made with all profiles (current=mpd.read_profiles())"
     existing = int(plan.counts[["changed profiles", "emptied profiles"]].sum())
     if existing <= guards.at_most_share * total:
         return None
@@ -122,7 +122,7 @@ def _new_properties(guards: Guards, plan: Planned, project: Project) -> str | No
     try:
         known = read_properties(plan.group, project=project)["name"]
     except ReadError as error:
-        return f"new_properties='raise' cannot be told ({error})"
+        return f"new_properties='raise' cannot be checked ({error})"
     new = sorted(written - {None} - set(known))
     return f"the plan creates {counted(len(new), 'property')}: {choices(new)}" if new else None
 

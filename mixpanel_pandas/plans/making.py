@@ -124,12 +124,12 @@ def _mistakes(asked: Operation, current: Any, since: Any, only: Any, mirror: boo
     if only not in {None, *ONLY}:
         yield f"only={only!r} is not one of {choices(ONLY)}"
     if current is not None and since is not None:
-        yield "current= and since= exclude each other: the values before are those of one of them"
+        yield "current= and since= exclude each other: both name the values before"
     if since is not None and any(operator.verb not in _OF_SNAPSHOT for operator in asked.operators):
         yield (
-            f"since= compares with what was last accepted, which means nothing to {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
+            f"since= compares with the values that were last accepted, which has no meaning for {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
         )
     if mirror and asked.verb != "set":
-        yield f"mirror=True is for set, not for {asked.verb}: it removes what a row no longer has"
+        yield f"mirror=True is for set, not for {asked.verb}: it removes values that are no longer in the frame"
     elif mirror and asked.named.get("missing", "unset") != "unset":
         yield f"mirror=True removes missing values, and missing={asked.named['missing']!r} does not: pass one of them"

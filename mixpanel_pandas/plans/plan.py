@@ -1,4 +1,4 @@
-"""`Plan`: what an operation would change in profiles that were read: before, after, and the operation between them."""
+"""`Plan`: what an operation would change in profiles that were read: the values before and after, and the operation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHOWN = ("position", "id", "property", "before", "after")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan(Planned):
-    """What an operation would change: the values before and after, and the operation between them.
+    """What an operation would change in profiles: each value before and after, and the operation.
 
     ``df.mixpanel.plan`` makes one, and so do `rename_property`, `retype_property`, `deduplicate_profiles`, `open_plan`, and
     ``open_backup(path).plan()``.
@@ -47,13 +47,13 @@ class Plan(Planned):
     Parameters
     ----------
     steps : tuple of Step
-        What is done, one after the other: an operation, and the cells that it changes.
+        The operations in their order, each with the cells that it changes.
     counts : pandas.Series
-        Number of profiles and of cells by change. An emptied profile is one that is deleted.
+        Number of profiles and of cells for each kind of change. A deleted profile counts as emptied.
     origin : Origin
-        Where the values before come from.
+        The source of the values before.
     since : str or None
-        The snapshot that learns what was accepted.
+        The snapshot to which accepted values are added.
     path : str or None
         The file that the plan was opened from.
     identity : str or None
@@ -61,7 +61,7 @@ class Plan(Planned):
     made : str or None
         When an opened plan was made, in UTC.
     name : str
-        What tells it from another plan that does the same, in a journal.
+        The name that distinguishes the plan in a journal from another plan that does the same.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Plan(Planned):
         return cells
 
     def changes(self) -> pd.DataFrame:
-        """Return the rows that are sent, as they stand in the frame.
+        """Return the rows that are sent, as they are in the frame.
 
         Returns
         -------
@@ -113,17 +113,17 @@ class Plan(Planned):
         return rows_of_frame(decisions.frame, ~decisions.changes.excluded)
 
     def show(self, rows: int = 20) -> Table:
-        """Return the cells as a table that reads well, with the counts in one line above it.
+        """Return the cells as a formatted table, below a line with the counts.
 
         Parameters
         ----------
         rows : int, default 20
-            How many cells are shown at most.
+            The most cells to show.
 
         Returns
         -------
         Table
-            A notebook shows it as HTML, ``print`` as text, and ``.markdown()`` is for a pull request.
+            A notebook shows the table as HTML, ``print`` shows it as text, and ``.markdown()`` returns it for a pull request.
 
         Examples
         --------
@@ -153,11 +153,11 @@ class Plan(Planned):
         new_properties: Literal["allow", "raise"] = "allow",
         **options: Unpack[SendingOptions],
     ) -> pd.DataFrame:
-        """Send what the plan says, to the profiles that are still as it says.
+        """Send the plan to the profiles that have not changed since it was made.
 
-        The profiles are read again first, and written to the backup. A profile that is as the plan would leave it is
-        ``skipped``, with the reason ``already so``. One that has changed since the plan was made is left out, as ``not_sent`` with the
-        reason ``drift``; `drift` lists what has changed. Then the operation is sent as it was planned. A step that removes what another step replaces waits
+        The profiles are first read again, and written to the backup. A profile that already has the values of the plan is
+        ``skipped``, with the reason ``already so``. A profile that has changed since the plan was made is ``not_sent``, with the
+        reason ``drift``; `drift` lists the changes. Then the operation is sent as it was planned. A step that removes what another step replaces waits
         until that was read back.
 
         Parameters
@@ -165,23 +165,23 @@ class Plan(Planned):
         project : Project, optional
             The project. By default that of the call that made the plan, of `set_project` or of the environment.
         backup : path-like, True or None, default True
-            The file that `open_backup` opens, with what the profiles held before. True: beside the plan, else in the working
-            directory; the log names it. None: there is no way back.
+            The file with the values of the profiles before the change, which `open_backup` opens. True writes it beside the plan, or
+            else in the working directory, and the log contains its path. None writes no backup, so the change cannot be undone.
         drift : {"leave_out", "raise"}, default "leave_out"
-            Whether profiles that have changed since the plan was made are left out, or refuse the plan.
+            What happens if profiles have changed since the plan was made: they are left out, or the plan is refused.
         wait : bool, default False
             Whether to wait when Mixpanel's queries of this hour are used up.
         at_most : int, optional
             The most profiles that may change.
         at_most_share : float, optional
-            The largest share of all profiles that may change, from 0 to 1. The plan must have been made with all of them, or
-            with ``since``: then it is the share of the profiles in that file.
+            The largest share of all profiles that may change, from 0 to 1. The plan must have been made with all profiles, or with
+            ``since``, where the share is that of the profiles in the snapshot.
         at_most_emptied : int, optional
             The most values that may be emptied.
         at_most_deletes : int, default 1000
             The most profiles that may be deleted.
         new_properties : {"allow", "raise"}, default "allow"
-            Whether properties may be created that no profile has.
+            Whether the plan may create properties that no profile has.
         **options
             How the updates are sent, such as ``workers`` and ``journal``; `Options` describes each. The journal of an opened plan
             stands beside it by default: the same call goes on after an interruption.
@@ -194,13 +194,13 @@ class Plan(Planned):
         Raises
         ------
         GuardError
-            If the plan would do more than one of `at_most` and its like allows, or that cannot be told.
+            If the plan would change more than one of the guards (`at_most` and the others) allows, or if that is not known.
         DriftError
             If profiles have changed, and `drift` is ``"raise"``.
         ProjectError
             If the plan was made for another project.
         BackupError
-            If there can be no backup, and `backup` is not None.
+            If the backup cannot be written, and `backup` is not None.
         ReadError
             If the profiles cannot be read again.
         MixpanelError
@@ -234,8 +234,8 @@ class Plan(Planned):
         Returns
         -------
         pandas.DataFrame
-            A row for each value that is neither as the plan found it nor as it leaves it: ``id``, ``property``, ``before``,
-            ``now`` and ``after`` as JSON.
+            A row for each value that now differs both from the value before and from the value after: ``id``, ``property``,
+            ``before``, ``now`` and ``after`` as JSON.
 
         Raises
         ------
@@ -256,14 +256,15 @@ class Plan(Planned):
         return drift_of_plan(self, project, wait)
 
     def save(self, path: str | PathLike[str], *, project: Project | None = None) -> Plan:
-        """Write the plan to a Parquet file, sealed: what it does, to which project, and a digest of all of it.
+        """Write the plan to a Parquet file, with its project and a digest that reveals later changes of the file.
 
         Parameters
         ----------
         path : path-like
-            The file, which `open_plan` opens. An older one is replaced once the new one is whole.
+            The file, which `open_plan` opens. An older file is replaced when the new one is complete.
         project : Project, optional
-            Where it may be applied. By default that of the call that made the plan, of `set_project` or of the environment.
+            The project that the plan may be applied to. By default that of the call that made the plan, of `set_project` or of the
+            environment.
 
         Returns
         -------
@@ -273,7 +274,7 @@ class Plan(Planned):
         Raises
         ------
         OperationError
-            If the plan depends on what a file cannot hold.
+            If the plan depends on something that a file cannot store.
         ProjectError
             If no project is named.
 
@@ -301,12 +302,12 @@ def open_plan(path: str | PathLike[str]) -> Plan:
     Returns
     -------
     Plan
-        The same plan. It is applied to the project that it was made for.
+        The same plan. It can only be applied to the project that it was made for.
 
     Raises
     ------
     DamagedFile
-        If the file is no plan, or was changed.
+        If the file is not a plan, or was changed.
 
     Examples
     --------

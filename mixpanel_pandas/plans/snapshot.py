@@ -68,7 +68,7 @@ def locked_snapshot(path: str | PathLike[str] | None) -> Iterator[None]:
             stack.enter_context(file_lock(link_target(path)))
         except BlockingIOError as error:
             msg = (
-                f"since={shown} is in use: another run compares with it, and writes to it. Nothing was sent: wait for its end, or "
+                f"since={shown} is in use: another run reads and writes it. Nothing was sent: wait until that run has ended, or "
                 "name another file"
             )
             raise OperationError(msg) from error

@@ -1,4 +1,4 @@
-"""A backup as a plan: it puts back what profiles held before they were changed."""
+"""Backups as plans, which restore the values that profiles had before a change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["Backup", "open_backup"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Backup:
-    """What profiles held before they were changed.
+    """The values that profiles had before a change.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ class Backup:
     group : str or None
         The group key of the profiles; None for users.
     made : str
-        When it was made, in UTC.
+        When the backup was made, in UTC.
     values : pyarrow.Table
-        ``id``, ``is_found``, ``property``, ``before`` and ``after``: what was to become of the value.
+        ``id``, ``is_found``, ``property``, ``before`` and ``after``, the planned value.
 
     Examples
     --------
@@ -77,12 +77,12 @@ class Backup:
         return self.show()._repr_html_()
 
     def show(self, rows: int = 20) -> Table:
-        """Return the values as a table that reads well: what was held before, and what was to become of it.
+        """Return the values as a formatted table: before the change, and as it was planned.
 
         Parameters
         ----------
         rows : int, default 20
-            How many values are shown at most.
+            The most values to show.
 
         Returns
         -------
@@ -106,16 +106,17 @@ class Backup:
         return table_of(first.to_pandas(types_mapper=pd.ArrowDtype), repr(self), note=note)
 
     def plan(self) -> Plan:
-        """Return the plan that puts the values back.
+        """Return the plan that restores the values.
 
-        It sets what was there, removes what was not there, and creates again profiles that were deleted. A profile that was
-        not found when it was changed is never deleted: what was set is removed. What has been changed since shows as
-        `Plan.drift`, and is left out. Properties that Mixpanel computes, such as ``$last_seen``, are not put back.
+        It sets properties to their earlier values, removes properties that did not exist, and creates deleted profiles again. It
+        never deletes a profile: if a profile did not exist before the change, it only removes the properties that were set. Values
+        that have changed since are in `Plan.drift`, and are left out. Properties that Mixpanel computes, such as ``$last_seen``,
+        are not restored.
 
         Returns
         -------
         Plan
-            To look at, save and apply, which makes a backup again: an undo can be undone.
+            The plan, to review, save and apply. Applying it writes another backup, so the undo can be undone.
 
         Examples
         --------
@@ -148,22 +149,22 @@ class Backup:
 
 
 def open_backup(path: str | PathLike[str]) -> Backup:
-    """Open a backup, to put back what profiles held before they were changed.
+    """Open a backup, to restore the values that profiles had before a change.
 
     Parameters
     ----------
     path : path-like
-        The file that ``backup=`` named.
+        The file of the option ``backup``.
 
     Returns
     -------
     Backup
-        ``.plan()`` returns the plan that puts the values back.
+        ``.plan()`` returns the plan that restores the values.
 
     Raises
     ------
     DamagedFile
-        If the file is no backup, or was changed.
+        If the file is not a backup, or was changed.
 
     Examples
     --------

@@ -49,67 +49,67 @@ def upload(
     at_most_emptied: int | None = None,
     **options: Unpack[UploadOptions],
 ) -> pd.DataFrame:
-    """Read the table of a source, send it with a verb, and return the summary: what became of every record.
+    """Read the table of a source, send it with a verb, and return the summary with the outcome of every record.
 
-    It is `frame` and the verb in one call. All of the source is read before anything is sent, so a source that fails on the way
-    sends nothing.
+    The call is the same as `frame` and then the verb. The whole source is read before anything is sent, so nothing is sent if
+    reading fails.
 
     Parameters
     ----------
     source : path, list of paths, binary file, frame, or iterable of frames
-        As `frame` takes it.
+        The source, as for `frame`.
     verb : str
         The operator: set, set_once, add, union, append, remove, unset, delete or update.
     id : label, optional
-        Column of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups ``$group_id``, ``group_id`` or the column named
-        like the group key.
+        Column of the ids. By default ``$distinct_id`` or ``distinct_id``; for groups ``$group_id``, ``group_id`` or the column
+        with the name of the group key.
     properties : label, list of labels or mapping, optional
-        Columns to send, as the verb takes them. By default all columns that no option names.
+        Columns to send, as for the verb. By default all columns that no option uses.
     group : str, optional
         Write group profiles of this key instead of user profiles.
     failures : path, optional
-        Where the retryable rows are written, as ``df.mixpanel.failures`` selects them: a ``.csv``, ``.jsonl`` or ``.parquet`` file with three
-        more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``. When that file is uploaded these are not sent.
+        The ``.csv``, ``.jsonl`` or ``.parquet`` file for the rows to send again, which ``df.mixpanel.failures`` selects. It has three
+        more columns, ``mixpanel_check``, ``mixpanel_outcome`` and ``mixpanel_error``, which are not sent when you upload the file.
     since : path, optional
-        A Parquet file of what was last accepted. Only what differs from it is sent, and it learns what is accepted; without the file
-        all of it is new. For set and unset. The options below need it: the call then makes a plan as ``df.mixpanel.plan`` does, and
-        applies it as `Plan.apply` does.
+        A snapshot: a Parquet file of the values that Mixpanel last accepted. Only different values are sent, and accepted values are
+        added to the file; if it does not exist, all values are new. For set and unset. With `since`, the call makes a plan as
+        ``df.mixpanel.plan`` does, and applies it as `Plan.apply` does. The options below need it.
     only : {"existing", "new"}, optional
-        Leave out the rows whose profile the file lacks, or those whose profile it has.
+        Send only the rows whose profile is in the snapshot, or only those whose profile is not.
     mirror : bool, default False
-        For set: remove what a row no longer has, and what was written before and is no longer in the table. Malformed records
-        then refuse the table.
+        For set: whether to remove properties that were written before and are no longer in the table. Malformed records are then
+        an error.
     at_most_share : float, optional
-        The largest share of the profiles in the file that may change, from 0 to 1.
+        The largest share of the profiles in the snapshot that may change, from 0 to 1.
     at_most_emptied : int, optional
         The most values that may be emptied. With `since` the option `at_most` is the most profiles that may change.
     **options
         Options of `frame` (infer, encoding, delimiter, header, names, decimal, format, spool) and of the verb: see `Options`. `na`
-        and `trim` count while the source is read, too. With ``invalid="drop_row"``, or ``invalid={"malformed_record": "drop_row"}``,
-        malformed records are left out. With `since`, `backup` is a path where what the profiles hold is kept before it is changed;
-        by default nothing is.
+        and `trim` also apply while the source is read. With ``invalid="drop_row"``, or ``invalid={"malformed_record": "drop_row"}``,
+        malformed records are left out. With `since`, `backup` is the path of a file for the values of the profiles before the change;
+        by default no backup is written.
 
     Returns
     -------
     pandas.DataFrame
-        The summary, as verbs return it. Malformed records that were left out are a row of their own, with the outcome ``invalid`` and
-        the reason ``malformed record``. ``attrs["mixpanel"]["parse"]`` holds the readings of a CSV file as a line to copy, such as
+        The summary, as the verbs return it. Malformed records that were left out have a row of their own, with the outcome ``invalid``
+        and the reason ``malformed record``. ``attrs["mixpanel"]["parse"]`` is the inferred readings of a CSV file as code, such as
         ``"parse={'amount': 'number'}"``.
 
     Raises
     ------
     GuardError
-        If the table would change more than it may. Nothing was sent.
+        If the table would change more than the guards allow. Nothing was sent.
     OperationError, MissingExtraError
-        As `frame` raises them, or if the call makes no sense, or `failures` cannot be written. Nothing was sent.
+        As `frame` raises them, or if an argument is wrong or `failures` cannot be written. Nothing was sent.
     ValidationError
-        If records are malformed, or the frame holds errors. Nothing was sent.
+        If records are malformed, or the checks find errors. Nothing was sent.
     UploadError, UploadInterrupted
         As the verb raises them, with the summary; also if `failures` was not written in the end.
 
     See Also
     --------
-    frame : Read the table alone, to look at it or to change it.
+    frame : Only reads the table, to look at it or to change it.
 
     Examples
     --------
@@ -135,13 +135,13 @@ def upload(
     if since is None:
         _refuse(
             named,
-            "needs since= as well, the file of what was last accepted: a plan compares with what profiles hold now",
+            "needs since= as well, the file of the values that were last accepted: to compare with the profiles themselves, make a plan",
         )
         send_frame = None
     else:
         _refuse(
             [name for name in _DECIDED if name in options],
-            "means nothing with since=, because what is sent follows from the file",
+            "has no meaning with since=, because the file decides what is sent",
         )
         backup = options.pop("backup", None)
         guards = Guards(options.pop("at_most", None), at_most_share, at_most_emptied)

@@ -73,7 +73,7 @@ def write_backup(
         raise BackupError(msg) from error
     profiles = counted(int(pc.count_distinct(table["id"]).as_py()), "profile")
     logger.info(
-        "backup: what %s held is in %s; mpd.open_backup(%r).plan() puts it back", profiles, shown, str(path)
+        "backup: the values of %s are in %s; mpd.open_backup(%r).plan() restores them", profiles, shown, str(path)
     )
 
 
@@ -91,7 +91,7 @@ def earlier_backup(path: Path, digest: str, project: Project) -> pa.Table:
         return COLUMNS_OF_BACKUP.empty_table()
     header, old = read_file(path, FORMAT, "backup")
     if header.more.get("digest") != digest or header.identity != project.identity:
-        msg = f"{quoted(str(path), Length.SENTENCE)} is the backup of another change: name another file, so that none is lost"
+        msg = f"{quoted(str(path), Length.SENTENCE)} is the backup of another change: name another file, so that no backup is lost"
         raise BackupError(msg)
     return old
 

@@ -213,7 +213,7 @@ def cells_of(rows: PlannedRows, *, keeps_same: bool = False) -> pa.Table:
             yield _batch(rows, cells)
 
     table = spooled(batches())
-    words = "it has no profile" if is_delete else "the profile holds these values already"
+    words = "it has no profile" if is_delete else "the profile already has these values"
     rows.decisions.exclude(~rows.of_all_rows(is_sent), "skipped", "already so", words)
     rows.sent &= is_sent
     return table if table.num_columns else CELLS.empty_table()

@@ -1,4 +1,4 @@
-"""What works with a project, in words."""
+"""`Project.check`: which parts of a project work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VERDICTS: dict[type[Exception], tuple[bool | None, bool | None, bool | None]] = 
     SubscriptionError: (True, True, True),
 }
 
-_TOKEN_WORDS = "Mixpanel verifies no token: compare it with Settings > Project Settings > Access Keys, or write one row and look for it"
+_TOKEN_WORDS = "Mixpanel does not verify tokens: compare it with Settings > Project Settings > Access Keys, or write one row and look for it"
 
 
 def check_project(project: Project) -> pd.DataFrame:
@@ -38,9 +38,9 @@ def check_project(project: Project) -> pd.DataFrame:
     error = _error_of_a_query(project)
     verdict = (True, True, True) if error is None else VERDICTS[type(error)]
     good = (
-        f"the service account {project.username!r} may ask queries",
+        f"the service account {project.username!r} may send queries",
         f"it may read project {project.project_id}",
-        f"the project's data lives in {project.place}",
+        f"the project's data is in {project.place}",
     )
     parts = ("service account", "project", "region")
     for part, works, words in zip(parts, verdict, good, strict=True):

@@ -101,7 +101,7 @@ def refuse_unwritable(path: Path, what: str) -> None:
     """
     folder = link_target(path).parent
     if path.is_dir() or not os.access(folder, os.W_OK):
-        msg = f"{what}{_shown(path)} cannot be written: name a file in a folder that is there and may be written to"
+        msg = f"{what}{_shown(path)} cannot be written: name a file in a folder that exists and is writable"
         raise OperationError(msg)
 
 
@@ -140,10 +140,10 @@ def read_file(path: Path, format: str, kind: str) -> tuple[Header, pa.Table]:
         msg = f"there is no {kind} {_shown(path)}"
         raise DamagedFile(msg) from None
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-        msg = f"{_shown(path)} is no {kind}, or it is damaged ({type(error).__name__})"
+        msg = f"{_shown(path)} is not a {kind}, or it is damaged ({type(error).__name__})"
         raise DamagedFile(msg) from error
     if header.format != format:
-        msg = f"{_shown(path)} is no {kind} of this version: it says {quoted(header.format)}, not {format!r}"
+        msg = f"{_shown(path)} is not a {kind} of this version: its format is {quoted(header.format)}, not {format!r}"
         raise DamagedFile(msg)
     try:
         table = _table(file)

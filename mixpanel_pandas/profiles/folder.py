@@ -157,7 +157,7 @@ def _refuse_what_is_not_ours(folder: Path) -> None:
     if folder.is_dir():
         others = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
     if others:
-        what = "is no folder" if not folder.is_dir() else f"holds {quoted(others[0])}"
+        what = "is not a folder" if not folder.is_dir() else f"holds {quoted(others[0])}"
         msg = f"to={quoted(str(folder), Length.SENTENCE)} {what}: name a new folder, or one that read_profiles has made"
         raise OperationError(msg)
 

@@ -107,11 +107,11 @@ def held_in_frame(current: Any, index_name: str) -> HeldProfiles:
         If it is no such frame.
     """
     if not isinstance(current, pd.DataFrame):
-        msg = f"current takes a frame of mpd.read_profiles, not {type(current).__name__}"
+        msg = f"current must be a frame of mpd.read_profiles, not {type(current).__name__}"
         raise OperationError(msg)
     if current.index.name != index_name:
         msg = (
-            f"current takes profiles as mpd.read_profiles returns them, with the ids in an index named {index_name!r}, not "
+            f"current must have profiles as mpd.read_profiles returns them, with the ids in an index named {index_name!r}, not "
             f"{current.index.name!r}"
         )
         raise OperationError(msg)

@@ -45,19 +45,19 @@ def open_profiles(path: str | PathLike[str], group: str | None = None) -> pd.Dat
         msg = f"there are no profiles {quoted(str(path), Length.SENTENCE)}"
         raise DamagedFile(msg) from None
     except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{quoted(str(path), Length.SENTENCE)} is no Parquet file of profiles ({type(error).__name__})"
+        msg = f"{quoted(str(path), Length.SENTENCE)} is not a Parquet file of profiles ({type(error).__name__})"
         raise DamagedFile(msg) from error
 
 
 def _of_folder(path: Path, group: str | None) -> pd.DataFrame:
     manifest = manifest_of(path)
     if not manifest.get("complete"):
-        msg = f"the folder {quoted(str(path), Length.SENTENCE)} holds no whole reading: read_profiles makes one, or goes on with it"
+        msg = f"the folder {quoted(str(path), Length.SENTENCE)} has no complete reading: call read_profiles(to=...) to make or to continue one"
         raise DamagedFile(msg)
     forms = tuple(manifest["source"]["queries"])
     if any(("data_group_id" in form) != (group is not None) for form in forms):
         what = "users" if group is not None else "groups"
-        msg = f"the folder {quoted(str(path), Length.SENTENCE)} holds profiles of {what}: name another one"
+        msg = f"the folder {quoted(str(path), Length.SENTENCE)} contains profiles of {what}: name another one"
         raise DamagedFile(msg)
     properties = forms[0].get("output_properties")
     selection = Selection(

@@ -172,7 +172,7 @@ def _profiles(answer: Any) -> list[tuple[str, dict[str, Any]]]:
     """Return the profiles of an answer: ids and properties."""
     results = answer.get("results") if isinstance(answer, dict) else None
     if not isinstance(results, list) or not all(map(_is_profile, results)):
-        msg = "it holds no list of profiles"
+        msg = "it has no list of profiles"
         raise UnreadableAnswer(msg)
     return [(_id(result["$distinct_id"]), result["$properties"]) for result in results]
 

@@ -22,14 +22,14 @@ _COLUMNS = {"name": LARGE_STRING, "type": LARGE_STRING, "count": pa.int64()}
 
 
 def read_properties(group: str | None = None, *, project: Project | None = None) -> pd.DataFrame:
-    """Return the properties that Mixpanel holds, with their types and how many profiles have them.
+    """Return the properties that exist in Mixpanel, with their types and the number of profiles that have them.
 
-    It takes one of the 60 queries of an hour.
+    The call takes one of the 60 queries of an hour.
 
     Parameters
     ----------
     group : str, optional
-        The group key, for the properties of groups. `Project` has to know its number: ``group_keys``.
+        The group key, for the properties of groups. Its number must be in the ``group_keys`` of the `Project`.
     project : Project, optional
         The project, with a service account. By default that of `set_project`, else that of the environment.
 
@@ -37,7 +37,7 @@ def read_properties(group: str | None = None, *, project: Project | None = None)
     -------
     pandas.DataFrame
         A row for each property, the most frequent first: ``name``, ``type`` as Mixpanel calls it, such as ``string``, and
-        ``count``. On single profiles a property may be of another type.
+        ``count``. A property may have another type on single profiles.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def read_properties(group: str | None = None, *, project: Project | None = None)
 
     Notes
     -----
-    Mixpanel's own clients use the endpoint, and its pages do not document it.
+    Mixpanel's own clients use this endpoint, but its pages do not document it.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def read_properties(group: str | None = None, *, project: Project | None = None)
 def _rows(answer: Any) -> list[tuple[str, str, int]]:
     results = answer.get("results") if isinstance(answer, dict) else None
     if not isinstance(results, dict) or not all(map(_is_property, results.values())):
-        msg = "it holds no properties"
+        msg = "it has no properties"
         raise UnreadableAnswer(msg)
     return [(name, row["type"], row["count"]) for name, row in results.items()]
 

@@ -90,13 +90,13 @@ STATUSES: dict[int, StatusMeaning] = {
     401: StatusMeaning(
         AccountError, "Mixpanel does not accept the service account: check username and secret"
     ),
-    402: StatusMeaning(SubscriptionError, "Mixpanel's plan of this project does not include the query"),
+    402: StatusMeaning(SubscriptionError, "the subscription of this project at Mixpanel does not include the query"),
     403: StatusMeaning(
         AccessError,
         "the service account may not read the project: add it as a member (Mixpanel: Project Settings > Users), or check "
         "project_id and region",
     ),
-    404: StatusMeaning(AccessError, "the address answers no queries: check region or url"),
+    404: StatusMeaning(AccessError, "the address does not answer queries: check region or url"),
 }
 _STATUS_TO_RETRY = {408, 429}
 
@@ -291,8 +291,8 @@ class Queries:
         if limited and (too_long or tried >= most):
             when = f"in {duration(asked)}" if asked is not None else "in an hour at the latest"
             msg = (
-                f"{what}: Mixpanel answers no more queries now, {QUERIES_PER_HOUR} an hour and {AT_ONCE} at once for each "
-                f"project: make the same call again {when} ({problem})"
+                f"{what}: Mixpanel answers no more queries now (the limit of a project is {QUERIES_PER_HOUR} an hour and "
+                f"{AT_ONCE} at once): make the same call again {when} ({problem})"
             )
             raise BudgetSpent(msg, seconds=asked)
         if tried >= most:
@@ -372,7 +372,7 @@ def _parsed(reply: Response) -> Any:
         raise UnreadableAnswer(msg) from None
     parsed = read_json([text])
     if parsed.broken[0] or parsed.values[0] is None:
-        msg = "it is no JSON"
+        msg = "it is not JSON"
         raise UnreadableAnswer(msg)
     if parsed.repeated[0]:
         msg = "a name occurs twice in it"

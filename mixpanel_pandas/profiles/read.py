@@ -55,60 +55,60 @@ def read_profiles(
     project: Project | None = None,
     to: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the profiles that Mixpanel holds, as they were at one moment.
+    """Return the profiles in Mixpanel, as they were at one moment.
 
-    A reading is one query, however many pages it has; only `ids` take one for each 1,000. Mixpanel answers 60 queries an hour
-    for each project. Up to 5 pages of 1,000 profiles are read at once.
+    A call takes one query, however many pages the answer has; with `ids` it takes one for each 1,000 ids. Mixpanel answers 60
+    queries an hour for each project. Up to 5 pages of 1,000 profiles are read at once.
 
     Parameters
     ----------
     where : str, optional
-        Which profiles, as a condition of Mixpanel: ``'properties["plan"] == "pro"'``. Dates in it are in the project's time zone.
-        By default all.
+        The condition that selects profiles: ``'properties["plan"] == "pro"'``. Its dates are in the project's time zone. By
+        default all profiles are read.
     ids : list of str, optional
-        The profiles with these ids, at most 60,000. Mixpanel finds a profile only by its canonical id, not by an id that was
-        merged into it: an id that is not found may still have a profile.
+        The ids of the profiles to read, at most 60,000. Mixpanel finds a profile only by its canonical id, not by an id that was
+        merged into it, so an id that is not found may still have a profile.
     cohort : int, optional
-        The profiles of a cohort, by its number, which its address in Mixpanel shows. `where`, `ids` and `cohort` exclude each
-        other.
+        The number of a cohort whose profiles are read; it is in the address of the cohort in Mixpanel. `where`, `ids` and `cohort`
+        exclude each other.
     having : str, optional
-        Only profiles that have this property: ``having="plan"`` means ``defined(properties["plan"])``.
+        A property that the profiles must have: ``having="plan"`` means ``defined(properties["plan"])``.
     properties : list of str, optional
-        The properties to read, in this order. Fewer are read much faster. By default all.
+        The properties to read, in this order. Reading few properties is much faster. By default all.
     group : str, optional
-        The group key, to read profiles of groups. `Project` has to know its number: ``group_keys``.
+        The group key, to read profiles of groups. Its number must be in the ``group_keys`` of the `Project`.
     project : Project, optional
         The project, with a service account. By default that of `set_project`, else that of the environment.
     to : path, optional
-        A folder for the pages: one Parquet file each, and a manifest. If reading is interrupted, the same call goes on where it
-        ended, as long as Mixpanel's session answers; else it starts again and says so. An older reading stays in the folder
-        until the new one is whole.
+        A folder for the pages (a Parquet file for each) and a manifest. If reading is interrupted, the same call continues while
+        Mixpanel's session lasts, or else starts again with a warning. An older reading stays in the folder until the new one is
+        complete.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each profile, with the ids as text in the index, which is named ``$distinct_id`` or as the group key. A column
-        for each property, Arrow-backed: text, numbers, booleans and lists of text. Columns of dates are in UTC. A property
-        with values of several types, of objects or other lists keeps each value as JSON, and the verbs send it as it was.
-        A property that a profile lacks, or that is null, is missing. ``attrs["mixpanel"]`` tells the place, the project, the
-        sessions and when they began. Beyond 64 MB the frame lies in a temporary file.
+        A row for each profile. The index has the ids as text; its name is ``$distinct_id`` or the group key. The frame has an
+        Arrow-backed column for each property: text, numbers, booleans, lists of text, or dates in UTC. If a property has values of
+        several types, objects or other lists, its column has each value as JSON text, and the verbs send the original value. A
+        value is missing if the profile lacks the property, or if it is null. ``attrs["mixpanel"]`` has the region, the project,
+        and the sessions with their times. A frame of more than 64 MB is kept in a temporary file.
 
     Raises
     ------
     AccountError, AccessError, RegionError, SubscriptionError
-        If the service account is missing or may not read the project. `Project.check` tells what works.
+        If the service account is missing or may not read the project. `Project.check` shows which parts work.
     QueryError
         If Mixpanel cannot read `where`.
     BudgetSpent
         If the queries of this hour are used up, and Mixpanel asks to wait for more than 5 minutes.
     PageFailed
-        If a page fails again and again. With `to` the pages that were read are kept.
+        If a page fails after all retries. With `to`, the pages that were read are kept.
     OperationError
-        If the call cannot be meant, or the folder holds something else.
+        If an argument is wrong, or the folder contains something else.
 
     Notes
     -----
-    Mixpanel exports dates to the second, and says nothing about how soon an update can be read.
+    Mixpanel exports dates to the second, and does not document how soon an update can be read.
 
     https://developer.mixpanel.com/reference/engage-query and https://developer.mixpanel.com/reference/rate-limits
 
@@ -151,7 +151,7 @@ def read_held(
     begun: Callable[[Queries], object] = lambda _queries: None,
     label: str = LABEL,
 ) -> HeldProfiles:
-    """Return what profiles hold, each value as it is, and null told from absent. The other arguments and the errors are those of
+    """Return the values of profiles unchanged, with null distinct from absent. The other arguments and the errors are those of
     `read_profiles`.
 
     Parameters
@@ -362,8 +362,8 @@ def _kept_in_words(folder: Folder | None) -> str:
     if folder is None:
         return "Nothing is kept; with to= the pages that were read are kept."
     return (
-        f"{counted(folder.pages, 'page')} kept in {folder.working}: the same call goes on from there, as long as Mixpanel's session "
-        "answers."
+        f"{counted(folder.pages, 'page')} kept in {folder.working}: the same call continues from there, as long as Mixpanel's session "
+        "lasts."
     )
 
 

@@ -123,5 +123,5 @@ def _patiently(read: Callable[[], HeldProfiles], wait: bool) -> HeldProfiles:
             if not wait:
                 raise
             seconds = HOUR if error.seconds is None else error.seconds
-            logger.warning("the queries of this hour are used up: reading goes on in %s", duration(seconds))
+            logger.warning("the queries of this hour are used up: reading continues in %s", duration(seconds))
             time.sleep(seconds)

@@ -83,7 +83,7 @@ def select(
         form["data_group_id"] = group_number(project, group)
     if cohort is not None:
         if isinstance(cohort, bool) or not re.fullmatch("[0-9]{1,18}", str(cohort), re.ASCII):
-            msg = f"cohort={cohort!r} is no number of a cohort, which its address in Mixpanel shows"
+            msg = f"cohort={cohort!r} is not the number of a cohort: it is in the address of the cohort in Mixpanel"
             raise OptionError(msg)
         # as documented, members without a profile are answered, too, unless the query says otherwise
         form |= {"filter_by_cohort": f'{{"id":{int(cohort)}}}', "include_all_users": "false"}
@@ -128,7 +128,7 @@ def group_number(project: Project, group: Any) -> str:
 def _condition(where: Any, having: Any) -> str | None:
     """Return the condition of `where` and `having` together."""
     for name, text, example in (
-        ("where", where, 'a condition is such as \'properties["plan"] == "pro"\''),
+        ("where", where, 'write a condition such as \'properties["plan"] == "pro"\''),
         ("having", having, "name a property"),
     ):
         if text is not None and (not isinstance(text, str) or not text.strip()):

@@ -1,4 +1,4 @@
-"""A Mixpanel project: its address, its token, its service account, and how patiently it is asked."""
+"""A Mixpanel project: its address, its token, its service account, and its timeout and retries."""
 
 from __future__ import annotations
 
@@ -73,25 +73,25 @@ class Project:
     Parameters
     ----------
     token : str
-        The project token, 32 letters and digits (Settings > Project Settings > Access Keys). No repr and no message shows it.
-        Mixpanel does not verify it and answers a mistyped token with success.
+        The project token, 32 letters and digits (Settings > Project Settings > Access Keys). No repr or message shows it.
+        Mixpanel does not verify it, and answers a mistyped token with success.
     region : {"us", "eu", "in"}, optional
-        Data residency of the project, by default ``MIXPANEL_REGION``. There is no other default, because Mixpanel answers a
-        wrong region with success, too.
+        Data residency of the project. By default that of ``MIXPANEL_REGION``. There is no other default, because Mixpanel also
+        answers a wrong region with success.
     url : str, optional
         The address of a proxy or an emulator, instead of `region`. Plain ``http`` is allowed only to this machine.
     timeout : float, default 60.0
         Seconds to wait for an answer.
     retries : int, default 8
-        How often a request is tried again.
+        How often a failed request is sent again.
     backoff : float, default 2.0
         Seconds before the first retry. The pause doubles with each retry, up to 60 seconds. With 0 there are no pauses.
     adapter : requests.adapters.BaseAdapter, optional
-        Sends the requests, as with ``requests.Session.mount``: ``emulator.adapter()``, or one of your own. ``==`` ignores it,
-        it is not pickled, and it is not closed.
+        The adapter that sends the requests, as for ``requests.Session.mount``: ``emulator.adapter()``, or one of your own. ``==``
+        ignores it, it is not pickled, and it is not closed.
     username, secret : str, optional
-        A service account, to read profiles (Organization Settings > Service Accounts). No repr and no message shows the
-        secret. By default ``MIXPANEL_USERNAME`` and ``MIXPANEL_SECRET``, see Notes.
+        A service account, to read profiles (Organization Settings > Service Accounts). No repr or message shows the secret. By
+        default ``MIXPANEL_USERNAME`` and ``MIXPANEL_SECRET``, see Notes.
     project_id : int, optional
         The number of the project, to read profiles (Settings > Project Settings). By default ``MIXPANEL_PROJECT_ID``.
     group_keys : mapping, optional
@@ -106,10 +106,10 @@ class Project:
     Notes
     -----
     A project can be pickled and passed to workers in other processes: ``df.mixpanel.set("id", project=project)``. The pickle
-    holds the token and the secret.
+    contains the token and the secret.
 
-    What reads is taken from the environment only if the call names none of it, and the environment's ``MIXPANEL_TOKEN`` is the
-    token of this project or is not set: profiles of one project are never read for another.
+    The service account, the project number and the group keys come from the environment only if the call names none of them,
+    and ``MIXPANEL_TOKEN`` is either not set or the token of this project: profiles of one project are never read for another.
 
     https://docs.mixpanel.com/docs/privacy/overview, https://developer.mixpanel.com/reference/project-token and
     https://developer.mixpanel.com/reference/service-accounts
@@ -172,14 +172,14 @@ class Project:
 
     @classmethod
     def from_env(cls, region: str | None = None) -> Self:
-        """Return the project of the environment.
+        """Return the project of the environment variables.
 
-        It takes ``MIXPANEL_TOKEN``, ``MIXPANEL_REGION`` or ``MIXPANEL_URL``, and the service account.
+        They are ``MIXPANEL_TOKEN``, ``MIXPANEL_REGION`` or ``MIXPANEL_URL``, and those of the service account.
 
         Parameters
         ----------
         region : {"us", "eu", "in"}, optional
-            Instead of ``MIXPANEL_REGION`` and ``MIXPANEL_URL``.
+            The region, instead of ``MIXPANEL_REGION`` and ``MIXPANEL_URL``.
 
         Returns
         -------
@@ -203,14 +203,14 @@ class Project:
         return cls(token, region, url=None if region else os.environ.get("MIXPANEL_URL"))
 
     def check(self) -> pd.DataFrame:
-        """Ask Mixpanel what works with this project: its service account, its number, its region and its group keys.
+        """Check the service account, the number, the region and the group keys of this project with Mixpanel.
 
-        It takes one of the 60 queries of an hour, and writes nothing. Mixpanel verifies no token.
+        The call takes one of the 60 queries of an hour, and writes nothing. It cannot check the token, which Mixpanel does not verify.
 
         Returns
         -------
         pandas.DataFrame
-            A row for each part: ``part``, ``works`` (missing: it cannot be told), and ``message``. `mpd.show` shows it in
+            A row for each part: ``part``, ``works`` (missing: not known), and ``message``. `mpd.show` shows the messages in
             full.
 
         Raises
@@ -231,13 +231,13 @@ class Project:
         2          project   True
         3           region   True
         """
-        # Asking needs the floors above this one. The method is here, because it is the project that one asks about.
+        # A query needs the floors above this one. The method is here, because users look for it on the project.
         checked: pd.DataFrame = import_module("mixpanel_pandas.profiles.check").check_project(self)
         return checked
 
     @property
     def place(self) -> str:
-        """The region, or the host of `url`, as messages name it.
+        """The region, or the host of `url`, as messages show it.
 
         Examples
         --------
@@ -272,7 +272,7 @@ class Project:
     def fingerprint(self) -> str:
         """Eight hexadecimal digits that identify the token and do not help to guess it.
 
-        A summary holds them in ``attrs["mixpanel"]["token_fingerprint"]``.
+        A summary has it in ``attrs["mixpanel"]["token_fingerprint"]``.
 
         Examples
         --------
@@ -283,7 +283,7 @@ class Project:
 
     @property
     def identity(self) -> str:
-        """The address and the fingerprint of the token, as a journal keeps them.
+        """The address and the fingerprint of the token, as a journal records them.
 
         Examples
         --------
@@ -305,7 +305,7 @@ def _token_error(project: Project) -> str | None:
             "mpd.set_project(mpd.Project(token, region)) (Mixpanel: Settings > Project Settings > Access Keys)"
         )
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        length = f"has {counted(len(token), 'character')}" if isinstance(token, str) else "is no text"
+        length = f"has {counted(len(token), 'character')}" if isinstance(token, str) else "is not text"
         return f"the token is malformed: a project token has 32 letters and digits, this one {length}"
     return None
 
@@ -314,7 +314,7 @@ def _place_error(project: Project) -> str | None:
     if project.url is not None:
         return "pass region or url, not both" if project.region is not None else _url_error(project.url)
     if project.region is None:
-        return f"no region: choose one of {choices(REGIONS)} here or in MIXPANEL_REGION (where the project's data lives)"
+        return f"no region: choose one of {choices(REGIONS)} here or in MIXPANEL_REGION (where the project's data is)"
     if project.region not in REGIONS:
         return f"region {project.region!r} is not known: choose one of {choices(REGIONS)}"
     return None
@@ -327,9 +327,9 @@ def _url_error(url: Any) -> str | None:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return "url must be an address such as 'https://proxy.example'"
     if parts.username or parts.password or parts.query or parts.fragment:
-        return "url must hold no user, password, query or fragment"
+        return "url must not contain a user, password, query or fragment"
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        return f"url {url!r} would carry the token in the clear: use https"
+        return f"url {url!r} would send the token unencrypted: use https"
     return None
 
 
@@ -371,11 +371,11 @@ def _account_error(project: Project) -> str | None:
     username: Any = project.username
     secret: Any = project.secret
     if (username is None) != (secret is None):
-        return "a service account is username and secret together (Mixpanel: Organization Settings > Service Accounts)"
+        return "a service account needs both username and secret (Mixpanel: Organization Settings > Service Accounts)"
     if username is not None and not all(isinstance(text, str) and text for text in (username, secret)):
         return "username and secret of the service account must be text"
     if ":" in (username or ""):
-        return "the username of a service account has no colon"
+        return "the username of a service account must not contain a colon"
     return None
 
 
@@ -383,14 +383,14 @@ def _numbers_error(project: Project) -> str | None:
     number: Any = project.project_id
     keys: Any = project.group_keys
     if number is not None and (isinstance(number, bool) or not re.fullmatch("[0-9]{1,18}", str(number))):
-        return f"project_id {number!r} is no number of a project (Mixpanel: Settings > Project Settings)"
+        return f"project_id {number!r} is not the number of a project (Mixpanel: Settings > Project Settings)"
     if keys is None:
         return None
     if not isinstance(keys, Mapping):
         return f"group_keys must be a mapping such as {{'company_id': '-123'}}, not {type(keys).__name__}"
     wrong = [key for key, value in keys.items() if not isinstance(key, str) or not _is_group_number(value)]
     if wrong:
-        return f"group_keys: {choices(wrong)} have no number of a group key (Mixpanel: Settings > Project Settings)"
+        return f"group_keys: {choices(wrong)} do not have the number of a group key (Mixpanel: Settings > Project Settings)"
     return None
 
 
@@ -402,7 +402,7 @@ _CHECKS = (_token_error, _place_error, _patience_error, _adapter_error, _account
 
 
 def destination(identity: str | None) -> dict[str, str]:
-    """Return the place and the fingerprint of a project, as the attrs of a summary hold them.
+    """Return the place and the fingerprint of a project, as they are in the attrs of a summary.
 
     Parameters
     ----------

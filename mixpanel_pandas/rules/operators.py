@@ -80,7 +80,7 @@ class Operator:
 #: no endpoint is documented, though one reference page lists $add among the batch operators.
 #: https://docs.mixpanel.com/docs/data-structure/user-profiles
 GROUPS_REFUSAL = (
-    "Mixpanel's documentation says that {name} is not supported in group profiles (one reference page lists it, no SDK "
+    "Mixpanel documents that group profiles do not support {name} (one reference page lists it, no SDK "
     "offers it): compute the new value in the frame and use set, or union for lists"
 )
 
@@ -91,7 +91,7 @@ OPERATORS: dict[str, Operator] = {
             "set",
             "$set",
             "any",
-            "Write properties, and overwrite those that are there.",
+            "Write properties, and overwrite existing ones.",
             missing=("skip", "null", "unset"),
             merges=True,
             page="profile-set",
@@ -100,7 +100,7 @@ OPERATORS: dict[str, Operator] = {
             "set_once",
             "$set_once",
             "any",
-            "Write properties that are not there yet.",
+            "Write properties that do not exist yet.",
             missing=("skip", "null"),
             merges=True,
             updated_at="refresh",
@@ -110,7 +110,7 @@ OPERATORS: dict[str, Operator] = {
             "add",
             "$add",
             "number",
-            "Add numbers to properties; one that is not there counts as 0.",
+            "Add numbers to properties; one that does not exist counts as 0.",
             groups=False,
             idempotent=False,
             ordered=False,
@@ -160,7 +160,7 @@ OPERATORS: dict[str, Operator] = {
             "delete",
             "$delete",
             "nothing",
-            "Remove whole profiles; their events stay.",
+            "Delete whole profiles; their events stay.",
             duplicates="last",
             merges=True,
             ignore_alias=True,

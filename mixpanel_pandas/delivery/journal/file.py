@@ -115,7 +115,7 @@ class File:
         """Refuse a file that is no journal, or is one of another version."""
         mark, version = (self._value(f"PRAGMA {name}") for name in ("application_id", "user_version"))
         if mark != MARK:
-            msg = f"{self._path} is no journal: name another file"
+            msg = f"{self._path} is not a journal: name another file"
             raise JournalError(msg)
         while writes and version in MIGRATIONS:
             MIGRATIONS[version](self._database)
@@ -134,7 +134,7 @@ class File:
         errors = [row[0] for row in self._database.execute("PRAGMA quick_check(1)")]
         tables = dict(self._database.execute("SELECT name, sql FROM sqlite_master"))
         if errors != ["ok"]:
-            self._refuse_damaged("its pages do not fit together")
+            self._refuse_damaged("its pages are inconsistent")
         if tables != TABLES or self._value("PRAGMA journal_mode") != "delete":
             self._refuse_damaged("its tables or its mode are not those of a journal")
 
@@ -146,14 +146,14 @@ class File:
         ):
             last, checksum = last + 1, _checksum(checksum, last + 1, record)
             if (number, expected) != (last, checksum):
-                self._refuse_damaged(f"record {last} is not as it was written")
+                self._refuse_damaged(f"record {last} was changed after it was written")
         if self._database.execute("SELECT number, checksum FROM head").fetchall() != [(last, checksum)]:
             self._refuse_damaged("its last records are gone")
         return last, checksum
 
     def _refuse_damaged(self, what: str) -> NoReturn:
         msg = (
-            f"the journal {self._path} is damaged: {what}. It cannot be trusted: restore it from a copy, or look at the "
+            f"the journal {self._path} is damaged: {what}. Restore it from a copy, or look at the "
             "profiles and name another file"
         )
         raise JournalError(msg)
@@ -213,8 +213,8 @@ class File:
             }:
                 raise self._unusable(error) from error
             msg = (
-                f"the journal {self._path} is in use: another upload writes it, or somebody reads it. Wait for the end, or "
-                "name another file"
+                f"the journal {self._path} is in use: another upload writes it, or a process reads it. Wait until that has ended, "
+                "or name another file"
             )
             raise JournalError(msg) from error
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # SQLite quotes damaged text

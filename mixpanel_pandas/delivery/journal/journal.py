@@ -247,8 +247,8 @@ class Journal:
         elif last.begun["ids"] != self._content.ids_digest:
             differences.append(self._first_other_id(last))
         elif not last.excludes(self._content.excluded):
-            differences.append("the checks exclude other rows now")
-        return f"{self._called()} was begun with another content: {'; '.join(differences)}. {self._remedy()}"
+            differences.append("the checks now exclude other rows")
+        return f"{self._called()} began with other content: {'; '.join(differences)}. {self._remedy()}"
 
     def _first_other_id(self, last: RunState) -> str:
         ids, start = self._ids_of(last), 0
@@ -265,7 +265,7 @@ class Journal:
         start = number * self.rows_per_slice
         stop = min(start + self.rows_per_slice, self._content.rows)
         rows = f"rows {start:,} to {stop - 1:,}" if start < stop else "rows that are merged or come later"
-        return f"{self._called()} was begun with other values in {rows}. {self._remedy()}"
+        return f"{self._called()} began with other values in {rows}. {self._remedy()}"
 
     def _called(self) -> str:
         if self.named:
@@ -275,7 +275,7 @@ class Journal:
     def _remedy(self) -> str:
         if self.named:
             return 'Name another run, or pass on_changed="remaining" to send only the ids that have no outcome in this one'
-        return "Make the call with the frame that it was begun with, or name another run, such as run='2026-11-21'"
+        return "Call it with the frame with which it began, or name another run, such as run='2026-11-21'"
 
     # -- while it is sent ---------------------------------------------------------------------------------------------
 

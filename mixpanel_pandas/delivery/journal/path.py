@@ -36,12 +36,12 @@ def resolved(path: Any) -> str:
     text = os.fspath(path)
     text = os.fsdecode(text) if isinstance(text, bytes) else text
     if not text or text == _MEMORY or text.startswith(_ADDRESS) or "\0" in text:
-        msg = f"journal={text!r} is no path of a file: name one, such as 'mp.sqlite'"
+        msg = f"journal={text!r} is not the path of a file: name one, such as 'mp.sqlite'"
         raise JournalError(msg)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        msg = f"journal={text!r} is no path of a file: it cannot be written in UTF-8"
+        msg = f"journal={text!r} is not the path of a file: it cannot be encoded in UTF-8"
         raise JournalError(msg) from error
     real = os.path.realpath(text)
     if os.path.islink(real) or (os.path.islink(text) and not os.path.lexists(real)):  # noqa: PTH114
@@ -66,12 +66,12 @@ def identity_of(path: str) -> Identity | None:
     if there is None:
         return None
     refusals = (
-        (not stat.S_ISREG(there.st_mode), "is no file"),
+        (not stat.S_ISREG(there.st_mode), "is not a file"),
         (
             there.st_nlink > 1,
             "has several names (hard links), of which only one would be locked: remove all but one",
         ),
-        (not there.st_size, "is empty, as a journal never is: remove it if nothing is lost with it"),
+        (not there.st_size, "is empty, which a journal never is: remove it if you do not need it"),
     )
     for refused, why in refusals:
         if refused:

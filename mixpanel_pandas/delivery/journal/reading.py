@@ -25,7 +25,7 @@ __all__ = ["applied_in_run", "read_journal", "settle"]
 
 
 def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
-    """Return what became of the rows of a run, from its journal.
+    """Return the outcomes of the rows of a run, from its journal.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def read_journal(path: str | os.PathLike[str], run: str | None = None) -> Run:
 
 
 def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: bool) -> None:
-    """Write down whether rows in doubt were applied, so that their run can go on.
+    """Record whether the updates of ``unknown`` rows were applied, so that their run can continue.
 
-    With ``add``, ``append`` and ``remove`` a row without a clear answer is ``unknown``. It may be applied, so it is not sent
-    again, and later rows of its id are held back. Look at the profile, settle the id, and make the same call again.
+    With ``add``, ``append`` and ``remove`` a row without a clear answer is ``unknown``. It may have been applied, so it is not sent
+    again, and later rows of its id wait. Look at the profile, settle the id, and make the same call again.
 
     Parameters
     ----------
@@ -73,13 +73,13 @@ def settle(path: str | os.PathLike[str], run: str | None, ids: Any, *, applied: 
     ids : scalar or list-like
         Ids with ``unknown`` rows. All ``unknown`` rows of an id are settled.
     applied : bool
-        True: the updates are on the profile, and the rows become ``accepted``. False: they are not, and the next call sends
-        the rows. In both cases the next call sends the rows that were held back behind them, in order.
+        True: the updates were applied, and the rows become ``accepted``. False: they were not, and the next call sends the rows.
+        In both cases the next call sends the rows that waited for them, in order.
 
     Raises
     ------
     OperationError
-        If some of the ids are not in the run or not in doubt. Nothing is written down then.
+        If some of the ids are not in the run, or have no ``unknown`` rows. Nothing is recorded then.
     JournalError
         If there is no such file or run, an upload has the file in use, or it is damaged.
 
@@ -168,5 +168,5 @@ def _text(id: Any) -> str:
         return id
     if isinstance(id, int | float | np.integer) and not isinstance(id, bool) and id == id // 1:
         return str(int(id))
-    msg = f"id {id!r} is no id: pass texts or whole numbers"
+    msg = f"id {id!r} is not an id: pass texts or whole numbers"
     raise OperationError(msg)

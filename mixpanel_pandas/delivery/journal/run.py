@@ -37,11 +37,11 @@ CARRIED: dict[str, tuple[Outcome, str]] = {
     "sent before": ("skipped", "this run has an accepted update of the id, from an earlier frame"),
     "in doubt": (
         "unknown",
-        "an update of the id, from an earlier frame, may be applied and must not be twice",
+        "an update of the id, from an earlier frame, may have been applied, and must not be applied twice",
     ),
     "sent in part": (
         "not_sent",
-        "of the updates of the id, from an earlier frame, some are applied and must not be twice",
+        "some updates of the id, from an earlier frame, were applied, and must not be applied twice",
     ),
 }
 

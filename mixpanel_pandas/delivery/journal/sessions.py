@@ -29,12 +29,12 @@ SURE: frozenset[Outcome] = frozenset({"rejected", "not_sent"})
 
 _UNKNOWN = OUTCOMES.index("unknown")
 
-IN_DOUBT = "may be applied by an earlier attempt of this run"
+IN_DOUBT = "an earlier attempt of this run may have applied it"
 
 #: Whether settled rows were applied -> their outcome and error from then on.
 SETTLED: dict[bool, tuple[Outcome, str]] = {
-    True: ("accepted", "was in doubt, and is settled as applied"),
-    False: ("not_sent", "was in doubt, and is settled as not applied: make the same call again"),
+    True: ("accepted", "was unknown, and is settled as applied"),
+    False: ("not_sent", "was unknown, and is settled as not applied: make the same call again"),
 }
 
 
