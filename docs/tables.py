@@ -26,7 +26,7 @@ from mixpanel_pandas.rules.operators import OPERATORS
 if TYPE_CHECKING:
     from mixpanel_pandas.cli.option import CommandOption
     from mixpanel_pandas.delivery.answers import Evidence
-    from mixpanel_pandas.delivery.policy import FollowUp
+    from mixpanel_pandas.delivery.policy import FollowUp, Reaction
 
 HERE = Path(__file__).parent
 
@@ -667,6 +667,13 @@ def verbs_in_words(*, idempotent: bool) -> str:
     return f"{', '.join(names)} and {last}"
 
 
+def remedies_in_words(row: Reaction) -> str:
+    """Return what the user can do; where it depends on the operator, once for each kind."""
+    if not row.idempotent_remedy:
+        return row.remedy
+    return f"idempotent operators: {row.idempotent_remedy}; others: {row.remedy}"
+
+
 def flag_of(row: CommandOption) -> str:
     """Return an option as it is mostly typed."""
     if row.kind == "switch":
@@ -711,7 +718,7 @@ def pages() -> dict[Path, str]:
                     for action in (row.idempotent, row.otherwise)
                 ),
                 "all or some of the updates" if row.may_be_applied else "none of the updates",
-                row.remedy,
+                remedies_in_words(row),
             ]
             for evidence in dict.fromkeys(evidence for _words, evidence in FAULTS_IN_WORDS)
             for row in [REACTIONS[evidence]]

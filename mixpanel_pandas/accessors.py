@@ -735,8 +735,9 @@ class Profiles:
         """Return a preview, which shows what would be sent, and can change and send it.
 
         In a notebook it is a widget with five views: Map (which column becomes which property), Findings (what `validate` finds
-        and what to do about it), Payloads (the JSON of each row), Changes (each value before and after, once its button
-        has compared) and Send (how much, where to, and the button that sends). Where widgets do not run (a saved notebook, GitHub, nbconvert) it is HTML, and in a terminal a text table.
+        and what to do about it), Payloads (the JSON of each row), Changes (each value before and after, when you click its
+        button) and Send (the size of the upload, its destination, and the button that sends). Where widgets do not run (a saved
+        notebook, GitHub, nbconvert) it is HTML, and in a terminal it is a text table.
 
         Parameters
         ----------
@@ -752,8 +753,8 @@ class Profiles:
         Returns
         -------
         Preview
-            ``.code`` is the line of Python for what it shows, ``.summary`` the summary once something was sent, ``.plan`` the plan
-            once something was compared, and ``.widget`` the ipywidgets widget.
+            ``.code`` is the line of Python that does the same, ``.summary`` is the summary after something was sent, ``.plan`` is
+            the plan after a comparison, and ``.widget`` is the ipywidgets widget.
 
         Raises
         ------

@@ -125,7 +125,7 @@ def test_by_default_it_is_kept_in_a_file_that_the_log_and_the_summary_name(
     assert summary.attrs["mixpanel"]["backup"] == name
     assert paths(mixpanel) == [QUERY, UPDATE]
     assert "backup: 4 ids in 1 query and 1 request, about " in caplog.messages[0]
-    assert f"is in {name!r}; mpd.open_backup({name!r}).plan() puts it back" in caplog.text
+    assert f"are in {name!r}; mpd.open_backup({name!r}).plan() restores them" in caplog.text
     undo(name)
     assert held_in(mixpanel) == BEFORE
 
@@ -227,7 +227,7 @@ def test_nothing_is_sent_where_the_profiles_cannot_be_read() -> None:
     with mpd.set_project(replace(emulator.project, adapter=emulator.adapter())):
         mpd.read_profiles()
         with pytest.raises(
-            mpd.BudgetSpent, match=r"; nothing was sent; backup=None does without a backup$"
+            mpd.BudgetSpent, match=r"; nothing was sent; backup=None sends without a backup$"
         ) as caught:
             call("delete", None)
     assert caught.value.seconds

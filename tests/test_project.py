@@ -36,7 +36,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
         pytest.param(("abc", "eu"), {}, "32 letters and digits, this one has 3 characters", id="short token"),
         pytest.param(("x", "eu"), {}, "this one has 1 character", id="one letter"),
         pytest.param((None, "eu"), {}, "no project token", id="token None"),
-        pytest.param((12345, "eu"), {}, "this one is no text", id="token a number"),
+        pytest.param((12345, "eu"), {}, "this one is not text", id="token a number"),
         pytest.param((TOKEN + "\n", "eu"), {}, "this one has 33 characters", id="token with a line end"),
         pytest.param((TOKEN,), {}, "no region: choose one of 'us', 'eu', 'in'", id="no region"),
         pytest.param(
@@ -689,10 +689,10 @@ def test_queries_have_hosts_of_their_own(region: str, host: str) -> None:
     [
         pytest.param({"secret": None}, "username and secret together", id="no secret"),
         pytest.param({"username": None}, "username and secret together", id="no username"),
-        pytest.param({"username": "a:b"}, "has no colon", id="colon"),
+        pytest.param({"username": "a:b"}, "must not contain a colon", id="colon"),
         pytest.param({"secret": 5}, "must be text", id="secret that is no text"),
-        pytest.param({"project_id": "seven"}, "project_id 'seven' is no number", id="name of a project"),
-        pytest.param({"project_id": True}, "project_id True is no number", id="boolean"),
+        pytest.param({"project_id": "seven"}, "project_id 'seven' is not the number", id="name of a project"),
+        pytest.param({"project_id": True}, "project_id True is not the number", id="boolean"),
         pytest.param({"group_keys": ["company"]}, "group_keys must be a mapping", id="names of group keys"),
         pytest.param({"group_keys": {"company": "acme"}}, "'company' have no number", id="no number"),
     ],

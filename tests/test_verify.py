@@ -244,7 +244,7 @@ def test_a_summary_of_another_call_is_refused(
 def test_what_is_no_summary_of_the_frame_is_refused(project: mpd.Project) -> None:
     frame = pd.DataFrame({"id": ["ann"], "p": ["x"]})
     summary = frame.mixpanel.set("id", project=project)
-    with pytest.raises(mpd.SummaryError, match="this is no summary of a verb"):
+    with pytest.raises(mpd.SummaryError, match="this is not a summary of a verb"):
         frame.mixpanel.verify(frame, project=project)
     with pytest.raises(mpd.SummaryError, match="with other ids"):
         frame.assign(id="bob").mixpanel.verify(summary, project=project)
@@ -272,6 +272,6 @@ def test_it_is_shown_with_what_differs_first(mixpanel: mpd.Emulator, project: mp
     summary = frame.mixpanel.set("id", project=project)
     hold(mixpanel, bob=None, cem={"p": "y"})
     table = mpd.show(frame.mixpanel.verify(summary, project=project), rows=1)
-    assert table.caption == "3 values in 3 profiles: 1 as sent, 1 different, 1 cannot be told"
+    assert table.caption == "3 values in 3 profiles: 1 as sent, 1 different, 1 not known"
     assert table.cells[0][:5] == ("cem", "p", '"x"', '"y"', "no")
     assert table.note == "1 of 3 values, those that differ first"

@@ -248,9 +248,7 @@ def findings_of_column(column: PropertyColumn, names: Names) -> Iterator[Finding
     if rule.note:
         yield _finding_of_whole(rule.note, label, name, rule.name)
     if column.parse is not None and column.parse.is_naive:
-        message = (
-            "the times have no time zone and are taken as UTC: name one at the end of the reading, as in 'date:Europe/Berlin'"
-        )
+        message = "the times have no time zone and are taken as UTC: name one at the end of the reading, as in 'date:Europe/Berlin'"
         yield _finding_of_whole("naive_datetime", label, name, rule.name, message)
     if column.operator.takes == "item" and column.kind == "list":
         yield _finding_of_whole("appended_list", label, name, rule.name)
@@ -357,7 +355,9 @@ def _record_field_message(label: Hashable, name: str, _names: Names) -> str:
 
 def _computed_message(label: Hashable, name: str, _names: Names) -> str:
     if name == "$last_seen" and name == label:
-        return f"Mixpanel computes {name}: set it with {option_in_words('updated_at', label)}, or do not send it"
+        return (
+            f"Mixpanel computes {name}: set it with {option_in_words('updated_at', label)}, or do not send it"
+        )
     return f"Mixpanel computes {name}: do not send it; {_leaving_out('computed_property')}"
 
 

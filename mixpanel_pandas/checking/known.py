@@ -105,7 +105,9 @@ def _new(column: PropertyColumn, known: KnownProperties, sent: set[str]) -> Know
     if like is not None:
         message += f"; it has {quoted(like, Length.NAME)}"
     if like is not None and like not in sent and column.key is None:
-        message += f": {option_in_words('rename', {column.label: like})} sends it as {quoted(like, Length.NAME)}"
+        message += (
+            f": {option_in_words('rename', {column.label: like})} sends it as {quoted(like, Length.NAME)}"
+        )
     return KnownFailure("new_property", column.label, column.name, column.name, message, like)
 
 

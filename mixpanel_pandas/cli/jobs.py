@@ -233,6 +233,6 @@ def named_run(name: str, now: dt.datetime) -> str:
     """
     values = {"date": f"{now:%Y-%m-%d}", "hour": f"{now.astimezone(dt.UTC):%Y-%m-%dT%HZ}"}
     if unknown := [word for word in _PLACEHOLDER.findall(name) if word not in values]:
-        msg = f"--run {quoted(name)}: {{{unknown[0]}}} stands for nothing: {did_you_mean(unknown[0], values)}"
+        msg = f"--run {quoted(name)}: {{{unknown[0]}}} has no meaning: {did_you_mean(unknown[0], values)}"
         raise OperationError(msg)
     return _PLACEHOLDER.sub(lambda match: values[match[1]], name)

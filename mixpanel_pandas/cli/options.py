@@ -46,7 +46,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "parse": {
         "kind": "mapping",
         "metavar": "COLUMN=READING",
-        "does": "Read text as number, number:1.234,5, date:dd/mm/yyyy, boolean:Yes/No, json, list:semicolon and others. The "
+        "does": "Convert text as number, number:1.234,5, date:dd/mm/yyyy, boolean:Yes/No, json, list:semicolon and others. The "
         "command validate proposes them.",
     },
     "na": {

@@ -155,7 +155,11 @@ def _credentials(url: str) -> list[str]:
 def _coding(headers: Mapping[str, str]) -> str | None:
     """Return the flaw of a compressed response. It is not decompressed, as a few bytes may become more than memory holds."""
     coding = headers.get("Content-Encoding", "").strip().casefold()
-    return None if coding in {"", "identity"} else f"it is compressed ({coding}), but the request asked for an uncompressed one"
+    return (
+        None
+        if coding in {"", "identity"}
+        else f"it is compressed ({coding}), but the request asked for an uncompressed one"
+    )
 
 
 def _proxies(base: str) -> dict[str, str]:

@@ -189,7 +189,9 @@ class Stop:
 
 
 #: Why rows have no final answer if the process ends before it is written down, or between two tries.
-PROCESS_ENDED = Stop("process ended", "the process ended before these rows were sent: make the same call again")
+PROCESS_ENDED = Stop(
+    "process ended", "the process ended before these rows were sent: make the same call again"
+)
 
 
 @dataclass(frozen=True)

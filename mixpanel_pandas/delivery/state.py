@@ -317,7 +317,9 @@ class UploadState:
     def _end_batch(self) -> None:
         """Stop if all requests so far were refused, else let the other workers begin."""
         if self._refusals.exhausted and not self._accepted:
-            self._stop(Stop("refused", f"not sent, because no request before was accepted: {self._refusals.text}"))
+            self._stop(
+                Stop("refused", f"not sent, because no request before was accepted: {self._refusals.text}")
+            )
         self._meet()
 
     def _meet(self) -> None:

@@ -366,9 +366,7 @@ def _check(summary: pd.DataFrame, rows: int, digest: str) -> None:
     """Refuse a summary of another frame."""
     made_of = getattr(summary, "attrs", {}).get("mixpanel")
     if not isinstance(made_of, dict) or not {"rows", "ids"} <= set(made_of):
-        msg = (
-            "this is not a summary, or it has lost its attrs['mixpanel']: save summaries as Parquet, not as CSV"
-        )
+        msg = "this is not a summary, or it has lost its attrs['mixpanel']: save summaries as Parquet, not as CSV"
         raise SummaryError(msg)
     if made_of["rows"] != str(rows):
         msg = f"the summary was made from a frame of {int(made_of['rows']):,} rows, this one has {rows:,}"

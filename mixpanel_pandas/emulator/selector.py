@@ -239,7 +239,9 @@ FUNCTIONS: dict[tuple[str, int], _Function] = {
     (">=", 2): _Function(_ordered(lambda left, right: left >= right), "airbyte", "as >", 4),
     ("<=", 2): _Function(_ordered(lambda left, right: left <= right), "headless", "as >", 4),
     # Documented of two strings, and in an example of a list of literals. Headless looks for an item of a property.
-    ("in", 2): _Function(_contained, "documentation", "whether a text contains a text, or a list contains a value", 4),
+    ("in", 2): _Function(
+        _contained, "documentation", "whether a text contains a text, or a list contains a value", 4
+    ),
     ("+", 2): _Function(_plus, "documentation", "a sum of numbers, or two strings joined", 5),
     ("-", 2): _Function(_numeric(lambda left, right: left - right), "documentation", "a difference", 5),
     ("*", 2): _Function(_numeric(lambda left, right: left * right), "documentation", "a product", 6),

@@ -270,7 +270,7 @@ def _comparison_in_words(comparison: pd.DataFrame) -> str:
     counts = {
         "as sent": matches.sum(),
         "different": (~matches).sum(),
-        "cannot be told": matches.isna().sum(),
+        "not known": matches.isna().sum(),
     }
     parts = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
     profiles = counted(comparison["id"].nunique(), "profile")

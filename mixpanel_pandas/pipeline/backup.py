@@ -95,9 +95,7 @@ def _write(decisions: Decisions, project: Project) -> Path | None:
         PlannedRows(decisions.copy(), held)
     )  # rows whose profile is not found are sent all the same
     if named is None and not len(cells) and not path.exists():
-        logger.info(
-            "backup: no profile has values that %s removes, so no file was written", asked.verb
-        )
+        logger.info("backup: no profile has values that %s removes, so no file was written", asked.verb)
         return None
     write_backup(path, digest, project, asked.group, cells, held)
     return path

@@ -36,7 +36,7 @@ __all__ = ["verify"]
 #: As many ids as the queries of an hour can read.
 MOST_IDS = 60_000
 
-NOT_FOUND = "not found: for 24 hours after ids were merged, that is not known"
+NOT_FOUND = "not found: merged ids cannot be recognised for 24 hours"
 LATER_ROW = "another row of the id is unknown and may be applied"
 DELETED = "absent, as expected; whether it existed before is not known"
 

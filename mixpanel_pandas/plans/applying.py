@@ -177,7 +177,9 @@ class Applying:
             self.now = self._read(self.plan.steps)
         except AccountError as error:
             _refuse_without_account(error, backup=backup is not None, drift=refuses)
-            logger.warning("apply: without a service account the profiles are not compared with the plan, and there is no backup")
+            logger.warning(
+                "apply: without a service account the profiles are not compared with the plan, and there is no backup"
+            )
             return
         drift = _drift(self.plan, self.now)
         before = self.sent_before(0)

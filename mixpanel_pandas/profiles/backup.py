@@ -73,7 +73,10 @@ def write_backup(
         raise BackupError(msg) from error
     profiles = counted(int(pc.count_distinct(table["id"]).as_py()), "profile")
     logger.info(
-        "backup: the values of %s are in %s; mpd.open_backup(%r).plan() restores them", profiles, shown, str(path)
+        "backup: the values of %s are in %s; mpd.open_backup(%r).plan() restores them",
+        profiles,
+        shown,
+        str(path),
     )
 
 

@@ -45,7 +45,9 @@ def open_profiles(path: str | PathLike[str], group: str | None = None) -> pd.Dat
         msg = f"there are no profiles {quoted(str(path), Length.SENTENCE)}"
         raise DamagedFile(msg) from None
     except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{quoted(str(path), Length.SENTENCE)} is not a Parquet file of profiles ({type(error).__name__})"
+        msg = (
+            f"{quoted(str(path), Length.SENTENCE)} is not a Parquet file of profiles ({type(error).__name__})"
+        )
         raise DamagedFile(msg) from error
 
 

@@ -90,7 +90,9 @@ STATUSES: dict[int, StatusMeaning] = {
     401: StatusMeaning(
         AccountError, "Mixpanel does not accept the service account: check username and secret"
     ),
-    402: StatusMeaning(SubscriptionError, "the subscription of this project at Mixpanel does not include the query"),
+    402: StatusMeaning(
+        SubscriptionError, "the subscription of this project at Mixpanel does not include the query"
+    ),
     403: StatusMeaning(
         AccessError,
         "the service account may not read the project: add it as a member (Mixpanel: Project Settings > Users), or check "
@@ -268,7 +270,7 @@ class Queries:
         if status == 403 and self.knows_project():
             return RegionError(
                 f"the service account is a member of project {self._project.project_id}, but {self._project.place} does not let "
-                f"it read: check the region, which is where the project's data lives ({problem})"
+                f"it read: check the region, which is where the project's data is ({problem})"
             )
         return meaning.error(f"{meaning.words} ({problem})")
 

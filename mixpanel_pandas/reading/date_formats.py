@@ -180,9 +180,7 @@ def _check(tokens: list[Token], written: str) -> None:
     wrong = [name for name in ("day", "month", "year") if fields.count(name) != 1]
     wrong += sorted({name for name in fields if fields.count(name) > 1} - set(wrong))
     if wrong:
-        msg = (
-            f"{written!r} must name the {' and the '.join(wrong)} exactly once, as in dd/mm/yyyy"
-        )
+        msg = f"{written!r} must name the {' and the '.join(wrong)} exactly once, as in dd/mm/yyyy"
         raise ValueError(msg)
     needed = {"minute": "hour", "second": "minute", "fraction": "second", "half": "hour", "offset": "hour"}
     lacking = [

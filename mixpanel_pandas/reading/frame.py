@@ -206,7 +206,9 @@ def frame(
         _warn(f"{counted(malformed.count, 'malformed record')} left out ({malformed.words()})")
     if table.unread:
         rows = table.unread_rows
-        _warn(f"{counted(len(rows), 'row')} left out because their text cannot be read ({_first_words(table)})")
+        _warn(
+            f"{counted(len(rows), 'row')} left out because their text cannot be read ({_first_words(table)})"
+        )
         table = table.without(rows, spool)
     result = table.as_frame()
     if sources := source_names(source):

@@ -476,7 +476,14 @@ CHECKS: dict[str, Check] = {
             expects="avatar",
             finds=unlike(r"(?i)https?://\S+\.(gif|jpe?g|png)([?#]\S*)?"),
         ),
-        Check("created", "property", "error", "the value is not an ISO date in UTC, such as 2024-01-31T10:00:00", expects="date", finds=no_date),
+        Check(
+            "created",
+            "property",
+            "error",
+            "the value is not an ISO date in UTC, such as 2024-01-31T10:00:00",
+            expects="date",
+            finds=no_date,
+        ),
         Check(
             "timezone",
             "property",
@@ -496,7 +503,13 @@ CHECKS: dict[str, Check] = {
         Check("reserved_type", "column", "warning", "the values of this reserved property must be text"),
         # whole columns
         Check("unsupported_dtype", "column", "error", "a column of this dtype cannot be sent"),
-        Check("long_name", "column", "error", "the name is too long, and Mixpanel cuts it: rename it", "name_characters"),
+        Check(
+            "long_name",
+            "column",
+            "error",
+            "the name is too long, and Mixpanel cuts it: rename it",
+            "name_characters",
+        ),
         Check(
             "same_name",
             "column",

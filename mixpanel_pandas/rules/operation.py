@@ -281,9 +281,7 @@ def _duplicates_mistake(asked: Operation) -> str | None:
     losing = [operator.verb for operator in asked.operators if not operator.merges]
     if asked.options.duplicates != "merge" or not losing:
         return None
-    return (
-        f"duplicates='merge' would lose values of {', '.join(losing)}: duplicates='all' sends all rows in order"
-    )
+    return f"duplicates='merge' would lose values of {', '.join(losing)}: duplicates='all' sends all rows in order"
 
 
 def _invalid_mistake(asked: Operation) -> str | None:
@@ -354,9 +352,7 @@ def _location_mistake(asked: Operation) -> str | None:
     if not named:
         return None
     if asked.group is not None:
-        return (
-            f"{named[0]} is for users: Mixpanel documents the location of an update only for user profiles"
-        )
+        return f"{named[0]} is for users: Mixpanel documents the location of an update only for user profiles"
     if len(named) == 1:
         return f"{named[0]} has no meaning alone: pass latitude and longitude"
     return None
@@ -431,7 +427,9 @@ def _journal_mistake(asked: Operation) -> str | None:
     ):
         return f"run={run!r} must be a name, such as '2026-11-21'"
     if run is not None and journal is None:
-        return f"run={run!r} names a run of a journal, but there is no journal: pass journal='mp.sqlite' as well"
+        return (
+            f"run={run!r} names a run of a journal, but there is no journal: pass journal='mp.sqlite' as well"
+        )
     if journal is not None and asked.options.repeat:
         return "repeat=True would also send the updates again at each restart: to send them again with a journal, name another run"
     if asked.options.on_changed == "remaining" and run is None:

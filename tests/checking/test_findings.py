@@ -158,7 +158,12 @@ def test_findings_of_whole_columns(frame, call, check, value):
             "$add takes numbers (parse={'plan': 'number'} converts text), not strings",
             id="type",
         ),
-        pytest.param({"rename": {"age": "$created"}}, "created", "$created must be a date, not numbers", id="reserved date"),
+        pytest.param(
+            {"rename": {"age": "$created"}},
+            "created",
+            "$created must be a date, not numbers",
+            id="reserved date",
+        ),
     ],
 )
 def test_messages_that_say_more_than_the_check(call, check, message):

@@ -334,9 +334,7 @@ def test_what_is_refused(known: Any, message: str) -> None:
 def test_new_properties_needs_known() -> None:
     with pytest.raises(mpd.OperationError) as caught:
         users(plan=TEXTS).mixpanel.validate("set", "user_id", new_properties="raise")
-    assert (
-        str(caught.value) == "new_properties='raise' needs the properties that exist: pass known as well"
-    )
+    assert str(caught.value) == "new_properties='raise' needs the properties that exist: pass known as well"
 
 
 def test_an_upload_reads_no_source_without_what_is_known(tmp_path: Path, emulator: mpd.Emulator) -> None:

@@ -111,7 +111,7 @@ def test_paths_of_a_job_are_relative_to_its_folder(emulator: mpd.Emulator) -> No
         pytest.param(JOB + 'missing = "nul"\n', "missing takes one of 'skip', 'null', 'unset', not 'nul'", id="choice"),
         pytest.param(JOB + "[parse]\ncredits = 1\n", "parse takes a table", id="type in a table"),
         pytest.param(JOB + "parse = 'number'\n", "parse takes a table", id="no table"),
-        pytest.param(JOB + "journal = 'j'\nrun = 'a-{day}'\n", "{day} stands for nothing: there are 'date', 'hour'", id="placeholder"),
+        pytest.param(JOB + "journal = 'j'\nrun = 'a-{day}'\n", "{day} has no meaning: there are 'date', 'hour'", id="placeholder"),
         pytest.param(JOB.replace('"set"', '"sett"'), "no verb 'sett': did you mean 'set'?", id="verb"),
         pytest.param('source = "users.csv"\n', 'no verb: write verb = "set"', id="no verb"),
         pytest.param(JOB + "known = 5\n", "known takes text, true, a list of texts or a table, not 5", id="no properties"),

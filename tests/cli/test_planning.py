@@ -137,7 +137,7 @@ def test_what_has_changed_since_is_shown_and_left_out_or_refuses(emulator: mpd.E
     [
         pytest.param(["--at-most", "2"], "changes 3 profiles, more than --at-most 2: nothing was sent", id="profiles"),
         pytest.param(["--at-most-emptied", "0"], "empties 1 value, more than --at-most-emptied 0", id="values"),
-        pytest.param(["--at-most-share", "0.5"], "--at-most-share 0.5 cannot be told: the plan was not made with all profiles (--current with all of them)", id="share"),
+        pytest.param(["--at-most-share", "0.5"], "--at-most-share 0.5 cannot be checked: the plan must be made with all profiles (--current with all of them)", id="share"),
     ],
 )  # fmt: skip
 def test_a_guard_refuses_a_plan(emulator: mpd.Emulator, guard: list[str], message: str) -> None:
@@ -214,9 +214,9 @@ def test_every_verb_is_planned_and_applied(emulator: mpd.Emulator, verb: str) ->
         pytest.param([*PLAN, "--to", "p.parquet", "--current", "profiles.parquet", "--since", "b.parquet"], "exclude each other", id="two sources"),
         pytest.param([*PLAN, "--to", "p.parquet", "--current", "none.parquet"], "there are no profiles 'none.parquet'", id="no profiles"),
         pytest.param([*PLAN, "--to", "p.parquet", "--updated-at", "seen"], "cannot be saved: pass one value for all rows", id="a column of times"),
-        pytest.param(["show", "users.csv"], "'users.csv' is no plan", id="no plan"),
+        pytest.param(["show", "users.csv"], "'users.csv' is not a plan", id="no plan"),
         pytest.param(["apply", "none.parquet"], "there is no plan 'none.parquet'", id="no such plan"),
-        pytest.param(["undo", "users.csv", "--to", "p.parquet"], "'users.csv' is no backup", id="no backup"),
+        pytest.param(["undo", "users.csv", "--to", "p.parquet"], "'users.csv' is not a backup", id="no backup"),
         pytest.param(["undo", "b.parquet"], "--to plan.parquet", id="an undo without a file"),
         pytest.param(["apply", "p.parquet", "--backup", "b.parquet", "--no-backup"], "exclude each other", id="two backups"),
         pytest.param(["apply", "p.parquet", "--backup", "p.parquet"], "is a file that this command reads", id="a backup over the plan"),

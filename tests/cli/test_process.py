@@ -307,7 +307,7 @@ def test_a_project_from_a_file(
     (tmp_path / "project.toml").write_text(f'token = "{emulator.token}', encoding="utf-8")
     status, _out, err = run(*SET, "--project", "project.toml", env=nothing)
     assert status == 2
-    assert "project.toml cannot be read as a project: it is no TOML" in err
+    assert "project.toml cannot be read as a project: it is not TOML" in err
     assert emulator.token not in err
 
 
@@ -327,7 +327,7 @@ def test_without_a_terminal_nothing_is_taken_away_unless_yes(
 ) -> None:
     status, _out, err = run(*words)
     assert status == 2
-    assert "takes something away for good: pass --yes where nobody can be asked" in " ".join(err.split())
+    assert "removes values for good: pass --yes if there is no terminal to ask" in " ".join(err.split())
     assert not emulator.requests
     without_backup = [] if words[0] == "update" else ["--no-backup"]
     assert run(*words, "--yes", *without_backup)[0] == 0

@@ -167,10 +167,10 @@ def test_what_was_not_accepted_is_sent_again(emulator: mpd.Emulator, stop: str) 
         pytest.param(["set", "--mirror"], "--mirror needs --since as well", id="mirror"),
         pytest.param(["set", "--backup", "b.parquet"], "--backup needs --since as well", id="backup"),
         pytest.param(["set", "--at-most", "1"], "--at-most needs --since as well", id="a guard"),
-        pytest.param(["set", "--since", "s.parquet", "--journal", "j", "--run", "a"], "--run means nothing with --since", id="a run"),
+        pytest.param(["set", "--since", "s.parquet", "--journal", "j", "--run", "a"], "--run has no meaning with --since", id="a run"),
         pytest.param(["set", "--since", "s.parquet", "--summary", "s.parquet"], "is a file that this command reads or writes otherwise", id="the file itself"),
-        pytest.param(["update", "--property", "credits=add", "--since", "s.parquet"], "--since compares with what was last accepted, which means nothing to update", id="a verb"),
-        pytest.param(["set", "--since", "users.csv"], "'users.csv' is no snapshot", id="no snapshot"),
+        pytest.param(["update", "--property", "credits=add", "--since", "s.parquet"], "--since compares with the values that were last accepted, which has no meaning for update", id="a verb"),
+        pytest.param(["set", "--since", "users.csv"], "'users.csv' is not a snapshot", id="no snapshot"),
         pytest.param(["set", "--since", "s.parquet", "--at-most-share", "2"], "--at-most-share 2.0 must be a number from 0 to 1", id="a share"),
     ],
 )  # fmt: skip

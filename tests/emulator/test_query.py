@@ -170,12 +170,17 @@ def test_conditions_must_come_with_every_page():
             {"sort_key": 'properties["n"]', "sort_order": "up"}, 400, "sort_order must be", id="no order"
         ),
         pytest.param({"behaviors": "[]"}, 400, "the emulator does not support behaviors", id="behaviors"),
-        pytest.param({"as_of_timestamp": 1}, 400, "the emulator does not support as_of_timestamp", id="the past"),
+        pytest.param(
+            {"as_of_timestamp": 1}, 400, "the emulator does not support as_of_timestamp", id="the past"
+        ),
         pytest.param({"search": "ann"}, 400, "the emulator does not support search", id="search"),
         pytest.param({"wheres": "1"}, 400, "did you mean 'where'?", id="mistyped"),
         pytest.param({"filter_by_cohort": '{"id": 1}'}, 400, "unknown cohort 1", id="unknown cohort"),
         pytest.param(
-            {"filter_by_cohort": '{"raw_cohort": {}}'}, 400, "filter_by_cohort must look like", id="cohort of events"
+            {"filter_by_cohort": '{"raw_cohort": {}}'},
+            400,
+            "filter_by_cohort must look like",
+            id="cohort of events",
         ),
         pytest.param(
             {"filter_by_cohort": "7"}, 400, "filter_by_cohort must look like", id="number of a cohort alone"

@@ -209,7 +209,7 @@ def test_guards(
 def test_a_guard_that_cannot_be_told_stops(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
     hold(mixpanel, {"a": {"p": 1}})
     plan = pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", project=project)
-    with pytest.raises(mpd.GuardError, match="cannot be told"):
+    with pytest.raises(mpd.GuardError, match="cannot be checked"):
         plan.apply(project=project, backup=None, at_most_share=0.5)
 
 
@@ -243,10 +243,10 @@ def test_another_project_and_a_damaged_plan(project: mpd.Project, tmp_path: Path
         opened.apply(project=mpd.Project("0" * 32, url="http://127.0.0.1:1"))
     table = pd.read_parquet(path)
     table.to_parquet(path)
-    with pytest.raises(mpd.DamagedFile, match="is no plan"):
+    with pytest.raises(mpd.DamagedFile, match="is not a plan"):
         mpd.open_plan(path)
     path.write_bytes(b"PAR1")
-    with pytest.raises(mpd.DamagedFile, match="is no plan"):
+    with pytest.raises(mpd.DamagedFile, match="is not a plan"):
         mpd.open_plan(path)
     with pytest.raises(mpd.DamagedFile, match="there is no plan"):
         mpd.open_plan(tmp_path / "none.parquet")

@@ -254,6 +254,6 @@ def test_ctrl_c_ends_the_requests_on_the_wire(tmp_path: Path) -> None:
             mpd.read_profiles(project=project, to=tmp_path / "profiles")
         thread.join()
     assert raised.value.__notes__ == [
-        f"1 page kept in {tmp_path}/profiles.reading: the same call goes on from there, as long as Mixpanel's session answers."
+        f"1 page kept in {tmp_path}/profiles.reading: the same call continues from there, as long as Mixpanel's session lasts."
     ]
     assert not [one for one in threading.enumerate() if one.name.startswith("mixpanel_pandas")]

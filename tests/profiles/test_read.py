@@ -184,7 +184,7 @@ def test_an_id_that_is_a_number_keeps_its_text(project: mpd.Project, mixpanel: m
             {"ids": [1.5, None]}, "must be texts or whole numbers, not 1.5, None", id="ids of floats"
         ),
         pytest.param({"properties": "plan"}, r"properties=\['plan'\]", id="one property"),
-        pytest.param({"cohort": "all"}, "cohort='all' is no number", id="name of a cohort"),
+        pytest.param({"cohort": "all"}, "cohort='all' is not the number", id="name of a cohort"),
         pytest.param({"where": " "}, "where=' ' is no text", id="blank condition"),
         pytest.param(
             {"having": ["a"]}, r"having=\['a'\] is no text: name a property", id="several properties"
@@ -276,7 +276,7 @@ def test_a_page_that_fails_is_asked_for_again(
     [
         pytest.param(500, {}, errors.PageFailed, "failed after 3 tries", id="500"),
         pytest.param("truncated", {}, errors.PageFailed, "failed after 3 tries", id="truncated"),
-        pytest.param("garbage", {}, errors.PageFailed, "200, but it is no JSON", id="no JSON"),
+        pytest.param("garbage", {}, errors.PageFailed, "200, but it is not JSON", id="no JSON"),
         pytest.param(429, {}, errors.BudgetSpent, "in an hour at the latest", id="429 again and again"),
         pytest.param(401, {}, errors.AccountError, "check username and secret", id="401"),
         pytest.param(

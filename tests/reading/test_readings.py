@@ -94,9 +94,7 @@ def test_a_column_of_another_type_is_refused():
         pytest.param(
             "number:mony", "did you mean 'money'?; there are 'number', 'number:1.234,5'", id="mistyped detail"
         ),
-        pytest.param(
-            "number:1,234", "the mark in 1,234 may separate", id="an example that may be either"
-        ),
+        pytest.param("number:1,234", "the mark in 1,234 may separate", id="an example that may be either"),
         pytest.param("number:money:x", "the example must be a number", id="no example"),
         pytest.param("list", "'list' lacks a detail: there are 'list:semicolon'", id="a list of what"),
         pytest.param("list:semi", "did you mean 'semicolon'?", id="mistyped separator"),

@@ -389,7 +389,9 @@ def test_a_source_that_fails_half_way() -> None:
         msg = "connection lost"
         raise RuntimeError(msg)
 
-    with pytest.raises(mpd.OperationError, match="so none of its rows are used: RuntimeError: connection lost"):
+    with pytest.raises(
+        mpd.OperationError, match="so none of its rows are used: RuntimeError: connection lost"
+    ):
         mpd.frame(pieces())
 
 

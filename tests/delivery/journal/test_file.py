@@ -273,9 +273,9 @@ NAMES: list[Any] = [
     pytest.param("mp\0.sqlite", "no path of a file", id="a NUL"),
     pytest.param("mp\ud800.sqlite", "UTF-8", id="half a character"),
     pytest.param("nowhere/mp.sqlite", "cannot be used", id="no folder"),
-    pytest.param(".", "is no file", id="a folder"),
+    pytest.param(".", "is not a file", id="a folder"),
     pytest.param("loop", "symbolic link to nothing|cannot be used", id="a link to itself"),
-    pytest.param("pipe", "is no file", id="a pipe"),
+    pytest.param("pipe", "is not a file", id="a pipe"),
 ]
 
 

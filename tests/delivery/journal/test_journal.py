@@ -111,7 +111,7 @@ def test_an_unnamed_run_goes_on_until_nothing_is_left_to_try(opened: Callable[..
     journal = opened(None)
     assert (journal.resumed, journal.compare_first, journal.finished) == (True, False, None)
     with pytest.raises(
-        JournalError, match="has not ended, and was begun with other values in rows 0 to 1"
+        JournalError, match="has not ended, and began with other values in rows 0 to 1"
     ) as raised:
         journal.note_slice(0, b"other values")
     assert "name another run" in str(raised.value)
@@ -209,7 +209,7 @@ CHANGED: list[Any] = [
     ),
     pytest.param(
         content(excluded=[Excluded(np.array([3]), "invalid", "too long")]),
-        "the checks exclude other rows now",
+        "the checks now exclude other rows",
         id="a row that is left out",
     ),
 ]
@@ -390,10 +390,10 @@ WRONG: list[Any] = [
         id="ids that are not in the run or not in doubt",
     ),
     pytest.param([], True, "no ids", id="nobody"),
-    pytest.param([None], True, "id None is no id", id="no id"),
-    pytest.param(1.5, True, "id 1.5 is no id", id="half a number"),
-    pytest.param(float("nan"), True, "is no id", id="a missing value"),
-    pytest.param(True, True, "id True is no id", id="a boolean"),
+    pytest.param([None], True, "id None is not an id", id="no id"),
+    pytest.param(1.5, True, "id 1.5 is not an id", id="half a number"),
+    pytest.param(float("nan"), True, "is not an id", id="a missing value"),
+    pytest.param(True, True, "id True is not an id", id="a boolean"),
     pytest.param("user-1", "yes", "applied='yes' must be True", id="neither yes nor no"),
     pytest.param("user-1", None, "applied=None must be True", id="no answer"),
 ]  # fmt: skip

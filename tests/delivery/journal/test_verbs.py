@@ -220,7 +220,7 @@ CHANGED = [
         lambda df: df.iloc[::-1], {}, "the first row with another id is at position 0", id="another order"
     ),
     pytest.param(
-        lambda df: df.assign(n=[1, 2, 3, None, 5]), {}, "the checks exclude other rows now", id="a row less"
+        lambda df: df.assign(n=[1, 2, 3, None, 5]), {}, "the checks now exclude other rows", id="a row less"
     ),
 ]
 
