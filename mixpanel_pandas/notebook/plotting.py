@@ -134,24 +134,24 @@ def timeline(summary: pd.DataFrame) -> Timeline | None:
 
 
 def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-    """Draw an upload over time: requests by outcome, accepted rows a second, and how long each batch took.
+    """Plot an upload over time: requests by outcome, accepted rows per second, and the time of each batch.
 
-    Needs matplotlib: ``pip install "mixpanel_pandas[plot]"``.
+    It needs matplotlib: ``pip install "mixpanel_pandas[plot]"``.
 
     Parameters
     ----------
     summary : pandas.DataFrame
-        As a verb returned it, or some of its rows.
+        The summary that a verb returned, or some of its rows.
     figure : matplotlib.figure.Figure or SubFigure, optional
-        Where to draw, such as ``plt.figure(layout="constrained")`` for a window of its own. By default a new figure without a
-        window: a notebook shows it, ``.savefig("upload.png")`` saves it.
+        The figure to draw on, such as ``plt.figure(layout="constrained")`` for a window of its own. By default a new figure
+        without a window: a notebook shows it, ``.savefig("upload.png")`` saves it.
 
     Returns
     -------
     matplotlib.figure.Figure or SubFigure
-        Its ``.axes`` are the three panels, over one axis of time since the first request. If nothing was sent there are none,
-        and the figure says so. A request is counted at the time when it ended. A batch takes from its first request to its final
-        answer, waits included. Rows that were excluded before sending appear only in the title.
+        The figure. Its ``.axes`` are the three panels, which share the axis of the time since the first request. If nothing was
+        sent, there are no panels but a note. A request is counted when it ended. The time of a batch is from its first request to
+        its final answer, including waits. Rows that were excluded before sending appear only in the title.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Fig
     ['requests', 'accepted rows/s', 'seconds per batch']
     """
     if not set(COLUMNS) <= set(getattr(summary, "columns", ())):
-        msg = "plot takes the summary that a verb returned, with all its columns"
+        msg = "this is not a summary: plot takes the summary that a verb returned, with all its columns"
         raise SummaryError(msg)
     with from_extra("plot", "plot needs matplotlib"):
         import matplotlib as mpl

@@ -1,6 +1,6 @@
-"""``mpd.show``: the frames of this package as tables that read well. The frames themselves stay plain.
+"""``mpd.show``: the frames of this package as formatted tables. The frames themselves stay plain.
 
-Each kind of frame has a row in `KINDS`: which columns are shown, what stands above them, and which rows come first if there are
+Each kind of frame has a row in `KINDS`: which columns are shown, the caption above them, and which rows come first if there are
 too many. Each column has a format in `FORMATS`.
 """
 
@@ -30,24 +30,24 @@ __all__ = ["show", "table_of"]
 
 
 def show(frame: pd.DataFrame, rows: int = 20) -> Table:
-    """Return a frame as a table that reads well, with what it says in one line above it.
+    """Return a frame as a formatted table, below a line that sums it up.
 
-    It is made for the summary of an upload, the report of `validate`, totals, the inventory, the cells of a plan and what `verify` has
-    read. Any other frame is shown with all its columns. The frame does not change.
+    It knows the summary of an upload, the report of `validate`, totals, the inventory, the cells of a plan and the comparison of
+    `verify`. Any other frame is shown with all its columns. The frame does not change.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Such a frame, or some of its rows and columns.
+        The frame, or some of its rows and columns.
     rows : int, default 20
-        How many rows are shown at most. If there are more, a summary begins with those that hold rows that were not accepted,
-        and a report with the first row of each finding.
+        The most rows to show. If there are more, a summary begins with the rows that were not all accepted, and a report with the
+        first row of each finding.
 
     Returns
     -------
     Table
-        A notebook shows it as HTML, ``print`` as text as wide as the terminal; ``.caption`` is the line above it. Missing values
-        are blank, columns without any value are left out, bytes are in kB and MB, values are escaped.
+        A notebook shows the table as HTML, ``print`` shows it as text of the width of the terminal, and ``.caption`` is the line
+        above it. Missing values are blank, columns without any value are left out, bytes are in kB and MB, values are escaped.
 
     Raises
     ------
@@ -65,10 +65,10 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     0 errors, 0 warnings, 0 hints in 1 row x 1 property
     """
     if not isinstance(frame, pd.DataFrame):
-        msg = f"show takes a frame, such as the summary that a verb returned, not {type(frame).__name__}"  # type: ignore[unreachable]  # callers without a type checker
+        msg = f"show needs a frame, such as the summary that a verb returned, not {type(frame).__name__}"  # type: ignore[unreachable]  # callers without a type checker
         raise OperationError(msg)
     if rows < 0:
-        msg = f"rows={rows!r} is no number of rows: 0 or more"
+        msg = f"rows={rows!r} must be a whole number of 0 or more"
         raise OperationError(msg)
     kind = next((kind for kind in KINDS if set(kind.required) <= set(frame.columns)), ANY)
     first = _first(frame, kind, rows)
@@ -83,9 +83,9 @@ def table_of(frame: pd.DataFrame, caption: str, columns: Sequence[str] = (), not
     Parameters
     ----------
     caption, note : str
-        What stands above and below it.
+        The texts above and below the table.
     columns : sequence of str
-        What is shown, in this order, if the frame has it. By default every column. A column without any value is left out.
+        The columns to show, in this order, if the frame has them. By default every column. A column without any value is left out.
     """
     labels = list(frame.columns)
     places = [labels.index(name) for name in columns if name in labels] or range(len(labels))
@@ -205,7 +205,7 @@ class Format:
     align_right, wraps : bool
         As in `TableColumn`.
     heading : str
-        What stands above it. By default its name.
+        The text above the column. By default its name.
     width : str
         Its width on a page, in CSS.
     """
@@ -357,17 +357,17 @@ class Kind:
     required : tuple of str
         A frame with these columns is of this kind.
     columns : tuple of str
-        What is shown, as in `table_of`.
+        The columns to show, as in `table_of`.
     caption : callable
         Frame -> one line that sums it up.
     prepare : callable
         The rows that are shown -> the same rows, with columns joined that belong together.
     noun : str
-        What a row is called.
+        The noun for a row.
     rank : callable, optional
         Frame -> a number for each row. If not all rows are shown, those with the lowest numbers are.
     first : str
-        Which rows these are, in words.
+        The words for these rows.
     """
 
     required: tuple[str, ...]

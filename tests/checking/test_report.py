@@ -150,7 +150,7 @@ def test_the_message_reads_well():
         "  duplicate_id in 'user_id': 2 rows, several rows have this id: duplicates='last' sends the last of them, duplicates='merge' "
         "the last value of each property, duplicates='all' sends all of them in order; "
         "first at index 'r': 'bob'\n"
-        "  computed_property in '$last_seen': Mixpanel computes $last_seen: set it with updated_at='$last_seen', or do not send it\n"
+        "  computed_property in '$last_seen': Mixpanel computes $last_seen: updated_at='$last_seen' sets it, or do not send it\n"
         "  long_string in 'bio': 1 row, the text is too long (limit: 255 bytes); first at index 't': "
         "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\n"
         "  infinite in 'score': 2 rows, the number is infinite, or beyond the largest double (1.8e308), which becomes infinity: replace it; first at index 'r': inf\n"

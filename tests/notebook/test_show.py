@@ -294,8 +294,8 @@ def test_the_frame_stays_as_it_is(summary):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(([1],), "show takes a frame, such as the summary that a verb returned, not list", id="no frame"),
-        pytest.param((pd.DataFrame(), -1), "rows=-1 is no number of rows", id="rows"),
+        pytest.param(([1],), "show needs a frame, such as the summary that a verb returned, not list", id="no frame"),
+        pytest.param((pd.DataFrame(), -1), "rows=-1 must be a whole number", id="rows"),
     ],
 )  # fmt: skip
 def test_mistakes(arguments, message):
