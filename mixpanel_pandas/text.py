@@ -55,7 +55,7 @@ class Length(IntEnum):
 #: Stands for a value that cannot be turned into text.
 NOT_SHOWN = "cannot be shown"
 
-#: Characters that Python calls printable although nobody sees them: fillers, joiners, variation selectors, the blank of Braille.
+#: Characters that Python calls printable although they are invisible: fillers, joiners, variation selectors, the blank of Braille.
 #: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"

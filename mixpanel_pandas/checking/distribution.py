@@ -65,7 +65,7 @@ class Distribution:
     Attributes
     ----------
     of : {"values", "numbers", "dates", "characters", "items", "bytes", "types"}
-        What is counted. Without bars nothing can be told.
+        What is counted. Without bars nothing is known.
     labels : tuple of str
         The value or the range of each bar.
     counts : tuple of int
@@ -126,7 +126,7 @@ def distribution_of(read: ReadRows, rows: int, *, hides_values: bool = False) ->
     rows : int
         Number of rows of the column.
     hides_values : bool
-        Whether no value may be shown: then only lengths of text are told.
+        Whether no value may be shown: then only lengths of text are shown.
 
     Returns
     -------
@@ -291,7 +291,7 @@ def _number(number: float, decimals: int) -> str:
 
 
 def texts_of(values: Normalised) -> pa.Array:
-    """Return what stands for each value: strings as they are, everything else as JSON."""
+    """Return a text for each value: strings as they are, everything else as JSON."""
     if values.kinds is None and pa.types.is_large_string(values.array.type):
         return values.array
     opening, texts, closing = json_texts(values)

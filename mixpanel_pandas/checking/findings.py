@@ -200,7 +200,7 @@ class Names:
     counts : Counter
         Each name, as Mixpanel cuts it -> how many properties have it.
     similar : dict of str to list
-        Name -> the other names that differ from it only in case, blanks or characters that nobody sees, if there are any. Those
+        Name -> the other names that differ from it only in case, blanks or invisible characters, if there are any. Those
         of Mixpanel's own properties that cannot be set are among them.
     """
 
@@ -220,7 +220,7 @@ def names_of(layout: Layout) -> Names:
 
 
 def _folded_name(name: str) -> str:
-    """Return a name without case, blanks and characters that nobody sees, and in one Unicode form.
+    """Return a name without case, blanks and invisible characters, and in one Unicode form.
 
     >>> _folded_name("\ufeffPlan  type ")
     'plantype'
@@ -255,7 +255,7 @@ def findings_of_column(column: PropertyColumn, names: Names) -> Iterator[Finding
 
 
 def _type_findings(column: PropertyColumn) -> Iterator[Finding]:
-    """Yield whether the values cannot be sent, cannot be read as `parse` says, or are none that the operator takes."""
+    """Yield whether the values cannot be sent, cannot be converted by `parse`, or are not accepted by the operator."""
     label, name, rule, operator = column.label, column.name, column.rule, column.operator
     if rule.refusal:
         message = f"{rule.name}: {rule.refusal}"

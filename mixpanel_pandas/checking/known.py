@@ -69,7 +69,7 @@ def known_properties(known: Any, source: Any, group: str | None) -> KnownPropert
 
 
 class KnownFailure(NamedTuple):
-    """What is wrong with a column, or with a property to remove, in view of what Mixpanel has."""
+    """What is wrong with a column, or with a property to remove, according to the properties in Mixpanel."""
 
     check: str
     label: Hashable
@@ -80,7 +80,7 @@ class KnownFailure(NamedTuple):
 
 
 def known_failures(layout: Layout) -> Iterator[KnownFailure]:
-    """Yield what is wrong with the properties of a layout in view of what Mixpanel has. Without `known`, that is nothing."""
+    """Yield what is wrong with the properties of a layout, according to those in Mixpanel. Without `known` there is nothing to yield."""
     known = layout.operation.options.known
     if not isinstance(known, KnownProperties):
         return

@@ -203,7 +203,7 @@ class _Lines:
         self.has_row = self.repeated(np.array([finding.rows is not None for finding in findings], bool))
 
     def repeated(self, of_findings: np.ndarray) -> np.ndarray:
-        """Return what is told of each finding, once for each of its lines."""
+        """Return the texts about each finding, once for each of its lines."""
         return np.repeat(of_findings, self._lengths)
 
     def of_each(self, attribute: str) -> np.ndarray:

@@ -304,6 +304,6 @@ def _longest_json(values: Normalised) -> int:
 
 
 def add_mask(masks: Masks, name: str, mask: np.ndarray, rows: slice, length: int) -> None:
-    """Add the mask of a slice to the mask of the frame, which has so many rows."""
+    """Add the mask of a slice to the mask of the frame, which has this many rows."""
     if mask.any():
         masks.setdefault(name, np.zeros(length, bool))[rows] |= mask

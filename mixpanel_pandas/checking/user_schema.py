@@ -286,6 +286,6 @@ def _finding_of(error: Any, frame: pd.DataFrame) -> Finding:
 
 
 def _rows_of(error: Any) -> RowSet | None:
-    """Return the rows that do not pass; None where that cannot be said."""
+    """Return the rows that do not pass; None if they are not known."""
     output = error.check_output
     return RowSet.of_mask(~output.to_numpy()) if isinstance(output, pd.Series) else None

@@ -1,4 +1,4 @@
-"""What became of the rows of a command that sends: printed, written, and as an exit status."""
+"""The outcomes of the rows of a command that sends: as text, as files, and as an exit status."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def account_for(
     termination: Termination,
     show_more: Callable[[bool], None] | None = None,
 ) -> ExitStatus:
-    """Send, print and write what became of the rows, and return the exit status.
+    """Send, print and write the outcomes of the rows, and return the exit status.
 
     Parameters
     ----------

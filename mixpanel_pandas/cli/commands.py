@@ -112,7 +112,7 @@ def _run_job(ctx: click.Context, job: str, options: tuple[str, ...]) -> None:
     "--outcomes", metavar="FILE", help="Write the outcome of each id to a .parquet, .csv or .jsonl file."
 )
 def _journal(file: str, run: str | None, outcomes: str | None) -> None:
-    """Show what became of the rows of a run."""
+    """Show the outcomes of the rows of a run."""
     from mixpanel_pandas.delivery.journal import read_journal
 
     check_outputs([file], {"--outcomes": outcomes})

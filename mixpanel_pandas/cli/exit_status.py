@@ -95,7 +95,7 @@ def status_of_error(error: BaseException) -> ExitStatus:
 
 
 def status_of_summary(summary: pd.DataFrame, *, dry_run: bool = False) -> ExitStatus:
-    """Return the exit status for what became of the rows.
+    """Return the exit status for the outcomes of the rows.
 
     Parameters
     ----------

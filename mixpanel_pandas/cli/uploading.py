@@ -1,4 +1,4 @@
-"""The verbs on tables: what is read is sent, and what became of the rows is printed and written."""
+"""The verbs on tables: they read and send a table, and print and write the outcomes of its rows."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _removed(call: Call) -> list[str]:
 
 
 def _send(call: Call, options: dict[str, Any], *, asks: bool, termination: Termination) -> ExitStatus:
-    """Upload the table, and print and write what became of the rows."""
+    """Upload the table, and print and write the outcomes of the rows."""
     from mixpanel_pandas.plans.uploading import upload
 
     if call["quiet"] or call["log_format"] == "json":

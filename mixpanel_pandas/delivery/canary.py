@@ -123,7 +123,7 @@ def prove(
     Parameters
     ----------
     account : Account
-        What became of the canaries' batches.
+        The results of the canaries' batches.
     accepted_rows : callable
         Returns the mask of the rows that Mixpanel accepted.
     call : Call

@@ -27,7 +27,7 @@ class Ended:
     Attributes
     ----------
     summary : pandas.DataFrame
-        What became of every row.
+        The outcome of every row.
     error : BaseException or None
         What broke the upload.
     connection_failed : str or None

@@ -5,7 +5,7 @@ its slices are encoded and compared with those of earlier uploads. As soon as th
 upload and is sent.
 
 All of this is kept in memory, so it is bounded. Only the latest summary is kept. Of an upload that is over, `Fingerprints`
-keeps a few. A `History` keeps a limited number of uploads, and says so when it is full.
+keeps a few. A `History` keeps a limited number of uploads, and reports it when it is full.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Reservation:
         Parameters
         ----------
         summary : pandas.DataFrame or None
-            What became of its rows. None: nobody can tell.
+            The outcomes of its rows. None: not known.
         """
         with _lock():  # others compare meanwhile
             self._over, self._chain = Fingerprints.of(self.fingerprints), None

@@ -120,7 +120,7 @@ class Parts:
         canaries: Canaries | None,
         accepted: Callable[[Account], np.ndarray],
     ) -> tuple[Account, Unproven | None]:
-        """Send all parts, and return what became of their rows, and why the canaries prove nothing; None: there are none, or they do.
+        """Send all parts, and return the results of their rows, and why the canaries are no proof. None: they are, or there are none.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class Parts:
         return account, unproven
 
     def _run(self, waves: Waves, *, goes_on: bool) -> Account:
-        """Send the rows of some waves, and return what became of all rows so far.
+        """Send the rows of some waves, and return the outcomes of all rows so far.
 
         Parameters
         ----------

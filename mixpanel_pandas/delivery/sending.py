@@ -276,7 +276,7 @@ class Sending:
         return changes.sent
 
     def _reporter(self, rows: int) -> Reporter:
-        """Return what shows the progress of an upload of so many rows."""
+        """Return what shows the progress of an upload of this many rows."""
         progress = self._options.progress if rows else False
         return Reporter(self._operation.verb, rows, progress, time.monotonic)
 
@@ -287,7 +287,7 @@ class Sending:
         held: Iterable[Excluded] = (),
         journal: Journal | None = None,
     ) -> pd.DataFrame:
-        """Return the summary of what became of every row, also in earlier sessions of the journal."""
+        """Return the summary of all rows, which includes earlier sessions of the journal."""
         deliveries = deliveries_of_rows(deliveries, self._merged)
         if journal is not None:
             from mixpanel_pandas.delivery.journal import without_delivered
@@ -314,7 +314,7 @@ class Sending:
         return summary
 
     def _tell(self, summary: pd.DataFrame, reporter: Reporter | None = None, more: str = "") -> None:
-        """Report in one line what became of the rows."""
+        """Report the outcomes of the rows in one line."""
         seconds = time.perf_counter() - self._began
         text = words(summary, seconds, self.project.place)
         reporter = reporter or self._reporter(0)

@@ -203,7 +203,7 @@ def unlisted_runs(runs: Sequence[Mapping[str, Any]]) -> set[int]:
     order = sorted(range(len(runs)), key=lambda number: runs[number]["stop"])
     stops = [runs[number]["stop"] for number in order]
     before = [bisect_right(stops, runs[number]["start"], hi=place) for place, number in enumerate(order)]
-    most = [0]  # rows that the first so many of the ordered runs can leave unlisted
+    most = [0]  # per number of runs, from the front: the most rows that they can leave unlisted
     for place, number in enumerate(order):
         most.append(max(most[place], most[before[place]] + runs[number]["rows"]))
     chosen, place = set(), len(order)

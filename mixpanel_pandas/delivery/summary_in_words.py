@@ -16,7 +16,7 @@ __all__ = ["already_sent_at", "in_numbers", "with_already_sent", "words"]
 
 
 def words(summary: pd.DataFrame, seconds: float | None = None, place: str = "") -> str:
-    """Return what became of the rows, in one line: how many were accepted, then the others.
+    """Return the outcomes of the rows, in one line: how many were accepted, then the others.
 
     Parameters
     ----------

@@ -121,7 +121,7 @@ class DeliveryLog(Protocol):
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the batches. It is made when no worker can send any more.
+    """The results of the batches, made when no worker can send any more.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class Upload:
         return self._state.progress(self._rows, self._clock())
 
     def run(self, strikes: Callable[[], int] = lambda: 0, *, goes_on: bool = False) -> Account:
-        """Send, and return what became of the batches.
+        """Send, and return the results of the batches.
 
         Parameters
         ----------

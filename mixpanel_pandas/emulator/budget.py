@@ -1,4 +1,4 @@
-"""How many queries are answered: so many in an hour, and so many at once."""
+"""How many queries are answered, in an hour and at once."""
 
 from __future__ import annotations
 

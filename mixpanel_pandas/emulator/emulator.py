@@ -1,4 +1,4 @@
-"""The class `Emulator`: it answers requests, and shows what became of them."""
+"""The class `Emulator`, which answers requests and shows their effects."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of a request."""
+    """The result of a request."""
 
     applied: tuple[int, ...]
     refused: list[_Refused]

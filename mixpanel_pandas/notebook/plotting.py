@@ -192,7 +192,7 @@ def plot(summary: pd.DataFrame, figure: Figure | SubFigure | None = None) -> Fig
 
 
 def _title(summary: pd.DataFrame) -> str:
-    """Return what became of the upload, in lines that do not end between a number and its noun."""
+    """Return the result of the upload, in lines that do not end between a number and its noun."""
     text = re.sub(r"(\d) (\w)", "\\1\N{NO-BREAK SPACE}\\2", words(summary))
     return "\n".join(textwrap.wrap(text, TITLE_WIDTH))
 

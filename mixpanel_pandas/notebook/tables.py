@@ -22,7 +22,7 @@ NARROWEST, GAP = 12, 2
 
 @dataclass(frozen=True)
 class Mark:
-    """How an outcome or a severity is told apart: by its symbol for everybody, by its colour for most.
+    """How an outcome or a severity is marked: by a symbol, and by a colour for those who see it.
 
     Attributes
     ----------

@@ -245,7 +245,7 @@ def _seconds(normalised: Normalised) -> np.ndarray:
 
 
 def _numbers(normalised: Normalised) -> np.ndarray:
-    """Return numbers as doubles, NaN where a value is none."""
+    """Return numbers as doubles, NaN where a value is not a number."""
     if normalised.kinds is None:
         return _doubles(normalised.array)
     texts = emptied(normalised.array, normalised.kinds != "number")

@@ -20,7 +20,7 @@ __all__ = ["address", "degrees_source", "ip_source", "time_source"]
 
 
 def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
-    """Return where ``$ip`` comes from: a column, or an address; ``"0"`` is none.
+    """Return where ``$ip`` comes from: a column, or an address; ``"0"`` means no address.
 
     Raises
     ------
@@ -32,14 +32,14 @@ def ip_source(frame: pd.DataFrame, ip: Any) -> Source | str:
     if not has_label(frame, ip) and (constant := address(ip)):
         return constant
     if not isinstance(ip, Hashable):
-        msg = f"ip={quoted(ip)} is neither an address nor a column"
+        msg = f"ip={quoted(ip)} must be an address or a column"
         raise OperationError(msg)
     source = find_source(frame, ip, "ip must be an address or a column, and")
     return _of_kind(source, "ip", ("string", "mixed", "missing"), "addresses as text")
 
 
 def address(value: object) -> str | None:
-    """Return an IP address, as text or an object, as Mixpanel reads it; None for what is none, or is good on one network only."""
+    """Return an IP address, given as text or an object, as Mixpanel reads it. None: it is not one, or only valid on one network."""
     text = str(value) if isinstance(value, ADDRESSES) else value
     if not isinstance(text, str) or "%" in text:
         return None
@@ -60,7 +60,7 @@ def degrees_source(frame: pd.DataFrame, option: str, value: Any) -> Source | flo
     Raises
     ------
     OperationError
-        If `value` is neither a column that can hold degrees nor a number of degrees that there is.
+        If `value` is neither a column with degrees nor a possible number of degrees.
     """
     if value is None:
         return None
@@ -79,7 +79,7 @@ def degrees_source(frame: pd.DataFrame, option: str, value: Any) -> Source | flo
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, perhaps in text as on the command line; None for what is none."""
+    """Return a number, which may be text as on the command line; None if it is not a number."""
     if not isinstance(value, int | float | np.number | str) or isinstance(value, bool | np.timedelta64):
         return None
     try:
@@ -136,7 +136,7 @@ def _seconds(time: Any) -> float:
             return (instant.tz_localize("UTC") if instant.tz is None else instant).timestamp()
     except (OverflowError, ValueError):  # an integer beyond floats, a date beyond timestamps
         return np.inf
-    msg = f"updated_at={repr_of(time)} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970"
+    msg = f"updated_at={repr_of(time)} must be 'keep', 'refresh', a column, a datetime, or seconds since 1970"
     raise OperationError(msg)
 
 

@@ -42,7 +42,7 @@ __all__ = [
     "make_layout",
 ]
 
-#: Columns of a file of failures that say what became of a row. They are sent only if they are named.
+#: Columns of a file of failures with the outcome of a row. They are sent only if they are named.
 RESULT_COLUMNS = ("mixpanel_check", "mixpanel_outcome", "mixpanel_error")
 
 #: Attributes of `Layout` that hold where a field of the records comes from, beside the id and the properties.
@@ -51,7 +51,7 @@ FIELDS = ("ip", "latitude", "longitude", "time")
 #: In slices of fewer rows most of the work is the interpreter's, so that threads would wait for each other.
 ROWS_FOR_THREADS = 2_000
 
-#: A span is at most so many slices: a step on one column at a time can take more rows, at the cost of memory.
+#: A span is at most this many slices: a step on one column at a time can take more rows, at the cost of memory.
 SLICES_PER_SPAN = 2
 
 #: Rows of a slice where nothing but ids is read.

@@ -143,7 +143,7 @@ _ITEM_CHARACTERS = LIMITS["item_characters"].value
 _is_long_string = longer_than(_STRING_BYTES)
 _is_long_in_bytes = longer_than(_ITEM_BYTES)
 
-#: No string in a list that has at most so many bytes is over a limit.
+#: No string in a list that has at most this many bytes is over a limit.
 _SHORT_ITEM = min(_ITEM_BYTES, _ITEM_CHARACTERS)
 
 
@@ -449,5 +449,5 @@ def longest_value(array: pa.Array) -> int:
 
 
 def json_bytes(text_bytes: int) -> int:
-    """Return an upper bound on the bytes in JSON of a text of so many bytes, with quotes, colon and comma."""
+    """Return an upper bound on the bytes in JSON of a text of this many bytes, with quotes, colon and comma."""
     return ESCAPED_BYTES * text_bytes + len('"":,')

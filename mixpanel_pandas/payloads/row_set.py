@@ -91,7 +91,7 @@ class RowSet:
         return np.flatnonzero(self._between(self.start, stop))[:n] + self.start
 
     def mask(self, length: int) -> np.ndarray:
-        """Return the mask over a frame of so many rows."""
+        """Return the mask over a frame of this many rows."""
         return self.within(slice(0, length))
 
     def within(self, rows: Rows) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How many rows are one slice: about so many bytes of JSON, judged by the names and some values of each column."""
+"""How many rows make a slice: its bytes of JSON are estimated from the names and some values of each column."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def labels_of(frame: pd.DataFrame) -> list[Hashable]:
 
 
 def has_label(frame: pd.DataFrame, label: Any) -> bool:
-    """Return whether a value is the label of a column; what cannot be hashed is none."""
+    """Return whether a value is the label of a column. A value that cannot be hashed is not one."""
     try:
         return label in frame.columns
     except TypeError:

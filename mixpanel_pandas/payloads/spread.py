@@ -32,7 +32,7 @@ def rules_of_keys(source: Source, index: pd.Index[Any]) -> dict[str, Rule]:
     Raises
     ------
     OperationError
-        If a value is no object, has a key that is no text, or holds a key twice.
+        If a value is not an object, has a key that is not text, or has a key twice.
     """
     values = source.at()
     with reading_column(source.label):

@@ -42,7 +42,7 @@ def refuse_without_backup(asked: Operation, project: Project) -> None:
 
 
 def find_missing_backup(decisions: Decisions) -> None:
-    """Report that there will be no backup although the call does not do without. Where no project is named, nobody can tell."""
+    """Report that there will be no backup although the call asks for one. Without a project that is not known."""
     asked = decisions.layout.operation
     if not _wants_backup(asked):
         return

@@ -242,7 +242,7 @@ def _value(held: HeldProfiles, name: str | None, places: pa.Array) -> pa.Array:
 
 
 def _first_of(tiers: list[np.ndarray], wanted: int) -> np.ndarray:
-    """Return the mask of so many places: spread over those of the first mask, then over those of the next ones."""
+    """Return the mask of this many places: spread over those of the first mask, then over those of the next ones."""
     chosen = np.zeros(len(tiers[0]), bool)
     for tier in tiers:
         chosen[evenly(np.flatnonzero(tier), wanted - int(np.count_nonzero(chosen)))] = True

@@ -227,7 +227,7 @@ def schema(frame: pd.DataFrame, operation: Operation) -> pandera.DataFrameSchema
 
 
 def rows_with_outcomes(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return what became of each row of `frame`."""
+    """Return the outcome of each row of `frame`."""
     summary = _of_frame(summary)
     return outcomes(summary, frame.index, _digest(frame, summary))
 

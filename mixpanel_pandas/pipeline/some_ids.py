@@ -119,7 +119,7 @@ def _is_null(operand: pa.Array) -> np.ndarray:
 
 
 def some_ids(decisions: Decisions, rows: np.ndarray, most: int, *, single_first: bool = False) -> SomeIds:
-    """Return at most so many ids, spread over the frame, with all their rows in `rows`.
+    """Return at most this many ids, spread over the frame, with all their rows in `rows`.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def duplicates_of(decisions: Decisions) -> Duplicates:
 
 
 def evenly(positions: np.ndarray, most: int) -> np.ndarray:
-    """Return at most so many of some positions, spread over them.
+    """Return at most this many of some positions, spread over them.
 
     Examples
     --------

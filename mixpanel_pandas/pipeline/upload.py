@@ -70,7 +70,7 @@ def upload_source(
     send_frame : callable, optional
         Sends the frame, and returns the summary or raises an error that holds it. By default `send`.
     mirror : bool
-        Whether what is not in the table is removed, so that no record may be left out.
+        Whether values that are not in the table are removed, so that no record may be left out.
     """
     options = dict(options)
     if verb in OPERATORS or verb == "update":
@@ -126,7 +126,7 @@ def read_for(
     remedy : str
         As `take_malformed_remedy` returns it.
     mirror : bool
-        Whether what is not in the table is removed, so that no record may be left out.
+        Whether values that are not in the table are removed, so that no record may be left out.
 
     Raises
     ------
@@ -258,7 +258,7 @@ def completed_summary(summary: pd.DataFrame, malformed: Malformed, parse: Mappin
 
 
 def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | None) -> None:
-    """Write the retryable rows, and what became of them.
+    """Write the retryable rows with their outcomes.
 
     Raises
     ------
@@ -281,7 +281,7 @@ def _write_failures(frame: pd.DataFrame, summary: pd.DataFrame, path: Path | Non
 
 
 def failures_with_results(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the retryable rows of `frame` with three columns that say what became of each: `RESULT_COLUMNS`."""
+    """Return the retryable rows of `frame` with three columns with the outcome of each: `RESULT_COLUMNS`."""
     rows = rows_to_send_again(frame, summary, None)
     results = rows_with_outcomes(frame, summary).loc[rows.index]
     excluded = summary[summary["outcome"] == "invalid"]

@@ -107,9 +107,9 @@ class _Comparison:
     Attributes
     ----------
     matches : callable or None
-        Returns the mask of the ids whose value is as it must be. None: it cannot be told.
+        Returns the mask of the ids whose value is as it must be. None: not known.
     reason : str
-        Why it cannot be told, or what a value that does not match may mean.
+        Why it is not known, or what a value that does not match may mean.
     """
 
     matches: Callable[[_Stated], np.ndarray] | None

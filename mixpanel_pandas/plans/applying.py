@@ -279,7 +279,7 @@ class Applying:
         return Snapshot.of(self.plan.since, self.project, self.plan.group)
 
     def _expect(self, number: int, decisions: Decisions) -> None:
-        """Write to the snapshot which values a step sends, in case the process ends before it can tell what became of them."""
+        """Write to the snapshot which values a step sends, in case the process ends before it records their outcomes."""
         step = self.plan.steps[number]
         is_sent = ~(decisions.changes.excluded | self._done[number])
         if self._snapshot is not None and is_sent.any():
@@ -327,7 +327,7 @@ class Applying:
         self._done[number] = is_done
 
     def _wait_for_proof(self, number: int, proof: pa.Table, decisions: Decisions) -> HeldProfiles:
-        """Wait until what the steps before have written is read back, exclude what is not, and return what was read."""
+        """Wait until the values of the earlier steps are read back. Exclude those that are not, and return what was read."""
         before, step = self.plan.steps[:number], self.plan.steps[number]
         of = proof["of"].combine_chunks().unique()
         for seconds in canary.PAUSES if self._has_sent else (0.0, *canary.PAUSES):
@@ -374,7 +374,7 @@ def _refuse_without_account(error: AccountError, *, backup: bool, drift: bool) -
         )
         raise BackupError(msg) from error
     if drift:
-        msg = f"drift='raise' cannot be told: {error}; nothing was sent"
+        msg = f"drift='raise' cannot be checked: {error}; nothing was sent"
         raise AccountError(msg) from error
 
 

@@ -57,7 +57,7 @@ class Guards:
         Raises
         ------
         GuardError
-            With everything that the plan does too much of, or that cannot be told.
+            Names each guard that the plan exceeds, or that cannot be checked.
         """
         problems = [problem for guard in _GUARDS if (problem := guard(self, plan, project))]
         if problems:
@@ -109,7 +109,7 @@ def _deletes(guards: Guards, plan: Planned, _project: Project) -> str | None:
 
 
 def _new_properties(guards: Guards, plan: Planned, project: Project) -> str | None:
-    """Ask Mixpanel which properties there are. If it does not answer, nothing can be told."""
+    """Ask Mixpanel which properties there are. If it does not answer, they are not known."""
     if guards.new_properties == "allow":
         return None
     from mixpanel_pandas.profiles.properties import read_properties  # a plan without this guard asks nothing

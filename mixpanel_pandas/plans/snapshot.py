@@ -39,7 +39,7 @@ __all__ = ["Snapshot", "in_doubt", "locked_snapshot", "step_of_gone"]
 
 FORMAT = "mixpanel_pandas snapshot, 1"
 
-#: Stands for a value of which nobody knows whether it arrived. It is no JSON, so it differs from every value, which is sent again.
+#: Marks a value that may or may not have arrived. It is not JSON, so it differs from every value, which is sent again.
 IN_DOUBT = "?"
 
 

@@ -42,11 +42,11 @@ class Origin:
     total : int or None
         How many profiles were read.
     tells_null : bool
-        Whether a null that a profile holds is told from a property that it lacks.
+        Whether a null in a profile differs from a missing property.
     tells_all : bool
         Whether all properties of the profiles were read, so that one that is new shows.
     remembered : int or None
-        How many profiles the snapshot holds. None: there is none.
+        How many profiles the snapshot has. None: there is no snapshot.
     """
 
     is_read: bool = True

@@ -1,4 +1,4 @@
-"""Backups: what profiles held before they were changed, and what was to become of it, in a sealed file."""
+"""Backups: the values of profiles before a change, and the planned values, in a sealed file."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 def write_backup(
     path: Path, digest: str, project: Project, group: str | None, cells: pa.Table, now: HeldProfiles
 ) -> None:
-    """Write what profiles hold now, so far as cells change it.
+    """Write the present values of profiles that cells change.
 
-    If the file holds an earlier backup of the same change, what was changed already, and what is not there any more, stays as it was
-    kept then.
+    If the file is an earlier backup of the same change, it keeps its values for cells that were already changed and for profiles
+    that do not exist any more.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def write_backup(
 
 
 def earlier_backup(path: Path, digest: str, project: Project) -> pa.Table:
-    """Return what an earlier backup of the same change holds: nothing if there is none.
+    """Return the values of an earlier backup of the same change; none if there is no such backup.
 
     Raises
     ------

@@ -21,7 +21,7 @@ __all__ = ["check_project"]
 #: No profile has this id. Asking for it takes one query, whatever the project holds.
 NOBODY = "mixpanel_pandas check: no such id"
 
-#: What reading raises -> whether the account, the project and the region work. None: it cannot be told.
+#: What reading raises -> whether the account, the project and the region work. None: not known.
 VERDICTS: dict[type[Exception], tuple[bool | None, bool | None, bool | None]] = {
     AccountError: (False, None, None),
     AccessError: (True, None, None),

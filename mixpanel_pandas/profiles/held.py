@@ -52,7 +52,7 @@ class HeldProfiles:
         return list(self.columns)
 
     def places_of(self, ids: pa.Array) -> pa.Array:
-        """Return where each id stands among the profiles; null where it is none of them."""
+        """Return the place of each id among the profiles; null if it has no profile."""
         return pc.index_in(ids, value_set=self.ids, skip_nulls=True)
 
     def values_of(self, name: str, places: pa.Array) -> pa.Array:

@@ -43,7 +43,7 @@ class Session:
     id : str
         Its name.
     total : int or None
-        How many profiles there are, if it says so.
+        How many profiles there are, if the answer contains it.
     page_size : int
         Profiles on a page.
     started : str
@@ -57,7 +57,7 @@ class Session:
 
     @property
     def pages(self) -> int:
-        """How many pages there are, as far as it says."""
+        """How many pages there are, if the answer contains it."""
         return max(1, -(-(self.total or 0) // self.page_size))
 
 

@@ -220,7 +220,7 @@ class Queries:
             self._prepare_retry(what, reply, problem or "", tried)
 
     def knows_project(self) -> bool | None:
-        """Return whether the service account is a member of the project. None: it cannot be told.
+        """Return whether the service account is a member of the project. None: not known.
 
         This is no query, so it takes none of the hour.
         """

@@ -28,7 +28,7 @@ __all__ = ["queries_of_ids", "read_now", "read_profiles_of"]
 #: Seconds after which all queries are there again, where Mixpanel does not say when the next one is.
 HOUR = 3600.0
 
-#: Up to so many queries of ids are made rather than one of all profiles, where nothing is known of their number.
+#: Up to this many queries of ids are made, rather than one query of all profiles, if the number of profiles is not known.
 QUERIES_OF_IDS = 5
 
 logger: logging.Logger = logging.getLogger("mixpanel_pandas")
@@ -45,7 +45,7 @@ def read_profiles_of(decisions: Decisions, project: Project, label: str = LABEL)
 
 
 def queries_of_ids(count: int, total: int | None = None) -> int | None:
-    """Return how many queries read so many profiles by their ids. None: one query of all profiles costs less.
+    """Return how many queries read this many profiles by their ids. None: one query of all profiles costs less.
 
     Parameters
     ----------

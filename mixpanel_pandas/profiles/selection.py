@@ -67,7 +67,7 @@ def select(
     Raises
     ------
     OperationError
-        If the arguments exclude each other or cannot be meant.
+        If the arguments exclude each other or are wrong.
     """
     chosen = [
         name for name, value in (("where", where), ("ids", ids), ("cohort", cohort)) if value is not None

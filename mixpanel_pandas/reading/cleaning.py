@@ -1,4 +1,4 @@
-r"""Texts that mean a missing value, and characters that nobody sees. Nothing here happens unasked."""
+r"""Texts that mean a missing value, and invisible characters. Nothing is removed unless the call asks for it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _PANDAS = (
 #: ``common`` leaves out what is a word or a name as well: NA is Namibia, Nan and Null are names.
 NA_TEXTS: dict[str, frozenset[str]] = {"common": frozenset(_COMMON), "pandas": frozenset(_PANDAS)}
 
-#: Characters that nobody sees and that mean nothing wherever they stand: soft hyphen, zero-width space, byte order mark, word joiner
+#: Invisible characters without any meaning: soft hyphen, zero-width space, byte order mark, word joiner
 #: and the like, and those that turn the direction of text. https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 INVISIBLE = r"\x{00AD}\x{061C}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{206F}\x{FEFF}"
 
@@ -182,7 +182,7 @@ def trimmed_name(name: str) -> str:
 
 
 def trimmed(array: pa.Array) -> pa.Array:
-    r"""Return text without outer blanks and without characters that nobody sees.
+    r"""Return text without outer blanks and invisible characters.
 
     Blanks of all kinds and control characters go at both ends. Soft hyphens, zero-width spaces, byte order marks and marks of
     direction go everywhere. Joiners, which make emoji and some letters, stay between characters.
@@ -256,7 +256,7 @@ def id_findings(array: pa.Array) -> dict[str, np.ndarray]:
     - ``guarded_id``: ``'7001`` or ``="00123"``, a guard against spreadsheets that is now part of the id.
     - ``error_cell``: ``#REF!`` and the like.
     - ``padded_id``: blanks at an end.
-    - ``invisible_id``: characters that nobody sees.
+    - ``invisible_id``: invisible characters.
     - ``unicode_form``: letters and accents apart, as macOS writes file names: another id than that of the composed letters.
 
     Parameters

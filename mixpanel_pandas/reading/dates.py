@@ -32,7 +32,7 @@ _END = np.datetime64("10000-01-01", "us").astype(np.int64)
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
 
-#: A date of which nobody knows what is the day and what is the month.
+#: A date whose day and month are ambiguous.
 _TWO_WAYS = "(?:0?[1-9]|1[0-2])[./-](?:0?[1-9]|1[0-2])[./-](?:[0-9]{2}|[0-9]{4})(?:[ T,].*)?"
 
 
@@ -253,7 +253,7 @@ def _converted(
 
 
 def _needed_type(parts: _Parts, format: DateFormat) -> pa.DataType:
-    """Return the type that texts need: dates, or times if one of them has a time; in UTC if that can be told."""
+    """Return the type that texts need: dates, or times if one of them has a time; in UTC if that is known."""
     if not parts.has_time.any():
         return DATE
     return UTC if format.zone or parts.has_offset.any() else NAIVE

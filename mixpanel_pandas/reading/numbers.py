@@ -22,7 +22,7 @@ __all__ = ["PLAIN", "NumberMarks", "marks_of", "read_money", "read_numbers", "re
 
 INT64, DOUBLE = pa.int64(), pa.float64()
 
-#: Every decimal number with so many significant digits is kept by a double.
+#: Every decimal number with this many significant digits is kept by a double.
 SAFE_DIGITS = sys.float_info.dig
 
 #: Digits of the longest integers of 64 bits, some of which have as many and are beyond them.

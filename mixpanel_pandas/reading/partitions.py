@@ -91,7 +91,7 @@ def _share_work(delayed: Sequence[Any]) -> bool:
 class Literals:
     """Columns of text of which every value is the text that Python makes of a list or a dict.
 
-    Dask's ``convert-string`` does this to lists and objects when a frame is made from pandas. No value says so; a whole column does.
+    Dask's ``convert-string`` does this to lists and objects when a frame is made from pandas. A single value does not show it, but a whole column does.
     """
 
     def __init__(self) -> None:

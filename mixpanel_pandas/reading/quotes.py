@@ -148,7 +148,7 @@ class _Grammar:
     Attributes
     ----------
     decided : re.Pattern
-        Records, one behind the other, that end where they say.
+        Records, one after the other, each with its line end.
     record : re.Pattern
         A record as Arrow's reader finds it.
     value : re.Pattern

@@ -54,8 +54,8 @@ class Check:
     name : str
         As the report shows it.
     of : {"id", "value", "reading", "property", "text", "column", "row", "frame", "record", "call"}
-        What it looks at: an id, a value, text that `parse` reads, a reserved property's value, all texts of a column together, a
-        whole column, a row, ids across the frame, the parts of a record beside the properties, or the call itself; a key of `SUBJECTS`.
+        The subject, a key of `SUBJECTS`: an id, a value, text that `parse` reads, the value of a reserved property, all texts of a
+        column together, a whole column, a row, ids across the frame, the fields of a record beside the properties, or the call.
     severity : {"error", "warning", "hint"}
         An error is never sent; a warning or hint is.
     says : str
@@ -65,9 +65,9 @@ class Check:
     finds : callable, optional
         Strings -> mask of those that do not pass, of Arrow or numpy.
     shortest : int
-        Bytes that every string which does not pass has, at least.
+        The least number of bytes of a string that does not pass.
     expects : str
-        The kind of reserved property that it looks at.
+        The kind of reserved property that is checked.
     can_cut : bool
         Whether cutting the string mends it.
     can_drop : bool
@@ -142,7 +142,7 @@ ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"
 
 
 def no_date(strings: pa.Array) -> pa.Array:
-    """Find strings that are no ISO dates, or name a day or an hour that there is not; each distinct one is read once."""
+    """Find strings that are not ISO dates, or have a day or an hour that does not exist. Each distinct string is read once."""
     distinct = pc.unique(strings.filter(pc.match_substring_regex(strings, f"^(?:{ISO_DATE})$")))
     dates = [text for text in distinct.to_pylist() if text is not None and _is_date(text)]
     return pc.and_not(strings.is_valid(), pc.is_in(strings, pa.array(dates, strings.type)))
@@ -174,7 +174,7 @@ def has_offset(strings: pa.Array) -> np.ndarray:
 
 OFFSET_DATE = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?[+-]\d{2}(:?\d{2})?$"
 
-#: Kind of reading -> what text looks like that it may be meant for.
+#: Kind of reading -> what texts look like for which it is meant.
 LOOKS = {
     "number": "numbers",
     "date": "dates",

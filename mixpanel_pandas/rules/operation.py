@@ -250,7 +250,7 @@ def _group_mistakes(asked: Operation) -> list[str]:
 
 
 def _option_mistakes(asked: Operation) -> list[str]:
-    """Return what is wrong with options. Of those with a value that is not one of their choices, nothing else is said."""
+    """Return what is wrong with options. If a value is not one of the choices, its other mistakes are not reported."""
     wrong = {
         name: value
         for name, value in asked.named.items()
@@ -265,7 +265,7 @@ def _option_mistakes(asked: Operation) -> list[str]:
 
 
 def _is_among(value: Any, choices: Iterable[Any]) -> bool:
-    """Return whether a value is one of some choices. An array is none of them: it would be compared item by item."""
+    """Return whether a value is one of some choices. An array never is, because it would be compared item by item."""
     return isinstance(value, Hashable) and value in choices
 
 

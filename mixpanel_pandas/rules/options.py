@@ -188,7 +188,7 @@ class Option:
     name : str
         The keyword of a call, and the field of `Options`.
     default : object
-        The default of a call. None can stand for the default of the operator.
+        The default of a call. None can mean the default of the operator.
     type : str
         Its type and default, as numpydoc writes it.
     does : str

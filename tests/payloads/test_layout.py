@@ -185,7 +185,7 @@ def with_columns(*labels):
             FRAME,
             {"ip": ["1.2.3.4"]},
             OperationError,
-            "ip=['1.2.3.4'] is neither an address nor a column",
+            "ip=['1.2.3.4'] must be an address or a column",
             id="a list for ip",
         ),
         pytest.param(
@@ -221,7 +221,7 @@ def with_columns(*labels):
                 FRAME,
                 {"updated_at": value},
                 OperationError,
-                f"updated_at={value!r} is none of 'keep', 'refresh', a column, a datetime, or seconds since 1970",
+                f"updated_at={value!r} must be 'keep', 'refresh', a column, a datetime, or seconds since 1970",
                 id=f"updated_at: {name}",
             )
             for name, value in {

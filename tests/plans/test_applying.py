@@ -228,7 +228,7 @@ def test_without_an_account_a_plan_needs_to_be_told(mixpanel: mpd.Emulator) -> N
     plan = pd.DataFrame({"id": ["a"], "p": [2]}).mixpanel.plan("set", "id", current=current)
     with pytest.raises(mpd.BackupError, match="backup=None"):
         plan.apply(project=project)
-    with pytest.raises(mpd.AccountError, match=r"drift='raise' cannot be told: .*; nothing was sent"):
+    with pytest.raises(mpd.AccountError, match=r"drift='raise' cannot be checked: .*; nothing was sent"):
         plan.apply(project=project, backup=None, drift="raise")
     assert not mixpanel.requests
     assert plan.apply(project=project, backup=None)["outcome"].tolist() == ["accepted"]

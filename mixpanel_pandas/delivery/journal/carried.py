@@ -29,7 +29,7 @@ def rows_dealt_with(content: Content, earlier: Iterable[tuple[RunState, pa.Chunk
     content : Content
         What is to be sent now.
     earlier : iterable of (RunState, pyarrow.ChunkedArray)
-        What became of each earlier content, and its ids.
+        The outcomes of each earlier content, and its ids.
     """
     by_id = applied_by_id(earlier)
     reasons = pd.Series("", index=by_id.index, dtype=object)

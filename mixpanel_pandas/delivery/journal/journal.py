@@ -78,7 +78,7 @@ class Journal:
     named : bool
         Whether the user named the run.
     earlier : list of Delivery
-        What became of the rows in earlier sessions.
+        The outcomes of the rows in earlier sessions.
     carried : list of Excluded
         Rows that are not sent because of an earlier content of the run.
 
@@ -348,7 +348,7 @@ class Journal:
         self._note(delivery_records(self._number, self._session, deliveries), wait=wait)
 
     def with_earlier(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Return what became of the rows in this session and in those before."""
+        """Return the outcomes of the rows in this session and in those before."""
         return combined(self.earlier, deliveries, self._content.rows)
 
     def end(self, held: Iterable[Excluded], stopped: Stop | None, timeout: float | None = None) -> None:

@@ -56,7 +56,7 @@ class Run(NamedTuple):
     summary : pandas.DataFrame
         The summary that the verb returned or would have returned.
     outcomes : pandas.DataFrame
-        What became of each row, on an index of the ids: outcome, status_code, attempts, error.
+        The outcome of each row, on an index of the ids: outcome, status_code, attempts, error.
     """
 
     summary: pd.DataFrame
@@ -78,7 +78,7 @@ class RunState:
     slices : dict of int to bytes
         The fingerprint of each slice.
     deliveries : list of Delivery
-        What became of the rows over all sessions. No row is twice in them.
+        The outcomes of the rows over all sessions. No row is twice in them.
     sessions : int
         How many sessions there were.
     held : list of Excluded

@@ -1,4 +1,4 @@
-"""What became of the rows of a run over its sessions. Later answers replace earlier ones, and doubts stay. Pure.
+"""The outcomes of the rows of a run over its sessions. Later answers replace earlier ones, and doubts stay. Pure.
 
 Before each request and again after it, a session writes down what becomes of the rows if the process ends at once. The last
 record of a row counts. A row that may have been applied in one session stays in doubt in the next one, unless it is accepted
@@ -57,12 +57,12 @@ def last_words(deliveries: Sequence[Delivery], rows: int) -> list[Delivery]:
 
 
 def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) -> list[Delivery]:
-    """Return what became of the rows after another session.
+    """Return the outcomes of the rows after another session.
 
     Parameters
     ----------
     earlier, later : sequence of Delivery
-        What became of them before, and in the session. No row is twice in either.
+        The outcomes before, and in the session. No row is twice in either.
     rows : int
         Rows of the frame.
     """
@@ -90,12 +90,12 @@ def combined(earlier: Sequence[Delivery], later: Sequence[Delivery], rows: int) 
 
 
 def with_settled(deliveries: Sequence[Delivery], rows: np.ndarray, *, applied: bool) -> list[Delivery]:
-    """Return what became of the rows after the user has settled some of them.
+    """Return the outcomes of the rows after the user has settled some of them.
 
     Parameters
     ----------
     deliveries : sequence of Delivery
-        What became of them before.
+        The outcomes before.
     rows : numpy.ndarray
         Mask of the settled rows of the frame. Those that are not in doubt stay as they are.
     applied : bool
