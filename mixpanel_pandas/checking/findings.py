@@ -355,9 +355,7 @@ def _record_field_message(label: Hashable, name: str, _names: Names) -> str:
 
 def _computed_message(label: Hashable, name: str, _names: Names) -> str:
     if name == "$last_seen" and name == label:
-        return (
-            f"Mixpanel computes {name}: {option_in_words('updated_at', label)} sets it, or do not send it"
-        )
+        return f"Mixpanel computes {name}: {option_in_words('updated_at', label)} sets it, or do not send it"
     return f"Mixpanel computes {name}: do not send it; {_leaving_out('computed_property')}"
 
 

@@ -67,7 +67,7 @@ def degrees_source(frame: pd.DataFrame, option: str, value: Any) -> Source | flo
     degrees = None if has_label(frame, value) else _number(value)
     if degrees is None:
         if not isinstance(value, Hashable):
-            msg = f"{option}={quoted(value)} is neither a number nor a column"
+            msg = f"{option}={quoted(value)} must be a number or a column"
             raise OperationError(msg)
         source = find_source(frame, value, f"{option} must be a number of degrees or a column, and")
         return _of_kind(source, option, ("number", "mixed", "missing"), "degrees as numbers")

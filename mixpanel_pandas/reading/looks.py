@@ -66,7 +66,7 @@ _AMOUNT = re.compile(rf"[0-9.,'\u2019{_BLANK}()+\u2212-]")
 #: Of a number that is more likely a code: a leading zero or plus, or an exponent.
 _CODE = r"[+-]?0[0-9].*|\+.*|.*[eE].*"
 
-#: Texts that all have the same number of digits, at least this many, are codes: counts and amounts of a profile have fewer.
+#: Digits from which texts of equal length are codes, and digits that counts and amounts of a profile do not reach.
 _DIGITS_OF_CODES, _DIGITS_OF_COUNTS = 4, 10
 
 #: Nothing that tells an amount from other numbers: a currency, parentheses, or a minus behind.

@@ -128,7 +128,7 @@ def with_columns(*labels):
             FRAME,
             {"latitude": [1], "longitude": 0},
             OperationError,
-            "latitude=[1] is neither a number nor a column",
+            "latitude=[1] must be a number or a column",
             id="a list of degrees",
         ),
         pytest.param(
