@@ -178,7 +178,7 @@ class FrameCheck(pandera.Check):
 
 
 def _needs_whole_frame(checked: Any) -> NoReturn:
-    msg = "this check looks at ids and columns together: validate the whole frame with the schema"
+    msg = "this check needs the ids and the columns together: validate the whole frame with the schema"
     raise OperationError(msg)
 
 

@@ -282,8 +282,8 @@ class History:
 
 #: Why further uploads are refused.
 _FULL = (
-    "this process has sent {:,} uploads whose updates must not be applied twice, and keeps no more of them, so nothing tells "
-    "whether this is one of them: start a new process, or pass repeat=True if it is not (uploads in a journal do not count)"
+    "this process has sent {:,} uploads whose updates must not be applied twice, and cannot remember more of them, so it is not "
+    "known whether this is a new one: start a new process, or pass repeat=True if it is new (uploads in a journal do not count)"
 )
 
 #: The uploads of this process.
@@ -354,7 +354,7 @@ def _compare(mine: Reservation, slices: Iterator[Slice], *, repeat: bool) -> lis
 def _refusal(earlier: Reservation, journalled: InRun | None) -> str:
     """Return why the same updates are not sent, and what to do instead."""
     if earlier.under_way:
-        return "the same updates are on their way from this process, and would be applied twice: wait for the end of that call"
+        return "another call of this process is sending the same updates, which would be applied twice: wait until it has ended"
     if not earlier.complete:
         return (
             "the same updates were sent by this process, but not all of them arrived: send the rest, "
@@ -377,7 +377,7 @@ def remember(summary: pd.DataFrame) -> None:
 
 
 def last_summary() -> pd.DataFrame:
-    """Return the summary of the latest upload of this process, also where the call itself raised or its result is lost.
+    """Return the summary of the latest upload of this process, even if the call raised an error or its result was not kept.
 
     Returns
     -------

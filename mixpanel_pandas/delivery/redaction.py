@@ -39,7 +39,7 @@ CRUMB_CHARACTERS = 4
 LAYERS = 4
 
 #: Replaces a text that holds a secret in some encoding.
-DROPPED = "(a text that held a secret was dropped)"
+DROPPED = "(a text with a secret was removed)"
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps every character in its place
 
@@ -104,7 +104,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     >>> redact("bad token 0123456789abcdef\\n", ("0123456789abcdef",))
     'bad token ***'
     >>> redact("bad token 0123 4567 89ab cdef", ("0123456789abcdef",))
-    '(a text that held a secret was dropped)'
+    '(a text with a secret was removed)'
     """
     line = "".join(filter(is_visible, " ".join(text[:READ_CHARACTERS].split())))
     # the password of a proxy is part of an address, so it may be percent-encoded

@@ -217,7 +217,7 @@ def _one_of(held: HeldProfiles, new: str, olds: list[str], keep: str | None) -> 
         if differs.any():
             ids = held.ids.filter(pa.array(differs))
             msg = (
-                f"{counted(len(ids), 'profile')} hold several values of {quoted(new)} that differ, such as {choices(ids.to_pylist(), most=EXAMPLES)}: "
+                f"{counted(len(ids), 'profile')} with several different values of {quoted(new)}, such as {choices(ids.to_pylist(), most=EXAMPLES)}: "
                 'pass keep="first" or keep="last"'
             )
             raise OperationError(msg)

@@ -97,7 +97,7 @@ def deduplicate_profiles(
         msg = f"keep={keep!r} is not one of {choices(_ORDERS)}"
         raise OptionError(msg)
     if not on or not isinstance(on, str):
-        msg = f"on={quoted(on)} is no name of a property"
+        msg = f"on={quoted(on)} is not the name of a property"
         raise OperationError(msg)
     project = current_project(project)
     condition = defined(on) if where is None else f"({where}) and {defined(on)}"

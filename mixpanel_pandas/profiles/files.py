@@ -82,7 +82,7 @@ class Header:
         """
         if self.group != group:
             kinds = [f"the group {quoted(key)}" if key else "users" for key in (self.group, group)]
-            msg = f"{_shown(path)} holds profiles of {kinds[0]}, not of {kinds[1]}: name another file"
+            msg = f"{_shown(path)} contains profiles of {kinds[0]}, not of {kinds[1]}: name another file"
             raise DamagedFile(msg)
 
 

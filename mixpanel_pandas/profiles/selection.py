@@ -132,7 +132,7 @@ def _condition(where: Any, having: Any) -> str | None:
         ("having", having, "name a property"),
     ):
         if text is not None and (not isinstance(text, str) or not text.strip()):
-            msg = f"{name}={text!r} is no text: {example}"
+            msg = f"{name}={text!r} is not text: {example}"
             raise OptionError(msg)
     if having is None:
         return None if where is None else str(where)
@@ -148,7 +148,7 @@ def defined(name: str) -> str:
 def _texts(name: str, values: Any) -> list[str]:
     """Return names or ids as a list of texts. Whole numbers become text."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        msg = f"{name}={values!r} is no list: {name}=[{values!r}]"
+        msg = f"{name}={values!r} is not a list: pass {name}=[{values!r}]"
         raise OptionError(msg)
     items = list(values)
     wrong = [item for item in items if not _is_text(item)]

@@ -108,7 +108,7 @@ def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
     if not isinstance(na, str):
         return frozenset().union(*(NA_TEXTS.get(text, {text}) for text in na))
     if na not in NA_TEXTS:
-        msg = f"na={na!r} is no set of texts (a text of your own goes in a list, na=[{na!r}]): {did_you_mean(na, NA_TEXTS)}"
+        msg = f"na={na!r} is not the name of a set (put a text of your own in a list, na=[{na!r}]): {did_you_mean(na, NA_TEXTS)}"
         raise OperationError(msg)
     return NA_TEXTS[na]
 

@@ -110,7 +110,7 @@ def csv_batches(
     if quotes.is_open():
         raise OperationError(_OPEN_QUOTE.format(name=name))
     if unescaping.has_pairs and unescaping.has_single_ones:
-        words = "%s: a backslash escapes quotes and backslashes, so two backslashes are read as one; but others stand alone, as in C:\\temp"
+        words = "%s: backslashes escape quotes and backslashes, so two backslashes are read as one; but some backslashes are single, as in C:\\temp"
         logger.warning(words, name, extra={"event": "backslashes"})
 
 

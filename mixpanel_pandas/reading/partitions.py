@@ -127,7 +127,7 @@ class Literals:
         examples = {label: text for label, text in self._examples.items() if text is not None}
         if examples:
             columns = "; ".join(
-                f"column {quoted(label)} holds {quoted(text)}" for label, text in examples.items()
+                f"column {quoted(label)} has {quoted(text)}" for label, text in examples.items()
             )
             msg = (
                 f"Dask has converted lists or objects to text: {columns}. Call dask.config.set({{'dataframe.convert-string': False}}) "

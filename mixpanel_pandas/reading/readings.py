@@ -259,7 +259,7 @@ READINGS: dict[str, ReadingRow] = {
             "number:percent",
         ),
         "12, -3.5, +5, .5, 1e5; the marks of the example; with money, amounts without the currency, a minus "
-        "in front or behind, parentheses as a minus; with percent, 5% as 5",
+        "before or after, parentheses as a minus; with percent, 5% as 5",
         "1,234 without an example, groups of other than three digits, NaN, inf, digits that would be lost, a second currency",
         "number",
         _is_number,

@@ -382,7 +382,7 @@ def _plain_type(type: pa.DataType, name: str) -> pa.DataType:
     if isinstance(type, pa.BaseExtensionType) and type != JSON:
         if getattr(type, "extension_name", "") == "arrow.json":
             return JSON
-        msg = f"column {quoted(name)} holds values of the type {type}, which cannot be stored exactly: convert them to text or numbers"
+        msg = f"column {quoted(name)} has values of type {type}, which cannot be stored exactly: convert them to text or numbers"
         raise OperationError(msg)
     if str(type) in PLAIN_TYPES:
         return PLAIN_TYPES[str(type)]

@@ -188,7 +188,7 @@ _LISTED: dict[str, Callable[[Any], Any]] = {"spread": _spread_labels, "na": _na_
 def _names_in_place_of_id(verb: str, id: Any, properties: Any) -> str | None:
     if isinstance(id, list | tuple | set) or getattr(id, "ndim", False):
         names = choices(list(id), most=3)
-        return f"the id comes first: {verb}(id, [{names}]), where id is the column that holds the ids"
+        return f"the id comes first: {verb}(id, [{names}]), where id is the column of the ids"
     return None
 
 

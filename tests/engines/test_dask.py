@@ -139,7 +139,7 @@ def test_lists_that_became_text_are_refused(emulator):
             "json": ['["a"]', "[1]"],
         }
     )
-    with pytest.raises(mpd.OperationError, match=r"(?s)column 'tags' holds .*convert-string") as raised:
+    with pytest.raises(mpd.OperationError, match=r"(?s)column 'tags' has .*convert-string") as raised:
         dd.from_pandas(frame, npartitions=2).mixpanel.set("user_id")
     assert "'note'" not in str(raised.value)
     assert "'json'" not in str(raised.value)

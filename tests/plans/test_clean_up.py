@@ -54,7 +54,7 @@ def test_values_move_to_the_new_name_and_back(
 def test_values_that_differ_are_an_error(mixpanel: mpd.Emulator, project: mpd.Project) -> None:
     hold(mixpanel, {"a": {"old": 1, "new": 2}, "b": {"old": 1, "new": 1.0}, "c": {"old": 1}})
     with pytest.raises(
-        mpd.OperationError, match="1 profile hold several values of 'new' that differ, such as 'a'"
+        mpd.OperationError, match="1 profile with several different values of 'new', such as 'a'"
     ):
         mpd.rename_property({"old": "new"}, project=project)
 

@@ -85,5 +85,5 @@ def test_every_value_leaves_one_profile(
 def test_what_cannot_be_meant(project: mpd.Project) -> None:
     with pytest.raises(mpd.OptionError, match="keep='newest' is not one of"):
         mpd.deduplicate_profiles(keep="newest", project=project)  # type: ignore[arg-type]
-    with pytest.raises(mpd.OperationError, match="is no name of a property"):
+    with pytest.raises(mpd.OperationError, match="is not the name of a property"):
         mpd.deduplicate_profiles("", project=project)

@@ -179,15 +179,15 @@ def test_an_id_that_is_a_number_keeps_its_text(project: mpd.Project, mixpanel: m
             {"where": "true", "ids": ["a"]}, "where= and ids= exclude each other", id="where and ids"
         ),
         pytest.param({"cohort": 1, "ids": ["a"]}, "ids= and cohort= exclude each other", id="cohort and ids"),
-        pytest.param({"ids": "ann"}, r"ids='ann' is no list: ids=\['ann'\]", id="one id"),
+        pytest.param({"ids": "ann"}, r"ids='ann' is not a list: pass ids=\['ann'\]", id="one id"),
         pytest.param(
             {"ids": [1.5, None]}, "must be texts or whole numbers, not 1.5, None", id="ids of floats"
         ),
         pytest.param({"properties": "plan"}, r"properties=\['plan'\]", id="one property"),
         pytest.param({"cohort": "all"}, "cohort='all' is not the number", id="name of a cohort"),
-        pytest.param({"where": " "}, "where=' ' is no text", id="blank condition"),
+        pytest.param({"where": " "}, "where=' ' is not text", id="blank condition"),
         pytest.param(
-            {"having": ["a"]}, r"having=\['a'\] is no text: name a property", id="several properties"
+            {"having": ["a"]}, r"having=\['a'\] is not text: name a property", id="several properties"
         ),
     ],
 )

@@ -296,7 +296,7 @@ def test_sparse_columns_and_labels_that_are_missing() -> None:
         ),
         pytest.param(
             lambda _path: pd.DataFrame({"p": pd.period_range("2020", periods=2)}),
-            "column 'p' holds values of the type .*period",
+            "column 'p' has values of type .*period",
             id="periods",
         ),
         pytest.param(

@@ -145,7 +145,7 @@ def test_what_an_option_comes_to(verb, options, name, value):
 
 
 FIRST = "the id comes first: "
-WHERE = "where id is the column that holds the ids"
+WHERE = "where id is the column of the ids"
 
 REFUSED = [
     pytest.param(
@@ -280,7 +280,7 @@ REFUSED = [
     ),
     pytest.param(
         {"na": "comon"},
-        "na='comon' is no set of texts (a text of your own goes in a list, na=['comon']): did you mean 'common'?",
+        "na='comon' is not the name of a set (put a text of your own in a list, na=['comon']): did you mean 'common'?",
         id="a set that does not exist",
     ),
     pytest.param(
