@@ -137,7 +137,7 @@ def test_the_summary_is_not_lost_where_the_failures_cannot_be_written(emulator, 
 
     monkeypatch.setattr(upload, "write_table", full)
     with pytest.raises(
-        mpd.UploadError, match=r"the upload is over, .* was not written: OSError: disk full"
+        mpd.UploadError, match=r"the upload has ended, .* was not written: OSError: disk full"
     ) as raised:
         mpd.upload(file(tmp_path, CSV), "set", "user_id", failures=tmp_path / "f.csv")
     assert raised.value.summary["accepted"].sum() == 2

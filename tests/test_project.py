@@ -48,9 +48,9 @@ TOKEN = "0123456789abcdef0123456789abcdef"
         pytest.param(
             (TOKEN,), {"url": "mixpanel.com"}, "an address such as 'https://", id="url without scheme"
         ),
-        pytest.param((TOKEN,), {"url": "http://proxy.example"}, "in the clear: use https", id="plain http"),
+        pytest.param((TOKEN,), {"url": "http://proxy.example"}, "unencrypted: use https", id="plain http"),
         pytest.param(
-            (TOKEN,), {"url": "https://me:pw@proxy.example"}, "no user, password", id="password in url"
+            (TOKEN,), {"url": "https://me:pw@proxy.example"}, "not contain a user, password", id="password in url"
         ),
         pytest.param((TOKEN, "eu"), {"timeout": 0}, "timeout=0 is out of range", id="no time"),
         pytest.param(
@@ -687,14 +687,14 @@ def test_queries_have_hosts_of_their_own(region: str, host: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"secret": None}, "username and secret together", id="no secret"),
-        pytest.param({"username": None}, "username and secret together", id="no username"),
+        pytest.param({"secret": None}, "both username and secret", id="no secret"),
+        pytest.param({"username": None}, "both username and secret", id="no username"),
         pytest.param({"username": "a:b"}, "must not contain a colon", id="colon"),
         pytest.param({"secret": 5}, "must be text", id="secret that is no text"),
         pytest.param({"project_id": "seven"}, "project_id 'seven' is not the number", id="name of a project"),
         pytest.param({"project_id": True}, "project_id True is not the number", id="boolean"),
         pytest.param({"group_keys": ["company"]}, "group_keys must be a mapping", id="names of group keys"),
-        pytest.param({"group_keys": {"company": "acme"}}, "'company' have no number", id="no number"),
+        pytest.param({"group_keys": {"company": "acme"}}, "'company' do not have the number", id="no number"),
     ],
 )
 def test_accounts_that_are_refused(changes: dict[str, Any], message: str) -> None:

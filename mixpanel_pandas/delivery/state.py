@@ -318,7 +318,7 @@ class UploadState:
         """Stop if all requests so far were refused, else let the other workers begin."""
         if self._refusals.exhausted and not self._accepted:
             self._stop(
-                Stop("refused", f"not sent, because no request before was accepted: {self._refusals.text}")
+                Stop("refused", f"not sent, because nothing was accepted before: {self._refusals.text}")
             )
         self._meet()
 

@@ -80,8 +80,8 @@ class Operator:
 #: no endpoint is documented, though one reference page lists $add among the batch operators.
 #: https://docs.mixpanel.com/docs/data-structure/user-profiles
 GROUPS_REFUSAL = (
-    "Mixpanel documents that group profiles do not support {name} (one reference page lists it, no SDK "
-    "offers it): compute the new value in the frame and use set, or union for lists"
+    "{name} is not supported in group profiles, according to Mixpanel's documentation (one reference page lists it, but no "
+    "SDK offers it): compute the new value in the frame and use set, or union for lists"
 )
 
 OPERATORS: dict[str, Operator] = {

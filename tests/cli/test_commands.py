@@ -340,7 +340,7 @@ def test_the_input_is_never_written_over(
     done = run("set", table, "--id", "uid", option, OTHER_NAMES[name](Path(table), folder))
     assert done.exit_code == 2
     assert f"{option} '" in done.stderr
-    assert "this command reads or writes otherwise: choose another" in done.stderr
+    assert "this command reads or writes: choose another" in done.stderr
     assert not emulator.requests
     assert Path(table).read_text(encoding="utf-8") == before
 
@@ -493,7 +493,7 @@ def test_outputs_in_the_folder_or_the_pattern_that_is_read_are_refused(
     for source in (str(tmp_path), str(tmp_path / "*.csv")):
         done = run("set", source, "--id", "uid", "--failures", str(tmp_path / "failures.csv"))
         assert done.exit_code == 2
-        assert "is a file that this command reads or writes otherwise" in " ".join(done.stderr.split())
+        assert "is another file that this command reads or writes" in " ".join(done.stderr.split())
     assert not emulator.requests
 
 

@@ -103,7 +103,7 @@ def test_paths_of_a_job_are_relative_to_its_folder(emulator: mpd.Emulator) -> No
     [
         pytest.param(JOB + "worker = 2\n", "no key 'worker': did you mean 'workers'?", id="key"),
         pytest.param(JOB + "on_changed = 'raise'\n", "no key 'on_changed': did you mean 'on-changed'?", id="underscore"),
-        pytest.param(JOB + 'token = "x"\n', "holds a token, and a job is read by many", id="token"),
+        pytest.param(JOB + 'token = "x"\n', "contains a token, and many people read a job", id="token"),
         pytest.param(JOB + "yes = true\n", "set has no yes", id="key of another verb"),
         pytest.param(JOB + 'workers = "2"\n', "workers takes a whole number, not '2'", id="type"),
         pytest.param(JOB + "workers = true\n", "workers takes a whole number, not True", id="bool"),

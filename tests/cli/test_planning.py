@@ -209,7 +209,7 @@ def test_every_verb_is_planned_and_applied(emulator: mpd.Emulator, verb: str) ->
     [
         pytest.param([*PLAN], "name the file of the plan: --to plan.parquet", id="no file"),
         pytest.param([*PLAN, "--to", "plan.csv"], "--to 'plan.csv': the name must end in .parquet", id="another ending"),
-        pytest.param([*PLAN, "--to", "users.csv"], "is a file that this command reads", id="the table"),
+        pytest.param([*PLAN, "--to", "users.csv"], "is another file that this command reads", id="the table"),
         pytest.param([*PLAN, "--to", "/nowhere/p.parquet"], "'/nowhere' is not a folder", id="no folder"),
         pytest.param([*PLAN, "--to", "p.parquet", "--current", "profiles.parquet", "--since", "b.parquet"], "exclude each other", id="two sources"),
         pytest.param([*PLAN, "--to", "p.parquet", "--current", "none.parquet"], "there are no profiles 'none.parquet'", id="no profiles"),
@@ -219,7 +219,7 @@ def test_every_verb_is_planned_and_applied(emulator: mpd.Emulator, verb: str) ->
         pytest.param(["undo", "users.csv", "--to", "p.parquet"], "'users.csv' is not a backup", id="no backup"),
         pytest.param(["undo", "b.parquet"], "--to plan.parquet", id="an undo without a file"),
         pytest.param(["apply", "p.parquet", "--backup", "b.parquet", "--no-backup"], "exclude each other", id="two backups"),
-        pytest.param(["apply", "p.parquet", "--backup", "p.parquet"], "is a file that this command reads", id="a backup over the plan"),
+        pytest.param(["apply", "p.parquet", "--backup", "p.parquet"], "is another file that this command reads", id="a backup over the plan"),
     ],
 )  # fmt: skip
 def test_mistakes(emulator: mpd.Emulator, words: list[str], message: str) -> None:

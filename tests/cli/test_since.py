@@ -101,7 +101,7 @@ def test_a_mirror_leaves_no_malformed_record_out(emulator: mpd.Emulator) -> None
     Path("users.csv").write_text(USERS.replace("cem,free,2", "cem,free"), encoding="utf-8")
     done = run(*SET, "--mirror", "--invalid", "drop_row")
     assert done.exit_code == 2
-    assert "--mirror would remove what the profiles of 1 malformed record hold" in " ".join(
+    assert "--mirror would remove the values of the profiles of 1 malformed record" in " ".join(
         done.stderr.split()
     )
     assert len(sent(emulator)) == 3
@@ -168,7 +168,7 @@ def test_what_was_not_accepted_is_sent_again(emulator: mpd.Emulator, stop: str) 
         pytest.param(["set", "--backup", "b.parquet"], "--backup needs --since as well", id="backup"),
         pytest.param(["set", "--at-most", "1"], "--at-most needs --since as well", id="a guard"),
         pytest.param(["set", "--since", "s.parquet", "--journal", "j", "--run", "a"], "--run has no meaning with --since", id="a run"),
-        pytest.param(["set", "--since", "s.parquet", "--summary", "s.parquet"], "is a file that this command reads or writes otherwise", id="the file itself"),
+        pytest.param(["set", "--since", "s.parquet", "--summary", "s.parquet"], "is another file that this command reads or writes", id="the file itself"),
         pytest.param(["update", "--property", "credits=add", "--since", "s.parquet"], "--since compares with the values that were last accepted, which has no meaning for update", id="a verb"),
         pytest.param(["set", "--since", "users.csv"], "'users.csv' is not a snapshot", id="no snapshot"),
         pytest.param(["set", "--since", "s.parquet", "--at-most-share", "2"], "--at-most-share 2.0 must be a number from 0 to 1", id="a share"),

@@ -443,7 +443,7 @@ def test_one_run_at_a_time_uses_a_snapshot(
     upload(2, snapshot, replace(project, adapter=Meanwhile()))
     assert len(refused) == 3
     assert (
-        "s.parquet' is in use: another run compares with it, and writes to it. Nothing was sent: wait"
+        "s.parquet' is in use: another run reads and writes it. Nothing was sent: wait"
         in refused[0]
     )
     assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}

@@ -118,7 +118,7 @@ def test_it_goes_on_between_any_two_pages(
 def test_a_page_that_fails_keeps_the_others(project: mpd.Project, mixpanel: mpd.Emulator, to: Path) -> None:
     mixpanel.fail(500, times=None, on="read", when=lambda request: request.fields.get("page") == "3")
     with pytest.raises(
-        errors.PageFailed, match=r"page 3 failed after 2 tries.*pages? kept in .*the same call goes on"
+        errors.PageFailed, match=r"page 3 failed after 2 tries.*pages? kept in .*the same call continues"
     ) as raised:
         mpd.read_profiles(project=project, to=to)
     assert raised.value.kept == f"{to}.reading"

@@ -272,7 +272,7 @@ REFUSED = [
     ),
     pytest.param(
         {"parse": {"a": "boolean:yes", "b": "number:monye"}},
-        "parse: no reading 'boolean:yes': name the words for true and false with a slash between them say what is true and what is false, such as "
+        "parse: no reading 'boolean:yes': name the words for true and false with a slash between them, such as "
         "Yes/No; there are 'boolean', 'boolean:Yes/No'; parse: no reading 'number:monye': did you mean 'money'?; there are "
         "'number', 'number:1.234,5', 'number:1 234,5', \"number:1'234.50\", 'number:money', 'number:money:1.234,5', "
         "'number:percent'",

@@ -267,10 +267,10 @@ def test_a_forked_process_neither_writes_nor_lets_go(path: Path) -> None:
 # -- what is no journal -------------------------------------------------------------------------------------------
 
 NAMES: list[Any] = [
-    pytest.param("", "no path of a file", id="nothing"),
-    pytest.param(":memory:", "no path of a file", id="a database without a file"),
-    pytest.param("file:mp.sqlite?mode=memory", "no path of a file", id="an address"),
-    pytest.param("mp\0.sqlite", "no path of a file", id="a NUL"),
+    pytest.param("", "not the path of a file", id="nothing"),
+    pytest.param(":memory:", "not the path of a file", id="a database without a file"),
+    pytest.param("file:mp.sqlite?mode=memory", "not the path of a file", id="an address"),
+    pytest.param("mp\0.sqlite", "not the path of a file", id="a NUL"),
     pytest.param("mp\ud800.sqlite", "UTF-8", id="half a character"),
     pytest.param("nowhere/mp.sqlite", "cannot be used", id="no folder"),
     pytest.param(".", "is not a file", id="a folder"),
@@ -328,8 +328,8 @@ FOREIGN: list[Any] = [
     pytest.param(
         lambda path: path.write_bytes(b"SQLite format 3\0"), "cannot be used|no journal", id="a beginning"
     ),
-    pytest.param(other_database, "no journal", id="another database"),
-    pytest.param(other_database_with_log, "no journal", id="another database with a log"),
+    pytest.param(other_database, "is not a journal", id="another database"),
+    pytest.param(other_database_with_log, "is not a journal", id="another database with a log"),
     pytest.param(of_version(1), "an earlier version", id="an earlier version"),
     pytest.param(of_version(3), "a later version", id="a later version"),
 ]
