@@ -114,6 +114,19 @@ def test_the_error_is_what_the_answer_says_and_then_what_a_person_can_do():
 
 
 @pytest.mark.parametrize(
+    ("idempotent", "advice"),
+    [
+        pytest.param(True, "send the failures again", id="idempotent"),
+        pytest.param(False, "look at the profiles before", id="not idempotent"),
+    ],
+)
+def test_after_an_unclear_answer_the_operator_decides_what_to_do(idempotent, advice):
+    _, (delivery,) = after(Answer("unclear", 503, error="503"), 1, idempotent=idempotent, allowed=1)
+    assert delivery.outcome == "unknown"
+    assert advice in delivery.error
+
+
+@pytest.mark.parametrize(
     ("evidence", "idempotent", "outcome"),
     [
         pytest.param("refused", True, "unknown", id="refused"),

@@ -326,7 +326,7 @@ FOREIGN: list[Any] = [
     pytest.param(lambda path: path.touch(), "is empty", id="an empty file"),
     pytest.param(lambda path: path.write_text("a,b\n1,2\n" * 1000), "cannot be used", id="a CSV file"),
     pytest.param(
-        lambda path: path.write_bytes(b"SQLite format 3\0"), "cannot be used|no journal", id="a beginning"
+        lambda path: path.write_bytes(b"SQLite format 3\0"), "cannot be used|not a journal", id="a beginning"
     ),
     pytest.param(other_database, "is not a journal", id="another database"),
     pytest.param(other_database_with_log, "is not a journal", id="another database with a log"),
