@@ -96,7 +96,7 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def is_visible(character: str) -> bool:
-    """Return whether a character can be seen, whatever stands beside it.
+    """Return whether a character can be seen, whatever is beside it.
 
     >>> [is_visible(character) for character in "aé \u202e\u200b\x1b"]
     [True, True, True, False, False, False]
@@ -184,7 +184,7 @@ def bounded(text: str, length: int = Length.MESSAGE) -> str:
 
 
 def html_text(value: object) -> str:
-    r"""Return a value as it stands in HTML: markup is text, and only line feeds are not escaped as in a terminal.
+    r"""Return a value as HTML: markup is text, and only line feeds are not escaped as in a terminal.
 
     >>> print(html_text("<img onerror=alert(1)>\u202e"))
     &lt;img onerror=alert(1)&gt;\u202e

@@ -50,7 +50,10 @@ TOKEN = "0123456789abcdef0123456789abcdef"
         ),
         pytest.param((TOKEN,), {"url": "http://proxy.example"}, "unencrypted: use https", id="plain http"),
         pytest.param(
-            (TOKEN,), {"url": "https://me:pw@proxy.example"}, "not contain a user, password", id="password in url"
+            (TOKEN,),
+            {"url": "https://me:pw@proxy.example"},
+            "not contain a user, password",
+            id="password in url",
         ),
         pytest.param((TOKEN, "eu"), {"timeout": 0}, "timeout=0 is out of range", id="no time"),
         pytest.param(

@@ -84,7 +84,7 @@ class Decisions:
     excluded : list of Excluded
         One for each reason; no row is in two of them.
     duplicates : Duplicates or None
-        The rows whose id stands in several rows, where all of them are sent one after the other.
+        The rows whose id is in several rows, where all of them are sent one after the other.
     """
 
     frame: pd.DataFrame
@@ -304,7 +304,7 @@ def _digest_of_frame(decisions: Decisions, scan: IdScan) -> str:
 
 
 def _check_duplicates(decisions: Decisions, hashes: np.ndarray, usable: np.ndarray) -> None:
-    """Find ids that stand in several rows, and do with them what the option `duplicates` asks for."""
+    """Find ids that are in several rows, and do with them what the option `duplicates` asks for."""
     positions, groups = repeated(hashes, usable, lambda rows: ids_of(decisions.layout.id, rows))
     if not positions.size:
         return

@@ -69,7 +69,7 @@ class Distribution:
     labels : tuple of str
         The value or the range of each bar.
     counts : tuple of int
-        How many values each bar stands for.
+        How many values each bar counts.
     low, high : str
         Of a histogram, the ends of all ranges.
     rows : int or None
@@ -93,7 +93,7 @@ class Distribution:
 
     @property
     def has_rest(self) -> bool:
-        """Whether the last bar stands for all values without a bar of their own."""
+        """Whether the last bar counts all values without a bar of their own."""
         return self.of == "values" and len(self.counts) > BARS
 
     def summary(self) -> str:
@@ -156,7 +156,7 @@ class _Sample:
     types : Counter
         Mixpanel type -> number of values.
     hashes, measures, positions : list of numpy.ndarray
-        Of each value: its hash, the number that stands for it, and its row.
+        Of each value: its hash, the number that represents it, and its row.
     """
 
     of: set[Counted] = field(default_factory=set)
@@ -298,11 +298,11 @@ def texts_of(values: Normalised) -> pa.Array:
     return join(opening, texts, closing) if opening == "[" else texts
 
 
-# -- value -> the number that stands for it ---------------------------------------------------------------------------
+# -- value -> the number that represents it ---------------------------------------------------------------------------
 
 
 def _measures(values: Normalised) -> tuple[Counted, np.ndarray]:
-    """Return what the bars are of, and the number that stands for each value."""
+    """Return what the bars are of, and the number that represents each value."""
     array = values.array
     if values.kinds is not None:
         kinds = set(values.kinds[~values.missing])

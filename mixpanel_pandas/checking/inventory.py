@@ -180,7 +180,7 @@ def _types(values: Normalised, column: PropertyColumn) -> dict[str, int]:
 
 
 def _type(scan: ColumnScan, column: PropertyColumn) -> str:
-    """Return the one type of all values; that of the dtype where there is no value."""
+    """Return the type of all values; that of the dtype if there are no values."""
     types = set(scan.types) - {"none"}
     if types:
         return types.pop() if len(types) == 1 else "mixed"

@@ -192,7 +192,7 @@ class _Lines:
     positions : numpy.ndarray
         The position of the row of each line; of a column as a whole it means nothing.
     has_row : numpy.ndarray
-        Mask of the lines that stand for a row.
+        Mask of the lines that are about a row.
     """
 
     def __init__(self, frame: pd.DataFrame, findings: list[Finding], first: int | None) -> None:

@@ -254,7 +254,7 @@ def look_finding(layout: Layout, number: int, look: ColumnLook, na: str | list[s
 
 
 def missing_markers(layout: Layout, column: PropertyColumn, rows: np.ndarray) -> list[str]:
-    """Return the missing-value markers that stand in `rows`, a mask, in the order in which they first stand there."""
+    """Return the missing-value markers in `rows`, a mask, in the order of their first row."""
     words: dict[str, None] = {}
     positions = np.flatnonzero(rows)
     for start in range(0, len(positions), DISTINCT):

@@ -58,7 +58,7 @@ class UserSchema:
     Raises
     ------
     OperationError
-        If it is no schema, or would change the frame. The message names each setting that would.
+        If it is not a schema, or would change the frame. The message names each setting that would.
     """
 
     def __init__(self, schema: Any) -> None:

@@ -33,7 +33,7 @@ def account_for(
     Parameters
     ----------
     send : callable
-        Returns the summary, or raises an error that holds it.
+        Returns the summary, or raises an error that carries it.
     show_more : callable, optional
         Prints what belongs below the summary; it takes whether that is standard error.
     """

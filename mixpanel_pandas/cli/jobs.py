@@ -186,7 +186,7 @@ def _name(path: str | Path) -> str:
 
 
 def _beside(job: Path, name: str) -> str:
-    """Return a name that stands in a job: a relative path is relative to the folder of the job."""
+    """Return a name that is written in a job: a relative path is relative to the folder of the job."""
     return os.path.normpath(job.parent / name) if is_local(name) else name
 
 

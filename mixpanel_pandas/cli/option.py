@@ -62,13 +62,13 @@ class CommandOption:
     does : str
         What it does, for the help.
     metavar : str
-        What stands for the value in the help.
+        The placeholder of the value in the help.
     choices : tuple of str
         The values that it may have; all if empty.
     default : object
         The default that the help shows. None: nothing is shown. A flag is shown as it changes the default.
     in_job : bool
-        Whether it can stand in a job.
+        Whether a job can contain it.
     off : str
         What ``--no-...`` does, for the help: its value is False then. Empty: it cannot be turned off.
     """

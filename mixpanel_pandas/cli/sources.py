@@ -20,7 +20,7 @@ def source_of(call: Call) -> str | list[str]:
 
 
 def options_of_reading(call: Call) -> dict[str, Any]:
-    """Return the options that say how the table is read, but for those that the verb takes as well."""
+    """Return the options that say how the table is read, except for those that the verb takes as well."""
     from mixpanel_pandas.reading.frame import READING_OPTIONS
 
     return call.of(READING_OPTIONS)

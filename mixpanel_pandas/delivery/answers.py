@@ -223,7 +223,7 @@ def _statements(body: Any) -> Iterator[bool]:
 
 
 def _parsed(body: bytes) -> Any:
-    """Return the body, parsed as JSON. None: it is no JSON."""
+    """Return the body, parsed as JSON. None: it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

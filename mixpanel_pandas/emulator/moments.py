@@ -42,7 +42,7 @@ def is_moment(text: str) -> bool:
 
 
 def seconds_of(text: str, zone: tzinfo = UTC) -> int | None:
-    """Return the whole seconds since 1970 of a date in `zone`. None: it is no date.
+    """Return the whole seconds since 1970 of a date in `zone`. None: it is not a date.
 
     >>> seconds_of("1970-01-02"), seconds_of("1970-01-01T00:01:00.999Z"), seconds_of("1970-02-30")
     (86400, 60, None)

@@ -507,7 +507,7 @@ def parse_selector(text: str) -> _Expression:
     Raises
     ------
     SelectorError
-        If the text is no selector, or does what nothing in `FUNCTIONS` can do.
+        If the text is not a selector, or uses a function that is not in `FUNCTIONS`.
 
     Examples
     --------

@@ -84,7 +84,7 @@ def _delete(old: Properties | None, ignored: object) -> None:
 def _on_lists(
     old: Properties, values: Properties, change: Callable[[list[Any], Any], list[Any]]
 ) -> Properties:
-    """Return `old` with the lists named in `values` changed. Values that are no lists stay as they are."""
+    """Return `old` with the lists named in `values` changed. Values that are not lists stay as they are."""
     lists = {name: old.get(name, []) for name in values}
     return {**old, **{n: change(lists[n], v) for n, v in values.items() if isinstance(lists[n], list)}}
 

@@ -47,7 +47,7 @@ def picture_of(distribution: Distribution, beside: str = "") -> Picture:
     Parameters
     ----------
     beside : str
-        What stands beside the SVG.
+        The HTML beside the SVG.
     """
     blocks = "".join(BLOCKS[_level(count, distribution)] for count in distribution.counts)
     words = html_text(joined(distribution.in_words() if distribution.counts else "", beside))

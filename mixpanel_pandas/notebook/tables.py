@@ -149,7 +149,7 @@ class Table:
         attributes : str
             HTML attributes of the table.
         before : str
-            HTML that stands before the rows, such as a caption.
+            HTML before the rows, such as a caption.
         """
 
         def row(tag: str, texts: Iterable[str]) -> str:

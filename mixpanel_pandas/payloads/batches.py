@@ -34,7 +34,7 @@ class Payloads:
     updates : numpy.ndarray
         Number of updates of each row (int64).
     positions : numpy.ndarray
-        Where each row stands in the frame (int64, rising).
+        Position of each row in the frame (int64, ascending).
     fingerprint : bytes
         Fingerprint of the text of a whole slice, if asked for. Some rows of a slice have none.
     """
@@ -85,7 +85,7 @@ class Batch:
 
     @property
     def positions(self) -> np.ndarray:
-        """Where the rows stand in the frame."""
+        """Positions of the rows in the frame."""
         return self.payloads.positions
 
     @cached_property

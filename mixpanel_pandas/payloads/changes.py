@@ -25,7 +25,7 @@ class Excluded:
     Attributes
     ----------
     positions : numpy.ndarray
-        Where the rows stand in the frame, rising.
+        Positions of the rows in the frame, ascending.
     outcome : {"invalid", "skipped", "not_sent", "unknown"}
         Their outcome.
     reason, error : str

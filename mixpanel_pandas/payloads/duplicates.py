@@ -1,8 +1,8 @@
-"""The rows whose id stands in several rows.
+"""The rows whose id is in several rows.
 
 Such rows are sent one after the other, or merged. Merged rows of an id become one update:
 
-- The update stands where the last of these rows stands (`Duplicates.last`).
+- The update is at the position of the last of these rows (`Duplicates.last`).
 - For each property the last row that has a value decides (`Duplicates.by_id`, `latest`).
 - What is true of one of these rows is true of the update, and so of all of them (`Duplicates.shared`).
 - All of these rows share the outcome of the update (`Duplicates.rows_of_updates`).
@@ -24,12 +24,12 @@ __all__ = ["NO_DUPLICATES", "Duplicates", "latest"]
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The rows whose id stands in several rows.
+    """The rows whose id is in several rows.
 
     Attributes
     ----------
     positions : numpy.ndarray
-        Where these rows stand in the frame, rising.
+        Positions of these rows in the frame, ascending.
     groups : numpy.ndarray
         A number for each of these rows, equal where the ids are equal.
     """
@@ -46,7 +46,7 @@ class Duplicates:
         return Duplicates(self.positions[kept], self.groups[kept])
 
     def ranks(self) -> np.ndarray:
-        """Return for each of the rows how many rows of its id stand before it.
+        """Return for each of the rows how many rows of its id come before it.
 
         Examples
         --------
@@ -128,7 +128,7 @@ class Duplicates:
         Parameters
         ----------
         updates : numpy.ndarray
-            Where the updates stand in the frame, rising. A row that is not merged is an update by itself.
+            Positions of the updates in the frame, ascending. A row that is not merged is an update by itself.
 
         Returns
         -------

@@ -105,7 +105,7 @@ def encode(
     deletes : bool
         Whether every row deletes its profile.
     positions : numpy.ndarray
-        Where the rows stand in the frame.
+        Positions of the rows in the frame.
     """
     records = [
         _record(head, operator, [column for column in properties if column.operator == operator])

@@ -143,7 +143,7 @@ def _ip_field(address: str) -> str:
 
 
 def _ip_column(sources: Sources, rows: Rows) -> tuple[pa.Array, Masks]:
-    """Return the member for each row, null where there is no address, and the mask of the values that are no addresses."""
+    """Return the member for each row, null where there is no address, and the mask of the values that are not addresses."""
     normalised = _read(sources[0], rows)
     texts = _texts(normalised)
     usable = pa.array([text for text in pc.unique(texts).to_pylist() if address(text)], LARGE_STRING)
@@ -185,7 +185,7 @@ def _time_field(time: Any) -> str:
 
 
 def _time_column(sources: Sources, rows: Rows) -> tuple[pa.Array, Masks]:
-    """Return the member for each row in whole seconds, null where there is no time, and the mask of the values that are no times."""
+    """Return the member for each row in whole seconds, null where there is no time, and the mask of the values that are not times."""
     normalised = _read(sources[0], rows)
     seconds = np.floor(_seconds(normalised))
     good = (seconds >= 0) & (seconds < LIMITS["time_seconds"].value)
@@ -229,7 +229,7 @@ MEMBERS = {
 
 
 def _seconds(normalised: Normalised) -> np.ndarray:
-    """Return seconds since the epoch, NaN where a value is no time."""
+    """Return seconds since the epoch, NaN where a value is not a time."""
     array = normalised.array
     if pa.types.is_null(array.type):
         return np.full(len(array), np.nan)

@@ -410,7 +410,7 @@ def _spread(frame: pd.DataFrame, column: PropertyColumn, prefix: str) -> list[Pr
 
 
 def _renamer(rename: Any, labels: Iterable[Hashable]) -> Callable[[Hashable], str]:
-    """Return the function that the option `rename` stands for: label -> property name."""
+    """Return the function that the option `rename` means: label -> property name."""
     if callable(rename):
         return lambda label: _renamed(rename, label)
     if rename == "reserved":
@@ -425,7 +425,7 @@ def _renamed(rename: Callable[[Any], Any], label: Hashable) -> str:
 
 
 def _property_name(label: Hashable) -> str:
-    """Return the property name that a label stands for."""
+    """Return the property name of a label."""
     if isinstance(label, str):
         return str(label)
     with calling(f"the name of column {quoted(label)} cannot be converted to text"):

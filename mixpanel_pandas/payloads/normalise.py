@@ -116,7 +116,7 @@ def normalise(
     blank : {"keep", "missing"}
         Whether ``""`` and white space are values. With `parse` they are always missing.
     rows : slice or numpy.ndarray, optional
-        Where the values stand in the column. By default their text is read by itself, also by readings that compare rows.
+        Positions of the values in the column. By default their text is read by itself, also by readings that compare rows.
     """
     if rule.plain and parse is None and (lists := _string_lists(values)) is not None:
         return lists
@@ -392,7 +392,7 @@ def _blank_as_missing(read: pa.Array | np.ndarray) -> pa.Array | np.ndarray:
 
 
 def _parsed(read: pa.Array | np.ndarray, rule: Rule, parse: Parsing, rows: Rows | None) -> Normalised:
-    """Return text as what it stands for. Values beside it that are no text (a list already) stay."""
+    """Return text as the values that it means. Values beside it that are not text (a list already) stay."""
     if parse.reading.kind == "json":
         return _from_json(read if isinstance(read, np.ndarray) else read.to_pylist())
     texts = read_texts(read, rule.kind)
@@ -405,7 +405,7 @@ def _parsed(read: pa.Array | np.ndarray, rule: Rule, parse: Parsing, rows: Rows 
 
 
 def _beside(values: np.ndarray, texts: pa.Array, read: pa.Array) -> np.ndarray:
-    """Return mixed values with what their texts stand for in place of the texts. Times without a zone are in UTC."""
+    """Return mixed values with the values of their texts in place of the texts. Times without a zone are in UTC."""
     if pa.types.is_timestamp(read.type):
         read = read.cast(pa.timestamp(read.type.unit, "UTC"))
     values = values.copy()
@@ -415,7 +415,7 @@ def _beside(values: np.ndarray, texts: pa.Array, read: pa.Array) -> np.ndarray:
 
 
 def _from_json(items: Sequence[Any] | np.ndarray) -> Normalised:
-    """Return what JSON text stands for, and other values that stand beside it."""
+    """Return the values of JSON text, and the other values beside it."""
     parsed = read_json(items)
     normalised = from_objects(parsed.values)
     of_text = {"bad_json": parsed.broken, "repeated_key": parsed.repeated}

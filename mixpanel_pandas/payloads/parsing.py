@@ -48,7 +48,7 @@ class Parsing:
     Attributes
     ----------
     reading : Reading
-        What the texts stand for.
+        What the texts mean.
     fits : bool
         Whether the column holds text.
     type : pyarrow.DataType or None
@@ -73,7 +73,7 @@ class Parsing:
         return self.type is not None and bool(self.type == NAIVE)
 
     def read(self, texts: pa.LargeStringArray) -> ReadColumn:
-        """Return what some texts stand for."""
+        """Return what some texts mean."""
         return self.reading.read(texts, self.type)
 
 
@@ -143,7 +143,7 @@ def read_texts(values: pa.Array | np.ndarray, kind: str) -> ReadColumn:
     values : array
         As the rule of the column reads them.
     kind : str
-        Mixpanel's type of the column. Of mixed values those that are no text are null.
+        Mixpanel's type of the column. Mixed values that are not text are null.
     """
     if isinstance(values, pa.Array):
         return ReadColumn(values.cast(LARGE_STRING))

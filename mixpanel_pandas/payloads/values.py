@@ -73,7 +73,7 @@ def is_named_tuple(kind: type) -> bool:
 
 
 def mapping_of(value: Any) -> Mapping[Any, Any] | None:
-    """Return an object as a mapping; None for what is no object.
+    """Return an object as a mapping; None if it is not an object.
 
     Objects are mappings, named tuples with the names of their fields, and pandas Series with their labels: of equal labels the
     last one counts, see `repeats_key`.
@@ -99,7 +99,7 @@ def are_native(values: Iterable[Any], levels: int = _NATIVE_LEVELS) -> bool:
     """Return whether orjson writes values as `convert` would have them, or refuses them.
 
     Types are compared exactly, because orjson also takes an Enum or a Fragment, and writes something else. It writes null for
-    infinity, which `convert` reports. It refuses lone surrogates, keys that are no text, and integers beyond 64 bits.
+    infinity, which `convert` reports. It refuses lone surrogates, keys that are not text, and integers beyond 64 bits.
 
     Examples
     --------

@@ -66,7 +66,7 @@ def with_backup(sending: Sending) -> Sending:
     BackupError
         If the file cannot be written, or holds something else.
     DamagedFile
-        If it is no backup, or was changed.
+        If it is not a backup, or was changed.
     """
     asked = sending.decisions.layout.operation
     if _wants_backup(asked) and sending.decisions.sent and not obstacle_to_reading(asked, sending.project):

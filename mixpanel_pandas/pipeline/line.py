@@ -238,7 +238,7 @@ def verb_and_id_of(frame: pd.DataFrame, summary: pd.DataFrame) -> tuple[str, Has
     Raises
     ------
     SummaryError
-        If it is no summary, or was made from a frame with another column of ids.
+        If it is not a summary, or was made from a frame with another column of ids.
     """
     attributes = _attributes(summary)
     if not {"operator", "id"} <= set(attributes):
@@ -256,7 +256,7 @@ def rows_to_send_again(
 
 
 def _of_frame(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a summary without malformed records, which are no rows of the frame."""
+    """Return a summary without malformed records, which are not rows of the frame."""
     if "reason" not in getattr(summary, "columns", ()):
         return summary
     is_malformed = (summary["reason"] == MALFORMED_REASON) & (summary["start"] == summary["stop"])

@@ -68,7 +68,7 @@ def upload_source(
     options : mapping
         Options of reading and of the verb.
     send_frame : callable, optional
-        Sends the frame, and returns the summary or raises an error that holds it. By default `send`.
+        Sends the frame, and returns the summary or raises an error that carries it. By default `send`.
     mirror : bool
         Whether values that are not in the table are removed, so that no record may be left out.
     """
@@ -122,7 +122,7 @@ def read_for(
     Parameters
     ----------
     of_reading : mapping
-        Options of `frame`, but for those that the verbs have as well.
+        Options of `frame`, except for those that the verbs have as well.
     remedy : str
         As `take_malformed_remedy` returns it.
     mirror : bool
@@ -202,7 +202,7 @@ def columns_of_text(asked: Operation) -> list[Hashable]:
 
 
 def take_malformed_remedy(options: dict[str, Any]) -> str:
-    """Return what the option `invalid` says about malformed records, and take it out of a mapping: it is no check of rows.
+    """Return what the option `invalid` says about malformed records, and take it out of a mapping: it is not a check of rows.
 
     Raises
     ------

@@ -226,7 +226,7 @@ def _one_of(held: HeldProfiles, new: str, olds: list[str], keep: str | None) -> 
 
 
 def _decoded(texts: pa.Array) -> pa.Array:
-    """Return the text of JSON texts; null for values that are no text."""
+    """Return the text of JSON texts; null for values that are not text."""
     is_text = pc.starts_with(texts, '"')
     places = pa.array(np.flatnonzero(mask_of(is_text)))
     decoded: list[str] = []

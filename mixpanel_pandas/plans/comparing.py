@@ -103,7 +103,7 @@ def proven(steps: Iterable[Step], of: pa.Array, now: HeldProfiles) -> pa.Array:
 
 
 def _values(step: Step, now: HeldProfiles, tells_null: bool) -> Iterator[_Values]:
-    """Yield each property of a step, but for those that Mixpanel computes.
+    """Yield each property of a step, except for those that Mixpanel computes.
 
     Sums and lists never count as what the step leaves: another writer may have made them.
     """

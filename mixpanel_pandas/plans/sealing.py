@@ -58,7 +58,7 @@ def write_plan(plan: Planned, path: Path, project: Project | None) -> None:
     Raises
     ------
     OperationError
-        If it depends on columns that are no properties, or the file cannot be written.
+        If it depends on columns that are not properties, or the file cannot be written.
     """
     labels = [
         name
@@ -86,7 +86,7 @@ def read_plan(path: Path) -> Planned:
     Raises
     ------
     DamagedFile
-        If the file is no plan, or was changed.
+        If the file is not a plan, or was changed.
     """
     header, table = read_file(path, FORMAT, "plan")
     steps = [

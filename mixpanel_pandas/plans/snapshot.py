@@ -106,7 +106,7 @@ class Snapshot:
         Raises
         ------
         DamagedFile
-            If the file is no snapshot.
+            If the file is not a snapshot.
         ProjectError
             If it belongs to another project.
         """
@@ -187,7 +187,7 @@ def _without_nothing(table: pa.Table) -> pa.Table:
 
 
 def step_of_gone(decisions: Decisions, snapshot: Snapshot) -> Step | None:
-    """Return the step that removes what was written before and is no longer in the frame. None: there is no such thing.
+    """Return the step that removes what was written before and is no longer in the frame. None: there is nothing to remove.
 
     It is the properties of which the frame has no column, and all properties of the profiles of which it has no row.
     """

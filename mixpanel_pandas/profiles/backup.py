@@ -88,7 +88,7 @@ def earlier_backup(path: Path, digest: str, project: Project) -> pa.Table:
     BackupError
         If the file is the backup of another change.
     DamagedFile
-        If it is no backup.
+        If it is not a backup.
     """
     if not path.exists():
         return COLUMNS_OF_BACKUP.empty_table()

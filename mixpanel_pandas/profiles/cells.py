@@ -103,7 +103,7 @@ class PlannedRows:
     ids : pyarrow.LargeStringArray
         Of all rows.
     places : pyarrow.Int32Array
-        Where the profile of each row stands in `held`; null where it is not there.
+        Position of the profile of each row in `held`; null if it is not there.
     sent : numpy.ndarray
         Mask of the rows that are updates by themselves, or the last of the rows of which one is made.
     """

@@ -33,7 +33,7 @@ def differ(before: pa.Array, after: pa.Array) -> np.ndarray:
 
 
 def holds(lists: pa.Array, items: pa.Array) -> np.ndarray:
-    """Return the mask of the lists that hold an item; a value that is no list, or null, holds none. Values are compared one by one."""
+    """Return the mask of the lists that hold an item; a value that is not a list, or is null, has no items. Values are compared one by one."""
     pairs = zip(lists.to_pylist(), items.to_pylist(), strict=True)
     return np.fromiter((_holds(one, item) for one, item in pairs), bool, len(items))
 

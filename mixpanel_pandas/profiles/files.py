@@ -157,7 +157,7 @@ def read_file(path: Path, format: str, kind: str) -> tuple[Header, pa.Table]:
 
 
 def sealed_format(path: Path) -> str | None:
-    """Return what the header of a file says that it is. None: it is no sealed file."""
+    """Return what the header of a file says that it is. None: it is not a sealed file."""
     try:
         return str(orjson.loads((pq.read_schema(path).metadata or {})[KEY])["format"])
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):

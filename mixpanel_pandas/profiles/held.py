@@ -104,7 +104,7 @@ def held_in_frame(current: Any, index_name: str) -> HeldProfiles:
     Raises
     ------
     OperationError
-        If it is no such frame.
+        If it is not such a frame.
     """
     if not isinstance(current, pd.DataFrame):
         msg = f"current must be a frame of mpd.read_profiles, not {type(current).__name__}"

@@ -70,7 +70,7 @@ def read_now(
 ) -> HeldProfiles:
     """Return what some profiles hold now, by the cheaper of two ways: queries of 1,000 ids each, or one of all profiles.
 
-    Mixpanel answers 60 queries an hour; pages after the first are no queries. Where profiles were read by a condition before,
+    Mixpanel answers 60 queries an hour; pages after the first do not count. Where profiles were read by a condition before,
     that is asked again, and what it does not find any more is asked by id.
 
     Parameters

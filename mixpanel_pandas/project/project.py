@@ -49,7 +49,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Token(str):
-    """A project token: text, but for its repr, which debuggers and reports of errors show."""
+    """A project token: text, except for its repr, which debuggers and reports of errors show."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class Token(str):
 
 
 class Secret(str):
-    """The secret of a service account: text, but for its repr."""
+    """The secret of a service account: text, except for its repr."""
 
     __slots__ = ()
 
@@ -159,7 +159,7 @@ class Project:
         return f"Project(token={self.token!r}, {place})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: all but the adapter, which belongs to its process."""
+        """Return what is pickled: everything except the adapter, which belongs to its process."""
         return vars(self) | {"adapter": None}
 
     def __copy__(self) -> Self:

@@ -79,7 +79,7 @@ _OUTER = (
 )
 
 
-#: Texts that stand for no value, in exactly this casing: a finding asks whether they are meant so.
+#: Texts that mean a missing value, in exactly this casing: a finding asks whether they are meant so.
 MISSING_MARKERS = (
     NA_TEXTS["common"]
     | ERROR_CELLS
@@ -114,7 +114,7 @@ def missing_texts(na: str | Iterable[str]) -> frozenset[str]:
 
 
 def is_missing_marker(array: pa.Array) -> np.ndarray:
-    r"""Return the mask of the texts that stand for no value, such as ``N/A``, ``\N`` or a dash.
+    r"""Return the mask of the texts that mean a missing value, such as ``N/A``, ``\N`` or a dash.
 
     Measured: length, first and last byte clear most texts in a third of the time that it takes to compare them.
 

@@ -1,4 +1,4 @@
-"""CSV as text: every value as it stands in the file, record by record. `inference` decides later which columns hold numbers.
+"""CSV as text: every value as it is in the file, record by record. `inference` decides later which columns hold numbers.
 
 Arrow's reader splits the records. Around it stand the things that it does not see: the encoding, a ``sep=`` line, the separator,
 quotes that a backslash escapes, a quote that is never closed.
@@ -137,14 +137,14 @@ def _options_of_arrow(
 
 
 class _Records:
-    """The records of a file, of which some are no rows.
+    """The records of a file, of which some are malformed.
 
     Parameters
     ----------
     name : str
         What messages call the file.
     malformed : Malformed
-        Takes the records that are no rows.
+        Collects the malformed records.
     quotes : QuoteCheck
         Finds the records that may hold others.
     """

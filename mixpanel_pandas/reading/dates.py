@@ -156,7 +156,7 @@ def _fit_widths(
 
 
 def _number(piece: np.ndarray, fits: np.ndarray) -> np.ndarray:
-    """Return the numbers that rows of digits make; what is no digit does not fit."""
+    """Return the numbers that rows of digits make; other characters do not fit."""
     number = np.zeros(len(fits), np.int64)
     for column in piece:
         digit = column - np.uint8(48)  # what is below wraps around

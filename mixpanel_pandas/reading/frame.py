@@ -313,14 +313,14 @@ def read_table(
     source, id, group, parse, na, trim, infer, encoding, delimiter, header, names, decimal, format, spool
         As `frame` takes them.
     malformed : Malformed
-        Takes the records that are no rows.
+        Collects the malformed records.
     as_text : collection
         Further columns whose text stays text.
 
     Raises
     ------
     OperationError
-        As `frame` raises it, but for malformed records and text that cannot be read.
+        As `frame` raises it, except for malformed records and text that cannot be read.
     """
     _refuse_mistakes(
         id=id,

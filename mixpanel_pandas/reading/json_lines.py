@@ -66,7 +66,7 @@ def json_batches(
     name : str
         What messages call the file.
     malformed : Malformed
-        Takes the lines that are no objects.
+        Collects the lines that are not objects.
     encoding : str, optional
         By default UTF-8, or UTF-16 where the file begins with its byte order mark.
 

@@ -247,7 +247,7 @@ def _kind(items: list[Any]) -> frozenset[type]:
 
 
 def _type_of(kinds: list[frozenset[type] | None]) -> pa.DataType:
-    """Return the type of lists for a column: what the first list with items has; numbers are doubles if one is no whole number."""
+    """Return the type of lists for a column: what the first list with items has; numbers are doubles if one is not a whole number."""
     first = next((kind for kind in kinds if kind), frozenset((str,)))
     if first <= {int, float}:
         numbers = frozenset().union(*(kind for kind in kinds if kind and kind <= {int, float}))

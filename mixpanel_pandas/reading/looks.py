@@ -99,7 +99,7 @@ def looks_like(distinct: pa.Array) -> Look:
     Parameters
     ----------
     distinct : pyarrow.Array
-        The distinct texts of the column. Every one has to fit, but for blanks and for words that mean a missing value.
+        The distinct texts of the column. Every one has to fit, except for blanks and for words that mean a missing value.
 
     Examples
     --------

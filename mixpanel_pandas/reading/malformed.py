@@ -1,4 +1,4 @@
-"""Records of a file that are no rows: how many there are, and what is wrong with the first ones."""
+"""Malformed records of a file: how many there are, and what is wrong with the first ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTED, NAMED = 100, 5
 
 @dataclass(frozen=True)
 class MalformedRecord:
-    """A record that is no row.
+    """A malformed record, which cannot become a row.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class MalformedRecord:
 
 @dataclass
 class Malformed:
-    """The records of a source that are no rows.
+    """The malformed records of a source.
 
     Attributes
     ----------

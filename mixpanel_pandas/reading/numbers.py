@@ -82,7 +82,7 @@ def marks_of(example: str) -> NumberMarks:
     Raises
     ------
     ValueError
-        If it is no number, or shows only one mark that may be either: ``1,234``.
+        If it is not a number, or shows only one mark that may be either: ``1,234``.
 
     Examples
     --------

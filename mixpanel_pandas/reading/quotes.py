@@ -35,7 +35,7 @@ class Undecided:
     row : int
         Position in the batch.
     text : str
-        The record as it stands in the file.
+        The record as it is in the file.
     """
 
     row: int

@@ -1,4 +1,4 @@
-"""The readings of text: what the texts of a column stand for, by a name such as ``number`` or ``date:dd/mm/yyyy``."""
+"""The readings of text: what the texts of a column mean, by a name such as ``number`` or ``date:dd/mm/yyyy``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FINDINGS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What the texts of a column stand for.
+    """What the texts of a column mean.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Reading:
         return self.name.startswith(("number:money", "list:python"))
 
     def read(self, column: pa.Array | pa.ChunkedArray, type: pa.DataType | None = None) -> ReadColumn:
-        """Return what the texts of a column stand for.
+        """Return what the texts of a column mean.
 
         Null and blank texts are missing (but ``text`` keeps blanks, and a blank list is empty). A column that has the type of the
         reading already is returned as it is.

@@ -74,7 +74,7 @@ class FileOptions:
     spool : str or None
         Folder of temporary files.
     malformed : Malformed
-        Takes the records that are no rows.
+        Collects the malformed records.
     """
 
     format: str | None = None

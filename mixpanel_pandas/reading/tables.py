@@ -215,7 +215,7 @@ def _plain_value(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If it is or holds what JSON does not know: an infinite number, a key that is no text, a date.
+        If it is or holds what JSON does not know: an infinite number, a key that is not text, a date.
     """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()

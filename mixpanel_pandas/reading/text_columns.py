@@ -1,4 +1,4 @@
-"""The columns of a table that hold text: which of them hold something else, and the values that their texts stand for."""
+"""The columns of a table that hold text: which of them hold something else, and the values that their texts mean."""
 
 from __future__ import annotations
 

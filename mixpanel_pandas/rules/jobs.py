@@ -58,7 +58,7 @@ def is_local(name: str) -> bool:
 
 
 def path_in_job(name: str | PathLike[str], job: str | PathLike[str]) -> str:
-    """Return a name as it stands in a job: a relative path is relative to the folder of the job.
+    """Return a name as it is written in a job: a relative path is relative to the folder of the job.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def job_of(
 
 
 def _option_in_job(name: str, value: Any, job: str | PathLike[str]) -> Any:
-    """Return the value of an option as it stands in a job."""
+    """Return the value of an option as it is written in a job."""
     if isinstance(value, KnownProperties):
         value = value.source
     if value is None:

@@ -83,7 +83,7 @@ class RepeatOptions(TypedDict, total=False):
 
 
 class RemovalOptions(TypedDict, total=False):
-    """What is kept of what is removed."""
+    """The backup of the removed values."""
 
     backup: str | PathLike[str] | Literal[True] | None
 

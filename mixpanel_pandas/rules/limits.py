@@ -1,4 +1,4 @@
-"""What Mixpanel publishes about profiles: limits, reserved properties, ids that are no ids. Each row names its source."""
+"""What Mixpanel publishes about profiles: limits, reserved properties, placeholders that are not ids. Each row names its source."""
 
 from __future__ import annotations
 
@@ -152,11 +152,11 @@ class ReservedProperty:
     Attributes
     ----------
     name : str
-        As it stands in a record.
+        The name in a record.
     display : str
         As Mixpanel shows it.
     role : {"editable", "alias", "computed", "identity"}
-        May be set; makes its value an alias of the user's id; is computed by Mixpanel; names the profile and is no property.
+        May be set; makes its value an alias of the user's id; is computed by Mixpanel; identifies the profile and is not a property.
     expects : {"email", "phone", "avatar", "date", "timezone", "country_code", "text", ""}
         What its values should look like; a key of the check of that name.
     source : str

@@ -37,7 +37,7 @@ class Operation:
     group : str or None
         Group key; None for user profiles.
     named : mapping
-        The options that the call names, but for those that it sets to their default.
+        The options that the call names, except for those that it sets to their default.
     """
 
     verb: str
@@ -169,7 +169,7 @@ def _in_order(labels: Iterable[Any]) -> list[Any]:
 
 
 def _spread_labels(spread: Any) -> Any:
-    """Return the option `spread` as a list or a mapping; one label stands for a list of it."""
+    """Return the option `spread` as a list or a mapping; one label is a list of one."""
     if isinstance(spread, Mapping):
         return spread
     return [spread] if isinstance(spread, str) or not isinstance(spread, Iterable) else _in_order(spread)

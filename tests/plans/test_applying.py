@@ -442,10 +442,7 @@ def test_one_run_at_a_time_uses_a_snapshot(
 
     upload(2, snapshot, replace(project, adapter=Meanwhile()))
     assert len(refused) == 3
-    assert (
-        "s.parquet' is in use: another run reads and writes it. Nothing was sent: wait"
-        in refused[0]
-    )
+    assert "s.parquet' is in use: another run reads and writes it. Nothing was sent: wait" in refused[0]
     assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}
     assert upload(2, snapshot, project)["reason"].tolist() == ["already so"]
     plan.apply(backup=None)

@@ -63,7 +63,7 @@ class File:
     Raises
     ------
     JournalError
-        By the constructor and every method, if the file cannot be read or written, is in use or damaged, or is no journal.
+        By the constructor and every method, if the file cannot be read or written, is in use or damaged, or is not a journal.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, writes: bool, creates: bool = False) -> None:
@@ -112,7 +112,7 @@ class File:
             raise JournalError(msg)
 
     def _check_version(self, *, writes: bool) -> None:
-        """Refuse a file that is no journal, or is one of another version."""
+        """Refuse a file that is not a journal, or is one of another version."""
         mark, version = (self._value(f"PRAGMA {name}") for name in ("application_id", "user_version"))
         if mark != MARK:
             msg = f"{self._path} is not a journal: name another file"

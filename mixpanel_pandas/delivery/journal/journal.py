@@ -85,7 +85,7 @@ class Journal:
     Raises
     ------
     JournalError
-        If the file cannot be written, is in use or damaged, or is no journal, or the run has another content.
+        If the file cannot be written, is in use or damaged, or is not a journal, or the run has another content.
     """
 
     def __init__(
