@@ -659,7 +659,7 @@ def test_a_dry_run_says_what_it_would_do(caplog: pytest.LogCaptureFixture) -> No
     frame = frame_of("pro")
     assert accounted(frame, frame.mixpanel.set("id", canary=3, dry_run=True)) == {"not_sent": 30}
     assert (
-        "3 ids would be sent first and looked for 5, 25 and 85 s later, the others once they are seen"
+        "3 ids would be sent first and looked for 5, 25 and 85 s later, the others after one of them is seen"
         in caplog.text
     )
 

@@ -169,7 +169,7 @@ def _verdict(look: Sighting) -> Stop:
     """Return why nothing else is sent after the last look."""
     wrong = look.other or (look.unchanged if look.seen else None)
     if wrong is not None:
-        return Stop("canary differs", f"a canary shows another value than expected: {wrong}")
+        return Stop("canary differs", f"a canary has another value than the one that was sent: {wrong}")
     within = f"{sum(PAUSES):.0f} s"
     return Stop(
         "canary not seen",

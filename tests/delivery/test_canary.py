@@ -78,7 +78,7 @@ def look_for(
 def test_the_looks_are_those_that_the_documentation_names() -> None:
     assert PAUSES == (5.0, 20.0, 60.0)
     assert in_words(1) == (
-        "1 id would be sent first and looked for 5, 25 and 85 s later, the others once they are seen"
+        "1 id would be sent first and looked for 5, 25 and 85 s later, the others after one of them is seen"
     )
 
 

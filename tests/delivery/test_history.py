@@ -95,7 +95,7 @@ def test_each_slice_is_sent_once_however_many_are_compared(
     assert [part.number for part in slices] == [0, 1, 2, 3]
     assert len(encoded) == times
     assert reservation.under_way
-    with pytest.raises(mpd.AlreadySent, match="on their way"):
+    with pytest.raises(mpd.AlreadySent, match="is sending the same updates"):
         history.reserve(encode, b"key")
 
 
@@ -243,7 +243,7 @@ def test_a_run_that_goes_on_is_refused_while_the_same_is_under_way_without_a_jou
     monkeypatch.setattr(history, "process_history", History())  # as in another process
 
     def again() -> None:
-        with pytest.raises(mpd.AlreadySent, match="on their way"):
+        with pytest.raises(mpd.AlreadySent, match="is sending the same updates"):
             frame.mixpanel.add("id", **options)
 
     with meanwhile(monkeypatch, again):

@@ -70,8 +70,8 @@ def test_groups_have_the_operators_that_are_documented_for_them(row):
         with pytest.raises(OperationError) as caught:
             asked(row.verb, "company")
         assert str(caught.value) == (
-            f"Mixpanel's documentation says that {row.name} is not supported in group profiles (one reference page lists it, "
-            "no SDK offers it): compute the new value in the frame and use set, or union for lists"
+            f"{row.name} is not supported in group profiles, according to Mixpanel's documentation (one reference page lists it, "
+            "but no SDK offers it): compute the new value in the frame and use set, or union for lists"
         )
 
 
