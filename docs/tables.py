@@ -671,7 +671,7 @@ def remedies_in_words(row: Reaction) -> str:
     """Return what the user can do; where it depends on the operator, once for each kind."""
     if not row.idempotent_remedy:
         return row.remedy
-    return f"idempotent operators: {row.idempotent_remedy}; others: {row.remedy}"
+    return f"idempotent operators: {row.idempotent_remedy}<br><br>other operators: {row.remedy}"
 
 
 def flag_of(row: CommandOption) -> str:

@@ -105,8 +105,8 @@ REACTIONS: dict[Evidence, Reaction] = {
     # framed, compressed, or that contradicts itself
     "unclear": Reaction(
         True, "retry", "unknown", "unknown",
-        "no clear answer", "the updates may have been applied: look at the profiles before you send the rows again",
-        "the updates may have been applied: send the failures again; a second time changes nothing",
+        "no clear answer", "the updates may have been applied, so look at the profiles before you send the rows again",
+        "send the failures again; if the updates were already applied, this changes nothing",
     ),
     # 400 or status 0, nobody named
     "refused": Reaction(

@@ -300,7 +300,7 @@ ALL_OPTIONS: dict[str, Option] = {
             "new_properties",
             "warn",
             '{"warn", "raise"}, default "warn"',
-            "Whether a property that is not in `known` is a warning or an error.",
+            "Whether a property that is not among the known ones is a warning or an error.",
             "values",
             ("warn", "raise"),
         ),
