@@ -110,8 +110,8 @@ def in_words(ids: int) -> str:
     """Return what a call with canaries would do."""
     moments = [f"{sum(PAUSES[:number]):.0f}" for number in range(1, len(PAUSES) + 1)]
     return (
-        f"{counted(ids, 'id')} would be sent first and looked for {', '.join(moments[:-1])} and {moments[-1]} s later, the others once "
-        "they are seen"
+        f"{counted(ids, 'id')} would be sent first and looked for {', '.join(moments[:-1])} and {moments[-1]} s later, the others after "
+        "one of them is seen"
     )
 
 
