@@ -449,6 +449,20 @@ def test_a_saved_plan_finds_its_snapshot_from_another_directory(
     assert held_in(mixpanel) == {"a": {"p": 1}, "b": {"p": 1}}
 
 
+def test_the_undo_of_a_plan_that_changed_nothing_changes_nothing(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"p": 1}})
+    plan = pd.DataFrame({"id": ["a"], "p": 2}).mixpanel.plan("set", "id", project=project)
+    hold(mixpanel, {"a": {"p": 3}})
+    plan.apply(backup=tmp_path / "backup.parquet")
+    undo = mpd.open_backup(tmp_path / "backup.parquet").plan()
+    assert repr(undo) == "0 new profiles, 0 changed (0 cells), 0 emptied, 0 unchanged"
+    assert not len(undo.apply(project=project, backup=None))
+    undo.save(tmp_path / "undo.parquet", project=project).apply(project=project, backup=None)
+    assert mixpanel.profile("a") == {"p": 3}
+
+
 def test_one_run_at_a_time_uses_a_snapshot(
     mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
 ) -> None:
