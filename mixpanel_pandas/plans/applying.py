@@ -140,7 +140,8 @@ class _RowsBefore:
     @property
     def done(self) -> np.ndarray:
         """The rows that need not be sent."""
-        return self.whole | self.as_planned
+        done: np.ndarray = self.whole | self.as_planned
+        return done
 
 
 @dataclass
