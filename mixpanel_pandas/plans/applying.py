@@ -121,6 +121,29 @@ def _read_now(
     )
 
 
+@dataclass(frozen=True)
+class _RowsBefore:
+    """What is known of the rows of a step before it is sent, as masks.
+
+    Attributes
+    ----------
+    whole, in_part
+        Earlier calls have sent all rows of the id, or some of them, as the journal tells.
+    as_planned
+        The profile was read, and is as the step leaves it.
+    """
+
+    whole: np.ndarray
+    in_part: np.ndarray
+    as_planned: np.ndarray
+
+    @property
+    def done(self) -> np.ndarray:
+        """The rows that need not be sent."""
+        done: np.ndarray = self.whole | self.as_planned
+        return done
+
+
 @dataclass
 class Applying:
     """A plan that is applied.
@@ -139,7 +162,7 @@ class Applying:
     wait: bool
     now: HeldProfiles | None = None
     _sent_before: dict[int, pd.DataFrame] = field(default_factory=dict)
-    _done: dict[int, np.ndarray] = field(default_factory=dict)
+    _rows: dict[int, _RowsBefore] = field(default_factory=dict)
     _has_sent: bool = False
 
     @cached_property
@@ -281,19 +304,23 @@ class Applying:
     def _expect(self, number: int, decisions: Decisions) -> None:
         """Write to the snapshot which values a step sends, in case the process ends before it records their outcomes."""
         step = self.plan.steps[number]
-        is_sent = ~(decisions.changes.excluded | self._done[number])
+        is_sent = ~(decisions.changes.excluded | self._rows[number].done)
         if self._snapshot is not None and is_sent.any():
             cells = step.cells.filter(pa.array(is_sent[_rows_of(step, decisions)]))
             self._snapshot.with_cells(in_doubt(cells, np.ones(len(cells), bool))).save()
 
     def _remember(self, number: int, decisions: Decisions, summary: pd.DataFrame) -> None:
-        """Write to the snapshot what was accepted, is there already, or may have arrived."""
-        if self._snapshot is None or already_sent_at(summary):  # a later plan may have written to it since
+        """Write to the snapshot what was accepted now, is there already, or may have arrived.
+
+        What an earlier call has sent is no part of it: that call wrote it, and a later plan may have replaced it.
+        """
+        if self._snapshot is None or already_sent_at(summary):
             return
-        step = self.plan.steps[number]
+        step, before = self.plan.steps[number], self._rows[number]
         became = outcomes(summary, decisions.frame.index, decisions.digest)["outcome"].to_numpy()
-        is_unsure = became == "unknown"
-        is_there = (became == "accepted") | self._done[number]
+        is_accepted = (became == "accepted") & ~before.whole
+        is_unsure = (became == "unknown") | (is_accepted & before.in_part)
+        is_there = is_accepted | before.as_planned
         rows = _rows_of(step, decisions)
         cells = in_doubt(step.cells, is_unsure[rows]).filter(pa.array((is_there | is_unsure)[rows]))
         self._snapshot = self._snapshot.with_cells(cells)
@@ -315,16 +342,16 @@ class Applying:
         layout = decisions.layout
         ids = ids_of(layout.id, slice(0, layout.rows))
         before = self.sent_before(number)
-        is_done = _are_in(ids, before.index[before["whole"]])
+        whole = _are_in(ids, before.index[before["whole"]])
+        is_open = ~_are_in(ids, before.index[before["some"] | before["doubt"]])
+        as_planned = np.zeros(layout.rows, bool)
         if now is not None:
             compared = compare(step, now, self.plan.origin)
-            is_open = ~_are_in(ids, before.index[before["some"] | before["doubt"]])
             as_planned = mask_of(pc.is_in(ids, value_set=compared.done)) & is_open
             has_drift = mask_of(pc.is_in(ids, value_set=compared.drifted)) & is_open
             decisions.exclude(as_planned, "skipped", "already so", "the profile already has these values")
             decisions.exclude(has_drift, "not_sent", "drift", DRIFTED)
-            is_done |= as_planned
-        self._done[number] = is_done
+        self._rows[number] = _RowsBefore(whole, ~is_open & ~whole, as_planned)
 
     def _wait_for_proof(self, number: int, proof: pa.Table, decisions: Decisions) -> HeldProfiles:
         """Wait until the values of the earlier steps are read back. Exclude those that are not, and return what was read."""

@@ -84,7 +84,8 @@ def plan_of_checked(
     if mirror and snapshot is not None and (gone := step_of_gone(decisions, snapshot)) is not None:
         steps.append(gone)
         unchanged -= int(pc.sum(pc.is_in(same, value_set=gone.cells["id"].unique())).as_py() or 0)
-    return plan_of(steps, unchanged, origin, None if snapshot is None else str(snapshot.path))
+    # the whole path: a saved plan may be applied in another directory
+    return plan_of(steps, unchanged, origin, None if snapshot is None else str(snapshot.path.absolute()))
 
 
 def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tuple[HeldProfiles, Origin]:

@@ -136,6 +136,10 @@ class Backup:
         held = _expected(self.values, deleted)
         asked = Operation("set", None, None, None, self.group, {"missing": "unset"})
         nulls = Operation("set", None, None, None, self.group, {"missing": "null"})
+        if not len(
+            cells
+        ):  # a plan that sent nothing; an update without columns is none, a removal may name no property
+            asked = Operation("unset", None, (), None, self.group, {})
         steps: list[Step] = []
         unchanged = 0
         for part, operation in ((~is_null, asked), (is_null, nulls)):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,6 @@ import mixpanel_pandas as mpd
 from mixpanel_pandas.plans.snapshot import Snapshot
 from mixpanel_pandas.rules.operators import OPERATORS
 from tests.profiles.held import OPERANDS, held_in, hold, values_after
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore::mixpanel_pandas.errors.ProfileWarning")
 
@@ -411,6 +409,58 @@ def test_a_plan_that_was_applied_before_leaves_the_snapshot_as_later_plans_made_
     assert upload(3, snapshot, project)["reason"].tolist() == ["already so"]
     upload(2, snapshot, project)
     assert held_in(mixpanel) == {"a": {"p": 2}, "b": {"p": 2}}
+
+
+@pytest.mark.parametrize("rows", [["a"], ["a", "a"]], ids=["one row of the id", "two rows of the id"])
+def test_a_plan_that_goes_on_does_not_take_back_what_a_later_plan_wrote_to_the_snapshot(
+    rows: list[str], mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "s.parquet"
+    df = pd.DataFrame({"id": [*rows, "b"], "p": 1, "q": [*range(len(rows)), 5]})
+    plan = df.mixpanel.plan("set", "id", since=snapshot, duplicates="all", project=project).save(
+        tmp_path / "plan.parquet", project=project
+    )
+    mixpanel.fail(
+        403, when=lambda request: any(r["$set"]["q"] == df["q"].iloc[-1] for r in request.records or ())
+    )
+    if len(rows) > 1:
+        mixpanel.fail(403, when=lambda request: any("p" not in r["$set"] for r in request.records or ()))
+    plan.apply(project=project, backup=None, batch_size=1, workers=1, check=False)
+    assert mixpanel.profile("a") == {"p": 1, "q": 0}
+    upload(9, snapshot, project)
+    plan.apply(project=project, backup=None)
+    assert mixpanel.profile("a")["p"] == 9
+    upload(1, snapshot, project)
+    assert mixpanel.profile("a")["p"] == 1
+
+
+def test_a_saved_plan_finds_its_snapshot_from_another_directory(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    upload(1, Path("s.parquet"), project)
+    df = pd.DataFrame({"id": ["a", "b"], "p": 2})
+    df.mixpanel.plan("set", "id", since="s.parquet", project=project).save("plan.parquet", project=project)
+    monkeypatch.chdir(tmp_path / "other")
+    mpd.open_plan("../plan.parquet").apply(project=project, backup=None)
+    monkeypatch.chdir(tmp_path)
+    upload(1, Path("s.parquet"), project)
+    assert held_in(mixpanel) == {"a": {"p": 1}, "b": {"p": 1}}
+
+
+def test_the_undo_of_a_plan_that_changed_nothing_changes_nothing(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"p": 1}})
+    plan = pd.DataFrame({"id": ["a"], "p": 2}).mixpanel.plan("set", "id", project=project)
+    hold(mixpanel, {"a": {"p": 3}})
+    plan.apply(backup=tmp_path / "backup.parquet")
+    undo = mpd.open_backup(tmp_path / "backup.parquet").plan()
+    assert repr(undo) == "0 new profiles, 0 changed (0 cells), 0 emptied, 0 unchanged"
+    assert not len(undo.apply(project=project, backup=None))
+    undo.save(tmp_path / "undo.parquet", project=project).apply(project=project, backup=None)
+    assert mixpanel.profile("a") == {"p": 3}
 
 
 def test_one_run_at_a_time_uses_a_snapshot(
