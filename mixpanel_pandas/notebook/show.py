@@ -59,8 +59,9 @@ def show(frame: pd.DataFrame, rows: int = 20) -> Table:
     >>> df = pd.DataFrame({"user_id": ["ann", "bob"], "$email": ["ann@here.com", "bob"]})
     >>> mpd.show(df.mixpanel.validate("set", "user_id"))
     0 errors, 1 warning, 0 hints in 2 rows x 1 property
-    severity   check  column  index  value  message                count
-    ! warning  email  $email      1  bob    not an e-mail address      1
+    severity   check  column  index  value  message                            count
+    ! warning  email  $email  1      bob    the value is not an e-mail             1
+                                            address
     >>> mpd.show(df[:1].mixpanel.validate("set", "user_id"))
     0 errors, 0 warnings, 0 hints in 1 row x 1 property
     """

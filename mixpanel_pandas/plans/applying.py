@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +34,7 @@ from mixpanel_pandas.payloads.changes import Excluded
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.plans.comparing import compare, proven
+from mixpanel_pandas.plans.guards import Guards
 from mixpanel_pandas.plans.sealing import digest_of_plan, project_of_plan
 from mixpanel_pandas.plans.snapshot import Snapshot, in_doubt
 from mixpanel_pandas.profiles.backup import write_backup
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from mixpanel_pandas.checking.decisions import Decisions
-    from mixpanel_pandas.plans.guards import Guards
     from mixpanel_pandas.plans.steps import Planned, Step
     from mixpanel_pandas.profiles.held import HeldProfiles
     from mixpanel_pandas.project import Project
@@ -75,16 +75,17 @@ def apply_plan(
     plan, project, backup, wait, guards, options
         As `Plan.apply` takes them.
     drift : str or None
-        The same. None: the profiles are not compared, and read only for the backup.
+        The same. None: the profiles are not compared, and read only for the backup. So it is where the plan knows no drift.
     """
-    refuse_unknown_options("apply", options, list(SendingOptions.__annotations__))
+    own = ["backup", "drift", "wait", *(guard.name for guard in fields(Guards))]
+    refuse_unknown_options("apply", options, [*own, *SendingOptions.__annotations__])
     if drift not in {None, "leave_out", "raise"}:
         msg = f"drift={drift!r} is not one of {choices(['leave_out', 'raise'])}"
         raise OptionError(msg)
     project = project_of_plan(plan, project)
     guards.check(plan, project)
     applying = Applying(plan, project, options, wait)
-    is_compared = drift is not None or backup is not None
+    is_compared = (drift is not None and plan.origin.is_read) or backup is not None
     if is_compared and applying.has_work and not options.get("dry_run"):
         applying.look(backup, refuses=drift == "raise")
     return applying.run()

@@ -92,7 +92,8 @@ def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tupl
     """Return what the profiles of a frame hold: as they were read, were last accepted, or are now."""
     asked = decisions.layout.operation
     if snapshot is not None:
-        return snapshot.held, Origin(is_read=False, remembered=len(snapshot.held.ids))
+        held = snapshot.held(removes=asked.verb == "unset")
+        return held, Origin(is_read=False, remembered=len(held.ids))
     if current is None:
         return read_profiles_of(decisions, project_of(asked)), Origin()
     held = held_in_frame(current, asked.group or "$distinct_id")
@@ -129,6 +130,11 @@ def _mistakes(asked: Operation, current: Any, since: Any, only: Any, mirror: boo
     if since is not None and any(operator.verb not in _OF_SNAPSHOT for operator in asked.operators):
         yield (
             f"since= compares with the values that were last accepted, which has no meaning for {asked.verb}: it is for {choices(_OF_SNAPSHOT)}"
+        )
+    if since is not None and not mirror and asked.named.get("missing") == "unset":
+        yield (
+            "missing='unset' removes a property whoever has written it, and since= tells only what you have written: mirror=True "
+            "removes that"
         )
     if mirror and asked.verb != "set":
         yield f"mirror=True is for set, not for {asked.verb}: it removes values that are no longer in the frame"

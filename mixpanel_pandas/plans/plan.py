@@ -157,8 +157,9 @@ class Plan(Planned):
 
         The profiles are first read again, and written to the backup. A profile that already has the values of the plan is
         ``skipped``, with the reason ``already so``. A profile that has changed since the plan was made is ``not_sent``, with the
-        reason ``drift``; `drift` lists the changes. Then the operation is sent as it was planned. A step that removes what another step replaces waits
-        until that was read back.
+        reason ``drift``; `drift` lists the changes. Then the operation is sent as it was planned. A step that removes what another
+        step replaces waits until that was read back. A plan made with ``since`` has no drift: it reads the profiles only for the
+        backup.
 
         Parameters
         ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError
-from mixpanel_pandas.payloads.arrays import LARGE_STRING, nulls_in
+from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
 from mixpanel_pandas.payloads.ids import ids_of
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.plans.steps import step_of
@@ -41,6 +40,9 @@ FORMAT = "mixpanel_pandas snapshot, 1"
 
 #: Marks a value that may or may not have arrived. It is not JSON, so it differs from every value, which is sent again.
 IN_DOUBT = "?"
+
+#: Marks a property that `unset` has removed. Without it a property may be there that somebody else has written.
+REMOVED = "-"
 
 
 @contextmanager
@@ -76,6 +78,25 @@ def locked_snapshot(path: str | PathLike[str] | None) -> Iterator[None]:
             msg = f"since={shown} cannot be locked by the file {path.name}.lock beside it: {error}"
             raise OperationError(msg) from error
         yield
+
+
+@dataclass(frozen=True)
+class _Accepted(HeldProfiles):
+    """What was last accepted, in place of what profiles hold.
+
+    Attributes
+    ----------
+    removes : bool
+        Whether it is compared with what removes properties. Then a property of which nothing was accepted is in doubt.
+    """
+
+    removes: bool = False
+
+    def values_of(self, name: str, places: pa.Array) -> pa.Array:
+        values = super().values_of(name, places)
+        if self.removes:
+            values = values.fill_null(IN_DOUBT)
+        return emptied(values, mask_of(pc.equal(values, REMOVED)))
 
 
 @dataclass(frozen=True)
@@ -119,10 +140,16 @@ class Snapshot:
             header.refuse_other_group(group, path)
         return cls(path, project.identity, group, table)
 
-    @cached_property
-    def held(self) -> HeldProfiles:
-        """The profiles and their values."""
-        return held_in_table(self.table)
+    def held(self, *, removes: bool = False) -> HeldProfiles:
+        """Return the profiles and their values.
+
+        Parameters
+        ----------
+        removes : bool, default False
+            Whether they are compared with an operation that removes properties, whoever has written them.
+        """
+        held = held_in_table(self.table)
+        return _Accepted(held.ids, held.columns, removes=removes)
 
     def with_cells(self, cells: pa.Table) -> Snapshot:
         """Return a snapshot that also holds the values after some cells. Profiles of which nothing is left are no part of it.
@@ -142,7 +169,10 @@ class Snapshot:
         for name, of_name in by_property(cells).items():
             column = column_of_property(name)
             before = columns.get(column, pa.nulls(len(ids), LARGE_STRING))
-            columns[column] = _overwritten(before, ids, of_name["id"], of_name["after"])
+            after = of_name["after"]
+            if of_name["verb"][0].as_py() == "unset":
+                after = after.fill_null(REMOVED)
+            columns[column] = _overwritten(before, ids, of_name["id"], after)
         return replace(self, table=_without_nothing(pa.table({ID: ids, **columns})))
 
     def save(self) -> None:
@@ -191,17 +221,17 @@ def step_of_gone(decisions: Decisions, snapshot: Snapshot) -> Step | None:
 
     It is the properties of which the frame has no column, and all properties of the profiles of which it has no row.
     """
-    layout = decisions.layout
+    layout, held = decisions.layout, snapshot.held()
     ids = ids_of(layout.id, slice(0, layout.rows))
-    is_gone = nulls_in(pc.index_in(snapshot.held.ids, value_set=ids.unique()))
+    is_gone = nulls_in(pc.index_in(held.ids, value_set=ids.unique()))
     columns = {column.name for column in layout.columns}
-    names = [name for name in snapshot.held.names if is_gone.any() or name not in columns]
+    names = [name for name in held.names if is_gone.any() or name not in columns]
     if not names or not len(is_gone):
         return None
     nothing = pa.nulls(len(is_gone), LARGE_STRING)
     asked = Operation("set", None, None, None, layout.operation.group, {"missing": "unset"})
-    gone = checked_texts(asked, snapshot.held.ids, dict.fromkeys(names, nothing))
+    gone = checked_texts(asked, held.ids, dict.fromkeys(names, nothing))
     for number, column in enumerate(gone.layout.columns):
         if column.name in columns:  # only the profiles of which there is no row lose it
             gone.changes.dropped[number] = RowSet.of_mask(~is_gone)
-    return step_of(gone, snapshot.held)[0]
+    return step_of(gone, held)[0]

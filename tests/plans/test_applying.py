@@ -293,6 +293,41 @@ def test_since_sends_what_is_different_from_what_was_accepted(
     ]
 
 
+def test_since_removes_what_somebody_else_has_written_and_remembers_that(
+    mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
+) -> None:
+    hold(mixpanel, {"a": {"fax": 1}})
+    df = pd.DataFrame({"id": ["a", "b"]})
+
+    def remove() -> pd.DataFrame:
+        plan = df.mixpanel.plan("unset", "id", ["fax"], since=tmp_path / "s.parquet", project=project)
+        return plan.apply(backup=None)
+
+    assert remove()["outcome"].tolist() == ["accepted"]
+    assert "fax" not in mixpanel.profile("a")
+    requests = len(mixpanel.requests)
+    assert remove()["reason"].tolist() == ["already so"]
+    assert len(mixpanel.requests) == requests
+    for verb in "set", "unset":  # what is written again is removed again
+        properties = ["fax"]
+        plan = df.assign(fax=2).mixpanel.plan(
+            verb, "id", properties, since=tmp_path / "s.parquet", project=project
+        )
+        assert plan.apply(backup=None)["accepted"].sum() == 2
+        assert mixpanel.profile("a").get("fax") == (2 if verb == "set" else None)
+    one = df.iloc[:1].assign(plan="pro")
+    plan = one.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", mirror=True, project=project)
+    assert plan.counts[["new cells", "emptied cells"]].tolist() == [1, 0]
+
+
+def test_since_cannot_tell_what_missing_values_would_remove(project: mpd.Project, tmp_path: Path) -> None:
+    df = pd.DataFrame({"id": ["a"], "p": [None]})
+    with pytest.raises(
+        mpd.OperationError, match=r"missing='unset' removes a property whoever has written it.*mirror=True"
+    ):
+        df.mixpanel.plan("set", "id", since=tmp_path / "s.parquet", missing="unset", project=project)
+
+
 def test_mirror_removes_what_is_no_longer_there(
     mixpanel: mpd.Emulator, project: mpd.Project, tmp_path: Path
 ) -> None:

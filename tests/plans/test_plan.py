@@ -178,3 +178,10 @@ def test_sums_and_lists_are_sent_even_if_nothing_seems_to_change(
     plan = pd.DataFrame({"id": ["a"], "p": [0]}).mixpanel.plan("add", "id", current=current)
     assert plan.cells.empty
     assert plan.apply(project=project, backup=None)["outcome"].tolist() == ["accepted"]
+
+
+def test_a_misspelled_guard_is_named(project: mpd.Project) -> None:
+    df = pd.DataFrame({"id": ["a"], "n": [1]})
+    plan = df.mixpanel.plan("set", "id", project=project)
+    with pytest.raises(mpd.OptionError, match="'at_mots': did you mean 'at_most'"):
+        plan.apply(at_mots=3)  # type: ignore[call-arg]
