@@ -144,7 +144,7 @@ def place():
     try:
         return places[row.mixpanel.set("id", progress=False).attrs["mixpanel"]["place"]]
     except mpd.ProjectError as error:
-        return "another block" if "another thread or task" in str(error) else "none"
+        return "another block" if "in a block of mpd.set_project" in str(error) else "none"
 def in_a_thread():
     answers = []
     thread = threading.Thread(target=lambda: answers.append(place()))

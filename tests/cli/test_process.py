@@ -290,7 +290,7 @@ def test_the_token_is_no_argument_without_a_warning(
 ) -> None:
     status, out, err = run(*SET, "--token", str(emulator.token), env={"MIXPANEL_TOKEN": ""})
     assert status == 0
-    assert "WARNING a token on the command line is seen by everybody on this machine" in err
+    assert "WARNING everybody on this machine can see a token on the command line" in err
     assert emulator.token not in out + err
 
 
