@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 #: How many examples generated tests try, by profile, as a percentage of what a test names (`tests/examples.py`).
-EXAMPLES = {"quick": 20, "whole": 50, "thorough": 3000}
+EXAMPLES = {"quick": 20, "whole": 30, "thorough": 3000}
 for _profile, _examples in EXAMPLES.items():  # CI tries the same examples every time, everybody else new ones
     _same = "CI" in os.environ and _profile != "thorough"
     settings.register_profile(

@@ -213,10 +213,10 @@ class Plan(Planned):
         >>> with mpd.Emulator() as emulator, mpd.set_project(emulator.project):
         ...     _ = df.head(1).mixpanel.set("user_id")
         ...     summary = df.mixpanel.plan("set", "user_id").apply(backup="before.parquet", at_most=100)
-        >>> summary[["outcome", "rows", "reason"]]
-            outcome  rows      reason
-        0   skipped     1  already so
-        1  accepted     1         NaN
+        >>> summary[["outcome", "rows"]]
+            outcome  rows
+        0   skipped     1
+        1  accepted     1
         """
         guards = Guards(at_most, at_most_share, at_most_emptied, at_most_deletes, new_properties)
         with locked_snapshot(None if options.get("dry_run") else self.since):
