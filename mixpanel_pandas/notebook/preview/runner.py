@@ -30,7 +30,37 @@ __all__ = ["PlanMaker", "Runner"]
 TICK = 0.25
 
 
-class Runner:
+class _Background:
+    """Work in a thread of its own, and whether it is over.
+
+    Parameters
+    ----------
+    work : callable
+        Runs in the thread, and sets `_ended` when there is a result or an error.
+    name : str
+        Of the thread.
+    """
+
+    def __init__(self, work: Callable[[], object], name: str) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=work, daemon=True, name=name)
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end and its report. Return whether the end has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is a result, or an error."""
+        return self._ended.is_set()
+
+
+class Runner(_Background):
     """One upload, and what became of it.
 
     Parameters
@@ -65,26 +95,11 @@ class Runner:
         self.error: str = ""
         self._place, self._changed = place, changed
         self._began, self._seconds = time.monotonic(), 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._report, daemon=True, name="mixpanel_pandas preview")
-
-    def begin(self) -> None:
-        """Send, in a thread of its own."""
-        self._thread.start()
+        super().__init__(self._report, "mixpanel_pandas preview")
 
     def stop(self) -> None:
         """Send nothing else. Requests under way have 5 seconds to be answered."""
         self._sending.stop()
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end and its report. Return whether the end has come."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the upload is over, with a summary or without."""
-        return self._ended.is_set()
 
     def progress(self) -> tuple[int, int, str]:
         """Return rows that are done, rows to send, and the progress in words."""
@@ -123,7 +138,7 @@ class Runner:
             self._ended.set()
 
 
-class PlanMaker:
+class PlanMaker(_Background):
     """What an operation would change, found in a thread of its own: reading profiles may take minutes.
 
     Parameters
@@ -159,22 +174,7 @@ class PlanMaker:
         self._decisions = check_frame(state.frame.copy(), operation)  # what is planned is what is sent
         raise_errors(self._decisions)
         self._current, self._tell = current, ended
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._make, daemon=True, name="mixpanel_pandas plan")
-
-    def begin(self) -> None:
-        """Compare, in a thread of its own."""
-        self._thread.start()
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end. Return whether it has come."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is a plan, or an error."""
-        return self._ended.is_set()
+        super().__init__(self._make, "mixpanel_pandas plan")
 
     def _make(self) -> None:
         try:
