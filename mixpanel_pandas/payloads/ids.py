@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mixpanel_pandas.payloads.dtypes import Rule
+    from mixpanel_pandas.payloads.layout import Layout
     from mixpanel_pandas.payloads.sources import Rows, Source
 
-__all__ = ["IdDigest", "hash_texts", "ids_of", "normalise_ids", "repeated"]
+__all__ = ["IdDigest", "hash_texts", "ids_of", "ids_of_all_rows", "normalise_ids", "repeated"]
 
 
 #: Digits of the largest decimals that Arrow has.
@@ -70,6 +71,11 @@ def ids_of(source: Source, rows: Rows) -> pa.LargeStringArray:
     values = source.at(rows)
     with naming_column(source.label):
         return normalise_ids(values, source.rule).array
+
+
+def ids_of_all_rows(layout: Layout) -> pa.LargeStringArray:
+    """Return the ids of the whole frame as text, as `ids_of` does."""
+    return ids_of(layout.id, slice(0, layout.rows))
 
 
 def _from_floats(array: pa.Array) -> Normalised:

@@ -31,7 +31,7 @@ from mixpanel_pandas.errors import (
 )
 from mixpanel_pandas.payloads.arrays import mask_of
 from mixpanel_pandas.payloads.changes import Excluded
-from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.ids import ids_of_all_rows
 from mixpanel_pandas.pipeline.line import send_checked
 from mixpanel_pandas.plans.comparing import compare, proven
 from mixpanel_pandas.plans.guards import Guards
@@ -341,7 +341,7 @@ class Applying:
     def _leave_out(self, number: int, step: Step, decisions: Decisions, now: HeldProfiles | None) -> None:
         """Exclude the rows of profiles that are as the step leaves them, or have changed. What the journal knows is left to it."""
         layout = decisions.layout
-        ids = ids_of(layout.id, slice(0, layout.rows))
+        ids = ids_of_all_rows(layout)
         before = self.sent_before(number)
         whole = _are_in(ids, before.index[before["whole"]])
         is_open = ~_are_in(ids, before.index[before["some"] | before["doubt"]])
@@ -366,7 +366,7 @@ class Applying:
                 break
             logger.info("apply: %s of %s read back so far", f"{len(seen):,}", counted(len(of), "profile"))
         layout = decisions.layout
-        ids = ids_of(layout.id, slice(0, layout.rows))
+        ids = ids_of_all_rows(layout)
         safe = proof["id"].combine_chunks().filter(pc.is_in(proof["of"].combine_chunks(), value_set=seen))
         decisions.exclude(
             ~mask_of(pc.is_in(ids, value_set=safe)),

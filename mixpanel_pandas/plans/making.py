@@ -11,7 +11,7 @@ from mixpanel_pandas.checking.decisions import check_frame
 from mixpanel_pandas.checking.report import raise_errors, warn
 from mixpanel_pandas.errors import OperationError, choices
 from mixpanel_pandas.payloads.arrays import nulls_in
-from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.ids import ids_of_all_rows
 from mixpanel_pandas.pipeline.known import with_known_properties
 from mixpanel_pandas.pipeline.line import project_of
 from mixpanel_pandas.plans.plan import plan_of
@@ -111,7 +111,7 @@ def _held(decisions: Decisions, current: Any, snapshot: Snapshot | None) -> tupl
 def _leave_out(decisions: Decisions, held: HeldProfiles, only: str) -> None:
     """Exclude the rows whose profile is not there, or those whose profile is."""
     layout = decisions.layout
-    is_found = ~nulls_in(held.places_of(ids_of(layout.id, slice(0, layout.rows))))
+    is_found = ~nulls_in(held.places_of(ids_of_all_rows(layout)))
     left = ~is_found if only == "existing" else is_found
     reason = "no such profile" if only == "existing" else "existing profile"
     decisions.exclude(left, "skipped", reason, f'only="{only}" leaves the row out')

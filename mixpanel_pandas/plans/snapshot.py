@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mixpanel_pandas.errors import OperationError
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
-from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.ids import ids_of_all_rows
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.plans.steps import step_of
 from mixpanel_pandas.plans.texts import checked_texts
@@ -222,7 +222,7 @@ def step_of_gone(decisions: Decisions, snapshot: Snapshot) -> Step | None:
     It is the properties of which the frame has no column, and all properties of the profiles of which it has no row.
     """
     layout, held = decisions.layout, snapshot.held()
-    ids = ids_of(layout.id, slice(0, layout.rows))
+    ids = ids_of_all_rows(layout)
     is_gone = nulls_in(pc.index_in(held.ids, value_set=ids.unique()))
     columns = {column.name for column in layout.columns}
     names = [name for name in held.names if is_gone.any() or name not in columns]

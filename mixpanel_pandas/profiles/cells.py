@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixpanel_pandas.payloads.arrays import LARGE_STRING, emptied, mask_of, nulls_in
-from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.ids import ids_of_all_rows
 from mixpanel_pandas.payloads.row_set import RowSet
 from mixpanel_pandas.payloads.slices import merged_properties, property_of
 from mixpanel_pandas.profiles.comparing import differ
@@ -111,7 +111,7 @@ class PlannedRows:
     def __init__(self, decisions: Decisions, held: HeldProfiles) -> None:
         self.decisions, self.held, self.layout = decisions, held, decisions.layout
         layout = decisions.layout
-        self.ids = ids_of(layout.id, slice(0, layout.rows))
+        self.ids = ids_of_all_rows(layout)
         self.places = held.places_of(self.ids)
         together = decisions.changes.together
         self.groups = list(together.by_id(layout.rows_per_slice))

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mixpanel_pandas.errors import BudgetSpent
 from mixpanel_pandas.payloads.arrays import nulls_in
-from mixpanel_pandas.payloads.ids import ids_of
+from mixpanel_pandas.payloads.ids import ids_of_all_rows
 from mixpanel_pandas.profiles.held import HeldProfiles, held_together
 from mixpanel_pandas.profiles.query import AT_ONCE, QUERIES_PER_HOUR
 from mixpanel_pandas.profiles.read import LABEL, not_found_in_words, read_held
@@ -37,7 +37,7 @@ logger: logging.Logger = logging.getLogger("mixpanel_pandas")
 def read_profiles_of(decisions: Decisions, project: Project, label: str = LABEL) -> HeldProfiles:
     """Return what the profiles of the rows that are sent hold, so far as the operation is about it."""
     layout = decisions.layout
-    ids = ids_of(layout.id, slice(0, layout.rows)).filter(pa.array(~decisions.changes.excluded))
+    ids = ids_of_all_rows(layout).filter(pa.array(~decisions.changes.excluded))
     names = None
     if layout.operation.verb != "delete":
         names = list(dict.fromkeys([*(column.name for column in layout.columns), *layout.removed]))
