@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mixpanel_pandas.project import Project
     from mixpanel_pandas.rules.keywords import SendingOptions
 
-__all__ = ["Plan", "open_plan", "plan_of"]
+__all__ = ["Plan", "open_plan", "plan_of", "some_cells"]
 
 #: Columns of `Plan.cells`.
 SHOWN = ("position", "id", "property", "before", "after")
@@ -87,11 +88,7 @@ class Plan(Planned):
         """A row for each value that changes: ``position`` in the frame, ``id``, ``property``, ``before`` and ``after`` as JSON
         (missing: the profile lacks the property), and ``change``: new, changed or emptied.
         """
-        table = pa.concat_tables([step.cells.filter(step.cells["change"].is_valid()) for step in self.steps])
-        change = pc.take(pa.array(KINDS_OF_CHANGE, LARGE_STRING), table["change"])
-        shown = table.select(SHOWN).append_column("change", change)
-        cells: pd.DataFrame = shown.to_pandas(types_mapper=pd.ArrowDtype)
-        return cells
+        return some_cells(self, 0)
 
     def changes(self) -> pd.DataFrame:
         """Return the rows that are sent, as they are in the frame.
@@ -134,7 +131,9 @@ class Plan(Planned):
         id   property  before  after  change
         ann  plan      "free"  "pro"  changed
         """
-        return replace(show(self.cells, rows), caption=repr(self))
+        number = int(self.counts[[f"{kind} cells" for kind in KINDS_OF_CHANGE]].sum())
+        note = f"{rows:,} of {counted(number, 'cell')}" if rows < number else ""
+        return replace(show(some_cells(self, 0, max(rows, 0)), rows), caption=repr(self), note=note)
 
     def _repr_html_(self) -> str:
         return self.show()._repr_html_()
@@ -338,6 +337,33 @@ def plan_of(
     """
     steps = [step for step in steps if len(step.cells)] or steps[:1]
     return Plan(tuple(steps), counts_of(steps, unchanged), origin, since, identity=identity)
+
+
+def some_cells(plan: Planned, start: int, stop: int | None = None, change: str | None = None) -> pd.DataFrame:
+    """Return some rows of `Plan.cells`, without reading the values of the others: those of a large plan are on disk.
+
+    Parameters
+    ----------
+    start : int
+        Position of the first row.
+    stop : int, optional
+        Position after the last row. By default the end.
+    change : str, optional
+        Count and return only the rows of this change, one of `KINDS_OF_CHANGE`.
+    """
+    table = pa.concat_tables([step.cells for step in plan.steps])
+    if change is None:
+        is_shown = table["change"].is_valid()
+    else:
+        is_shown = pc.equal(table["change"], KINDS_OF_CHANGE.index(change)).fill_null(False)
+    at = np.flatnonzero(is_shown)[start:stop]
+    begin, length = (at[0], at[-1] + 1 - at[0]) if len(at) else (0, 0)
+    table = table.slice(begin, length).filter(is_shown.slice(begin, length))
+    kinds = pc.take(pa.array(KINDS_OF_CHANGE, LARGE_STRING), table["change"])
+    cells: pd.DataFrame = (
+        table.select(SHOWN).append_column("change", kinds).to_pandas(types_mapper=pd.ArrowDtype)
+    )
+    return cells
 
 
 def _cells_of_profiles_that_are_there(step: Step) -> int:

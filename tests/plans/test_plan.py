@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import mixpanel_pandas as mpd
+from mixpanel_pandas.plans.plan import some_cells
 from mixpanel_pandas.profiles.comparing import differ
 from tests.profiles.held import OPERANDS, held_in, hold, values_after
 
@@ -185,3 +186,25 @@ def test_a_misspelled_guard_is_named(project: mpd.Project) -> None:
     plan = df.mixpanel.plan("set", "id", project=project)
     with pytest.raises(mpd.OptionError, match="'at_mots': did you mean 'at_most'"):
         plan.apply(at_mots=3)  # type: ignore[call-arg]
+
+
+def test_a_part_of_the_cells_is_what_all_of_them_say() -> None:
+    current = pd.DataFrame(
+        {"p": [1, 2, 3], "q": [1, 2, 3]}, index=pd.Index(["a", "b", "c"], name="$distinct_id")
+    )
+    df = pd.DataFrame({"id": ["a", "b", "d"], "p": [9, None, 9], "q": [1, 9, 9]})
+    plan = df.mixpanel.plan("set", "id", current=current, missing="unset")
+    for change in (None, "new", "changed", "emptied"):
+        cells = plan.cells if change is None else plan.cells[plan.cells["change"] == change]
+        for start, stop in ((0, None), (0, 2), (1, 3), (4, 9), (0, 0)):
+            part = some_cells(plan, start, stop, change)
+            pd.testing.assert_frame_equal(part, cells.iloc[start:stop].reset_index(drop=True))
+
+
+def test_a_plan_is_shown_without_reading_all_its_cells() -> None:
+    current = pd.DataFrame({"p": [1]}, index=pd.Index(["z"], name="$distinct_id"))
+    plan = pd.DataFrame({"id": list("abc"), "p": 2}).mixpanel.plan("set", "id", current=current)
+    assert plan.show(2).note == "2 of 3 cells"
+    assert plan.show(3).note == ""
+    assert len(plan.show(0).cells) == 0
+    assert "cells" not in vars(plan)

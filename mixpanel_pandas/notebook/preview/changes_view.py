@@ -13,6 +13,7 @@ from mixpanel_pandas.notebook.preview.masking import is_private, masked, masked_
 from mixpanel_pandas.notebook.preview.runner import PlanMaker
 from mixpanel_pandas.notebook.show import show
 from mixpanel_pandas.pipeline.backup import obstacle_to_reading
+from mixpanel_pandas.plans.plan import some_cells
 from mixpanel_pandas.profiles.cells import KINDS_OF_CHANGE
 from mixpanel_pandas.profiles.query import QUERIES_PER_HOUR
 from mixpanel_pandas.profiles.rereading import queries_of_ids
@@ -65,8 +66,7 @@ def cells_shown(
     unmasked : bool
         Whether ids and private values can be read.
     """
-    cells = plan.cells if change is None else plan.cells[plan.cells["change"] == change]
-    page = cells.iloc[start:stop].astype(object)
+    page = some_cells(plan, start, stop, change).astype(object)
     if unmasked:
         return page
     labels = {column.name: column.label for column in state.layout.columns}
@@ -86,6 +86,12 @@ def _masked_json(text: Any, hides: bool) -> Any:
         return text
     value = json.loads(text)
     return json.dumps(masked(value) if hides else masked_record(value), ensure_ascii=False)
+
+
+def _number_of_each(plan: Plan) -> dict[str, int]:
+    """Return the number of cells of each kind of change that there is."""
+    counts = {kind: int(plan.counts[f"{kind} cells"]) for kind in KINDS_OF_CHANGE}
+    return {kind: count for kind, count in counts.items() if count}
 
 
 class ChangesView:
@@ -206,12 +212,12 @@ class ChangesView:
 
     def _offer_changes(self, plan: Plan) -> int:
         """Offer the kinds of changes that there are, and return how many cells the chosen one has."""
-        of_each = {kind: int(plan.counts[f"{kind} cells"]) for kind in KINDS_OF_CHANGE}
-        of_each = {kind: count for kind, count in of_each.items() if count}
+        of_each = _number_of_each(plan)
         chosen = self._change.value if self._change.value in of_each else None
         kinds = [(f"{kind} ({count:,})", kind) for kind, count in of_each.items()]
-        self._change.offer([(f"all changes ({len(plan.cells):,})", None), *kinds], chosen)
-        return of_each[chosen] if chosen is not None else len(plan.cells)
+        number = sum(of_each.values())
+        self._change.offer([(f"all changes ({number:,})", None), *kinds], chosen)
+        return of_each[chosen] if chosen is not None else number
 
     def saved(self, *, unmasked: bool) -> list[str]:
         """Return what would change, as HTML; nothing unless it was compared."""
@@ -219,9 +225,10 @@ class ChangesView:
         if plan is None:
             return []
         parts = [html.note(repr(plan), "message")]
-        if len(plan.cells):
+        number = sum(_number_of_each(plan).values())
+        if number:
             page = cells_shown(self._host.state, plan, 0, SAVED, unmasked=unmasked)
-            rest = len(plan.cells) - len(page)
+            rest = number - len(page)
             parts += [
                 html.table(show(page)),
                 *([html.note(f"and {counted(rest, 'more change')}")] if rest else []),
